@@ -1,0 +1,122 @@
+"""The door: `acorn`. Comes in: arguments and environment. Goes out: an exit code. Each verb is one module of this
+package, imported when it is called, so that `--help` and completion are instant.
+
+`session` holds what verbs share (root, colours, connections), `planning` the way from specs to a plan.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from acorn_gitops import __version__
+from acorn_gitops.model.finding import AcornError
+
+USAGE: Final = 64
+click.UsageError.exit_code = USAGE
+
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("init", "Begin a working repository: project file, first specs, CI, editor settings."),
+    "validate": ("validate", "Check every spec offline; all errors of all files at once."),
+    "fmt": ("fmt", "Bring spec files into canonical form; comments stay."),
+    "schema": ("schema", "Write the JSON Schemas that editors and CI use."),
+    "plan": ("plan", "Show what apply would change, and why."),
+    "show": ("show", "Show a saved plan."),
+    "apply": ("apply", "Make every store match the specs, as planned."),
+    "drift": ("drift", "Show what was changed outside since the last apply. Read-only."),
+    "import": ("import_", "Take live resources, or drifted values, into the specs."),
+    "export": ("export", "Write everything out in documented formats."),
+    "explain": ("explain", "Show where a value comes from, and what is known of it."),
+    "rules": ("rules", "List the rules, or explain one."),
+    "history": ("history", "Show what was applied, when, by whom."),
+    "state": ("state", "Look at the ledger, and mend it."),
+    "sandbox": ("sandbox", "Serve, seed, disturb or reset the embedded marketplace."),
+    "completion": ("completion", "Print the completion script of a shell."),
+}
+
+
+class _Verbs(click.Group):
+    """Commands found by name, imported when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"acorn_gitops.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            raise click.UsageError(f"there is no command {args[0]}" + (f"; did you mean {close[0]}?" if close else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"auto_envvar_prefix": "ACORN", "help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="acorn")
+def cli() -> None:
+    """GitOps for marketplace operations: stores, SKUs, permissions, tax and promotions as reviewed YAML.
+
+    Everything is dry but `apply` (and what is named to write). Exit codes: 0 done or clean; 1 error;
+    2 changes or drift (only with --detailed-exitcode); 3 partly applied; 4 invalid specs; 5 over budget;
+    6 locked or stale plan; 64 usage; 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run, and exit with the documented code. Bad input never shows a traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result: Any = cli.main(args=arguments, prog_name="acorn", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except AcornError as error:
+        _say(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); what it wanted it has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: say it, do not spill it
+        if os.environ.get("ACORN_DEBUG"):
+            raise
+        click.echo(f"acorn: internal error: {type(error).__name__}: {error}\n"
+                   "  = this is a fault of acorn; run again with ACORN_DEBUG=1 and report what it prints", err=True)
+        return 1
+
+
+def _say(error: AcornError) -> None:
+    from acorn_gitops.cli.session import error_pen
+    from acorn_gitops.report.text import findings_text
+
+    pen = error_pen()
+    if error.findings:
+        click.echo(findings_text(error.findings, pen), err=True, nl=False)
+        count = sum(f.severity == "error" for f in error.findings)
+        click.echo(f"{count} error{'s' if count != 1 else ''}: {error.message}", err=True)
+    else:
+        click.echo(pen("error", "red") + f" {error.id}: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  = {error.hint}", err=True)

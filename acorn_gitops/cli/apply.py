@@ -1,0 +1,165 @@
+"""`acorn apply`. Comes in: a saved plan, or specs to plan from. Goes out: changed stores, a ledger that knows."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.model.finding import AcornError, Finding, Refused, Stale
+from acorn_gitops.plan.document import Plan
+
+
+@click.command("apply")
+@click.argument("plan_file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@shared
+@select
+@output("text", "json")
+@click.option("--auto-approve", is_flag=True, help="Do not ask. Implied by a saved plan, which was reviewed.")
+@click.option("--adopt", is_flag=True, help="Take over live resources that differ from their specs and were not made by acorn.")
+@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
+@click.option("--lock-timeout", type=float, default=0.0, show_default=True, metavar="SECONDS", help="Wait so long for another apply.")
+@click.option("--wait", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Wait so long to see accepted writes.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
+def command(
+    plan_file: Path | None, environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str,
+    auto_approve: bool, adopt: bool, allow_empty: tuple[str, ...], lock_timeout: float, wait: float, verbose: bool,
+) -> int:
+    """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
+    from acorn_gitops.apply.carry_out import Edges, apply_plan
+    from acorn_gitops.cli.plan import rendered
+    from acorn_gitops.cli.planning import Wishes, compute, to_record
+    from acorn_gitops.ledger.lock import held
+    from acorn_gitops.plan.document import read
+    from acorn_gitops.provenance.revision import Revision
+
+    if plan_file is not None and (selected or adopt):
+        raise click.UsageError("a saved plan is applied as it is: --select and --adopt belong to `acorn plan`")
+    session = Session(root, environment, no_color)
+    saved = read(plan_file) if plan_file is not None else None
+    if saved is not None and session.environment is None:
+        session.environment = saved.environment
+    revision = Revision(session.root)
+    loaded, findings = session.checked()
+    if saved is not None and (saved.project, saved.environment) != (loaded.project.name, loaded.project.environment):
+        raise Stale(f"this plan is for {saved.project} · {saved.environment}, not {loaded.project.name} · {loaded.project.environment}")
+    wishes = Wishes(saved.selected if saved is not None else selected, adopt or _adopts(saved), allow_empty, fresh=True)
+    stop = _Stop()
+    holder = {"who": session.actor(), "since": session.stamp(), "plan": saved.id if saved is not None else "not yet planned"}
+    with held(session.ledger_path(loaded.project), holder, lock_timeout), stop:
+        plan, state = compute(session, loaded, findings, wishes, revision, write=True)
+        if saved is not None:
+            _same_intent(saved, plan)
+            plan = saved
+        _refuse_blocked(plan)
+        if output == "text" and saved is None:
+            click.echo(rendered(plan, "text", session, verbose), nl=False)
+        recording = to_record(state, plan)
+        if not plan.changes and not recording:
+            if saved is not None:
+                from acorn_gitops.apply.fresh import check_applicable
+
+                check_applicable(plan, state.ledger.plan_status(plan.id))
+            if output == "json":
+                click.echo(_json(plan, [], False))
+            return 0
+        if plan.changes and not auto_approve and saved is None:
+            _ask(session)
+        edges = Edges(
+            actor=session.actor(), now=session.stamp, pause=time.sleep, progress=lambda text: session.say(session.err(text, "dim")),
+            stopping=lambda: stop.asked, wait_seconds=wait)
+        try:
+            report = apply_plan(plan, state.marketplaces, state.ledger, edges, recording)
+        finally:
+            state.ledger.close()
+            session.close()
+    if output == "json":
+        click.echo(_json(plan, report.outcomes, report.interrupted))
+    elif report.outcomes:
+        from acorn_gitops.report.text import report_text
+
+        click.echo(report_text(report.outcomes, report.interrupted, session.pen), nl=False)
+    if report.interrupted:
+        return 130
+    return 0 if report.complete else 3
+
+
+class _Stop:
+    """Ctrl-C and SIGTERM: the batch that is under way is finished and written down; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: list[tuple[int, object]] = []
+
+    def __enter__(self) -> _Stop:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before.append((number, signal.signal(number, self._handle)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        click.echo("stopping after the batch that is under way; once more stops at once", err=True)
+
+
+def _adopts(saved: Plan | None) -> bool:
+    """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
+    return saved is not None and any(c.action in ("update", "replace") and c.reason == "first" for c in saved.changes)
+
+
+def _same_intent(saved: Plan, now: Plan) -> None:
+    """The specs still mean what was reviewed. An edited comment is no reason to refuse; a moved row is."""
+    if now.errored:
+        broken = "; ".join(f"{s.store}: {s.error}" for s in now.stores if s.error)
+        raise AcornError(f"some stores cannot be read: {broken}", hint="run again when they answer")
+    if saved.config_digest == now.config_digest:
+        return
+    reviewed = {c.address: c for c in saved.changes}
+    moved = []
+    for change in now.changes:
+        old = reviewed.pop(change.address, None)
+        if old is None or (old.action, old.after) != (change.action, change.after):
+            moved.append(str(change.address))
+    moved += [str(address) for address in reviewed]
+    if moved:
+        rows = "\n  ".join(sorted(moved)[:20]) + (f"\n  … and {len(moved) - 20} more" if len(moved) > 20 else "")
+        raise Stale(f"the specs have changed since this plan was made; {len(moved)} rows differ:\n  {rows}", hint="plan again and have it reviewed")
+
+
+def _refuse_blocked(plan: Plan) -> None:
+    if plan.errored:
+        broken = [Finding("ACN-010", "error", f"{s.store} could not be read: {s.error}") for s in plan.stores if s.error]
+        error = AcornError("the plan is incomplete; nothing was written", findings=broken)
+        raise error
+    errors = [f for f in plan.findings if f.severity == "error"]
+    if errors:
+        raise Refused("protected resources would be destroyed; nothing was written", findings=errors)
+
+
+def _ask(session: Session) -> None:
+    if not sys.stdin.isatty() or session.environ.get("CI") == "true":
+        raise AcornError("nobody is there to ask, and --auto-approve was not given; nothing was written",
+                         hint="save a plan with `acorn plan --out FILE`, have it reviewed, then `acorn apply FILE`")
+    answer = click.prompt(f"Apply these changes to {session.pen('the stores above', 'bold')}? Only 'yes' is yes", default="no", err=True)
+    if answer != "yes":
+        raise click.Abort
+
+
+def _json(plan: Plan, outcomes: list[object], interrupted: bool) -> bytes:
+    import orjson
+
+    rows = [{"address": str(c.address), "action": c.action, "status": o.status, "message": o.message} for c, o in outcomes]  # type: ignore[misc]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["status"]] = counts.get(row["status"], 0) + 1
+    return orjson.dumps({"format_version": "1.0", "plan": plan.id, "interrupted": interrupted, "counts": counts, "outcomes": rows}, option=orjson.OPT_INDENT_2)

@@ -1,0 +1,55 @@
+"""`acorn drift`. Comes in: live stores and the ledger. Goes out: what was changed outside; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from acorn_gitops.cli.session import Session, output, select, shared
+
+
+@click.command("drift")
+@shared
+@select
+@output("text", "json")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift.")
+@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
+def command(
+    environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str, detailed_exitcode: bool,
+    allow_empty: tuple[str, ...],
+) -> int:
+    """Show what was changed outside since the last apply. Edited specs are not drift, and are only counted."""
+    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.plan.drift import store_drift
+    from acorn_gitops.report.text import drift_text
+
+    session = Session(root, environment, no_color)
+    loaded, _ = session.checked()
+    wishes = Wishes(selected, False, allow_empty)
+    state = situation(session, loaded, wishes)
+    found, errors = [], {}
+    for view in views(state, wishes):
+        if view.error:
+            errors[view.store] = view.error
+        else:
+            found.append(store_drift(view.store, view.desired, view.live, view.applied))
+    session.close()
+    drifted = sum(len(s.drifted) for s in found)
+    if output == "json":
+        import orjson
+
+        document = {
+            "format_version": "1.0", "environment": loaded.project.environment, "drifted": drifted, "errors": errors,
+            "unapplied": sum(s.unapplied for s in found), "watched": sum(s.watched for s in found),
+            "stores": [{
+                "store": s.store, "watched": s.watched, "unapplied": s.unapplied, "unmanaged": [str(a) for a in s.unmanaged],
+                "drifted": [{
+                    "address": str(d.address), "deleted": d.deleted,
+                    "fields": [{"path": p, "applied": a, "live": b} for p, a, b in d.fields]} for d in s.drifted]} for s in found]}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(drift_text(found, errors, session.pen), nl=False)
+    if errors:
+        return 1
+    return 2 if detailed_exitcode and drifted else 0

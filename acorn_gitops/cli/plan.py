@@ -1,0 +1,67 @@
+"""`acorn plan`. Comes in: specs, live stores, the ledger. Goes out: what apply would do; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.plan.document import Plan
+
+
+@click.command("plan")
+@shared
+@select
+@output("text", "json", "markdown")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Save the plan, for `acorn apply FILE`.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@click.option("--adopt", is_flag=True, help="Take over live resources that differ from their specs and were not made by acorn.")
+@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
+def command(
+    environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str, out: Path | None,
+    detailed_exitcode: bool, adopt: bool, allow_empty: tuple[str, ...], verbose: bool,
+) -> int:
+    """Show what apply would change, and why. Reads every store; writes nothing."""
+    from acorn_gitops.cli.planning import Wishes, compute
+    from acorn_gitops.plan.document import write
+    from acorn_gitops.provenance.revision import Revision
+
+    session = Session(root, environment, no_color)
+    revision = Revision(session.root)
+    loaded, findings = session.checked()
+    plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty), revision)
+    session.close()
+    if out is not None:
+        write(plan, out)
+    click.echo(rendered(plan, output, session, verbose), nl=False)
+    if out is not None and output == "text":
+        session.say(f"saved: {out} ({plan.id[:12]}); apply it with `acorn apply {out}`")
+    return exit_code(plan, detailed_exitcode)
+
+
+def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:
+    """The plan in a format."""
+    if output == "json":
+        import orjson
+
+        from acorn_gitops.plan.document import to_json
+
+        return orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2).decode() + "\n"
+    if output == "markdown":
+        from acorn_gitops.report.markdown import plan_markdown
+
+        return plan_markdown(plan)
+    from acorn_gitops.report.text import plan_text
+
+    return plan_text(plan, session.pen, verbose=verbose)
+
+
+def exit_code(plan: Plan, detailed: bool) -> int:
+    """1 when a store could not be read, 4 when something is protected, 2 for changes when asked."""
+    if plan.errored:
+        return 1
+    if any(f.severity == "error" for f in plan.findings):
+        return 4
+    return 2 if detailed and plan.changes else 0

@@ -1,0 +1,176 @@
+"""From checked specs to a plan: the order of events that `plan`, `apply`, `drift` and `import` share. Comes in: a
+session, loaded specs, a selection. Goes out: desired, live and last-applied state, compared. Callers: verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from acorn_gitops.cli.session import Session
+from acorn_gitops.compile.configuration import compile_configuration
+from acorn_gitops.compile.desired_state import DesiredState, Key
+from acorn_gitops.ledger.ledger import Ledger, open_ledger
+from acorn_gitops.marketplaces.protocol import Marketplace, Scope, Snapshot
+from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live
+from acorn_gitops.plan.change import Applied, StoreResult
+from acorn_gitops.plan.diff import Policy, diff_store, with_intents
+from acorn_gitops.plan.document import Plan, make_plan
+from acorn_gitops.plan.select import Selection
+from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.specs.load import Loaded
+
+
+@dataclass(slots=True)
+class StoreView:
+    """The three states of one store."""
+
+    store: str
+    connection: str
+    desired: Mapping[Key, Desired]
+    live: Mapping[Key, Live]
+    applied: Mapping[Key, Applied]
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Wishes:
+    """Options that decide what is planned."""
+
+    selected: Sequence[str] = ()
+    adopt: bool = False
+    allow_empty: Sequence[str] = ()
+    fresh: bool = False
+
+
+@dataclass(slots=True)
+class Situation:
+    """Everything known before comparing."""
+
+    loaded: Loaded
+    desired: DesiredState
+    ledger: Ledger
+    marketplaces: dict[str, Marketplace]
+    selection: Selection
+    foreign_stores: list[str] = field(default_factory=list)
+
+
+def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
+    """Compile, open the ledger and the connections."""
+    config = loaded.configuration
+    desired = compile_configuration(config)
+    ledger = open_ledger(session.ledger_path(loaded.project), write=write)
+    labels = {s.name: s.labels for s in config.stores.values()}
+    try:
+        selection = Selection(wishes.selected, labels)
+    except ValueError as error:
+        raise InvalidSpecs(str(error), hint="see `acorn plan --help` for patterns") from None
+    return Situation(loaded, desired, ledger, session.marketplaces(config.connections), selection)
+
+
+def views(state: Situation, wishes: Wishes) -> Iterator[StoreView]:
+    """The three states, store by store: only one store's live state is in memory at a time."""
+    held: dict[str, str] | None = None
+    intents: dict[str, list[tuple[Key, Attributes]]] = {}
+    for intent in state.ledger.open_intents():
+        if intent.attributes is not None:
+            intents.setdefault(intent.address.store, []).append(((intent.address.type, intent.address.key), intent.attributes))
+    for store in sorted({*state.desired.stores, *state.ledger.stores()}):
+        if not state.selection.store(store):
+            continue
+        applied: Mapping[Key, Applied] = state.ledger.applied(store)
+        desired: Mapping[Key, Desired] = state.desired.stores.get(store, {})
+        connection = state.desired.connections.get(store, "")
+        if not connection:
+            held = _holders(state) if held is None else held
+            connection = held.get(store, "") or (next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else "")
+        view = StoreView(store, connection, desired, {}, applied)
+        try:
+            if not connection:
+                raise MarketplaceError("it left the specs, and no connection holds it any more")
+            snapshot = state.marketplaces[connection].read(Scope(store, fresh=wishes.fresh))
+            _refuse_empty(snapshot, applied, wishes.allow_empty)
+            view.live = snapshot.resources
+            if store in intents:
+                view.applied = with_intents(applied, intents[store], view.live)
+        except MarketplaceError as error:
+            view.error = error.message
+        if not state.selection.whole_store(store):
+            _narrow(view, state.selection)
+        yield view
+
+
+def _holders(state: Situation) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, marketplace in state.marketplaces.items():
+        try:
+            found.update(dict.fromkeys(marketplace.stores(), name))
+        except MarketplaceError:
+            continue
+    return found
+
+
+def _refuse_empty(snapshot: Snapshot, applied: Mapping[Key, Applied], allowed: Iterable[str]) -> None:
+    """A store that had resources and shows none is more likely a lost permission than a wish."""
+    if not snapshot.resources and applied and snapshot.store not in allowed:
+        raise MarketplaceError(
+            f"it shows no resources, but {len(applied)} were applied there; if that is true, say --allow-empty {snapshot.store}")
+
+
+def _narrow(view: StoreView, selection: Selection) -> None:
+    def chosen(key: Key) -> bool:
+        return selection.resource(view.store, *key)
+
+    view.desired = {k: v for k, v in view.desired.items() if chosen(k)}
+    view.live = {k: v for k, v in view.live.items() if chosen(k)}
+    view.applied = {k: v for k, v in view.applied.items() if chosen(k)}
+
+
+def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
+    """What the project and the marketplace allow."""
+    policies: Mapping[str, Any] = state.loaded.configuration.policies
+    marketplace = state.marketplaces.get(connection)
+    managed = None
+    if marketplace is not None:
+        managed = frozenset(t for t, how in marketplace.capabilities().items() if how == "managed")
+    return Policy(policies.get("prune") or {}, "any" if adopt else policies.get("adopt") or "equal", managed)
+
+
+def compute(session: Session, loaded: Loaded, findings: Iterable[Finding], wishes: Wishes, revision: Revision,
+            *, write: bool = False) -> tuple[Plan, Situation]:
+    """The plan. A store that cannot be read is an error in it; the others are planned all the same."""
+    state = situation(session, loaded, wishes, write=write)
+    results: list[StoreResult] = []
+    blocking: list[Finding] = []
+    for view in views(state, wishes):
+        if view.error:
+            results.append(StoreResult(view.store, view.connection, error=view.error))
+            continue
+        result = diff_store(view.store, view.connection, view.desired, view.live, view.applied, policy_of(state, view.connection, wishes.adopt))
+        blocking += _protected(view, result)
+        results.append(result)
+    commit, dirty = revision.get()
+    plan = make_plan(
+        results, project=loaded.project.name, environment=loaded.project.environment, config_digest=loaded.configuration.digest,
+        ledger_serial=state.ledger.serial(), commit=commit, dirty=dirty, created_at=session.stamp(),
+        findings=[*(f for f in findings if f.severity == "warning"), *blocking], selected=state.selection.patterns)
+    return plan, state
+
+
+def _protected(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    for change in result.changes:
+        want = view.desired.get((change.address.type, change.address.key))
+        if change.action == "replace" and want is not None and (want.lifecycle or {}).get("preventDestroy") is True:
+            yield Finding("ACN-020", "error", f"{change.address} would be replaced, and its spec says preventDestroy", None,
+                          "undo the edit of its fixed attributes, or remove preventDestroy", "", str(change.address))
+
+
+def to_record(state: Situation, plan: Plan) -> dict[Address, Attributes]:
+    """Declared attributes of resources that are in sync and not recorded."""
+    return {
+        address: state.desired.stores[address.store][(address.type, address.key)].attributes
+        for store in plan.stores for address in store.to_record
+        if (address.type, address.key) in state.desired.stores.get(address.store, {})
+    }

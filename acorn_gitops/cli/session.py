@@ -1,0 +1,195 @@
+"""What verbs share: the root, the environment, streams, secrets, connections. Comes in: options and the
+process's environment. Goes out: `Session`. Callers: every verb."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+from acorn_gitops.marketplaces.protocol import Marketplace, Settings
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
+from acorn_gitops.report.text import Pen, findings_text
+from acorn_gitops.specs.cache import default_folder
+from acorn_gitops.specs.load import Loaded, load
+from acorn_gitops.specs.project import Project, find_root
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def shared(function: F) -> F:
+    """Options that every verb with a project has."""
+    for option in (
+        click.option("--env", "environment", envvar="ACORN_ENV", metavar="NAME", help="Environment of acorn.yaml; its default otherwise."),
+        click.option("-C", "--root", envvar="ACORN_ROOT", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+                     help="Repository root; otherwise the nearest folder upwards with acorn.yaml."),
+        click.option("--no-color", is_flag=True, envvar="ACORN_NO_COLOR", help="No colours, whatever the terminal."),
+    ):
+        function = option(function)
+    return function
+
+
+def output(*formats: str) -> Callable[[F], F]:
+    """`-o/--output` with the formats of a verb."""
+    return click.option("-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, envvar="ACORN_OUTPUT",
+                        help="Format of the result on standard output.")
+
+
+select = click.option("--select", "selected", multiple=True, envvar="ACORN_SELECT", metavar="PATTERN",
+                      help="Only these: a store (amz-de, amz-*), an address (*/listing/KTL-*), or a label (region=eu). Repeatable.")
+
+
+def _wants_colour(stream: IO[Any], no_color: bool, environ: Mapping[str, str]) -> bool:
+    if no_color or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return bool(environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def error_pen(no_color: bool = False) -> Pen:
+    """The pen for standard error."""
+    return Pen(_wants_colour(sys.stderr, no_color, os.environ), _width())
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+class Session:
+    """One run of one verb."""
+
+    def __init__(self, root: Path | None, environment: str | None, no_color: bool = False) -> None:
+        self.root = find_root((root or Path.cwd()).resolve()) if root is None or (root / "acorn.yaml").is_file() else find_root(root.resolve())
+        self.environment = environment
+        self.environ = os.environ
+        self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
+        self.err = error_pen(no_color)
+        self._opened: dict[str, Marketplace] = {}
+
+    def now(self) -> datetime:
+        """The present instant; ACORN_NOW replaces it, to see what will hold then."""
+        chosen = self.environ.get("ACORN_NOW")
+        if not chosen:
+            return datetime.now(UTC)
+        try:
+            moment = datetime.fromisoformat(chosen)
+        except ValueError:
+            raise click.UsageError(f"ACORN_NOW={chosen} is no time like 2026-11-27T00:00:00Z") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def stamp(self) -> str:
+        """The present instant as text."""
+        return self.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def actor(self) -> str:
+        """Who acts: ACORN_ACTOR, the forge's user, or the login."""
+        for name in ("ACORN_ACTOR", "GITLAB_USER_LOGIN", "GITHUB_ACTOR"):
+            if self.environ.get(name):
+                return self.environ[name]
+        try:
+            return f"{getpass.getuser()}@{socket.gethostname()}"
+        except (OSError, KeyError):
+            return "unknown"
+
+    def load(self) -> Loaded:
+        """Load the specs. Garbage collection is off: everything loaded lives until the end."""
+        import gc
+
+        gc.disable()
+        gc.freeze()
+        return load(self.root, self.environment, default_folder(dict(self.environ)))
+
+    def checked(self, *, quiet: bool = False) -> tuple[Loaded, list[Finding]]:
+        """Load and check. InvalidSpecs with every error; otherwise the warnings."""
+        from acorn_gitops.rules.registry import check
+
+        loaded = self.load()
+        findings = [*loaded.findings, *check(loaded.configuration, self.now(), after_errors=bool(loaded.findings))]
+        errors = [f for f in findings if f.severity == "error"]
+        if errors:
+            raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=sorted(findings, key=Finding.sort_key))
+        return loaded, findings
+
+    def ledger_path(self, project: Project) -> Path:
+        """The environment's ledger file."""
+        return self.root / project.ledger
+
+    def sandbox_path(self, url: str) -> Path:
+        """The file of an embedded marketplace."""
+        name = url.removeprefix("sandbox:").strip("/")
+        if not all(c.isalnum() or c in "-_" for c in name):
+            raise InvalidSpecs(f"{url} is no sandbox name", hint="letters, digits, - and _ after `sandbox:`")
+        return self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db")
+
+    def marketplaces(self, connections: Mapping[str, Mapping[str, Any]]) -> dict[str, Marketplace]:
+        """Every connection, opened once."""
+        for name, settings in connections.items():
+            if name not in self._opened:
+                self._opened[name] = self._open(name, settings)
+        return self._opened
+
+    def _open(self, name: str, settings: Mapping[str, Any]) -> Marketplace:
+        from acorn_gitops.marketplaces.registry import open_marketplace
+
+        url = settings.get("url") or "sandbox:"
+        adapter = settings["adapter"]
+        if adapter == "network" and url.startswith("sandbox:"):
+            from acorn_gitops.marketplaces.network.transport import InProcess
+            from acorn_gitops.sandbox.app import Sandbox
+            from acorn_gitops.sandbox.database import Database
+
+            try:
+                database = Database(self.sandbox_path(url))
+            except ValueError as error:
+                raise AcornError(str(error)) from None
+            transport = InProcess(Sandbox(database), database.close)
+            return open_marketplace(Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep)
+        token = secret(settings["token"], self.root, self.environ) if settings.get("token") else ""
+        parts = {"pause": time.sleep} if adapter == "network" else {}
+        return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for marketplace in self._opened.values():
+            marketplace.close()
+        self._opened.clear()
+
+    def say(self, text: str) -> None:
+        """Progress and diagnostics, to standard error."""
+        click.echo(text, err=True)
+
+    def warn(self, findings: Iterable[Finding]) -> None:
+        """Findings, to standard error."""
+        click.echo(findings_text(findings, self.err), err=True, nl=False)
+
+
+def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
+    """The secret that a reference names. AcornError when it is not there; its value is never in a message."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if not environ.get(name):
+            raise AcornError(f"the environment variable {name} is not set", hint=f"set it: the connection's token is {reference}")
+        return environ[name]
+    if kind == "file":
+        try:
+            return (root / name).read_text().strip()
+        except OSError as error:
+            raise AcornError(f"the secret file {name} cannot be read: {error.strerror}") from None
+    if kind == "keyring":
+        try:
+            import keyring
+        except ImportError:
+            raise AcornError("keyring is not installed", hint="pip install 'acorn-gitops[keyring]'") from None
+        found = keyring.get_password("acorn", name)
+        if found is None:
+            raise AcornError(f"the keyring has no secret {name} of service acorn", hint=f"keyring set acorn {name}")
+        return str(found)
+    raise AcornError(f"secrets of kind {kind}: cannot be read by this version", hint="use env:, file: or keyring:")

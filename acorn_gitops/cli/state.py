@@ -1,0 +1,113 @@
+"""`acorn state`. Comes in: the ledger. Goes out: its rows; on request, mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.ledger.ledger import Ledger, Settled, open_ledger
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.resource import Address
+
+
+@click.group("state")
+def command() -> None:
+    """Look at the ledger (what was last applied), and mend it. Never touches a marketplace."""
+
+
+def _open(root: Path | None, environment: str | None, no_color: bool, *, write: bool = False) -> tuple[Session, Ledger]:
+    from acorn_gitops.specs.cache import default_folder
+    from acorn_gitops.specs.load import open_reader
+    from acorn_gitops.specs.project import read_project
+
+    session = Session(root, environment, no_color)
+    project = read_project(open_reader(session.root, default_folder(dict(session.environ))), environment)
+    return session, open_ledger(session.ledger_path(project), write=write)
+
+
+@command.command("list")
+@shared
+@output("text", "json")
+def list_(environment: str | None, root: Path | None, no_color: bool, output: str) -> int:
+    """Addresses that the ledger knows."""
+    _, ledger = _open(root, environment, no_color)
+    rows = ledger.resources()
+    if output == "json":
+        import orjson
+
+        click.echo(orjson.dumps([{"address": str(a), **r} for a, r in rows], option=orjson.OPT_INDENT_2))
+    else:
+        for address, row in rows:
+            click.echo(f"{address}" + ("  (adopted)" if row["adopted"] else ""))
+    return 0
+
+
+@command.command("show")
+@click.argument("address")
+@shared
+def show(address: str, environment: str | None, root: Path | None, no_color: bool) -> int:
+    """One row as JSON."""
+    import orjson
+
+    _, ledger = _open(root, environment, no_color)
+    for known, row in ledger.resources():
+        if str(known) == address:
+            click.echo(orjson.dumps({"address": address, **row}, option=orjson.OPT_INDENT_2))
+            return 0
+    raise AcornError(f"the ledger does not know {address}", hint="`acorn state list` shows what it knows")
+
+
+@command.command("rm")
+@click.argument("addresses", nargs=-1, required=True)
+@shared
+def remove(addresses: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool) -> int:
+    """Forget rows: the resources stay as they are and become unmanaged."""
+    from acorn_gitops.ledger.lock import held
+
+    session, ledger = _open(root, environment, no_color)
+    known = {str(a): a for a, _ in ledger.resources()}
+    missing = [a for a in addresses if a not in known]
+    if missing:
+        raise AcornError(f"the ledger does not know {', '.join(missing)}", hint="`acorn state list` shows what it knows")
+    with held(ledger.path, {"who": session.actor(), "since": session.stamp(), "plan": "state rm"}, 0):
+        ledger = open_ledger(ledger.path, write=True)
+        ledger.backup()
+        rows = [Settled(known[a], "forget", "", "observed", None) for a in addresses]
+        ledger.record(rows, session.stamp(), session.actor(), "", "state.rm")
+    click.echo(f"{len(rows)} forgotten")
+    return 0
+
+
+@command.command("rebuild")
+@shared
+def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
+    """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
+    live. What differs is drift or intent afterwards; nothing is guessed about the rest."""
+    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.ledger.lock import held
+
+    session = Session(root, environment, no_color)
+    loaded, _ = session.checked()
+    path = session.ledger_path(loaded.project)
+    with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state rebuild"}, 0):
+        state = situation(session, loaded, Wishes(), write=True)
+        state.ledger.backup()
+        rows: list[Settled] = []
+        errors = []
+        for view in views(state, Wishes()):
+            if view.error:
+                errors.append(f"{view.store}: {view.error}")
+                continue
+            for key, want in view.desired.items():
+                have = view.live.get(key)
+                if have is not None:
+                    attributes = {n: have.attributes[n] for n in want.attributes if n in have.attributes}
+                    rows.append(Settled(Address(view.store, *key), "adopt", "", "observed", attributes, str(want.origin), "", have.remote_id, True))
+        if errors:
+            raise AcornError("some stores could not be read; the ledger was left as it was: " + "; ".join(errors))
+        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild")
+    session.close()
+    click.echo(f"{len(rows)} resources recorded")
+    return 0

@@ -1,0 +1,45 @@
+"""`acorn validate`. Comes in: a repository. Goes out: every finding; exit 4 when there is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.report.text import findings_text
+
+
+@click.command("validate")
+@shared
+@output("text", "json")
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+def command(environment: str | None, root: Path | None, no_color: bool, output: str, strict: bool) -> int:
+    """Check every spec offline: syntax, schema, rules. All errors of all files at once."""
+    from acorn_gitops.rules.registry import check
+
+    session = Session(root, environment, no_color)
+    loaded = session.load()
+    findings = sorted(
+        {*loaded.findings, *check(loaded.configuration, session.now(), after_errors=bool(loaded.findings))}, key=Finding.sort_key)
+    errors = sum(f.severity == "error" for f in findings)
+    warnings = sum(f.severity == "warning" for f in findings)
+    config = loaded.configuration
+    if output == "json":
+        document = {
+            "format_version": "1.0", "valid": not errors, "errors": errors, "warnings": warnings, "files": len(loaded.files),
+            "findings": [{
+                "id": f.id, "severity": f.severity, "message": f.message, "hint": f.hint, "subject": f.subject,
+                "file": f.place.file if f.place else None, "line": f.place.line if f.place else None,
+                "column": f.place.column if f.place else None} for f in findings]}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(findings_text(findings, session.pen), nl=False)
+        counted = (f"{len(config.stores)} stores, {len(config.skus):,} SKUs, {len(config.roles)} roles, {len(config.taxes)} tax rules, "
+                   f"{len(config.promos)} promotions in {len(loaded.files)} files")
+        verdict = session.pen("Valid", "green") if not errors else session.pen("Invalid", "red")
+        more = ", ".join(f"{n} {w}{'s' if n != 1 else ''}" for n, w in ((errors, "error"), (warnings, "warning")) if n)
+        click.echo(f"{verdict}{f' ({more})' if more else ''}: {config.environment}, {counted}.")
+    return 4 if errors or (strict and warnings) else 0

@@ -1,0 +1,38 @@
+"""What the specs want, store by store. Comes in: resources as the kinds compile them. Goes out: a mapping
+that diff walks one store at a time. Callers: the kinds' files, plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acorn_gitops.model.resource import Desired
+
+Key = tuple[str, str]
+"""Resource type and key inside a store."""
+
+
+class DesiredState:
+    """Desired resources by store; which connection holds each store."""
+
+    __slots__ = ("connections", "stores")
+
+    def __init__(self) -> None:
+        self.stores: dict[str, dict[Key, Desired]] = {}
+        self.connections: dict[str, str] = {}
+
+    def add(self, store: str, type: str, key: str, desired: Desired) -> None:
+        """Add a resource. ValueError when the address is taken: two specs may never share one."""
+        shard = self.stores.get(store)
+        if shard is None:
+            shard = self.stores[store] = {}
+        if shard.setdefault((type, key), desired) is not desired:
+            first = shard[(type, key)].origin
+            raise ValueError(f"{store}/{type}/{key} is declared by {first} and by {desired.origin}")
+
+    def __len__(self) -> int:
+        return sum(map(len, self.stores.values()))
+
+
+def without_none(block: dict[str, Any] | None) -> dict[str, Any]:
+    """A block's declared, non-null fields: inside a block null means absent."""
+    return {k: v for k, v in (block or {}).items() if v is not None}

@@ -1,0 +1,25 @@
+"""Prices by rule. Comes in: a base price and a rule of acorn.yaml. Goes out: a canonical amount.
+Callers: `sku_mapping`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from acorn_gitops.model.money import canonical, round_half_up
+
+
+def priced_by_rule(base: str, rule: Mapping[str, Any], currency: str) -> str:
+    """`base` × exchange rate × factor, rounded half up to the currency, then moved to the nearest ending
+    (the higher of two equally near). Never below zero."""
+    amount = Decimal(base) * Decimal((rule.get("fx") or {}).get("rate") or "1") * Decimal(rule.get("factor") or "1")
+    ending = rule.get("ending")
+    if ending is None:
+        return canonical(str(round_half_up(amount, currency)), currency)
+    step = Decimal(1) if ending.startswith(".") else Decimal(10) ** len(ending)
+    rest = Decimal(ending)
+    below = ((amount - rest) / step).to_integral_value(rounding=ROUND_FLOOR) * step + rest
+    above = below + step
+    nearest = above if amount - below >= above - amount or below < 0 else below
+    return canonical(str(round_half_up(nearest, currency)), currency)

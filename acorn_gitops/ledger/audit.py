@@ -1,0 +1,40 @@
+"""A history that shows when it was changed. Comes in: events. Goes out: rows whose hashes chain. Callers:
+`ledger`.
+
+Each row's SHA-256 covers its content and the hash before it, so that a changed, removed or inserted row breaks
+every later one. It proves tampering to whoever kept a later hash; it does not prevent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+GENESIS = "0" * 64
+
+
+def _hash(previous: str, sequence: int, at: str, actor: str, event: str, body: bytes) -> str:
+    return hashlib.sha256(orjson.dumps([previous, sequence, at, actor, event, body.decode()])).hexdigest()
+
+
+def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[str, Any]) -> None:
+    """Add a row inside the caller's transaction."""
+    last = db.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
+    sequence, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
+    content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    db.execute("INSERT INTO audit (sequence, at, actor, event, body, previous, hash) VALUES (?,?,?,?,?,?,?)",
+               (sequence, at, actor, event, content, previous, _hash(previous, sequence, at, actor, event, content)))
+
+
+def first_broken(rows: Iterable[tuple[int, str, str, str, bytes, str, str]]) -> int | None:
+    """The first row that does not follow from the one before it, or None."""
+    previous, expected = GENESIS, 1
+    for sequence, at, actor, event, body, before, own in rows:
+        if sequence != expected or before != previous or own != _hash(previous, sequence, at, actor, event, bytes(body)):
+            return sequence
+        previous, expected = own, sequence + 1
+    return None

@@ -1,0 +1,275 @@
+"""One environment's ledger in SQLite. Comes in: outcomes of writes. Goes out: last-applied resources, open
+intents, plans, history. Callers: apply, cli.
+
+Reading needs no write access and creates nothing: a missing file is an empty ledger. Alembic is imported only
+when the file's shape is not the current one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from acorn_gitops.ledger import audit
+from acorn_gitops.model.finding import AcornError, Stale
+from acorn_gitops.model.resource import Address, Attributes, digest
+from acorn_gitops.plan.change import Applied
+
+SCHEMA: Final = 1
+PlanStatus = Literal["running", "partial", "complete"]
+
+
+class Intent(NamedTuple):
+    """A write that was begun and whose end is not recorded."""
+
+    plan: str
+    address: Address
+    operation: str
+    key: str
+    attributes: Attributes | None
+    at: str
+    open: bool = True
+    """False: the run ended knowing that it does not know."""
+
+
+class Entry(NamedTuple):
+    """One line of history."""
+
+    sequence: int
+    at: str
+    actor: str
+    event: str
+    body: dict[str, Any]
+    hash: str
+
+
+class Ledger:
+    """Opened by `open_ledger`; one thread, one process at a time for writing."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection | None) -> None:
+        self.path = path
+        self._db = db
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._db is not None:
+            self._db.close()
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever applied from here."""
+        return self._db is not None
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return [] if self._db is None else self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._db is None:
+            raise AcornError("the ledger was opened for reading only")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def serial(self) -> int:
+        """Grows with every recorded change; a plan presumes one."""
+        rows = self._rows("SELECT value FROM meta WHERE name='serial'")
+        return int(rows[0][0]) if rows else 0
+
+    def applied(self, store: str) -> dict[tuple[str, str], Applied]:
+        """Last-applied resources of a store."""
+        return {
+            (type, key): Applied(dig, bytes(attributes), bool(adopted))
+            for type, key, dig, attributes, adopted in self._rows(
+                "SELECT type, key, digest, attributes, adopted FROM resource WHERE store=?", (store,))
+        }
+
+    def stores(self) -> list[str]:
+        """Stores that the ledger knows."""
+        return [row[0] for row in self._rows("SELECT DISTINCT store FROM resource ORDER BY store")]
+
+    def resources(self) -> list[tuple[Address, dict[str, Any]]]:
+        """Every row, for `state list`, `state show` and export."""
+        return [
+            (Address(s, t, k), {
+                "attributes": orjson.loads(a), "adopted": bool(ad), "remote_id": r, "plan": p, "commit": c, "applied_at": at,
+                "origin": o,
+            })
+            for s, t, k, a, ad, r, p, c, at, o in self._rows(
+                "SELECT store, type, key, attributes, adopted, remote_id, plan, commit_id, applied_at, origin FROM resource"
+                " ORDER BY store, type, key")
+        ]
+
+    def open_intents(self) -> list[Intent]:
+        """Writes of which it is not known whether they happened: the process died, or no answer came."""
+        return [
+            Intent(p, Address(s, t, k), op, key, orjson.loads(a) if a is not None else None, at, o is None)
+            for p, s, t, k, op, key, a, at, o in self._rows(
+                "SELECT plan, store, type, key, operation, idempotency_key, attributes, at, outcome FROM intent"
+                " WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted') ORDER BY id")
+        ]
+
+    def plan_status(self, plan: str) -> PlanStatus | None:
+        """What became of a plan; None when it was never begun."""
+        rows = self._rows("SELECT status FROM plan WHERE id=?", (plan,))
+        return rows[0][0] if rows else None
+
+    def plan_outcomes(self, plan: str) -> dict[Address, str]:
+        """Recorded outcomes of a plan's changes."""
+        return {
+            Address(s, t, k): o
+            for s, t, k, o in self._rows("SELECT store, type, key, outcome FROM intent WHERE plan=? AND outcome IS NOT NULL ORDER BY id", (plan,))
+        }
+
+    def history(self) -> list[Entry]:
+        """The audit trail from the beginning."""
+        return [
+            Entry(n, at, actor, event, orjson.loads(body), h)
+            for n, at, actor, event, body, h in self._rows("SELECT sequence, at, actor, event, body, hash FROM audit ORDER BY sequence")
+        ]
+
+    def verify(self) -> int | None:
+        """The sequence number of the first line of history that was changed or removed; None when all is well."""
+        return audit.first_broken(self._rows("SELECT sequence, at, actor, event, body, previous, hash FROM audit ORDER BY sequence"))
+
+    def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str) -> None:
+        """Record that a plan is being applied."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET status='running'", (plan, at, actor, commit))
+            audit.append(db, at, actor, "apply.begin", {"plan": plan, "commit": commit, "environment": environment})
+
+    def end_plan(self, plan: str, status: PlanStatus, at: str, actor: str, counts: dict[str, int]) -> None:
+        """Record how it ended."""
+        with self._transaction() as db:
+            db.execute("UPDATE plan SET status=? WHERE id=?", (status, plan))
+            audit.append(db, at, actor, "apply.end", {"plan": plan, "status": status, "counts": counts})
+
+    def intend(self, intents: Iterable[Intent]) -> None:
+        """Write ahead: what is about to be sent."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO intent (plan, store, type, key, operation, idempotency_key, attributes, at) VALUES (?,?,?,?,?,?,?,?)",
+                [(i.plan, *i.address, i.operation, i.key, orjson.dumps(i.attributes) if i.attributes is not None else None, i.at) for i in intents])
+
+    def settle(self, settled: Iterable[Settled], at: str, actor: str, commit: str) -> None:
+        """Record what became of writes: last applied, intents closed, history."""
+        with self._transaction() as db:
+            for row in settled:
+                if row.outcome == "observed":
+                    if row.attributes is None:
+                        db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
+                    else:
+                        _put(db, row, at, commit)
+                db.execute(
+                    "UPDATE intent SET outcome=?, message=? WHERE outcome IS NULL AND store=? AND type=? AND key=?",
+                    (row.outcome, row.message, *row.address))
+                audit.append(db, at, actor, f"write.{row.outcome}", {
+                    "address": str(row.address), "action": row.action, "plan": row.plan, "commit": commit, "origin": row.origin,
+                    "attributes": row.attributes, "message": row.message})
+            db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
+
+    def record(self, rows: Sequence[Settled], at: str, actor: str, commit: str, event: str) -> None:
+        """Take resources into the ledger (or, without attributes, out of it) without any write."""
+        if not rows:
+            return
+        with self._transaction() as db:
+            for row in rows:
+                if row.attributes is None:
+                    db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
+                else:
+                    _put(db, row, at, commit)
+            audit.append(db, at, actor, event, {
+                "count": len(rows), "addresses": [str(r.address) for r in rows[:1000]], "commit": commit})
+            db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
+
+    def backup(self) -> Path | None:
+        """A copy beside the file, made before anything drastic."""
+        if self._db is None:
+            return None
+        copy = self.path.with_name(f"{self.path.name}.backup")
+        target = sqlite3.connect(copy)
+        try:
+            self._db.backup(target)
+        finally:
+            target.close()
+        return copy
+
+
+class Settled(NamedTuple):
+    """What became of one change. `attributes`: the declared ones that now hold; None: it is gone."""
+
+    address: Address
+    action: str
+    plan: str
+    outcome: str
+    attributes: Attributes | None
+    origin: str = ""
+    message: str = ""
+    remote_id: str = ""
+    adopted: bool = False
+
+
+def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
+    assert row.attributes is not None
+    db.execute(
+        "INSERT INTO resource (store, type, key, digest, attributes, adopted, remote_id, plan, commit_id, applied_at, origin)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (store, type, key) DO UPDATE SET digest=excluded.digest,"
+        " attributes=excluded.attributes, remote_id=CASE excluded.remote_id WHEN '' THEN remote_id ELSE excluded.remote_id END,"
+        " plan=excluded.plan, commit_id=excluded.commit_id, applied_at=excluded.applied_at, origin=excluded.origin",
+        (*row.address, digest(row.attributes), orjson.dumps(row.attributes), row.adopted, row.remote_id, row.plan, commit, at, row.origin))
+
+
+def open_ledger(path: Path, *, write: bool = False) -> Ledger:
+    """Open a ledger. For writing it is created and brought to the current shape (a backup is kept); for reading
+    nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
+    if not write and not path.exists():
+        return Ledger(path, None)
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA busy_timeout=30000")
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise Stale(f"{path} is not a usable ledger: {error}", hint="restore its .backup, or move it away and run `acorn state rebuild`") from None
+    if version > SCHEMA:
+        db.close()
+        raise Stale(f"{path} was written by a newer acorn (format {version}, this one knows {SCHEMA})", hint="use that version or a newer one")
+    if version < SCHEMA:
+        db.close()
+        if not write:
+            raise Stale(f"{path} has an older format", hint="any `acorn apply` or `acorn state rebuild` brings it up to date")
+        _migrate(path, had_content=version > 0)
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA busy_timeout=30000")
+    if write:
+        # A ledger is small and precious: every commit reaches the disk.
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+    return Ledger(path, db)
+
+
+def _migrate(path: Path, *, had_content: bool) -> None:
+    import shutil
+
+    from alembic import command
+    from alembic.config import Config
+
+    if had_content:
+        shutil.copy2(path, path.with_name(f"{path.name}.before-migration"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["path"] = path
+    command.upgrade(config, "head")

@@ -1,0 +1,45 @@
+"""One applier at a time. Comes in: a ledger's path. Goes out: a held lock, or `Locked` with who holds it.
+Caller: apply.
+
+The operating system holds it, so that a killed process leaves nothing to unlock by hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from acorn_gitops.model.finding import Locked
+
+
+@contextmanager
+def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]:
+    """Hold the lock of a ledger while applying; wait up to `timeout` seconds for it."""
+    from filelock import FileLock, Timeout
+
+    path = ledger.with_name(f"{ledger.name}.lock")
+    note = ledger.with_name(f"{ledger.name}.holder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise Locked(f"somebody else is applying: {_holder(note)}", hint="wait for it, or use --lock-timeout") from None
+    try:
+        note.write_bytes(orjson.dumps({**holder, "pid": str(os.getpid())}))
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        held_by = orjson.loads(note.read_bytes())
+        return f"{held_by['who']} since {held_by['since']} (process {held_by['pid']}, plan {held_by['plan'][:12]})"
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        return "holder unknown"

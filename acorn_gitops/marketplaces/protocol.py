@@ -1,0 +1,101 @@
+"""What acorn asks of a marketplace. Comes in: nothing. Goes out: the protocol and its values. Callers:
+adapters, apply, cli, conformance.
+
+The life of an adapter, in five steps:
+1. It is opened with a connection's settings; it may not talk yet.
+2. `stores` tells which stores it holds.
+3. `read` returns a whole store, or raises: a snapshot that is not complete may not exist.
+4. `write` carries out a batch and answers for every row; "no answer" is `unknown`, never a guess.
+5. `close` lets go.
+You must implement these; you may raise `MarketplaceError` and its kin, and nothing else. A field that is
+added later goes into `Scope` or `Write`, never into a signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+from acorn_gitops.model.resource import Address, Attributes, Live
+
+Management = Literal["managed", "observed", "attested"]
+Operation = Literal["create", "update", "delete"]
+Status = Literal["observed", "accepted", "rejected", "conflict", "unknown", "skipped"]
+"""observed: done, and seen. accepted: taken, not seen yet. rejected: refused with a reason. conflict: the
+resource moved since it was read. unknown: no answer. skipped: not tried."""
+
+
+class Scope(NamedTuple):
+    """What to read."""
+
+    store: str
+    fresh: bool = False
+    """Ask the marketplace even where a cached snapshot is known to be current."""
+
+
+class Snapshot(NamedTuple):
+    """A whole store at one moment. An adapter constructs it only with proof that nothing is missing."""
+
+    store: str
+    exists: bool
+    resources: Mapping[tuple[str, str], Live]
+    at: str = ""
+    """The marketplace's name for the moment, e.g. a revision."""
+
+
+class Write(NamedTuple):
+    """One change to carry out. `attributes` are the declared ones only; None clears."""
+
+    operation: Operation
+    address: Address
+    attributes: Attributes
+    etag: str
+    """The version that was read; the write must fail when it moved. Empty for create."""
+    key: str
+    """Idempotency key: the same write sent twice must have one effect."""
+
+
+class Outcome(NamedTuple):
+    """What became of a write."""
+
+    address: Address
+    status: Status
+    message: str = ""
+    etag: str = ""
+    remote_id: str = ""
+
+
+class Marketplace(Protocol):
+    """An adapter for one connection."""
+
+    @property
+    def name(self) -> str:
+        """The connection's name."""
+
+    def capabilities(self) -> Mapping[str, Management]:
+        """By resource type, what this marketplace lets us do. A type left out is unknown to it."""
+
+    def stores(self) -> Sequence[str]:
+        """Names of the stores it holds."""
+
+    def read(self, scope: Scope) -> Snapshot:
+        """A whole store. Raises Incomplete, Unreachable or MarketplaceError; never returns a part."""
+
+    def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """What `write` would answer, without doing it."""
+
+    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Carry out a batch of one store, in order, and answer for every row in the same order."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Settings(NamedTuple):
+    """A connection of acorn.yaml, with its secret already looked up."""
+
+    name: str
+    adapter: str
+    url: str
+    token: str
+    options: Mapping[str, Any]

@@ -1,0 +1,114 @@
+"""What is wrong, where, and how to mend it. Comes in: nothing. Goes out: `Place`, `Finding`, `AcornError`.
+
+Loading, rules, planning, guards and the conformance suite all speak in findings; renderers print them.
+The error tree is split by what the caller should do next, and each branch knows its exit code:
+
+    AcornError (1)           report and stop
+    ├── InvalidSpecs (4)     mend the specs
+    ├── Refused (4)          a rule or policy forbids it
+    ├── Stale (6)            plan again
+    ├── Locked (6)           wait for the holder
+    └── MarketplaceError (1) the live side failed; nothing is known beyond what is said
+        ├── Unreachable      no answer: we do not know whether a write landed
+        └── Incomplete       a read that cannot prove it saw everything
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning", "info"]
+
+
+class Place(NamedTuple):
+    """A position in a file: 1-based line and column; 0 where unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+
+
+class Finding(NamedTuple):
+    """One thing that a person should know. `source` is the offending line of text, for the caret."""
+
+    id: str
+    severity: Severity
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    source: str = ""
+    subject: str = ""
+
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """By place, then id: order of discovery never shows."""
+        place = self.place or Place("")
+        return (place.file, place.line, place.column, self.id, self.message)
+
+
+class AcornError(Exception):
+    """A failure with findings. `exit_code` is the process's."""
+
+    exit_code = 1
+    id = "ACN-001"
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.findings = list(findings)
+
+    def as_findings(self) -> list[Finding]:
+        """The findings it carries, or itself as one."""
+        return self.findings or [Finding(self.id, "error", self.message, None, self.hint)]
+
+
+class InvalidSpecs(AcornError):
+    """The specs are wrong; nothing was read or written."""
+
+    exit_code = 4
+    id = "GEN-000"
+
+
+class Refused(AcornError):
+    """A rule or policy forbids it; nothing was written."""
+
+    exit_code = 4
+    id = "ACN-004"
+
+
+class Stale(AcornError):
+    """The plan no longer fits; nothing was written."""
+
+    exit_code = 6
+    id = "ACN-006"
+
+
+class Locked(AcornError):
+    """Somebody else is applying; nothing was written."""
+
+    exit_code = 6
+    id = "ACN-007"
+
+
+class MarketplaceError(AcornError):
+    """The marketplace refused or failed, and said so."""
+
+    id = "ACN-010"
+
+
+class Unreachable(MarketplaceError):
+    """No usable answer: for a write, neither success nor failure is known."""
+
+    id = "ACN-011"
+
+
+class Incomplete(MarketplaceError):
+    """A read without proof of completeness; nothing may be concluded from it."""
+
+    id = "ACN-012"

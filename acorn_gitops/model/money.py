@@ -1,0 +1,60 @@
+"""Amounts of money as canonical decimal text. Comes in: text and a currency. Goes out: one spelling.
+
+`49.9`, `49.90` and `049.9` would compare unequal as text and digest differently, so that an approved plan
+would look stale; each amount therefore has one spelling, with exactly its currency's ISO 4217 minor units.
+Arithmetic is Decimal; floats never come near. Callers: compile, plan, rules, adapters.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cache
+
+from acorn_gitops.model.reference import minor_units
+
+_known: dict[tuple[str, str], str] = {}
+
+
+class MoneyError(ValueError):
+    """The text is no amount of that currency."""
+
+
+@cache
+def quantum(currency: str) -> Decimal:
+    """The smallest amount of a currency: 0.01 for EUR, 1 for JPY, 0.001 for KWD. KeyError if unknown."""
+    return Decimal(1).scaleb(-minor_units()[currency])
+
+
+def canonical(value: str, currency: str) -> str:
+    """The one spelling of an amount. MoneyError when it has more decimals than the currency, or is none.
+
+    Memoised: a catalogue of 100,000 prices has a few thousand different ones.
+    """
+    known = _known.get((value, currency))
+    if known is not None:
+        return known
+    try:
+        amount = Decimal(value)
+        exact = amount.quantize(quantum(currency))
+    except InvalidOperation:
+        raise MoneyError(f'"{value}" is no decimal amount') from None
+    except KeyError:
+        raise MoneyError(f"{currency} is no ISO 4217 currency") from None
+    if exact != amount:
+        raise MoneyError(f"{value} {currency} has more decimals than {currency} has ({minor_units()[currency]})")
+    text = str(exact)
+    _known[(value, currency)] = text
+    return text
+
+
+def round_half_up(amount: Decimal, currency: str) -> Decimal:
+    """Commercial rounding to the currency's minor unit."""
+    return amount.quantize(quantum(currency), rounding=ROUND_HALF_UP)
+
+
+def percent_change(before: str, after: str) -> Decimal | None:
+    """Change from `before` to `after` in percent with one decimal; None from zero."""
+    old = Decimal(before)
+    if not old:
+        return None
+    return ((Decimal(after) - old) * 100 / old).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)

@@ -1,0 +1,107 @@
+"""Reference tables that ship as data, each with its source and as-of date: the 23 Amazon marketplaces of
+the Selling Partner API, ISO 4217 minor units, VAT and GST rates. Comes in: JSON beside this file. Goes out:
+read-only lookups. Callers: rules, compile, import. Tests compare them with independent packages.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+_DATA = Path(__file__).parent / "data"
+
+
+class AmazonMarketplace(NamedTuple):
+    """One row of the marketplace table. `timezone` is the civil zone of the sale day."""
+
+    country: str
+    marketplace_id: str
+    currency: str
+    region: str
+    timezone: str
+    languages: tuple[str, ...]
+    domain: str
+
+
+class RatePeriod(NamedTuple):
+    """A rate and when it holds: half-open dates, None is open. `percent` is decimal text."""
+
+    country: str
+    rate_class: str
+    percent: str
+    from_date: str | None
+    to_date: str | None
+
+
+@cache
+def _load(name: str) -> Any:
+    return orjson.loads((_DATA / name).read_bytes())
+
+
+@cache
+def minor_units() -> dict[str, int]:
+    """Decimals of each currency (ISO 4217)."""
+    return dict(_load("currencies.json")["minorUnits"])
+
+
+@cache
+def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
+    """By marketplace id."""
+    return {
+        row["marketplaceId"]: AmazonMarketplace(
+            row["country"], row["marketplaceId"], row["currency"], row["region"], row["timezone"],
+            tuple(row["languages"]), row["domain"],
+        )
+        for row in _load("marketplaces.json")["marketplaces"]
+    }
+
+
+def marketplace_of_country(country: str) -> AmazonMarketplace | None:
+    """Amazon's marketplace in a country; the UK is GB."""
+    for row in amazon_marketplaces().values():
+        if row.country == country:
+            return row
+    return None
+
+
+def forbidden_marketplace(marketplace_id: str) -> str | None:
+    """Why this id must never be a store, or None."""
+    data = _load("marketplaces.json")
+    if marketplace_id in data["notForStores"]["ids"]:
+        return str(data["notForStores"]["why"])
+    reason = data["unsupported"].get(marketplace_id)
+    return str(reason) if reason else None
+
+
+@cache
+def rate_periods() -> tuple[RatePeriod, ...]:
+    """Every dated rate of the table."""
+    return tuple(
+        RatePeriod(r["country"], r["rateClass"], r["percent"], r["from"], r["to"])
+        for r in _load("vat_rates.json")["rates"]
+    )
+
+
+def rates_on(country: str, rate_class: str, date: str) -> list[str]:
+    """The percentages of a class in a country on a date (ISO text), as decimal text."""
+    return [
+        p.percent
+        for p in rate_periods()
+        if p.country == country
+        and p.rate_class == rate_class
+        and (p.from_date is None or p.from_date <= date)
+        and (p.to_date is None or date < p.to_date)
+    ]
+
+
+def countries_with_rates() -> frozenset[str]:
+    """Countries that the table knows anything about."""
+    return frozenset(p.country for p in rate_periods())
+
+
+def as_of(table: str) -> str:
+    """The as-of date of `marketplaces`, `currencies` or `vat_rates`."""
+    return str(_load(f"{table}.json")["asOf"])

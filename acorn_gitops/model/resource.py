@@ -1,0 +1,104 @@
+"""One thing that a marketplace holds. Comes in: nothing. Goes out: addresses, resources, digests.
+
+Attributes are plain data in canonical form: money as {currency, value} with one spelling per amount,
+instants in UTC, sets sorted. An absent attribute is not ours; None clears it. Callers: compile, plan,
+apply, ledger, marketplaces, sandbox, report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+import xxhash
+
+Attributes = dict[str, Any]
+"""Canonical attributes of a resource, JSON-compatible."""
+
+TYPES: Final[dict[str, int]] = {
+    "storefront": 0,
+    "location": 0,
+    "tax-class": 1,
+    "role": 1,
+    "tax-rule": 2,
+    "grant": 2,
+    "listing": 3,
+    "stock": 4,
+    "promotion": 5,
+}
+"""Every resource type and its wave: lower waves are created first and deleted last."""
+
+IMMUTABLE: Final[dict[str, frozenset[str]]] = {
+    "storefront": frozenset({"platform", "marketplaceId", "currency"}),
+    "location": frozenset({"code", "address"}),
+    "listing": frozenset({"sku"}),
+    "grant": frozenset({"role", "subject"}),
+}
+"""Attributes that a marketplace fixes at creation: a change of one plans a replacement.
+
+A location's address: Supply Sources API 2020-07-01 takes it in createSupplySource only.
+"""
+
+
+class Address(NamedTuple):
+    """Where a resource lives: `store/type/key`."""
+
+    store: str
+    type: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.store}/{self.type}/{self.key}"
+
+    @staticmethod
+    def parse(text: str) -> Address:
+        """The address of `store/type/key`; ValueError when it is none. A key may contain slashes."""
+        parts = text.split("/", 2)
+        if len(parts) != 3 or not all(parts) or parts[1] not in TYPES:
+            raise ValueError(f"{text!r} is not an address like amz-de/listing/KTL-17-BLK")
+        return Address(*parts)
+
+
+class Origin(NamedTuple):
+    """The spec that a desired resource was compiled from."""
+
+    file: str
+    line: int
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Desired(NamedTuple):
+    """A resource as the specs want it: declared attributes only, and where they were declared."""
+
+    attributes: Attributes
+    origin: Origin
+    lifecycle: Mapping[str, Any] | None = None
+    moved_from: str | None = None
+
+
+class Live(NamedTuple):
+    """A resource as the marketplace holds it. `etag` is opaque: good for If-Match, never compared for drift."""
+
+    attributes: Attributes
+    etag: str = ""
+    remote_id: str = ""
+
+
+def is_money(value: object) -> bool:
+    """Whether a value is an amount of money: it is compared and shown as one thing."""
+    return isinstance(value, dict) and value.keys() == {"currency", "value"}
+
+
+def digest(attributes: Mapping[str, Any]) -> str:
+    """A short digest of canonical attributes, equal for equal content in any key order."""
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
+
+
+def project(live: Mapping[str, Any], declared: Iterable[str]) -> Attributes:
+    """The part of a live resource that the specs speak of."""
+    return {name: live.get(name) for name in declared}

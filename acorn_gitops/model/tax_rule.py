@@ -1,0 +1,137 @@
+"""`TaxRule`: who owes which tax on which supply. Resolved as liable party, then treatment, then rate.
+Treatments follow EN 16931's categories. Callers: `kinds`, schema writing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from acorn_gitops.model.fields import (
+    Amount, Country, Currency, Date, LabelText, LongText, Name, Percent, SellerSku, Strict, Territory, Text,
+)
+
+
+class Validity(Strict):
+    """Half-open dates in the jurisdiction's civil time."""
+
+    from_: Date = Field(alias="from")
+    """First day."""
+    to: Date | None = None
+    """First day on which it no longer holds; null is open."""
+
+
+class StoreMatch(Strict):
+    """Which storefronts. Nothing given: every storefront."""
+
+    names: list[Name] | None = None
+    labels: dict[LabelText, LabelText | list[LabelText]] | None = None
+    marketplaces: list[Country] | None = None
+    """Countries of marketplaces."""
+
+
+class Supply(Strict):
+    """Where goods start and end."""
+
+    shipFrom: list[Territory] | None = None
+    shipTo: list[Territory] | None = None
+    territoryExclude: list[Territory] | None = None
+
+
+class Customer(Strict):
+    """Who buys."""
+
+    type: Literal["b2c", "b2b", "any"] | None = None
+    vatId: Literal["any", "present", "valid", "absent"] | None = None
+
+
+class Seller(Strict):
+    """Who sells."""
+
+    establishedIn: list[Territory] | None = None
+    registeredIn: list[Country] | None = None
+
+
+class Goods(Strict):
+    """What is sold."""
+
+    taxClass: list[Name] | None = None
+    ptc: list[Annotated[str, StringConstraints(pattern=r"^A_[A-Z0-9_]+$")]] | None = None
+    skus: list[SellerSku] | None = None
+
+
+class ValueBound(Strict):
+    """Only up to this value (inclusive)."""
+
+    currency: Currency
+    max: Amount
+    basis: Literal["item", "consignment"] | None = None
+
+
+class Match(Strict):
+    """All given dimensions must match; one left out matches everything."""
+
+    stores: StoreMatch | None = None
+    supply: Supply | None = None
+    customer: Customer | None = None
+    seller: Seller | None = None
+    goods: Goods | None = None
+    value: ValueBound | None = None
+
+
+class Rate(Strict):
+    """A class of the country's dated rates, or a percentage. Exactly one."""
+
+    class_: Literal["standard", "reduced", "superReduced", "zero", "parking"] | None = Field(
+        default=None, alias="class"
+    )
+    """Resolved from the dated table of rates."""
+    percent: Percent | None = None
+
+
+class Invoice(Strict):
+    """What the invoice must say."""
+
+    mention: LongText | None = None
+    category: Literal["S", "Z", "E", "AE", "K", "G", "O"] | None = None
+    """EN 16931 category code."""
+
+
+class Result(Strict):
+    """What holds when the rule wins."""
+
+    liableParty: Literal["seller", "marketplace", "customer", "none"]
+    treatment: Literal[
+        "standard", "reduced", "superReduced", "zero", "exempt", "reverseCharge", "intraCommunity", "export",
+        "outOfScope",
+    ]
+    rate: Rate | None = None
+    scheme: Literal["local", "union-oss", "non-union-oss", "ioss", "mpf", "none"] | None = None
+    invoice: Invoice | None = None
+
+
+class Evidence(Strict):
+    """Why we believe it."""
+
+    source: Text
+    asOf: Date
+    reviewedBy: Text | None = None
+    nextReview: Date | None = None
+
+
+class TaxRuleSpec(Strict):
+    """When it matches, and what follows."""
+
+    validity: Validity
+    match: Match
+    result: Result
+    enabled: bool | None = None
+    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    """Only breaks ties of equal specificity."""
+    evidence: Evidence | None = None
+    retroactive: bool | None = None
+    """Says that a start in the past is meant."""
+    key: Text | None = None
+    """Its key at the marketplace; by default the name."""
+    inherits: list[Name] | None = None
+    """Templates applied left to right; own fields win."""

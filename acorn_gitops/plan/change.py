@@ -1,0 +1,83 @@
+"""The values of planning. Comes in: nothing. Goes out: `Change`, `FieldChange`, `StoreResult`. Callers:
+diff, document, apply, report.
+
+Closed unions: an action or reason added here makes the type checker stop wherever it must be thought about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from acorn_gitops.model.resource import Address, Attributes, Origin
+
+Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
+Reason = Literal[
+    "declared",         # new in the specs
+    "edited",           # the spec was edited since it was last applied
+    "drifted",          # the marketplace was changed from outside
+    "edited+drifted",   # both, in different directions
+    "missing",          # it was applied, and somebody deleted it
+    "undeclared",       # it left the specs
+    "renamed",          # movedFrom
+    "exists",           # it was there before acorn
+    "gone",             # it left the specs and the marketplace
+    "first",            # never applied from here: nothing is known of who changed what
+]
+
+SYMBOLS: Final[dict[str, str]] = {
+    "create": "+", "update": "~", "replace": "-/+", "delete": "-", "adopt": "=", "forget": "x", "manual": "?",
+}
+
+
+class Applied(NamedTuple):
+    """What the ledger remembers of a resource: digest and content of what was last declared and written."""
+
+    digest: str
+    attributes: bytes
+    adopted: bool
+
+
+class FieldChange(NamedTuple):
+    """One attribute: `path` is the attribute or a place inside it; None is absent."""
+
+    path: str
+    before: Any
+    after: Any
+    reason: Reason
+
+
+class Change(NamedTuple):
+    """One address: what to do, why, where it was declared, and the live fingerprint it presumes."""
+
+    action: Action
+    address: Address
+    reason: Reason
+    before: Attributes | None
+    after: Attributes | None
+    fields: tuple[FieldChange, ...]
+    origin: Origin | None
+    fingerprint: str
+    moved_from: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it sends anything to the marketplace."""
+        return self.action in ("create", "update", "replace", "delete")
+
+
+@dataclass(slots=True)
+class StoreResult:
+    """One store compared."""
+
+    store: str
+    connection: str
+    in_sync: int = 0
+    ceded: int = 0
+    live: int = 0
+    changes: list[Change] = field(default_factory=list)
+    unmanaged: list[Address] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    to_record: list[Address] = field(default_factory=list)
+    """In sync, but the ledger does not know it in these words yet."""
+    error: str = ""

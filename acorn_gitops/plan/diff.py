@@ -1,0 +1,197 @@
+"""One store, compared three ways. Comes in: desired, live and last-applied resources of a store. Goes out: a
+`StoreResult`. Caller: `document` (through cli), drift, tests.
+
+Only declared attributes are compared. Last applied tells who moved: a value that still is as we left it and
+differs from the spec was edited; one that is not as we left it has drifted. Without a record nothing is said
+about who, and nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.model.resource import IMMUTABLE, Address, Attributes, Desired, Live, digest, project
+from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason, StoreResult
+from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
+
+NO_PRUNE = frozenset({"storefront", "location"})
+"""Types that are only forgotten unless the project says otherwise: with them a whole store would go."""
+
+
+class Policy(NamedTuple):
+    """How one environment treats what is not ours, or no longer."""
+
+    prune: Mapping[str, bool] = {}
+    adopt: str = "equal"
+    managed: frozenset[str] | None = None
+    """Types that the marketplace lets us write; None is every type. Others become manual steps."""
+
+    def prunes(self, type: str) -> bool:
+        """Whether a resource of this type that left the specs is deleted."""
+        return self.prune.get(type, type not in NO_PRUNE)
+
+
+def with_intents(
+    applied: Mapping[Key, Applied], intents: Iterable[tuple[Key, Attributes]], live: Mapping[Key, Live]
+) -> Mapping[Key, Applied]:
+    """What was last applied, counting writes whose end nobody recorded but whose effect is visible: a resource
+    that an interrupted run created is ours, and is never mistaken for somebody else's."""
+    out: dict[Key, Applied] | None = None
+    for key, attributes in intents:
+        if holds(attributes, live.get(key)):
+            out = dict(applied) if out is None else out
+            out[key] = Applied(digest(attributes), orjson.dumps(attributes), False)
+    return applied if out is None else out
+
+
+def diff_store(
+    store: str,
+    connection: str,
+    desired: Mapping[Key, Desired],
+    live: Mapping[Key, Live],
+    applied: Mapping[Key, Applied],
+    policy: Policy,
+) -> StoreResult:
+    """Compare one store. Order of the mappings changes nothing."""
+    result = StoreResult(store, connection, live=len(live))
+    renamed: set[Key] = set()
+    for key, want in desired.items():
+        have = live.get(key)
+        if have is not None:
+            attributes = have.attributes
+            for name, value in want.attributes.items():
+                if attributes.get(name) != value:
+                    _differs(result, key, want, have, applied.get(key), policy)
+                    break
+            else:
+                _in_sync(result, key, want, applied.get(key), policy)
+            continue
+        _missing(result, key, want, live, applied, policy, renamed)
+    for key in applied.keys() - desired.keys() - renamed:
+        _undeclared(result, key, live.get(key), policy)
+    for key in live.keys() - desired.keys() - applied.keys() - renamed:
+        result.unmanaged.append(Address(store, *key))
+    result.unmanaged.sort()
+    result.changes.sort(key=lambda c: c.address)
+    return result
+
+
+def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None, policy: Policy) -> None:
+    if known is None and policy.adopt == "never":
+        address = Address(result.store, *key)
+        result.notes.append(f"{address} exists and equals the spec, but policy `adopt: never` leaves it unmanaged")
+        return
+    result.in_sync += 1
+    if known is None:
+        result.to_record.append(Address(result.store, *key))
+    elif known.digest != digest(want.attributes):
+        result.to_record.append(Address(result.store, *key))
+        _note_released(result, key, want, known)
+
+
+def _note_released(result: StoreResult, key: Key, want: Desired, known: Applied) -> None:
+    released = sorted(name for name in orjson.loads(known.attributes) if name not in want.attributes)
+    if released:
+        address = Address(result.store, *key)
+        result.notes.append(f"{address}: {', '.join(released)} is no longer declared; its value stays and is no longer managed")
+
+
+def _differs(result: StoreResult, key: Key, want: Desired, have: Live, known: Applied | None, policy: Policy) -> None:
+    lifecycle = want.lifecycle or {}
+    ignored = frozenset(lifecycle.get("ignoreFields") or ())
+    bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+    last: Attributes | None = orjson.loads(known.attributes) if known is not None else None
+    fields: list[FieldChange] = []
+    changed: list[str] = []
+    ceded = False
+    for name, value in want.attributes.items():
+        current = have.attributes.get(name)
+        if name in ignored or same(value, current, name):
+            continue
+        if name in bands and inside_band(current, bands[name]):
+            ceded = True
+            continue
+        changed.append(name)
+        reason = _reason(name, value, current, last)
+        fields += [FieldChange(path, b, a, reason) for path, b, a in field_differences(name, current, value)]
+    if not fields:
+        result.ceded += ceded
+        _in_sync(result, key, want, known, policy)
+        return
+    if last is not None:
+        _note_released(result, key, want, known) if known is not None else None
+    address = Address(result.store, *key)
+    before = project(have.attributes, want.attributes)
+    fingerprint = digest(before)
+    reasons = {f.reason for f in fields}
+    reason: Reason = next(iter(reasons)) if len(reasons) == 1 else "edited+drifted"
+    if known is None and policy.adopt != "any":
+        change = Change("adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint)
+        result.changes.append(change)
+        return
+    if policy.managed is not None and key[0] not in policy.managed:
+        action = "manual"
+    else:
+        action = "replace" if IMMUTABLE.get(key[0], frozenset()).intersection(changed) else "update"
+    result.changes.append(
+        Change(action, address, reason, before, want.attributes, tuple(fields), want.origin, fingerprint)  # type: ignore[arg-type]
+    )
+
+
+def _reason(name: str, want: Any, current: Any, last: Attributes | None) -> Reason:
+    if last is None:
+        return "first"
+    before = last.get(name)
+    if same(before, current, name):
+        return "edited"
+    return "drifted" if same(before, want, name) else "edited+drifted"
+
+
+def _missing(
+    result: StoreResult, key: Key, want: Desired, live: Mapping[Key, Live], applied: Mapping[Key, Applied],
+    policy: Policy, renamed: set[Key],
+) -> None:
+    address = Address(result.store, *key)
+    after = {name: value for name, value in want.attributes.items() if value is not None}
+    managed = policy.managed is None or key[0] in policy.managed
+    former = (key[0], want.moved_from) if want.moved_from else None
+    if former is not None and former in live and former in applied and managed:
+        renamed.add(former)
+        old = live[former]
+        before = project(old.attributes, want.attributes)
+        fields = [FieldChange("key", former[1], key[1], "renamed")]
+        for name, value in want.attributes.items():
+            if not same(value, old.attributes.get(name), name):
+                fields += [
+                    FieldChange(p, b, a, "edited") for p, b, a in field_differences(name, old.attributes.get(name), value)
+                ]
+        result.changes.append(
+            Change("replace", address, "renamed", before, after, tuple(fields), want.origin, digest(before), former[1])
+        )
+        return
+    if former is not None and former in applied and former not in live:
+        renamed.add(former)
+        result.changes.append(
+            Change("forget", Address(result.store, *former), "gone", None, None, (), want.origin, "")
+        )
+    reason: Reason = "missing" if key in applied else "declared"
+    result.changes.append(
+        Change("create" if managed else "manual", address, reason, None, after, (), want.origin, "")
+    )
+
+
+def _undeclared(result: StoreResult, key: Key, have: Live | None, policy: Policy) -> None:
+    address = Address(result.store, *key)
+    if have is None:
+        result.changes.append(Change("forget", address, "gone", None, None, (), None, ""))
+        return
+    before = {k: v for k, v in have.attributes.items() if v is not None}
+    if not policy.prunes(key[0]):
+        result.changes.append(Change("forget", address, "undeclared", before, None, (), None, ""))
+        return
+    action = "delete" if policy.managed is None or key[0] in policy.managed else "manual"
+    result.changes.append(Change(action, address, "undeclared", before, None, (), None, digest(before)))  # type: ignore[arg-type]

@@ -1,0 +1,247 @@
+"""The plan: changes in the order in which they will be made, with what was read and checked. Comes in: store
+results. Goes out: `Plan`, its file and its id. Callers: cli, apply, report.
+
+The id is the SHA-256 of everything that decides what will happen; a plan that was edited no longer has its
+id. `format_version` follows Terraform's rule: readers ignore unknown fields of a newer minor, and refuse a
+newer major.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from acorn_gitops import __version__
+from acorn_gitops.model.finding import Finding, Place, Stale
+from acorn_gitops.model.money import percent_change
+from acorn_gitops.model.resource import TYPES, Address, Origin, is_money
+from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
+
+FORMAT: Final = "1.0"
+ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What apply will do, and nothing else."""
+
+    project: str
+    environment: str
+    config_digest: str
+    ledger_serial: int
+    commit: str
+    dirty: bool
+    created_at: str
+    changes: list[Change]
+    stores: list[StoreResult]
+    findings: list[Finding] = field(default_factory=list)
+    selected: list[str] = field(default_factory=list)
+    tool: str = __version__
+    id: str = ""
+
+    @property
+    def errored(self) -> bool:
+        """Whether a store could not be read. Such a plan can be looked at, never applied."""
+        return any(store.error for store in self.stores)
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything would change, here or there."""
+        return bool(self.changes)
+
+    def counts(self) -> dict[str, int]:
+        """How many changes of each action."""
+        counts = dict.fromkeys(ACTIONS, 0)
+        for change in self.changes:
+            counts[change.action] += 1
+        return counts
+
+
+def make_plan(
+    results: Iterable[StoreResult], *, project: str, environment: str, config_digest: str, ledger_serial: int,
+    commit: str, dirty: bool, created_at: str, findings: Iterable[Finding], selected: Iterable[str] = (),
+) -> Plan:
+    """Order all changes and give the plan its id."""
+    stores = sorted(results, key=lambda r: r.store)
+    changes = in_order(change for store in stores for change in store.changes)
+    plan = Plan(
+        project, environment, config_digest, ledger_serial, commit, dirty, created_at, changes, stores,
+        sorted(findings, key=Finding.sort_key), sorted(selected),
+    )
+    plan.id = plan_id(to_json(plan))
+    return plan
+
+
+def in_order(changes: Iterable[Change]) -> list[Change]:
+    """Creations and updates by wave (store before tax class before listing before promotion), then deletions
+    in the opposite order; by address within."""
+
+    def position(change: Change) -> tuple[int, int, Address]:
+        wave = TYPES[change.address.type]
+        if change.action in ("delete", "forget"):
+            return 1, -wave, change.address
+        return 0, wave, change.address
+
+    return sorted(changes, key=position)
+
+
+def price_move(change: Change) -> tuple[str, str, str, str] | None:
+    """(currency, old, new, percent) when a price changes, else None. Percent is text with its sign."""
+    for item in change.fields:
+        if item.path == "price" and is_money(item.before) and is_money(item.after):
+            if item.before["currency"] != item.after["currency"]:
+                return None
+            percent = percent_change(item.before["value"], item.after["value"])
+            shown = "" if percent is None else f"{percent:+}"
+            return item.after["currency"], item.before["value"], item.after["value"], shown
+    return None
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as its documented JSON object."""
+    return {
+        "format_version": FORMAT,
+        "acorn_version": plan.tool,
+        "id": plan.id,
+        "project": plan.project,
+        "environment": plan.environment,
+        "commit": plan.commit,
+        "dirty": plan.dirty,
+        "created_at": plan.created_at,
+        "config_digest": plan.config_digest,
+        "ledger_serial": plan.ledger_serial,
+        "errored": plan.errored,
+        "selected": plan.selected,
+        "summary": plan.counts(),
+        "stores": [
+            {
+                "store": s.store, "connection": s.connection, "live": s.live, "in_sync": s.in_sync, "ceded": s.ceded,
+                "changes": len(s.changes), "unmanaged": [str(a) for a in s.unmanaged[:1000]],
+                "unmanaged_count": len(s.unmanaged), "notes": s.notes, "error": s.error,
+                "to_record": [str(a) for a in s.to_record],
+            }
+            for s in plan.stores
+        ],
+        "changes": [_change_json(c) for c in plan.changes],
+        "findings": [
+            {"id": f.id, "severity": f.severity, "message": f.message, "place": str(f.place) if f.place else None, "hint": f.hint}
+            for f in plan.findings
+        ],
+    }
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "address": str(change.address),
+        "action": change.action,
+        "reason": change.reason,
+        "before": change.before,
+        "after": change.after,
+        "fields": [{"path": f.path, "before": f.before, "after": f.after, "reason": f.reason} for f in change.fields],
+        "origin": None if change.origin is None else dict(change.origin._asdict()),
+        "fingerprint": change.fingerprint,
+    }
+    if change.moved_from is not None:
+        out["moved_from"] = change.moved_from
+    move = price_move(change)
+    if move is not None:
+        out["money"] = {"currency": move[0], "old": move[1], "new": move[2], "percent": move[3]}
+    return out
+
+
+def plan_id(document: Mapping[str, Any]) -> str:
+    """The content address of a plan: SHA-256 over all but the id itself and the time it was made."""
+    content = {k: v for k, v in document.items() if k not in ("id", "created_at")}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def write(plan: Plan, path: Path) -> None:
+    """Save a plan, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n")
+    temporary.replace(path)
+
+
+def read(path: Path) -> Plan:
+    """Load a saved plan. Stale when it was edited, truncated, or made by another format."""
+    try:
+        document = orjson.loads(path.read_bytes())
+        version = str(document["format_version"])
+    except OSError as error:
+        raise Stale(f"cannot read the plan {path}: {error.strerror}", hint="make one with `acorn plan --out FILE`") from None
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise Stale(f"{path} is not a plan", hint="make one with `acorn plan --out FILE`") from None
+    if version.split(".")[0] != FORMAT.split(".")[0]:
+        raise Stale(f"{path} has plan format {version}; this acorn reads {FORMAT}", hint="plan again with this version")
+    if plan_id(document) != document.get("id"):
+        raise Stale(f"{path} was changed after it was made", hint="plan again; a plan is applied as reviewed or not at all")
+    try:
+        return _from_json(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Stale(f"{path} is not a usable plan: {error}", hint="plan again") from None
+
+
+def _from_json(document: Mapping[str, Any]) -> Plan:
+    stores = [
+        StoreResult(
+            s["store"], s["connection"], s["in_sync"], s["ceded"], s["live"], [], [Address.parse(a) for a in s["unmanaged"]],
+            list(s["notes"]), [Address.parse(a) for a in s["to_record"]], s["error"],
+        )
+        for s in document["stores"]
+    ]
+    changes = [_change_of(c) for c in document["changes"]]
+    by_store = {s.store: s for s in stores}
+    for change in changes:
+        by_store[change.address.store].changes.append(change)
+    plan = Plan(
+        document["project"], document["environment"], document["config_digest"], document["ledger_serial"],
+        document["commit"], document["dirty"], document["created_at"], changes, stores,
+        [_finding_of(f) for f in document["findings"]], list(document["selected"]),
+        document["acorn_version"], document["id"],
+    )
+    return plan
+
+
+def _change_of(row: Mapping[str, Any]) -> Change:
+    if row["action"] not in ACTIONS:
+        raise ValueError(f"unknown action {row['action']}")
+    return Change(
+        row["action"], Address.parse(row["address"]), row["reason"], row["before"], row["after"],
+        tuple(FieldChange(f["path"], f["before"], f["after"], f["reason"]) for f in row["fields"]),
+        None if row["origin"] is None else Origin(**row["origin"]), row["fingerprint"], row.get("moved_from"),
+    )
+
+
+def _finding_of(row: Mapping[str, Any]) -> Finding:
+    place = None
+    if row["place"]:
+        file, _, rest = str(row["place"]).partition(":")
+        numbers = [int(n) for n in rest.split(":") if n.isdigit()]
+        place = Place(file, *numbers[:2])
+    return Finding(row["id"], row["severity"], row["message"], place, row["hint"])
+
+
+def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, str, str], list[Change]]]:
+    """Changes that have action, type and what happens in common, in order of first appearance."""
+    found: dict[tuple[str, str, str], list[Change]] = {}
+    for change in changes:
+        found.setdefault((change.action, change.address.type, signature(change)), []).append(change)
+    yield from found.items()
+
+
+def signature(change: Change) -> str:
+    """What happens, in words that are equal for equal edits: `price -10.0 %`, `status active → inactive`."""
+    move = price_move(change)
+    parts = []
+    for item in change.fields:
+        if item.path == "price" and move is not None and move[3]:
+            parts.append(f"price {move[3]} %")
+        else:
+            parts.append(item.path)
+    shown = ", ".join(sorted(set(parts)))
+    return f"{shown} ({change.reason})" if shown else change.reason

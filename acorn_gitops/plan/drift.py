@@ -1,0 +1,70 @@
+"""What changed on the marketplace since we last wrote there. Comes in: live and last-applied resources.
+Goes out: `Drifted` rows. Callers: cli `drift`, tests.
+
+The specs are no part of this comparison: an edit that is not applied yet is intent, not drift, and is only
+counted. What was never applied from here cannot drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live, digest
+from acorn_gitops.plan.change import Applied
+from acorn_gitops.plan.compare import field_differences, inside_band, same
+
+
+class Drifted(NamedTuple):
+    """One resource that is no longer as we left it. `deleted`: it is gone."""
+
+    address: Address
+    deleted: bool
+    fields: tuple[tuple[str, Any, Any], ...]
+    """(path, as we left it, as it is)."""
+
+
+class StoreDrift(NamedTuple):
+    """One store: what drifted, what is there and not ours, and how many specs wait to be applied."""
+
+    store: str
+    drifted: list[Drifted]
+    unmanaged: list[Address]
+    unapplied: int
+    watched: int
+
+
+def store_drift(
+    store: str, desired: Mapping[Key, Desired], live: Mapping[Key, Live], applied: Mapping[Key, Applied]
+) -> StoreDrift:
+    """Compare one store with what was last applied there."""
+    found: list[Drifted] = []
+    unapplied = 0
+    for key, known in applied.items():
+        want = desired.get(key)
+        if want is None or digest(want.attributes) != known.digest:
+            unapplied += 1
+        have = live.get(key)
+        if have is None:
+            found.append(Drifted(Address(store, *key), True, ()))
+            continue
+        last: Attributes = orjson.loads(known.attributes)
+        lifecycle = (want.lifecycle if want is not None else None) or {}
+        ignored = frozenset(lifecycle.get("ignoreFields") or ())
+        bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+        fields: list[tuple[str, Any, Any]] = []
+        for name, value in last.items():
+            current = have.attributes.get(name)
+            if value == current or name in ignored or same(value, current, name):
+                continue
+            if name in bands and inside_band(current, bands[name]):
+                continue
+            fields += field_differences(name, value, current)
+        if fields:
+            found.append(Drifted(Address(store, *key), False, tuple(fields)))
+    unapplied += len(desired.keys() - applied.keys())
+    foreign = sorted(Address(store, *key) for key in live.keys() - desired.keys() - applied.keys())
+    return StoreDrift(store, sorted(found, key=lambda d: d.address), foreign, unapplied, len(applied))

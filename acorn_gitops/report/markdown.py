@@ -1,0 +1,116 @@
+"""For merge requests: a plan as Markdown that GitHub and GitLab render alike. Comes in: a plan. Goes out:
+Markdown of at most 60,000 characters, in which remote names can neither mention people nor break the layout.
+Callers: cli.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from acorn_gitops.plan.change import SYMBOLS, Change
+from acorn_gitops.plan.document import Plan, groups, price_move, signature
+from acorn_gitops.report.text import Pen, plan_text
+from acorn_gitops.report.words import plural, safe, value
+
+LIMIT: Final = 60_000
+ROWS: Final = 50
+_ICON: Final = {"create": "➕", "update": "✏️", "replace": "♻️", "delete": "➖", "adopt": "🟰", "forget": "✖️", "manual": "✋"}
+
+
+def escape(text: str) -> str:
+    """Text that Markdown, HTML and mention parsers leave alone."""
+    text = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for character in "\\`*_{}[]()#|~!":
+        text = text.replace(character, f"&#{ord(character)};")
+    return text.replace("@", "@\u2060").replace("://", ":\u2060//")
+
+
+def plan_markdown(plan: Plan) -> str:
+    """Counts first, then what destroys or costs, a table, the whole plan folded, provenance."""
+    counts = plan.counts()
+    shown = [f"{counts[a]:,} {w}" for a, w in (("create", "to create"), ("update", "to update"), ("replace", "to replace"),
+                                               ("delete", "to delete"), ("adopt", "to adopt"), ("manual", "by hand")) if counts[a]]
+    state = "failed" if plan.errored else " · ".join(shown) or "no changes"
+    head = [f"### acorn plan · `{plan.environment}` — **{state}**", ""]
+    danger = []
+    if counts["delete"] or counts["replace"]:
+        danger.append(f"{plural('resource', counts['delete'] + counts['replace'])} will be **deleted or replaced**.")
+    moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
+    if moves:
+        down = sum(m[3].startswith("-") for m in moves)
+        danger.append(f"{len(moves):,} prices move: {down:,} down, {len(moves) - down:,} up.")
+    danger += [f"{escape(s.store)} could not be read: {escape(s.error)}" for s in plan.stores if s.error]
+    if danger:
+        head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]
+    table = _table(plan)
+    foot = [
+        "", f"Plan `{plan.id[:12]}`" + (f" for `{plan.commit[:10]}`" if plan.commit else "") + (" with uncommitted edits" if plan.dirty else ""),
+        f"<!-- acorn:plan environment={plan.environment} v=1 -->",
+    ]
+    body = plan_text(plan, Pen(False, 100))
+    fence = "`" * max(3, _longest_run(body) + 1)
+    detail = ["<details><summary>Full plan</summary>", "", f"{fence}diff", _columns(body), fence, "", "</details>"]
+    for parts in ([*head, *table, *detail, *foot], [*head, *table, *foot], [*head, *foot]):
+        text = "\n".join(parts) + "\n"
+        if len(text) <= LIMIT:
+            return text
+    return "\n".join([*head[:2], *foot])[:LIMIT]
+
+
+def _table(plan: Plan) -> list[str]:
+    if not plan.changes:
+        return []
+    rows = ["| | What | Change |", "|---|---|---|"]
+    written = 0
+    for _, members in groups(plan.changes):
+        if written == ROWS:
+            rows.append(f"| | … | {len(plan.changes) - written:,} more |")
+            break
+        first = members[0]
+        if len(members) >= 6:
+            stores = len({c.address.store for c in members})
+            rows.append(f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(first))} |")
+            written += 1
+            continue
+        for change in members[: ROWS - written]:
+            rows.append(f"| {_ICON[change.action]} | {escape(str(change.address))} | {_what(change)} |")
+            written += 1
+    return [*rows, ""]
+
+
+def _what(change: Change) -> str:
+    if not change.fields:
+        return escape(f"{change.action}: {change.reason}")
+    parts = []
+    for item in change.fields[:4]:
+        percent = ""
+        move = price_move(change)
+        if item.path == "price" and move is not None and move[3]:
+            percent = f" ({move[3]} %)"
+        parts.append(f"{escape(item.path)} {escape(value(item.before)[:60])} → **{escape(value(item.after)[:60])}**{percent}")
+    more = f" and {len(change.fields) - 4} more" if len(change.fields) > 4 else ""
+    return "<br>".join(parts) + more
+
+
+def _columns(text: str) -> str:
+    """Symbols at the left margin, where a diff fence colours them; `~` is `!` there."""
+    out = []
+    for line in text.split("\n"):
+        stripped = line.lstrip(" ")
+        for symbol in sorted(SYMBOLS.values(), key=len, reverse=True):
+            if stripped.startswith(symbol + " "):
+                mark = {"~": "!", "-/+": "-"}.get(symbol, symbol)
+                line = mark + " " * (len(line) - len(stripped)) + stripped[len(symbol):]
+                break
+        else:
+            line = " " + line if line[:1] in "+-!" and line else line
+        out.append(line)
+    return "\n".join(out).replace("@", "@\u2060")
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest

@@ -1,0 +1,298 @@
+"""For terminals: plans, findings, drift and results as text of a given width, with or without colour. Comes
+in: values. Goes out: text. Callers: cli. The plan is the product's face; golden files hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.resource import is_money
+from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
+from acorn_gitops.plan.document import Plan, groups, price_move, signature
+from acorn_gitops.plan.drift import StoreDrift
+from acorn_gitops.report.words import REASONS, cut, plural, safe, set_difference, value
+
+_CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
+_ACTION_COLOUR: Final = {
+    "create": "green", "update": "yellow", "replace": "red", "delete": "red", "adopt": "cyan", "forget": "dim", "manual": "cyan",
+}
+GROUP: Final = 6
+"""From so many alike, changes are told as one."""
+SHOWN: Final = 3
+"""Of a group, so many are shown."""
+
+
+class Pen:
+    """Colours text, or does not; knows the width."""
+
+    def __init__(self, colour: bool, width: int) -> None:
+        self.colour = colour
+        self.width = max(40, width)
+
+    def __call__(self, text: str, style: str) -> str:
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
+
+    def columns(self, left: str, right: str, style: str = "", right_style: str = "dim") -> str:
+        """Left text, and right text at the right margin; the right one on a line of its own when both do not fit."""
+        if len(left) + len(right) + 2 <= self.width:
+            gap = " " * (self.width - len(left) - len(right))
+            return (self(left, style) if style else left) + gap + self(right, right_style)
+        left = cut(left, self.width)
+        indent = len(left) - len(left.lstrip(" ")) + 4
+        return (self(left, style) if style else left) + "\n" + " " * indent + self(cut(right, self.width - indent), right_style)
+
+
+def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
+    """The whole plan."""
+    lines: list[str] = []
+    revision = (plan.commit[:10] + (" + uncommitted edits" if plan.dirty else "")) if plan.commit else "no commit"
+    read = [s for s in plan.stores if not s.error]
+    lines.append(pen(f"{plan.project} · {plan.environment}", "bold") + f" · {revision} · {plural('store', len(read))} read")
+    for store in plan.stores:
+        if store.error:
+            lines.append(pen(f"! {store.store} could not be read: {safe(store.error)}", "red"))
+    if plan.selected:
+        lines.append(pen(f"selected: {', '.join(plan.selected)}", "dim"))
+    lines.append("")
+    told = list(groups(plan.changes))
+    single: list[Change] = []
+    for _, members in told:
+        if len(members) >= GROUP and not verbose:
+            lines += [*_group(members, pen), ""]
+        else:
+            single += members
+    store_name = ""
+    for change in sorted(single, key=lambda c: c.address):
+        if change.address.store != store_name:
+            if store_name:
+                lines.append("")
+            store_name = change.address.store
+            lines.append(pen(store_name, "bold"))
+        lines += _change(change, pen)
+    if single:
+        lines.append("")
+    lines += _notes(plan, pen, verbose)
+    lines += _summary(plan, pen)
+    return "\n".join(lines) + "\n"
+
+
+def _change(change: Change, pen: Pen) -> list[str]:
+    symbol = SYMBOLS[change.action]
+    place = str(change.origin) if change.origin is not None else REASONS[change.reason]
+    head = f"  {symbol} {change.address.type} {safe(change.address.key)}"
+    if change.action == "create" and change.reason == "missing":
+        head += "  (deleted outside)"
+    lines = [pen.columns(head, cut(place, 44), _ACTION_COLOUR[change.action])]
+    if change.action == "create" and change.after:
+        lines += _facts(change.after, pen)
+    if change.action == "manual":
+        lines.append("      by hand: this marketplace has no API for it")
+    if change.action == "adopt":
+        lines.append("      it exists and differs; take it over with --adopt")
+    if change.action == "delete" and change.before:
+        lines += _facts(change.before, pen)
+    width = min(max((len(f.path) for f in change.fields), default=0), 24)
+    move = price_move(change)
+    for item in change.fields:
+        lines.append(_field(item, width, pen, move[3] if item.path == "price" and move else ""))
+    return lines
+
+
+def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
+    label = f"      {cut(item.path, 24):<{width}}  "
+    difference = set_difference(item.before, item.after)
+    if difference is not None:
+        added, removed = difference
+        text = " ".join([*(f"+{safe(a)}" for a in added[:4]), *(f"-{safe(r)}" for r in removed[:4])])
+        more = max(0, len(added) - 4) + max(0, len(removed) - 4)
+        text += f" (+{more} more)" if more else ""
+    elif is_money(item.before) and is_money(item.after) and item.before["currency"] == item.after["currency"]:
+        text = f"{item.before['value']} → {item.after['value']} {item.after['currency']}" + (f"  {percent} %" if percent else "")
+    else:
+        room = max(8, (pen.width - len(label) - len(REASONS[item.reason]) - 6) // 2)
+        text = f"{cut(value(item.before), room)} → {cut(value(item.after), room)}"
+    return pen.columns(label + cut(text, pen.width - len(label)), REASONS[item.reason])
+
+
+def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
+    first = [n for n in ("price", "status", "asin", "title", "treatment", "rate", "type", "discount", "start", "end", "role") if n in attributes]
+    parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in first]
+    rest = len(attributes) - len(first)
+    if rest:
+        parts.append(f"{rest} more" if parts else f"{rest} attributes")
+    return ["      " + pen(cut(", ".join(parts), pen.width - 6), "dim")] if parts else []
+
+
+def _group(members: Sequence[Change], pen: Pen) -> list[str]:
+    first = members[0]
+    stores = {c.address.store for c in members}
+    what = signature(first)
+    for code, words in REASONS.items():
+        if what == code:
+            what = words
+        what = what.replace(f"({code})", f"({words})")
+    head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
+    lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
+    for change in sorted(members, key=_risk)[:SHOWN]:
+        move = price_move(change)
+        detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
+        if not detail and len(change.fields) == 1:
+            item = change.fields[0]
+            detail = f"  {cut(value(item.before), 14)} → {cut(value(item.after), 14)}"
+        place = str(change.origin) if change.origin is not None else ""
+        left = f"    {cut(safe(str(change.address)), 40)}{detail}"
+        lines.append(pen.columns(left, cut(place, max(12, pen.width - len(left) - 2))) if len(left) < pen.width - 14 else cut(left, pen.width))
+    if len(members) > SHOWN:
+        lines.append(pen(f"    … and {len(members) - SHOWN:,} more (--verbose shows all)", "dim"))
+    return lines
+
+
+def _risk(change: Change) -> tuple[Decimal, str]:
+    """Deepest cuts first."""
+    move = price_move(change)
+    return (Decimal(move[3]) if move and move[3] else Decimal(0), str(change.address))
+
+
+def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
+    lines: list[str] = []
+    warnings = [f for f in plan.findings if f.severity == "warning"]
+    if warnings:
+        shown = warnings if verbose else warnings[:5]
+        for finding in shown:
+            lines.append(pen(f"! {finding.id}", "yellow") + f" {safe(finding.message)}" + (pen(f"  {finding.place}", "dim") if finding.place else ""))
+        if len(warnings) > len(shown):
+            lines.append(pen(f"! and {len(warnings) - len(shown)} more warnings; see `acorn validate`", "yellow"))
+        lines.append("")
+    for store in plan.stores:
+        lines += [pen(f"· {safe(note)}", "dim") for note in (store.notes if verbose else store.notes[:3])]
+        if len(store.notes) > 3 and not verbose:
+            lines.append(pen(f"· and {len(store.notes) - 3} more such notes in {store.store}", "dim"))
+        if store.unmanaged:
+            names = ", ".join(safe(f"{a.type} {a.key}") for a in store.unmanaged[:3])
+            more = f" and {len(store.unmanaged) - 3:,} more" if len(store.unmanaged) > 3 else ""
+            lines.append(pen(cut(f"≈ {store.store}: not managed and left alone: {names}{more}", pen.width), "dim"))
+        if store.ceded:
+            lines.append(pen(f"≈ {store.store}: {plural('resource', store.ceded)} differ only in what is ceded to others", "dim"))
+    return [*lines, ""] if lines and lines[-1] else lines
+
+
+def _summary(plan: Plan, pen: Pen) -> list[str]:
+    counts = plan.counts()
+    in_sync = sum(s.in_sync for s in plan.stores)
+    lines: list[str] = []
+    moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
+    if moves:
+        down = sum(m[3].startswith("-") for m in moves)
+        deepest = min(Decimal(m[3]) for m in moves)
+        highest = max(Decimal(m[3]) for m in moves)
+        spread = f"{deepest:+} %" if deepest == highest else f"from {deepest:+} % to {highest:+} %"
+        lines.append(f"Prices: {down:,} down, {len(moves) - down:,} up, {spread}")
+    if not plan.changes:
+        if plan.errored:
+            lines.append(pen("Incomplete: some stores could not be read.", "red"))
+        else:
+            lines.append(pen("No changes.", "green") + f" {plural('resource', in_sync)} in sync.")
+        return lines
+    words = {"create": "to create", "update": "to update", "replace": "to replace", "delete": "to delete",
+             "adopt": "to adopt", "forget": "to forget", "manual": "by hand"}
+    shown = [f"{counts[a]:,} {w}" for a, w in words.items() if counts[a] or a in ("create", "update", "delete")]
+    lines.append(pen("Plan: ", "bold") + ", ".join(shown) + f"; {in_sync:,} in sync.")
+    if plan.errored:
+        lines.append(pen("Incomplete: some stores could not be read. This plan cannot be applied.", "red"))
+    return lines
+
+
+def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
+    """Every finding: place, words, the offending line with a caret, what to do."""
+    lines: list[str] = []
+    for finding in findings:
+        colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
+        place = f"{finding.place}: " if finding.place else ""
+        subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
+        lines.append(pen(place, "bold") + pen(f"{finding.severity} {finding.id}", colour) + f": {safe_lines(finding.message)}{subject}")
+        if finding.source.strip() and finding.place and finding.place.line:
+            lines += _caret(finding, pen)
+        if finding.hint:
+            lines.append(f"      = {safe(finding.hint)}")
+    return "\n".join(lines) + ("\n" if lines else "")
+
+
+def safe_lines(text: str) -> str:
+    """`safe`, line by line."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _caret(finding: Finding, pen: Pen) -> list[str]:
+    assert finding.place is not None
+    number = f"{finding.place.line:>5} | "
+    column = max(finding.place.column - 1, 0)
+    room = pen.width - len(number)
+    source = finding.source
+    start = 0 if column < room - 10 else column - room // 2
+    shown = safe(source[start : start + room])
+    # What stands before the caret may have grown by escapes; measure it as shown.
+    before = len(safe(source[start:column]))
+    lines = [pen(number, "dim") + shown]
+    if finding.place.column:
+        lines.append(" " * (len(number) + before) + pen("^", "red"))
+    return lines
+
+
+def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -> str:
+    """What changed outside, store by store."""
+    lines: list[str] = []
+    drifted = sum(len(s.drifted) for s in stores)
+    for store, error in errors.items():
+        lines.append(pen(f"! {store} could not be read: {safe(error)}", "red"))
+    for found in stores:
+        if not found.drifted:
+            continue
+        lines.append(pen(found.store, "bold"))
+        for row in found.drifted[:200]:
+            head = f"  {'-' if row.deleted else '~'} {row.address.type} {safe(row.address.key)}"
+            lines.append(pen(head + ("  deleted outside" if row.deleted else ""), "red" if row.deleted else "yellow"))
+            for path, before, after in row.fields:
+                lines.append(cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}", pen.width))
+        if len(found.drifted) > 200:
+            lines.append(pen(f"  … and {len(found.drifted) - 200:,} more", "dim"))
+        lines.append("")
+    for found in stores:
+        if found.unmanaged:
+            names = ", ".join(safe(f"{a.type} {a.key}") for a in found.unmanaged[:3])
+            more = f" and {len(found.unmanaged) - 3:,} more" if len(found.unmanaged) > 3 else ""
+            lines.append(pen(cut(f"≈ {found.store}: not managed: {names}{more}", pen.width), "dim"))
+    watched = sum(s.watched for s in stores)
+    unapplied = sum(s.unapplied for s in stores)
+    if drifted:
+        lines.append(pen("Drift: ", "bold") + f"{plural('resource', drifted)} changed outside, {watched:,} watched.")
+        lines.append("`acorn plan` shows how to put them back; `acorn import --drifted` takes them into the specs.")
+    elif errors:
+        lines.append(pen("Incomplete: nothing is said about the stores that could not be read.", "red"))
+    else:
+        lines.append(pen("No drift.", "green") + f" {plural('resource', watched)} watched.")
+    if unapplied:
+        lines.append(pen(f"Not drift: {plural('spec change', unapplied)} not applied yet.", "dim"))
+    return "\n".join(lines) + "\n"
+
+
+def report_text(outcomes: Sequence[tuple[Change, Any]], interrupted: bool, pen: Pen) -> str:
+    """What became of an apply."""
+    lines: list[str] = []
+    bad = [(c, o) for c, o in outcomes if o.status != "observed"]
+    for change, outcome in bad[:50]:
+        mark = {"rejected": "rejected", "conflict": "changed meanwhile", "unknown": "no answer", "accepted": "accepted, not seen yet",
+                "skipped": "not tried"}[outcome.status]
+        lines.append(pen(f"  ! {safe(str(change.address))}: {mark}", "red") + (f": {safe(outcome.message)}" if outcome.message else ""))
+    if len(bad) > 50:
+        lines.append(f"  … and {len(bad) - 50:,} more")
+    done = len(outcomes) - len(bad)
+    if interrupted:
+        lines.append(pen("Interrupted.", "red") + f" {done:,} done, {len(bad):,} not; run `acorn apply` again to finish.")
+    elif bad:
+        lines.append(pen("Partly applied.", "red") + f" {done:,} done, {len(bad):,} not; mend the cause and run `acorn apply` again.")
+    else:
+        lines.append(pen("Applied.", "green") + f" {plural('change', done)} done and seen.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,72 @@
+"""Values as words. Comes in: attribute values. Goes out: short, harmless text. Callers: `text`, `markdown`."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Final
+
+import orjson
+
+from acorn_gitops.model.resource import is_money
+
+REASONS: Final[dict[str, str]] = {
+    "declared": "new in the specs",
+    "edited": "spec edited",
+    "drifted": "changed outside",
+    "edited+drifted": "spec edited and changed outside",
+    "missing": "deleted outside",
+    "undeclared": "left the specs",
+    "renamed": "renamed",
+    "exists": "was there before acorn",
+    "gone": "already gone",
+    "first": "never applied from here",
+}
+PLURALS: Final[dict[str, str]] = {"tax-class": "tax classes", "stock": "stock policies"}
+SINGULAR: Final[dict[str, str]] = {"stock": "stock policy", "tax-class": "tax class", "tax-rule": "tax rule"}
+
+
+def plural(type: str, count: int) -> str:
+    """`1 listing`, `2 tax classes`."""
+    single = SINGULAR.get(type, type)
+    return f"{count:,} {single if count == 1 else PLURALS.get(type, single + 's')}"
+
+
+def safe(text: str) -> str:
+    """Without control, bidirectional or invisible characters, which a terminal or a reviewer would obey."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text)
+
+
+def value(thing: Any) -> str:
+    """A value in one line."""
+    if thing is None:
+        return "(none)"
+    if is_money(thing):
+        return f"{thing['value']} {thing['currency']}"
+    if isinstance(thing, str):
+        return safe(thing)
+    if isinstance(thing, bool):
+        return "true" if thing else "false"
+    if isinstance(thing, list) and all(isinstance(v, str) for v in thing):
+        return safe(", ".join(thing)) or "(empty)"
+    return safe(orjson.dumps(thing).decode())
+
+
+def cut(text: str, width: int) -> str:
+    """Shortened in the middle, where names differ least."""
+    if len(text) <= width:
+        return text
+    if width < 5:
+        return text[:width]
+    head = (width - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head):]}"
+
+
+def set_difference(before: Any, after: Any) -> tuple[list[str], list[str]] | None:
+    """(added, removed) for two lists of text, else None."""
+    if not (isinstance(before, list) and isinstance(after, list)):
+        return None
+    if not all(isinstance(v, str) for v in (*before, *after)):
+        return None
+    return sorted(set(after) - set(before)), sorted(set(before) - set(after))

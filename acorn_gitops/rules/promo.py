@@ -1,0 +1,148 @@
+"""PRO rules that specs alone decide. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.selectors import select
+from acorn_gitops.model.window import NoSuchTime, TwiceSuchTime, instant
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+_NEEDS = {"salePrice": "salePrice", "percentOff": "percent", "amountOff": "amount", "buyXGetY": "buyXGetY"}
+
+
+def _stores(context: Context, promo: Spec) -> list[Spec]:
+    config = context.configuration
+    fronts = [(s.name, s.labels) for s in config.stores.values() if s.spec["type"] == "storefront"]
+    names = select(promo.spec["stores"], fronts)
+    return [config.stores[n] for n in names]
+
+
+def _moment(moment: dict[str, object], store: Spec) -> datetime:
+    tz = str(moment["tz"])
+    if tz == "store":
+        tz = (store.spec.get("storefront") or {}).get("timezone") or "UTC"
+    fold = moment.get("fold")
+    return instant(str(moment["local"]), tz, fold if isinstance(fold, int) else None)
+
+
+@rule("PRO-001", "error", "A promotion's window is not empty and not over", "It would never hold, or hold at once.")
+def window(context: Context) -> Iterator[Finding]:
+    """start < end in every store; over in every store is a warning."""
+    config = context.configuration
+    for promo in config.promos.values():
+        over = 0
+        stores = _stores(context, promo)
+        for store in stores:
+            try:
+                start = _moment(promo.spec["window"]["start"], store)
+                end = _moment(promo.spec["window"]["end"], store)
+            except ValueError:
+                continue
+            if start >= end:
+                yield config.finding("PRO-001", "error", promo, ("spec", "window", "end"),
+                                     f"the window ends before it begins (in {store.name})", "swap start and end")
+                break
+            over += end <= context.now
+        if stores and over == len(stores):
+            yield config.finding("PRO-001", "warning", promo, ("spec", "window", "end"), "this promotion is over",
+                                 "remove it when its prices are back")
+
+
+@rule("PRO-002", "error", "The discount fits the type, and is one", "A promotion without a discount confuses everybody.")
+def discount(context: Context) -> Iterator[Finding]:
+    """Exactly one discount field; percent above 0; the field that the type needs."""
+    config = context.configuration
+    for promo in config.promos.values():
+        given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None}
+        kind = promo.spec["type"]
+        path = ("spec", "discount")
+        if len(given) > 1:
+            yield config.finding("PRO-002", "error", promo, path, f"a discount is one of {', '.join(sorted(given))}", "keep one")
+        elif not given and kind != "freeShipping":
+            yield config.finding("PRO-002", "error", promo, ("spec", "type"), f"{kind} needs a discount",
+                                 f"add `discount: {{{_NEEDS.get(kind, 'percent')}: …}}`")
+        elif kind in _NEEDS and _NEEDS[kind] not in given:
+            yield config.finding("PRO-002", "error", promo, path, f"{kind} needs discount.{_NEEDS[kind]}", "change type or discount")
+        elif given.get("percent") is not None and Decimal(given["percent"]) == 0:
+            yield config.finding("PRO-002", "error", promo, (*path, "percent"), "0 percent is no discount", "remove the promotion")
+
+
+@rule("PRO-003", "error", "Amounts are in each store's currency", "Currencies are never converted silently.")
+def currencies(context: Context) -> Iterator[Finding]:
+    """amount, salePrice and minimumOrder name every selected store, in its currency."""
+    config = context.configuration
+    for promo in config.promos.values():
+        parts = [(("spec", "discount", k), v) for k, v in (promo.spec.get("discount") or {}).items() if k in ("amount", "salePrice") and v]
+        if promo.spec.get("minimumOrder"):
+            parts.append((("spec", "minimumOrder"), promo.spec["minimumOrder"]))
+        for path, by_store in parts:
+            for store in _stores(context, promo):
+                money = by_store.get(store.name)
+                currency = store.spec["storefront"]["currency"] if store.spec.get("storefront") else None
+                if money is None:
+                    if path[-1] != "minimumOrder":
+                        yield config.finding("PRO-003", "error", promo, path, f"there is no {path[-1]} for {store.name}", "add it, or exclude the store")
+                elif money["currency"] != currency:
+                    yield config.finding("PRO-003", "error", promo, (*path, store.name, "currency"),
+                                         f"{store.name} sells in {currency}, not {money['currency']}", "give the amount in its currency")
+                else:
+                    try:
+                        canonical(money["value"], money["currency"])
+                    except MoneyError as error:
+                        yield config.finding("PRO-003", "error", promo, (*path, store.name, "value"), str(error), "round it yourself")
+
+
+@rule("PRO-004", "error", "A promotion selects stores and SKUs", "An empty selector looks like a promotion and is none.")
+def selects(context: Context) -> Iterator[Finding]:
+    """At least one storefront; at least one SKU listed in one of them; named SKUs exist."""
+    config = context.configuration
+    by_sku = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
+    for promo in config.promos.values():
+        stores = {s.name for s in _stores(context, promo)}
+        if not stores:
+            yield config.finding("PRO-004", "error", promo, ("spec", "stores"), "this selector matches no storefront",
+                                 "to mean every storefront, write `all: true`")
+            continue
+        selection = promo.spec["skus"]
+        for part in ("names", "exclude"):
+            for index, name in enumerate(selection.get(part) or ()):
+                if name not in by_sku:
+                    yield config.finding("PRO-004", "error", promo, ("spec", "skus", part, index), f"there is no SKU {name}", "map it, or correct it")
+        chosen = select(selection, ((s.spec["sku"], s.labels) for s in config.skus))
+        if not any(entry["store"] in stores for sku in chosen for entry in by_sku[sku].spec.get("listings") or ()):
+            yield config.finding("PRO-004", "error", promo, ("spec", "skus"), "no selected SKU is listed in a selected store",
+                                 "to mean every SKU, write `all: true`")
+
+
+@rule("PRO-012", "error", "Start and end are times that exist", "The clocks skip an hour in spring; the promotion would begin at a guess.")
+def gaps(context: Context) -> Iterator[Finding]:
+    """In every selected store's zone."""
+    yield from _impossible(context, "PRO-012", NoSuchTime, "choose a time that exists on that day")
+
+
+@rule("PRO-013", "error", "Start and end are times that come once", "The clocks repeat an hour in autumn.")
+def folds(context: Context) -> Iterator[Finding]:
+    """Or `fold` says which of the two is meant."""
+    yield from _impossible(context, "PRO-013", TwiceSuchTime, "add `fold: 0` for the first, `fold: 1` for the second")
+
+
+def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) -> Iterator[Finding]:
+    config = context.configuration
+    for promo in config.promos.values():
+        for edge in ("start", "end"):
+            for store in _stores(context, promo):
+                try:
+                    _moment(promo.spec["window"][edge], store)
+                except kind as error:
+                    yield config.finding(id, "error", promo, ("spec", "window", edge, "local"), f"{error} ({store.name})", hint)
+                    break
+                except ValueError as error:
+                    if id == "PRO-012" and not isinstance(error, NoSuchTime | TwiceSuchTime):
+                        yield config.finding(id, "error", promo, ("spec", "window", edge, "local"), str(error), "write a date that exists")
+                        break

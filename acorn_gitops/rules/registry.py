@@ -1,0 +1,107 @@
+"""The rules, found by registration. Comes in: decorated functions. Goes out: `check`, `RULES`. Callers: cli,
+docs, tests.
+
+A rule that itself fails blocks: an error in a check is an error finding, never silence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.specs.configuration import Configuration
+
+
+class Context(NamedTuple):
+    """What a rule may look at."""
+
+    configuration: Configuration
+    now: datetime
+
+
+Check = Callable[[Context], Iterator[Finding]]
+
+
+class Rule(NamedTuple):
+    """One rule: its id, how bad a breach is, and what to tell people."""
+
+    id: str
+    severity: Severity
+    title: str
+    why: str
+    check: Check | None
+
+
+LOADING: Final[dict[str, tuple[str, str]]] = {
+    "GEN-001": ("A text field holds what YAML reads as something else",
+                "NO, 00123, 12:30 and 19.90 without quotes are false, 83, 750 and a float to some readers."),
+    "GEN-002": ("The file is not YAML", "Nothing in it can be trusted."),
+    "GEN-003": ("A key or column stands twice", "Most readers silently keep one of the two."),
+    "GEN-004": ("The file is too large, too deep, or expands too far", "A small file must not stop the pipeline."),
+    "GEN-005": ("A path leaves the repository, or names nothing usable",
+                "Pull requests must not read the runner's disk."),
+    "GEN-006": ("Unknown field", "A typing error would otherwise mean: not managed."),
+    "GEN-007": ("The value is not allowed here", "The marketplace would refuse it, or worse, take it."),
+    "GEN-008": ("A required field is missing", "The resource cannot be created without it."),
+    "GEN-009": ("Invisible or control characters, or wrong encoding", "Reviewers cannot see them."),
+    "GEN-010": ("The same thing is declared twice", "Order must never decide which one wins."),
+    "GEN-011": ("Unknown kind or format version", "It would be silently ignored."),
+    "GEN-013": ("Text is not in Unicode normal form NFC", "Two spellings that look equal would be two names."),
+    "GEN-014": ("Tags and merge keys are not allowed", "They are not YAML 1.2 core, and readers differ."),
+    "GEN-015": ("The table is not usable CSV", "A shifted column would put a price where a SKU belongs."),
+    "GEN-016": ("An overlay changes something that does not exist", "The change would be lost silently."),
+    "GEN-017": ("There are no specs", "An empty configuration would mean deleting everything."),
+    "STO-003": ("Templates: unknown, circular or too deep", "The resolved spec would be a guess."),
+}
+"""Findings of loading, which no function here decides."""
+
+RULES: Final[dict[str, Rule]] = {}
+
+
+def rule(id: str, severity: Severity, title: str, why: str) -> Callable[[Check], Check]:
+    """Register a rule. Ids are unique; the same function may carry one id only."""
+
+    def register(check: Check) -> Check:
+        if id in RULES or id in LOADING:
+            raise ValueError(f"rule {id} is registered twice")
+        RULES[id] = Rule(id, severity, title, why, check)
+        return check
+
+    return register
+
+
+def all_rules() -> list[Rule]:
+    """Every rule of every family, and loading's, by id."""
+    _load_families()
+    loading = [Rule(id, "error", title, why, None) for id, (title, why) in LOADING.items()]
+    return sorted([*RULES.values(), *loading], key=lambda r: r.id)
+
+
+def _load_families() -> None:
+    import acorn_gitops.rules as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"acorn_gitops.rules.{module.name}")
+
+
+def check(configuration: Configuration, now: datetime, *, after_errors: bool = False) -> list[Finding]:
+    """Findings of every rule, by place. `after_errors`: some files could not be read, so a reference to what
+    they may hold is no finding."""
+    _load_families()
+    context = Context(configuration, now)
+    found: list[Finding] = []
+    for id in sorted(RULES):
+        registered = RULES[id]
+        if after_errors and id == "GEN-012":
+            continue
+        assert registered.check is not None
+        try:
+            found.extend(registered.check(context))
+        except Exception as error:  # noqa: BLE001 - fail closed: a broken rule blocks and says so
+            found.append(Finding(id, "error", f"the rule itself failed: {type(error).__name__}: {error}", None,
+                                 "please report this; nothing is applied while a rule cannot be judged"))
+    return sorted(set(found), key=Finding.sort_key)

@@ -1,0 +1,333 @@
+"""The HTTP face of the sandbox. Comes in: ASGI requests. Goes out: answers as the contract says. Callers:
+`InProcess` transports, uvicorn (`acorn sandbox serve`).
+
+Plain ASGI: eight routes do not need a framework whose import would cost more than a whole plan.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Coroutine
+from fnmatch import fnmatchcase
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from acorn_gitops.marketplaces.network.contract import openapi
+from acorn_gitops.model.resource import TYPES
+from acorn_gitops.sandbox.database import Database
+from acorn_gitops.sandbox.faults import Fault, for_request, for_rows
+from acorn_gitops.sandbox.rules import Problem, Rules
+
+MAX_BATCH: Final = 500
+MAX_BODY: Final = 32 * 1024 * 1024
+_TITLES: Final = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 405: "Method not allowed", 410: "Gone",
+                  412: "Precondition failed", 413: "Too large", 429: "Too many requests", 503: "Unavailable"}
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem document."""
+
+    def __init__(self, status: int, detail: str, title: str = "") -> None:
+        super().__init__(detail)
+        self.answer = _problem(Problem(status, title or _TITLES.get(status, "Error"), detail))
+
+
+def _problem(problem: Problem, **headers: str) -> Answer:
+    body = orjson.dumps({"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail})
+    return problem.status, {"content-type": "application/problem+json", **headers}, body
+
+
+def _json(status: int, body: bytes, **headers: str) -> Answer:
+    return status, {"content-type": "application/json", **headers}, body
+
+
+class Sandbox:
+    """An ASGI application over one database. `wait` is how `slow` waits, given by the server that can."""
+
+    def __init__(self, database: Database, token: str = "", wait: Callable[[float], Coroutine[Any, Any, None]] | None = None) -> None:
+        self.database = database
+        self._token = token
+        self._wait = wait
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body") or len(body) > MAX_BODY:
+                break
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        path = raw_path.decode("latin-1").partition("?")[0]
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        fault = for_request(self.database, scope["method"], unquote(path))
+        if fault is not None and fault.kind == "slow" and self._wait is not None:
+            await self._wait(float(fault.detail.get("seconds", 1)))
+        answer = self._meddled(fault)
+        if answer is None:
+            answer = self.handle(scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers, body)
+            if fault is not None and fault.kind == "lost":
+                raise ConnectionResetError("the sandbox was told to lose this answer")
+            answer = self._spoilt(answer, fault)
+        status, answer_headers, content = answer
+        answer_headers["content-length"] = str(len(content))
+        await send({"type": "http.response.start", "status": status,
+                    "headers": [(k.encode(), v.encode("latin-1", "replace")) for k, v in answer_headers.items()]})
+        await send({"type": "http.response.body", "body": content if scope["method"] != "HEAD" else b""})
+
+    @staticmethod
+    def _meddled(fault: Fault | None) -> Answer | None:
+        if fault is None:
+            return None
+        if fault.kind == "fail":
+            return _problem(Problem(int(fault.detail.get("status", 503)), "Unavailable", "the sandbox was told to fail"))
+        if fault.kind == "throttle":
+            return _problem(Problem(429, "Too many requests", "the sandbox was told to throttle"),
+                            **{"retry-after": str(fault.detail.get("seconds", 1))})
+        if fault.kind == "html":
+            return 200, {"content-type": "text/html"}, b"<html><body>Please sign in</body></html>"
+        return None
+
+    @staticmethod
+    def _spoilt(answer: Answer, fault: Fault | None) -> Answer:
+        if fault is None or answer[0] != 200:
+            return answer
+        if fault.kind == "truncate":
+            return answer[0], answer[1], answer[2][: len(answer[2]) // 2]
+        if fault.kind == "skip":
+            page = orjson.loads(answer[2])
+            if page.get("items"):
+                page["items"].pop(len(page["items"]) // 2)
+            return answer[0], answer[1], orjson.dumps(page)
+        return answer
+
+    def handle(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Answer one request."""
+        try:
+            if len(body) > MAX_BODY:
+                raise Refusal(413, f"at most {MAX_BODY} bytes")
+            if path == "/openapi.json" and method == "GET":
+                return _json(200, orjson.dumps(openapi()))
+            if self._token and not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self._token}".encode()):
+                raise Refusal(401, "a valid bearer token is needed")
+            return self._route(method, path, parse_qs(query, keep_blank_values=True), headers, body)
+        except Refusal as refusal:
+            return refusal.answer
+
+    def _route(self, method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], body: bytes) -> Answer:
+        parts = path.strip("/").split("/")
+        if parts[:2] != ["v1", "stores"]:
+            raise Refusal(404, f"there is no {path}")
+        match parts[2:]:
+            case []:
+                self._only(method, "GET")
+                stores = [{"store": s, "resources": n} for s, n in self.database.stores()]
+                return _json(200, orjson.dumps({"stores": stores}))
+            case [store, "resources"]:
+                self._only(method, "GET")
+                return self._page(_text(store), query)
+            case [store, "resources", type, key] if type in TYPES:
+                return self._resource(method, _text(store), type, _text(key), headers, body)
+            case [store, "batch"]:
+                self._only(method, "POST")
+                return self._batch(_text(store), query.get("validate", [""])[0] == "true", body)
+        raise Refusal(404, f"there is no {path}")
+
+    @staticmethod
+    def _only(method: str, *allowed: str) -> None:
+        if method not in allowed:
+            refusal = Refusal(405, f"use {' or '.join(allowed)}")
+            refusal.answer[1]["allow"] = ", ".join(allowed)
+            raise refusal
+
+    def _page(self, store: str, query: dict[str, list[str]]) -> Answer:
+        for due_store, item in self.database.due():
+            with self.database.transaction() as db:
+                self._write(db, due_store, item, Rules(self.database, due_store))
+        try:
+            limit = int(query.get("limit", ["1000"])[0])
+        except ValueError:
+            raise Refusal(400, "limit must be a number") from None
+        if not 1 <= limit <= 5000:
+            raise Refusal(400, "limit must lie between 1 and 5000")
+        type = query.get("type", [None])[0]  # type: ignore[list-item]
+        if type is not None and type not in TYPES:
+            raise Refusal(400, f"unknown type {type}")
+        if "cursor" in query:
+            at, after = _read_cursor(query["cursor"][0])
+            if at < self.database.oldest() or at > self.database.revision():
+                raise Refusal(410, "this snapshot is no longer kept")
+        else:
+            at, after = self.database.revision(), ("", "")
+        total = self.database.count(store, type, at)
+        if not total:
+            raise Refusal(404, f"there is no store {store}")
+        rows = self.database.page(store, type, at, after, limit + 1)
+        following = orjson.dumps(_cursor(at, rows[limit - 1][:2])) if len(rows) > limit else b"null"
+        items = b",".join([row[2] for row in rows[:limit]])
+        return _json(200, b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b}' % (items, total, at, following))
+
+    def _resource(self, method: str, store: str, type: str, key: str, headers: dict[str, str], body: bytes) -> Answer:
+        self._only(method, "GET", "PUT", "PATCH", "DELETE")
+        if method == "GET":
+            row = self.database.get(store, type, key)
+            document = self.database.document(store, type, key)
+            if row is None or document is None:
+                raise Refusal(404, f"there is no {type} {key} in {store}")
+            return _json(200, document, etag=f'"{row.etag}"')
+        operation = {"PUT": "create", "PATCH": "update", "DELETE": "delete"}[method]
+        item: dict[str, Any] = {"op": operation, "type": type, "key": key, "ifMatch": headers.get("if-match", "").strip('"')}
+        if operation != "delete":
+            attributes = _body(body)
+            if not isinstance(attributes, dict):
+                raise Refusal(400, "the body must be an object of attributes")
+            item["attributes"] = attributes
+        if "idempotency-key" in headers:
+            item["idempotencyKey"] = headers["idempotency-key"]
+        with self.database.transaction() as db:
+            result = self._once(db, store, item, Rules(self.database, store))
+        if "problem" in result:
+            problem = result["problem"]
+            return _problem(Problem(problem["status"], problem["title"], problem["detail"]))
+        if operation == "delete":
+            return 204, {}, b""
+        document = self.database.document(store, type, key) or b"{}"
+        return _json(result["status"], document, etag=f'"{result.get("etag", "")}"')
+
+    def _batch(self, store: str, validate: bool, body: bytes) -> Answer:
+        request = _body(body)
+        items = request.get("items") if isinstance(request, dict) else None
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH or set(request) != {"items"}:
+            raise Refusal(400, f"the body must be {{items: […]}} with 1 to {MAX_BATCH} rows")
+        for index, item in enumerate(items):
+            _check_item(item, index)
+        rules = Rules(self.database, store)
+        results: list[dict[str, Any]] = []
+        faults = [] if validate else for_rows(self.database)
+        try:
+            with self.database.transaction() as db:
+                for item in items:
+                    results.append(self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules))
+                if validate:
+                    raise _Undo
+        except _Undo:
+            pass
+        return _json(200, orjson.dumps({"items": results}))
+
+    def _meddled_row(self, db: Any, store: str, item: dict[str, Any], faults: list[Fault]) -> dict[str, Any] | None:
+        for fault in faults:
+            if fnmatchcase(f"{store}/{item['type']}/{item['key']}", fault.pattern):
+                if not any(f[0] == fault.id for f in self.database.faults()):
+                    continue
+                self.database.use_fault(fault.id)
+                if fault.kind == "reject":
+                    return _failure(Problem(422, "Refused", str(fault.detail.get("why", "the sandbox was told to refuse this"))))
+                self.database.delay(db, int(fault.detail.get("reads", 0)), store, item)
+                return {"status": 202}
+        return None
+
+    def _once(self, db: Any, store: str, item: dict[str, Any], rules: Rules) -> dict[str, Any]:
+        """A write under its idempotency key: the same request again gets the same answer and no effect."""
+        key = item.get("idempotencyKey")
+        if not key:
+            return self._write(db, store, item, rules)
+        request = hashlib.sha256(orjson.dumps([store, item], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        known = self.database.answered(key)
+        if known is not None:
+            if known[0] != request:
+                return _failure(Problem(409, "Key used", "this idempotency key was used for another request"))
+            stored: dict[str, Any] = orjson.loads(known[1])
+            return stored
+        result = self._write(db, store, item, rules)
+        if "problem" not in result:
+            self.database.remember(db, key, request, orjson.dumps(result))
+        return result
+
+    def _write(self, db: Any, store: str, item: dict[str, Any], rules: Rules) -> dict[str, Any]:
+        operation, type, key = item["op"], item["type"], item["key"]
+        current = self.database.get(store, type, key)
+        if operation == "create" and current is not None:
+            return _failure(Problem(409, "Exists", f"{type} {key} exists already in {store}"))
+        if operation != "create" and current is None:
+            return _failure(Problem(404, "Not found", f"there is no {type} {key} in {store}"))
+        expected = item.get("ifMatch")
+        if expected and current is not None and expected != current.etag:
+            return _failure(Problem(412, "Moved", f"{type} {key} was changed since it was read"))
+        problem = rules.refuses(operation, type, key, item.get("attributes"), current)
+        if problem is not None:
+            return _failure(problem)
+        revision = self.database.next_revision(db)
+        if operation == "delete":
+            self.database.end(db, revision, store, type, key)
+            rules.wrote(operation, type, key)
+            return {"status": 204}
+        id = current.id if current is not None else self.database.new_id(db)
+        attributes = {**(current.attributes if current is not None else {}), **item["attributes"]}
+        etag = self.database.put(db, revision, store, type, key, attributes, id)
+        rules.wrote(operation, type, key)
+        return {"status": 201 if operation == "create" else 200, "etag": etag, "id": id}
+
+
+class _Undo(Exception):
+    pass
+
+
+def _failure(problem: Problem) -> dict[str, Any]:
+    return {"status": problem.status, "problem": {"title": problem.title, "status": problem.status, "detail": problem.detail}}
+
+
+def _text(part: str) -> str:
+    try:
+        text = unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        raise Refusal(400, "the path is not UTF-8") from None
+    if not text or len(text) > 400 or any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise Refusal(404, "no such name")
+    return text
+
+
+def _body(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"the body is not JSON: {error}") from None
+
+
+def _check_item(item: Any, index: int) -> None:
+    if not isinstance(item, dict) or item.get("op") not in ("create", "update", "delete") or item.get("type") not in TYPES:
+        raise Refusal(400, f"items[{index}] needs op and type")
+    if set(item) - {"op", "type", "key", "attributes", "ifMatch", "idempotencyKey"}:
+        raise Refusal(400, f"items[{index}] has unknown fields")
+    for name, needed in (("key", True), ("idempotencyKey", True), ("ifMatch", False)):
+        value = item.get(name)
+        if (value is None and needed) or (value is not None and (not isinstance(value, str) or not value or len(value) > 400)):
+            raise Refusal(400, f"items[{index}].{name} must be text")
+    if not isinstance(item.get("attributes", {}), dict):
+        raise Refusal(400, f"items[{index}].attributes must be an object")
+
+
+def _cursor(at: int, position: tuple[str, ...]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([at, *position])).decode()
+
+
+def _read_cursor(text: str) -> tuple[int, tuple[str, str]]:
+    try:
+        at, type, key = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        if type.__class__ is str and key.__class__ is str and at.__class__ is int:
+            return at, (type, key)
+    except (ValueError, TypeError):
+        pass
+    raise Refusal(400, "this cursor is not one of ours")

@@ -1,0 +1,104 @@
+"""All specs of a revision, resolved for one environment. Comes in: what `load` resolved. Goes out: values
+that rules and compile read. Callers: rules, compile, cli."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.finding import Finding, Place, Severity
+from acorn_gitops.model.resource import Origin
+from acorn_gitops.specs.files import Raw, Reader
+
+
+class Spec(NamedTuple):
+    """One spec, resolved: what was declared, after defaults, templates and overlays."""
+
+    kind: str
+    name: str
+    labels: Mapping[str, str]
+    spec: dict[str, Any]
+    file: str
+    line: int
+    lifecycle: Mapping[str, Any] | None = None
+    moved_from: str | None = None
+    item: int = -1
+    """Position in its list or table; -1 for a document of its own."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was declared."""
+        return Origin(self.file, self.line, self.kind, self.name)
+
+
+class Layer(NamedTuple):
+    """One source of a spec's fields: `raw` at `path`, merged in order. Path () is a whole document."""
+
+    what: str
+    raw: Raw
+    path: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Configuration:
+    """Specs by kind, plus the project's settings for the chosen environment."""
+
+    project: str
+    environment: str
+    connections: Mapping[str, Mapping[str, Any]]
+    policies: Mapping[str, Any]
+    price_rules: Mapping[str, Mapping[str, Any]]
+    product_types: Mapping[str, dict[str, Any]]
+    stores: dict[str, Spec]
+    skus: list[Spec]
+    roles: dict[str, Spec]
+    taxes: dict[str, Spec]
+    promos: dict[str, Spec]
+    digest: str
+    layers: dict[tuple[str, str], list[Layer]] = field(default_factory=dict)
+    raws: dict[tuple[str, int], Raw] = field(default_factory=dict)
+    """Documents of lists and tables by (file of the entries, line of the document)."""
+    reader: Reader | None = None
+    documents: int = 0
+
+    def specs(self) -> Iterator[Spec]:
+        """Every spec of every kind."""
+        yield from self.stores.values()
+        yield from self.skus
+        yield from self.roles.values()
+        yield from self.taxes.values()
+        yield from self.promos.values()
+
+    def layers_of(self, spec: Spec) -> list[Layer]:
+        """Where the fields of a spec come from, lowest first."""
+        known = self.layers.get((spec.kind, spec.name))
+        if known is not None:
+            return known
+        for raw in self.raws.values():
+            if raw.item_file == spec.file and 0 <= spec.item < len(raw.item_lines) and (
+                raw.item_lines[spec.item] == spec.line
+            ):
+                layers = [Layer("list defaults", raw, ("spec", "defaults"))] if raw.data["spec"].get("defaults") else []
+                return [*layers, Layer("spec", raw, ("spec", "items", spec.item))]
+        return []
+
+    def place(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> Place:
+        """Where a field of a spec was written; the spec itself when it was written nowhere."""
+        path = tuple(path)
+        if self.reader is not None:
+            for layer in reversed(self.layers_of(spec)):
+                inner = path
+                if layer.path[:1] == ("spec",) and path[:1] == ("spec",):
+                    inner = path[1:]
+                full = (*layer.path, *inner)
+                if path and self.reader.has(layer.raw, full):
+                    return self.reader.place(layer.raw, full, key=key)
+        return Place(spec.file, spec.line, 1)
+
+    def finding(self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str,
+                hint: str = "") -> Finding:
+        """A finding at a field of a spec, with its line of text."""
+        place = self.place(spec, path)
+        source = self.reader.source(place) if self.reader is not None else ""
+        return Finding(id, severity, message, place, hint, source, f"{spec.kind}/{spec.name}")

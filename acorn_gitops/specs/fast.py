@@ -1,0 +1,292 @@
+"""The bulk parser: the part of YAML 1.2 in which catalogues are written, line by line. Comes in: clean text.
+Goes out: plain documents with line numbers, or `NotSimple`. Caller: `files`, which then asks `strict`.
+
+Understood: block maps, block lists of maps or scalars, one-line flow collections, quoted scalars on one
+line, comments, several documents. Anything else (anchors, tags, block scalars, folded lines, escapes, and
+every error) is `NotSimple`: never guessed at. A differential test holds this parser against the strict one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from acorn_gitops.specs.scalars import Ambiguous, resolve
+
+MAX_DEPTH: Final = 40
+
+
+class NotSimple(Exception):
+    """Not in the subset; the strict parser must look."""
+
+
+class Parsed(NamedTuple):
+    """One document. `line` is where it begins, `item_lines` those of the entries of `spec.items`."""
+
+    data: dict[str, Any]
+    line: int
+    item_lines: list[int]
+
+
+_ENTRY: Final = re.compile(
+    r"""(?:"([^"\\]*)"|'([^']*)'|([A-Za-z_$][A-Za-z0-9_$./-]*)):(?:\x20+(.*))?\Z""", re.VERBOSE
+)
+_DOUBLE: Final = re.compile(r'"([^"\\]*)"(?:\x20+#.*|\x20*)\Z')
+_SINGLE: Final = re.compile(r"'((?:[^']|'')*)'(?:\x20+#.*|\x20*)\Z")
+_TOKEN: Final = re.compile(
+    r"""\x20*(?:
+      ([{}\[\],])
+    | (?:"([^"\\]*)"
+       | '((?:[^']|'')*)'
+       | ((?:[^\s{}\[\],:\#"'&*!|>%@`?-]|[?:-](?=[^\s{}\[\],]))(?:[^\s{}\[\],:]|:(?=[^\s{}\[\],])|\x20(?=[^\s{}\[\],:\#])|\x20(?=:[^\s{}\[\],]))*)
+      )(\x20*:(?=[\x20{}\[\],]|\Z))?
+    )""",
+    re.VERBOSE,
+)
+_plain_values: dict[str, Any] = {}
+_good_keys: set[str] = set()
+
+
+def parse(text: str) -> list[Parsed]:
+    """Every non-empty document of the text. NotSimple when any part of it is outside the subset."""
+    documents: list[Parsed] = []
+    current: dict[str, Any] | None = None
+    began = 0
+    lines_of: dict[int, list[int]] = {}
+    # Open containers from outside in, with the column of their entries.
+    stack: list[tuple[int, Any]] = []
+    pending: tuple[Any, Any, int] | None = None  # a map, its key that still waits for a value, the key's column
+    entry = _ENTRY.match
+    for number, line in enumerate(text.split("\n"), 1):
+        content = line.lstrip(" ")
+        if not content or content[0] == "#":
+            continue
+        column = len(line) - len(content)
+        if column == 0 and (content[:3] == "---" or content[:3] == "..." or content[0] == "%"):
+            if content.rstrip(" ") != "---":
+                raise NotSimple
+            if current is not None:
+                documents.append(_finish(current, began, lines_of))
+            current, stack, pending = None, [], None
+            lines_of = {}
+            continue
+        if "\t" in line:
+            raise NotSimple
+        if current is None:
+            current, began = {}, number
+            if column or content[:2] == "- " or content == "-":
+                raise NotSimple
+            stack = [(0, current)]
+        is_item = content[:2] == "- "
+        if pending is not None:
+            owner, key, at = pending
+            pending = None
+            if is_item and column >= at:
+                value: Any = []
+                owner[key] = value
+                stack.append((column, value))
+                lines_of[id(value)] = []
+            elif column > at and not is_item:
+                value = {}
+                owner[key] = value
+                stack.append((column, value))
+            if len(stack) > MAX_DEPTH:
+                raise NotSimple
+        while stack and stack[-1][0] > column:
+            stack.pop()
+        if not stack or stack[-1][0] != column:
+            raise NotSimple
+        container = stack[-1][1]
+        if is_item:
+            if type(container) is not list:
+                raise NotSimple
+            content = content[2:]
+            stripped = content.lstrip(" ")
+            column += 2 + len(content) - len(stripped)
+            content = stripped
+            lines_of[id(container)].append(number)
+            match = entry(content)
+            if match is None:
+                if not content or content[0] == "-" and (len(content) == 1 or content[1] == " "):
+                    raise NotSimple
+                container.append(_value(content))
+                continue
+            item: dict[str, Any] = {}
+            container.append(item)
+            stack.append((column, item))
+            container = item
+        else:
+            if type(container) is list:  # a list may stand at its key's own column; this line ends it
+                stack.pop()
+                if not stack or stack[-1][0] != column:
+                    raise NotSimple
+                container = stack[-1][1]
+                if type(container) is list:
+                    raise NotSimple
+            match = entry(content)
+            if match is None:
+                raise NotSimple
+        double, single, plain, rest = match.groups()
+        if plain is not None:
+            key = plain
+            if key not in _good_keys:
+                _check_key(key)
+        else:
+            key = double if double is not None else single
+        if key in container:
+            raise NotSimple
+        if rest is None or rest[:1] == "#":
+            container[key] = None
+            pending = (container, key, column)
+        elif rest:
+            # The commonest values by far, inlined: this loop is the floor of every cold plan.
+            known = _plain_values.get(rest, _plain_values)
+            container[key] = _value(rest) if known is _plain_values else known
+        else:
+            container[key] = None
+            pending = (container, key, column)
+    if current is not None:
+        documents.append(_finish(current, began, lines_of))
+    return documents
+
+
+def _finish(data: dict[str, Any], line: int, lines_of: dict[int, list[int]]) -> Parsed:
+    spec = data.get("spec")
+    items = spec.get("items") if type(spec) is dict else None
+    return Parsed(data, line, lines_of.get(id(items), []) if type(items) is list else [])
+
+
+def _check_key(key: str) -> None:
+    if _plain(key) != key:
+        raise NotSimple
+    _good_keys.add(key)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return resolve(text)
+    except Ambiguous:
+        raise NotSimple from None
+
+
+def _value(text: str) -> Any:
+    """A value on the rest of a line."""
+    first = text[0]
+    if first == '"':
+        match = _DOUBLE.match(text)
+        if match is None:
+            raise NotSimple
+        return match[1]
+    if first == "'":
+        match = _SINGLE.match(text)
+        if match is None:
+            raise NotSimple
+        return match[1].replace("''", "'")
+    if first == "{" or first == "[":
+        return _flow(text)
+    if first in "&*!|>%@`,]}#" or (first in "?:-" and (len(text) == 1 or text[1] == " ")):
+        raise NotSimple
+    comment = text.find(" #")
+    raw = (text[:comment] if comment >= 0 else text).rstrip(" ")
+    if ": " in raw or raw[-1] == ":":
+        raise NotSimple
+    value = _plain(raw)
+    if len(text) < 40 and len(_plain_values) < 50_000:
+        _plain_values[text] = value
+    return value
+
+
+def _flow(text: str) -> Any:
+    """A flow collection that begins and ends on this line."""
+    root: Any = None
+    stack: list[Any] = []
+    key: Any = None
+    want_value = False  # a key and its colon were read
+    expect = True  # an entry may follow (after an opener or a comma)
+    position = 0
+    end = len(text)
+    token = _TOKEN.match
+    while position < end:
+        match = token(text, position)
+        if match is None:
+            raise NotSimple
+        position = match.end()
+        mark, double, single, plain, colon = match.groups()
+        if mark is not None:
+            if mark == "{" or mark == "[":
+                value: Any = {} if mark == "{" else []
+                if not stack:
+                    if root is not None:
+                        raise NotSimple
+                    root = value
+                elif type(stack[-1]) is dict:
+                    if not want_value:
+                        raise NotSimple
+                    stack[-1][key] = value
+                    want_value = False
+                else:
+                    if not expect:
+                        raise NotSimple
+                    stack[-1].append(value)
+                stack.append(value)
+                if len(stack) > MAX_DEPTH:
+                    raise NotSimple
+                expect = True
+                continue
+            if want_value:
+                raise NotSimple
+            if mark == ",":
+                if expect:
+                    raise NotSimple
+                expect = True
+                continue
+            top = stack.pop()
+            if (type(top) is dict) != (mark == "}"):
+                raise NotSimple
+            expect = False
+            if not stack:
+                break
+            continue
+        if not stack:
+            raise NotSimple
+        top = stack[-1]
+        if colon is not None:
+            if type(top) is not dict or want_value or not expect:
+                raise NotSimple
+            if plain is not None:
+                if plain not in _good_keys:
+                    _check_key(plain)
+                key = plain
+            else:
+                key = double if double is not None else single.replace("''", "'")
+            if key in top:
+                raise NotSimple
+            want_value = True
+            expect = False
+            continue
+        if plain is not None:
+            known = _plain_values.get(plain, _plain_values)
+            if known is _plain_values:
+                known = _plain(plain)
+                if len(plain) < 40 and len(_plain_values) < 50_000:
+                    _plain_values[plain] = known
+        elif double is not None:
+            known = double
+        else:
+            known = single.replace("''", "'")
+        if type(top) is dict:
+            if not want_value:
+                raise NotSimple
+            top[key] = known
+            want_value = False
+        else:
+            if not expect:
+                raise NotSimple
+            top.append(known)
+        expect = False
+    if stack or root is None:
+        raise NotSimple
+    rest = text[position:]
+    if rest.strip(" ") and not (rest[0] == " " and rest.lstrip(" ")[0] == "#"):
+        raise NotSimple
+    return root

@@ -1,0 +1,223 @@
+"""One file to documents. Comes in: a path inside the repository. Goes out: raw documents with places, and
+findings. Caller: `load`.
+
+The fast parser looks first; what it does not understand, and every error, goes to the strict one. Parses of
+larger files are remembered by content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.specs import fast, gate, tables
+from acorn_gitops.specs.cache import MINIMUM, ParseCache
+from acorn_gitops.specs.confine import Escape, inside
+from acorn_gitops.specs.strict import Node, compose
+from acorn_gitops.specs.text import decode
+
+
+class Raw(NamedTuple):
+    """A document as written. `accepted`: whether the kind's schema took it as it stands."""
+
+    data: dict[str, Any]
+    file: str
+    line: int
+    item_lines: list[int]
+    item_file: str
+    index: int
+    accepted: bool
+
+    @property
+    def kind(self) -> str:
+        """The kind as written, or nothing."""
+        kind = self.data.get("kind")
+        return kind if isinstance(kind, str) else ""
+
+    @property
+    def name(self) -> str:
+        """The name as written, or nothing."""
+        metadata = self.data.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        return name if isinstance(name, str) else ""
+
+
+class FileDocuments(NamedTuple):
+    """What a file holds. `digest` is the SHA-256 of its bytes and of every table it names."""
+
+    documents: list[Raw]
+    findings: list[Finding]
+    digest: str
+
+
+class Reader:
+    """Reads files of one repository, and finds places in them again when something is wrong."""
+
+    def __init__(self, root: Path, cache: ParseCache | None) -> None:
+        self.root = root
+        self.cache = cache
+        self._composed: dict[str, list[Node]] = {}
+        self._texts: dict[str, str] = {}
+
+    def relative(self, path: Path) -> str:
+        """The path as shown: from the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def read(self, path: Path) -> FileDocuments:
+        """All documents of a YAML file."""
+        file = self.relative(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            finding = Finding("GEN-005", "error", f"cannot be read: {error.strerror}", Place(file))
+            return FileDocuments([], [finding], "")
+        digest = hashlib.sha256(data).hexdigest()
+        slot = self.cache.path(data) if self.cache is not None and len(data) >= MINIMUM else None
+        if slot is not None and self.cache is not None:
+            stored = self.cache.get(slot)
+            if stored is not None:
+                documents = [Raw(d, file, line, items, file, i, ok) for i, (d, line, items, ok) in enumerate(stored)]
+                return self._with_tables(FileDocuments(documents, [], digest), path)
+        text, findings = decode(data, file)
+        if findings:
+            return FileDocuments([], findings, digest)
+        documents, findings = self._parse(text, file)
+        if slot is not None and self.cache is not None and not findings:
+            self.cache.put(slot, [(raw.data, raw.line, raw.item_lines, raw.accepted) for raw in documents])
+        return self._with_tables(FileDocuments(documents, findings, digest), path)
+
+    def _parse(self, text: str, file: str) -> tuple[list[Raw], list[Finding]]:
+        try:
+            parsed = fast.parse(text)
+        except fast.NotSimple:
+            composed = compose(text, file)
+            findings = composed.findings
+            parsed = []
+            for node in composed.documents:
+                if isinstance(node.data, dict):
+                    parsed.append(fast.Parsed(node.data, node.line, _item_lines(node)))
+                elif not findings:
+                    findings.append(Finding("GEN-007", "error", "a document must be a map", Place(file, node.line, node.column),
+                                            "begin with `apiVersion: acorn/v1`", text.split("\n")[node.line - 1]))
+            if findings:
+                return [], findings
+        return [
+            Raw(p.data, file, p.line, p.item_lines, file, i,
+                p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data))
+            for i, p in enumerate(parsed)
+        ], []
+
+    def _with_tables(self, read: FileDocuments, path: Path) -> FileDocuments:
+        documents: list[Raw] = []
+        findings = list(read.findings)
+        digest = read.digest
+        for raw in read.documents:
+            spec = raw.data.get("spec")
+            table = spec.get("table") if isinstance(spec, dict) and raw.kind == "SkuMapping" else None
+            if not raw.accepted or not isinstance(table, dict):
+                documents.append(raw)
+                continue
+            at = self.place(raw, ("spec", "table", "file"))
+            try:
+                real = inside(self.root, table["file"], beside=path.parent)
+                content = real.read_bytes()
+            except Escape as error:
+                findings.append(Finding("GEN-005", "error", str(error), at, "", self.source(at)))
+                continue
+            except OSError:
+                findings.append(Finding("GEN-005", "error", f"the table {table['file']} does not exist", at,
+                                        "the path is relative to this document", self.source(at)))
+                continue
+            digest = hashlib.sha256((digest + hashlib.sha256(content).hexdigest()).encode()).hexdigest()
+            shown = self.relative(real)
+            table_raw, problems = self._table(raw, content, shown, table)
+            findings += problems
+            if table_raw is not None:
+                documents.append(table_raw)
+        return FileDocuments(documents, findings, digest)
+
+    def _table(self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]) -> tuple[Raw | None, list[Finding]]:
+        encoding = table.get("encoding") or "utf-8"
+        if encoding != "utf-8":
+            try:
+                content = content.decode(encoding).encode()
+            except UnicodeDecodeError as error:
+                line = content.count(b"\n", 0, error.start) + 1
+                return None, [Finding("GEN-009", "error", f"the table is not {encoding}", Place(shown, line),
+                                      "name its encoding, or save it as UTF-8")]
+        text, findings = decode(content, shown)
+        if findings:
+            return None, findings
+        items, lines, findings = tables.read(text, shown, table)
+        if findings:
+            return None, findings
+        spec = {"items": items, **({"defaults": raw.data["spec"]["defaults"]} if raw.data["spec"].get("defaults") else {})}
+        data = {**raw.data, "spec": spec}
+        return raw._replace(data=data, item_lines=lines, item_file=shown, accepted=gate.accepts("SkuMapping", data)), []
+
+    def text(self, file: str) -> str:
+        """The decoded text of a file; empty when it cannot be had."""
+        if file not in self._texts:
+            try:
+                self._texts[file] = decode((self.root / file).read_bytes(), file)[0]
+            except OSError:
+                self._texts[file] = ""
+        return self._texts[file]
+
+    def source(self, place: Place | None) -> str:
+        """The line of text at a place."""
+        if place is None or not place.line:
+            return ""
+        lines = self.text(place.file).split("\n")
+        return lines[place.line - 1] if place.line <= len(lines) else ""
+
+    def nodes(self, raw: Raw, path: tuple[Any, ...]) -> tuple[Node | None, tuple[Any, ...]]:
+        """The composed document and the path in it; for an entry of a long list only that entry is composed."""
+        if raw.item_file != raw.file and path[:2] == ("spec", "items"):
+            return None, path
+        if len(path) >= 3 and path[:2] == ("spec", "items") and raw.item_lines and isinstance(path[2], int):
+            begin = raw.item_lines[path[2]]
+            lines = self.text(raw.file).split("\n")
+            following = raw.item_lines[path[2] + 1 : path[2] + 2]
+            end = following[0] - 1 if following else begin
+            if not following:
+                indent = len(lines[begin - 1]) - len(lines[begin - 1].lstrip(" "))
+                while end < len(lines) and (not lines[end].strip() or lines[end].startswith(" " * (indent + 1))):
+                    end += 1
+            composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
+            if composed.documents:
+                return composed.documents[0], (0, *path[3:])
+        if raw.file not in self._composed:
+            self._composed[raw.file] = compose(self.text(raw.file), raw.file).documents
+        documents = self._composed[raw.file]
+        return (documents[raw.index] if raw.index < len(documents) else None), path
+
+    def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
+        """File, line and column of a value (or its key) in a document."""
+        node, inner = self.nodes(raw, path)
+        if node is None:
+            if path[:2] == ("spec", "items") and len(path) > 2:
+                return Place(raw.item_file, raw.item_lines[path[2]], 1)
+            return Place(raw.file, raw.line, 1)
+        line, column = node.key_at(inner) if key else node.at(inner)
+        return Place(raw.file, line, column)
+
+    def has(self, raw: Raw, path: tuple[Any, ...]) -> bool:
+        """Whether a document says anything at a path."""
+        current: Any = raw.data
+        for part in path:
+            try:
+                current = current[part]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
+
+def _item_lines(node: Node) -> list[int]:
+    spec = node.children.get("spec")
+    items = spec.children.get("items") if spec is not None else None
+    if items is None or not isinstance(items.data, list):
+        return []
+    return [items.children[i].line for i in range(len(items.data))]

@@ -1,0 +1,228 @@
+"""Documents against the published schemas. Comes in: plain documents. Goes out: whether they are accepted,
+and if not, findings in words. Callers: `load`, `project`.
+
+Two steps with one meaning, held together by a property test: the schema files, compiled by jsonschema-rs,
+accept a bulk document in microseconds; what they refuse goes to the pydantic models, which know why.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from acorn_gitops.specs.scalars import quoted
+
+KINDS = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a document, at a path in it. `key` says whether the key or its value is meant."""
+
+    id: str
+    path: tuple[Any, ...]
+    message: str
+    hint: str
+    key: bool = False
+
+
+def schema_folder() -> Path:
+    """Where the schema files are: in the installed package, or at the root of a checkout."""
+    installed = Path(__file__).parent.parent / "schemas"
+    return installed if installed.is_dir() else Path(__file__).parent.parent.parent / "schemas"
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """A published schema by name, e.g. `Store`."""
+    loaded: dict[str, Any] = orjson.loads((schema_folder() / f"{name}.json").read_bytes())
+    return loaded
+
+
+@cache
+def _validator(name: str) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(
+        schema(name), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+    )
+
+
+def accepts(kind: str, document: Any) -> bool:
+    """Whether the kind's schema accepts the document."""
+    return bool(_validator(kind).is_valid(document))
+
+
+def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> list[Problem]:
+    """Everything wrong with a document that the schema refused. `partial`: missing fields are no problem."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from acorn_gitops.model import kinds
+    from acorn_gitops.model.project import ProjectMetadata, ProjectSpec
+    from acorn_gitops.model.sku_mapping import SkuMappingListSpec, SkuMappingSpec, SkuMappingTableSpec
+
+    parts: dict[str, Any] = {"metadata": kinds.Metadata, "lifecycle": kinds.Lifecycle}
+    spec = document.get("spec")
+    if kind == "SkuMapping":
+        keys = spec if isinstance(spec, dict) else {}
+        parts["spec"] = (
+            SkuMappingListSpec if "items" in keys else SkuMappingTableSpec if "table" in keys else SkuMappingSpec
+        )
+    elif kind == "Project":
+        parts = {"metadata": ProjectMetadata, "spec": ProjectSpec}
+    else:
+        parts["spec"] = kinds.DOCUMENTS[kind].model_fields["spec"].annotation
+    found: list[Problem] = []
+    allowed = {"apiVersion", "kind", *parts}
+    for key in document:
+        if key not in allowed:
+            found.append(Problem("GEN-006", (key,), f"unknown field {key}", _did_you_mean(key, allowed), key=True))
+    if document.get("apiVersion") != kinds.API_VERSION:
+        path = ("apiVersion",) if "apiVersion" in document else ()
+        found.append(Problem("GEN-011", path, "this is not an acorn/v1 document", "write `apiVersion: acorn/v1`"))
+    for part, model in parts.items():
+        if part not in document:
+            if part != "lifecycle" and not partial:
+                found.append(Problem("GEN-008", (), f"{part} is missing", f"add `{part}:`"))
+            continue
+        if document[part] is None and part == "lifecycle":
+            continue
+        try:
+            TypeAdapter(model).validate_python(document[part], strict=True)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                problem = _problem(kind, part, detail, document)
+                if problem is not None and not (partial and problem.id == "GEN-008"):
+                    found.append(problem)
+    return _outermost(found)
+
+
+def _outermost(found: list[Problem]) -> list[Problem]:
+    """One problem for each place: a union reports every branch that did not match."""
+    seen: dict[tuple[Any, ...], Problem] = {}
+    for problem in found:
+        key = (problem.path, problem.id == "GEN-008" and problem.message)
+        if key not in seen:
+            seen[key] = problem
+    return list(seen.values())
+
+
+def _value_at(document: Any, path: Iterable[Any]) -> Any:
+    for part in path:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
+
+
+def _real_path(document: Any, part: str, location: Iterable[Any]) -> tuple[Any, ...]:
+    """pydantic's location without the names of union branches."""
+    path: list[Any] = [part]
+    current = document.get(part)
+    for step in location:
+        if isinstance(current, dict) and step in current:
+            path.append(step)
+            current = current[step]
+        elif isinstance(current, list) and isinstance(step, int) and step < len(current):
+            path.append(step)
+            current = current[step]
+    return tuple(path)
+
+
+def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Problem | None:
+    location = detail["loc"]
+    path = _real_path(document, part, location)
+    value = _value_at(document, path)
+    field = str(location[-1]) if location else part
+    type_ = detail["type"]
+    if type_ == "extra_forbidden":
+        known = _siblings(kind, part, location[:-1])
+        return Problem("GEN-006", path, f"unknown field {field}", _did_you_mean(field, known), key=True)
+    if type_ == "missing":
+        return Problem("GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", f"add `{field}:`")
+    if type_ == "string_type" and isinstance(value, bool | int):
+        shown = "true" if value is True else "false" if value is False else str(value)
+        return Problem("GEN-001", path, f"{_last_name(path)} is text, but {shown} without quotes is not",
+                       f"write {quoted(shown)}")
+    if type_ in ("literal_error", "enum"):
+        choices = [c.strip(" '") for c in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {value!r}",
+                       _did_you_mean(str(value), choices) + f"; one of {', '.join(choices)}")
+    if type_ == "string_pattern_mismatch":
+        hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
+        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {quoted(str(value))}", hint)
+    if value is None and type_.endswith("_type"):
+        return Problem("GEN-007", path, f"{_last_name(path)} is empty", "give it a value, or remove the line")
+    message = detail["msg"].removeprefix("Value error, ")
+    return Problem("GEN-007", path, f"{_last_name(path)}: {message[:1].lower() + message[1:]}", "")
+
+
+def _last_name(path: tuple[Any, ...]) -> str:
+    for index in range(len(path) - 1, -1, -1):
+        if isinstance(path[index], str):
+            tail = "".join(f"[{i}]" for i in path[index + 1 :])
+            return f"{path[index]}{tail}"
+    return "this"
+
+
+def _did_you_mean(word: str, choices: Iterable[str]) -> str:
+    choices = sorted(choices)
+    lowered = {c.lower(): c for c in choices}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {lowered[close[0]]}?"
+    return f"known here: {', '.join(choices[:12])}" if choices else "remove it"
+
+
+def _walk_schema(kind: str, part: str, location: Iterable[Any]) -> dict[str, Any]:
+    root = schema(kind)
+
+    def follow(node: Any) -> list[dict[str, Any]]:
+        if not isinstance(node, dict):
+            return []
+        if "$ref" in node:
+            return follow(root["$defs"][node["$ref"].rsplit("/", 1)[1]])
+        branches = node.get("anyOf") or node.get("oneOf")
+        if branches:
+            return [leaf for branch in branches for leaf in follow(branch)]
+        return [node]
+
+    nodes = follow(root["properties"].get(part, {}))
+    for step in location:
+        following: list[dict[str, Any]] = []
+        for node in nodes:
+            if isinstance(step, int):
+                following += follow(node.get("items"))
+            elif step in node.get("properties", {}):
+                following += follow(node["properties"][step])
+            elif isinstance(node.get("additionalProperties"), dict):
+                following += follow(node["additionalProperties"])
+        nodes = following or nodes
+    merged: dict[str, Any] = {}
+    for node in nodes:
+        for key, value in node.items():
+            if key == "properties":
+                merged.setdefault("properties", {}).update(value)
+            else:
+                merged.setdefault(key, value)
+    return merged
+
+
+def _siblings(kind: str, part: str, location: Iterable[Any]) -> list[str]:
+    return list(_walk_schema(kind, part, location).get("properties", {}))
+
+
+def _pattern_hint(kind: str, part: str, location: Iterable[Any]) -> str:
+    node = _walk_schema(kind, part, location)
+    if "patternErrorMessage" in node:
+        return str(node["patternErrorMessage"])
+    words = str(node.get("description", ""))
+    examples = node.get("examples")
+    if examples:
+        words += f" Example: {', '.join(map(str, examples[:2]))}"
+    return words.strip()

@@ -1,0 +1,118 @@
+"""A repository to a configuration. Comes in: a root, an environment, a cache. Goes out: `Loaded`: the
+configuration of everything that could be read, and every finding of every file. Callers: cli.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from acorn_gitops import __version__
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.specs import gate
+from acorn_gitops.specs.cache import ParseCache
+from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.confine import Escape, inside, spec_files
+from acorn_gitops.specs.files import Raw, Reader
+from acorn_gitops.specs.project import Project, read_project
+from acorn_gitops.specs.resolve import Resolver
+
+
+class Loaded(NamedTuple):
+    """What could be loaded, and what is wrong."""
+
+    project: Project
+    configuration: Configuration
+    findings: list[Finding]
+    files: list[str]
+
+
+def salt() -> bytes:
+    """What decides a parse besides content: the tool's version and the schemas."""
+    mapping = (gate.schema_folder() / "SkuMapping.json").read_bytes()
+    return __version__.encode() + hashlib.sha256(mapping).digest()
+
+
+def open_reader(root: Path, cache_folder: Path | None) -> Reader:
+    """A reader of a repository, with a parse cache where a folder is given."""
+    return Reader(root, ParseCache(cache_folder / "parsed", salt()) if cache_folder is not None else None)
+
+
+def load(root: Path, environment: str | None, cache_folder: Path | None) -> Loaded:
+    """Load everything. InvalidSpecs only when acorn.yaml itself cannot be used."""
+    root = root.resolve()
+    reader = open_reader(root, cache_folder)
+    project = read_project(reader, environment)
+    findings: list[Finding] = []
+    digest = hashlib.sha256(f"{project.environment}\0{project.digest}".encode())
+    files: list[str] = []
+
+    def read_all(paths: list[str], field: tuple[Any, ...]) -> list[Raw]:
+        documents: list[Raw] = []
+        overlay_folders = [o.rstrip("/") + "/" for o in all_overlays] if field[-1] == "specs" else []
+        for index, written in enumerate(paths):
+            for path in _files_of(reader, project, written, (*field, index), findings):
+                shown = reader.relative(path)
+                if shown == "acorn.yaml" or any(shown.startswith(o) for o in overlay_folders) or shown in files:
+                    continue
+                read = reader.read(path)
+                files.append(shown)
+                digest.update(f"{shown}\0{read.digest}\0".encode())
+                findings.extend(read.findings)
+                documents.extend(read.documents)
+        return documents
+
+    environments = project.raw.data["spec"]["environments"]
+    all_overlays = [o for e in environments.values() for o in ((e or {}).get("overlays") or [])]
+    documents = read_all(project.spec_paths, ("spec", "specs"))
+    overlays = read_all(project.overlays, ("spec", "environments", project.environment, "overlays"))
+    if not documents and not findings:
+        place = reader.place(project.raw, ("spec", "specs"))
+        findings.append(Finding("GEN-017", "error", "there is no spec in any of the folders", place,
+                                "an empty configuration is refused: it would mean deleting everything",
+                                reader.source(place)))
+    resolver = Resolver(reader, project.defaults)
+    resolver.run(documents, overlays)
+    findings += resolver.findings
+    product_types = _product_types(reader, project, findings, digest)
+    configuration = Configuration(
+        project=project.name, environment=project.environment, connections=project.connections,
+        policies=project.policies, price_rules=project.price_rules, product_types=product_types,
+        stores=resolver.specs["Store"], skus=list(resolver.specs["SkuMapping"].values()),
+        roles=resolver.specs["RolePermission"], taxes=resolver.specs["TaxRule"], promos=resolver.specs["Promo"],
+        digest=digest.hexdigest(), layers=resolver.layers, raws=resolver.raws, reader=reader,
+        documents=len(documents) + len(overlays),
+    )
+    return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
+
+
+def _files_of(reader: Reader, project: Project, written: str, path: tuple[Any, ...], findings: list[Finding]) -> list[Path]:
+    try:
+        real = inside(reader.root, written, folder=True)
+        return [real] if real.is_file() else spec_files(reader.root, real)
+    except Escape as error:
+        message, hint = str(error), ""
+    except OSError:
+        message, hint = f"{written} does not exist", "create it, or correct acorn.yaml"
+    place = reader.place(project.raw, path)
+    findings.append(Finding("GEN-005", "error", message, place, hint, reader.source(place)))
+    return []
+
+
+def _product_types(reader: Reader, project: Project, findings: list[Finding], digest: Any) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, written in project.product_types.items():
+        try:
+            data = inside(reader.root, written).read_bytes()
+            schema = orjson.loads(data)
+        except (Escape, OSError, orjson.JSONDecodeError) as error:
+            place = reader.place(project.raw, ("spec", "productTypes", name))
+            findings.append(Finding("GEN-005", "error", f"the schema of product type {name} cannot be used: {error}",
+                                    place, "it must be a JSON Schema file inside the repository", reader.source(place)))
+            continue
+        digest.update(hashlib.sha256(data).digest())
+        found[name] = schema
+    return found

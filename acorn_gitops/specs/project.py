@@ -1,0 +1,82 @@
+"""acorn.yaml: found, read and reduced to one environment. Comes in: a folder. Goes out: `Project`.
+Callers: `load`, cli."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
+from acorn_gitops.specs import gate
+from acorn_gitops.specs.files import Raw, Reader
+from acorn_gitops.specs.merge import merge
+
+FILE = "acorn.yaml"
+
+
+class Project(NamedTuple):
+    """The project file, reduced to one environment."""
+
+    root: Path
+    name: str
+    environment: str
+    environments: list[str]
+    spec_paths: list[str]
+    overlays: list[str]
+    connections: Mapping[str, Mapping[str, Any]]
+    policies: Mapping[str, Any]
+    defaults: Mapping[str, dict[str, Any]]
+    price_rules: Mapping[str, Mapping[str, Any]]
+    product_types: Mapping[str, str]
+    ledger: str
+    digest: str
+    raw: Raw
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder upwards that holds acorn.yaml. InvalidSpecs when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise InvalidSpecs(f"there is no {FILE} here or above", hint="run `acorn init` to begin a repository")
+
+
+def read_project(reader: Reader, environment: str | None) -> Project:
+    """The project for an environment (default: the one that acorn.yaml names). InvalidSpecs with places."""
+    read = reader.read(reader.root / FILE)
+    if read.findings:
+        raise InvalidSpecs(f"{FILE} is wrong", findings=read.findings)
+    if len(read.documents) != 1:
+        raise InvalidSpecs(f"{FILE} must hold exactly one document", findings=[
+            Finding("GEN-007", "error", f"{FILE} must hold exactly one document, not {len(read.documents)}", Place(FILE, 1, 1))
+        ])
+    raw = read.documents[0]
+    data = raw.data
+    if data.get("kind") != "Project" or not gate.accepts("Project", data):
+        findings = []
+        if data.get("kind") != "Project":
+            findings.append(Finding("GEN-011", "error", f"{FILE} must be of kind Project",
+                                    reader.place(raw, ("kind",)), "write `kind: Project`"))
+        for problem in gate.problems("Project", data):
+            place = reader.place(raw, problem.path, key=problem.key)
+            findings.append(Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place)))
+        raise InvalidSpecs(f"{FILE} is wrong", findings=findings)
+    spec = data["spec"]
+    name = environment or spec["defaultEnvironment"]
+    environments = spec["environments"]
+    if name not in environments:
+        place = reader.place(raw, ("spec", "defaultEnvironment") if environment is None else ("spec", "environments"))
+        raise InvalidSpecs("unknown environment", findings=[
+            Finding("GEN-012", "error", f"there is no environment {name}", place,
+                    f"known: {', '.join(sorted(environments))}", reader.source(place))
+        ])
+    chosen = environments[name] or {}
+    connections = merge(spec["connections"], chosen.get("connections") or {})
+    policies = merge(spec.get("policies") or {}, chosen.get("policies") or {})
+    return Project(
+        reader.root, data["metadata"]["name"], name, sorted(environments), list(spec["specs"]),
+        list(chosen.get("overlays") or []), connections, policies, spec.get("defaults") or {},
+        spec.get("priceRules") or {}, spec.get("productTypes") or {},
+        chosen.get("ledger") or f".acorn/{name}/ledger.db", read.digest, raw,
+    )

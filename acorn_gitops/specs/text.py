@@ -1,0 +1,61 @@
+"""Bytes to text by rule. Comes in: a file's bytes. Goes out: text, or findings. Caller: `files`.
+
+UTF-8 only; one byte order mark at the start is dropped; CRLF becomes LF; control characters, bidirectional
+overrides and invisible spaces are refused, because a reviewer cannot see them; text must be NFC, so that
+two spellings of é are not two names.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from acorn_gitops.model.finding import Finding, Place
+
+MAX_BYTES: Final = 128 * 1024 * 1024
+_UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\r\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]"
+)
+
+
+def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
+    """The text of a file, and what is wrong with its characters. On findings the text is not to be used."""
+    if len(data) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        return "", [Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")]
+    if data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return "", [
+            Finding("GEN-009", "error", "the file is not UTF-8", Place(file, line), "save it as UTF-8 without BOM")
+        ]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if text.isascii() and text.isprintable():
+        return text, []
+    findings = [_unsafe(text, match.start(), file) for match in list(_UNSAFE.finditer(text))[:20]]
+    if not findings and not text.isascii() and not unicodedata.is_normalized("NFC", text):
+        for number, line_text in enumerate(text.split("\n"), 1):
+            if not unicodedata.is_normalized("NFC", line_text):
+                findings.append(
+                    Finding("GEN-013", "error", "text is not in Unicode normal form NFC: it can look equal to "
+                            "another text and not be", Place(file, number, 1), "run `acorn fmt`", line_text)
+                )
+    return text, findings
+
+
+def _unsafe(text: str, position: int, file: str) -> Finding:
+    line = text.count("\n", 0, position) + 1
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    character = text[position]
+    name = unicodedata.name(character, f"U+{ord(character):04X}")
+    shown = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text[start : end if end >= 0 else len(text)])
+    return Finding(
+        "GEN-009", "error", f"invisible or control character {name} (U+{ord(character):04X})",
+        Place(file, line, position - start + 1), "remove it: reviewers cannot see it", shown,
+    )
