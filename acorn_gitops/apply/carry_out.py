@@ -102,7 +102,7 @@ def _wave(change: Change) -> tuple[int, int]:
 def _read(plan: Plan, marketplaces: Mapping[str, Marketplace]) -> dict[str, Snapshot]:
     touched = {c.address.store for c in plan.changes if c.writes}
     connections = {s.store: s.connection for s in plan.stores}
-    return {store: marketplaces[connections[store]].read(Scope(store, fresh=True)) for store in sorted(touched)}
+    return {store: marketplaces[connections[store]].read(Scope(store)) for store in sorted(touched)}
 
 
 def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges, commit: str) -> int:
@@ -229,7 +229,7 @@ class _Work:
         waited, step = 0.0, 0.5
         while any(a.status in ("accepted", "unknown") for a in answers):
             try:
-                live = marketplace.read(Scope(store, fresh=True)).resources
+                live = marketplace.read(Scope(store)).resources
             except MarketplaceError:
                 return answers
             answers = [_seen(w, a, live) if a.status in ("accepted", "unknown") else a for w, a in zip(writes, answers, strict=True)]

@@ -18,10 +18,11 @@ from acorn_gitops.plan.document import Plan
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("--adopt", is_flag=True, help="Take over live resources that differ from their specs and were not made by acorn.")
 @click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
+@click.option("--refresh", is_flag=True, help="Read every store, also those that say they have not changed since they were last in sync.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
     environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str, out: Path | None,
-    detailed_exitcode: bool, adopt: bool, allow_empty: tuple[str, ...], verbose: bool,
+    detailed_exitcode: bool, adopt: bool, allow_empty: tuple[str, ...], refresh: bool, verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
     from acorn_gitops.cli.planning import Wishes, compute
@@ -31,7 +32,7 @@ def command(
     session = Session(root, environment, no_color)
     revision = Revision(session.root)
     loaded, findings = session.checked()
-    plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty), revision)
+    plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty, refresh), revision)
     session.close()
     if out is not None:
         write(plan, out)

@@ -4,12 +4,14 @@ session, loaded specs, a selection. Goes out: desired, live and last-applied sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session
-from acorn_gitops.compile.configuration import compile_configuration
+from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Marketplace, Scope, Snapshot
@@ -33,6 +35,9 @@ class StoreView:
     live: Mapping[Key, Live]
     applied: Mapping[Key, Applied]
     error: str = ""
+    version: str = ""
+    unchanged: bool = False
+    """The store is at the version that the caller remembers, and was not read."""
 
 
 @dataclass(slots=True)
@@ -43,63 +48,73 @@ class Wishes:
     adopt: bool = False
     allow_empty: Sequence[str] = ()
     fresh: bool = False
+    """Read every store, also where it is known to be unchanged."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Situation:
     """Everything known before comparing."""
 
     loaded: Loaded
-    desired: DesiredState
+    connections: dict[str, str]
     ledger: Ledger
     marketplaces: dict[str, Marketplace]
     selection: Selection
-    foreign_stores: list[str] = field(default_factory=list)
+
+    @cached_property
+    def desired(self) -> DesiredState:
+        """The specs, compiled when the first store needs them: of stores that have not changed none does."""
+        return compile_configuration(self.loaded.configuration)
 
 
 def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
-    """Compile, open the ledger and the connections."""
+    """Open the ledger and the connections."""
     config = loaded.configuration
-    desired = compile_configuration(config)
     ledger = open_ledger(session.ledger_path(loaded.project), write=write)
     labels = {s.name: s.labels for s in config.stores.values()}
     try:
         selection = Selection(wishes.selected, labels)
     except ValueError as error:
         raise InvalidSpecs(str(error), hint="see `acorn plan --help` for patterns") from None
-    return Situation(loaded, desired, ledger, session.marketplaces(config.connections), selection)
+    return Situation(loaded, connections_of(config), ledger, session.marketplaces(config.connections), selection)
 
 
-def views(state: Situation, wishes: Wishes) -> Iterator[StoreView]:
-    """The three states, store by store: only one store's live state is in memory at a time."""
+def views(state: Situation, wishes: Wishes, known: Callable[[str, str], str] | None = None) -> Iterator[StoreView]:
+    """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
+    store (and its connection) the version that is still remembered."""
     held: dict[str, str] | None = None
     intents: dict[str, list[tuple[Key, Attributes]]] = {}
     for intent in state.ledger.open_intents():
         if intent.attributes is not None:
             intents.setdefault(intent.address.store, []).append(((intent.address.type, intent.address.key), intent.attributes))
-    for store in sorted({*state.desired.stores, *state.ledger.stores()}):
+    for store in sorted({*state.connections, *state.ledger.stores()}):
         if not state.selection.store(store):
             continue
-        applied: Mapping[Key, Applied] = state.ledger.applied(store)
-        desired: Mapping[Key, Desired] = state.desired.stores.get(store, {})
-        connection = state.desired.connections.get(store, "")
+        connection = state.connections.get(store, "")
         if not connection:
             held = _holders(state) if held is None else held
             connection = held.get(store, "") or (next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else "")
-        view = StoreView(store, connection, desired, {}, applied)
+        view = StoreView(store, connection, {}, {}, {})
         try:
             if not connection:
                 raise MarketplaceError("it left the specs, and no connection holds it any more")
-            snapshot = state.marketplaces[connection].read(Scope(store, fresh=wishes.fresh))
-            _refuse_empty(snapshot, applied, wishes.allow_empty)
-            view.live = snapshot.resources
-            if store in intents:
-                view.applied = with_intents(applied, intents[store], view.live)
+            version = known(store, connection) if known is not None else ""
+            snapshot = state.marketplaces[connection].read(Scope(store, version))
+            view.version, view.unchanged = snapshot.version, snapshot.unchanged
+            if not snapshot.unchanged:
+                view.desired = state.desired.stores.get(store, {})
+                view.applied = state.ledger.applied(store)
+                _refuse_empty(snapshot, view.applied, wishes.allow_empty)
+                view.live = snapshot.resources
+            del snapshot
+            if store in intents and not view.unchanged:
+                view.applied = with_intents(view.applied, intents[store], view.live)
         except MarketplaceError as error:
             view.error = error.message
         if not state.selection.whole_store(store):
             _narrow(view, state.selection)
         yield view
+        del view
 
 
 def _holders(state: Situation) -> dict[str, str]:
@@ -144,13 +159,35 @@ def compute(session: Session, loaded: Loaded, findings: Iterable[Finding], wishe
     state = situation(session, loaded, wishes, write=write)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
-    for view in views(state, wishes):
+    memory = Remembered(None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment)
+    serial = state.ledger.serial()
+    clean: dict[str, StoreResult] = {}
+
+    def keys(store: str, connection: str) -> Keys:
+        shard = lambda: state.desired.stores.get(store, {})  # noqa: E731 - compiled only when it is asked for
+        return Keys(loaded.configuration.digest, serial, policy_of(state, connection, wishes.adopt), shard)
+
+    def known(store: str, connection: str) -> str:
+        found = memory.get(store, keys(store, connection)) if state.selection.whole_store(store) else None
+        if found is None:
+            return ""
+        clean[store] = found[1]
+        return found[0]
+
+    for view in views(state, wishes, known):
         if view.error:
             results.append(StoreResult(view.store, view.connection, error=view.error))
+            continue
+        if view.unchanged:
+            results.append(clean[view.store])
+            memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
         result = diff_store(view.store, view.connection, view.desired, view.live, view.applied, policy_of(state, view.connection, wishes.adopt))
         blocking += _protected(view, result)
         results.append(result)
+        if state.selection.whole_store(view.store):
+            memory.put(keys(view.store, view.connection), view.version, result)
+        del view
     commit, dirty = revision.get()
     plan = make_plan(
         results, project=loaded.project.name, environment=loaded.project.environment, config_digest=loaded.configuration.digest,

@@ -3,10 +3,8 @@ process's environment. Goes out: `Session`. Callers: every verb."""
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -72,6 +70,7 @@ class Session:
         self.environ = os.environ
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
+        self.cache_folder = default_folder(dict(self.environ))
         self._opened: dict[str, Marketplace] = {}
 
     def now(self) -> datetime:
@@ -94,6 +93,9 @@ class Session:
         for name in ("ACORN_ACTOR", "GITLAB_USER_LOGIN", "GITHUB_ACTOR"):
             if self.environ.get(name):
                 return self.environ[name]
+        import getpass
+        import socket
+
         try:
             return f"{getpass.getuser()}@{socket.gethostname()}"
         except (OSError, KeyError):
@@ -105,7 +107,7 @@ class Session:
 
         gc.disable()
         gc.freeze()
-        return load(self.root, self.environment, default_folder(dict(self.environ)))
+        return load(self.root, self.environment, self.cache_folder)
 
     def checked(self, *, quiet: bool = False) -> tuple[Loaded, list[Finding]]:
         """Load and check. InvalidSpecs with every error; otherwise the warnings."""

@@ -8,12 +8,16 @@ from acorn_gitops.compile.desired_state import DesiredState
 from acorn_gitops.specs.configuration import Configuration
 
 
+def connections_of(configuration: Configuration) -> dict[str, str]:
+    """Which connection holds each store: the one it names, or the only one there is."""
+    only = next(iter(configuration.connections)) if len(configuration.connections) == 1 else ""
+    return {spec.name: spec.spec.get("connection") or only for spec in configuration.stores.values()}
+
+
 def compile_configuration(configuration: Configuration) -> DesiredState:
     """All desired resources. The order of specs changes nothing."""
     state = DesiredState()
-    only = next(iter(configuration.connections)) if len(configuration.connections) == 1 else ""
     for spec in configuration.stores.values():
-        state.connections[spec.name] = spec.spec.get("connection") or only
         state.stores.setdefault(spec.name, {})
         store.compile_store(spec, state)
     tax_rule.compile_tax_classes(configuration, state)

@@ -12,13 +12,12 @@ Key = tuple[str, str]
 
 
 class DesiredState:
-    """Desired resources by store; which connection holds each store."""
+    """Desired resources by store."""
 
-    __slots__ = ("connections", "stores")
+    __slots__ = ("stores",)
 
     def __init__(self) -> None:
         self.stores: dict[str, dict[Key, Desired]] = {}
-        self.connections: dict[str, str] = {}
 
     def add(self, store: str, type: str, key: str, desired: Desired) -> None:
         """Add a resource. ValueError when the address is taken: two specs may never share one."""

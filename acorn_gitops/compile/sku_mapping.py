@@ -50,7 +50,9 @@ def compile_skus(configuration: Configuration, state: DesiredState) -> None:
                         attributes["price"] = _by_rule(spec, price["rule"], rules, currencies[store])
                     else:
                         currency = price["currency"]
-                        attributes["price"] = {"currency": currency, "value": canonical(price["value"], currency)}
+                        value = canonical(price["value"], currency)
+                        exact = value == price["value"] and len(price) == 2
+                        attributes["price"] = price if exact else {"currency": currency, "value": value}
                 elif "price" in listing:
                     attributes["price"] = None
                 if policy:

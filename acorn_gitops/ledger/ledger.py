@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -86,12 +87,14 @@ class Ledger:
         return int(rows[0][0]) if rows else 0
 
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
-        """Last-applied resources of a store."""
+        """Last-applied resources of a store; their content is read when it is asked for."""
         return {
-            (type, key): Applied(dig, bytes(attributes), bool(adopted))
-            for type, key, dig, attributes, adopted in self._rows(
-                "SELECT type, key, digest, attributes, adopted FROM resource WHERE store=?", (store,))
+            (type, key): Applied(dig, partial(self._content, store, type, key))
+            for type, key, dig in self._rows("SELECT type, key, digest FROM resource WHERE store=?", (store,))
         }
+
+    def _content(self, store: str, type: str, key: str) -> bytes:
+        return bytes(self._rows("SELECT attributes FROM resource WHERE store=? AND type=? AND key=?", (store, type, key))[0][0])
 
     def stores(self) -> list[str]:
         """Stores that the ledger knows."""

@@ -29,8 +29,9 @@ class Scope(NamedTuple):
     """What to read."""
 
     store: str
-    fresh: bool = False
-    """Ask the marketplace even where a cached snapshot is known to be current."""
+    known: str = ""
+    """A version of the whole store that the caller still remembers: when it is current, an empty snapshot marked
+    `unchanged` will do."""
 
 
 class Snapshot(NamedTuple):
@@ -39,8 +40,10 @@ class Snapshot(NamedTuple):
     store: str
     exists: bool
     resources: Mapping[tuple[str, str], Live]
-    at: str = ""
-    """The marketplace's name for the moment, e.g. a revision."""
+    version: str = ""
+    """The version of the whole store, where the marketplace has one: moves with every change in it."""
+    unchanged: bool = False
+    """The store is at `Scope.known`; nothing was read."""
 
 
 class Write(NamedTuple):

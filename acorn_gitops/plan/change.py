@@ -6,6 +6,7 @@ Closed unions: an action or reason added here makes the type checker stop wherev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
@@ -30,12 +31,20 @@ SYMBOLS: Final[dict[str, str]] = {
 }
 
 
-class Applied(NamedTuple):
-    """What the ledger remembers of a resource: digest and content of what was last declared and written."""
+class Applied:
+    """What the ledger remembers of a resource: digest and content of what was last declared and written. The
+    content is fetched when it is asked for: of nearly all resources only the digest is compared."""
 
-    digest: str
-    attributes: bytes
-    adopted: bool
+    __slots__ = ("_content", "digest")
+
+    def __init__(self, digest: str, content: bytes | Callable[[], bytes]) -> None:
+        self.digest = digest
+        self._content = content
+
+    @property
+    def attributes(self) -> bytes:
+        """The attributes as JSON text."""
+        return self._content if isinstance(self._content, bytes) else self._content()
 
 
 class FieldChange(NamedTuple):

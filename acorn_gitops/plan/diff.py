@@ -44,7 +44,7 @@ def with_intents(
     for key, attributes in intents:
         if holds(attributes, live.get(key)):
             out = dict(applied) if out is None else out
-            out[key] = Applied(digest(attributes), orjson.dumps(attributes), False)
+            out[key] = Applied(digest(attributes), orjson.dumps(attributes))
     return applied if out is None else out
 
 

@@ -120,17 +120,16 @@ def prices(context: Context) -> Iterator[Finding]:
     """Price: exactly one of value and rule; value needs a currency, which must be the store's."""
     config = context.configuration
     currencies = _currencies(context)
-    fine: set[tuple[str, str, str]] = set()
+    fine: set[tuple[str, str | None, str | None]] = set()
     for sku in config.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             price = listing.get("price")
             if price is None:
                 continue
             value, currency = price.get("value"), price.get("currency")
+            if (listing["store"], currency, value) in fine and price.get("rule") is None:
+                continue
             expected = currencies.get(listing["store"])
-            if value is not None and currency is not None and (expected, currency, value) in fine:
-                if price.get("rule") is None:
-                    continue
             path = ("spec", "listings", index, "price")
             if (value is None) == (price.get("rule") is None):
                 yield config.finding("SKU-014", "error", sku, path, "a price has exactly one of value and rule", "remove one")
@@ -146,7 +145,7 @@ def prices(context: Context) -> Iterator[Finding]:
                 try:
                     canonical(value, currency)
                     if expected is not None:
-                        fine.add((expected, currency, value))
+                        fine.add((listing["store"], currency, value))
                 except MoneyError as error:
                     yield config.finding("SKU-014", "error", sku, (*path, "value"), str(error), "round it yourself: acorn never does")
 

@@ -138,7 +138,7 @@ class Sandbox:
                 return _json(200, orjson.dumps({"stores": stores}))
             case [store, "resources"]:
                 self._only(method, "GET")
-                return self._page(_text(store), query)
+                return self._page(_text(store), query, headers.get("if-none-match", ""))
             case [store, "resources", type, key] if type in TYPES:
                 return self._resource(method, _text(store), type, _text(key), headers, body)
             case [store, "batch"]:
@@ -153,7 +153,7 @@ class Sandbox:
             refusal.answer[1]["allow"] = ", ".join(allowed)
             raise refusal
 
-    def _page(self, store: str, query: dict[str, list[str]]) -> Answer:
+    def _page(self, store: str, query: dict[str, list[str]], known: str) -> Answer:
         for due_store, item in self.database.due():
             with self.database.transaction() as db:
                 self._write(db, due_store, item, Rules(self.database, due_store))
@@ -166,19 +166,23 @@ class Sandbox:
         type = query.get("type", [None])[0]  # type: ignore[list-item]
         if type is not None and type not in TYPES:
             raise Refusal(400, f"unknown type {type}")
+        version = self.database.version(store)
         if "cursor" in query:
-            at, after = _read_cursor(query["cursor"][0])
+            at, total, after = _read_cursor(query["cursor"][0])
             if at < self.database.oldest() or at > self.database.revision():
                 raise Refusal(410, "this snapshot is no longer kept")
         else:
+            if known and known.strip('"') == version:
+                return 304, {"etag": known}, b""
             at, after = self.database.revision(), ("", "")
-        total = self.database.count(store, type, at)
+            total = self.database.count(store, type, at)
         if not total:
             raise Refusal(404, f"there is no store {store}")
         rows = self.database.page(store, type, at, after, limit + 1)
-        following = orjson.dumps(_cursor(at, rows[limit - 1][:2])) if len(rows) > limit else b"null"
+        following = orjson.dumps(_cursor(at, total, rows[limit - 1][:2])) if len(rows) > limit else b"null"
         items = b",".join([row[2] for row in rows[:limit]])
-        return _json(200, b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b}' % (items, total, at, following))
+        body = b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b}' % (items, total, at, following)
+        return _json(200, body, etag=f'"{version}"')
 
     def _resource(self, method: str, store: str, type: str, key: str, headers: dict[str, str], body: bytes) -> Answer:
         self._only(method, "GET", "PUT", "PATCH", "DELETE")
@@ -269,7 +273,7 @@ class Sandbox:
         problem = rules.refuses(operation, type, key, item.get("attributes"), current)
         if problem is not None:
             return _failure(problem)
-        revision = self.database.next_revision(db)
+        revision = self.database.next_revision(db, store)
         if operation == "delete":
             self.database.end(db, revision, store, type, key)
             rules.wrote(operation, type, key)
@@ -319,15 +323,15 @@ def _check_item(item: Any, index: int) -> None:
         raise Refusal(400, f"items[{index}].attributes must be an object")
 
 
-def _cursor(at: int, position: tuple[str, ...]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([at, *position])).decode()
+def _cursor(at: int, total: int, position: tuple[str, ...]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([at, total, *position])).decode()
 
 
-def _read_cursor(text: str) -> tuple[int, tuple[str, str]]:
+def _read_cursor(text: str) -> tuple[int, int, tuple[str, str]]:
     try:
-        at, type, key = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-        if type.__class__ is str and key.__class__ is str and at.__class__ is int:
-            return at, (type, key)
+        at, total, type, key = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        if type.__class__ is str and key.__class__ is str and at.__class__ is int and total.__class__ is int:
+            return at, total, (type, key)
     except (ValueError, TypeError):
         pass
     raise Refusal(400, "this cursor is not one of ours")

@@ -7,6 +7,7 @@ sees the store as it was then, however much is written meanwhile: that is what m
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,9 +55,12 @@ class Database:
         self._db.execute("PRAGMA busy_timeout=30000")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+            born = int.from_bytes(os.urandom(6))
+            self._db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('birth', {born}); PRAGMA user_version={FORMAT}; COMMIT;")
         elif version != FORMAT:
             raise ValueError(f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`")
+
+        self._birth = int(self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
@@ -120,10 +124,16 @@ class Database:
         """The oldest revision that can still be read."""
         return max(0, self.revision() - KEPT_REVISIONS)
 
-    def next_revision(self, db: sqlite3.Connection) -> int:
-        """Begin a revision inside a transaction, and drop versions nobody can ask for."""
+    def version(self, store: str) -> str:
+        """The version of a whole store: moves with every write to it, and never comes back."""
+        row = self._db.execute("SELECT value FROM meta WHERE name=?", (f"store {store}",)).fetchone()
+        return f"{self._birth}-{row[0]}" if row is not None else ""
+
+    def next_revision(self, db: sqlite3.Connection, store: str) -> int:
+        """Begin a revision of a store inside a transaction, and drop versions nobody can ask for."""
         db.execute("UPDATE meta SET value=value+1 WHERE name='revision'")
         revision = self.revision()
+        db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=excluded.value", (f"store {store}", revision))
         if revision % 500 == 0:
             db.execute("DELETE FROM resource WHERE until IS NOT NULL AND until<=?", (revision - KEPT_REVISIONS,))
         return revision

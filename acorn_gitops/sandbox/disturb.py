@@ -21,7 +21,7 @@ def set_attribute(database: Database, address: Address, name: str, value: Any) -
         raise KeyError(str(address))
     attributes = {**row.attributes, name: value}
     with database.transaction() as db:
-        database.put(db, database.next_revision(db), *address, attributes, row.id)
+        database.put(db, database.next_revision(db, address.store), *address, attributes, row.id)
 
 
 def delete(database: Database, address: Address) -> None:
@@ -29,13 +29,13 @@ def delete(database: Database, address: Address) -> None:
     if database.get(*address) is None:
         raise KeyError(str(address))
     with database.transaction() as db:
-        database.end(db, database.next_revision(db), *address)
+        database.end(db, database.next_revision(db, address.store), *address)
 
 
 def insert(database: Database, address: Address, attributes: dict[str, Any]) -> None:
     """Put a resource there as somebody else's."""
     with database.transaction() as db:
-        database.put(db, database.next_revision(db), *address, attributes, database.new_id(db))
+        database.put(db, database.next_revision(db, address.store), *address, attributes, database.new_id(db))
 
 
 def at_random(database: Database, count: int, seed: int) -> list[str]:

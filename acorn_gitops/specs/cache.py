@@ -49,10 +49,12 @@ class ParseCache:
 
 
 def default_folder(environ: dict[str, str]) -> Path | None:
-    """The cache folder: ACORN_CACHE_DIR, or the platform's; None when ACORN_CACHE_DIR is empty (off)."""
+    """The cache folder: ACORN_CACHE_DIR, or `acorn` below the user's cache folder (XDG; %LOCALAPPDATA% on
+    Windows); None when ACORN_CACHE_DIR is empty (off), or there is no home."""
     chosen = environ.get("ACORN_CACHE_DIR")
     if chosen is not None:
         return Path(chosen) if chosen else None
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("acorn"))
+    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA")
+    if not base and not environ.get("HOME"):
+        return None
+    return (Path(base) if base else Path(environ["HOME"], ".cache")) / "acorn"

@@ -33,13 +33,15 @@ _ENTRY: Final = re.compile(
 )
 _DOUBLE: Final = re.compile(r'"([^"\\]*)"(?:\x20+#.*|\x20*)\Z')
 _SINGLE: Final = re.compile(r"'((?:[^']|'')*)'(?:\x20+#.*|\x20*)\Z")
-_TOKEN: Final = re.compile(
+_TOKENS: Final = re.compile(
     r"""\x20*(?:
       ([{}\[\],])
     | (?:"([^"\\]*)"
        | '((?:[^']|'')*)'
-       | ((?:[^\s{}\[\],:\#"'&*!|>%@`?-]|[?:-](?=[^\s{}\[\],]))(?:[^\s{}\[\],:]|:(?=[^\s{}\[\],])|\x20(?=[^\s{}\[\],:\#])|\x20(?=:[^\s{}\[\],]))*)
+       | ((?:[^\s{}\[\],:\#"'&*!|>%@`?-]|[:-](?=[^\s{}\[\],]))(?:[^\s{}\[\],:]|:(?=[^\s{}\[\],])|\x20(?=[^\s{}\[\],:\#])|\x20(?=:[^\s{}\[\],]))*)
       )(\x20*:(?=[\x20{}\[\],]|\Z))?
+    | (?<=[}\]\x20])(\#.*)
+    | (.)
     )""",
     re.VERBOSE,
 )
@@ -105,6 +107,9 @@ def parse(text: str) -> list[Parsed]:
             column += 2 + len(content) - len(stripped)
             content = stripped
             lines_of[id(container)].append(number)
+            if content[:1] == "{":
+                container.append(_flow(content))
+                continue
             match = entry(content)
             if match is None:
                 if not content or content[0] == "-" and (len(content) == 1 or content[1] == " "):
@@ -196,84 +201,186 @@ def _value(text: str) -> Any:
     return value
 
 
+class _Shape:
+    """A one-line map whose keys, nesting and punctuation were seen before: only its values are looked at.
+
+    In a catalogue nearly every line looks like the last one. A line that matches a shape would be read to the
+    same map token by token: a value is a plain word without special characters, or stands in double quotes.
+    """
+
+    __slots__ = ("fields", "maps", "match")
+
+    def __init__(self, pattern: str, maps: list[tuple[int, str]], fields: list[tuple[int, str, bool]]) -> None:
+        self.match = re.compile(pattern).match
+        self.maps = maps
+        self.fields = fields
+
+    def build(self, values: tuple[str, ...]) -> dict[str, Any]:
+        """The map of one line."""
+        root: dict[str, Any] = {}
+        if not self.maps:
+            for (_, key, is_plain), value in zip(self.fields, values, strict=True):
+                root[key] = self.plain(value) if is_plain else value
+            return root
+        built = [root]
+        # A map takes its place among the fields of the map around it, so that keys keep their order.
+        following = 0
+        for (owner, key, is_plain), value in zip(self.fields, values, strict=True):
+            while following < len(self.maps) and len(built) <= owner:
+                at, name = self.maps[following]
+                inner: dict[str, Any] = {}
+                built[at][name] = inner
+                built.append(inner)
+                following += 1
+            built[owner][key] = self.plain(value) if is_plain else value
+        return root
+
+    @staticmethod
+    def plain(text: str) -> Any:
+        """A plain value, remembered."""
+        known = _plain_values.get(text, _plain_values)
+        if known is _plain_values:
+            known = _plain(text)
+            if len(text) < 40 and len(_plain_values) < 50_000:
+                _plain_values[text] = known
+        return known
+
+
+_shapes: dict[tuple[int, int], _Shape | None] = {}
+_WORD: Final = r"([A-Za-z0-9_][A-Za-z0-9_./-]*)"
+
+
+def _shape_of(text: str) -> _Shape | None:
+    """The shape of a line that was read; None when it has lists, comments or unusual values."""
+    pattern: list[str] = []
+    maps: list[tuple[int, str]] = []
+    fields: list[tuple[int, str, bool]] = []
+    path = [-1]
+    key = ""
+    count = -1
+    for match in _TOKENS.finditer(text):
+        mark, double, single, plain, colon, comment, other = match.groups()
+        if mark in ("[", "]") or single is not None or comment or other:
+            return None
+        if mark == "{":
+            count += 1
+            if count:
+                maps.append((path[-1], key))
+            path.append(count)
+        elif mark == "}":
+            path.pop()
+        if mark or colon:
+            if colon:
+                key = plain if plain is not None else double
+            pattern.append(re.escape(match[0]))
+            continue
+        begin, end = match.span(4 if plain is not None else 2)
+        if plain is not None and re.fullmatch(_WORD, plain) is None:
+            return None
+        pattern.append(re.escape(text[match.start() : begin]) + (_WORD if plain is not None else r'([^"\\]*)') + re.escape(text[end : match.end()]))
+        fields.append((path[-1], key, plain is not None))
+    return _Shape("".join(pattern) + r"\Z", maps, fields)
+
+
 def _flow(text: str) -> Any:
     """A flow collection that begins and ends on this line."""
+    outline = (text.count(":"), text.count('"'))
+    shape = _shapes.get(outline)
+    if shape is not None:
+        match = shape.match(text)
+        if match is not None:
+            return shape.build(match.groups())
+    value = _tokens(text)
+    if type(value) is dict and len(_shapes) < 1000:
+        shape = _shape_of(text)
+        match = shape.match(text) if shape is not None else None
+        # Only a shape that reads its own line as the tokens do is kept.
+        if shape is not None and match is not None and shape.build(match.groups()) == value:
+            _shapes[outline] = shape
+    return value
+
+
+def _tokens(text: str) -> Any:
+    """A flow collection, token by token."""
     root: Any = None
+    top: Any = None  # the innermost open collection
     stack: list[Any] = []
     key: Any = None
     want_value = False  # a key and its colon were read
     expect = True  # an entry may follow (after an opener or a comma)
-    position = 0
-    end = len(text)
-    token = _TOKEN.match
-    while position < end:
-        match = token(text, position)
-        if match is None:
-            raise NotSimple
-        position = match.end()
-        mark, double, single, plain, colon = match.groups()
-        if mark is not None:
+    values = _plain_values
+    for mark, double, single, plain, colon, comment, other in _TOKENS.findall(text.rstrip(" ")):
+        if plain:
+            if root is None or (top is None):
+                raise NotSimple
+            if colon:
+                if type(top) is not dict or want_value or not expect:
+                    raise NotSimple
+                if plain not in _good_keys:
+                    _check_key(plain)
+                if plain in top:
+                    raise NotSimple
+                key = plain
+                want_value = True
+                expect = False
+                continue
+            known = values.get(plain, values)
+            if known is values:
+                known = _plain(plain)
+                if len(plain) < 40 and len(values) < 50_000:
+                    values[plain] = known
+        elif mark:
             if mark == "{" or mark == "[":
-                value: Any = {} if mark == "{" else []
-                if not stack:
+                known = {} if mark == "{" else []
+                if top is None:
                     if root is not None:
                         raise NotSimple
-                    root = value
-                elif type(stack[-1]) is dict:
+                    root = known
+                elif type(top) is dict:
                     if not want_value:
                         raise NotSimple
-                    stack[-1][key] = value
+                    top[key] = known
                     want_value = False
                 else:
                     if not expect:
                         raise NotSimple
-                    stack[-1].append(value)
-                stack.append(value)
+                    top.append(known)
+                stack.append(known)
                 if len(stack) > MAX_DEPTH:
                     raise NotSimple
+                top = known
                 expect = True
                 continue
-            if want_value:
+            if want_value or top is None:
                 raise NotSimple
             if mark == ",":
                 if expect:
                     raise NotSimple
                 expect = True
                 continue
-            top = stack.pop()
             if (type(top) is dict) != (mark == "}"):
                 raise NotSimple
+            stack.pop()
+            top = stack[-1] if stack else None
             expect = False
-            if not stack:
-                break
             continue
-        if not stack:
+        elif other:
             raise NotSimple
-        top = stack[-1]
-        if colon is not None:
-            if type(top) is not dict or want_value or not expect:
+        elif comment:
+            if top is not None:
                 raise NotSimple
-            if plain is not None:
-                if plain not in _good_keys:
-                    _check_key(plain)
-                key = plain
-            else:
-                key = double if double is not None else single.replace("''", "'")
-            if key in top:
-                raise NotSimple
-            want_value = True
-            expect = False
-            continue
-        if plain is not None:
-            known = _plain_values.get(plain, _plain_values)
-            if known is _plain_values:
-                known = _plain(plain)
-                if len(plain) < 40 and len(_plain_values) < 50_000:
-                    _plain_values[plain] = known
-        elif double is not None:
-            known = double
+            break
         else:
-            known = single.replace("''", "'")
+            if top is None:
+                raise NotSimple
+            known = double or single.replace("''", "'")
+            if colon:
+                if type(top) is not dict or want_value or not expect or known in top:
+                    raise NotSimple
+                key = known
+                want_value = True
+                expect = False
+                continue
         if type(top) is dict:
             if not want_value:
                 raise NotSimple
@@ -284,9 +391,6 @@ def _flow(text: str) -> Any:
                 raise NotSimple
             top.append(known)
         expect = False
-    if stack or root is None:
-        raise NotSimple
-    rest = text[position:]
-    if rest.strip(" ") and not (rest[0] == " " and rest.lstrip(" ")[0] == "#"):
+    if top is not None or root is None:
         raise NotSimple
     return root

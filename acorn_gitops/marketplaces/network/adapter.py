@@ -51,11 +51,15 @@ class NetworkMarketplace:
         """All resources of a store, of one moment."""
         resources: dict[tuple[str, str], Live] = {}
         base = f"/v1/stores/{quote(scope.store, safe='')}/resources?limit={PAGE}"
-        path, moment, seen, cursors = base, "", 0, set[str]()
+        path, moment, seen, cursors, version = base, "", 0, set[str](), ""
         while True:
-            answer = self._ask("GET", path, missing_ok=True)
+            answer = self._ask("GET", path, missing_ok=True, known=scope.known if path == base else "")
             if answer.status == 404:
                 return Snapshot(scope.store, False, {})
+            if answer.status == 304:
+                return Snapshot(scope.store, True, {}, scope.known, True)
+            if path == base:
+                version = answer.headers.get("etag", "").strip('"')
             page = _json(answer)
             try:
                 items, total, following = page["items"], page["total"], page["next"]
@@ -75,7 +79,7 @@ class NetworkMarketplace:
             path = f"{base}&cursor={quote(following, safe='')}"
         if seen != total or len(resources) != total:
             raise Incomplete(f"{scope.store}: {len(resources)} of {total} resources were read", hint="run again; nothing was concluded from this")
-        return Snapshot(scope.store, True, resources, moment)
+        return Snapshot(scope.store, True, resources, version)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Ask the marketplace what it would say."""
@@ -107,17 +111,20 @@ class NetworkMarketplace:
             outcomes += _outcomes(part, _json(answer))
         return outcomes
 
-    def _ask(self, method: str, path: str, body: bytes = b"", *, missing_ok: bool = False) -> Response:
+    def _ask(self, method: str, path: str, body: bytes = b"", *, missing_ok: bool = False, known: str = "") -> Response:
         """Send until there is an answer that says something. Every request here may be repeated: reads by
         nature, batches by their idempotency keys."""
         trouble = ""
+        headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
         for attempt in range(ATTEMPTS):
             wait = min(0.25 * 2**attempt, MAX_PAUSE)
             try:
-                answer = self._transport.request(method, path, {"content-type": "application/json"}, body)
+                answer = self._transport.request(method, path, headers, body)
             except NoAnswer as error:
                 trouble = f"no answer ({error})"
             else:
+                if answer.status == 304 and known:
+                    return answer
                 if answer.status < 400 or (answer.status == 404 and missing_ok):
                     if answer.headers.get("content-type", "").startswith(("application/json", "application/problem+json")):
                         return answer

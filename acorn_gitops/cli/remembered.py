@@ -1,0 +1,76 @@
+"""Stores that were in sync. Comes in: a store's three states by digest. Goes out: the version at which nothing was
+to do. Caller: `planning`.
+
+A plan of a store is a function of its desired shard, its live version, its ledger and the policy. When all four
+are as they were when it was found in sync, it is in sync: the store is asked for its version and not read. Kept in
+the user's cache folder; losing it costs time only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from acorn_gitops import __version__
+from acorn_gitops.model.resource import Desired
+from acorn_gitops.plan.change import StoreResult
+from acorn_gitops.plan.diff import Policy
+
+
+class Keys:
+    """What decides a store's plan besides its live version, in two forms: by the bytes of all specs (known at once)
+    and by the store's own desired resources (compiled for it), so that an edit elsewhere changes nothing here."""
+
+    def __init__(self, config: str, serial: int, policy: Policy, shard: Callable[[], Mapping[tuple[str, str], Desired]]) -> None:
+        settings = [__version__, serial, dict(policy.prune), policy.adopt, sorted(policy.managed or ())]
+        self._settings = orjson.dumps(settings)
+        self._shard = shard
+        self.config = hashlib.sha256(self._settings + config.encode()).hexdigest()
+
+    def shard(self) -> str:
+        """The second form."""
+        rows = [(t, k, d.attributes, d.lifecycle, d.moved_from) for (t, k), d in self._shard().items()]
+        return hashlib.sha256(self._settings + orjson.dumps(rows)).hexdigest()
+
+
+class Remembered:
+    """Clean results of one repository and environment."""
+
+    def __init__(self, folder: Path | None, root: Path, environment: str) -> None:
+        name = hashlib.sha256(f"{root}\0{environment}".encode()).hexdigest()[:32]
+        self._folder = folder / "clean" / name if folder is not None else None
+        self._config: dict[str, str] = {}
+
+    def get(self, store: str, keys: Keys) -> tuple[str, StoreResult] | None:
+        """The live version at which the store was in sync, and the result then."""
+        if self._folder is None:
+            return None
+        try:
+            row: dict[str, Any] = orjson.loads((self._folder / f"{store}.json").read_bytes())
+            if row["config"] != keys.config and row["shard"] != keys.shard():
+                return None
+            self._config[store] = row["config"]
+            return row["version"], StoreResult(store, row["connection"], row["in_sync"], row["ceded"], row["live"])
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+            return None
+
+    def put(self, keys: Keys, version: str, result: StoreResult) -> None:
+        """Remember a clean result; anything less is not remembered."""
+        if self._folder is None or not version or result.changes or result.notes or result.unmanaged or result.to_record or result.error:
+            return
+        if self._config.get(result.store) == keys.config:
+            return  # it is remembered in these words already
+        row = {"config": keys.config, "shard": keys.shard(), "version": version, "connection": result.connection,
+               "in_sync": result.in_sync, "ceded": result.ceded, "live": result.live}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{result.store}.json"
+            temporary = path.with_suffix(".tmp")
+            temporary.write_bytes(orjson.dumps(row))
+            temporary.replace(path)
+        except OSError:
+            pass  # only a cache

@@ -1,0 +1,73 @@
+"""Spec files in canonical form. Comes in: text. Goes out: text that means the same. Caller: cli `fmt`.
+
+ruamel.yaml's round trip keeps comments and quotes; the head of a document is put in order (apiVersion, kind,
+metadata, lifecycle, spec), indentation is two, lists are indented, text is NFC. When the result would mean
+anything else, the file is left alone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from typing import Any, Final
+
+from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.specs.strict import compose
+from acorn_gitops.specs.text import decode
+
+_HEAD: Final = ("apiVersion", "kind", "metadata", "lifecycle", "spec")
+
+
+def round_trip() -> Any:
+    """A ruamel.yaml instance with acorn's style."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 1_000_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.allow_duplicate_keys = False
+    return yaml
+
+
+def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
+    """The canonical text of a file, or findings (then the text is as it was)."""
+    nfc = unicodedata.normalize("NFC", data.decode("utf-8", "replace")).encode()
+    text, findings = decode(nfc if data.decode("utf-8", "ignore").encode() == data else data, file)
+    if findings:
+        return text, findings
+    before = compose(text, file)
+    if before.findings:
+        return text, before.findings
+    yaml = round_trip()
+    documents = list(yaml.load_all(text))
+    out = io.StringIO()
+    for index, document in enumerate(documents):
+        if hasattr(document, "move_to_end"):
+            for key in [k for k in _HEAD if k in document] if _movable(document) else []:
+                document.move_to_end(key)
+        if index:
+            out.write("---\n")
+        yaml.dump(document, out)
+    result = _tidy(out.getvalue())
+    after = compose(result, file)
+    if after.findings or [n.data for n in after.documents] != [n.data for n in before.documents]:
+        finding = Finding("GEN-018", "error", "this file cannot be formatted without changing its meaning", Place(file, 1, 1),
+                          "it was left as it is; please report it")
+        return text, [finding]
+    return result, []
+
+
+def _movable(document: Any) -> bool:
+    """Whether the head can be put in order: comments before a moved key would go astray, so only an
+    already complete head without comments between is moved."""
+    keys = list(document)
+    wanted = [k for k in _HEAD if k in document]
+    return keys != wanted and set(keys) <= set(_HEAD) and not document.ca.items
+
+
+def _tidy(text: str) -> str:
+    text = re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\n(---\n)+(?=---\n)", "\n", text)
+    return text.strip("\n") + "\n" if text.strip() else ""
