@@ -40,13 +40,15 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) 
     (folder / "specs").mkdir(parents=True, exist_ok=True)
     (folder / "acorn.yaml").write_text(
         "apiVersion: acorn/v1\nkind: Project\nmetadata: {name: bench}\nspec:\n  specs: [specs]\n"
-        '  connections: {main: {adapter: network, url: "sandbox:"}}\n  environments: {sandbox: {}}\n  defaultEnvironment: sandbox\n')
+        '  connections: {main: {adapter: network, url: "sandbox:"}}\n  environments: {sandbox: {}}\n  defaultEnvironment: sandbox\n'
+    )
     stores = []
     for name, (marketplace, currency, region, zone, language) in STORES.items():
         stores.append(
             f"apiVersion: acorn/v1\nkind: Store\nmetadata: {{name: {name}, labels: {{region: {region}}}}}\nspec:\n  type: storefront\n  storefront:\n"
             f"    platform: amazon\n    sellerId: A1EXAMPLE2345{region.upper()}\n    marketplaceId: {marketplace}\n    region: {region}\n"
-            f"    currency: {currency}\n    timezone: {zone}\n    languages: [{language}]\n")
+            f"    currency: {currency}\n    timezone: {zone}\n    languages: [{language}]\n"
+        )
     (folder / "specs" / "stores.yaml").write_text("---\n".join(stores))
     skus = listings // len(STORES)
     per_file = -(-skus // FILES)
@@ -54,13 +56,17 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) 
     for file in range(FILES):
         lines = [HEAD.format(number=file), DEFAULTS]
         for _ in range(min(per_file, skus - number)):
-            lines.append(f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE}}\n'
-                         "      listings:\n")
+            lines.append(
+                f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE}}\n'
+                "      listings:\n"
+            )
             for store, (_, currency, *_rest) in STORES.items():
                 amount = price(chance, currency)
                 if changed and number < changed and store == "amz-de":
                     amount = f"{float(amount) * 0.9:.2f}"
-                lines.append(f'        - {{store: {store}, asin: B0{number:08d}, price: {{currency: {currency}, value: "{amount}"}}}}\n')
+                lines.append(
+                    f'        - {{store: {store}, asin: B0{number:08d}, price: {{currency: {currency}, value: "{amount}"}}}}\n'
+                )
             number += 1
         (folder / "specs" / f"catalogue-{file:02d}.yaml").write_text("".join(lines))
 
@@ -71,8 +77,18 @@ def octodns(folder: Path, records: int, seed: int = 1) -> None:
     (folder / "source").mkdir(parents=True, exist_ok=True)
     (folder / "target").mkdir(exist_ok=True)
     zones = [f"zone{n:02d}.example." for n in range(FILES)]
-    config = ["providers:", "  source:", "    class: octodns.provider.yaml.YamlProvider", f"    directory: {folder / 'source'}", "    enforce_order: false",
-              "  target:", "    class: octodns.provider.yaml.YamlProvider", f"    directory: {folder / 'target'}", "    enforce_order: false", "zones:"]
+    config = [
+        "providers:",
+        "  source:",
+        "    class: octodns.provider.yaml.YamlProvider",
+        f"    directory: {folder / 'source'}",
+        "    enforce_order: false",
+        "  target:",
+        "    class: octodns.provider.yaml.YamlProvider",
+        f"    directory: {folder / 'target'}",
+        "    enforce_order: false",
+        "zones:",
+    ]
     for zone in zones:
         config += [f"  {zone}:", "    sources: [source]", "    targets: [target]"]
     (folder / "config.yaml").write_text("\n".join(config) + "\n")
@@ -81,8 +97,16 @@ def octodns(folder: Path, records: int, seed: int = 1) -> None:
     for zone in zones:
         lines = ["---"]
         for _ in range(min(per_zone, records - number)):
-            lines += [f"r{number:07d}:", "  type: TXT", "  ttl: 300", "  values:", f"    - sku SKU-{number:07d}", f"    - price {price(chance, 'EUR')} EUR",
-                      f"    - asin B0{number:08d}", "    - status active"]
+            lines += [
+                f"r{number:07d}:",
+                "  type: TXT",
+                "  ttl: 300",
+                "  values:",
+                f"    - sku SKU-{number:07d}",
+                f"    - price {price(chance, 'EUR')} EUR",
+                f"    - asin B0{number:08d}",
+                "    - status active",
+            ]
             number += 1
         (folder / "source" / f"{zone}yaml").write_text("\n".join(lines) + "\n")
         (folder / "target" / f"{zone}yaml").write_text("---\n{}\n")
@@ -95,13 +119,50 @@ def terraform(folder: Path, resources: int, seed: int = 1) -> None:
     files: list[list[str]] = [[] for _ in range(FILES)]
     state = []
     for number in range(resources):
-        value = {"sku": f"SKU-{number:07d}", "asin": f"B0{number:08d}", "price": price(chance, "EUR"), "currency": "EUR", "status": "active", "condition": "new_new"}
+        value = {
+            "sku": f"SKU-{number:07d}",
+            "asin": f"B0{number:08d}",
+            "price": price(chance, "EUR"),
+            "currency": "EUR",
+            "status": "active",
+            "condition": "new_new",
+        }
         body = ", ".join(f'{k} = "{v}"' for k, v in value.items())
-        files[number % FILES].append(f'resource "terraform_data" "r{number:07d}" {{\n  input = {{ {body} }}\n}}\n')
+        files[number % FILES].append(
+            f'resource "terraform_data" "r{number:07d}" {{\n  input = {{ {body} }}\n}}\n'
+        )
         kinds = {"type": ["object", dict.fromkeys(value, "string")], "value": value}
-        state.append({"mode": "managed", "type": "terraform_data", "name": f"r{number:07d}", "provider": 'provider["terraform.io/builtin/terraform"]',
-                      "instances": [{"schema_version": 0, "attributes": {"id": f"id-{number}", "input": kinds, "output": kinds, "triggers_replace": None}, "sensitive_attributes": []}]})
+        state.append(
+            {
+                "mode": "managed",
+                "type": "terraform_data",
+                "name": f"r{number:07d}",
+                "provider": 'provider["terraform.io/builtin/terraform"]',
+                "instances": [
+                    {
+                        "schema_version": 0,
+                        "attributes": {
+                            "id": f"id-{number}",
+                            "input": kinds,
+                            "output": kinds,
+                            "triggers_replace": None,
+                        },
+                        "sensitive_attributes": [],
+                    }
+                ],
+            }
+        )
     for index, lines in enumerate(files):
         (folder / f"main{index:02d}.tf").write_text("\n".join(lines))
-    (folder / "terraform.tfstate").write_text(json.dumps(
-        {"version": 4, "terraform_version": "1.5.7", "serial": 1, "lineage": "bench", "outputs": {}, "resources": state}))
+    (folder / "terraform.tfstate").write_text(
+        json.dumps(
+            {
+                "version": 4,
+                "terraform_version": "1.5.7",
+                "serial": 1,
+                "lineage": "bench",
+                "outputs": {},
+                "resources": state,
+            }
+        )
+    )

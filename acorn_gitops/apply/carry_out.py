@@ -61,8 +61,13 @@ class Report:
         return not self.interrupted and all(o.status == "observed" for _, o in self.outcomes)
 
 
-def apply_plan(plan: Plan, marketplaces: Mapping[str, Marketplace], ledger: Ledger, edges: Edges,
-               desired: Mapping[Address, Attributes] | None = None) -> Report:
+def apply_plan(
+    plan: Plan,
+    marketplaces: Mapping[str, Marketplace],
+    ledger: Ledger,
+    edges: Edges,
+    desired: Mapping[Address, Attributes] | None = None,
+) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit.
 
     `desired` gives the declared attributes of resources that are in sync but not recorded yet.
@@ -115,9 +120,17 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges, com
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
         happened = have is None if intent.operation == "delete" else holds(intent.attributes or {}, have)
-        settled.append(Settled(
-            intent.address, intent.operation, intent.plan, "observed" if happened else "unknown",
-            None if intent.operation == "delete" else intent.attributes, "", "found after an interrupted run"))
+        settled.append(
+            Settled(
+                intent.address,
+                intent.operation,
+                intent.plan,
+                "observed" if happened else "unknown",
+                None if intent.operation == "delete" else intent.attributes,
+                "",
+                "found after an interrupted run",
+            )
+        )
     if settled:
         ledger.settle(settled, edges.now(), edges.actor, commit)
     return len(settled)
@@ -126,7 +139,9 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges, com
 def _record_in_sync(plan: Plan, ledger: Ledger, edges: Edges, desired: Mapping[Address, Attributes]) -> None:
     rows = [
         Settled(address, "adopt", plan.id, "observed", desired[address], adopted=True)
-        for store in plan.stores for address in store.to_record if address in desired
+        for store in plan.stores
+        for address in store.to_record
+        if address in desired
     ]
     ledger.record(rows, edges.now(), edges.actor, plan.commit, "adopt")
 
@@ -134,8 +149,15 @@ def _record_in_sync(plan: Plan, ledger: Ledger, edges: Edges, desired: Mapping[A
 class _Work:
     """One run's shared parts."""
 
-    def __init__(self, plan: Plan, marketplaces: Mapping[str, Marketplace], ledger: Ledger, edges: Edges,
-                 snapshots: Mapping[str, Snapshot], report: Report) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        marketplaces: Mapping[str, Marketplace],
+        ledger: Ledger,
+        edges: Edges,
+        snapshots: Mapping[str, Snapshot],
+        report: Report,
+    ) -> None:
         self.plan = plan
         self.marketplaces = marketplaces
         self.ledger = ledger
@@ -156,8 +178,11 @@ class _Work:
     def manual(self, changes: Sequence[Change]) -> None:
         """What only a person can do, or must first agree to."""
         for change in changes:
-            why = ("it exists already and differs; take it over with `--adopt`, or `acorn import` it" if change.action == "adopt"
-                   else "this marketplace has no API for it: do it by hand, then run `acorn drift`")
+            why = (
+                "it exists already and differs; take it over with `--adopt`, or `acorn import` it"
+                if change.action == "adopt"
+                else "this marketplace has no API for it: do it by hand, then run `acorn drift`"
+            )
             self.report.outcomes.append((change, Outcome(change.address, "skipped", why)))
 
     def batch(self, store: str, changes: Sequence[Change]) -> None:
@@ -170,8 +195,19 @@ class _Work:
             return
         writes = [write for change in changes for write in self._writes(change)]
         at = self.edges.now()
-        self.ledger.intend([
-            Intent(self.plan.id, w.address, w.operation, w.key, None if w.operation == "delete" else w.attributes, at) for w in writes])
+        self.ledger.intend(
+            [
+                Intent(
+                    self.plan.id,
+                    w.address,
+                    w.operation,
+                    w.key,
+                    None if w.operation == "delete" else w.attributes,
+                    at,
+                )
+                for w in writes
+            ]
+        )
         marketplace = self.marketplaces[self.connections[store]]
         try:
             answers = list(marketplace.write(store, writes))
@@ -196,7 +232,7 @@ class _Work:
 
     def _judge(self, store: str, changes: Sequence[Change]) -> None:
         """Whether the rest of this store can be tried at all."""
-        last = {change.address: outcome for change, outcome in self.report.outcomes[-len(changes):]}
+        last = {change.address: outcome for change, outcome in self.report.outcomes[-len(changes) :]}
         for change in changes:
             outcome = last[change.address]
             if outcome.status == "unknown":
@@ -215,7 +251,13 @@ class _Work:
         if change.action == "update":
             wanted = change.after or {}
             changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
-            yield Write("update", change.address, {k: v for k, v in wanted.items() if k in changed}, have.etag, _short(key, "u"))
+            yield Write(
+                "update",
+                change.address,
+                {k: v for k, v in wanted.items() if k in changed},
+                have.etag,
+                _short(key, "u"),
+            )
             return
         yield Write("delete", old, {}, have.etag, _short(key, "d"))
         if change.action == "replace":
@@ -224,7 +266,9 @@ class _Work:
             merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
             yield Write("create", change.address, merged, "", _short(key, "c"))
 
-    def _observe(self, marketplace: Marketplace, store: str, writes: Sequence[Write], answers: list[Outcome]) -> list[Outcome]:
+    def _observe(
+        self, marketplace: Marketplace, store: str, writes: Sequence[Write], answers: list[Outcome]
+    ) -> list[Outcome]:
         """Look again for what was only accepted, or not answered: a write is done when it is seen."""
         waited, step = 0.0, 0.5
         while any(a.status in ("accepted", "unknown") for a in answers):
@@ -232,7 +276,10 @@ class _Work:
                 live = marketplace.read(Scope(store)).resources
             except MarketplaceError:
                 return answers
-            answers = [_seen(w, a, live) if a.status in ("accepted", "unknown") else a for w, a in zip(writes, answers, strict=True)]
+            answers = [
+                _seen(w, a, live) if a.status in ("accepted", "unknown") else a
+                for w, a in zip(writes, answers, strict=True)
+            ]
             if waited >= self.edges.wait_seconds or not any(a.status == "accepted" for a in answers):
                 break
             self.edges.pause(step)
@@ -245,8 +292,15 @@ class _Work:
         if change.action != "delete":
             attributes = dict(change.after or {})
         return Settled(
-            change.address, change.action, self.plan.id, outcome.status, attributes,
-            str(change.origin) if change.origin is not None else "", outcome.message, outcome.remote_id)
+            change.address,
+            change.action,
+            self.plan.id,
+            outcome.status,
+            attributes,
+            str(change.origin) if change.origin is not None else "",
+            outcome.message,
+            outcome.remote_id,
+        )
 
 
 def _short(key: str, operation: str) -> str:
@@ -257,7 +311,9 @@ def _seen(write: Write, answer: Outcome, live: Mapping[tuple[str, str], Live]) -
     have = live.get((write.address.type, write.address.key))
     happened = have is None if write.operation == "delete" else holds(write.attributes, have)
     if happened:
-        return Outcome(write.address, "observed", "", have.etag if have else "", have.remote_id if have else "")
+        return Outcome(
+            write.address, "observed", "", have.etag if have else "", have.remote_id if have else ""
+        )
     return answer
 
 
@@ -269,7 +325,13 @@ def _joined(change: Change, answers: Mapping[Address, list[Outcome]]) -> Outcome
         found = [*answers.get(former, ()), *found]
     for outcome in found:
         if outcome.status != "observed":
-            half = "" if len(found) == 1 or outcome is found[0] else " (the old one is already deleted; run apply again)"
-            return Outcome(change.address, outcome.status, outcome.message + half, outcome.etag, outcome.remote_id)
+            half = (
+                ""
+                if len(found) == 1 or outcome is found[0]
+                else " (the old one is already deleted; run apply again)"
+            )
+            return Outcome(
+                change.address, outcome.status, outcome.message + half, outcome.etag, outcome.remote_id
+            )
     last = found[-1]
     return Outcome(change.address, "observed", last.message, last.etag, last.remote_id)

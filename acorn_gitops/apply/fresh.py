@@ -24,17 +24,29 @@ def check_applicable(plan: Plan, status: str | None) -> None:
         broken = ", ".join(s.store for s in plan.stores if s.error)
         raise Stale(f"this plan is incomplete: {broken} could not be read", hint="plan again")
     if plan.tool.split(".")[:2] != __version__.split(".")[:2]:
-        raise Stale(f"this plan was made by acorn {plan.tool}, this is {__version__}", hint="plan again with this version")
+        raise Stale(
+            f"this plan was made by acorn {plan.tool}, this is {__version__}",
+            hint="plan again with this version",
+        )
     if status == "complete":
         raise Stale(f"plan {plan.id[:12]} was already applied", hint="a plan is applied once; plan again")
 
 
 def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: frozenset[Address]) -> None:
     """Every resource that the plan touches is as it was when the plan was made. Stale with the rows that moved."""
-    moved = [str(change.address) + why for change in changes if change.address not in done and (why := _moved(change, snapshots))]
+    moved = [
+        str(change.address) + why
+        for change in changes
+        if change.address not in done and (why := _moved(change, snapshots))
+    ]
     if moved:
-        rows = "\n  ".join(moved[:SHOWN]) + (f"\n  … and {len(moved) - SHOWN} more" if len(moved) > SHOWN else "")
-        raise Stale(f"{len(moved)} resources have moved since this plan was made:\n  {rows}", hint="plan again and review what is different")
+        rows = "\n  ".join(moved[:SHOWN]) + (
+            f"\n  … and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+        )
+        raise Stale(
+            f"{len(moved)} resources have moved since this plan was made:\n  {rows}",
+            hint="plan again and review what is different",
+        )
 
 
 def _moved(change: Change, snapshots: Mapping[str, Snapshot]) -> str:

@@ -52,12 +52,16 @@ class _Verbs(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             import difflib
 
             close = difflib.get_close_matches(args[0], VERBS, n=1)
-            raise click.UsageError(f"there is no command {args[0]}" + (f"; did you mean {close[0]}?" if close else ""), ctx)
+            raise click.UsageError(
+                f"there is no command {args[0]}" + (f"; did you mean {close[0]}?" if close else ""), ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -65,7 +69,9 @@ class _Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
-@click.group(cls=_Verbs, context_settings={"auto_envvar_prefix": "ACORN", "help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Verbs, context_settings={"auto_envvar_prefix": "ACORN", "help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, "--version", prog_name="acorn")
 def cli() -> None:
     """GitOps for marketplace operations: stores, SKUs, permissions, tax and promotions as reviewed YAML.
@@ -108,11 +114,14 @@ def run(arguments: list[str] | None = None) -> int:
         # The reader went away (`| head`); what it wanted it has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the last resort: say it, do not spill it
+    except Exception as error:
         if os.environ.get("ACORN_DEBUG"):
             raise
-        click.echo(f"acorn: internal error: {type(error).__name__}: {error}\n"
-                   "  = this is a fault of acorn; run again with ACORN_DEBUG=1 and report what it prints", err=True)
+        click.echo(
+            f"acorn: internal error: {type(error).__name__}: {error}\n"
+            "  = this is a fault of acorn; run again with ACORN_DEBUG=1 and report what it prints",
+            err=True,
+        )
         return 1
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError, Finding, Refused, Stale
+from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 
 
@@ -21,14 +24,44 @@ from acorn_gitops.plan.document import Plan
 @select
 @output("text", "json")
 @click.option("--auto-approve", is_flag=True, help="Do not ask. Implied by a saved plan, which was reviewed.")
-@click.option("--adopt", is_flag=True, help="Take over live resources that differ from their specs and were not made by acorn.")
-@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
-@click.option("--lock-timeout", type=float, default=0.0, show_default=True, metavar="SECONDS", help="Wait so long for another apply.")
-@click.option("--wait", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Wait so long to see accepted writes.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over live resources that differ from their specs and were not made by acorn.",
+)
+@click.option(
+    "--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable."
+)
+@click.option(
+    "--lock-timeout",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long for another apply.",
+)
+@click.option(
+    "--wait",
+    type=float,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long to see accepted writes.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
-    plan_file: Path | None, environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str,
-    auto_approve: bool, adopt: bool, allow_empty: tuple[str, ...], lock_timeout: float, wait: float, verbose: bool,
+    plan_file: Path | None,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    selected: tuple[str, ...],
+    output: str,
+    auto_approve: bool,
+    adopt: bool,
+    allow_empty: tuple[str, ...],
+    lock_timeout: float,
+    wait: float,
+    verbose: bool,
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.apply.carry_out import Edges, apply_plan
@@ -39,18 +72,31 @@ def command(
     from acorn_gitops.provenance.revision import Revision
 
     if plan_file is not None and (selected or adopt):
-        raise click.UsageError("a saved plan is applied as it is: --select and --adopt belong to `acorn plan`")
+        raise click.UsageError(
+            "a saved plan is applied as it is: --select and --adopt belong to `acorn plan`"
+        )
     session = Session(root, environment, no_color)
     saved = read(plan_file) if plan_file is not None else None
     if saved is not None and session.environment is None:
         session.environment = saved.environment
     revision = Revision(session.root)
     loaded, findings = session.checked()
-    if saved is not None and (saved.project, saved.environment) != (loaded.project.name, loaded.project.environment):
-        raise Stale(f"this plan is for {saved.project} · {saved.environment}, not {loaded.project.name} · {loaded.project.environment}")
-    wishes = Wishes(saved.selected if saved is not None else selected, adopt or _adopts(saved), allow_empty, fresh=True)
+    if saved is not None and (saved.project, saved.environment) != (
+        loaded.project.name,
+        loaded.project.environment,
+    ):
+        raise Stale(
+            f"this plan is for {saved.project} · {saved.environment}, not {loaded.project.name} · {loaded.project.environment}"
+        )
+    wishes = Wishes(
+        saved.selected if saved is not None else selected, adopt or _adopts(saved), allow_empty, fresh=True
+    )
     stop = _Stop()
-    holder = {"who": session.actor(), "since": session.stamp(), "plan": saved.id if saved is not None else "not yet planned"}
+    holder = {
+        "who": session.actor(),
+        "since": session.stamp(),
+        "plan": saved.id if saved is not None else "not yet planned",
+    }
     with held(session.ledger_path(loaded.project), holder, lock_timeout), stop:
         plan, state = compute(session, loaded, findings, wishes, revision, write=True)
         if saved is not None:
@@ -71,8 +117,13 @@ def command(
         if plan.changes and not auto_approve and saved is None:
             _ask(session)
         edges = Edges(
-            actor=session.actor(), now=session.stamp, pause=time.sleep, progress=lambda text: session.say(session.err(text, "dim")),
-            stopping=lambda: stop.asked, wait_seconds=wait)
+            actor=session.actor(),
+            now=session.stamp,
+            pause=time.sleep,
+            progress=lambda text: session.say(session.err(text, "dim")),
+            stopping=lambda: stop.asked,
+            wait_seconds=wait,
+        )
         try:
             report = apply_plan(plan, state.marketplaces, state.ledger, edges, recording)
         finally:
@@ -114,7 +165,9 @@ class _Stop:
 
 def _adopts(saved: Plan | None) -> bool:
     """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
-    return saved is not None and any(c.action in ("update", "replace") and c.reason == "first" for c in saved.changes)
+    return saved is not None and any(
+        c.action in ("update", "replace") and c.reason == "first" for c in saved.changes
+    )
 
 
 def _same_intent(saved: Plan, now: Plan) -> None:
@@ -132,13 +185,22 @@ def _same_intent(saved: Plan, now: Plan) -> None:
             moved.append(str(change.address))
     moved += [str(address) for address in reviewed]
     if moved:
-        rows = "\n  ".join(sorted(moved)[:20]) + (f"\n  … and {len(moved) - 20} more" if len(moved) > 20 else "")
-        raise Stale(f"the specs have changed since this plan was made; {len(moved)} rows differ:\n  {rows}", hint="plan again and have it reviewed")
+        rows = "\n  ".join(sorted(moved)[:20]) + (
+            f"\n  … and {len(moved) - 20} more" if len(moved) > 20 else ""
+        )
+        raise Stale(
+            f"the specs have changed since this plan was made; {len(moved)} rows differ:\n  {rows}",
+            hint="plan again and have it reviewed",
+        )
 
 
 def _refuse_blocked(plan: Plan) -> None:
     if plan.errored:
-        broken = [Finding("ACN-010", "error", f"{s.store} could not be read: {s.error}") for s in plan.stores if s.error]
+        broken = [
+            Finding("ACN-010", "error", f"{s.store} could not be read: {s.error}")
+            for s in plan.stores
+            if s.error
+        ]
         error = AcornError("the plan is incomplete; nothing was written", findings=broken)
         raise error
     errors = [f for f in plan.findings if f.severity == "error"]
@@ -148,18 +210,36 @@ def _refuse_blocked(plan: Plan) -> None:
 
 def _ask(session: Session) -> None:
     if not sys.stdin.isatty() or session.environ.get("CI") == "true":
-        raise AcornError("nobody is there to ask, and --auto-approve was not given; nothing was written",
-                         hint="save a plan with `acorn plan --out FILE`, have it reviewed, then `acorn apply FILE`")
-    answer = click.prompt(f"Apply these changes to {session.pen('the stores above', 'bold')}? Only 'yes' is yes", default="no", err=True)
+        raise AcornError(
+            "nobody is there to ask, and --auto-approve was not given; nothing was written",
+            hint="save a plan with `acorn plan --out FILE`, have it reviewed, then `acorn apply FILE`",
+        )
+    answer = click.prompt(
+        f"Apply these changes to {session.pen('the stores above', 'bold')}? Only 'yes' is yes",
+        default="no",
+        err=True,
+    )
     if answer != "yes":
         raise click.Abort
 
 
-def _json(plan: Plan, outcomes: list[object], interrupted: bool) -> bytes:
+def _json(plan: Plan, outcomes: Sequence[tuple[Change, Outcome]], interrupted: bool) -> bytes:
     import orjson
 
-    rows = [{"address": str(c.address), "action": c.action, "status": o.status, "message": o.message} for c, o in outcomes]  # type: ignore[misc]
+    rows = [
+        {"address": str(c.address), "action": c.action, "status": o.status, "message": o.message}
+        for c, o in outcomes
+    ]
     counts: dict[str, int] = {}
     for row in rows:
         counts[row["status"]] = counts.get(row["status"], 0) + 1
-    return orjson.dumps({"format_version": "1.0", "plan": plan.id, "interrupted": interrupted, "counts": counts, "outcomes": rows}, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(
+        {
+            "format_version": "1.0",
+            "plan": plan.id,
+            "interrupted": interrupted,
+            "counts": counts,
+            "outcomes": rows,
+        },
+        option=orjson.OPT_INDENT_2,
+    )

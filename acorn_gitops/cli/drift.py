@@ -14,9 +14,16 @@ from acorn_gitops.cli.session import Session, output, select, shared
 @select
 @output("text", "json")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift.")
-@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
+@click.option(
+    "--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable."
+)
 def command(
-    environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str, detailed_exitcode: bool,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    selected: tuple[str, ...],
+    output: str,
+    detailed_exitcode: bool,
     allow_empty: tuple[str, ...],
 ) -> int:
     """Show what was changed outside since the last apply. Edited specs are not drift, and are only counted."""
@@ -40,13 +47,30 @@ def command(
         import orjson
 
         document = {
-            "format_version": "1.0", "environment": loaded.project.environment, "drifted": drifted, "errors": errors,
-            "unapplied": sum(s.unapplied for s in found), "watched": sum(s.watched for s in found),
-            "stores": [{
-                "store": s.store, "watched": s.watched, "unapplied": s.unapplied, "unmanaged": [str(a) for a in s.unmanaged],
-                "drifted": [{
-                    "address": str(d.address), "deleted": d.deleted,
-                    "fields": [{"path": p, "applied": a, "live": b} for p, a, b in d.fields]} for d in s.drifted]} for s in found]}
+            "format_version": "1.0",
+            "environment": loaded.project.environment,
+            "drifted": drifted,
+            "errors": errors,
+            "unapplied": sum(s.unapplied for s in found),
+            "watched": sum(s.watched for s in found),
+            "stores": [
+                {
+                    "store": s.store,
+                    "watched": s.watched,
+                    "unapplied": s.unapplied,
+                    "unmanaged": [str(a) for a in s.unmanaged],
+                    "drifted": [
+                        {
+                            "address": str(d.address),
+                            "deleted": d.deleted,
+                            "fields": [{"path": p, "applied": a, "live": b} for p, a, b in d.fields],
+                        }
+                        for d in s.drifted
+                    ],
+                }
+                for s in found
+            ],
+        }
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:
         click.echo(drift_text(found, errors, session.pen), nl=False)

@@ -15,7 +15,14 @@ from acorn_gitops.model.finding import Finding, InvalidSpecs
 @shared
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
-def command(paths: tuple[Path, ...], environment: str | None, root: Path | None, no_color: bool, check: bool, diff: bool) -> int:
+def command(
+    paths: tuple[Path, ...],
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    check: bool,
+    diff: bool,
+) -> int:
     """Bring spec files into canonical form. Comments stay; meaning stays, or the file is left alone.
 
     PATHS are files or folders; by default all that acorn.yaml names, and acorn.yaml itself.
@@ -26,12 +33,18 @@ def command(paths: tuple[Path, ...], environment: str | None, root: Path | None,
     from acorn_gitops.specs.fmt import formatted
 
     session = Session(root, environment, no_color)
-    files = [f for p in paths for f in (spec_files(p.parent if p.is_file() else p, p) if p.is_dir() else [p])] or _all(session)
+    files = [
+        f for p in paths for f in (spec_files(p.parent if p.is_file() else p, p) if p.is_dir() else [p])
+    ] or _all(session)
     findings: list[Finding] = []
     changed = 0
     for file in files:
         data = file.read_bytes()
-        shown = file.resolve().relative_to(session.root).as_posix() if session.root in file.resolve().parents else str(file)
+        shown = (
+            file.resolve().relative_to(session.root).as_posix()
+            if session.root in file.resolve().parents
+            else str(file)
+        )
         text, problems = formatted(data, shown)
         findings += problems
         if problems or text.encode() == data:
@@ -39,7 +52,12 @@ def command(paths: tuple[Path, ...], environment: str | None, root: Path | None,
         changed += 1
         if diff:
             old = data.decode("utf-8", "replace").splitlines(keepends=True)
-            click.echo("".join(difflib.unified_diff(old, text.splitlines(keepends=True), f"a/{shown}", f"b/{shown}")), nl=False)
+            click.echo(
+                "".join(
+                    difflib.unified_diff(old, text.splitlines(keepends=True), f"a/{shown}", f"b/{shown}")
+                ),
+                nl=False,
+            )
         elif check:
             click.echo(shown)
         else:

@@ -13,8 +13,16 @@ from acorn_gitops.cli.session import Session, output, shared
 @click.argument("address", required=False)
 @shared
 @output("text", "json")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=30, show_default=True, help="Show so many, newest last.")
-def command(address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int) -> int:
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=30,
+    show_default=True,
+    help="Show so many, newest last.",
+)
+def command(
+    address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int
+) -> int:
     """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is broken."""
     from acorn_gitops.ledger.ledger import open_ledger
     from acorn_gitops.specs.cache import default_folder
@@ -26,22 +34,46 @@ def command(address: str | None, environment: str | None, root: Path | None, no_
     ledger = open_ledger(session.ledger_path(project))
     entries = ledger.history()
     if address is not None:
-        entries = [e for e in entries if e.body.get("address") == address or address in e.body.get("addresses", ())]
+        entries = [
+            e for e in entries if e.body.get("address") == address or address in e.body.get("addresses", ())
+        ]
     entries = entries[-limit:]
     broken = ledger.verify()
     if output == "json":
         import orjson
 
-        rows = [{"sequence": e.sequence, "at": e.at, "actor": e.actor, "event": e.event, "body": e.body, "hash": e.hash} for e in entries]
-        click.echo(orjson.dumps({"format_version": "1.0", "broken_at": broken, "entries": rows}, option=orjson.OPT_INDENT_2))
+        rows = [
+            {
+                "sequence": e.sequence,
+                "at": e.at,
+                "actor": e.actor,
+                "event": e.event,
+                "body": e.body,
+                "hash": e.hash,
+            }
+            for e in entries
+        ]
+        click.echo(
+            orjson.dumps(
+                {"format_version": "1.0", "broken_at": broken, "entries": rows}, option=orjson.OPT_INDENT_2
+            )
+        )
     else:
         for e in entries:
-            what = e.body.get("address") or (f"{e.body['count']} resources" if "count" in e.body else f"plan {str(e.body.get('plan', ''))[:12]}")
+            what = e.body.get("address") or (
+                f"{e.body['count']} resources"
+                if "count" in e.body
+                else f"plan {str(e.body.get('plan', ''))[:12]}"
+            )
             commit = str(e.body.get("commit") or "")[:10]
             click.echo(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else ""))
         if not entries:
             click.echo("Nothing was applied from here yet.")
     if broken is not None:
-        session.say(session.err(f"the history was changed: entry {broken} does not follow from the one before it", "red"))
+        session.say(
+            session.err(
+                f"the history was changed: entry {broken} does not follow from the one before it", "red"
+            )
+        )
         return 1
     return 0

@@ -14,15 +14,39 @@ from acorn_gitops.plan.document import Plan
 @shared
 @select
 @output("text", "json", "markdown")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Save the plan, for `acorn apply FILE`.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Save the plan, for `acorn apply FILE`.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
-@click.option("--adopt", is_flag=True, help="Take over live resources that differ from their specs and were not made by acorn.")
-@click.option("--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable.")
-@click.option("--refresh", is_flag=True, help="Read every store, also those that say they have not changed since they were last in sync.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over live resources that differ from their specs and were not made by acorn.",
+)
+@click.option(
+    "--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable."
+)
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="Read every store, also those that say they have not changed since they were last in sync.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
-    environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...], output: str, out: Path | None,
-    detailed_exitcode: bool, adopt: bool, allow_empty: tuple[str, ...], refresh: bool, verbose: bool,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    selected: tuple[str, ...],
+    output: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+    adopt: bool,
+    allow_empty: tuple[str, ...],
+    refresh: bool,
+    verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
     from acorn_gitops.cli.planning import Wishes, compute

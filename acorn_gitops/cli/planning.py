@@ -76,24 +76,32 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
         selection = Selection(wishes.selected, labels)
     except ValueError as error:
         raise InvalidSpecs(str(error), hint="see `acorn plan --help` for patterns") from None
-    return Situation(loaded, connections_of(config), ledger, session.marketplaces(config.connections), selection)
+    return Situation(
+        loaded, connections_of(config), ledger, session.marketplaces(config.connections), selection
+    )
 
 
-def views(state: Situation, wishes: Wishes, known: Callable[[str, str], str] | None = None) -> Iterator[StoreView]:
+def views(
+    state: Situation, wishes: Wishes, known: Callable[[str, str], str] | None = None
+) -> Iterator[StoreView]:
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
     store (and its connection) the version that is still remembered."""
     held: dict[str, str] | None = None
     intents: dict[str, list[tuple[Key, Attributes]]] = {}
     for intent in state.ledger.open_intents():
         if intent.attributes is not None:
-            intents.setdefault(intent.address.store, []).append(((intent.address.type, intent.address.key), intent.attributes))
+            intents.setdefault(intent.address.store, []).append(
+                ((intent.address.type, intent.address.key), intent.attributes)
+            )
     for store in sorted({*state.connections, *state.ledger.stores()}):
         if not state.selection.store(store):
             continue
         connection = state.connections.get(store, "")
         if not connection:
             held = _holders(state) if held is None else held
-            connection = held.get(store, "") or (next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else "")
+            connection = held.get(store, "") or (
+                next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else ""
+            )
         view = StoreView(store, connection, {}, {}, {})
         try:
             if not connection:
@@ -131,7 +139,8 @@ def _refuse_empty(snapshot: Snapshot, applied: Mapping[Key, Applied], allowed: I
     """A store that had resources and shows none is more likely a lost permission than a wish."""
     if not snapshot.resources and applied and snapshot.store not in allowed:
         raise MarketplaceError(
-            f"it shows no resources, but {len(applied)} were applied there; if that is true, say --allow-empty {snapshot.store}")
+            f"it shows no resources, but {len(applied)} were applied there; if that is true, say --allow-empty {snapshot.store}"
+        )
 
 
 def _narrow(view: StoreView, selection: Selection) -> None:
@@ -153,13 +162,22 @@ def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
     return Policy(policies.get("prune") or {}, "any" if adopt else policies.get("adopt") or "equal", managed)
 
 
-def compute(session: Session, loaded: Loaded, findings: Iterable[Finding], wishes: Wishes, revision: Revision,
-            *, write: bool = False) -> tuple[Plan, Situation]:
+def compute(
+    session: Session,
+    loaded: Loaded,
+    findings: Iterable[Finding],
+    wishes: Wishes,
+    revision: Revision,
+    *,
+    write: bool = False,
+) -> tuple[Plan, Situation]:
     """The plan. A store that cannot be read is an error in it; the others are planned all the same."""
     state = situation(session, loaded, wishes, write=write)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
-    memory = Remembered(None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment)
+    memory = Remembered(
+        None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment
+    )
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
 
@@ -182,7 +200,14 @@ def compute(session: Session, loaded: Loaded, findings: Iterable[Finding], wishe
             results.append(clean[view.store])
             memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
-        result = diff_store(view.store, view.connection, view.desired, view.live, view.applied, policy_of(state, view.connection, wishes.adopt))
+        result = diff_store(
+            view.store,
+            view.connection,
+            view.desired,
+            view.live,
+            view.applied,
+            policy_of(state, view.connection, wishes.adopt),
+        )
         blocking += _protected(view, result)
         results.append(result)
         if state.selection.whole_store(view.store):
@@ -190,24 +215,44 @@ def compute(session: Session, loaded: Loaded, findings: Iterable[Finding], wishe
         del view
     commit, dirty = revision.get()
     plan = make_plan(
-        results, project=loaded.project.name, environment=loaded.project.environment, config_digest=loaded.configuration.digest,
-        ledger_serial=state.ledger.serial(), commit=commit, dirty=dirty, created_at=session.stamp(),
-        findings=[*(f for f in findings if f.severity == "warning"), *blocking], selected=state.selection.patterns)
+        results,
+        project=loaded.project.name,
+        environment=loaded.project.environment,
+        config_digest=loaded.configuration.digest,
+        ledger_serial=state.ledger.serial(),
+        commit=commit,
+        dirty=dirty,
+        created_at=session.stamp(),
+        findings=[*(f for f in findings if f.severity == "warning"), *blocking],
+        selected=state.selection.patterns,
+    )
     return plan, state
 
 
 def _protected(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     for change in result.changes:
         want = view.desired.get((change.address.type, change.address.key))
-        if change.action == "replace" and want is not None and (want.lifecycle or {}).get("preventDestroy") is True:
-            yield Finding("ACN-020", "error", f"{change.address} would be replaced, and its spec says preventDestroy", None,
-                          "undo the edit of its fixed attributes, or remove preventDestroy", "", str(change.address))
+        if (
+            change.action == "replace"
+            and want is not None
+            and (want.lifecycle or {}).get("preventDestroy") is True
+        ):
+            yield Finding(
+                "ACN-020",
+                "error",
+                f"{change.address} would be replaced, and its spec says preventDestroy",
+                None,
+                "undo the edit of its fixed attributes, or remove preventDestroy",
+                "",
+                str(change.address),
+            )
 
 
 def to_record(state: Situation, plan: Plan) -> dict[Address, Attributes]:
     """Declared attributes of resources that are in sync and not recorded."""
     return {
         address: state.desired.stores[address.store][(address.type, address.key)].attributes
-        for store in plan.stores for address in store.to_record
+        for store in plan.stores
+        for address in store.to_record
         if (address.type, address.key) in state.desired.stores.get(address.store, {})
     }

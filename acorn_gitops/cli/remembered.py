@@ -25,7 +25,9 @@ class Keys:
     """What decides a store's plan besides its live version, in two forms: by the bytes of all specs (known at once)
     and by the store's own desired resources (compiled for it), so that an edit elsewhere changes nothing here."""
 
-    def __init__(self, config: str, serial: int, policy: Policy, shard: Callable[[], Mapping[tuple[str, str], Desired]]) -> None:
+    def __init__(
+        self, config: str, serial: int, policy: Policy, shard: Callable[[], Mapping[tuple[str, str], Desired]]
+    ) -> None:
         settings = [__version__, serial, dict(policy.prune), policy.adopt, sorted(policy.managed or ())]
         self._settings = orjson.dumps(settings)
         self._shard = shard
@@ -54,18 +56,35 @@ class Remembered:
             if row["config"] != keys.config and row["shard"] != keys.shard():
                 return None
             self._config[store] = row["config"]
-            return row["version"], StoreResult(store, row["connection"], row["in_sync"], row["ceded"], row["live"])
+            return row["version"], StoreResult(
+                store, row["connection"], row["in_sync"], row["ceded"], row["live"]
+            )
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
 
     def put(self, keys: Keys, version: str, result: StoreResult) -> None:
         """Remember a clean result; anything less is not remembered."""
-        if self._folder is None or not version or result.changes or result.notes or result.unmanaged or result.to_record or result.error:
+        if (
+            self._folder is None
+            or not version
+            or result.changes
+            or result.notes
+            or result.unmanaged
+            or result.to_record
+            or result.error
+        ):
             return
         if self._config.get(result.store) == keys.config:
             return  # it is remembered in these words already
-        row = {"config": keys.config, "shard": keys.shard(), "version": version, "connection": result.connection,
-               "in_sync": result.in_sync, "ceded": result.ceded, "live": result.live}
+        row = {
+            "config": keys.config,
+            "shard": keys.shard(),
+            "version": version,
+            "connection": result.connection,
+            "in_sync": result.in_sync,
+            "ceded": result.ceded,
+            "live": result.live,
+        }
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{result.store}.json"

@@ -20,14 +20,21 @@ def command(rule_id: str | None, output: str) -> int:
     if output == "json":
         import orjson
 
-        click.echo(orjson.dumps([{"id": r.id, "severity": r.severity, "title": r.title, "why": r.why} for r in rules], option=orjson.OPT_INDENT_2))
+        click.echo(
+            orjson.dumps(
+                [{"id": r.id, "severity": r.severity, "title": r.title, "why": r.why} for r in rules],
+                option=orjson.OPT_INDENT_2,
+            )
+        )
     elif output == "markdown":
         click.echo("| Rule | Severity | What | Why |\n|---|---|---|---|")
         for rule in rules:
             click.echo(f"| {rule.id} | {rule.severity} | {rule.title} | {rule.why} |")
     elif rule_id is not None:
         rule = rules[0]
-        detail = (rule.check.__doc__ or "").strip() if rule.check is not None else "Decided while files are read."
+        detail = (
+            (rule.check.__doc__ or "").strip() if rule.check is not None else "Decided while files are read."
+        )
         click.echo(f"{rule.id} ({rule.severity}): {rule.title}\n\nWhy: {rule.why}\nHow: {detail}")
     else:
         for rule in rules:

@@ -19,7 +19,9 @@ def command() -> None:
     """The embedded marketplace: serve it over HTTP, fill it, disturb it like a hand from outside, reset it."""
 
 
-name_option = click.option("--name", default="", metavar="NAME", help="Which one; the url `sandbox:NAME` of acorn.yaml.")
+name_option = click.option(
+    "--name", default="", metavar="NAME", help="Which one; the url `sandbox:NAME` of acorn.yaml."
+)
 
 
 def _open(root: Path | None, environment: str | None, name: str) -> tuple[Session, Database]:
@@ -34,9 +36,15 @@ def _open(root: Path | None, environment: str | None, name: str) -> tuple[Sessio
 @shared
 @name_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port to listen on.")
-@click.option("--token", default="", metavar="TOKEN", help="Bearer token that requests must carry; none by default.")
-def serve(environment: str | None, root: Path | None, no_color: bool, name: str, host: str, port: int, token: str) -> int:
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port to listen on."
+)
+@click.option(
+    "--token", default="", metavar="TOKEN", help="Bearer token that requests must carry; none by default."
+)
+def serve(
+    environment: str | None, root: Path | None, no_color: bool, name: str, host: str, port: int, token: str
+) -> int:
     """Serve the sandbox over HTTP until interrupted. Its API is described at /openapi.json."""
     try:
         import uvicorn
@@ -87,9 +95,23 @@ def dump(environment: str | None, root: Path | None, no_color: bool, name: str) 
 @click.argument("changes", nargs=-1)
 @shared
 @name_option
-@click.option("--random", "count", type=click.IntRange(1, 100_000), metavar="N", help="Disturb so many listings at random.")
+@click.option(
+    "--random",
+    "count",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Disturb so many listings at random.",
+)
 @click.option("--seed", "chance", type=int, default=1, show_default=True, help="Seed of --random.")
-def disturb(changes: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool, name: str, count: int | None, chance: int) -> int:
+def disturb(
+    changes: tuple[str, ...],
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    name: str,
+    count: int | None,
+    chance: int,
+) -> int:
     """Change the marketplace behind acorn's back.
 
     CHANGES are `ADDRESS.attribute=VALUE` (JSON, or text), or `-ADDRESS` to delete:
@@ -114,7 +136,9 @@ def disturb(changes: tuple[str, ...], environment: str | None, root: Path | None
             hand.set_attribute(database, address, attribute, value)
             done.append(f"{address}: {attribute} -> {text}")
         except KeyError as error:
-            raise AcornError(f"the sandbox has no {error.args[0]}", hint="`acorn sandbox dump` lists what it has") from None
+            raise AcornError(
+                f"the sandbox has no {error.args[0]}", hint="`acorn sandbox dump` lists what it has"
+            ) from None
         except ValueError as error:
             raise click.UsageError(str(error)) from None
     if count:
@@ -132,7 +156,12 @@ def _value(text: str, database: Database, address: Address, attribute: str) -> A
 
     row = database.get(*address)
     current = row.attributes.get(attribute) if row is not None else None
-    if isinstance(current, dict) and current.keys() == {"currency", "value"} and not text.startswith("{") and text != "null":
+    if (
+        isinstance(current, dict)
+        and current.keys() == {"currency", "value"}
+        and not text.startswith("{")
+        and text != "null"
+    ):
         return {"currency": current["currency"], "value": text}
     try:
         return orjson.loads(text)
@@ -147,8 +176,24 @@ def _value(text: str, database: Database, address: Address, attribute: str) -> A
 @name_option
 @click.option("--times", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="How often.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="For slow and throttle.")
-@click.option("--reads", type=click.IntRange(0, 1000), default=0, show_default=True, help="For accept: done after so many reads; 0 is never.")
-def fault(kind: str, pattern: str, environment: str | None, root: Path | None, no_color: bool, name: str, times: int, seconds: float, reads: int) -> int:
+@click.option(
+    "--reads",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    help="For accept: done after so many reads; 0 is never.",
+)
+def fault(
+    kind: str,
+    pattern: str,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    name: str,
+    times: int,
+    seconds: float,
+    reads: int,
+) -> int:
     """Make it fail on purpose. KIND is fail, throttle, lost, html, truncate, skip, slow (PATTERN matches `METHOD
     /path`), reject or accept (PATTERN matches addresses); `none` clears."""
     from acorn_gitops.sandbox.faults import KINDS

@@ -30,7 +30,9 @@ def command(folder: Path, check: bool) -> int:
             path.write_bytes(text)
     if check:
         for name in different:
-            click.echo(f"{folder / name} is not what this version writes; run `acorn schema {folder}`", err=True)
+            click.echo(
+                f"{folder / name} is not what this version writes; run `acorn schema {folder}`", err=True
+            )
         return 1 if different else 0
     click.echo(f"{len(different)} of {len(files)} files written to {folder}", err=True)
     return 0

@@ -27,10 +27,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 def shared(function: F) -> F:
     """Options that every verb with a project has."""
     for option in (
-        click.option("--env", "environment", envvar="ACORN_ENV", metavar="NAME", help="Environment of acorn.yaml; its default otherwise."),
-        click.option("-C", "--root", envvar="ACORN_ROOT", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-                     help="Repository root; otherwise the nearest folder upwards with acorn.yaml."),
-        click.option("--no-color", is_flag=True, envvar="ACORN_NO_COLOR", help="No colours, whatever the terminal."),
+        click.option(
+            "--env",
+            "environment",
+            envvar="ACORN_ENV",
+            metavar="NAME",
+            help="Environment of acorn.yaml; its default otherwise.",
+        ),
+        click.option(
+            "-C",
+            "--root",
+            envvar="ACORN_ROOT",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help="Repository root; otherwise the nearest folder upwards with acorn.yaml.",
+        ),
+        click.option(
+            "--no-color", is_flag=True, envvar="ACORN_NO_COLOR", help="No colours, whatever the terminal."
+        ),
     ):
         function = option(function)
     return function
@@ -38,12 +52,25 @@ def shared(function: F) -> F:
 
 def output(*formats: str) -> Callable[[F], F]:
     """`-o/--output` with the formats of a verb."""
-    return click.option("-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, envvar="ACORN_OUTPUT",
-                        help="Format of the result on standard output.")
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        envvar="ACORN_OUTPUT",
+        help="Format of the result on standard output.",
+    )
 
 
-select = click.option("--select", "selected", multiple=True, envvar="ACORN_SELECT", metavar="PATTERN",
-                      help="Only these: a store (amz-de, amz-*), an address (*/listing/KTL-*), or a label (region=eu). Repeatable.")
+select = click.option(
+    "--select",
+    "selected",
+    multiple=True,
+    envvar="ACORN_SELECT",
+    metavar="PATTERN",
+    help="Only these: a store (amz-de, amz-*), an address (*/listing/KTL-*), or a label (region=eu). Repeatable.",
+)
 
 
 def _wants_colour(stream: IO[Any], no_color: bool, environ: Mapping[str, str]) -> bool:
@@ -65,7 +92,11 @@ class Session:
     """One run of one verb."""
 
     def __init__(self, root: Path | None, environment: str | None, no_color: bool = False) -> None:
-        self.root = find_root((root or Path.cwd()).resolve()) if root is None or (root / "acorn.yaml").is_file() else find_root(root.resolve())
+        self.root = (
+            find_root((root or Path.cwd()).resolve())
+            if root is None or (root / "acorn.yaml").is_file()
+            else find_root(root.resolve())
+        )
         self.environment = environment
         self.environ = os.environ
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
@@ -114,10 +145,16 @@ class Session:
         from acorn_gitops.rules.registry import check
 
         loaded = self.load()
-        findings = [*loaded.findings, *check(loaded.configuration, self.now(), after_errors=bool(loaded.findings))]
+        findings = [
+            *loaded.findings,
+            *check(loaded.configuration, self.now(), after_errors=bool(loaded.findings)),
+        ]
         errors = [f for f in findings if f.severity == "error"]
         if errors:
-            raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=sorted(findings, key=Finding.sort_key))
+            raise InvalidSpecs(
+                "the specs are invalid; nothing was read or written",
+                findings=sorted(findings, key=Finding.sort_key),
+            )
         return loaded, findings
 
     def ledger_path(self, project: Project) -> Path:
@@ -153,7 +190,9 @@ class Session:
             except ValueError as error:
                 raise AcornError(str(error)) from None
             transport = InProcess(Sandbox(database), database.close)
-            return open_marketplace(Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep)
+            return open_marketplace(
+                Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep
+            )
         token = secret(settings["token"], self.root, self.environ) if settings.get("token") else ""
         parts = {"pause": time.sleep} if adapter == "network" else {}
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
@@ -178,7 +217,10 @@ def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
     kind, _, name = reference.partition(":")
     if kind == "env":
         if not environ.get(name):
-            raise AcornError(f"the environment variable {name} is not set", hint=f"set it: the connection's token is {reference}")
+            raise AcornError(
+                f"the environment variable {name} is not set",
+                hint=f"set it: the connection's token is {reference}",
+            )
         return environ[name]
     if kind == "file":
         try:
@@ -192,6 +234,10 @@ def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
             raise AcornError("keyring is not installed", hint="pip install 'acorn-gitops[keyring]'") from None
         found = keyring.get_password("acorn", name)
         if found is None:
-            raise AcornError(f"the keyring has no secret {name} of service acorn", hint=f"keyring set acorn {name}")
+            raise AcornError(
+                f"the keyring has no secret {name} of service acorn", hint=f"keyring set acorn {name}"
+            )
         return str(found)
-    raise AcornError(f"secrets of kind {kind}: cannot be read by this version", hint="use env:, file: or keyring:")
+    raise AcornError(
+        f"secrets of kind {kind}: cannot be read by this version", hint="use env:, file: or keyring:"
+    )

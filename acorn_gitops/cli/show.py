@@ -32,5 +32,10 @@ def command(plan_file: Path, output: str, no_color: bool, verbose: bool) -> int:
         click.echo(plan_markdown(plan), nl=False)
     else:
         pen = sessions.error_pen(no_color)
-        click.echo(plan_text(plan, Pen(sys.stdout.isatty() and not no_color and pen.colour, pen.width), verbose=verbose), nl=False)
+        click.echo(
+            plan_text(
+                plan, Pen(sys.stdout.isatty() and not no_color and pen.colour, pen.width), verbose=verbose
+            ),
+            nl=False,
+        )
     return 0

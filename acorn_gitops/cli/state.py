@@ -17,7 +17,9 @@ def command() -> None:
     """Look at the ledger (what was last applied), and mend it. Never touches a marketplace."""
 
 
-def _open(root: Path | None, environment: str | None, no_color: bool, *, write: bool = False) -> tuple[Session, Ledger]:
+def _open(
+    root: Path | None, environment: str | None, no_color: bool, *, write: bool = False
+) -> tuple[Session, Ledger]:
     from acorn_gitops.specs.cache import default_folder
     from acorn_gitops.specs.load import open_reader
     from acorn_gitops.specs.project import read_project
@@ -70,7 +72,9 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
     known = {str(a): a for a, _ in ledger.resources()}
     missing = [a for a in addresses if a not in known]
     if missing:
-        raise AcornError(f"the ledger does not know {', '.join(missing)}", hint="`acorn state list` shows what it knows")
+        raise AcornError(
+            f"the ledger does not know {', '.join(missing)}", hint="`acorn state list` shows what it knows"
+        )
     with held(ledger.path, {"who": session.actor(), "since": session.stamp(), "plan": "state rm"}, 0):
         ledger = open_ledger(ledger.path, write=True)
         ledger.backup()
@@ -104,9 +108,23 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
                 have = view.live.get(key)
                 if have is not None:
                     attributes = {n: have.attributes[n] for n in want.attributes if n in have.attributes}
-                    rows.append(Settled(Address(view.store, *key), "adopt", "", "observed", attributes, str(want.origin), "", have.remote_id, True))
+                    rows.append(
+                        Settled(
+                            Address(view.store, *key),
+                            "adopt",
+                            "",
+                            "observed",
+                            attributes,
+                            str(want.origin),
+                            "",
+                            have.remote_id,
+                            True,
+                        )
+                    )
         if errors:
-            raise AcornError("some stores could not be read; the ledger was left as it was: " + "; ".join(errors))
+            raise AcornError(
+                "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
+            )
         state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild")
     session.close()
     click.echo(f"{len(rows)} resources recorded")

@@ -23,23 +23,43 @@ def command(environment: str | None, root: Path | None, no_color: bool, output: 
     session = Session(root, environment, no_color)
     loaded = session.load()
     findings = sorted(
-        {*loaded.findings, *check(loaded.configuration, session.now(), after_errors=bool(loaded.findings))}, key=Finding.sort_key)
+        {*loaded.findings, *check(loaded.configuration, session.now(), after_errors=bool(loaded.findings))},
+        key=Finding.sort_key,
+    )
     errors = sum(f.severity == "error" for f in findings)
     warnings = sum(f.severity == "warning" for f in findings)
     config = loaded.configuration
     if output == "json":
         document = {
-            "format_version": "1.0", "valid": not errors, "errors": errors, "warnings": warnings, "files": len(loaded.files),
-            "findings": [{
-                "id": f.id, "severity": f.severity, "message": f.message, "hint": f.hint, "subject": f.subject,
-                "file": f.place.file if f.place else None, "line": f.place.line if f.place else None,
-                "column": f.place.column if f.place else None} for f in findings]}
+            "format_version": "1.0",
+            "valid": not errors,
+            "errors": errors,
+            "warnings": warnings,
+            "files": len(loaded.files),
+            "findings": [
+                {
+                    "id": f.id,
+                    "severity": f.severity,
+                    "message": f.message,
+                    "hint": f.hint,
+                    "subject": f.subject,
+                    "file": f.place.file if f.place else None,
+                    "line": f.place.line if f.place else None,
+                    "column": f.place.column if f.place else None,
+                }
+                for f in findings
+            ],
+        }
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:
         click.echo(findings_text(findings, session.pen), nl=False)
-        counted = (f"{len(config.stores)} stores, {len(config.skus):,} SKUs, {len(config.roles)} roles, {len(config.taxes)} tax rules, "
-                   f"{len(config.promos)} promotions in {len(loaded.files)} files")
+        counted = (
+            f"{len(config.stores)} stores, {len(config.skus):,} SKUs, {len(config.roles)} roles, {len(config.taxes)} tax rules, "
+            f"{len(config.promos)} promotions in {len(loaded.files)} files"
+        )
         verdict = session.pen("Valid", "green") if not errors else session.pen("Invalid", "red")
-        more = ", ".join(f"{n} {w}{'s' if n != 1 else ''}" for n, w in ((errors, "error"), (warnings, "warning")) if n)
+        more = ", ".join(
+            f"{n} {w}{'s' if n != 1 else ''}" for n, w in ((errors, "error"), (warnings, "warning")) if n
+        )
         click.echo(f"{verdict}{f' ({more})' if more else ''}: {config.environment}, {counted}.")
     return 4 if errors or (strict and warnings) else 0

@@ -43,7 +43,9 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
         elif address.type == "listing" and attributes.get("taxClass"):
             classes.setdefault(address.store, set()).add(str(attributes["taxClass"]))
         elif address.type == "tax-rule":
-            classes.setdefault(address.store, set()).update((attributes.get("goods") or {}).get("taxClass") or ())
+            classes.setdefault(address.store, set()).update(
+                (attributes.get("goods") or {}).get("taxClass") or ()
+            )
     whole: dict[tuple[str, str, bytes], dict[str, Any]] = {}
     for address in sorted(resources):
         attributes = {k: v for k, v in resources[address].items() if v is not None}
@@ -60,16 +62,36 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
         elif type == "tax-class" and key not in classes.get(store, ()):
             unsaid.append((address, "no listing or tax rule names this class"))
     for (store, role), orphans in grants.items():
-        unsaid += [(Address(store, "grant", f"{role}:{g['subject']['kind']}:{g['subject']['id']}"), "its role does not exist") for g in orphans]
+        unsaid += [
+            (
+                Address(store, "grant", f"{role}:{g['subject']['kind']}:{g['subject']['id']}"),
+                "its role does not exist",
+            )
+            for g in orphans
+        ]
     for document in whole.values():
         _name(document, used)
         others.append(document)
-    listings = [(a.store, a.key, {k: v for k, v in r.items() if v is not None}) for a, r in resources.items() if a.type == "listing"]
-    stocks = [(a.store, a.key, {k: v for k, v in r.items() if v is not None}) for a, r in resources.items() if a.type == "stock"]
+    listings = [
+        (a.store, a.key, {k: v for k, v in r.items() if v is not None})
+        for a, r in resources.items()
+        if a.type == "listing"
+    ]
+    stocks = [
+        (a.store, a.key, {k: v for k, v in r.items() if v is not None})
+        for a, r in resources.items()
+        if a.type == "stock"
+    ]
     return Decompiled(stores, decompile_skus(listings, stocks), others, unsaid)
 
 
-def _add(document: dict[str, Any], store: str, whole: dict[tuple[str, str, bytes], dict[str, Any]], *, alone: bool = False) -> None:
+def _add(
+    document: dict[str, Any],
+    store: str,
+    whole: dict[tuple[str, str, bytes], dict[str, Any]],
+    *,
+    alone: bool = False,
+) -> None:
     """Equal documents of several stores become one that names them all."""
     spec = document["spec"]
     selector = spec["match"]["stores"] if document["kind"] == "TaxRule" else spec["stores"]
@@ -86,7 +108,11 @@ def _name(document: dict[str, Any], used: set[str]) -> None:
     name = slug = name_of_sku(key)
     number = 1
     while f"{document['kind']}/{name}" in used:
-        selector = document["spec"]["match"]["stores"] if document["kind"] == "TaxRule" else document["spec"]["stores"]
+        selector = (
+            document["spec"]["match"]["stores"]
+            if document["kind"] == "TaxRule"
+            else document["spec"]["stores"]
+        )
         name = f"{slug}-{selector['names'][0]}"[:58] + ("" if number == 1 else f"-{number}")
         number += 1
     used.add(f"{document['kind']}/{name}")

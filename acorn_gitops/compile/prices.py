@@ -13,7 +13,11 @@ from acorn_gitops.model.money import canonical, round_half_up
 def priced_by_rule(base: str, rule: Mapping[str, Any], currency: str) -> str:
     """`base` × exchange rate × factor, rounded half up to the currency, then moved to the nearest ending
     (the higher of two equally near). Never below zero."""
-    amount = Decimal(base) * Decimal((rule.get("fx") or {}).get("rate") or "1") * Decimal(rule.get("factor") or "1")
+    amount = (
+        Decimal(base)
+        * Decimal((rule.get("fx") or {}).get("rate") or "1")
+        * Decimal(rule.get("factor") or "1")
+    )
     ending = rule.get("ending")
     if ending is None:
         return canonical(str(round_half_up(amount, currency)), currency)

@@ -28,7 +28,12 @@ def compile_promo(spec: Spec, configuration: Configuration, state: DesiredState)
     for name in stores:
         if listed[name]:
             attributes = _attributes(body, configuration.stores[name], sorted(listed[name]))
-            state.add(name, "promotion", body.get("key") or spec.name, Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from))
+            state.add(
+                name,
+                "promotion",
+                body.get("key") or spec.name,
+                Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from),
+            )
 
 
 def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attributes:
@@ -56,7 +61,8 @@ def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attribute
         block = without_none(body.get(name))
         if block:
             out[name] = {
-                k: sorted(v) if isinstance(v, list) else _money(v) if isinstance(v, dict) else v for k, v in block.items()
+                k: sorted(v) if isinstance(v, list) else _money(v) if isinstance(v, dict) else v
+                for k, v in block.items()
             }
     return out
 
@@ -75,7 +81,9 @@ def decompile_promo(store: str, key: str, attributes: Attributes) -> dict[str, A
         "type": attributes["type"],
         "stores": {"names": [store]},
         "skus": {"names": attributes["skus"]},
-        "window": {edge: {"local": str(attributes[edge]).removesuffix("Z"), "tz": "UTC"} for edge in ("start", "end")},
+        "window": {
+            edge: {"local": str(attributes[edge]).removesuffix("Z"), "tz": "UTC"} for edge in ("start", "end")
+        },
     }
     if discount:
         spec["discount"] = discount

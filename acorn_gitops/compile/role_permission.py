@@ -30,7 +30,12 @@ def compile_role(spec: Spec, configuration: Configuration, state: DesiredState) 
             for name in ("employment", "mfa"):
                 if name in subject:
                     grant[name] = subject[name]
-            state.add(store, "grant", f"{key}:{subject['kind']}:{subject['id']}", Desired(grant, spec.origin, spec.lifecycle))
+            state.add(
+                store,
+                "grant",
+                f"{key}:{subject['kind']}:{subject['id']}",
+                Desired(grant, spec.origin, spec.lifecycle),
+            )
 
 
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
@@ -45,13 +50,19 @@ def decompile_role(store: str, key: str, role: Attributes, grants: list[Attribut
     """The document that would compile to this role and its grants in one store."""
     spec: dict[str, Any] = {
         "subjects": [
-            {"kind": g["subject"]["kind"], "id": g["subject"]["id"], **{k: g[k] for k in ("employment", "mfa") if g.get(k) is not None}}
+            {
+                "kind": g["subject"]["kind"],
+                "id": g["subject"]["id"],
+                **{k: g[k] for k in ("employment", "mfa") if g.get(k) is not None},
+            }
             for g in sorted(grants, key=lambda g: str(g["subject"]))
         ],
         "stores": {"names": [store]},
         "rules": role["rules"],
     }
-    validity = {k: role[n] for k, n in (("from", "validFrom"), ("until", "validUntil")) if role.get(n) is not None}
+    validity = {
+        k: role[n] for k, n in (("from", "validFrom"), ("until", "validUntil")) if role.get(n) is not None
+    }
     if validity:
         spec["validity"] = validity
     if role.get("breakGlass") is not None:

@@ -66,7 +66,9 @@ def compile_skus(configuration: Configuration, state: DesiredState) -> None:
         inventory = spec.get("inventory")
         if inventory:
             for source in inventory.get("sources") or ():
-                stock = {"pool": inventory["pool"]} | {k: source[k] for k in ("priority", "reserve") if k in source}
+                stock = {"pool": inventory["pool"]} | {
+                    k: source[k] for k in ("priority", "reserve") if k in source
+                }
                 state.add(source["location"], "stock", spec["sku"], Desired(stock, origin, sku.lifecycle))
 
 
@@ -146,7 +148,9 @@ def decompile_skus(
             item["name"] = name_of_sku(sku)
         if rows:
             _decompile_shared(item, [attributes for _, _, attributes in rows])
-        item["listings"] = [_decompile_listing(store, key, sku, attributes) for store, key, attributes in rows]
+        item["listings"] = [
+            _decompile_listing(store, key, sku, attributes) for store, key, attributes in rows
+        ]
         bounds = _decompile_policy(rows)
         if bounds:
             item["pricePolicy"] = bounds
@@ -195,7 +199,11 @@ def _decompile_policy(rows: list[tuple[str, str, Attributes]]) -> dict[str, Any]
         for store, _, attributes in rows:
             money = attributes.get(name)
             bounds.setdefault(store, set()).add(money["value"] if money is not None else "")
-        said = {store: next(iter(values)) for store, values in bounds.items() if len(values) == 1 and values != {""}}
+        said = {
+            store: next(iter(values))
+            for store, values in bounds.items()
+            if len(values) == 1 and values != {""}
+        }
         if said:
             policy[part] = said
     return policy
@@ -204,9 +212,15 @@ def _decompile_policy(rows: list[tuple[str, str, Attributes]]) -> dict[str, Any]
 def _decompile_inventory(
     rows: list[tuple[str, str, Attributes]], sources: list[tuple[str, Attributes]]
 ) -> dict[str, Any]:
-    allocations = [(store, a["allocation"]) for store, _, a in rows if a.get("allocation") and a.get("fulfillment") != "afn"]
+    allocations = [
+        (store, a["allocation"])
+        for store, _, a in rows
+        if a.get("allocation") and a.get("fulfillment") != "afn"
+    ]
     pools = {a["pool"] for _, a in allocations} | {a["pool"] for _, a in sources if a.get("pool")}
-    if len(pools) != 1 or (allocations and len(allocations) != sum(a.get("fulfillment") != "afn" for _, _, a in rows)):
+    if len(pools) != 1 or (
+        allocations and len(allocations) != sum(a.get("fulfillment") != "afn" for _, _, a in rows)
+    ):
         return {}
     inventory: dict[str, Any] = {"pool": pools.pop()}
     if sources:
@@ -216,7 +230,10 @@ def _decompile_inventory(
         ]
     if allocations:
         first = allocations[0][1]
-        if any(a.get("buffer") != first.get("buffer") or a.get("mode") != first.get("mode") for _, a in allocations):
+        if any(
+            a.get("buffer") != first.get("buffer") or a.get("mode") != first.get("mode")
+            for _, a in allocations
+        ):
             return {}
         if first.get("buffer"):
             inventory["buffer"] = first["buffer"]
@@ -227,5 +244,3 @@ def _decompile_inventory(
                 if shares:
                     inventory["allocation"][part] = shares
     return inventory
-
-

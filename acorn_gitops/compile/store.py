@@ -9,8 +9,16 @@ from acorn_gitops.model.resource import Attributes, Desired
 from acorn_gitops.specs.configuration import Spec
 
 _STOREFRONT = (
-    "platform", "currency", "sellerId", "marketplaceId", "country", "region", "environment", "timezone",
-    "pricesIncludeTax", "lifecycle",
+    "platform",
+    "currency",
+    "sellerId",
+    "marketplaceId",
+    "country",
+    "region",
+    "environment",
+    "timezone",
+    "pricesIncludeTax",
+    "lifecycle",
 )
 _PHYSICAL = ("code", "alias", "timezone", "throughput", "safetyStock", "geo")
 
@@ -28,7 +36,12 @@ def compile_store(spec: Spec, state: DesiredState) -> None:
             attributes["languages"] = sorted(block["languages"]) if block["languages"] is not None else None
         if "entitlements" in block:
             attributes["entitlements"] = without_none(block["entitlements"]) or None
-        state.add(spec.name, "storefront", spec.name, Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from))
+        state.add(
+            spec.name,
+            "storefront",
+            spec.name,
+            Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from),
+        )
         return
     for name in _PHYSICAL:
         if name in block:
@@ -40,10 +53,14 @@ def compile_store(spec: Spec, state: DesiredState) -> None:
         attributes["hours"] = without_none(block["hours"]) or None
     if "exceptions" in block:
         exceptions = block["exceptions"]
-        attributes["exceptions"] = sorted(exceptions, key=lambda e: str(e["date"])) if exceptions is not None else None
+        attributes["exceptions"] = (
+            sorted(exceptions, key=lambda e: str(e["date"])) if exceptions is not None else None
+        )
     if "capabilities" in block:
         attributes["capabilities"] = _capabilities(block["capabilities"])
-    state.add(spec.name, "location", spec.name, Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from))
+    state.add(
+        spec.name, "location", spec.name, Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
+    )
 
 
 def _capabilities(block: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -61,7 +78,10 @@ def decompile_store(store: str, type: str, attributes: Attributes) -> dict[str, 
     known = {k: v for k, v in attributes.items() if v is not None}
     if type == "storefront":
         allowed = {*_STOREFRONT, "languages", "entitlements"}
-        spec: dict[str, Any] = {"type": "storefront", "storefront": {k: v for k, v in known.items() if k in allowed}}
+        spec: dict[str, Any] = {
+            "type": "storefront",
+            "storefront": {k: v for k, v in known.items() if k in allowed},
+        }
     else:
         allowed = {*_PHYSICAL, "address", "hours", "exceptions", "capabilities"}
         spec = {"type": "physical", "physical": {k: v for k, v in known.items() if k in allowed}}

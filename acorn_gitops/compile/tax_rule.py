@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
-from acorn_gitops.model.resource import Attributes, Desired
 from acorn_gitops.model.reference import amazon_marketplaces
+from acorn_gitops.model.resource import Attributes, Desired
 from acorn_gitops.model.selectors import labels_match
 from acorn_gitops.specs.configuration import Configuration, Spec
 

@@ -26,15 +26,21 @@ def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[s
     last = db.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    db.execute("INSERT INTO audit (sequence, at, actor, event, body, previous, hash) VALUES (?,?,?,?,?,?,?)",
-               (sequence, at, actor, event, content, previous, _hash(previous, sequence, at, actor, event, content)))
+    db.execute(
+        "INSERT INTO audit (sequence, at, actor, event, body, previous, hash) VALUES (?,?,?,?,?,?,?)",
+        (sequence, at, actor, event, content, previous, _hash(previous, sequence, at, actor, event, content)),
+    )
 
 
 def first_broken(rows: Iterable[tuple[int, str, str, str, bytes, str, str]]) -> int | None:
     """The first row that does not follow from the one before it, or None."""
     previous, expected = GENESIS, 1
     for sequence, at, actor, event, body, before, own in rows:
-        if sequence != expected or before != previous or own != _hash(previous, sequence, at, actor, event, bytes(body)):
+        if (
+            sequence != expected
+            or before != previous
+            or own != _hash(previous, sequence, at, actor, event, bytes(body))
+        ):
             return sequence
         previous, expected = own, sequence + 1
     return None

@@ -94,7 +94,11 @@ class Ledger:
         }
 
     def _content(self, store: str, type: str, key: str) -> bytes:
-        return bytes(self._rows("SELECT attributes FROM resource WHERE store=? AND type=? AND key=?", (store, type, key))[0][0])
+        return bytes(
+            self._rows(
+                "SELECT attributes FROM resource WHERE store=? AND type=? AND key=?", (store, type, key)
+            )[0][0]
+        )
 
     def stores(self) -> list[str]:
         """Stores that the ledger knows."""
@@ -103,13 +107,22 @@ class Ledger:
     def resources(self) -> list[tuple[Address, dict[str, Any]]]:
         """Every row, for `state list`, `state show` and export."""
         return [
-            (Address(s, t, k), {
-                "attributes": orjson.loads(a), "adopted": bool(ad), "remote_id": r, "plan": p, "commit": c, "applied_at": at,
-                "origin": o,
-            })
+            (
+                Address(s, t, k),
+                {
+                    "attributes": orjson.loads(a),
+                    "adopted": bool(ad),
+                    "remote_id": r,
+                    "plan": p,
+                    "commit": c,
+                    "applied_at": at,
+                    "origin": o,
+                },
+            )
             for s, t, k, a, ad, r, p, c, at, o in self._rows(
                 "SELECT store, type, key, attributes, adopted, remote_id, plan, commit_id, applied_at, origin FROM resource"
-                " ORDER BY store, type, key")
+                " ORDER BY store, type, key"
+            )
         ]
 
     def open_intents(self) -> list[Intent]:
@@ -118,7 +131,8 @@ class Ledger:
             Intent(p, Address(s, t, k), op, key, orjson.loads(a) if a is not None else None, at, o is None)
             for p, s, t, k, op, key, a, at, o in self._rows(
                 "SELECT plan, store, type, key, operation, idempotency_key, attributes, at, outcome FROM intent"
-                " WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted') ORDER BY id")
+                " WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted') ORDER BY id"
+            )
         ]
 
     def plan_status(self, plan: str) -> PlanStatus | None:
@@ -130,27 +144,38 @@ class Ledger:
         """Recorded outcomes of a plan's changes."""
         return {
             Address(s, t, k): o
-            for s, t, k, o in self._rows("SELECT store, type, key, outcome FROM intent WHERE plan=? AND outcome IS NOT NULL ORDER BY id", (plan,))
+            for s, t, k, o in self._rows(
+                "SELECT store, type, key, outcome FROM intent WHERE plan=? AND outcome IS NOT NULL ORDER BY id",
+                (plan,),
+            )
         }
 
     def history(self) -> list[Entry]:
         """The audit trail from the beginning."""
         return [
             Entry(n, at, actor, event, orjson.loads(body), h)
-            for n, at, actor, event, body, h in self._rows("SELECT sequence, at, actor, event, body, hash FROM audit ORDER BY sequence")
+            for n, at, actor, event, body, h in self._rows(
+                "SELECT sequence, at, actor, event, body, hash FROM audit ORDER BY sequence"
+            )
         ]
 
     def verify(self) -> int | None:
         """The sequence number of the first line of history that was changed or removed; None when all is well."""
-        return audit.first_broken(self._rows("SELECT sequence, at, actor, event, body, previous, hash FROM audit ORDER BY sequence"))
+        return audit.first_broken(
+            self._rows("SELECT sequence, at, actor, event, body, previous, hash FROM audit ORDER BY sequence")
+        )
 
     def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str) -> None:
         """Record that a plan is being applied."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET status='running'", (plan, at, actor, commit))
-            audit.append(db, at, actor, "apply.begin", {"plan": plan, "commit": commit, "environment": environment})
+                " ON CONFLICT (id) DO UPDATE SET status='running'",
+                (plan, at, actor, commit),
+            )
+            audit.append(
+                db, at, actor, "apply.begin", {"plan": plan, "commit": commit, "environment": environment}
+            )
 
     def end_plan(self, plan: str, status: PlanStatus, at: str, actor: str, counts: dict[str, int]) -> None:
         """Record how it ended."""
@@ -163,7 +188,18 @@ class Ledger:
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO intent (plan, store, type, key, operation, idempotency_key, attributes, at) VALUES (?,?,?,?,?,?,?,?)",
-                [(i.plan, *i.address, i.operation, i.key, orjson.dumps(i.attributes) if i.attributes is not None else None, i.at) for i in intents])
+                [
+                    (
+                        i.plan,
+                        *i.address,
+                        i.operation,
+                        i.key,
+                        orjson.dumps(i.attributes) if i.attributes is not None else None,
+                        i.at,
+                    )
+                    for i in intents
+                ],
+            )
 
     def settle(self, settled: Iterable[Settled], at: str, actor: str, commit: str) -> None:
         """Record what became of writes: last applied, intents closed, history."""
@@ -176,10 +212,23 @@ class Ledger:
                         _put(db, row, at, commit)
                 db.execute(
                     "UPDATE intent SET outcome=?, message=? WHERE outcome IS NULL AND store=? AND type=? AND key=?",
-                    (row.outcome, row.message, *row.address))
-                audit.append(db, at, actor, f"write.{row.outcome}", {
-                    "address": str(row.address), "action": row.action, "plan": row.plan, "commit": commit, "origin": row.origin,
-                    "attributes": row.attributes, "message": row.message})
+                    (row.outcome, row.message, *row.address),
+                )
+                audit.append(
+                    db,
+                    at,
+                    actor,
+                    f"write.{row.outcome}",
+                    {
+                        "address": str(row.address),
+                        "action": row.action,
+                        "plan": row.plan,
+                        "commit": commit,
+                        "origin": row.origin,
+                        "attributes": row.attributes,
+                        "message": row.message,
+                    },
+                )
             db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
 
     def record(self, rows: Sequence[Settled], at: str, actor: str, commit: str, event: str) -> None:
@@ -192,8 +241,13 @@ class Ledger:
                     db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                 else:
                     _put(db, row, at, commit)
-            audit.append(db, at, actor, event, {
-                "count": len(rows), "addresses": [str(r.address) for r in rows[:1000]], "commit": commit})
+            audit.append(
+                db,
+                at,
+                actor,
+                event,
+                {"count": len(rows), "addresses": [str(r.address) for r in rows[:1000]], "commit": commit},
+            )
             db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
 
     def backup(self) -> Path | None:
@@ -230,7 +284,18 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
         " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (store, type, key) DO UPDATE SET digest=excluded.digest,"
         " attributes=excluded.attributes, remote_id=CASE excluded.remote_id WHEN '' THEN remote_id ELSE excluded.remote_id END,"
         " plan=excluded.plan, commit_id=excluded.commit_id, applied_at=excluded.applied_at, origin=excluded.origin",
-        (*row.address, digest(row.attributes), orjson.dumps(row.attributes), row.adopted, row.remote_id, row.plan, commit, at, row.origin))
+        (
+            *row.address,
+            digest(row.attributes),
+            orjson.dumps(row.attributes),
+            row.adopted,
+            row.remote_id,
+            row.plan,
+            commit,
+            at,
+            row.origin,
+        ),
+    )
 
 
 def open_ledger(path: Path, *, write: bool = False) -> Ledger:
@@ -245,14 +310,23 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         db.execute("PRAGMA busy_timeout=30000")
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise Stale(f"{path} is not a usable ledger: {error}", hint="restore its .backup, or move it away and run `acorn state rebuild`") from None
+        raise Stale(
+            f"{path} is not a usable ledger: {error}",
+            hint="restore its .backup, or move it away and run `acorn state rebuild`",
+        ) from None
     if version > SCHEMA:
         db.close()
-        raise Stale(f"{path} was written by a newer acorn (format {version}, this one knows {SCHEMA})", hint="use that version or a newer one")
+        raise Stale(
+            f"{path} was written by a newer acorn (format {version}, this one knows {SCHEMA})",
+            hint="use that version or a newer one",
+        )
     if version < SCHEMA:
         db.close()
         if not write:
-            raise Stale(f"{path} has an older format", hint="any `acorn apply` or `acorn state rebuild` brings it up to date")
+            raise Stale(
+                f"{path} has an older format",
+                hint="any `acorn apply` or `acorn state rebuild` brings it up to date",
+            )
         _migrate(path, had_content=version > 0)
         db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA busy_timeout=30000")

@@ -28,7 +28,9 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]
     try:
         lock.acquire(timeout=timeout)
     except Timeout:
-        raise Locked(f"somebody else is applying: {_holder(note)}", hint="wait for it, or use --lock-timeout") from None
+        raise Locked(
+            f"somebody else is applying: {_holder(note)}", hint="wait for it, or use --lock-timeout"
+        ) from None
     try:
         note.write_bytes(orjson.dumps({**holder, "pid": str(os.getpid())}))
         yield

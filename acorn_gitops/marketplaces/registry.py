@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from acorn_gitops.model.finding import InvalidSpecs
 from acorn_gitops.marketplaces.protocol import Marketplace, Settings
+from acorn_gitops.model.finding import InvalidSpecs
 
 GROUP = "acorn_gitops.marketplaces"
 
@@ -25,6 +25,8 @@ def open_marketplace(settings: Settings, **parts: Any) -> Marketplace:
     found = {point.name: point for point in entry_points(group=GROUP)}
     if settings.adapter not in found:
         known = ", ".join(sorted({*found, "network"}))
-        raise InvalidSpecs(f"connection {settings.name}: there is no adapter {settings.adapter}", hint=f"installed: {known}")
+        raise InvalidSpecs(
+            f"connection {settings.name}: there is no adapter {settings.adapter}", hint=f"installed: {known}"
+        )
     chosen: Callable[..., Marketplace] = found[settings.adapter].load()
     return chosen(settings)

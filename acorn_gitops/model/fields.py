@@ -50,27 +50,35 @@ LongText = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 SellerSku = Annotated[
     str,
     StringConstraints(pattern=r"^[!-~]([ -~]{0,38}[!-~])?$"),
-    Field(description="At most 40 printable ASCII characters. Quote it when it looks like a number.",
-          examples=["KTL-17-BLK"]),
+    Field(
+        description="At most 40 printable ASCII characters. Quote it when it looks like a number.",
+        examples=["KTL-17-BLK"],
+    ),
 ]
 Asin = Annotated[
     str,
     StringConstraints(pattern=r"^(B[0-9A-Z]{9}|[0-9]{9}[0-9X])$"),
-    Field(description="Amazon's item number: B and nine letters or digits, or an ISBN-10.",
-          examples=["B0EXAMPLE1"]),
+    Field(
+        description="Amazon's item number: B and nine letters or digits, or an ISBN-10.",
+        examples=["B0EXAMPLE1"],
+    ),
 ]
 Gtin = Annotated[
     str,
     StringConstraints(pattern=r"^([0-9]{8}|[0-9]{12,14})$"),
-    Field(description="GTIN (EAN, UPC) of 8, 12, 13 or 14 digits, quoted; the check digit is verified.",
-          examples=["4006381333931"]),
+    Field(
+        description="GTIN (EAN, UPC) of 8, 12, 13 or 14 digits, quoted; the check digit is verified.",
+        examples=["4006381333931"],
+    ),
 ]
 Amount = Annotated[
     str,
     StringConstraints(pattern=r"^(0|[1-9][0-9]{0,12})(\.[0-9]{1,4})?$"),
-    Field(description="An amount of money as a quoted decimal, in the currency's major unit.",
-          examples=["49.99"],
-          json_schema_extra={"patternErrorMessage": 'write the amount as a quoted decimal, e.g. "49.99"'}),
+    Field(
+        description="An amount of money as a quoted decimal, in the currency's major unit.",
+        examples=["49.99"],
+        json_schema_extra={"patternErrorMessage": 'write the amount as a quoted decimal, e.g. "49.99"'},
+    ),
 ]
 Percent = Annotated[
     str,
@@ -90,51 +98,70 @@ Currency = Annotated[
 Country = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{2}$"),
-    Field(description='ISO 3166-1 country code, quoted where YAML could misread it ("NO").',
-          examples=["DE", "US"]),
+    Field(
+        description='ISO 3166-1 country code, quoted where YAML could misread it ("NO").',
+        examples=["DE", "US"],
+    ),
 ]
 Territory = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9-]{1,20})?$|^(EU|EEA)$"),
-    Field(description="A country, a subdivision of one (US-CA, DE-BUSINGEN), or a bloc (EU).",
-          examples=["DE", "US-CA", "EU"]),
+    Field(
+        description="A country, a subdivision of one (US-CA, DE-BUSINGEN), or a bloc (EU).",
+        examples=["DE", "US-CA", "EU"],
+    ),
 ]
 Language = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]{2}_[A-Z]{2}$"),
+    str,
+    StringConstraints(pattern=r"^[a-z]{2}_[A-Z]{2}$"),
     Field(description="Language tag, e.g. de_DE.", examples=["de_DE"]),
 ]
 Timezone = Annotated[
-    str, StringConstraints(pattern=r"^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$"),
+    str,
+    StringConstraints(pattern=r"^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$"),
     Field(description="IANA time zone.", examples=["Europe/Berlin"]),
 ]
 Date = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
     AfterValidator(_real_date),
-    Field(description="Calendar date, YYYY-MM-DD.", examples=["2026-11-27"],
-          json_schema_extra={"format": "date"}),
+    Field(
+        description="Calendar date, YYYY-MM-DD.",
+        examples=["2026-11-27"],
+        json_schema_extra={"format": "date"},
+    ),
 ]
 Clock = Annotated[
-    str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"),
-    Field(description='Time of day HH:MM, quoted ("12:30" unquoted is 750 to some YAML readers).',
-          examples=["14:00"]),
+    str,
+    StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"),
+    Field(
+        description='Time of day HH:MM, quoted ("12:30" unquoted is 750 to some YAML readers).',
+        examples=["14:00"],
+    ),
 ]
 LocalTime = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"),
+    StringConstraints(
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+    ),
     Field(description="Local date and time without offset, YYYY-MM-DDTHH:MM.", examples=["2026-11-27T00:00"]),
 ]
 SecretRef = Annotated[
-    str, StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s]+|keyring:[^\s]+|vault:[^\s]+)$"),
-    Field(description="Where a secret is kept: env:NAME, file:PATH or keyring:NAME. Never the secret itself.",
-          examples=["env:ACME_EU_SPAPI"]),
+    str,
+    StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s]+|keyring:[^\s]+|vault:[^\s]+)$"),
+    Field(
+        description="Where a secret is kept: env:NAME, file:PATH or keyring:NAME. Never the secret itself.",
+        examples=["env:ACME_EU_SPAPI"],
+    ),
 ]
 Sha256 = Annotated[
-    str, StringConstraints(pattern=r"^sha256:[0-9a-f]{6,64}$"),
+    str,
+    StringConstraints(pattern=r"^sha256:[0-9a-f]{6,64}$"),
     Field(description="SHA-256 of the evidence.", examples=["sha256:9f86d081884c7d65"]),
 ]
 Phone = Annotated[
-    str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$"),
+    str,
+    StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$"),
     Field(description="E.164 phone number, quoted.", examples=["+493012345678"]),
 ]
 

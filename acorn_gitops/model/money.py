@@ -41,7 +41,9 @@ def canonical(value: str, currency: str) -> str:
     except KeyError:
         raise MoneyError(f"{currency} is no ISO 4217 currency") from None
     if exact != amount:
-        raise MoneyError(f"{value} {currency} has more decimals than {currency} has ({minor_units()[currency]})")
+        raise MoneyError(
+            f"{value} {currency} has more decimals than {currency} has ({minor_units()[currency]})"
+        )
     text = str(exact)
     _known[(value, currency)] = text
     return text

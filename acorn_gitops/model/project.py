@@ -8,7 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
-    Date, Decimal6, LabelText, Name, SecretRef, Strict, Text,
+    Date,
+    Decimal6,
+    LabelText,
+    Name,
+    SecretRef,
+    Strict,
+    Text,
 )
 
 
@@ -37,10 +43,23 @@ class ConnectionPatch(Strict):
 class Policies(Strict):
     """What a plan may do."""
 
-    prune: dict[
-        Literal["storefront", "location", "tax-class", "role", "tax-rule", "grant", "listing", "stock", "promotion"],
-        bool,
-    ] | None = None
+    prune: (
+        dict[
+            Literal[
+                "storefront",
+                "location",
+                "tax-class",
+                "role",
+                "tax-rule",
+                "grant",
+                "listing",
+                "stock",
+                "promotion",
+            ],
+            bool,
+        ]
+        | None
+    ) = None
     """By resource type: delete what left the specs (true) or only forget it (false). Default: true for
     everything but storefront and location."""
     adopt: Literal["equal", "any", "never"] | None = None
@@ -97,7 +116,9 @@ class ProjectSpec(Strict):
     environments: dict[Name, Environment]
     defaultEnvironment: Name
     """Used without --env. Choose one that harms nobody."""
-    defaults: dict[Literal["Store", "SkuMapping", "RolePermission", "TaxRule", "Promo"], dict[str, Any]] | None = None
+    defaults: (
+        dict[Literal["Store", "SkuMapping", "RolePermission", "TaxRule", "Promo"], dict[str, Any]] | None
+    ) = None
     """Lowest layer of each kind's spec."""
     policies: Policies | None = None
     priceRules: dict[Name, PriceRule] | None = None

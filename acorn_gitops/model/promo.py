@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
-    Date, LabelText, LocalTime, Money, Name, Percent, Selector, SellerSku, Strict, Text,
+    Date,
+    LabelText,
+    LocalTime,
+    Money,
+    Name,
+    Percent,
+    Selector,
+    SellerSku,
+    Strict,
+    Text,
 )
 
 
@@ -99,8 +108,18 @@ class PromoSpec(Strict):
     """What, where, when, how much."""
 
     type: Literal[
-        "salePrice", "percentOff", "amountOff", "coupon", "primeExclusive", "lightningDeal", "bestDeal",
-        "buyXGetY", "quantityTier", "freeShipping", "promoCode", "storeOnly",
+        "salePrice",
+        "percentOff",
+        "amountOff",
+        "coupon",
+        "primeExclusive",
+        "lightningDeal",
+        "bestDeal",
+        "buyXGetY",
+        "quantityTier",
+        "freeShipping",
+        "promoCode",
+        "storeOnly",
     ]
     stores: Selector
     skus: SkuSelection
@@ -122,5 +141,3 @@ class PromoSpec(Strict):
     """Its key at the marketplace; by default the name."""
     inherits: list[Name] | None = None
     """Templates applied left to right; own fields win."""
-
-

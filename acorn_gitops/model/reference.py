@@ -52,8 +52,13 @@ def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
     """By marketplace id."""
     return {
         row["marketplaceId"]: AmazonMarketplace(
-            row["country"], row["marketplaceId"], row["currency"], row["region"], row["timezone"],
-            tuple(row["languages"]), row["domain"],
+            row["country"],
+            row["marketplaceId"],
+            row["currency"],
+            row["region"],
+            row["timezone"],
+            tuple(row["languages"]),
+            row["domain"],
         )
         for row in _load("marketplaces.json")["marketplaces"]
     }

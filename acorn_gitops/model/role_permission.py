@@ -11,8 +11,25 @@ from acorn_gitops.model.fields import Date, LongText, Money, Name, Percent, Sele
 
 Verb = Literal["read", "plan", "write", "approve", "apply", "delete", "export", "grant", "*"]
 Resource = Literal[
-    "listing", "inventory", "price", "ad", "content", "promo", "order", "refund", "report.sales",
-    "report.finance", "report.tax", "performance", "app", "store", "tax", "shipping", "payout", "iam", "*",
+    "listing",
+    "inventory",
+    "price",
+    "ad",
+    "content",
+    "promo",
+    "order",
+    "refund",
+    "report.sales",
+    "report.finance",
+    "report.tax",
+    "performance",
+    "app",
+    "store",
+    "tax",
+    "shipping",
+    "payout",
+    "iam",
+    "*",
 ]
 
 

@@ -34,21 +34,23 @@ def all_schemas() -> dict[str, Schema]:
         "description": "Any of the five kinds.",
         "oneOf": [{"$ref": f"{kind}.json"} for kind in DOCUMENTS],
     }
-    overlay = {"oneOf": []} | {"$defs": {}}
+    branches: list[Schema] = []
+    definitions: Schema = {}
     for kind in DOCUMENTS:
         partial = _without_required(copy.deepcopy(out[f"{kind}.json"]))
         partial["required"] = ["apiVersion", "kind", "metadata"]
         prefix = f"{kind}_"
-        overlay["$defs"].update({prefix + k: _prefixed(v, prefix) for k, v in partial.pop("$defs").items()})
+        definitions.update({prefix + k: _prefixed(v, prefix) for k, v in partial.pop("$defs").items()})
         for key in ("$schema", "$id"):
             partial.pop(key)
-        overlay["oneOf"].append(_prefixed(partial, prefix))
+        branches.append(_prefixed(partial, prefix))
     out["overlay.json"] = {
         "$schema": DIALECT,
         "$id": f"{BASE}/overlay.json",
         "title": "acorn overlay",
         "description": "A part of a spec, merged over the spec of the same kind and name in one environment.",
-        **overlay,
+        "oneOf": branches,
+        "$defs": definitions,
     }
     return out
 
@@ -78,7 +80,12 @@ def _tidy(node: Any) -> Any:
     if isinstance(options, list) and len(options) == 2 and {"type": "null"} in options:
         inner = next(o for o in options if o != {"type": "null"})
         outer = {key: value for key, value in node.items() if key != "anyOf"}
-        if "$ref" not in inner and isinstance(inner.get("type"), str) and "enum" not in inner and "const" not in inner:
+        if (
+            "$ref" not in inner
+            and isinstance(inner.get("type"), str)
+            and "enum" not in inner
+            and "const" not in inner
+        ):
             node = {**inner, "type": [inner["type"], "null"], **outer}
         elif "enum" in inner:
             node = {**inner, **outer}
@@ -91,7 +98,9 @@ def _without_required(node: Any) -> Any:
     if isinstance(node, list):
         return [_without_required(item) for item in node]
     if isinstance(node, dict):
-        return {k: _without_required(v) for k, v in node.items() if k != "required" or not isinstance(v, list)}
+        return {
+            k: _without_required(v) for k, v in node.items() if k != "required" or not isinstance(v, list)
+        }
     return node
 
 

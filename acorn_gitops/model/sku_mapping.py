@@ -7,13 +7,35 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
-    Amount, Asin, Currency, Date, Gtin, LabelText, Money, Name, Percent, SellerSku, Sha256, Strict, Text,
+    Amount,
+    Asin,
+    Currency,
+    Date,
+    Gtin,
+    LabelText,
+    Money,
+    Name,
+    Percent,
+    SellerSku,
+    Sha256,
+    Strict,
+    Text,
 )
 
 Condition = Literal[
-    "new_new", "new_open_box", "new_oem", "refurbished_refurbished", "used_like_new", "used_very_good",
-    "used_good", "used_acceptable", "collectible_like_new", "collectible_very_good", "collectible_good",
-    "collectible_acceptable", "club_club",
+    "new_new",
+    "new_open_box",
+    "new_oem",
+    "refurbished_refurbished",
+    "used_like_new",
+    "used_very_good",
+    "used_good",
+    "used_acceptable",
+    "collectible_like_new",
+    "collectible_very_good",
+    "collectible_good",
+    "collectible_acceptable",
+    "club_club",
 ]
 
 

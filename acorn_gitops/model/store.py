@@ -11,7 +11,19 @@ from typing import Literal
 from pydantic import Field
 
 from acorn_gitops.model.fields import (
-    Clock, Country, Currency, Date, Decimal6, Language, Name, Phone, SecretRef, Sha256, Strict, Text, Timezone,
+    Clock,
+    Country,
+    Currency,
+    Date,
+    Decimal6,
+    Language,
+    Name,
+    Phone,
+    SecretRef,
+    Sha256,
+    Strict,
+    Text,
+    Timezone,
 )
 
 
@@ -52,10 +64,20 @@ class Storefront(Strict):
     pricesIncludeTax: bool | None = None
     """Whether listed prices contain the tax."""
     entitlements: Entitlements | None = None
-    lifecycle: Literal[
-        "eligibility", "contacted", "documents", "assessment", "agreement", "integration", "live",
-        "exiting", "closed",
-    ] | None = None
+    lifecycle: (
+        Literal[
+            "eligibility",
+            "contacted",
+            "documents",
+            "assessment",
+            "agreement",
+            "integration",
+            "live",
+            "exiting",
+            "closed",
+        ]
+        | None
+    ) = None
     """Stage of onboarding."""
 
 

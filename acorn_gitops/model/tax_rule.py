@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
-    Amount, Country, Currency, Date, LabelText, LongText, Name, Percent, SellerSku, Strict, Territory, Text,
+    Amount,
+    Country,
+    Currency,
+    Date,
+    LabelText,
+    LongText,
+    Name,
+    Percent,
+    SellerSku,
+    Strict,
+    Territory,
+    Text,
 )
 
 
@@ -102,7 +113,14 @@ class Result(Strict):
 
     liableParty: Literal["seller", "marketplace", "customer", "none"]
     treatment: Literal[
-        "standard", "reduced", "superReduced", "zero", "exempt", "reverseCharge", "intraCommunity", "export",
+        "standard",
+        "reduced",
+        "superReduced",
+        "zero",
+        "exempt",
+        "reverseCharge",
+        "intraCommunity",
+        "export",
         "outOfScope",
     ]
     rate: Rate | None = None

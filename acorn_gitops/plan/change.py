@@ -14,20 +14,26 @@ from acorn_gitops.model.resource import Address, Attributes, Origin
 
 Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
 Reason = Literal[
-    "declared",         # new in the specs
-    "edited",           # the spec was edited since it was last applied
-    "drifted",          # the marketplace was changed from outside
-    "edited+drifted",   # both, in different directions
-    "missing",          # it was applied, and somebody deleted it
-    "undeclared",       # it left the specs
-    "renamed",          # movedFrom
-    "exists",           # it was there before acorn
-    "gone",             # it left the specs and the marketplace
-    "first",            # never applied from here: nothing is known of who changed what
+    "declared",  # new in the specs
+    "edited",  # the spec was edited since it was last applied
+    "drifted",  # the marketplace was changed from outside
+    "edited+drifted",  # both, in different directions
+    "missing",  # it was applied, and somebody deleted it
+    "undeclared",  # it left the specs
+    "renamed",  # movedFrom
+    "exists",  # it was there before acorn
+    "gone",  # it left the specs and the marketplace
+    "first",  # never applied from here: nothing is known of who changed what
 ]
 
 SYMBOLS: Final[dict[str, str]] = {
-    "create": "+", "update": "~", "replace": "-/+", "delete": "-", "adopt": "=", "forget": "x", "manual": "?",
+    "create": "+",
+    "update": "~",
+    "replace": "-/+",
+    "delete": "-",
+    "adopt": "=",
+    "forget": "x",
+    "manual": "?",
 }
 
 

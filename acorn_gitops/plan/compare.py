@@ -13,9 +13,26 @@ from typing import Any, Final
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.resource import Attributes, Live, is_money
 
-SETS: Final = frozenset({"languages", "skus", "rules", "carriers", "resources", "verbs", "components", "combinableWith",
-                         "shipFrom", "shipTo", "territoryExclude", "taxClass", "ptc", "establishedIn", "registeredIn",
-                         "exceptions"})
+SETS: Final = frozenset(
+    {
+        "languages",
+        "skus",
+        "rules",
+        "carriers",
+        "resources",
+        "verbs",
+        "components",
+        "combinableWith",
+        "shipFrom",
+        "shipTo",
+        "territoryExclude",
+        "taxClass",
+        "ptc",
+        "establishedIn",
+        "registeredIn",
+        "exceptions",
+    }
+)
 """Attributes whose order means nothing; compile sorts them."""
 
 
@@ -24,7 +41,10 @@ def normal(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         if is_money(value):
             try:
-                return {"currency": value["currency"], "value": canonical(str(value["value"]), str(value["currency"]))}
+                return {
+                    "currency": value["currency"],
+                    "value": canonical(str(value["value"]), str(value["currency"])),
+                }
             except MoneyError:
                 return value
         out = {k: normal(v, k) for k, v in value.items() if v is not None}
@@ -42,7 +62,9 @@ def same(desired: Any, live: Any, name: str) -> bool:
 
 def holds(attributes: Attributes, live: Live | None) -> bool:
     """Whether a live resource is there and has all of these attributes."""
-    return live is not None and all(same(value, live.attributes.get(name), name) for name, value in attributes.items())
+    return live is not None and all(
+        same(value, live.attributes.get(name), name) for name, value in attributes.items()
+    )
 
 
 def inside_band(value: Any, band: dict[str, Any]) -> bool:
@@ -58,7 +80,11 @@ def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str,
     """(path, before, after) of what differs in one attribute. Money and plain values are one thing;
     inside blocks deepdiff finds the places."""
     before, after = normal(before, name), normal(after, name)
-    if not (isinstance(before, dict | list) and isinstance(after, dict | list)) or is_money(before) or is_money(after):
+    if (
+        not (isinstance(before, dict | list) and isinstance(after, dict | list))
+        or is_money(before)
+        or is_money(after)
+    ):
         yield name, before, after
         return
     if name in SETS and all(isinstance(v, str) for v in (*before, *after)):
@@ -71,7 +97,8 @@ def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str,
     for levels in found.values():
         for level in levels:
             path = "".join(
-                f"[{step}]" if isinstance(step, int) else f".{step}" for step in level.path(output_format="list")
+                f"[{step}]" if isinstance(step, int) else f".{step}"
+                for step in level.path(output_format="list")
             )
             rows[name + path] = (_present(level.t1), _present(level.t2))
     for path in sorted(rows):

@@ -83,7 +83,9 @@ def diff_store(
 def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None, policy: Policy) -> None:
     if known is None and policy.adopt == "never":
         address = Address(result.store, *key)
-        result.notes.append(f"{address} exists and equals the spec, but policy `adopt: never` leaves it unmanaged")
+        result.notes.append(
+            f"{address} exists and equals the spec, but policy `adopt: never` leaves it unmanaged"
+        )
         return
     result.in_sync += 1
     if known is None:
@@ -97,10 +99,14 @@ def _note_released(result: StoreResult, key: Key, want: Desired, known: Applied)
     released = sorted(name for name in orjson.loads(known.attributes) if name not in want.attributes)
     if released:
         address = Address(result.store, *key)
-        result.notes.append(f"{address}: {', '.join(released)} is no longer declared; its value stays and is no longer managed")
+        result.notes.append(
+            f"{address}: {', '.join(released)} is no longer declared; its value stays and is no longer managed"
+        )
 
 
-def _differs(result: StoreResult, key: Key, want: Desired, have: Live, known: Applied | None, policy: Policy) -> None:
+def _differs(
+    result: StoreResult, key: Key, want: Desired, have: Live, known: Applied | None, policy: Policy
+) -> None:
     lifecycle = want.lifecycle or {}
     ignored = frozenset(lifecycle.get("ignoreFields") or ())
     bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
@@ -116,8 +122,8 @@ def _differs(result: StoreResult, key: Key, want: Desired, have: Live, known: Ap
             ceded = True
             continue
         changed.append(name)
-        reason = _reason(name, value, current, last)
-        fields += [FieldChange(path, b, a, reason) for path, b, a in field_differences(name, current, value)]
+        why = _reason(name, value, current, last)
+        fields += [FieldChange(path, b, a, why) for path, b, a in field_differences(name, current, value)]
     if not fields:
         result.ceded += ceded
         _in_sync(result, key, want, known, policy)
@@ -130,7 +136,9 @@ def _differs(result: StoreResult, key: Key, want: Desired, have: Live, known: Ap
     reasons = {f.reason for f in fields}
     reason: Reason = next(iter(reasons)) if len(reasons) == 1 else "edited+drifted"
     if known is None and policy.adopt != "any":
-        change = Change("adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint)
+        change = Change(
+            "adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint
+        )
         result.changes.append(change)
         return
     if policy.managed is not None and key[0] not in policy.managed:
@@ -152,8 +160,13 @@ def _reason(name: str, want: Any, current: Any, last: Attributes | None) -> Reas
 
 
 def _missing(
-    result: StoreResult, key: Key, want: Desired, live: Mapping[Key, Live], applied: Mapping[Key, Applied],
-    policy: Policy, renamed: set[Key],
+    result: StoreResult,
+    key: Key,
+    want: Desired,
+    live: Mapping[Key, Live],
+    applied: Mapping[Key, Applied],
+    policy: Policy,
+    renamed: set[Key],
 ) -> None:
     address = Address(result.store, *key)
     after = {name: value for name, value in want.attributes.items() if value is not None}
@@ -167,10 +180,21 @@ def _missing(
         for name, value in want.attributes.items():
             if not same(value, old.attributes.get(name), name):
                 fields += [
-                    FieldChange(p, b, a, "edited") for p, b, a in field_differences(name, old.attributes.get(name), value)
+                    FieldChange(p, b, a, "edited")
+                    for p, b, a in field_differences(name, old.attributes.get(name), value)
                 ]
         result.changes.append(
-            Change("replace", address, "renamed", before, after, tuple(fields), want.origin, digest(before), former[1])
+            Change(
+                "replace",
+                address,
+                "renamed",
+                before,
+                after,
+                tuple(fields),
+                want.origin,
+                digest(before),
+                former[1],
+            )
         )
         return
     if former is not None and former in applied and former not in live:

@@ -56,22 +56,40 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """How many changes of each action."""
-        counts = dict.fromkeys(ACTIONS, 0)
+        counts: dict[str, int] = dict.fromkeys(ACTIONS, 0)
         for change in self.changes:
             counts[change.action] += 1
         return counts
 
 
 def make_plan(
-    results: Iterable[StoreResult], *, project: str, environment: str, config_digest: str, ledger_serial: int,
-    commit: str, dirty: bool, created_at: str, findings: Iterable[Finding], selected: Iterable[str] = (),
+    results: Iterable[StoreResult],
+    *,
+    project: str,
+    environment: str,
+    config_digest: str,
+    ledger_serial: int,
+    commit: str,
+    dirty: bool,
+    created_at: str,
+    findings: Iterable[Finding],
+    selected: Iterable[str] = (),
 ) -> Plan:
     """Order all changes and give the plan its id."""
     stores = sorted(results, key=lambda r: r.store)
     changes = in_order(change for store in stores for change in store.changes)
     plan = Plan(
-        project, environment, config_digest, ledger_serial, commit, dirty, created_at, changes, stores,
-        sorted(findings, key=Finding.sort_key), sorted(selected),
+        project,
+        environment,
+        config_digest,
+        ledger_serial,
+        commit,
+        dirty,
+        created_at,
+        changes,
+        stores,
+        sorted(findings, key=Finding.sort_key),
+        sorted(selected),
     )
     plan.id = plan_id(to_json(plan))
     return plan
@@ -120,16 +138,29 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "summary": plan.counts(),
         "stores": [
             {
-                "store": s.store, "connection": s.connection, "live": s.live, "in_sync": s.in_sync, "ceded": s.ceded,
-                "changes": len(s.changes), "unmanaged": [str(a) for a in s.unmanaged[:1000]],
-                "unmanaged_count": len(s.unmanaged), "notes": s.notes, "error": s.error,
+                "store": s.store,
+                "connection": s.connection,
+                "live": s.live,
+                "in_sync": s.in_sync,
+                "ceded": s.ceded,
+                "changes": len(s.changes),
+                "unmanaged": [str(a) for a in s.unmanaged[:1000]],
+                "unmanaged_count": len(s.unmanaged),
+                "notes": s.notes,
+                "error": s.error,
                 "to_record": [str(a) for a in s.to_record],
             }
             for s in plan.stores
         ],
         "changes": [_change_json(c) for c in plan.changes],
         "findings": [
-            {"id": f.id, "severity": f.severity, "message": f.message, "place": str(f.place) if f.place else None, "hint": f.hint}
+            {
+                "id": f.id,
+                "severity": f.severity,
+                "message": f.message,
+                "place": str(f.place) if f.place else None,
+                "hint": f.hint,
+            }
             for f in plan.findings
         ],
     }
@@ -142,7 +173,9 @@ def _change_json(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "before": change.before,
         "after": change.after,
-        "fields": [{"path": f.path, "before": f.before, "after": f.after, "reason": f.reason} for f in change.fields],
+        "fields": [
+            {"path": f.path, "before": f.before, "after": f.after, "reason": f.reason} for f in change.fields
+        ],
         "origin": None if change.origin is None else dict(change.origin._asdict()),
         "fingerprint": change.fingerprint,
     }
@@ -173,13 +206,21 @@ def read(path: Path) -> Plan:
         document = orjson.loads(path.read_bytes())
         version = str(document["format_version"])
     except OSError as error:
-        raise Stale(f"cannot read the plan {path}: {error.strerror}", hint="make one with `acorn plan --out FILE`") from None
+        raise Stale(
+            f"cannot read the plan {path}: {error.strerror}", hint="make one with `acorn plan --out FILE`"
+        ) from None
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise Stale(f"{path} is not a plan", hint="make one with `acorn plan --out FILE`") from None
     if version.split(".")[0] != FORMAT.split(".")[0]:
-        raise Stale(f"{path} has plan format {version}; this acorn reads {FORMAT}", hint="plan again with this version")
+        raise Stale(
+            f"{path} has plan format {version}; this acorn reads {FORMAT}",
+            hint="plan again with this version",
+        )
     if plan_id(document) != document.get("id"):
-        raise Stale(f"{path} was changed after it was made", hint="plan again; a plan is applied as reviewed or not at all")
+        raise Stale(
+            f"{path} was changed after it was made",
+            hint="plan again; a plan is applied as reviewed or not at all",
+        )
     try:
         return _from_json(document)
     except (KeyError, TypeError, ValueError) as error:
@@ -189,8 +230,16 @@ def read(path: Path) -> Plan:
 def _from_json(document: Mapping[str, Any]) -> Plan:
     stores = [
         StoreResult(
-            s["store"], s["connection"], s["in_sync"], s["ceded"], s["live"], [], [Address.parse(a) for a in s["unmanaged"]],
-            list(s["notes"]), [Address.parse(a) for a in s["to_record"]], s["error"],
+            s["store"],
+            s["connection"],
+            s["in_sync"],
+            s["ceded"],
+            s["live"],
+            [],
+            [Address.parse(a) for a in s["unmanaged"]],
+            list(s["notes"]),
+            [Address.parse(a) for a in s["to_record"]],
+            s["error"],
         )
         for s in document["stores"]
     ]
@@ -199,10 +248,19 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
     for change in changes:
         by_store[change.address.store].changes.append(change)
     plan = Plan(
-        document["project"], document["environment"], document["config_digest"], document["ledger_serial"],
-        document["commit"], document["dirty"], document["created_at"], changes, stores,
-        [_finding_of(f) for f in document["findings"]], list(document["selected"]),
-        document["acorn_version"], document["id"],
+        document["project"],
+        document["environment"],
+        document["config_digest"],
+        document["ledger_serial"],
+        document["commit"],
+        document["dirty"],
+        document["created_at"],
+        changes,
+        stores,
+        [_finding_of(f) for f in document["findings"]],
+        list(document["selected"]),
+        document["acorn_version"],
+        document["id"],
     )
     return plan
 
@@ -211,9 +269,15 @@ def _change_of(row: Mapping[str, Any]) -> Change:
     if row["action"] not in ACTIONS:
         raise ValueError(f"unknown action {row['action']}")
     return Change(
-        row["action"], Address.parse(row["address"]), row["reason"], row["before"], row["after"],
+        row["action"],
+        Address.parse(row["address"]),
+        row["reason"],
+        row["before"],
+        row["after"],
         tuple(FieldChange(f["path"], f["before"], f["after"], f["reason"]) for f in row["fields"]),
-        None if row["origin"] is None else Origin(**row["origin"]), row["fingerprint"], row.get("moved_from"),
+        None if row["origin"] is None else Origin(**row["origin"]),
+        row["fingerprint"],
+        row.get("moved_from"),
     )
 
 

@@ -27,7 +27,9 @@ class Selection:
             elif "/" in pattern:
                 store, type, key = (*pattern.split("/", 2), "*")[:3]
                 if type not in TYPES and not any(c in type for c in "*?["):
-                    raise ValueError(f"{pattern!r}: there is no resource type {type}; one of {', '.join(TYPES)}")
+                    raise ValueError(
+                        f"{pattern!r}: there is no resource type {type}; one of {', '.join(TYPES)}"
+                    )
                 self._addresses.append((store, type, key))
             else:
                 self._stores.append(pattern)
@@ -36,7 +38,9 @@ class Selection:
         """Whether anything of a store is selected: others are not even read."""
         if not self.patterns:
             return True
-        return any(fnmatchcase(name, p) for p in self._stores) or any(fnmatchcase(name, a[0]) for a in self._addresses)
+        return any(fnmatchcase(name, p) for p in self._stores) or any(
+            fnmatchcase(name, a[0]) for a in self._addresses
+        )
 
     def whole_store(self, name: str) -> bool:
         """Whether all of a store is selected."""
@@ -45,5 +49,6 @@ class Selection:
     def resource(self, store: str, type: str, key: str) -> bool:
         """Whether one resource is selected."""
         return self.whole_store(store) or any(
-            fnmatchcase(store, s) and fnmatchcase(type, t) and fnmatchcase(key, k) for s, t, k in self._addresses
+            fnmatchcase(store, s) and fnmatchcase(type, t) and fnmatchcase(key, k)
+            for s, t, k in self._addresses
         )

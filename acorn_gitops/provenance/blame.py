@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from git import Commit
 
 
 class Authorship(NamedTuple):
@@ -23,10 +26,11 @@ def line_author(root: Path, file: str, line: int) -> Authorship | None:
 
     try:
         repo = Repo(root, search_parent_directories=True)
-        for commit, _lines in repo.blame("HEAD", str(root / file), L=f"{line},{line}") or ():
-            when = datetime.fromtimestamp(commit.committed_date, UTC).strftime("%Y-%m-%d")  # type: ignore[union-attr]
-            return Authorship(commit.hexsha[:12], str(commit.author.name), when, str(commit.summary))  # type: ignore[union-attr]
-    except (GitError, ValueError, AttributeError):
+        for entry in repo.blame("HEAD", str(root / file), L=f"{line},{line}") or ():
+            commit = cast("Commit", entry[0])
+            when = datetime.fromtimestamp(commit.committed_date, UTC).strftime("%Y-%m-%d")
+            return Authorship(commit.hexsha[:12], str(commit.author.name), when, str(commit.summary))
+    except (GitError, ValueError):
         return None
     return None
 

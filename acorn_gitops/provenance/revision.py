@@ -16,10 +16,19 @@ class Revision:
 
     def __init__(self, root: Path) -> None:
         self._running: list[subprocess.Popen[bytes]] = []
-        for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=normal", "--", "."]):
+        for arguments in (
+            ["rev-parse", "HEAD"],
+            ["status", "--porcelain", "--untracked-files=normal", "--", "."],
+        ):
             try:
-                self._running.append(subprocess.Popen(
-                    ["git", "-C", str(root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
+                self._running.append(
+                    subprocess.Popen(
+                        ["git", "-C", str(root), *arguments],
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        stdin=subprocess.DEVNULL,
+                    )
+                )
             except OSError:
                 return
 

@@ -14,7 +14,15 @@ from acorn_gitops.report.words import plural, safe, value
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
-_ICON: Final = {"create": "➕", "update": "✏️", "replace": "♻️", "delete": "➖", "adopt": "🟰", "forget": "✖️", "manual": "✋"}
+_ICON: Final = {
+    "create": "➕",
+    "update": "✏️",
+    "replace": "♻️",
+    "delete": "➖",
+    "adopt": "🟰",
+    "forget": "✖️",
+    "manual": "✋",
+}
 
 
 def escape(text: str) -> str:
@@ -28,13 +36,25 @@ def escape(text: str) -> str:
 def plan_markdown(plan: Plan) -> str:
     """Counts first, then what destroys or costs, a table, the whole plan folded, provenance."""
     counts = plan.counts()
-    shown = [f"{counts[a]:,} {w}" for a, w in (("create", "to create"), ("update", "to update"), ("replace", "to replace"),
-                                               ("delete", "to delete"), ("adopt", "to adopt"), ("manual", "by hand")) if counts[a]]
+    shown = [
+        f"{counts[a]:,} {w}"
+        for a, w in (
+            ("create", "to create"),
+            ("update", "to update"),
+            ("replace", "to replace"),
+            ("delete", "to delete"),
+            ("adopt", "to adopt"),
+            ("manual", "by hand"),
+        )
+        if counts[a]
+    ]
     state = "failed" if plan.errored else " · ".join(shown) or "no changes"
     head = [f"### acorn plan · `{plan.environment}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:
-        danger.append(f"{plural('resource', counts['delete'] + counts['replace'])} will be **deleted or replaced**.")
+        danger.append(
+            f"{plural('resource', counts['delete'] + counts['replace'])} will be **deleted or replaced**."
+        )
     moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
     if moves:
         down = sum(m[3].startswith("-") for m in moves)
@@ -44,12 +64,23 @@ def plan_markdown(plan: Plan) -> str:
         head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]
     table = _table(plan)
     foot = [
-        "", f"Plan `{plan.id[:12]}`" + (f" for `{plan.commit[:10]}`" if plan.commit else "") + (" with uncommitted edits" if plan.dirty else ""),
+        "",
+        f"Plan `{plan.id[:12]}`"
+        + (f" for `{plan.commit[:10]}`" if plan.commit else "")
+        + (" with uncommitted edits" if plan.dirty else ""),
         f"<!-- acorn:plan environment={plan.environment} v=1 -->",
     ]
     body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)
-    detail = ["<details><summary>Full plan</summary>", "", f"{fence}diff", _columns(body), fence, "", "</details>"]
+    detail = [
+        "<details><summary>Full plan</summary>",
+        "",
+        f"{fence}diff",
+        _columns(body),
+        fence,
+        "",
+        "</details>",
+    ]
     for parts in ([*head, *table, *detail, *foot], [*head, *table, *foot], [*head, *foot]):
         text = "\n".join(parts) + "\n"
         if len(text) <= LIMIT:
@@ -69,7 +100,9 @@ def _table(plan: Plan) -> list[str]:
         first = members[0]
         if len(members) >= 6:
             stores = len({c.address.store for c in members})
-            rows.append(f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(first))} |")
+            rows.append(
+                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(first))} |"
+            )
             written += 1
             continue
         for change in members[: ROWS - written]:
@@ -87,7 +120,9 @@ def _what(change: Change) -> str:
         move = price_move(change)
         if item.path == "price" and move is not None and move[3]:
             percent = f" ({move[3]} %)"
-        parts.append(f"{escape(item.path)} {escape(value(item.before)[:60])} → **{escape(value(item.after)[:60])}**{percent}")
+        parts.append(
+            f"{escape(item.path)} {escape(value(item.before)[:60])} → **{escape(value(item.after)[:60])}**{percent}"
+        )
     more = f" and {len(change.fields) - 4} more" if len(change.fields) > 4 else ""
     return "<br>".join(parts) + more
 
@@ -100,7 +135,7 @@ def _columns(text: str) -> str:
         for symbol in sorted(SYMBOLS.values(), key=len, reverse=True):
             if stripped.startswith(symbol + " "):
                 mark = {"~": "!", "-/+": "-"}.get(symbol, symbol)
-                line = mark + " " * (len(line) - len(stripped)) + stripped[len(symbol):]
+                line = mark + " " * (len(line) - len(stripped)) + stripped[len(symbol) :]
                 break
         else:
             line = " " + line if line[:1] in "+-!" and line else line

@@ -17,7 +17,13 @@ from acorn_gitops.report.words import REASONS, cut, plural, safe, set_difference
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _ACTION_COLOUR: Final = {
-    "create": "green", "update": "yellow", "replace": "red", "delete": "red", "adopt": "cyan", "forget": "dim", "manual": "cyan",
+    "create": "green",
+    "update": "yellow",
+    "replace": "red",
+    "delete": "red",
+    "adopt": "cyan",
+    "forget": "dim",
+    "manual": "cyan",
 }
 GROUP: Final = 6
 """From so many alike, changes are told as one."""
@@ -42,15 +48,25 @@ class Pen:
             return (self(left, style) if style else left) + gap + self(right, right_style)
         left = cut(left, self.width)
         indent = len(left) - len(left.lstrip(" ")) + 4
-        return (self(left, style) if style else left) + "\n" + " " * indent + self(cut(right, self.width - indent), right_style)
+        return (
+            (self(left, style) if style else left)
+            + "\n"
+            + " " * indent
+            + self(cut(right, self.width - indent), right_style)
+        )
 
 
 def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     """The whole plan."""
     lines: list[str] = []
-    revision = (plan.commit[:10] + (" + uncommitted edits" if plan.dirty else "")) if plan.commit else "no commit"
+    revision = (
+        (plan.commit[:10] + (" + uncommitted edits" if plan.dirty else "")) if plan.commit else "no commit"
+    )
     read = [s for s in plan.stores if not s.error]
-    lines.append(pen(f"{plan.project} · {plan.environment}", "bold") + f" · {revision} · {plural('store', len(read))} read")
+    lines.append(
+        pen(f"{plan.project} · {plan.environment}", "bold")
+        + f" · {revision} · {plural('store', len(read))} read"
+    )
     for store in plan.stores:
         if store.error:
             lines.append(pen(f"! {store.store} could not be read: {safe(store.error)}", "red"))
@@ -110,7 +126,9 @@ def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
         more = max(0, len(added) - 4) + max(0, len(removed) - 4)
         text += f" (+{more} more)" if more else ""
     elif is_money(item.before) and is_money(item.after) and item.before["currency"] == item.after["currency"]:
-        text = f"{item.before['value']} → {item.after['value']} {item.after['currency']}" + (f"  {percent} %" if percent else "")
+        text = f"{item.before['value']} → {item.after['value']} {item.after['currency']}" + (
+            f"  {percent} %" if percent else ""
+        )
     else:
         room = max(8, (pen.width - len(label) - len(REASONS[item.reason]) - 6) // 2)
         text = f"{cut(value(item.before), room)} → {cut(value(item.after), room)}"
@@ -118,7 +136,23 @@ def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
 
 
 def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
-    first = [n for n in ("price", "status", "asin", "title", "treatment", "rate", "type", "discount", "start", "end", "role") if n in attributes]
+    first = [
+        n
+        for n in (
+            "price",
+            "status",
+            "asin",
+            "title",
+            "treatment",
+            "rate",
+            "type",
+            "discount",
+            "start",
+            "end",
+            "role",
+        )
+        if n in attributes
+    ]
     parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in first]
     rest = len(attributes) - len(first)
     if rest:
@@ -144,7 +178,11 @@ def _group(members: Sequence[Change], pen: Pen) -> list[str]:
             detail = f"  {cut(value(item.before), 14)} → {cut(value(item.after), 14)}"
         place = str(change.origin) if change.origin is not None else ""
         left = f"    {cut(safe(str(change.address)), 40)}{detail}"
-        lines.append(pen.columns(left, cut(place, max(12, pen.width - len(left) - 2))) if len(left) < pen.width - 14 else cut(left, pen.width))
+        lines.append(
+            pen.columns(left, cut(place, max(12, pen.width - len(left) - 2)))
+            if len(left) < pen.width - 14
+            else cut(left, pen.width)
+        )
     if len(members) > SHOWN:
         lines.append(pen(f"    … and {len(members) - SHOWN:,} more (--verbose shows all)", "dim"))
     return lines
@@ -162,9 +200,15 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
     if warnings:
         shown = warnings if verbose else warnings[:5]
         for finding in shown:
-            lines.append(pen(f"! {finding.id}", "yellow") + f" {safe(finding.message)}" + (pen(f"  {finding.place}", "dim") if finding.place else ""))
+            lines.append(
+                pen(f"! {finding.id}", "yellow")
+                + f" {safe(finding.message)}"
+                + (pen(f"  {finding.place}", "dim") if finding.place else "")
+            )
         if len(warnings) > len(shown):
-            lines.append(pen(f"! and {len(warnings) - len(shown)} more warnings; see `acorn validate`", "yellow"))
+            lines.append(
+                pen(f"! and {len(warnings) - len(shown)} more warnings; see `acorn validate`", "yellow")
+            )
         lines.append("")
     for store in plan.stores:
         lines += [pen(f"· {safe(note)}", "dim") for note in (store.notes if verbose else store.notes[:3])]
@@ -173,9 +217,16 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
         if store.unmanaged:
             names = ", ".join(safe(f"{a.type} {a.key}") for a in store.unmanaged[:3])
             more = f" and {len(store.unmanaged) - 3:,} more" if len(store.unmanaged) > 3 else ""
-            lines.append(pen(cut(f"≈ {store.store}: not managed and left alone: {names}{more}", pen.width), "dim"))
+            lines.append(
+                pen(cut(f"≈ {store.store}: not managed and left alone: {names}{more}", pen.width), "dim")
+            )
         if store.ceded:
-            lines.append(pen(f"≈ {store.store}: {plural('resource', store.ceded)} differ only in what is ceded to others", "dim"))
+            lines.append(
+                pen(
+                    f"≈ {store.store}: {plural('resource', store.ceded)} differ only in what is ceded to others",
+                    "dim",
+                )
+            )
     return [*lines, ""] if lines and lines[-1] else lines
 
 
@@ -196,9 +247,18 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
         else:
             lines.append(pen("No changes.", "green") + f" {plural('resource', in_sync)} in sync.")
         return lines
-    words = {"create": "to create", "update": "to update", "replace": "to replace", "delete": "to delete",
-             "adopt": "to adopt", "forget": "to forget", "manual": "by hand"}
-    shown = [f"{counts[a]:,} {w}" for a, w in words.items() if counts[a] or a in ("create", "update", "delete")]
+    words = {
+        "create": "to create",
+        "update": "to update",
+        "replace": "to replace",
+        "delete": "to delete",
+        "adopt": "to adopt",
+        "forget": "to forget",
+        "manual": "by hand",
+    }
+    shown = [
+        f"{counts[a]:,} {w}" for a, w in words.items() if counts[a] or a in ("create", "update", "delete")
+    ]
     lines.append(pen("Plan: ", "bold") + ", ".join(shown) + f"; {in_sync:,} in sync.")
     if plan.errored:
         lines.append(pen("Incomplete: some stores could not be read. This plan cannot be applied.", "red"))
@@ -212,7 +272,11 @@ def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
         colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
         place = f"{finding.place}: " if finding.place else ""
         subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
-        lines.append(pen(place, "bold") + pen(f"{finding.severity} {finding.id}", colour) + f": {safe_lines(finding.message)}{subject}")
+        lines.append(
+            pen(place, "bold")
+            + pen(f"{finding.severity} {finding.id}", colour)
+            + f": {safe_lines(finding.message)}{subject}"
+        )
         if finding.source.strip() and finding.place and finding.place.line:
             lines += _caret(finding, pen)
         if finding.hint:
@@ -253,9 +317,13 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
         lines.append(pen(found.store, "bold"))
         for row in found.drifted[:200]:
             head = f"  {'-' if row.deleted else '~'} {row.address.type} {safe(row.address.key)}"
-            lines.append(pen(head + ("  deleted outside" if row.deleted else ""), "red" if row.deleted else "yellow"))
+            lines.append(
+                pen(head + ("  deleted outside" if row.deleted else ""), "red" if row.deleted else "yellow")
+            )
             for path, before, after in row.fields:
-                lines.append(cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}", pen.width))
+                lines.append(
+                    cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}", pen.width)
+                )
         if len(found.drifted) > 200:
             lines.append(pen(f"  … and {len(found.drifted) - 200:,} more", "dim"))
         lines.append("")
@@ -267,8 +335,12 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
     watched = sum(s.watched for s in stores)
     unapplied = sum(s.unapplied for s in stores)
     if drifted:
-        lines.append(pen("Drift: ", "bold") + f"{plural('resource', drifted)} changed outside, {watched:,} watched.")
-        lines.append("`acorn plan` shows how to put them back; `acorn import --drifted` takes them into the specs.")
+        lines.append(
+            pen("Drift: ", "bold") + f"{plural('resource', drifted)} changed outside, {watched:,} watched."
+        )
+        lines.append(
+            "`acorn plan` shows how to put them back; `acorn import --drifted` takes them into the specs."
+        )
     elif errors:
         lines.append(pen("Incomplete: nothing is said about the stores that could not be read.", "red"))
     else:
@@ -283,16 +355,30 @@ def report_text(outcomes: Sequence[tuple[Change, Any]], interrupted: bool, pen: 
     lines: list[str] = []
     bad = [(c, o) for c, o in outcomes if o.status != "observed"]
     for change, outcome in bad[:50]:
-        mark = {"rejected": "rejected", "conflict": "changed meanwhile", "unknown": "no answer", "accepted": "accepted, not seen yet",
-                "skipped": "not tried"}[outcome.status]
-        lines.append(pen(f"  ! {safe(str(change.address))}: {mark}", "red") + (f": {safe(outcome.message)}" if outcome.message else ""))
+        mark = {
+            "rejected": "rejected",
+            "conflict": "changed meanwhile",
+            "unknown": "no answer",
+            "accepted": "accepted, not seen yet",
+            "skipped": "not tried",
+        }[outcome.status]
+        lines.append(
+            pen(f"  ! {safe(str(change.address))}: {mark}", "red")
+            + (f": {safe(outcome.message)}" if outcome.message else "")
+        )
     if len(bad) > 50:
         lines.append(f"  … and {len(bad) - 50:,} more")
     done = len(outcomes) - len(bad)
     if interrupted:
-        lines.append(pen("Interrupted.", "red") + f" {done:,} done, {len(bad):,} not; run `acorn apply` again to finish.")
+        lines.append(
+            pen("Interrupted.", "red")
+            + f" {done:,} done, {len(bad):,} not; run `acorn apply` again to finish."
+        )
     elif bad:
-        lines.append(pen("Partly applied.", "red") + f" {done:,} done, {len(bad):,} not; mend the cause and run `acorn apply` again.")
+        lines.append(
+            pen("Partly applied.", "red")
+            + f" {done:,} done, {len(bad):,} not; mend the cause and run `acorn apply` again."
+        )
     else:
         lines.append(pen("Applied.", "green") + f" {plural('change', done)} done and seen.")
     return "\n".join(lines) + "\n"

@@ -35,7 +35,9 @@ def safe(text: str) -> str:
     """Without control, bidirectional or invisible characters, which a terminal or a reviewer would obey."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text)
+    return "".join(
+        c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text
+    )
 
 
 def value(thing: Any) -> str:
@@ -60,7 +62,7 @@ def cut(text: str, width: int) -> str:
     if width < 5:
         return text[:width]
     head = (width - 1) * 2 // 3
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head):]}"
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def set_difference(before: Any, after: Any) -> tuple[list[str], list[str]] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
@@ -31,7 +32,12 @@ def _moment(moment: dict[str, object], store: Spec) -> datetime:
     return instant(str(moment["local"]), tz, fold if isinstance(fold, int) else None)
 
 
-@rule("PRO-001", "error", "A promotion's window is not empty and not over", "It would never hold, or hold at once.")
+@rule(
+    "PRO-001",
+    "error",
+    "A promotion's window is not empty and not over",
+    "It would never hold, or hold at once.",
+)
 def window(context: Context) -> Iterator[Finding]:
     """start < end in every store; over in every store is a warning."""
     config = context.configuration
@@ -45,16 +51,33 @@ def window(context: Context) -> Iterator[Finding]:
             except ValueError:
                 continue
             if start >= end:
-                yield config.finding("PRO-001", "error", promo, ("spec", "window", "end"),
-                                     f"the window ends before it begins (in {store.name})", "swap start and end")
+                yield config.finding(
+                    "PRO-001",
+                    "error",
+                    promo,
+                    ("spec", "window", "end"),
+                    f"the window ends before it begins (in {store.name})",
+                    "swap start and end",
+                )
                 break
             over += end <= context.now
         if stores and over == len(stores):
-            yield config.finding("PRO-001", "warning", promo, ("spec", "window", "end"), "this promotion is over",
-                                 "remove it when its prices are back")
+            yield config.finding(
+                "PRO-001",
+                "warning",
+                promo,
+                ("spec", "window", "end"),
+                "this promotion is over",
+                "remove it when its prices are back",
+            )
 
 
-@rule("PRO-002", "error", "The discount fits the type, and is one", "A promotion without a discount confuses everybody.")
+@rule(
+    "PRO-002",
+    "error",
+    "The discount fits the type, and is one",
+    "A promotion without a discount confuses everybody.",
+)
 def discount(context: Context) -> Iterator[Finding]:
     """Exactly one discount field; percent above 0; the field that the type needs."""
     config = context.configuration
@@ -63,14 +86,41 @@ def discount(context: Context) -> Iterator[Finding]:
         kind = promo.spec["type"]
         path = ("spec", "discount")
         if len(given) > 1:
-            yield config.finding("PRO-002", "error", promo, path, f"a discount is one of {', '.join(sorted(given))}", "keep one")
+            yield config.finding(
+                "PRO-002",
+                "error",
+                promo,
+                path,
+                f"a discount is one of {', '.join(sorted(given))}",
+                "keep one",
+            )
         elif not given and kind != "freeShipping":
-            yield config.finding("PRO-002", "error", promo, ("spec", "type"), f"{kind} needs a discount",
-                                 f"add `discount: {{{_NEEDS.get(kind, 'percent')}: …}}`")
+            yield config.finding(
+                "PRO-002",
+                "error",
+                promo,
+                ("spec", "type"),
+                f"{kind} needs a discount",
+                f"add `discount: {{{_NEEDS.get(kind, 'percent')}: …}}`",
+            )
         elif kind in _NEEDS and _NEEDS[kind] not in given:
-            yield config.finding("PRO-002", "error", promo, path, f"{kind} needs discount.{_NEEDS[kind]}", "change type or discount")
+            yield config.finding(
+                "PRO-002",
+                "error",
+                promo,
+                path,
+                f"{kind} needs discount.{_NEEDS[kind]}",
+                "change type or discount",
+            )
         elif given.get("percent") is not None and Decimal(given["percent"]) == 0:
-            yield config.finding("PRO-002", "error", promo, (*path, "percent"), "0 percent is no discount", "remove the promotion")
+            yield config.finding(
+                "PRO-002",
+                "error",
+                promo,
+                (*path, "percent"),
+                "0 percent is no discount",
+                "remove the promotion",
+            )
 
 
 @rule("PRO-003", "error", "Amounts are in each store's currency", "Currencies are never converted silently.")
@@ -78,7 +128,11 @@ def currencies(context: Context) -> Iterator[Finding]:
     """amount, salePrice and minimumOrder name every selected store, in its currency."""
     config = context.configuration
     for promo in config.promos.values():
-        parts = [(("spec", "discount", k), v) for k, v in (promo.spec.get("discount") or {}).items() if k in ("amount", "salePrice") and v]
+        parts: list[tuple[tuple[str, ...], Any]] = [
+            (("spec", "discount", k), v)
+            for k, v in (promo.spec.get("discount") or {}).items()
+            if k in ("amount", "salePrice") and v
+        ]
         if promo.spec.get("minimumOrder"):
             parts.append((("spec", "minimumOrder"), promo.spec["minimumOrder"]))
         for path, by_store in parts:
@@ -87,18 +141,43 @@ def currencies(context: Context) -> Iterator[Finding]:
                 currency = store.spec["storefront"]["currency"] if store.spec.get("storefront") else None
                 if money is None:
                     if path[-1] != "minimumOrder":
-                        yield config.finding("PRO-003", "error", promo, path, f"there is no {path[-1]} for {store.name}", "add it, or exclude the store")
+                        yield config.finding(
+                            "PRO-003",
+                            "error",
+                            promo,
+                            path,
+                            f"there is no {path[-1]} for {store.name}",
+                            "add it, or exclude the store",
+                        )
                 elif money["currency"] != currency:
-                    yield config.finding("PRO-003", "error", promo, (*path, store.name, "currency"),
-                                         f"{store.name} sells in {currency}, not {money['currency']}", "give the amount in its currency")
+                    yield config.finding(
+                        "PRO-003",
+                        "error",
+                        promo,
+                        (*path, store.name, "currency"),
+                        f"{store.name} sells in {currency}, not {money['currency']}",
+                        "give the amount in its currency",
+                    )
                 else:
                     try:
                         canonical(money["value"], money["currency"])
                     except MoneyError as error:
-                        yield config.finding("PRO-003", "error", promo, (*path, store.name, "value"), str(error), "round it yourself")
+                        yield config.finding(
+                            "PRO-003",
+                            "error",
+                            promo,
+                            (*path, store.name, "value"),
+                            str(error),
+                            "round it yourself",
+                        )
 
 
-@rule("PRO-004", "error", "A promotion selects stores and SKUs", "An empty selector looks like a promotion and is none.")
+@rule(
+    "PRO-004",
+    "error",
+    "A promotion selects stores and SKUs",
+    "An empty selector looks like a promotion and is none.",
+)
 def selects(context: Context) -> Iterator[Finding]:
     """At least one storefront; at least one SKU listed in one of them; named SKUs exist."""
     config = context.configuration
@@ -106,21 +185,47 @@ def selects(context: Context) -> Iterator[Finding]:
     for promo in config.promos.values():
         stores = {s.name for s in _stores(context, promo)}
         if not stores:
-            yield config.finding("PRO-004", "error", promo, ("spec", "stores"), "this selector matches no storefront",
-                                 "to mean every storefront, write `all: true`")
+            yield config.finding(
+                "PRO-004",
+                "error",
+                promo,
+                ("spec", "stores"),
+                "this selector matches no storefront",
+                "to mean every storefront, write `all: true`",
+            )
             continue
         selection = promo.spec["skus"]
         for part in ("names", "exclude"):
             for index, name in enumerate(selection.get(part) or ()):
                 if name not in by_sku:
-                    yield config.finding("PRO-004", "error", promo, ("spec", "skus", part, index), f"there is no SKU {name}", "map it, or correct it")
+                    yield config.finding(
+                        "PRO-004",
+                        "error",
+                        promo,
+                        ("spec", "skus", part, index),
+                        f"there is no SKU {name}",
+                        "map it, or correct it",
+                    )
         chosen = select(selection, ((s.spec["sku"], s.labels) for s in config.skus))
-        if not any(entry["store"] in stores for sku in chosen for entry in by_sku[sku].spec.get("listings") or ()):
-            yield config.finding("PRO-004", "error", promo, ("spec", "skus"), "no selected SKU is listed in a selected store",
-                                 "to mean every SKU, write `all: true`")
+        if not any(
+            entry["store"] in stores for sku in chosen for entry in by_sku[sku].spec.get("listings") or ()
+        ):
+            yield config.finding(
+                "PRO-004",
+                "error",
+                promo,
+                ("spec", "skus"),
+                "no selected SKU is listed in a selected store",
+                "to mean every SKU, write `all: true`",
+            )
 
 
-@rule("PRO-012", "error", "Start and end are times that exist", "The clocks skip an hour in spring; the promotion would begin at a guess.")
+@rule(
+    "PRO-012",
+    "error",
+    "Start and end are times that exist",
+    "The clocks skip an hour in spring; the promotion would begin at a guess.",
+)
 def gaps(context: Context) -> Iterator[Finding]:
     """In every selected store's zone."""
     yield from _impossible(context, "PRO-012", NoSuchTime, "choose a time that exists on that day")
@@ -129,7 +234,9 @@ def gaps(context: Context) -> Iterator[Finding]:
 @rule("PRO-013", "error", "Start and end are times that come once", "The clocks repeat an hour in autumn.")
 def folds(context: Context) -> Iterator[Finding]:
     """Or `fold` says which of the two is meant."""
-    yield from _impossible(context, "PRO-013", TwiceSuchTime, "add `fold: 0` for the first, `fold: 1` for the second")
+    yield from _impossible(
+        context, "PRO-013", TwiceSuchTime, "add `fold: 0` for the first, `fold: 1` for the second"
+    )
 
 
 def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) -> Iterator[Finding]:
@@ -140,9 +247,18 @@ def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) ->
                 try:
                     _moment(promo.spec["window"][edge], store)
                 except kind as error:
-                    yield config.finding(id, "error", promo, ("spec", "window", edge, "local"), f"{error} ({store.name})", hint)
+                    yield config.finding(
+                        id, "error", promo, ("spec", "window", edge, "local"), f"{error} ({store.name})", hint
+                    )
                     break
                 except ValueError as error:
                     if id == "PRO-012" and not isinstance(error, NoSuchTime | TwiceSuchTime):
-                        yield config.finding(id, "error", promo, ("spec", "window", edge, "local"), str(error), "write a date that exists")
+                        yield config.finding(
+                            id,
+                            "error",
+                            promo,
+                            ("spec", "window", edge, "local"),
+                            str(error),
+                            "write a date that exists",
+                        )
                         break

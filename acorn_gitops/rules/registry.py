@@ -37,20 +37,30 @@ class Rule(NamedTuple):
 
 
 LOADING: Final[dict[str, tuple[str, str]]] = {
-    "GEN-001": ("A text field holds what YAML reads as something else",
-                "NO, 00123, 12:30 and 19.90 without quotes are false, 83, 750 and a float to some readers."),
+    "GEN-001": (
+        "A text field holds what YAML reads as something else",
+        "NO, 00123, 12:30 and 19.90 without quotes are false, 83, 750 and a float to some readers.",
+    ),
     "GEN-002": ("The file is not YAML", "Nothing in it can be trusted."),
     "GEN-003": ("A key or column stands twice", "Most readers silently keep one of the two."),
-    "GEN-004": ("The file is too large, too deep, or expands too far", "A small file must not stop the pipeline."),
-    "GEN-005": ("A path leaves the repository, or names nothing usable",
-                "Pull requests must not read the runner's disk."),
+    "GEN-004": (
+        "The file is too large, too deep, or expands too far",
+        "A small file must not stop the pipeline.",
+    ),
+    "GEN-005": (
+        "A path leaves the repository, or names nothing usable",
+        "Pull requests must not read the runner's disk.",
+    ),
     "GEN-006": ("Unknown field", "A typing error would otherwise mean: not managed."),
     "GEN-007": ("The value is not allowed here", "The marketplace would refuse it, or worse, take it."),
     "GEN-008": ("A required field is missing", "The resource cannot be created without it."),
     "GEN-009": ("Invisible or control characters, or wrong encoding", "Reviewers cannot see them."),
     "GEN-010": ("The same thing is declared twice", "Order must never decide which one wins."),
     "GEN-011": ("Unknown kind or format version", "It would be silently ignored."),
-    "GEN-013": ("Text is not in Unicode normal form NFC", "Two spellings that look equal would be two names."),
+    "GEN-013": (
+        "Text is not in Unicode normal form NFC",
+        "Two spellings that look equal would be two names.",
+    ),
     "GEN-014": ("Tags and merge keys are not allowed", "They are not YAML 1.2 core, and readers differ."),
     "GEN-015": ("The table is not usable CSV", "A shifted column would put a price where a SKU belongs."),
     "GEN-016": ("An overlay changes something that does not exist", "The change would be lost silently."),
@@ -102,6 +112,13 @@ def check(configuration: Configuration, now: datetime, *, after_errors: bool = F
         try:
             found.extend(registered.check(context))
         except Exception as error:  # noqa: BLE001 - fail closed: a broken rule blocks and says so
-            found.append(Finding(id, "error", f"the rule itself failed: {type(error).__name__}: {error}", None,
-                                 "please report this; nothing is applied while a rule cannot be judged"))
+            found.append(
+                Finding(
+                    id,
+                    "error",
+                    f"the rule itself failed: {type(error).__name__}: {error}",
+                    None,
+                    "please report this; nothing is applied while a rule cannot be judged",
+                )
+            )
     return sorted(set(found), key=Finding.sort_key)

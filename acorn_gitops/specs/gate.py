@@ -70,7 +70,11 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     if kind == "SkuMapping":
         keys = spec if isinstance(spec, dict) else {}
         parts["spec"] = (
-            SkuMappingListSpec if "items" in keys else SkuMappingTableSpec if "table" in keys else SkuMappingSpec
+            SkuMappingListSpec
+            if "items" in keys
+            else SkuMappingTableSpec
+            if "table" in keys
+            else SkuMappingSpec
         )
     elif kind == "Project":
         parts = {"metadata": ProjectMetadata, "spec": ProjectSpec}
@@ -80,10 +84,14 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     allowed = {"apiVersion", "kind", *parts}
     for key in document:
         if key not in allowed:
-            found.append(Problem("GEN-006", (key,), f"unknown field {key}", _did_you_mean(key, allowed), key=True))
+            found.append(
+                Problem("GEN-006", (key,), f"unknown field {key}", _did_you_mean(key, allowed), key=True)
+            )
     if document.get("apiVersion") != kinds.API_VERSION:
         path = ("apiVersion",) if "apiVersion" in document else ()
-        found.append(Problem("GEN-011", path, "this is not an acorn/v1 document", "write `apiVersion: acorn/v1`"))
+        found.append(
+            Problem("GEN-011", path, "this is not an acorn/v1 document", "write `apiVersion: acorn/v1`")
+        )
     for part, model in parts.items():
         if part not in document:
             if part != "lifecycle" and not partial:
@@ -125,10 +133,9 @@ def _real_path(document: Any, part: str, location: Iterable[Any]) -> tuple[Any, 
     path: list[Any] = [part]
     current = document.get(part)
     for step in location:
-        if isinstance(current, dict) and step in current:
-            path.append(step)
-            current = current[step]
-        elif isinstance(current, list) and isinstance(step, int) and step < len(current):
+        if (isinstance(current, dict) and step in current) or (
+            isinstance(current, list) and isinstance(step, int) and step < len(current)
+        ):
             path.append(step)
             current = current[step]
     return tuple(path)
@@ -147,12 +154,20 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         return Problem("GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", f"add `{field}:`")
     if type_ == "string_type" and isinstance(value, bool | int):
         shown = "true" if value is True else "false" if value is False else str(value)
-        return Problem("GEN-001", path, f"{_last_name(path)} is text, but {shown} without quotes is not",
-                       f"write {quoted(shown)}")
+        return Problem(
+            "GEN-001",
+            path,
+            f"{_last_name(path)} is text, but {shown} without quotes is not",
+            f"write {quoted(shown)}",
+        )
     if type_ in ("literal_error", "enum"):
         choices = [c.strip(" '") for c in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {value!r}",
-                       _did_you_mean(str(value), choices) + f"; one of {', '.join(choices)}")
+        return Problem(
+            "GEN-007",
+            path,
+            f"{_last_name(path)} cannot be {value!r}",
+            _did_you_mean(str(value), choices) + f"; one of {', '.join(choices)}",
+        )
     if type_ == "string_pattern_mismatch":
         hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
         return Problem("GEN-007", path, f"{_last_name(path)} cannot be {quoted(str(value))}", hint)

@@ -56,7 +56,11 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
         for index, written in enumerate(paths):
             for path in _files_of(reader, project, written, (*field, index), findings):
                 shown = reader.relative(path)
-                if shown == "acorn.yaml" or any(shown.startswith(o) for o in overlay_folders) or shown in files:
+                if (
+                    shown == "acorn.yaml"
+                    or any(shown.startswith(o) for o in overlay_folders)
+                    or shown in files
+                ):
                     continue
                 read = reader.read(path)
                 files.append(shown)
@@ -71,25 +75,44 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
     overlays = read_all(project.overlays, ("spec", "environments", project.environment, "overlays"))
     if not documents and not findings:
         place = reader.place(project.raw, ("spec", "specs"))
-        findings.append(Finding("GEN-017", "error", "there is no spec in any of the folders", place,
-                                "an empty configuration is refused: it would mean deleting everything",
-                                reader.source(place)))
+        findings.append(
+            Finding(
+                "GEN-017",
+                "error",
+                "there is no spec in any of the folders",
+                place,
+                "an empty configuration is refused: it would mean deleting everything",
+                reader.source(place),
+            )
+        )
     resolver = Resolver(reader, project.defaults)
     resolver.run(documents, overlays)
     findings += resolver.findings
     product_types = _product_types(reader, project, findings, digest)
     configuration = Configuration(
-        project=project.name, environment=project.environment, connections=project.connections,
-        policies=project.policies, price_rules=project.price_rules, product_types=product_types,
-        stores=resolver.specs["Store"], skus=list(resolver.specs["SkuMapping"].values()),
-        roles=resolver.specs["RolePermission"], taxes=resolver.specs["TaxRule"], promos=resolver.specs["Promo"],
-        digest=digest.hexdigest(), layers=resolver.layers, raws=resolver.raws, reader=reader,
+        project=project.name,
+        environment=project.environment,
+        connections=project.connections,
+        policies=project.policies,
+        price_rules=project.price_rules,
+        product_types=product_types,
+        stores=resolver.specs["Store"],
+        skus=list(resolver.specs["SkuMapping"].values()),
+        roles=resolver.specs["RolePermission"],
+        taxes=resolver.specs["TaxRule"],
+        promos=resolver.specs["Promo"],
+        digest=digest.hexdigest(),
+        layers=resolver.layers,
+        raws=resolver.raws,
+        reader=reader,
         documents=len(documents) + len(overlays),
     )
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
 
 
-def _files_of(reader: Reader, project: Project, written: str, path: tuple[Any, ...], findings: list[Finding]) -> list[Path]:
+def _files_of(
+    reader: Reader, project: Project, written: str, path: tuple[Any, ...], findings: list[Finding]
+) -> list[Path]:
     try:
         real = inside(reader.root, written, folder=True)
         return [real] if real.is_file() else spec_files(reader.root, real)
@@ -102,7 +125,9 @@ def _files_of(reader: Reader, project: Project, written: str, path: tuple[Any, .
     return []
 
 
-def _product_types(reader: Reader, project: Project, findings: list[Finding], digest: Any) -> dict[str, dict[str, Any]]:
+def _product_types(
+    reader: Reader, project: Project, findings: list[Finding], digest: Any
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, written in project.product_types.items():
         try:
@@ -110,8 +135,16 @@ def _product_types(reader: Reader, project: Project, findings: list[Finding], di
             schema = orjson.loads(data)
         except (Escape, OSError, orjson.JSONDecodeError) as error:
             place = reader.place(project.raw, ("spec", "productTypes", name))
-            findings.append(Finding("GEN-005", "error", f"the schema of product type {name} cannot be used: {error}",
-                                    place, "it must be a JSON Schema file inside the repository", reader.source(place)))
+            findings.append(
+                Finding(
+                    "GEN-005",
+                    "error",
+                    f"the schema of product type {name} cannot be used: {error}",
+                    place,
+                    "it must be a JSON Schema file inside the repository",
+                    reader.source(place),
+                )
+            )
             continue
         digest.update(hashlib.sha256(data).digest())
         found[name] = schema

@@ -48,35 +48,73 @@ def read_project(reader: Reader, environment: str | None) -> Project:
     if read.findings:
         raise InvalidSpecs(f"{FILE} is wrong", findings=read.findings)
     if len(read.documents) != 1:
-        raise InvalidSpecs(f"{FILE} must hold exactly one document", findings=[
-            Finding("GEN-007", "error", f"{FILE} must hold exactly one document, not {len(read.documents)}", Place(FILE, 1, 1))
-        ])
+        raise InvalidSpecs(
+            f"{FILE} must hold exactly one document",
+            findings=[
+                Finding(
+                    "GEN-007",
+                    "error",
+                    f"{FILE} must hold exactly one document, not {len(read.documents)}",
+                    Place(FILE, 1, 1),
+                )
+            ],
+        )
     raw = read.documents[0]
     data = raw.data
     if data.get("kind") != "Project" or not gate.accepts("Project", data):
         findings = []
         if data.get("kind") != "Project":
-            findings.append(Finding("GEN-011", "error", f"{FILE} must be of kind Project",
-                                    reader.place(raw, ("kind",)), "write `kind: Project`"))
+            findings.append(
+                Finding(
+                    "GEN-011",
+                    "error",
+                    f"{FILE} must be of kind Project",
+                    reader.place(raw, ("kind",)),
+                    "write `kind: Project`",
+                )
+            )
         for problem in gate.problems("Project", data):
             place = reader.place(raw, problem.path, key=problem.key)
-            findings.append(Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place)))
+            findings.append(
+                Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place))
+            )
         raise InvalidSpecs(f"{FILE} is wrong", findings=findings)
     spec = data["spec"]
     name = environment or spec["defaultEnvironment"]
     environments = spec["environments"]
     if name not in environments:
-        place = reader.place(raw, ("spec", "defaultEnvironment") if environment is None else ("spec", "environments"))
-        raise InvalidSpecs("unknown environment", findings=[
-            Finding("GEN-012", "error", f"there is no environment {name}", place,
-                    f"known: {', '.join(sorted(environments))}", reader.source(place))
-        ])
+        place = reader.place(
+            raw, ("spec", "defaultEnvironment") if environment is None else ("spec", "environments")
+        )
+        raise InvalidSpecs(
+            "unknown environment",
+            findings=[
+                Finding(
+                    "GEN-012",
+                    "error",
+                    f"there is no environment {name}",
+                    place,
+                    f"known: {', '.join(sorted(environments))}",
+                    reader.source(place),
+                )
+            ],
+        )
     chosen = environments[name] or {}
     connections = merge(spec["connections"], chosen.get("connections") or {})
     policies = merge(spec.get("policies") or {}, chosen.get("policies") or {})
     return Project(
-        reader.root, data["metadata"]["name"], name, sorted(environments), list(spec["specs"]),
-        list(chosen.get("overlays") or []), connections, policies, spec.get("defaults") or {},
-        spec.get("priceRules") or {}, spec.get("productTypes") or {},
-        chosen.get("ledger") or f".acorn/{name}/ledger.db", read.digest, raw,
+        reader.root,
+        data["metadata"]["name"],
+        name,
+        sorted(environments),
+        list(spec["specs"]),
+        list(chosen.get("overlays") or []),
+        connections,
+        policies,
+        spec.get("defaults") or {},
+        spec.get("priceRules") or {},
+        spec.get("productTypes") or {},
+        chosen.get("ledger") or f".acorn/{name}/ledger.db",
+        read.digest,
+        raw,
     )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.finding import Finding
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
@@ -44,7 +44,9 @@ class Resolver:
         self._overlays: dict[tuple[str, str], list[Raw]] = {}
         self._seen: dict[tuple[str, str], Raw] = {}
 
-    def fail(self, id: str, raw: Raw, path: tuple[Any, ...], message: str, hint: str = "", *, key: bool = False) -> None:
+    def fail(
+        self, id: str, raw: Raw, path: tuple[Any, ...], message: str, hint: str = "", *, key: bool = False
+    ) -> None:
         """Record an error at a place of a document."""
         place = self.reader.place(raw, path, key=key)
         subject = f"{raw.kind}/{raw.name}" if raw.name else ""
@@ -88,8 +90,13 @@ class Resolver:
         first = self._seen.setdefault((raw.kind, raw.name), raw)
         if first is raw:
             return True
-        self.fail("GEN-010", raw, ("metadata", "name"), f"{raw.kind} {raw.name} is declared twice, first in "
-                  f"{first.file}:{first.line}", "rename one of them, or merge them")
+        self.fail(
+            "GEN-010",
+            raw,
+            ("metadata", "name"),
+            f"{raw.kind} {raw.name} is declared twice, first in {first.file}:{first.line}",
+            "rename one of them, or merge them",
+        )
         return False
 
     def _document(self, raw: Raw) -> None:
@@ -142,12 +149,29 @@ class Resolver:
             template = self._templates.get((raw.kind, name)) if isinstance(name, str) else None
             if template is None:
                 known = sorted(n for k, n in self._templates if k == raw.kind)
-                self.fail("STO-003", raw, path, f"there is no template {name}",
-                          f"a template is a {raw.kind} with `metadata.abstract: true`; known: {', '.join(known) or 'none'}")
+                self.fail(
+                    "STO-003",
+                    raw,
+                    path,
+                    f"there is no template {name}",
+                    f"a template is a {raw.kind} with `metadata.abstract: true`; known: {', '.join(known) or 'none'}",
+                )
             elif name in chain:
-                self.fail("STO-003", raw, path, f"templates inherit each other: {' → '.join((*chain, name))}", "break the circle")
+                self.fail(
+                    "STO-003",
+                    raw,
+                    path,
+                    f"templates inherit each other: {' → '.join((*chain, name))}",
+                    "break the circle",
+                )
             elif len(chain) > MAX_INHERITANCE:
-                self.fail("STO-003", raw, path, f"templates are nested more than {MAX_INHERITANCE} deep", "flatten them")
+                self.fail(
+                    "STO-003",
+                    raw,
+                    path,
+                    f"templates are nested more than {MAX_INHERITANCE} deep",
+                    "flatten them",
+                )
             else:
                 for below in (*self._inherited(template, (*chain, name)), template):
                     if below not in found:
@@ -174,8 +198,14 @@ class Resolver:
             spec = {k: v for k, v in spec.items() if k != "inherits"}
         name = metadata["name"]
         self.specs[raw.kind][name] = Spec(
-            raw.kind, name, metadata.get("labels") or {}, spec, raw.file, raw.line,
-            data.get("lifecycle"), metadata.get("movedFrom"),
+            raw.kind,
+            name,
+            metadata.get("labels") or {},
+            spec,
+            raw.file,
+            raw.line,
+            data.get("lifecycle"),
+            metadata.get("movedFrom"),
         )
         self.layers[(raw.kind, name)] = layers
 
@@ -210,25 +240,39 @@ class Resolver:
                 made = self._overlaid(made, raw, index)
             if known.setdefault(name, made) is not made:
                 first = known[name]
-                self.fail("GEN-010", raw, ("spec", "items", index), f"SkuMapping {name} is declared twice, first in "
-                          f"{first.file}:{first.line}", "rename one of them by `name`, or merge them")
+                self.fail(
+                    "GEN-010",
+                    raw,
+                    ("spec", "items", index),
+                    f"SkuMapping {name} is declared twice, first in {first.file}:{first.line}",
+                    "rename one of them by `name`, or merge them",
+                )
 
     def _overlaid(self, made: Spec, raw: Raw, index: int) -> Spec:
         overlays = self._overlays.pop(("SkuMapping", made.name), [])
         if not overlays:
             return made
-        layers = [Layer("spec", raw, ("spec", "items", index)), *(Layer(f"overlay {o.file}", o, ()) for o in overlays)]
+        layers = [
+            Layer("spec", raw, ("spec", "items", index)),
+            *(Layer(f"overlay {o.file}", o, ()) for o in overlays),
+        ]
         if raw.data["spec"].get("defaults"):
             layers.insert(0, Layer("list defaults", raw, ("spec", "defaults")))
         body = {k: v for k, v in made.spec.items() if k not in ("name", "labels")}
-        document: dict[str, Any] = {"apiVersion": "acorn/v1", "kind": "SkuMapping", "metadata": {"name": made.name}, "spec": body}
+        document: dict[str, Any] = {
+            "apiVersion": "acorn/v1",
+            "kind": "SkuMapping",
+            "metadata": {"name": made.name},
+            "spec": body,
+        }
         merged = merge_all([document, *(o.data for o in overlays)])
         if not gate.accepts("SkuMapping", merged):
             self._explain([Layer("spec", o, ()) for o in overlays], merged, overlays[-1])
             return made
         self.layers[("SkuMapping", made.name)] = layers
         return made._replace(
-            spec=merged["spec"], labels={**made.labels, **(merged["metadata"].get("labels") or {})},
+            spec=merged["spec"],
+            labels={**made.labels, **(merged["metadata"].get("labels") or {})},
             lifecycle=merged.get("lifecycle") or made.lifecycle,
         )
 
@@ -236,8 +280,18 @@ class Resolver:
         import difflib
 
         close = difflib.get_close_matches(name, self.specs[kind], n=1)
-        hint = f"did you mean {close[0]}?" if close else "an overlay changes a spec that exists; it cannot add one"
-        self.fail("GEN-016", raw, ("metadata", "name"), f"this overlay changes {kind} {name}, which does not exist", hint)
+        hint = (
+            f"did you mean {close[0]}?"
+            if close
+            else "an overlay changes a spec that exists; it cannot add one"
+        )
+        self.fail(
+            "GEN-016",
+            raw,
+            ("metadata", "name"),
+            f"this overlay changes {kind} {name}, which does not exist",
+            hint,
+        )
 
 
 def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
@@ -247,10 +301,10 @@ def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]
     if not isinstance(items, list) or len(items) < 20:
         return document, []
     bare = {"apiVersion": "acorn/v1", "kind": "SkuMapping", "metadata": {"name": "x"}}
-    bad = [i for i, item in enumerate(items) if not gate.accepts("SkuMapping", {**bare, "spec": {"items": [item]}})]
-    return {**document, "spec": {**spec, "items": [items[i] for i in bad] or items[:1]}}, bad or [0]
-
-
-def unreadable(path: str, message: str) -> Finding:
-    """A folder or file that acorn.yaml names and that cannot be used."""
-    return Finding("GEN-005", "error", message, Place(path))
+    bad = [
+        i
+        for i, item in enumerate(items)
+        if not gate.accepts("SkuMapping", {**bare, "spec": {"items": [item]}})
+    ]
+    reduced = {"items": [items[i] for i in bad] or items[:1]}
+    return {**document, "spec": {**(spec or {}), **reduced}}, bad or [0]

@@ -134,13 +134,17 @@ class _Composer:
         kind = type(event).__name__
         line, column = event.start_mark.line, event.start_mark.column
         if depth > MAX_DEPTH:
-            self.fail("GEN-004", line, column, "collections are nested too deeply", f"at most {MAX_DEPTH} levels")
+            self.fail(
+                "GEN-004", line, column, "collections are nested too deeply", f"at most {MAX_DEPTH} levels"
+            )
             raise _TooMuch
         if kind == "AliasEvent":
             return self.alias(event, line, column)
         tag = getattr(event, "tag", None)
         if tag is not None and not (kind == "ScalarEvent" and str(tag) in ("tag:yaml.org,2002:str", "!!str")):
-            self.fail("GEN-014", line, column, f"tags are not allowed ({tag})", "write the value without a tag")
+            self.fail(
+                "GEN-014", line, column, f"tags are not allowed ({tag})", "write the value without a tag"
+            )
         node = Node(None, line + self.first_line, column + 1)
         anchor = event.anchor
         if kind == "ScalarEvent":
@@ -173,13 +177,22 @@ class _Composer:
                     self.file, line + self.first_line, column + 1
                 ):
                     shown = event.value if type(event).__name__ == "ScalarEvent" else "this"
-                    hint = f"write {quoted(shown)}" if type(event).__name__ == "ScalarEvent" else "use a plain word"
+                    hint = (
+                        f"write {quoted(shown)}"
+                        if type(event).__name__ == "ScalarEvent"
+                        else "use a plain word"
+                    )
                     self.fail("GEN-001", line, column, f"the key {shown} is not text", hint)
                 continue
             if key in data:
                 first = node.keys[key][0]
-                self.fail("GEN-003", line, column, f"the key {key!r} stands here a second time (first in line "
-                          f"{first})", "remove one of them")
+                self.fail(
+                    "GEN-003",
+                    line,
+                    column,
+                    f"the key {key!r} stands here a second time (first in line {first})",
+                    "remove one of them",
+                )
                 continue
             data[key] = child.data
             node.children[key] = child
@@ -194,22 +207,43 @@ class _Composer:
             return resolve(event.value)
         except Ambiguous:
             if event.value == "<<":
-                self.fail("GEN-014", line, column, "merge keys (<<) are not YAML 1.2", "use `inherits` or `defaults`")
+                self.fail(
+                    "GEN-014",
+                    line,
+                    column,
+                    "merge keys (<<) are not YAML 1.2",
+                    "use `inherits` or `defaults`",
+                )
             else:
-                self.fail("GEN-001", line, column, f"{event.value} without quotes means different things to "
-                          "different YAML readers", f"write {quoted(event.value)}")
+                self.fail(
+                    "GEN-001",
+                    line,
+                    column,
+                    f"{event.value} without quotes means different things to different YAML readers",
+                    f"write {quoted(event.value)}",
+                )
             return event.value
 
     def alias(self, event: Any, line: int, column: int) -> Node:
         target = self.anchors.get(event.anchor)
         if target is None:
-            self.fail("GEN-002", line, column, f"the alias *{event.anchor} has no finished anchor before it",
-                      f"define &{event.anchor} first; an anchor cannot contain itself")
+            self.fail(
+                "GEN-002",
+                line,
+                column,
+                f"the alias *{event.anchor} has no finished anchor before it",
+                f"define &{event.anchor} first; an anchor cannot contain itself",
+            )
             return Node(None, line + self.first_line, column + 1)
         self.expanded += target.size
         if self.expanded > MAX_ALIASED_NODES:
-            self.fail("GEN-004", line, column, f"aliases expand to more than {MAX_ALIASED_NODES:,} values",
-                      "write the values out, or use `defaults`")
+            self.fail(
+                "GEN-004",
+                line,
+                column,
+                f"aliases expand to more than {MAX_ALIASED_NODES:,} values",
+                "write the values out, or use `defaults`",
+            )
             raise _TooMuch
         copy = Node(target.data, line + self.first_line, column + 1)
         copy.children, copy.keys, copy.size = target.children, target.keys, target.size

@@ -44,7 +44,9 @@ _SPOILT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\Z|#(?:N/A|REF!|V
 MAX_CELL: Final = 32_768
 
 
-def read(text: str, file: str, table: dict[str, Any]) -> tuple[list[dict[str, Any]], list[int], list[Finding]]:
+def read(
+    text: str, file: str, table: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[int], list[Finding]]:
     """Items, the first row of each, and findings (`file:row:column of the cell`)."""
     findings: list[Finding] = []
     rows = csv.reader(io.StringIO(text), delimiter=table.get("delimiter") or ",", strict=True)
@@ -53,7 +55,11 @@ def read(text: str, file: str, table: dict[str, Any]) -> tuple[list[dict[str, An
     try:
         header = next(rows, None)
         if not header:
-            return [], [], [Finding("GEN-015", "error", "the table is empty", Place(file), "add a heading row")]
+            return (
+                [],
+                [],
+                [Finding("GEN-015", "error", "the table is empty", Place(file), "add a heading row")],
+            )
         fields = _headings(header, table.get("columns") or {}, file, findings)
         comma = table.get("decimalComma") is True
         for row in rows:
@@ -61,13 +67,27 @@ def read(text: str, file: str, table: dict[str, Any]) -> tuple[list[dict[str, An
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) > len(header):
-                findings.append(Finding("GEN-015", "error", f"this row has {len(row)} cells, the heading {len(header)}",
-                                        Place(file, number, 1), "quote cells that contain the delimiter"))
+                findings.append(
+                    Finding(
+                        "GEN-015",
+                        "error",
+                        f"this row has {len(row)} cells, the heading {len(header)}",
+                        Place(file, number, 1),
+                        "quote cells that contain the delimiter",
+                    )
+                )
                 continue
             _row(row, fields, Place(file, number), comma, items, lines, findings)
     except csv.Error as error:
-        findings.append(Finding("GEN-015", "error", f"this is not CSV: {error}", Place(file, rows.line_num, 1),
-                                "check quotes and the delimiter"))
+        findings.append(
+            Finding(
+                "GEN-015",
+                "error",
+                f"this is not CSV: {error}",
+                Place(file, rows.line_num, 1),
+                "check quotes and the delimiter",
+            )
+        )
     return list(items.values()), list(lines.values()), findings
 
 
@@ -79,38 +99,88 @@ def _headings(header: list[str], renamed: dict[str, str], file: str, findings: l
             import difflib
 
             close = difflib.get_close_matches(field, FIELDS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(FIELDS)}; map others by `columns`"
-            findings.append(Finding("GEN-006", "error", f"unknown column {heading}", Place(file, 1, column), hint,
-                                    ",".join(header)))
+            hint = (
+                f"did you mean {close[0]}?"
+                if close
+                else f"known: {', '.join(FIELDS)}; map others by `columns`"
+            )
+            findings.append(
+                Finding(
+                    "GEN-006",
+                    "error",
+                    f"unknown column {heading}",
+                    Place(file, 1, column),
+                    hint,
+                    ",".join(header),
+                )
+            )
         elif field in fields:
-            findings.append(Finding("GEN-003", "error", f"the column {field} stands here twice",
-                                    Place(file, 1, column), "remove one of them", ",".join(header)))
+            findings.append(
+                Finding(
+                    "GEN-003",
+                    "error",
+                    f"the column {field} stands here twice",
+                    Place(file, 1, column),
+                    "remove one of them",
+                    ",".join(header),
+                )
+            )
         fields.append(field)
     for needed in ("sku", "store"):
         if needed not in fields:
-            findings.append(Finding("GEN-008", "error", f"the column {needed} is missing", Place(file, 1, 1),
-                                    f"add it, or map a heading to {needed} by `columns`", ",".join(header)))
+            findings.append(
+                Finding(
+                    "GEN-008",
+                    "error",
+                    f"the column {needed} is missing",
+                    Place(file, 1, 1),
+                    f"add it, or map a heading to {needed} by `columns`",
+                    ",".join(header),
+                )
+            )
     return fields
 
 
-def _row(row: list[str], fields: list[str], place: Place, comma: bool, items: dict[str, dict[str, Any]],
-         lines: dict[str, int], findings: list[Finding]) -> None:
+def _row(
+    row: list[str],
+    fields: list[str],
+    place: Place,
+    comma: bool,
+    items: dict[str, dict[str, Any]],
+    lines: dict[str, int],
+    findings: list[Finding],
+) -> None:
     cells: dict[str, str] = {}
     for column, (field, raw) in enumerate(zip(fields, row, strict=False), 1):
         cell = raw.strip()
         if not cell or field not in FIELDS:
             continue
         if _SPOILT.match(cell) or len(cell) > MAX_CELL:
-            findings.append(Finding("GEN-001", "error", f"{field} {cell[:40]} was spoilt by a spreadsheet",
-                                    Place(place.file, place.line, column), "format the column as text and export again",
-                                    ",".join(row)))
+            findings.append(
+                Finding(
+                    "GEN-001",
+                    "error",
+                    f"{field} {cell[:40]} was spoilt by a spreadsheet",
+                    Place(place.file, place.line, column),
+                    "format the column as text and export again",
+                    ",".join(row),
+                )
+            )
             continue
         cells[field] = cell.replace(".", "").replace(",", ".") if comma and field in _MONEY else cell
     sku, store = cells.get("sku"), cells.get("store")
     if sku is None or store is None:
         missing = "sku" if sku is None else "store"
-        findings.append(Finding("GEN-008", "error", f"this row has no {missing}", Place(place.file, place.line, 1),
-                                "every row is one SKU in one store", ",".join(row)))
+        findings.append(
+            Finding(
+                "GEN-008",
+                "error",
+                f"this row has no {missing}",
+                Place(place.file, place.line, 1),
+                "every row is one SKU in one store",
+                ",".join(row),
+            )
+        )
         return
     item = items.get(sku)
     if item is None:
@@ -126,7 +196,14 @@ def _row(row: list[str], fields: list[str], place: Place, comma: bool, items: di
         for part in path[:-1]:
             owner = owner.setdefault(part, {})
         if owner.setdefault(path[-1], cell) != cell:
-            findings.append(Finding("GEN-010", "error", f"{sku} has two values for {field}: "
-                                    f"{owner[path[-1]]} and {cell}", Place(place.file, place.line, 1),
-                                    "facts about a SKU must agree in all of its rows", ",".join(row)))
+            findings.append(
+                Finding(
+                    "GEN-010",
+                    "error",
+                    f"{sku} has two values for {field}: {owner[path[-1]]} and {cell}",
+                    Place(place.file, place.line, 1),
+                    "facts about a SKU must agree in all of its rows",
+                    ",".join(row),
+                )
+            )
     item["listings"].append(listing)

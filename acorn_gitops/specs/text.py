@@ -23,7 +23,9 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     """The text of a file, and what is wrong with its characters. On findings the text is not to be used."""
     if len(data) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        return "", [Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")]
+        return "", [
+            Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")
+        ]
     if data[:3] == b"\xef\xbb\xbf":
         data = data[3:]
     try:
@@ -31,7 +33,9 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return "", [
-            Finding("GEN-009", "error", "the file is not UTF-8", Place(file, line), "save it as UTF-8 without BOM")
+            Finding(
+                "GEN-009", "error", "the file is not UTF-8", Place(file, line), "save it as UTF-8 without BOM"
+            )
         ]
     if "\r" in text:
         text = text.replace("\r\n", "\n")
@@ -42,8 +46,15 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
         for number, line_text in enumerate(text.split("\n"), 1):
             if not unicodedata.is_normalized("NFC", line_text):
                 findings.append(
-                    Finding("GEN-013", "error", "text is not in Unicode normal form NFC: it can look equal to "
-                            "another text and not be", Place(file, number, 1), "run `acorn fmt`", line_text)
+                    Finding(
+                        "GEN-013",
+                        "error",
+                        "text is not in Unicode normal form NFC: it can look equal to "
+                        "another text and not be",
+                        Place(file, number, 1),
+                        "run `acorn fmt`",
+                        line_text,
+                    )
                 )
     return text, findings
 
@@ -56,6 +67,10 @@ def _unsafe(text: str, position: int, file: str) -> Finding:
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     shown = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text[start : end if end >= 0 else len(text)])
     return Finding(
-        "GEN-009", "error", f"invisible or control character {name} (U+{ord(character):04X})",
-        Place(file, line, position - start + 1), "remove it: reviewers cannot see it", shown,
+        "GEN-009",
+        "error",
+        f"invisible or control character {name} (U+{ord(character):04X})",
+        Place(file, line, position - start + 1),
+        "remove it: reviewers cannot see it",
+        shown,
     )

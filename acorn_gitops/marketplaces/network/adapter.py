@@ -28,7 +28,9 @@ MAX_PAUSE: Final = 60.0
 class NetworkMarketplace:
     """One connection to a retail network API."""
 
-    def __init__(self, settings: Settings, transport: Transport, pause: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, transport: Transport, pause: Callable[[float], None] | None = None
+    ) -> None:
         self._settings = settings
         self._transport = transport
         self._pause = pause
@@ -64,21 +66,34 @@ class NetworkMarketplace:
             try:
                 items, total, following = page["items"], page["total"], page["next"]
                 if moment and page["snapshot"] != moment:
-                    raise Incomplete(f"{scope.store}: the snapshot changed while it was read", hint="run again")
+                    raise Incomplete(
+                        f"{scope.store}: the snapshot changed while it was read", hint="run again"
+                    )
                 moment = page["snapshot"]
                 for item in items:
-                    resources[(item["type"], item["key"])] = Live(item["attributes"], item["etag"], item.get("id", ""))
+                    resources[(item["type"], item["key"])] = Live(
+                        item["attributes"], item["etag"], item.get("id", "")
+                    )
             except (KeyError, TypeError) as error:
-                raise Incomplete(f"{scope.store}: a page of the marketplace lacks {error}", hint="this is a fault of the marketplace") from None
+                raise Incomplete(
+                    f"{scope.store}: a page of the marketplace lacks {error}",
+                    hint="this is a fault of the marketplace",
+                ) from None
             seen += len(items)
             if following is None:
                 break
             if following in cursors:
-                raise Incomplete(f"{scope.store}: the marketplace repeats a page", hint="this is a fault of the marketplace")
+                raise Incomplete(
+                    f"{scope.store}: the marketplace repeats a page",
+                    hint="this is a fault of the marketplace",
+                )
             cursors.add(following)
             path = f"{base}&cursor={quote(following, safe='')}"
         if seen != total or len(resources) != total:
-            raise Incomplete(f"{scope.store}: {len(resources)} of {total} resources were read", hint="run again; nothing was concluded from this")
+            raise Incomplete(
+                f"{scope.store}: {len(resources)} of {total} resources were read",
+                hint="run again; nothing was concluded from this",
+            )
         return Snapshot(scope.store, True, resources, version)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
@@ -103,7 +118,10 @@ class NetworkMarketplace:
                 answer = self._ask("POST", path, body)
             except Unreachable as error:
                 outcomes += [Outcome(w.address, "unknown", error.message) for w in part]
-                outcomes += [Outcome(w.address, "skipped", "the marketplace did not answer") for w in writes[start + BATCH :]]
+                outcomes += [
+                    Outcome(w.address, "skipped", "the marketplace did not answer")
+                    for w in writes[start + BATCH :]
+                ]
                 break
             except MarketplaceError as error:
                 outcomes += [Outcome(w.address, "rejected", error.message) for w in part]
@@ -111,7 +129,9 @@ class NetworkMarketplace:
             outcomes += _outcomes(part, _json(answer))
         return outcomes
 
-    def _ask(self, method: str, path: str, body: bytes = b"", *, missing_ok: bool = False, known: str = "") -> Response:
+    def _ask(
+        self, method: str, path: str, body: bytes = b"", *, missing_ok: bool = False, known: str = ""
+    ) -> Response:
         """Send until there is an answer that says something. Every request here may be repeated: reads by
         nature, batches by their idempotency keys."""
         trouble = ""
@@ -126,24 +146,33 @@ class NetworkMarketplace:
                 if answer.status == 304 and known:
                     return answer
                 if answer.status < 400 or (answer.status == 404 and missing_ok):
-                    if answer.headers.get("content-type", "").startswith(("application/json", "application/problem+json")):
+                    if answer.headers.get("content-type", "").startswith(
+                        ("application/json", "application/problem+json")
+                    ):
                         return answer
                     trouble = f"answered {answer.status} with {answer.headers.get('content-type', 'no type')}, not JSON"
                 elif answer.status == 429 or answer.status >= 500:
                     trouble = _problem(answer)
                     wait = _retry_after(answer, wait)
                 elif answer.status in (401, 403):
-                    raise MarketplaceError(f"{self.name}: {_problem(answer)}", hint="check the connection's token")
+                    raise MarketplaceError(
+                        f"{self.name}: {_problem(answer)}", hint="check the connection's token"
+                    )
                 else:
                     raise MarketplaceError(f"{self.name}: {_problem(answer)}")
             if attempt + 1 < ATTEMPTS and self._pause is not None:
                 self._pause(wait)
-        raise Unreachable(f"{self.name}: {trouble}, {ATTEMPTS} times", hint="run again when the marketplace answers")
+        raise Unreachable(
+            f"{self.name}: {trouble}, {ATTEMPTS} times", hint="run again when the marketplace answers"
+        )
 
 
 def _item(write: Write) -> dict[str, Any]:
     item: dict[str, Any] = {
-        "op": write.operation, "type": write.address.type, "key": write.address.key, "idempotencyKey": write.key,
+        "op": write.operation,
+        "type": write.address.type,
+        "key": write.address.key,
+        "idempotencyKey": write.key,
     }
     if write.operation != "delete":
         item["attributes"] = write.attributes
@@ -161,7 +190,9 @@ def _outcomes(part: Sequence[Write], page: Any) -> list[Outcome]:
         status = int(item.get("status", 0))
         problem = item.get("problem") or {}
         message = ": ".join(p for p in (problem.get("title", ""), problem.get("detail", "")) if p)
-        outcomes.append(Outcome(write.address, _status(status), message, item.get("etag", ""), item.get("id", "")))
+        outcomes.append(
+            Outcome(write.address, _status(status), message, item.get("etag", ""), item.get("id", ""))
+        )
     return outcomes
 
 
@@ -179,7 +210,10 @@ def _json(answer: Response) -> Any:
     try:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        raise Incomplete("the marketplace's answer is cut off or not JSON", hint="run again; nothing was concluded from this") from None
+        raise Incomplete(
+            "the marketplace's answer is cut off or not JSON",
+            hint="run again; nothing was concluded from this",
+        ) from None
 
 
 def _retry_after(answer: Response, default: float) -> float:

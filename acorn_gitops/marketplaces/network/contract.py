@@ -30,76 +30,195 @@ def _nullable(schema: Schema) -> Schema:
 
 
 _DATE: Final[Schema] = {"type": "string", "format": "date"}
-_INSTANT: Final[Schema] = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
+_INSTANT: Final[Schema] = {
+    "type": "string",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+}
 _DECIMAL: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,8})?$"}
 _MONEY: Final[Schema] = {"$ref": "#/components/schemas/Money"}
 _BOOL: Final[Schema] = {"type": "boolean"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 100_000_000}
 _TEXTS: Final[Schema] = {"type": "array", "items": _text(), "maxItems": 200_000}
 _FREE: Final[Schema] = {"type": "object"}
-_SPANS: Final[Schema] = {"type": "array", "items": {"type": "array", "items": _text(5), "minItems": 2, "maxItems": 2}}
+_SPANS: Final[Schema] = {
+    "type": "array",
+    "items": {"type": "array", "items": _text(5), "minItems": 2, "maxItems": 2},
+}
 
 ATTRIBUTES: Final[dict[str, tuple[dict[str, Schema], tuple[str, ...]]]] = {
-    "storefront": ({
-        "platform": _text(40), "currency": {"type": "string", "pattern": "^[A-Z]{3}$"}, "sellerId": _text(100),
-        "marketplaceId": _text(100), "country": _text(2), "region": _text(10), "environment": _text(20),
-        "timezone": _text(60), "languages": _TEXTS, "pricesIncludeTax": _BOOL, "lifecycle": _text(20),
-        "entitlements": _FREE,
-    }, ("platform", "currency")),
-    "location": ({
-        "code": _text(100), "alias": _text(), "timezone": _text(60),
-        "address": _block({"countryCode": _text(2), "lines": {**_TEXTS, "minItems": 1, "maxItems": 4}, "locality": _text(),
-                           "administrativeArea": _text(), "postalCode": _text(20), "phone": _text(20)}, "countryCode", "lines"),
-        "geo": _block({"lat": _DECIMAL, "lon": _DECIMAL}, "lat", "lon"),
-        "hours": {"type": "object", "additionalProperties": _SPANS},
-        "exceptions": {"type": "array", "items": _block({"date": _DATE, "hours": _SPANS}, "date", "hours")},
-        "capabilities": _FREE, "throughput": _block({"orders": _COUNT, "per": _text(10)}, "orders", "per"),
-        "safetyStock": _block({"default": _COUNT}, "default"),
-    }, ("code", "address")),
+    "storefront": (
+        {
+            "platform": _text(40),
+            "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            "sellerId": _text(100),
+            "marketplaceId": _text(100),
+            "country": _text(2),
+            "region": _text(10),
+            "environment": _text(20),
+            "timezone": _text(60),
+            "languages": _TEXTS,
+            "pricesIncludeTax": _BOOL,
+            "lifecycle": _text(20),
+            "entitlements": _FREE,
+        },
+        ("platform", "currency"),
+    ),
+    "location": (
+        {
+            "code": _text(100),
+            "alias": _text(),
+            "timezone": _text(60),
+            "address": _block(
+                {
+                    "countryCode": _text(2),
+                    "lines": {**_TEXTS, "minItems": 1, "maxItems": 4},
+                    "locality": _text(),
+                    "administrativeArea": _text(),
+                    "postalCode": _text(20),
+                    "phone": _text(20),
+                },
+                "countryCode",
+                "lines",
+            ),
+            "geo": _block({"lat": _DECIMAL, "lon": _DECIMAL}, "lat", "lon"),
+            "hours": {"type": "object", "additionalProperties": _SPANS},
+            "exceptions": {
+                "type": "array",
+                "items": _block({"date": _DATE, "hours": _SPANS}, "date", "hours"),
+            },
+            "capabilities": _FREE,
+            "throughput": _block({"orders": _COUNT, "per": _text(10)}, "orders", "per"),
+            "safetyStock": _block({"default": _COUNT}, "default"),
+        },
+        ("code", "address"),
+    ),
     "tax-class": ({"name": _text(63)}, ("name",)),
-    "tax-rule": ({
-        "validFrom": _DATE, "validTo": _DATE, "liableParty": _text(20), "treatment": _text(20), "supply": _FREE,
-        "customer": _FREE, "seller": _FREE, "goods": _FREE, "value": _FREE, "rate": _FREE, "scheme": _text(20),
-        "invoice": _FREE, "enabled": _BOOL, "priority": {"type": "integer"},
-    }, ("validFrom", "liableParty", "treatment")),
-    "role": ({
-        "rules": {"type": "array", "minItems": 1, "items": _block(
-            {"resources": _TEXTS, "verbs": _TEXTS, "constraints": _FREE}, "resources", "verbs")},
-        "validFrom": _DATE, "validUntil": _DATE, "breakGlass": _BOOL,
-    }, ("rules",)),
-    "grant": ({
-        "role": _text(200), "subject": _block({"kind": {"type": "string", "enum": ["user", "group", "app"]}, "id": _text(300)}, "kind", "id"),
-        "employment": _text(20), "mfa": _BOOL,
-    }, ("role", "subject")),
-    "listing": ({
-        "sku": _text(40), "gtin": _text(14), "asin": _text(10), "brand": _text(), "title": _text(), "productType": _text(),
-        "taxClass": _text(63), "ptc": _text(60), "hs6": _text(6), "extra": _FREE, "condition": _text(40),
-        "fulfillment": {"type": "string", "enum": ["mfn", "afn"]}, "status": {"type": "string", "enum": ["active", "inactive"]},
-        "price": _MONEY, "minPrice": _MONEY, "maxPrice": _MONEY, "mapPrice": _MONEY,
-        "composition": _block({"type": _text(20), "components": {"type": "array", "items": _block(
-            {"sku": _text(40), "qty": {"type": "integer", "minimum": 1}}, "sku", "qty")}}, "type"),
-        "allocation": _block({"pool": _text(63), "mode": _text(20), "weight": _COUNT, "min": _COUNT, "cap": _COUNT,
-                              "buffer": _FREE}, "pool"),
-    }, ("sku",)),
+    "tax-rule": (
+        {
+            "validFrom": _DATE,
+            "validTo": _DATE,
+            "liableParty": _text(20),
+            "treatment": _text(20),
+            "supply": _FREE,
+            "customer": _FREE,
+            "seller": _FREE,
+            "goods": _FREE,
+            "value": _FREE,
+            "rate": _FREE,
+            "scheme": _text(20),
+            "invoice": _FREE,
+            "enabled": _BOOL,
+            "priority": {"type": "integer"},
+        },
+        ("validFrom", "liableParty", "treatment"),
+    ),
+    "role": (
+        {
+            "rules": {
+                "type": "array",
+                "minItems": 1,
+                "items": _block(
+                    {"resources": _TEXTS, "verbs": _TEXTS, "constraints": _FREE}, "resources", "verbs"
+                ),
+            },
+            "validFrom": _DATE,
+            "validUntil": _DATE,
+            "breakGlass": _BOOL,
+        },
+        ("rules",),
+    ),
+    "grant": (
+        {
+            "role": _text(200),
+            "subject": _block(
+                {"kind": {"type": "string", "enum": ["user", "group", "app"]}, "id": _text(300)}, "kind", "id"
+            ),
+            "employment": _text(20),
+            "mfa": _BOOL,
+        },
+        ("role", "subject"),
+    ),
+    "listing": (
+        {
+            "sku": _text(40),
+            "gtin": _text(14),
+            "asin": _text(10),
+            "brand": _text(),
+            "title": _text(),
+            "productType": _text(),
+            "taxClass": _text(63),
+            "ptc": _text(60),
+            "hs6": _text(6),
+            "extra": _FREE,
+            "condition": _text(40),
+            "fulfillment": {"type": "string", "enum": ["mfn", "afn"]},
+            "status": {"type": "string", "enum": ["active", "inactive"]},
+            "price": _MONEY,
+            "minPrice": _MONEY,
+            "maxPrice": _MONEY,
+            "mapPrice": _MONEY,
+            "composition": _block(
+                {
+                    "type": _text(20),
+                    "components": {
+                        "type": "array",
+                        "items": _block(
+                            {"sku": _text(40), "qty": {"type": "integer", "minimum": 1}}, "sku", "qty"
+                        ),
+                    },
+                },
+                "type",
+            ),
+            "allocation": _block(
+                {
+                    "pool": _text(63),
+                    "mode": _text(20),
+                    "weight": _COUNT,
+                    "min": _COUNT,
+                    "cap": _COUNT,
+                    "buffer": _FREE,
+                },
+                "pool",
+            ),
+        },
+        ("sku",),
+    ),
     "stock": ({"pool": _text(63), "priority": _COUNT, "reserve": _COUNT}, ("pool",)),
-    "promotion": ({
-        "type": _text(30), "skus": {**_TEXTS, "minItems": 1}, "start": _INSTANT, "end": _INSTANT, "discount": _FREE,
-        "minimumOrder": _MONEY, "audience": _text(20), "code": _text(20), "stacking": _FREE, "limits": _FREE,
-    }, ("type", "skus", "start", "end")),
+    "promotion": (
+        {
+            "type": _text(30),
+            "skus": {**_TEXTS, "minItems": 1},
+            "start": _INSTANT,
+            "end": _INSTANT,
+            "discount": _FREE,
+            "minimumOrder": _MONEY,
+            "audience": _text(20),
+            "code": _text(20),
+            "stacking": _FREE,
+            "limits": _FREE,
+        },
+        ("type", "skus", "start", "end"),
+    ),
 }
 """For each resource type: its attributes, and which of them a creation needs."""
 
-MONEY: Final[Schema] = _block({
-    "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-    "value": {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,12})(\.[0-9]{1,4})?$"},
-}, "currency", "value") | {"description": "An amount as decimal text with its currency's minor units. Never a number."}
+MONEY: Final[Schema] = _block(
+    {
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "value": {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,12})(\.[0-9]{1,4})?$"},
+    },
+    "currency",
+    "value",
+) | {"description": "An amount as decimal text with its currency's minor units. Never a number."}
 
 
 def attributes_schema(type: str, *, creation: bool) -> Schema:
     """The JSON Schema of a type's attributes: on creation the required ones must be there; a patch may clear
     by null."""
     properties, required = ATTRIBUTES[type]
-    schema = _block({k: v if creation else _nullable(v) for k, v in properties.items()}, *(required if creation else ()))
+    schema = _block(
+        {k: v if creation else _nullable(v) for k, v in properties.items()}, *(required if creation else ())
+    )
     if creation:
         schema["properties"] = {k: v if k in required else _nullable(v) for k, v in properties.items()}
     return {**_inlined(schema), "$schema": "https://json-schema.org/draft/2020-12/schema"}
@@ -117,88 +236,303 @@ def _inlined(node: Any) -> Any:
 
 def openapi() -> Schema:
     """The whole document."""
-    problem = {"description": "What is wrong, as RFC 9457.", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    throttled = {**problem, "description": "Too many requests; wait as Retry-After says.",
-                 "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 0}}}}
+    problem = {
+        "description": "What is wrong, as RFC 9457.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    throttled = {
+        **problem,
+        "description": "Too many requests; wait as Retry-After says.",
+        "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 0}}},
+    }
     errors = {"400": problem, "401": problem, "404": problem, "429": throttled}
-    store = {"name": "store", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}}
-    type_ = {"name": "type", "in": "path", "required": True, "schema": {"type": "string", "enum": list(TYPES)}}
-    key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 400},
-           "description": "URL-encoded; may contain slashes when encoded."}
+    store = {
+        "name": "store",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
+    }
+    type_ = {
+        "name": "type",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": list(TYPES)},
+    }
+    key = {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 400},
+        "description": "URL-encoded; may contain slashes when encoded.",
+    }
     etag = {"ETag": {"schema": {"type": "string"}, "description": "Version of the resource, for If-Match."}}
     resource = {"application/json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
-    if_match = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"},
-                "description": "The version that was read; 412 when the resource has moved since."}
-    once = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 100},
-            "description": "The same key and body have one effect, however often they are sent."}
-    changed = {"412": {**problem, "description": "The resource has moved."}, "422": {**problem, "description": "A rule of the marketplace forbids it."},
-               "409": {**problem, "description": "It exists already, is still in use, or the key was used for something else."}}
-    attributes = {f"{_camel(t)}Attributes": _block(p) | {"required": list(r)} for t, (p, r) in ATTRIBUTES.items()}
-    patches = {f"{_camel(t)}Patch": _block({k: _nullable(v) for k, v in p.items()}) for t, (p, _) in ATTRIBUTES.items()}
+    if_match = {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The version that was read; 412 when the resource has moved since.",
+    }
+    once = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 100},
+        "description": "The same key and body have one effect, however often they are sent.",
+    }
+    changed = {
+        "412": {**problem, "description": "The resource has moved."},
+        "422": {**problem, "description": "A rule of the marketplace forbids it."},
+        "409": {
+            **problem,
+            "description": "It exists already, is still in use, or the key was used for something else.",
+        },
+    }
+    attributes = {
+        f"{_camel(t)}Attributes": _block(p) | {"required": list(r)} for t, (p, r) in ATTRIBUTES.items()
+    }
+    patches = {
+        f"{_camel(t)}Patch": _block({k: _nullable(v) for k, v in p.items()})
+        for t, (p, _) in ATTRIBUTES.items()
+    }
     body = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Retail network API", "version": "1.0.0", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "title": "Retail network API",
+            "version": "1.0.0",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "A small contract that a team can put in front of its own back office, so that acorn can manage it: "
             "stores and what they hold, versions by ETag, pages of one snapshot, batches that answer row by row.",
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "paths": {
-            "/v1/stores": {"get": {"operationId": "listStores", "summary": "Which stores there are.", "responses": {
-                "200": {"description": "All stores.", "content": {"application/json": {"schema": _block(
-                    {"stores": {"type": "array", "items": _block({"store": _text(63), "resources": {"type": "integer"}}, "store", "resources")}}, "stores")}}},
-                "401": problem, "429": throttled}}},
-            "/v1/stores/{store}/resources": {"get": {
-                "operationId": "listResources", "summary": "What a store holds, as pages of one snapshot.",
-                "parameters": [store, {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 5000}},
-                               {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 600}},
-                               {"name": "type", "in": "query", "schema": {"type": "string", "enum": list(TYPES)}},
-                               {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"},
-                                "description": "A store version that the client remembers; 304 when it is current."}],
-                "responses": {"304": {"description": "The store is at the version of If-None-Match."},
-                              "200": {"description": "A page. All pages of one reading have the same `snapshot` and `total`.",
-                                      "headers": {"ETag": {"schema": {"type": "string"}, "description": "Version of the whole store; moves with every change in it and never comes back."}},
-                                      "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}},
-                              "410": {**problem, "description": "The cursor's snapshot is no longer kept: begin again."}, **errors}}},
-            "/v1/stores/{store}/resources/{type}/{key}": {
-                "get": {"operationId": "getResource", "summary": "One resource.", "parameters": [store, type_, key],
-                        "responses": {"200": {"description": "The resource.", "headers": etag, "content": resource}, **errors}},
-                "put": {"operationId": "createResource", "summary": "Create; refused when it exists.",
-                        "parameters": [store, type_, key, once], "requestBody": body,
-                        "responses": {"201": {"description": "Created.", "headers": etag, "content": resource}, **errors, **changed}},
-                "patch": {"operationId": "updateResource", "summary": "Change the given attributes; null clears one (RFC 7396, one level).",
-                          "parameters": [store, type_, key, if_match, once], "requestBody": body,
-                          "responses": {"200": {"description": "Changed.", "headers": etag, "content": resource}, **errors, **changed}},
-                "delete": {"operationId": "deleteResource", "summary": "Delete; deleting what is gone is 404.",
-                           "parameters": [store, type_, key, if_match, once],
-                           "responses": {"204": {"description": "Deleted."}, **errors, **changed}},
+            "/v1/stores": {
+                "get": {
+                    "operationId": "listStores",
+                    "summary": "Which stores there are.",
+                    "responses": {
+                        "200": {
+                            "description": "All stores.",
+                            "content": {
+                                "application/json": {
+                                    "schema": _block(
+                                        {
+                                            "stores": {
+                                                "type": "array",
+                                                "items": _block(
+                                                    {"store": _text(63), "resources": {"type": "integer"}},
+                                                    "store",
+                                                    "resources",
+                                                ),
+                                            }
+                                        },
+                                        "stores",
+                                    )
+                                }
+                            },
+                        },
+                        "401": problem,
+                        "429": throttled,
+                    },
+                }
             },
-            "/v1/stores/{store}/batch": {"post": {
-                "operationId": "writeBatch", "summary": "Up to 500 writes in order, each answered for itself.",
-                "parameters": [store, {"name": "validate", "in": "query", "schema": {"type": "boolean"}, "description": "Only say what would happen."}],
-                "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}}},
-                "responses": {"200": {"description": "A result for every row, in order.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}}}}, **errors}}},
+            "/v1/stores/{store}/resources": {
+                "get": {
+                    "operationId": "listResources",
+                    "summary": "What a store holds, as pages of one snapshot.",
+                    "parameters": [
+                        store,
+                        {
+                            "name": "limit",
+                            "in": "query",
+                            "schema": {"type": "integer", "minimum": 1, "maximum": 5000},
+                        },
+                        {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 600}},
+                        {"name": "type", "in": "query", "schema": {"type": "string", "enum": list(TYPES)}},
+                        {
+                            "name": "If-None-Match",
+                            "in": "header",
+                            "required": False,
+                            "schema": {"type": "string"},
+                            "description": "A store version that the client remembers; 304 when it is current.",
+                        },
+                    ],
+                    "responses": {
+                        "304": {"description": "The store is at the version of If-None-Match."},
+                        "200": {
+                            "description": "A page. All pages of one reading have the same `snapshot` and `total`.",
+                            "headers": {
+                                "ETag": {
+                                    "schema": {"type": "string"},
+                                    "description": "Version of the whole store; moves with every change in it and never comes back.",
+                                }
+                            },
+                            "content": {
+                                "application/json": {"schema": {"$ref": "#/components/schemas/Page"}}
+                            },
+                        },
+                        "410": {
+                            **problem,
+                            "description": "The cursor's snapshot is no longer kept: begin again.",
+                        },
+                        **errors,
+                    },
+                }
+            },
+            "/v1/stores/{store}/resources/{type}/{key}": {
+                "get": {
+                    "operationId": "getResource",
+                    "summary": "One resource.",
+                    "parameters": [store, type_, key],
+                    "responses": {
+                        "200": {"description": "The resource.", "headers": etag, "content": resource},
+                        **errors,
+                    },
+                },
+                "put": {
+                    "operationId": "createResource",
+                    "summary": "Create; refused when it exists.",
+                    "parameters": [store, type_, key, once],
+                    "requestBody": body,
+                    "responses": {
+                        "201": {"description": "Created.", "headers": etag, "content": resource},
+                        **errors,
+                        **changed,
+                    },
+                },
+                "patch": {
+                    "operationId": "updateResource",
+                    "summary": "Change the given attributes; null clears one (RFC 7396, one level).",
+                    "parameters": [store, type_, key, if_match, once],
+                    "requestBody": body,
+                    "responses": {
+                        "200": {"description": "Changed.", "headers": etag, "content": resource},
+                        **errors,
+                        **changed,
+                    },
+                },
+                "delete": {
+                    "operationId": "deleteResource",
+                    "summary": "Delete; deleting what is gone is 404.",
+                    "parameters": [store, type_, key, if_match, once],
+                    "responses": {"204": {"description": "Deleted."}, **errors, **changed},
+                },
+            },
+            "/v1/stores/{store}/batch": {
+                "post": {
+                    "operationId": "writeBatch",
+                    "summary": "Up to 500 writes in order, each answered for itself.",
+                    "parameters": [
+                        store,
+                        {
+                            "name": "validate",
+                            "in": "query",
+                            "schema": {"type": "boolean"},
+                            "description": "Only say what would happen.",
+                        },
+                    ],
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
+                    },
+                    "responses": {
+                        "200": {
+                            "description": "A result for every row, in order.",
+                            "content": {
+                                "application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}}
+                            },
+                        },
+                        **errors,
+                    },
+                }
+            },
         },
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 "Money": MONEY,
-                "Problem": {"type": "object", "required": ["title", "status"], "properties": {
-                    "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}}},
-                "Resource": _block({"type": {"type": "string", "enum": list(TYPES)}, "key": _text(400), "id": {"type": "string"},
-                                    "etag": _text(100), "attributes": {"type": "object"}}, "type", "key", "etag", "attributes"),
-                "Page": _block({"items": {"type": "array", "items": {"$ref": "#/components/schemas/Resource"}}, "total": {"type": "integer"},
-                                "snapshot": _text(100), "next": {"type": ["string", "null"]}}, "items", "total", "snapshot", "next"),
-                "Batch": _block({"items": {"type": "array", "minItems": 1, "maxItems": 500, "items": _block({
-                    "op": {"type": "string", "enum": ["create", "update", "delete"]}, "type": {"type": "string", "enum": list(TYPES)},
-                    "key": _text(400), "attributes": {"type": "object"}, "ifMatch": _text(100), "idempotencyKey": _text(100)},
-                    "op", "type", "key", "idempotencyKey")}}, "items"),
-                "BatchResult": _block({"items": {"type": "array", "items": {"type": "object", "required": ["status"], "properties": {
-                    "status": {"type": "integer"}, "etag": {"type": "string"}, "id": {"type": "string"},
-                    "problem": {"$ref": "#/components/schemas/Problem"}}}}}, "items"),
-                **attributes, **patches,
+                "Problem": {
+                    "type": "object",
+                    "required": ["title", "status"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                    },
+                },
+                "Resource": _block(
+                    {
+                        "type": {"type": "string", "enum": list(TYPES)},
+                        "key": _text(400),
+                        "id": {"type": "string"},
+                        "etag": _text(100),
+                        "attributes": {"type": "object"},
+                    },
+                    "type",
+                    "key",
+                    "etag",
+                    "attributes",
+                ),
+                "Page": _block(
+                    {
+                        "items": {"type": "array", "items": {"$ref": "#/components/schemas/Resource"}},
+                        "total": {"type": "integer"},
+                        "snapshot": _text(100),
+                        "next": {"type": ["string", "null"]},
+                    },
+                    "items",
+                    "total",
+                    "snapshot",
+                    "next",
+                ),
+                "Batch": _block(
+                    {
+                        "items": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 500,
+                            "items": _block(
+                                {
+                                    "op": {"type": "string", "enum": ["create", "update", "delete"]},
+                                    "type": {"type": "string", "enum": list(TYPES)},
+                                    "key": _text(400),
+                                    "attributes": {"type": "object"},
+                                    "ifMatch": _text(100),
+                                    "idempotencyKey": _text(100),
+                                },
+                                "op",
+                                "type",
+                                "key",
+                                "idempotencyKey",
+                            ),
+                        }
+                    },
+                    "items",
+                ),
+                "BatchResult": _block(
+                    {
+                        "items": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["status"],
+                                "properties": {
+                                    "status": {"type": "integer"},
+                                    "etag": {"type": "string"},
+                                    "id": {"type": "string"},
+                                    "problem": {"$ref": "#/components/schemas/Problem"},
+                                },
+                            },
+                        }
+                    },
+                    "items",
+                ),
+                **attributes,
+                **patches,
             },
         },
         "x-immutable-attributes": {t: sorted(names) for t, names in IMMUTABLE.items()},

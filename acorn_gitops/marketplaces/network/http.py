@@ -26,10 +26,14 @@ class HttpTransport:
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
         """Send once; a refused connection up to three times. NoAnswer otherwise."""
         try:
-            for attempt in stamina.retry_context(on=httpx2.ConnectError, attempts=3, wait_initial=0.2, wait_max=2.0):
+            for attempt in stamina.retry_context(
+                on=httpx2.ConnectError, attempts=3, wait_initial=0.2, wait_max=2.0
+            ):
                 with attempt:
                     answer = self._client.request(method, path, headers=dict(headers), content=body)
-                    return Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content)
+                    return Response(
+                        answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content
+                    )
         except httpx2.HTTPError as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from None
         raise NoAnswer("no attempt was made")

@@ -33,7 +33,9 @@ class Transport(Protocol):
         """Let go of connections."""
 
 
-AsgiApp = Callable[[dict[str, Any], Callable[[], Any], Callable[[dict[str, Any]], Any]], Coroutine[Any, Any, None]]
+AsgiApp = Callable[
+    [dict[str, Any], Callable[[], Any], Callable[[dict[str, Any]], Any]], Coroutine[Any, Any, None]
+]
 
 
 class InProcess:
@@ -47,9 +49,17 @@ class InProcess:
         """Run the application to its end."""
         path, _, query = path.partition("?")
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(), "server": ("sandbox", 80),
-            "client": ("127.0.0.1", 0), "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "server": ("sandbox", 80),
+            "client": ("127.0.0.1", 0),
+            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
         }
         sent: list[dict[str, Any]] = []
 

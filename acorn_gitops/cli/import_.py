@@ -1,0 +1,276 @@
+"""`acorn import`. Comes in: live stores. Goes out: YAML for what is not in the specs, or drifted values written into
+the specs that say otherwise; both are then in the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acorn_gitops.cli.planning import Situation, StoreView, Wishes, situation, to_record, views
+from acorn_gitops.cli.session import Session, select, shared
+from acorn_gitops.model.finding import AcornError, InvalidSpecs
+from acorn_gitops.model.resource import Address, Attributes
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+
+@click.command("import")
+@shared
+@select
+@click.option(
+    "--drifted",
+    is_flag=True,
+    help="Take values that were changed outside into the specs, instead of new resources.",
+)
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    metavar="NAME",
+    help="Also look at this live store, which no spec declares. Repeatable.",
+)
+@click.option(
+    "--to",
+    default="",
+    metavar="FOLDER",
+    help="Folder for new files; by default `imported` in the first specs folder.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+def command(
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    selected: tuple[str, ...],
+    drifted: bool,
+    stores: tuple[str, ...],
+    to: str,
+    dry_run: bool,
+) -> int:
+    """Take live resources into the specs: what nobody declares becomes YAML, and is acorn's from then on.
+
+    With --drifted, values that were changed outside are written into the specs that declare them; comments and
+    layout stay. Marketplaces are only read.
+    """
+    session = Session(root, environment, no_color)
+    loaded = session.load()
+    if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
+        raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
+    state = situation(session, loaded, Wishes(selected))
+    live_stores = _undeclared_stores(state, stores)
+    state.connections.update(live_stores)
+    collected: list[StoreView] = []
+    for view in views(state, Wishes(selected, allow_empty=list(state.connections))):
+        if view.error:
+            raise AcornError(f"{view.store} could not be read: {view.error}; nothing was written")
+        collected.append(view)
+    files, notes = _drifted(state, collected) if drifted else _new(session, state, collected, to)
+    for note in notes:
+        session.say(session.err(f"· {note}", "yellow"))
+    for path in sorted(files):
+        click.echo(f"{'would write' if dry_run else 'wrote'} {path}")
+        if not dry_run:
+            from acorn_gitops.specs.edit import save
+
+            save(session.root / path, files[path])
+    if not files:
+        click.echo("nothing to take in")
+    elif not dry_run:
+        _record(session, selected)
+    session.close()
+    return 0
+
+
+def _undeclared_stores(state: Situation, stores: tuple[str, ...]) -> dict[str, str]:
+    """Live stores that no spec declares: those that were named; all of them where there are no specs yet."""
+    everything = not state.connections
+    found: dict[str, str] = {}
+    held: dict[str, str] = {}
+    if not stores and not everything:
+        return found
+    for name, marketplace in state.marketplaces.items():
+        held.update(dict.fromkeys(marketplace.stores(), name))
+    for store in held if everything and not stores else stores:
+        if store not in held:
+            raise AcornError(
+                f"no connection holds a store {store}",
+                hint=f"live stores: {', '.join(sorted(held)) or 'none'}",
+            )
+        if store not in state.connections:
+            found[store] = held[store]
+    return found
+
+
+def _new(
+    session: Session, state: Situation, collected: list[StoreView], to: str
+) -> tuple[dict[str, str], list[str]]:
+    """New documents for resources that no spec declares."""
+    from acorn_gitops.compile.decompile import decompile
+    from acorn_gitops.specs.edit import written
+
+    config = state.loaded.configuration
+    foreign: dict[Address, Attributes] = {}
+    for view in collected:
+        for key, have in view.live.items():
+            if key not in view.desired and state.selection.resource(view.store, *key):
+                foreign[Address(view.store, *key)] = have.attributes
+    taken = {f"{s.kind}/{s.name}" for s in config.specs()}
+    made = decompile(foreign, taken)
+    files: dict[str, str] = {}
+    notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
+    folder = to.strip("/") or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
+    mapped = {s.spec["sku"]: s for s in config.skus}
+    fresh = [item for item in made.skus if item["sku"] not in mapped]
+    for item in made.skus:
+        if item["sku"] in mapped:
+            _extend(config, mapped[item["sku"]], item, files, notes)
+    by_kind: dict[str, list[dict[str, Any]]] = {"stores": made.stores}
+    for document in made.others:
+        by_kind.setdefault(
+            {"RolePermission": "roles", "TaxRule": "tax", "Promo": "promos"}[document["kind"]], []
+        ).append(document)
+    if fresh:
+        name = _free("imported", {s.name for s in config.skus})
+        by_kind["skus"] = [
+            {
+                "apiVersion": "acorn/v1",
+                "kind": "SkuMapping",
+                "metadata": {"name": name},
+                "spec": {"items": fresh},
+            }
+        ]
+    if len(state.marketplaces) > 1:
+        for document in made.stores:
+            document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
+    for kind, documents in by_kind.items():
+        if documents:
+            path = _unused(session.root, f"{folder}/{kind}")
+            files[path] = written(documents)
+    return files, notes
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def _unused(root: Path, stem: str) -> str:
+    path, number = f"{stem}.yaml", 2
+    while (root / path).exists():
+        path, number = f"{stem}-{number}.yaml", number + 1
+    return path
+
+
+def _extend(
+    config: Configuration, spec: Spec, item: dict[str, Any], files: dict[str, str], notes: list[str]
+) -> None:
+    """Further listings of a SKU that is mapped already go where its other listings are."""
+    for listing in item["listings"]:
+        count = len(spec.spec.get("listings") or ())
+        problem = _edit(config, spec, ("spec", "listings", count), listing, files)
+        if problem:
+            notes.append(problem)
+        else:
+            spec.spec.setdefault("listings", []).append(listing)
+
+
+def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, files: dict[str, str]) -> str:
+    """Write a value where the spec says it; the reason when that is not possible."""
+    from acorn_gitops.specs.edit import CannotEdit, set_value
+
+    assert config.reader is not None
+    layers = config.layers_of(spec)
+    if not layers:
+        return f"{spec.origin}: cannot be edited"
+    chosen = layers[-1]
+    for layer in reversed(layers):
+        inner = path[1:] if layer.path[:1] == ("spec",) else path
+        if config.reader.has(layer.raw, (*layer.path, *inner)):
+            chosen = layer
+            break
+    inner = path[1:] if chosen.path[:1] == ("spec",) else path
+    if chosen.raw.item_file != chosen.raw.file:
+        shown = ".".join(str(p) for p in path[1:])
+        return f"{spec.origin}: {shown} stands in a table; write {value!r} there by hand"
+    text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
+    try:
+        files[chosen.raw.file] = set_value(
+            text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value
+        )
+    except CannotEdit as error:
+        return str(error)
+    return ""
+
+
+def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:
+    """Values that were changed outside, written into the specs that declare them."""
+    from acorn_gitops.compile.spec_paths import spec_paths
+    from acorn_gitops.plan.compare import normal
+    from acorn_gitops.plan.drift import store_drift
+
+    config = state.loaded.configuration
+    by_origin = {(s.kind, s.name): s for s in config.specs()}
+    files: dict[str, str] = {}
+    notes: list[str] = []
+    for view in collected:
+        for row in store_drift(view.store, view.desired, view.live, view.applied).drifted:
+            want = view.desired.get((row.address.type, row.address.key))
+            if want is None or not state.selection.resource(*row.address):
+                continue
+            if row.deleted:
+                notes.append(
+                    f"{row.address} was deleted outside: remove it from {want.origin}, or apply to create it again"
+                )
+                continue
+            spec = by_origin.get((want.origin.kind, want.origin.name))
+            live = view.live[(row.address.type, row.address.key)].attributes
+            for name in dict.fromkeys(path.split(".")[0].split("[")[0] for path, _, _ in row.fields):
+                places = (
+                    spec_paths(row.address, name, normal(live.get(name), name), spec)
+                    if spec is not None
+                    else []
+                )
+                if spec is None or not places:
+                    notes.append(
+                        f"{row.address}: {name} is not said in one place of a spec; edit {want.origin} by hand"
+                    )
+                    continue
+                for place in places:
+                    problem = _edit(config, spec, place.path, place.value, files)
+                    if problem:
+                        notes.append(problem)
+    return files, notes
+
+
+def _record(session: Session, selected: tuple[str, ...]) -> None:
+    """Load again what was written, and take into the ledger what is now declared and as declared."""
+    from acorn_gitops.cli.planning import compute
+    from acorn_gitops.ledger.ledger import Settled
+    from acorn_gitops.ledger.lock import held
+    from acorn_gitops.provenance.revision import Revision
+
+    try:
+        loaded, findings = session.checked()
+    except InvalidSpecs as error:
+        for finding in error.findings:
+            if finding.severity == "error":
+                session.warn([finding])
+        raise AcornError(
+            "what was written breaks rules of this project; it stays for you to mend, and was not recorded",
+            hint="edit it, then run `acorn apply` to record it",
+        ) from None
+    path = session.ledger_path(loaded.project)
+    with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "import"}, 10):
+        plan, state = compute(
+            session, loaded, findings, Wishes(selected, fresh=True), Revision(session.root), write=True
+        )
+        rows = [
+            Settled(a, "adopt", plan.id, "observed", attributes, adopted=True)
+            for a, attributes in to_record(state, plan).items()
+        ]
+        state.ledger.record(rows, session.stamp(), session.actor(), plan.commit, "import")
+        state.ledger.close()
+    click.echo(f"{len(rows)} resources recorded as managed")

@@ -1,0 +1,167 @@
+"""Writes into spec files that people wrote. Comes in: places and values. Goes out: the same files with these
+values, comments and order kept. Caller: cli `import`.
+
+One value is replaced where it stands in the text, so that the rest of the file stays byte for byte; what has no
+place yet is added by ruamel.yaml's round trip. A result that does not mean what was asked is not written.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from acorn_gitops.specs.fmt import round_trip
+from acorn_gitops.specs.scalars import needs_quotes, quoted
+from acorn_gitops.specs.strict import Node, compose
+
+
+class CannotEdit(ValueError):
+    """The value has no place in the file that could be edited safely."""
+
+
+def scalar(value: Any) -> str:
+    """A scalar as it is written in specs. Text that looks like a number is quoted."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return quoted(str(value)) if needs_quotes(str(value)) else str(value)
+
+
+def set_value(text: str, file: str, document: int, path: Sequence[Any], value: Any) -> str:
+    """The text with one value replaced or added. CannotEdit when it would mean anything else."""
+    composed = compose(text, file)
+    if composed.findings or document >= len(composed.documents):
+        raise CannotEdit(f"{file} cannot be read")
+    node = composed.documents[document]
+    result = (
+        _replaced(text, node, path, value) if node.has(path) and not isinstance(value, dict | list) else None
+    )
+    if result is None:
+        result = _by_round_trip(text, document, path, value)
+    after = compose(result, file)
+    wanted = _with(node.data, path, value)
+    if after.findings or after.documents[document].data != wanted:
+        raise CannotEdit(f"{file}: {'.'.join(map(str, path))} cannot be changed safely; edit it by hand")
+    return result
+
+
+def _replaced(text: str, root: Node, path: Sequence[Any], value: Any) -> str | None:
+    """Replace a one-line scalar where it stands; None when it is something else."""
+    node = root
+    for part in path:
+        node = node.children[part]
+    if isinstance(node.data, dict | list):
+        return None
+    lines = text.split("\n")
+    line = lines[node.line - 1]
+    start = node.column - 1
+    rest = line[start:]
+    for form in (
+        quoted(str(node.data)),
+        "'" + str(node.data).replace("'", "''") + "'",
+        scalar(node.data),
+        str(node.data),
+    ):
+        if rest.startswith(form):
+            old_quoted = form[:1] in "\"'"
+            new = quoted(str(value)) if old_quoted and isinstance(value, str) else scalar(value)
+            lines[node.line - 1] = line[:start] + new + rest[len(form) :]
+            return "\n".join(lines)
+    return None
+
+
+def _by_round_trip(text: str, document: int, path: Sequence[Any], value: Any) -> str:
+    yaml = round_trip()
+    documents = list(yaml.load_all(text))
+    current = documents[document]
+    for part in path[:-1]:
+        if isinstance(current, dict) and part not in current:
+            current[part] = {}
+        current = current[part]
+    last = path[-1]
+    if isinstance(current, list) and last == len(current):
+        current.append(styled(value))
+    else:
+        current[last] = styled(value)
+    out = io.StringIO()
+    for index, item in enumerate(documents):
+        if index:
+            out.write("---\n")
+        yaml.dump(item, out)
+    return out.getvalue()
+
+
+def _with(data: Any, path: Sequence[Any], value: Any) -> Any:
+    if not path:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(data, list):
+        out = list(data)
+        if head == len(out):
+            return [*out, _with({} if rest else None, rest, value)]
+        out[head] = _with(out[head], rest, value)
+        return out
+    base = dict(data) if isinstance(data, dict) else {}
+    base[head] = _with(base.get(head), rest, value)
+    return base
+
+
+def styled(value: Any) -> Any:
+    """A plain value for ruamel: text that needs quotes has them; small flat maps stand on one line."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    if isinstance(value, str):
+        return DoubleQuotedScalarString(value) if needs_quotes(value) else value
+    if isinstance(value, dict):
+        made = CommentedMap((k, styled(v)) for k, v in value.items())
+        if _flat(value):
+            made.fa.set_flow_style()
+        return made
+    if isinstance(value, list):
+        items = CommentedSeq(styled(v) for v in value)
+        if all(not isinstance(v, dict | list) for v in value):
+            items.fa.set_flow_style()
+        return items
+    return value
+
+
+def _flat(value: dict[str, Any], depth: int = 0) -> bool:
+    if len(value) > 9 or depth > 1:
+        return False
+    return all(
+        (isinstance(v, dict) and depth == 0 and _flat(v, 1))
+        or not isinstance(v, dict | list)
+        or (isinstance(v, list) and not v)
+        for v in value.values()
+    )
+
+
+def written(documents: Sequence[dict[str, Any]]) -> str:
+    """New documents as text, in canonical form."""
+    yaml = round_trip()
+    out = io.StringIO()
+    for index, document in enumerate(documents):
+        if index:
+            out.write("---\n")
+        body = styled({k: v for k, v in document.items() if k != "metadata"})
+        body.fa.set_block_style()
+        if "metadata" in document:
+            body.insert(2, "metadata", styled(document["metadata"]))
+        if isinstance(document.get("spec"), dict):
+            body["spec"].fa.set_block_style()
+        yaml.dump(body, out)
+    return out.getvalue()
+
+
+def save(path: Path, text: str) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
