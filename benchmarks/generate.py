@@ -51,11 +51,10 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) 
         )
     (folder / "specs" / "stores.yaml").write_text("---\n".join(stores))
     skus = listings // len(STORES)
-    per_file = -(-skus // FILES)
     number = 0
-    for file in range(FILES):
+    for file in range(min(FILES, skus)):
         lines = [HEAD.format(number=file), DEFAULTS]
-        for _ in range(min(per_file, skus - number)):
+        for _ in range(skus * (file + 1) // min(FILES, skus) - number):
             lines.append(
                 f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE}}\n'
                 "      listings:\n"

@@ -116,10 +116,12 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges, com
     settled: list[Settled] = []
     for intent in ledger.open_intents():
         snapshot = snapshots.get(intent.address.store)
-        if snapshot is None or not intent.open:
+        if snapshot is None:
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
         happened = have is None if intent.operation == "delete" else holds(intent.attributes or {}, have)
+        if not happened and not intent.open:
+            continue  # already known not to be known
         settled.append(
             Settled(
                 intent.address,
@@ -244,7 +246,8 @@ class _Work:
         live = self.snapshots[change.address.store].resources
         key = f"{self.plan.id[:32]}:{change.address.store}:{change.address.type}:{change.address.key}"
         if change.action == "create":
-            yield Write("create", change.address, change.after or {}, "", _short(key, "c"))
+            created = {k: v for k, v in (change.after or {}).items() if v is not None}
+            yield Write("create", change.address, created, "", _short(key, "c"))
             return
         old = change.address._replace(key=change.moved_from or change.address.key)
         have = live[(old.type, old.key)]

@@ -223,7 +223,7 @@ def _ask(session: Session) -> None:
         raise click.Abort
 
 
-def _json(plan: Plan, outcomes: Sequence[tuple[Change, Outcome]], interrupted: bool) -> bytes:
+def _json(plan: Plan, outcomes: Sequence[tuple[Change, Outcome]], interrupted: bool) -> str:
     import orjson
 
     rows = [
@@ -242,4 +242,4 @@ def _json(plan: Plan, outcomes: Sequence[tuple[Change, Outcome]], interrupted: b
             "outcomes": rows,
         },
         option=orjson.OPT_INDENT_2,
-    )
+    ).decode()

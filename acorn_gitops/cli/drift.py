@@ -71,7 +71,7 @@ def command(
                 for s in found
             ],
         }
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(drift_text(found, errors, session.pen), nl=False)
     if errors:

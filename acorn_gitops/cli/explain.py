@@ -58,7 +58,7 @@ def command(
     if output == "json":
         import orjson
 
-        click.echo(orjson.dumps({"what": what, "fields": rows}, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps({"what": what, "fields": rows}, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(session.pen(title, "bold"))
         for row in rows:
@@ -96,6 +96,8 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
     rows = []
     for path, number in sorted(found.items(), key=lambda f: str(f[0])):
         name = ".".join(str(p) for p in path[1:])
+        if layer_only(path):
+            continue
         if field is not None and name != field and not name.startswith(field + "."):
             continue
         layer = layers[int(number)]
@@ -113,6 +115,11 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
             }
         )
     return rows
+
+
+def layer_only(path: tuple[Any, ...]) -> bool:
+    """`defaults.listing` of a list says something about its listings, and nothing about the SKU."""
+    return path[:2] == ("spec", "listing")
 
 
 def _resource(

@@ -56,7 +56,7 @@ def command(
         click.echo(
             orjson.dumps(
                 {"format_version": "1.0", "broken_at": broken, "entries": rows}, option=orjson.OPT_INDENT_2
-            )
+            ).decode()
         )
     else:
         for e in entries:

@@ -173,6 +173,8 @@ def compute(
 ) -> tuple[Plan, Situation]:
     """The plan. A store that cannot be read is an error in it; the others are planned all the same."""
     state = situation(session, loaded, wishes, write=write)
+    if write:
+        _recover(session, state)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     memory = Remembered(
@@ -227,6 +229,18 @@ def compute(
         selected=state.selection.patterns,
     )
     return plan, state
+
+
+def _recover(session: Session, state: Situation) -> None:
+    """Before anything is planned for writing: close what an interrupted run left open, by looking."""
+    stores = {intent.address.store for intent in state.ledger.open_intents()} & state.connections.keys()
+    if not stores:
+        return
+    from acorn_gitops.apply.carry_out import Edges, recover
+
+    edges = Edges(session.actor(), session.stamp, lambda _: None, lambda _: None, lambda: False)
+    snapshots = {s: state.marketplaces[state.connections[s]].read(Scope(s)) for s in sorted(stores)}
+    recover(state.ledger, snapshots, edges, "")
 
 
 def _protected(view: StoreView, result: StoreResult) -> Iterator[Finding]:

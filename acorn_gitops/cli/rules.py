@@ -24,7 +24,7 @@ def command(rule_id: str | None, output: str) -> int:
             orjson.dumps(
                 [{"id": r.id, "severity": r.severity, "title": r.title, "why": r.why} for r in rules],
                 option=orjson.OPT_INDENT_2,
-            )
+            ).decode()
         )
     elif output == "markdown":
         click.echo("| Rule | Severity | What | Why |\n|---|---|---|---|")

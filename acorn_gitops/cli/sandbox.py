@@ -87,7 +87,7 @@ def dump(environment: str | None, root: Path | None, no_color: bool, name: str) 
     from acorn_gitops.sandbox import disturb as hand
 
     _, database = _open(root, environment, name)
-    click.echo(hand.dump(database), nl=False)
+    click.echo(hand.dump(database).decode(), nl=False)
     return 0
 
 

@@ -133,11 +133,7 @@ class Session:
             return "unknown"
 
     def load(self) -> Loaded:
-        """Load the specs. Garbage collection is off: everything loaded lives until the end."""
-        import gc
-
-        gc.disable()
-        gc.freeze()
+        """Load the specs."""
         return load(self.root, self.environment, self.cache_folder)
 
     def checked(self, *, quiet: bool = False) -> tuple[Loaded, list[Finding]]:

@@ -27,7 +27,7 @@ def command(plan_file: Path, output: str, no_color: bool, verbose: bool) -> int:
     if output == "json":
         import orjson
 
-        click.echo(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2).decode())
     elif output == "markdown":
         click.echo(plan_markdown(plan), nl=False)
     else:

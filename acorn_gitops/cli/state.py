@@ -39,7 +39,9 @@ def list_(environment: str | None, root: Path | None, no_color: bool, output: st
     if output == "json":
         import orjson
 
-        click.echo(orjson.dumps([{"address": str(a), **r} for a, r in rows], option=orjson.OPT_INDENT_2))
+        click.echo(
+            orjson.dumps([{"address": str(a), **r} for a, r in rows], option=orjson.OPT_INDENT_2).decode()
+        )
     else:
         for address, row in rows:
             click.echo(f"{address}" + ("  (adopted)" if row["adopted"] else ""))
@@ -56,7 +58,7 @@ def show(address: str, environment: str | None, root: Path | None, no_color: boo
     _, ledger = _open(root, environment, no_color)
     for known, row in ledger.resources():
         if str(known) == address:
-            click.echo(orjson.dumps({"address": address, **row}, option=orjson.OPT_INDENT_2))
+            click.echo(orjson.dumps({"address": address, **row}, option=orjson.OPT_INDENT_2).decode())
             return 0
     raise AcornError(f"the ledger does not know {address}", hint="`acorn state list` shows what it knows")
 

@@ -50,7 +50,7 @@ def command(environment: str | None, root: Path | None, no_color: bool, output: 
                 for f in findings
             ],
         }
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(findings_text(findings, session.pen), nl=False)
         counted = (

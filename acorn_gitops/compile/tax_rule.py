@@ -60,10 +60,11 @@ def compile_tax_rule(spec: Spec, configuration: Configuration, state: DesiredSta
     match = body["match"]
     attributes: Attributes = {
         "validFrom": body["validity"]["from"],
-        "validTo": body["validity"].get("to"),
         "liableParty": body["result"]["liableParty"],
         "treatment": body["result"]["treatment"],
     }
+    if "to" in body["validity"]:
+        attributes["validTo"] = body["validity"]["to"]
     for name in ("supply", "customer", "seller", "goods", "value"):
         block = without_none(match.get(name))
         if block:

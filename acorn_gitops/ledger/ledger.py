@@ -211,7 +211,8 @@ class Ledger:
                     else:
                         _put(db, row, at, commit)
                 db.execute(
-                    "UPDATE intent SET outcome=?, message=? WHERE outcome IS NULL AND store=? AND type=? AND key=?",
+                    "UPDATE intent SET outcome=?, message=? WHERE (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
+                    " AND store=? AND type=? AND key=?",
                     (row.outcome, row.message, *row.address),
                 )
                 audit.append(

@@ -9,7 +9,7 @@ about who, and nothing is ever deleted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -73,6 +73,7 @@ def diff_store(
         _missing(result, key, want, live, applied, policy, renamed)
     for key in applied.keys() - desired.keys() - renamed:
         _undeclared(result, key, live.get(key), policy)
+    _keep_what_is_used(result, live)
     for key in live.keys() - desired.keys() - applied.keys() - renamed:
         result.unmanaged.append(Address(store, *key))
     result.unmanaged.sort()
@@ -169,7 +170,7 @@ def _missing(
     renamed: set[Key],
 ) -> None:
     address = Address(result.store, *key)
-    after = {name: value for name, value in want.attributes.items() if value is not None}
+    after = want.attributes
     managed = policy.managed is None or key[0] in policy.managed
     former = (key[0], want.moved_from) if want.moved_from else None
     if former is not None and former in live and former in applied and managed:
@@ -206,6 +207,40 @@ def _missing(
     result.changes.append(
         Change("create" if managed else "manual", address, reason, None, after, (), want.origin, "")
     )
+
+
+REFERENCES: Final[dict[str, tuple[str, str]]] = {
+    "tax-class": ("listing", "taxClass"),
+    "role": ("grant", "role"),
+}
+"""By type, which attribute of which other type refers to its key."""
+
+
+def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:
+    """A deletion that the marketplace would refuse, because something that stays refers to the resource, is only
+    forgotten: an undeclared field keeps its value, and what is not ours is never touched."""
+    going = {(c.address.type, c.address.key) for c in result.changes if c.action == "delete"}
+    for type, (referring, attribute) in REFERENCES.items():
+        names = {key for t, key in going if t == type}
+        if not names:
+            continue
+        staying = {
+            (c.address.type, c.address.key): c.after
+            for c in result.changes
+            if c.action in ("update", "replace")
+        }
+        users: dict[str, str] = {}
+        for key, have in live.items():
+            if key[0] == referring and key not in going:
+                after = staying.get(key) or {}
+                used = after.get(attribute, have.attributes.get(attribute))
+                if used in names:
+                    users.setdefault(str(used), key[1])
+        for index, change in enumerate(result.changes):
+            if change.action == "delete" and change.address.type == type and change.address.key in users:
+                result.changes[index] = change._replace(action="forget", fingerprint="")
+                user = users[change.address.key]
+                result.notes.append(f"{change.address} stays: {referring} {user} still refers to it")
 
 
 def _undeclared(result: StoreResult, key: Key, have: Live | None, policy: Policy) -> None:

@@ -151,12 +151,12 @@ def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
             "end",
             "role",
         )
-        if n in attributes
+        if attributes.get(n) is not None
     ]
     parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in first]
     rest = len(attributes) - len(first)
     if rest:
-        parts.append(f"{rest} more" if parts else f"{rest} attributes")
+        parts.append(f"{rest} more" if parts else plural("attribute", rest))
     return ["      " + pen(cut(", ".join(parts), pen.width - 6), "dim")] if parts else []
 
 

@@ -1,0 +1,171 @@
+"""Writes the pages that must not lie: commands, rules, kinds, reference data. Comes in: the code. Goes out: Markdown
+below docs/. Caller: a person (`python docs/generate.py`); a test compares.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import click
+
+from acorn_gitops.cli import VERBS, cli
+from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods
+from acorn_gitops.rules.registry import all_rules
+from acorn_gitops.sandbox.faults import KINDS as FAULTS
+from acorn_gitops.specs.gate import KINDS, schema
+from acorn_gitops.specs.tables import FIELDS
+
+NOTE = "<!-- Written by docs/generate.py; edit the code, not this page. -->\n\n"
+
+
+def commands() -> str:
+    """Every command with its help, as it prints."""
+    out = [NOTE + "# Commands\n"]
+    out.append(_block([], cli))
+    for verb in VERBS:
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        out.append(_block([verb], command))
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                inner = command.get_command(click.Context(command), name)
+                assert inner is not None
+                out.append(_block([verb, name], inner))
+    out.append(
+        "## Environment variables\n\nEvery option has one: `ACORN_<VERB>_<OPTION>`; shared ones are named in the help. Also:\n\n"
+        "| Variable | Meaning |\n|---|---|\n"
+        "| `ACORN_CACHE_DIR` | Folder of the parse cache; empty switches it off |\n"
+        "| `ACORN_NOW` | An instant that replaces the present, e.g. `2026-11-27T00:00:00Z` |\n"
+        "| `ACORN_ACTOR` | Who acts, in the ledger; otherwise the forge's user or the login |\n"
+        "| `ACORN_DEBUG` | Show the traceback of an internal error |\n"
+        "| `NO_COLOR`, `FORCE_COLOR` | As everywhere |\n"
+        "| `CI=true` | Never ask |\n"
+    )
+    return "\n".join(out)
+
+
+def _block(path: list[str], command: click.Command) -> str:
+    name = " ".join(["acorn", *path])
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    return f"## `{name}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
+
+
+def rules() -> str:
+    """The table of rules."""
+    rows = [f"| `{r.id}` | {r.severity} | {r.title} | {r.why} |" for r in all_rules()]
+    return (
+        NOTE
+        + "# Rules\n\n`acorn validate` and every plan check these; `acorn rules ID` explains one.\n\n| Rule | Severity | What | Why |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def kinds() -> str:
+    """Every field of the five kinds."""
+    out = [
+        NOTE
+        + "# Kinds and fields\n\nA field that is absent is not managed; `null` clears it; `[]` is empty on purpose. The same is in `schemas/` for editors.\n"
+    ]
+    for kind in (*KINDS, "Project"):
+        page = schema(kind)
+        out.append(f"## {kind}\n\n{page.get('description', '')}\n\n| Field | Type | Meaning |\n|---|---|---|")
+        out += _fields(page, page, ())
+        out.append("")
+    out.append(
+        "## Columns of a table\n\nA `SkuMapping` with `table` reads CSV with these headings: "
+        + ", ".join(f"`{f}`" for f in FIELDS)
+        + ".\n"
+    )
+    return "\n".join(out)
+
+
+def _fields(root: dict[str, Any], node: dict[str, Any], path: tuple[str, ...]) -> list[str]:
+    rows: list[str] = []
+    node = _follow(root, node)
+    for name, field in node.get("properties", {}).items():
+        here = (*path, name)
+        required = " (required)" if name in node.get("required", ()) else ""
+        rows.append(f"| `{'.'.join(here)}`{required} | {_type(root, field)} | {_words(root, field)} |")
+        for inner, suffix in _inside(root, field):
+            if len(here) < 6:
+                rows += _fields(root, inner, (*here[:-1], here[-1] + suffix))
+    return rows
+
+
+def _inside(root: dict[str, Any], field: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    found = []
+    for branch in _branches(root, field):
+        if branch.get("properties"):
+            found.append((branch, ""))
+        elif isinstance(branch.get("items"), dict):
+            found += [(b, "[]" + s) for b, s in _inside(root, branch["items"])]
+    return found
+
+
+def _branches(root: dict[str, Any], field: dict[str, Any]) -> list[dict[str, Any]]:
+    options = field.get("anyOf") or field.get("oneOf") or [field]
+    return [_follow(root, option) for option in options if option != {"type": "null"}]
+
+
+def _follow(root: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    return root["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+
+
+def _type(root: dict[str, Any], field: dict[str, Any]) -> str:
+    words = []
+    for branch in _branches(root, field):
+        if "const" in branch:
+            words.append(f"`{branch['const']}`")
+        elif "enum" in branch:
+            words.append(", ".join(f"`{v}`" for v in branch["enum"] if v is not None))
+        else:
+            kind = branch.get("type", "any")
+            kind = next((k for k in kind if k != "null"), "any") if isinstance(kind, list) else kind
+            if kind == "array":
+                kind = (
+                    f"list of {_type(root, branch['items'])}"
+                    if isinstance(branch.get("items"), dict)
+                    else "list"
+                )
+            words.append({"object": "map", "string": "text"}.get(kind, kind))
+    return " or ".join(dict.fromkeys(words))
+
+
+def _words(root: dict[str, Any], field: dict[str, Any]) -> str:
+    text = field.get("description") or next((b.get("description", "") for b in _branches(root, field)), "")
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def reference() -> str:
+    """The tables that ship."""
+    out = [
+        NOTE
+        + f"# Reference data\n\n## Amazon marketplaces\n\nAs of {as_of('marketplaces')}.\n\n| Country | Marketplace id | Currency | Region | Time zone | Languages |\n|---|---|---|---|---|---|"
+    ]
+    out += [
+        f"| {m.country} | `{m.marketplace_id}` | {m.currency} | {m.region} | {m.timezone} | {', '.join(m.languages)} |"
+        for m in amazon_marketplaces().values()
+    ]
+    out.append(
+        f"\n## VAT and GST rates\n\nAs of {as_of('vat_rates')}. Which goods get a reduced rate is not in this table.\n\n| Country | Class | Percent | From | Until |\n|---|---|---|---|---|"
+    )
+    out += [
+        f"| {r.country} | {r.rate_class} | {r.percent} | {r.from_date or ''} | {r.to_date or ''} |"
+        for r in rate_periods()
+    ]
+    out.append("\n## Faults of the sandbox\n\n| Kind | What happens |\n|---|---|")
+    out += [f"| `{k}` | {words} |" for k, words in FAULTS.items()]
+    return "\n".join(out) + "\n"
+
+
+PAGES = {"commands.md": commands, "rules.md": rules, "kinds.md": kinds, "reference-data.md": reference}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (Path(__file__).parent / page).write_text(write(), encoding="utf-8")
+        print(f"docs/{page}")

@@ -1,0 +1,195 @@
+"""The documents cannot lie: pages are generated, links lead somewhere, commands in them run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from acorn_gitops.cli import VERBS, cli
+from tests.repository import Repository
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    p.relative_to(ROOT).as_posix()
+    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+)
+EXAMPLES = sorted(p.parent.name for p in ROOT.glob("examples/stores/*/acorn.yaml"))
+
+
+def _generated() -> dict[str, str]:
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate  # type: ignore[import-not-found]
+    finally:
+        sys.path.pop(0)
+    return {page: write() for page, write in generate.PAGES.items()}
+
+
+@pytest.mark.parametrize("page", ["commands.md", "rules.md", "kinds.md", "reference-data.md"])
+def test_generated_pages_are_up_to_date(page: str) -> None:
+    """What `python docs/generate.py` writes is what is committed."""
+    assert (ROOT / "docs" / page).read_text() == _generated()[page], "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """Every relative link names a file that is there."""
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_documents_exist(page: str) -> None:
+    """Every `acorn VERB` and option in code spans is one that acorn has."""
+    text = (ROOT / page).read_text()
+    for line in re.findall(r"`(?:\$ )?acorn ([a-z][^`\n]*)`", text) + re.findall(
+        r"^\$ acorn ([a-z].*)$", text, re.MULTILINE
+    ):
+        words = line.split()
+        if words[0] in ("users", "VERB"):
+            continue
+        assert words[0] in VERBS, f"{page}: there is no `acorn {words[0]}`"
+        command = cli.get_command(click.Context(cli), words[0])
+        if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+            inner = command.get_command(click.Context(command), words[1])
+            assert inner is not None, f"{page}: there is no `acorn {' '.join(words[:2])}`"
+            command = inner
+        assert command is not None
+        known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
+        for option in re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", f" {line}"):
+            assert option in known, f"{page}: `acorn {words[0]}` has no {option}"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_help_and_stands_in_the_documents(verb: str) -> None:
+    """Help of the command, of each option, and the short help in the list."""
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert command.help
+    assert f"## `acorn {verb}`" in (ROOT / "docs" / "commands.md").read_text()
+    commands = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    for one in commands:
+        assert one.help, f"{verb} {one.name} has no help"
+        for option in one.params:
+            if isinstance(option, click.Option):
+                assert option.help, f"{verb} {one.name}: {option.opts[0]} has no help"
+
+
+def test_the_readmes_show_the_same_commands_and_the_same_plan() -> None:
+    """The Chinese README is true to the English one: the same code blocks, the same links."""
+    english, chinese = (ROOT / "README.md").read_text(), (ROOT / "README.zh-CN.md").read_text()
+    blocks = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+    assert blocks.findall(english) == blocks.findall(chinese)
+
+    def links(text: str) -> set[str]:
+        return {t for t in re.findall(r"\]\(([^)\s]+)\)", text) if not t.startswith("README")}
+
+    assert links(english) == links(chinese)
+
+
+def test_the_plan_in_the_readme_is_a_plan_as_acorn_prints_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's example is real: these specs, this edit, this output."""
+    text = (ROOT / "README.md").read_text()
+    spec, shown = (
+        re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0],
+        re.findall(r"```text\n(.*?)```", text, re.DOTALL)[0],
+    )
+    repository = Repository(tmp_path / "readme")
+    repository.text(spec.replace('"44.99"', '"49.99"'), "kettles.yaml")
+    repository.apply()
+    repository.text(spec, "kettles.yaml")
+    assert repository.run("plan").out.split("\n", 1)[1] == shown.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_runs_as_its_readme_says(example: str, tmp_path: Path) -> None:
+    """Every `$ ` line of the example's README exits 0, in order, in a copy of the folder."""
+    folder = tmp_path / example
+    shutil.copytree(ROOT / "examples" / "stores" / example, folder)
+    commands = re.findall(r"^\$ (.*)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert any(c.startswith("acorn plan") for c in commands)
+    assert any(c.startswith("acorn apply") for c in commands)
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ.pop("ACORN_NOW", None)
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_validates_applies_and_plans_empty(example: str, tmp_path: Path) -> None:
+    """Validate, plan, apply, plan again: nothing is left."""
+    shutil.copytree(ROOT / "examples" / "stores" / example, tmp_path / "e")
+    repository = Repository.__new__(Repository)
+    repository.path = tmp_path / "e"
+    valid = repository.run("validate")
+    assert valid.code == 0, valid
+    assert repository.run("plan", "--detailed-exitcode").code == 2
+    repository.apply()
+    assert repository.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_there_are_at_least_four_examples() -> None:
+    """EU seller, US chain, a group of accounts, moving from spreadsheets."""
+    assert len(EXAMPLES) >= 4
+
+
+def test_the_organisation_in_specs_is_valid_everywhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's specs pass in every environment, without warnings, and are in canonical form."""
+    monkeypatch.delenv("ACORN_NOW")
+    repository = Repository.__new__(Repository)
+    repository.path = root
+    for environment in ("sandbox", "production"):
+        result = repository.run("validate", "--env", environment, "-o", "json")
+        assert result.json["valid"], result.out
+    result = repository.run("fmt", "--check")
+    assert result.code == 0, result
+
+
+def test_the_demo_runs_to_its_end(root: Path) -> None:
+    """`make demo`'s script validates, plans, applies, plans empty, is disturbed, finds and repairs it."""
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ.pop("ACORN_NOW", None)
+    done = subprocess.run(
+        ["bash", "examples/demo.sh"],
+        cwd=root,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stdout.rstrip().splitlines()[-1].startswith("\x1b[1m# Done")
+
+
+def test_nothing_committed_names_a_machine() -> None:
+    """No path or registry host of one machine stands in a tracked file."""
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    pattern = re.compile(r"(?<![\w.])/(?:work|root|farm)/|index-url|files\.pythonhosted|registry\.npmjs")
+    for file in files:
+        if file.endswith((".png", ".db")) or file == "tests/test_documents.py":
+            continue
+        assert not pattern.search((ROOT / file).read_text(errors="replace")), (
+            f"{file} names a machine or a registry"
+        )
