@@ -13,6 +13,7 @@ import orjson
 from acorn_gitops.cli import run
 from acorn_gitops.sandbox.database import Database
 from acorn_gitops.specs.edit import written
+from acorn_gitops.specs.resolve import name_of_sku
 
 PROJECT = """apiVersion: acorn/v1
 kind: Project
@@ -83,7 +84,7 @@ def sku(
 ) -> dict[str, Any]:
     """A SKU with one listing."""
     listing = {"store": store, "price": {"currency": currency, "value": price}, "status": "active"}
-    return document("SkuMapping", code.lower(), {"sku": code, "listings": [listing], **more})
+    return document("SkuMapping", name_of_sku(code), {"sku": code, "listings": [listing], **more})
 
 
 class Repository:

@@ -10,7 +10,7 @@ from typing import Final
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, groups, price_move, signature
 from acorn_gitops.report.text import Pen, plan_text
-from acorn_gitops.report.words import plural, safe, value
+from acorn_gitops.report.words import REASONS, plural, safe, value
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
@@ -25,11 +25,12 @@ _ICON: Final = {
 }
 
 
+_ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]()#|~!&<>"}
+
+
 def escape(text: str) -> str:
     """Text that Markdown, HTML and mention parsers leave alone."""
-    text = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for character in "\\`*_{}[]()#|~!":
-        text = text.replace(character, f"&#{ord(character)};")
+    text = safe(text).translate(_ESCAPES)
     return text.replace("@", "@\u2060").replace("://", ":\u2060//")
 
 
@@ -113,7 +114,7 @@ def _table(plan: Plan) -> list[str]:
 
 def _what(change: Change) -> str:
     if not change.fields:
-        return escape(f"{change.action}: {change.reason}")
+        return escape(REASONS[change.reason])
     parts = []
     for item in change.fields[:4]:
         percent = ""
@@ -140,7 +141,7 @@ def _columns(text: str) -> str:
         else:
             line = " " + line if line[:1] in "+-!" and line else line
         out.append(line)
-    return "\n".join(out).replace("@", "@\u2060")
+    return "\n".join(out).replace("@", "@\u2060").replace("<!--", "<\u2060!--")
 
 
 def _longest_run(text: str) -> int:

@@ -4,6 +4,7 @@ in: values. Goes out: text. Callers: cli. The plan is the product's face; golden
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -41,6 +42,11 @@ class Pen:
     def __call__(self, text: str, style: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
+    def wrapped(self, text: str, style: str) -> list[str]:
+        """Lines of a paragraph, indented by two from the second."""
+        lines = textwrap.wrap(text, self.width, subsequent_indent="  ", break_on_hyphens=False)
+        return [self(line, style) for line in lines]
+
     def columns(self, left: str, right: str, style: str = "", right_style: str = "dim") -> str:
         """Left text, and right text at the right margin; the right one on a line of its own when both do not fit."""
         if len(left) + len(right) + 2 <= self.width:
@@ -69,7 +75,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     )
     for store in plan.stores:
         if store.error:
-            lines.append(pen(f"! {store.store} could not be read: {safe(store.error)}", "red"))
+            lines += pen.wrapped(f"! {store.store} could not be read: {safe(store.error)}", "red")
     if plan.selected:
         lines.append(pen(f"selected: {', '.join(plan.selected)}", "dim"))
     lines.append("")
@@ -197,37 +203,32 @@ def _risk(change: Change) -> tuple[Decimal, str]:
 def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
     lines: list[str] = []
     warnings = [f for f in plan.findings if f.severity == "warning"]
-    if warnings:
-        shown = warnings if verbose else warnings[:5]
-        for finding in shown:
-            lines.append(
-                pen(f"! {finding.id}", "yellow")
-                + f" {safe(finding.message)}"
-                + (pen(f"  {finding.place}", "dim") if finding.place else "")
-            )
-        if len(warnings) > len(shown):
-            lines.append(
-                pen(f"! and {len(warnings) - len(shown)} more warnings; see `acorn validate`", "yellow")
-            )
+    for finding in warnings if verbose else warnings[:5]:
+        place = f"  {finding.place}" if finding.place else ""
+        lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}{place}", "yellow")
+    if len(warnings) > 5 and not verbose:
+        lines.append(pen(f"! and {len(warnings) - 5} more warnings; see `acorn validate`", "yellow"))
+    for finding in plan.findings:
+        if finding.severity == "error":
+            lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}; {safe(finding.hint)}", "red")
+    if lines:
         lines.append("")
+    begun = len(lines)
     for store in plan.stores:
-        lines += [pen(f"· {safe(note)}", "dim") for note in (store.notes if verbose else store.notes[:3])]
+        for note in store.notes if verbose else store.notes[:3]:
+            lines += pen.wrapped(f"· {safe(note)}", "dim")
         if len(store.notes) > 3 and not verbose:
             lines.append(pen(f"· and {len(store.notes) - 3} more such notes in {store.store}", "dim"))
         if store.unmanaged:
             names = ", ".join(safe(f"{a.type} {a.key}") for a in store.unmanaged[:3])
             more = f" and {len(store.unmanaged) - 3:,} more" if len(store.unmanaged) > 3 else ""
-            lines.append(
-                pen(cut(f"≈ {store.store}: not managed and left alone: {names}{more}", pen.width), "dim")
-            )
+            lines += pen.wrapped(f"≈ {store.store}: not managed and left alone: {names}{more}", "dim")
         if store.ceded:
-            lines.append(
-                pen(
-                    f"≈ {store.store}: {plural('resource', store.ceded)} differ only in what is ceded to others",
-                    "dim",
-                )
+            text = (
+                f"≈ {store.store}: {plural('resource', store.ceded)} differ only in what is ceded to others"
             )
-    return [*lines, ""] if lines and lines[-1] else lines
+            lines += pen.wrapped(text, "dim")
+    return [*lines, ""] if len(lines) > begun else lines
 
 
 def _summary(plan: Plan, pen: Pen) -> list[str]:
@@ -259,7 +260,7 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
     shown = [
         f"{counts[a]:,} {w}" for a, w in words.items() if counts[a] or a in ("create", "update", "delete")
     ]
-    lines.append(pen("Plan: ", "bold") + ", ".join(shown) + f"; {in_sync:,} in sync.")
+    lines += pen.wrapped(f"Plan: {', '.join(shown)}; {in_sync:,} in sync.", "bold")
     if plan.errored:
         lines.append(pen("Incomplete: some stores could not be read. This plan cannot be applied.", "red"))
     return lines
@@ -296,9 +297,9 @@ def _caret(finding: Finding, pen: Pen) -> list[str]:
     room = pen.width - len(number)
     source = finding.source
     start = 0 if column < room - 10 else column - room // 2
-    shown = safe(source[start : start + room])
+    shown = safe(source[start : start + room].replace("\t", "⇥"))
     # What stands before the caret may have grown by escapes; measure it as shown.
-    before = len(safe(source[start:column]))
+    before = len(safe(source[start:column].replace("\t", "⇥")))
     lines = [pen(number, "dim") + shown]
     if finding.place.column:
         lines.append(" " * (len(number) + before) + pen("^", "red"))
@@ -310,7 +311,7 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
     lines: list[str] = []
     drifted = sum(len(s.drifted) for s in stores)
     for store, error in errors.items():
-        lines.append(pen(f"! {store} could not be read: {safe(error)}", "red"))
+        lines += pen.wrapped(f"! {store} could not be read: {safe(error)}", "red")
     for found in stores:
         if not found.drifted:
             continue

@@ -19,6 +19,10 @@ from acorn_gitops.specs.strict import Node, compose
 from acorn_gitops.specs.text import decode
 
 
+READABLE = frozenset({"GEN-001", "GEN-003", "GEN-014"})
+"""Findings of the strict parser after which a document is still a document."""
+
+
 class Raw(NamedTuple):
     """A document as written. `accepted`: whether the kind's schema took it as it stands."""
 
@@ -111,8 +115,12 @@ class Reader:
                             text.split("\n")[node.line - 1],
                         )
                     )
-            if findings:
+            if any(finding.id not in READABLE for finding in findings):
                 return [], findings
+            # Every scalar has its place and its text: the schema can speak too, in the same run.
+            refused = findings
+        else:
+            refused = []
         return [
             Raw(
                 p.data,
@@ -124,7 +132,7 @@ class Reader:
                 p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data),
             )
             for i, p in enumerate(parsed)
-        ], []
+        ], refused
 
     def _with_tables(self, read: FileDocuments, path: Path) -> FileDocuments:
         documents: list[Raw] = []
