@@ -300,7 +300,7 @@ def test_hostile_text_is_refused_in_its_place(
     root = write({"specs/x.yaml": content})
     found = findings_of(root)
     assert found
-    finding = found[0]
+    finding = next((f for f in found if f.id == id), found[0])
     assert finding.place is not None
     assert finding.place.file == "specs/x.yaml"
     assert finding.place.line >= 1
@@ -332,6 +332,16 @@ def test_the_command_line_shows_no_traceback(
     assert "internal error" not in shown
     assert "Traceback" not in shown
     assert not INVISIBLE.search(shown)
+
+
+def test_a_plan_of_half_a_character_is_no_internal_error(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`acorn plan` does not stumble over a lone surrogate that an escape wrote."""
+    assert (
+        cli.run(["plan", "-C", str(write({"specs/x.yaml": SYNTAX["half a character by an escape"][0]}))]) == 4
+    )
+    assert "internal error" not in "".join(capsys.readouterr())
 
 
 ACCEPTED = {
@@ -384,9 +394,21 @@ def test_a_file_above_the_limit_is_not_read(write: Write, monkeypatch: pytest.Mo
 
 def test_fmt_mends_text_that_is_not_nfc(write: Write) -> None:
     """`acorn fmt`, which the finding recommends, brings text into NFC."""
-    root = write({"specs/x.yaml": SKU.replace("Kettle", "Cafe\u0301")})
+    root = write({"specs/x.yaml": SKU.replace("Kettle", "Cafe\u0301"), "overlays/prod/x.yaml": ""})
     assert cli.run(["fmt", "-C", str(root)]) == 0
     assert findings_of(root) == []
+
+
+@pytest.mark.parametrize("written", ["nowhere", "../outside", "/etc"])
+def test_fmt_refuses_a_path_as_validate_does(
+    write: Write, written: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`acorn fmt` reports a folder that is missing or outside, without an internal error."""
+    root = write(
+        {"acorn.yaml": PROJECT.replace("[specs]", f"[specs, {written}]"), "overlays/prod/x.yaml": ""}
+    )
+    assert cli.run(["fmt", "-C", str(root)]) == 4
+    assert "internal error" not in "".join(capsys.readouterr())
 
 
 # --- shape ------------------------------------------------------------------------------------------------------
@@ -531,7 +553,7 @@ PATHS = {
     "link out": "out.csv",
     "device": "device.csv",
     "pipe": "pipe.csv",
-    "through a linked folder": "linked/outside.csv",
+    "through a linked folder": ".linked/outside.csv",
     "missing": "nothing.csv",
     "a folder": "folder",
     "a loop of links": "loop.csv",
@@ -549,7 +571,7 @@ def traps(write: Write) -> Path:
     for folder in (root, root / "specs"):
         (folder / "out.csv").symlink_to(secret)
         (folder / "device.csv").symlink_to("/dev/zero")
-        (folder / "linked").symlink_to(root.parent)
+        (folder / ".linked").symlink_to(root.parent)
         (folder / "loop.csv").symlink_to("loop.csv")
         (folder / "folder").mkdir()
         os.mkfifo(folder / "pipe.csv")

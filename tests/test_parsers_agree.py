@@ -133,6 +133,10 @@ TRICKY = {
     "a dash first": "a: -b\nc: [-d, --e]\n",
     "a question mark first": "a: ?b\n",
     "a colon first": "a: :b\nc: [:d]\n",
+    "a colon before a flow key": "a: {:b: c}\n",
+    "a colon before a quote in a flow map": "a: {:': 1}\n",
+    "two colons in a flow map": "a: {:: b}\n",
+    "a dash as a flow key": "a: {-:{}}\n",
     "three dashes as a value": "a: ---\nb: [---]\n",
     "dashes indented": "a:\n  ---\n",
     "quotes inside": "a: it's\nb: x\"y\nc: [it's, x\"y]\nd: 'it''s'\n",
@@ -339,7 +343,7 @@ def texts(draw: st.DrawFn) -> str:
     return first + "---\n".join("\n".join(lines) + "\n" for lines in documents)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=200, deadline=None, suppress_health_check=RELAXED)
 @given(texts())
 def test_generated_documents_are_read_alike(text: str) -> None:
     """A document in the style of a catalogue means the same to both parsers."""
@@ -410,21 +414,21 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=1200, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=500, deadline=None, suppress_health_check=RELAXED)
 @given(damaged())
 def test_damaged_documents_are_never_misread(text: str) -> None:
     """Whatever the bulk parser accepts of a damaged document, the strict one reads the same."""
     event("accepted" if agree(text) else "declined")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
 @given(st.lists(st.sampled_from([*PIECES, "a", "b", "key", " ", "  ", "\n"]), max_size=14).map("".join))
 def test_punctuation_soup_is_never_misread(text: str) -> None:
     """Short strings of punctuation are declined or read alike."""
     event("accepted" if agree(text) else "declined")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
 @given(
     st.lists(
         st.sampled_from(
@@ -466,7 +470,7 @@ def catalogue_lines(draw: st.DrawFn) -> str:
     return "spec:\n  items:\n" + "".join(f"    - {row}{tail}\n" for row in rows)
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
 @given(catalogue_lines(), catalogue_lines())
 def test_what_was_read_before_changes_nothing(before: str, text: str) -> None:
     """A file is read the same alone as after any other file, though line shapes and values are remembered."""
@@ -480,7 +484,7 @@ def test_what_was_read_before_changes_nothing(before: str, text: str) -> None:
         assert after == alone == by_strict(text)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=100, deadline=None, suppress_health_check=RELAXED)
 @given(damaged(), texts())
 def test_a_damaged_file_does_not_spoil_the_next(before: str, text: str) -> None:
     """A declined or odd file leaves nothing behind that changes the next."""

@@ -65,7 +65,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         (root / "acorn.yaml").write_text(PROJECT)
         (root / "specs" / "stores.yaml").write_text(STORES)
         (root / "specs" / file).write_bytes(table if isinstance(table, bytes) else table.encode())
-        (root / "specs" / "skus.yaml").write_text(f"{HEAD}  table: {{file: {file}{options}}}\n{defaults}", "utf-8")
+        (root / "specs" / "skus.yaml").write_text(
+            f"{HEAD}  table: {{file: {file}{options}}}\n{defaults}", "utf-8"
+        )
         return root
 
     return write
@@ -124,14 +126,20 @@ LIST = """\
       listings:
         - {store: amz-uk, price: {value: "19.90", currency: GBP}}
 """
-RENAMED = PLAIN.replace("sku,", "Artikel-Nr,", 1).replace(",store,", ",Markt,", 1).replace("title", "Bezeichnung (kurz)", 1)
+RENAMED = (
+    PLAIN.replace("sku,", "Artikel-Nr,", 1)
+    .replace(",store,", ",Markt,", 1)
+    .replace("title", "Bezeichnung (kurz)", 1)
+)
 COLUMNS = ', columns: {Artikel-Nr: sku, Markt: store, "Bezeichnung (kurz)": title}'
 
 
 def rewritten(delimiter: str, text: str = PLAIN, end: str = "\n", quoting: Any = csv.QUOTE_MINIMAL) -> str:
     """The table with another delimiter, line end or quoting."""
     out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(csv.reader(io.StringIO(text)))
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(
+        csv.reader(io.StringIO(text))
+    )
     return out.getvalue()
 
 
@@ -160,7 +168,9 @@ SAME = {
 
 @pytest.mark.parametrize("defaults", ["", DEFAULTS], ids=["bare", "with defaults"])
 @pytest.mark.parametrize(("table", "options"), SAME.values(), ids=SAME.keys())
-def test_a_table_means_what_the_list_means(write: Write, tmp_path: Path, table: str, options: str, defaults: str) -> None:
+def test_a_table_means_what_the_list_means(
+    write: Write, tmp_path: Path, table: str, options: str, defaults: str
+) -> None:
     """A table compiles to exactly the resources of the same list in YAML."""
     assert state_of(write(table, options, defaults)) == state_of(in_yaml(tmp_path, LIST, defaults))
 
@@ -194,7 +204,9 @@ def test_decimal_commas_and_thousands_are_understood(write: Write, tmp_path: Pat
     """With `decimalComma` an amount may have dots between thousands."""
     items = '    - {sku: A-1, listings: [{store: amz-de, price: {value: "1234.50", currency: EUR}}]}\n'
     table = f"sku;store;price;currency\nA-1;amz-de;{written};EUR\n"
-    assert state_of(write(table, ', delimiter: ";", decimalComma: true')) == state_of(in_yaml(tmp_path, items))
+    assert state_of(write(table, ', delimiter: ";", decimalComma: true')) == state_of(
+        in_yaml(tmp_path, items)
+    )
 
 
 @pytest.mark.parametrize("written", ["49.99", "1.23", "1234.5", "1.2345,00", "1,234.50"])
@@ -207,8 +219,12 @@ def test_a_decimal_point_is_not_taken_for_thousands(write: Write, written: str) 
 @pytest.mark.parametrize("written", ["49,99", "1.234,50", "EUR 5", "-1", "1e2x", "５", "٤"])
 def test_an_odd_amount_is_refused_at_its_row(write: Write, written: str) -> None:
     """An amount that is none is refused at its row."""
-    found = findings_of(write(f"sku;store;price;currency\nA-0;amz-de;1;EUR\nA-1;amz-de;{written};EUR\n", ', delimiter: ";"'))
-    assert [(f.id, f.place.file, f.place.line) for f in found if f.place] == [("GEN-007", "specs/skus.csv", 3)]
+    found = findings_of(
+        write(f"sku;store;price;currency\nA-0;amz-de;1;EUR\nA-1;amz-de;{written};EUR\n", ', delimiter: ";"')
+    )
+    assert [(f.id, f.place.file, f.place.line) for f in found if f.place] == [
+        ("GEN-007", "specs/skus.csv", 3)
+    ]
 
 
 # --- faults, each with its row and cell --------------------------------------------------------------------------
@@ -267,9 +283,18 @@ FAULTS: dict[str, tuple[str | bytes, str, str, int, int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("table", "options", "id", "row", "cell", "words"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    ("table", "options", "id", "row", "cell", "words"), FAULTS.values(), ids=FAULTS.keys()
+)
 def test_a_fault_of_a_table_is_told_at_its_row(
-    write: Write, table: str | bytes, options: str, id: str, row: int, cell: int, words: str, capsys: pytest.CaptureFixture[str]
+    write: Write,
+    table: str | bytes,
+    options: str,
+    id: str,
+    row: int,
+    cell: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A damaged table is refused at the line of its row, the number of its cell where one is meant, with a remedy."""
     root = write(table, options)
@@ -290,7 +315,9 @@ def test_a_fault_of_a_table_is_told_at_its_row(
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_command_line_survives_any_table(write: Write, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_survives_any_table(
+    write: Write, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`acorn validate` ends a damaged table with exit 4, not with an internal error."""
     table, options, *_ = FAULTS[name]
     assert cli.run(["validate", "-C", str(write(table, options)), "--no-color"]) == 4
@@ -309,12 +336,27 @@ def test_the_caret_of_a_table_stands_under_its_cell(write: Write, capsys: pytest
 def test_every_fault_of_a_table_is_told_at_once(write: Write) -> None:
     """One run tells every damaged cell of a table."""
     rows = "".join(f"A-{i},1.2E+12,amz-de\n" for i in range(50))
-    assert [f.place.line for f in findings_of(write("sku,gtin,store\n" + rows)) if f.place] == list(range(2, 52))
+    assert [f.place.line for f in findings_of(write("sku,gtin,store\n" + rows)) if f.place] == list(
+        range(2, 52)
+    )
 
 
 @pytest.mark.parametrize(
     ("cell", "meant"),
-    [('"say ""hi"""', 'say "hi"'), ('"a\nb"', "a\nb"), ('"a\r\nb"', "a\nb"), ('"a,b"', "a,b"), ("NO", "NO"), ("00123", "00123"), ("true", "true"), ("=1+1", "=1+1"), ("12:30", "12:30"), ("1e3x", "1e3x"), ("C# für Anfänger", "C# für Anfänger"), ("Size 5E", "Size 5E")],
+    [
+        ('"say ""hi"""', 'say "hi"'),
+        ('"a\nb"', "a\nb"),
+        ('"a\r\nb"', "a\nb"),
+        ('"a,b"', "a,b"),
+        ("NO", "NO"),
+        ("00123", "00123"),
+        ("true", "true"),
+        ("=1+1", "=1+1"),
+        ("12:30", "12:30"),
+        ("1e3x", "1e3x"),
+        ("C# für Anfänger", "C# für Anfänger"),
+        ("Size 5E", "Size 5E"),
+    ],
     ids=repr,
 )
 def test_cells_are_text_and_never_retyped(write: Write, cell: str, meant: str) -> None:
@@ -356,8 +398,14 @@ ROWS = st.lists(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(ROWS, st.permutations(["sku", "store", "price", "sellerSku", "status", "min"]), st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_columns_changes_nothing(rows: list[dict[str, str]], columns: list[str], chance: Any) -> None:
+@given(
+    ROWS,
+    st.permutations(["sku", "store", "price", "sellerSku", "status", "min"]),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_rows_and_columns_changes_nothing(
+    rows: list[dict[str, str]], columns: list[str], chance: Any
+) -> None:
     """Rows and columns in any order make the same items."""
 
     def items(order: list[dict[str, str]], heads: list[str]) -> dict[str, Any]:
@@ -378,9 +426,13 @@ def test_the_order_of_rows_and_columns_changes_nothing(rows: list[dict[str, str]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.text(st.sampled_from('sku,store\n"A1;\'#E+.\t é'), max_size=40), st.sampled_from([",", ";", "\t", "|"]))
+@given(
+    st.text(st.sampled_from("sku,store\n\"A1;'#E+.\t é"), max_size=40), st.sampled_from([",", ";", "\t", "|"])
+)
 def test_no_table_is_too_odd(text: str, delimiter: str) -> None:
     """Any text is read to items or findings, never to an exception."""
-    items, lines, findings = tables.read("sku,store\n" + text, "t.csv", {"file": "t.csv", "delimiter": delimiter})
+    items, lines, findings = tables.read(
+        "sku,store\n" + text, "t.csv", {"file": "t.csv", "delimiter": delimiter}
+    )
     assert len(items) == len(lines)
     assert all(f.place is not None and f.hint for f in findings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from acorn_gitops.cli.session import Session, shared
-from acorn_gitops.model.finding import Finding, InvalidSpecs
+from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
 
 
 @click.command("fmt")
@@ -29,14 +29,18 @@ def command(
     """
     import difflib
 
-    from acorn_gitops.specs.confine import spec_files
+    from acorn_gitops.specs.confine import Found, spec_files
     from acorn_gitops.specs.fmt import formatted
 
     session = Session(root, environment, no_color)
-    files = [
-        f for p in paths for f in (spec_files(p.parent if p.is_file() else p, p) if p.is_dir() else [p])
-    ] or _all(session)
     findings: list[Finding] = []
+    files: list[Path] = []
+    for path in paths:
+        found = spec_files(path, path) if path.is_dir() else Found([path], [])
+        files += found.files
+        findings += [_refused(refused, why) for refused, why in found.refused]
+    if not paths:
+        files = _all(session, findings)
     changed = 0
     for file in files:
         data = file.read_bytes()
@@ -72,16 +76,19 @@ def command(
     return 1 if changed and (check or diff) else 0
 
 
-def _all(session: Session) -> list[Path]:
-    from acorn_gitops.specs.confine import inside, spec_files
-    from acorn_gitops.specs.load import open_reader
+def _refused(path: Path, why: str) -> Finding:
+    return Finding(
+        "GEN-005", "error", f"{path} {why}", Place(str(path)), "specs are files of this repository"
+    )
+
+
+def _all(session: Session, findings: list[Finding]) -> list[Path]:
+    from acorn_gitops.specs.load import files_of, open_reader, overlay_places, spec_places
     from acorn_gitops.specs.project import read_project
 
-    project = read_project(open_reader(session.root, None), session.environment)
-    environments = project.raw.data["spec"]["environments"].values()
-    named = [*project.spec_paths, *(o for e in environments for o in ((e or {}).get("overlays") or ()))]
+    reader = open_reader(session.root, None)
+    project = read_project(reader, session.environment)
     files = [session.root / "acorn.yaml"]
-    for written in named:
-        real = inside(session.root, written, folder=True)
-        files += [real] if real.is_file() else spec_files(session.root, real)
+    for written, at in (*spec_places(project), *overlay_places(project)):
+        files += files_of(reader, project, written, at, findings)
     return list(dict.fromkeys(files))

@@ -25,12 +25,6 @@ def _real_date(text: str) -> str:
     return text
 
 
-def _text(pattern: str, description: str, *examples: str) -> object:
-    return Annotated[
-        str, StringConstraints(pattern=pattern), Field(description=description, examples=list(examples))
-    ]
-
-
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
@@ -123,7 +117,7 @@ Timezone = Annotated[
 ]
 Date = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    StringConstraints(pattern=r"^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}$"),
     AfterValidator(_real_date),
     Field(
         description="Calendar date, YYYY-MM-DD.",
@@ -142,13 +136,13 @@ Clock = Annotated[
 LocalTime = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+        pattern=r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
     ),
     Field(description="Local date and time without offset, YYYY-MM-DDTHH:MM.", examples=["2026-11-27T00:00"]),
 ]
 SecretRef = Annotated[
     str,
-    StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s]+|keyring:[^\s]+|vault:[^\s]+)$"),
+    StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|(file|keyring|vault):[!-~]+)$"),
     Field(
         description="Where a secret is kept: env:NAME, file:PATH or keyring:NAME. Never the secret itself.",
         examples=["env:ACME_EU_SPAPI"],

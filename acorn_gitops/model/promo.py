@@ -27,7 +27,7 @@ class Moment(Strict):
     local: LocalTime
     tz: Annotated[str, StringConstraints(pattern=r"^(store|UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$")]
     """`store` (each store's own zone), `UTC`, or an IANA zone."""
-    fold: Literal[0, 1] | None = None
+    fold: int | None = Field(default=None, ge=0, le=1)
     """Which of the two, when clocks go back and this time comes twice: 0 the first, 1 the second."""
 
 

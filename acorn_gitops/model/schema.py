@@ -74,6 +74,8 @@ def _tidy(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     node = {key: _tidy(value) for key, value in node.items()}
+    if "patternProperties" in node:  # pydantic checks every key of a map; JSON Schema only when told
+        node["additionalProperties"] = False
     if node.get("default", 0) is None:
         del node["default"]
     options = node.get("anyOf")

@@ -7,9 +7,11 @@ pipes) are refused: pull requests come from people who may not read the runner's
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Escape(ValueError):
@@ -27,10 +29,15 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
         raise Escape(f"{written!r} climbs with ..: name it from inside the repository")
     real_root = root.resolve()
     path = (beside or real_root) / written
-    real = path.resolve()
+    try:
+        real = path.resolve()
+        mode = os.stat(real).st_mode  # noqa: PTH116 - one call; FileNotFoundError is the caller's
+    except (RuntimeError, OSError) as error:  # RuntimeError until Python 3.12
+        if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
+            raise Escape(f"{written!r} is a loop of links") from None
+        raise
     if real != real_root and real_root not in real.parents:
         raise Escape(f"{written!r} is a link that leads out of the repository")
-    mode = os.stat(real).st_mode  # noqa: PTH116 - one call; FileNotFoundError is the caller's
     if folder and stat.S_ISDIR(mode):
         return real
     if not stat.S_ISREG(mode):
@@ -38,19 +45,47 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
     return real
 
 
-def spec_files(root: Path, folder: Path) -> list[Path]:
-    """YAML files below a folder, sorted; hidden folders and links out of the repository are left out."""
+class Found(NamedTuple):
+    """YAML files below a folder, and what stands there that may not be read: path and why."""
+
+    files: list[Path]
+    refused: list[tuple[Path, str]]
+
+
+def spec_files(root: Path, folder: Path) -> Found:
+    """YAML files below a folder, sorted; hidden ones are left out. Nothing else is passed over in silence:
+    linked folders, links that lead out or nowhere, devices and pipes are refused by name."""
     found: list[Path] = []
+    refused: list[tuple[Path, str]] = []
     real_root = root.resolve()
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    unreadable: list[OSError] = []
+    for base, folders, files in os.walk(folder, onerror=unreadable.append):
+        kept = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in kept if not Path(base, name).is_symlink()]
+        refused += [
+            (Path(base, name), "is a link to a folder: name that folder in acorn.yaml instead")
+            for name in kept
+            if name not in folders
+        ]
         for name in files:
             if name.endswith((".yaml", ".yml")) and not name.startswith("."):
                 path = Path(base, name)
-                real = path.resolve() if path.is_symlink() else path
-                if path.is_symlink() and real_root not in real.parents:
-                    raise Escape(f"{path.relative_to(root)} is a link that leads out of the repository")
-                if not stat.S_ISREG(path.stat().st_mode):
-                    raise Escape(f"{path.relative_to(root)} is not a regular file")
-                found.append(path)
-    return sorted(found)
+                why = _refusal(path, real_root)
+                if why:
+                    refused.append((path, why))
+                else:
+                    found.append(path)
+    refused += [(Path(error.filename), "cannot be read") for error in unreadable]
+    return Found(sorted(found), sorted(refused))
+
+
+def _refusal(path: Path, real_root: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if path.is_symlink() and real_root not in path.resolve().parents:
+            return "is a link that leads out of the repository"
+    except RuntimeError:
+        return "is a loop of links"
+    except OSError as error:
+        return "is a loop of links" if error.errno == errno.ELOOP else "is a link that leads nowhere"
+    return "" if stat.S_ISREG(mode) else "is not a regular file"

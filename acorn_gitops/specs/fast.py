@@ -14,6 +14,11 @@ from typing import Any, Final, NamedTuple
 from acorn_gitops.specs.scalars import Ambiguous, resolve
 
 MAX_DEPTH: Final = 40
+_MAX_BLOCK: Final = 18
+_MAX_FLOW: Final = 18
+"""Half of the depth for block and half for flow collections: deeper ones are left to the strict parser."""
+_MAX_KEY: Final = 1000
+"""YAML allows 1,024 characters before the colon of a key."""
 
 
 class NotSimple(Exception):
@@ -38,7 +43,7 @@ _TOKENS: Final = re.compile(
       ([{}\[\],])
     | (?:"([^"\\]*)"
        | '((?:[^']|'')*)'
-       | ((?:[^\s{}\[\],:\#"'&*!|>%@`?-]|[:-](?=[^\s{}\[\],]))(?:[^\s{}\[\],:]|:(?=[^\s{}\[\],])|\x20(?=[^\s{}\[\],:\#])|\x20(?=:[^\s{}\[\],]))*)
+       | ((?:[^\s{}\[\],:\#"'&*!|>%@`?-]|-(?=[^\s{}\[\],:]))(?:[^\s{}\[\],:]|:(?=[^\s{}\[\],])|\x20(?=[^\s{}\[\],:\#])|\x20(?=:[^\s{}\[\],]))*)
       )(\x20*:(?=[\x20{}\[\],]|\Z))?
     | (?<=[}\]\x20])(\#.*)
     | (.)
@@ -94,11 +99,11 @@ def parse(text: str) -> list[Parsed]:
                 value = {}
                 owner[key] = value
                 stack.append((column, value))
-            if len(stack) > MAX_DEPTH:
-                raise NotSimple
         while stack and stack[-1][0] > column:
             stack.pop()
         if not stack or stack[-1][0] != column:
+            raise NotSimple
+        if len(stack) > _MAX_BLOCK:
             raise NotSimple
         container = stack[-1][1]
         if is_item:
@@ -140,6 +145,8 @@ def parse(text: str) -> list[Parsed]:
                 _check_key(key)
         else:
             key = double if double is not None else single
+            if len(key) > _MAX_KEY:
+                raise NotSimple
         if key in container:
             raise NotSimple
         if rest is None or rest[:1] == "#":
@@ -160,11 +167,16 @@ def parse(text: str) -> list[Parsed]:
 def _finish(data: dict[str, Any], line: int, lines_of: dict[int, list[int]]) -> Parsed:
     spec = data.get("spec")
     items = spec.get("items") if type(spec) is dict else None
-    return Parsed(data, line, lines_of.get(id(items), []) if type(items) is list else [])
+    if type(items) is not list:
+        return Parsed(data, line, [])
+    lines = lines_of.get(id(items), [])
+    if len(lines) != len(items):  # a flow list: the strict parser knows where its entries stand
+        raise NotSimple
+    return Parsed(data, line, lines)
 
 
 def _check_key(key: str) -> None:
-    if _plain(key) != key:
+    if len(key) > _MAX_KEY or _plain(key) != key:
         raise NotSimple
     _good_keys.add(key)
 
@@ -262,10 +274,12 @@ def _shape_of(text: str) -> _Shape | None:
     path = [-1]
     key = ""
     count = -1
+    opened = False
     for match in _TOKENS.finditer(text):
         mark, double, single, plain, colon, comment, other = match.groups()
-        if mark in ("[", "]") or single is not None or comment or other:
+        if mark in ("[", "]") or single is not None or comment or other or (opened and mark == "}"):
             return None
+        opened = mark == "{"
         if mark == "{":
             count += 1
             if count:
@@ -354,7 +368,7 @@ def _tokens(text: str) -> Any:
                         raise NotSimple
                     top.append(known)
                 stack.append(known)
-                if len(stack) > MAX_DEPTH:
+                if len(stack) > _MAX_FLOW:
                     raise NotSimple
                 top = known
                 expect = True
@@ -383,7 +397,7 @@ def _tokens(text: str) -> Any:
                 raise NotSimple
             known = double or single.replace("''", "'")
             if colon:
-                if type(top) is not dict or want_value or not expect or known in top:
+                if type(top) is not dict or want_value or not expect or known in top or len(known) > _MAX_KEY:
                     raise NotSimple
                 key = known
                 want_value = True

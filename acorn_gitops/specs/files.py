@@ -16,8 +16,7 @@ from acorn_gitops.specs import fast, gate, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
 from acorn_gitops.specs.confine import Escape, inside
 from acorn_gitops.specs.strict import Node, compose
-from acorn_gitops.specs.text import decode
-
+from acorn_gitops.specs.text import MAX_BYTES, decode, too_large
 
 READABLE = frozenset({"GEN-001", "GEN-003", "GEN-014"})
 """Findings of the strict parser after which a document is still a document."""
@@ -73,15 +72,18 @@ class Reader:
         """All documents of a YAML file."""
         file = self.relative(path)
         try:
-            data = path.read_bytes()
+            size = path.stat().st_size
+            data = path.read_bytes() if size <= MAX_BYTES else b""
         except OSError as error:
             finding = Finding("GEN-005", "error", f"cannot be read: {error.strerror}", Place(file))
             return FileDocuments([], [finding], "")
+        if size > MAX_BYTES:
+            return FileDocuments([], [too_large(file)], "")
         digest = hashlib.sha256(data).hexdigest()
         slot = self.cache.path(data) if self.cache is not None and len(data) >= MINIMUM else None
         if slot is not None and self.cache is not None:
             stored = self.cache.get(slot)
-            if stored is not None:
+            if _is_parse(stored):
                 documents = [
                     Raw(d, file, line, items, file, i, ok) for i, (d, line, items, ok) in enumerate(stored)
                 ]
@@ -104,7 +106,7 @@ class Reader:
             for node in composed.documents:
                 if isinstance(node.data, dict):
                     parsed.append(fast.Parsed(node.data, node.line, _item_lines(node)))
-                elif not findings:
+                else:
                     findings.append(
                         Finding(
                             "GEN-007",
@@ -227,6 +229,8 @@ class Reader:
         if len(path) >= 3 and path[:2] == ("spec", "items") and raw.item_lines and isinstance(path[2], int):
             begin = raw.item_lines[path[2]]
             lines = self.text(raw.file).split("\n")
+            if not lines[begin - 1].lstrip(" ").startswith("- "):  # a flow list, or a dash on its own line
+                return self._whole(raw), path
             following = raw.item_lines[path[2] + 1 : path[2] + 2]
             end = following[0] - 1 if following else begin
             if not following:
@@ -236,12 +240,17 @@ class Reader:
                 ):
                     end += 1
             composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
-            if composed.documents:
+            # What only makes sense with the lines before it (an alias) needs the whole file.
+            if composed.documents and all(finding.id in READABLE for finding in composed.findings):
                 return composed.documents[0], (0, *path[3:])
+        return self._whole(raw), path
+
+    def _whole(self, raw: Raw) -> Node | None:
         if raw.file not in self._composed:
-            self._composed[raw.file] = compose(self.text(raw.file), raw.file).documents
+            documents = compose(self.text(raw.file), raw.file).documents
+            self._composed[raw.file] = [node for node in documents if isinstance(node.data, dict)]
         documents = self._composed[raw.file]
-        return (documents[raw.position] if raw.position < len(documents) else None), path
+        return documents[raw.position] if raw.position < len(documents) else None
 
     def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
         """File, line and column of a value (or its key) in a document."""
@@ -270,3 +279,16 @@ def _item_lines(node: Node) -> list[int]:
     if items is None or not isinstance(items.data, list):
         return []
     return [items.children[i].line for i in range(len(items.data))]
+
+
+def _is_parse(stored: Any) -> bool:
+    """Whether a cache entry has the form of a parse: a damaged one costs time, nothing else."""
+    return isinstance(stored, list) and all(
+        isinstance(entry, list)
+        and len(entry) == 4
+        and isinstance(entry[0], dict)
+        and isinstance(entry[1], int)
+        and isinstance(entry[2], list)
+        and isinstance(entry[3], bool)
+        for entry in stored
+    )

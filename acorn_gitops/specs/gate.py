@@ -106,6 +106,14 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
                 problem = _problem(kind, part, detail, document)
                 if problem is not None and not (partial and problem.id == "GEN-008"):
                     found.append(problem)
+    if not found and not partial and not accepts(kind, document):
+        # Should the two ever disagree, a refused document must not vanish without a word.
+        found = [
+            Problem(
+                "GEN-007", tuple(error.instance_path), f"the schema refuses this: {error.message[:200]}", ""
+            )
+            for error in _validator(kind).iter_errors(document)
+        ]
     return _outermost(found)
 
 
@@ -162,11 +170,22 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         )
     if type_ in ("literal_error", "enum"):
         choices = [c.strip(" '") for c in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        if field == "[key]":
+            name = str(path[-1])
+            return Problem("GEN-006", path, f"unknown field {name}", _did_you_mean(name, choices), key=True)
         return Problem(
             "GEN-007",
             path,
             f"{_last_name(path)} cannot be {value!r}",
             _did_you_mean(str(value), choices) + f"; one of {', '.join(choices)}",
+        )
+    if type_ == "string_pattern_mismatch" and field == "[key]":
+        return Problem(
+            "GEN-007",
+            path,
+            f"{_last_name(path[:-1])} cannot have the key {quoted(str(path[-1]))}",
+            f"a key must match {detail['ctx']['pattern']}",
+            key=True,
         )
     if type_ == "string_pattern_mismatch":
         hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
@@ -217,6 +236,9 @@ def _walk_schema(kind: str, part: str, location: Iterable[Any]) -> dict[str, Any
                 following += follow(node["properties"][step])
             elif isinstance(node.get("additionalProperties"), dict):
                 following += follow(node["additionalProperties"])
+            else:
+                for inner in node.get("patternProperties", {}).values():
+                    following += follow(inner)
         nodes = following or nodes
     merged: dict[str, Any] = {}
     for node in nodes:

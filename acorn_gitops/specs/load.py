@@ -11,14 +11,35 @@ from typing import Any, NamedTuple
 import orjson
 
 from acorn_gitops import __version__
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.confine import Escape, inside, spec_files
-from acorn_gitops.specs.files import Raw, Reader
+from acorn_gitops.specs.files import READABLE, Raw, Reader
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
+
+
+class NamedPath(NamedTuple):
+    """A file or folder as acorn.yaml names it, and where."""
+
+    written: str
+    at: tuple[Any, ...]
+
+
+def spec_places(project: Project) -> list[NamedPath]:
+    """The files and folders of specs."""
+    return [NamedPath(w, ("spec", "specs", i)) for i, w in enumerate(project.spec_paths)]
+
+
+def overlay_places(project: Project) -> list[NamedPath]:
+    """The files and folders of overlays, of every environment."""
+    return [
+        NamedPath(written, ("spec", "environments", name, "overlays", index))
+        for name, environment in project.raw.data["spec"]["environments"].items()
+        for index, written in enumerate((environment or {}).get("overlays") or ())
+    ]
 
 
 class Loaded(NamedTuple):
@@ -50,15 +71,14 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
     digest = hashlib.sha256(f"{project.environment}\0{project.digest}".encode())
     files: list[str] = []
 
-    def read_all(paths: list[str], field: tuple[Any, ...]) -> list[Raw]:
+    def read_all(places: list[NamedPath], apart: list[Path]) -> list[Raw]:
         documents: list[Raw] = []
-        overlay_folders = [o.rstrip("/") + "/" for o in all_overlays] if field[-1] == "specs" else []
-        for index, written in enumerate(paths):
-            for path in _files_of(reader, project, written, (*field, index), findings):
+        for written, at in places:
+            for path in files_of(reader, project, written, at, findings):
                 shown = reader.relative(path)
                 if (
                     shown == "acorn.yaml"
-                    or any(shown.startswith(o) for o in overlay_folders)
+                    or any(path == o or o in path.parents for o in apart)
                     or shown in files
                 ):
                     continue
@@ -69,10 +89,8 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
                 documents.extend(read.documents)
         return documents
 
-    environments = project.raw.data["spec"]["environments"]
-    all_overlays = [o for e in environments.values() for o in ((e or {}).get("overlays") or [])]
-    documents = read_all(project.spec_paths, ("spec", "specs"))
-    overlays = read_all(project.overlays, ("spec", "environments", project.environment, "overlays"))
+    documents = read_all(spec_places(project), _overlay_paths(reader.root, project))
+    overlays = read_all([p for p in overlay_places(project) if p.at[2] == project.environment], [])
     if not documents and not findings:
         place = reader.place(project.raw, ("spec", "specs"))
         findings.append(
@@ -87,7 +105,9 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
         )
     resolver = Resolver(reader, project.defaults)
     resolver.run(documents, overlays)
-    findings += resolver.findings
+    # A scalar that two parsers read differently is told once, not again by the schema of what it might be.
+    told = {f.place for f in findings if f.id in READABLE}
+    findings += [f for f in resolver.findings if f.place not in told]
     product_types = _product_types(reader, project, findings, digest)
     configuration = Configuration(
         project=project.name,
@@ -110,12 +130,20 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
 
 
-def _files_of(
+def files_of(
     reader: Reader, project: Project, written: str, path: tuple[Any, ...], findings: list[Finding]
 ) -> list[Path]:
+    """The files that a path of acorn.yaml means; what may not be read becomes findings."""
     try:
         real = inside(reader.root, written, folder=True)
-        return [real] if real.is_file() else spec_files(reader.root, real)
+        if real.is_file():
+            return [real]
+        found = spec_files(reader.root, real)
+        for refused, why in found.refused:
+            at = Place(reader.relative(refused))
+            message = f"{at.file} {why}"
+            findings.append(Finding("GEN-005", "error", message, at, "specs are files of this repository"))
+        return found.files
     except Escape as error:
         message, hint = str(error), ""
     except OSError:
@@ -123,6 +151,16 @@ def _files_of(
     place = reader.place(project.raw, path)
     findings.append(Finding("GEN-005", "error", message, place, hint, reader.source(place)))
     return []
+
+
+def _overlay_paths(root: Path, project: Project) -> list[Path]:
+    found: list[Path] = []
+    for written, _ in overlay_places(project):
+        try:
+            found.append(inside(root, written, folder=True))
+        except (Escape, OSError):
+            continue  # told where it is read
+    return found
 
 
 def _product_types(

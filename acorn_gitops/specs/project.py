@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
 from acorn_gitops.specs import gate
+from acorn_gitops.specs.confine import Escape, inside
 from acorn_gitops.specs.files import Raw, Reader
 from acorn_gitops.specs.merge import merge
 
@@ -44,6 +45,15 @@ def find_root(start: Path) -> Path:
 
 def read_project(reader: Reader, environment: str | None) -> Project:
     """The project for an environment (default: the one that acorn.yaml names). InvalidSpecs with places."""
+    try:
+        inside(reader.root, FILE)
+    except Escape as error:
+        finding = Finding(
+            "GEN-005", "error", str(error), Place(FILE), "keep the file itself in the repository"
+        )
+        raise InvalidSpecs(f"{FILE} is wrong", findings=[finding]) from None
+    except OSError:
+        raise InvalidSpecs(f"there is no {FILE} in {reader.root}", hint="run `acorn init`") from None
     read = reader.read(reader.root / FILE)
     if read.findings:
         raise InvalidSpecs(f"{FILE} is wrong", findings=read.findings)
@@ -56,6 +66,8 @@ def read_project(reader: Reader, environment: str | None) -> Project:
                     "error",
                     f"{FILE} must hold exactly one document, not {len(read.documents)}",
                     Place(FILE, 1, 1),
+                    "one Project; specs go into the folders that it names",
+                    reader.source(Place(FILE, 1, 1)),
                 )
             ],
         )
@@ -64,14 +76,10 @@ def read_project(reader: Reader, environment: str | None) -> Project:
     if data.get("kind") != "Project" or not gate.accepts("Project", data):
         findings = []
         if data.get("kind") != "Project":
+            place = reader.place(raw, ("kind",))
+            message = f"{FILE} must be of kind Project"
             findings.append(
-                Finding(
-                    "GEN-011",
-                    "error",
-                    f"{FILE} must be of kind Project",
-                    reader.place(raw, ("kind",)),
-                    "write `kind: Project`",
-                )
+                Finding("GEN-011", "error", message, place, "write `kind: Project`", reader.source(place))
             )
         for problem in gate.problems("Project", data):
             place = reader.place(raw, problem.path, key=problem.key)
@@ -80,6 +88,11 @@ def read_project(reader: Reader, environment: str | None) -> Project:
             )
         raise InvalidSpecs(f"{FILE} is wrong", findings=findings)
     spec = data["spec"]
+    findings = [
+        finding for kind in spec.get("defaults") or {} for finding in _wrong_defaults(reader, raw, kind)
+    ]
+    if findings:
+        raise InvalidSpecs(f"{FILE} is wrong", findings=findings)
     name = environment or spec["defaultEnvironment"]
     environments = spec["environments"]
     if name not in environments:
@@ -118,3 +131,20 @@ def read_project(reader: Reader, environment: str | None) -> Project:
         read.digest,
         raw,
     )
+
+
+def _wrong_defaults(reader: Reader, raw: Raw, kind: str) -> list[Finding]:
+    """What is wrong with the lowest layer of a kind. A part of a spec: nothing is required of it."""
+    default = raw.data["spec"]["defaults"][kind]
+    # Defaults of SKU mappings have the form of a list's defaults: `listing` is for every listing.
+    wrapped = kind == "SkuMapping"
+    spec = {"items": [{"sku": "x"}], "defaults": default} if wrapped else default
+    document = {"apiVersion": "acorn/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    findings = []
+    for problem in gate.problems(kind, document, partial=True):
+        path = ("spec", "defaults", kind, *problem.path[2 if wrapped else 1 :])
+        place = reader.place(raw, path, key=problem.key)
+        findings.append(
+            Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place))
+        )
+    return findings

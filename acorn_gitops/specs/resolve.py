@@ -17,8 +17,10 @@ from acorn_gitops.specs import gate
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
 from acorn_gitops.specs.merge import merge, merge_all
+from acorn_gitops.specs.scalars import quoted
 
 MAX_INHERITANCE = 4
+_WORD = re.compile(r"[A-Za-z]+")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -41,6 +43,9 @@ class Resolver:
         self.raws: dict[tuple[str, int], Raw] = {}
         self.specs: dict[str, dict[str, Spec]] = {kind: {} for kind in gate.KINDS}
         self._templates: dict[tuple[str, str], Raw] = {}
+        self._unusable: set[tuple[str, str]] = set()
+        self._visited: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, int, tuple[Any, ...], str]] = set()
         self._overlays: dict[tuple[str, str], list[Raw]] = {}
         self._seen: dict[tuple[str, str], Raw] = {}
 
@@ -48,25 +53,35 @@ class Resolver:
         self, id: str, raw: Raw, path: tuple[Any, ...], message: str, hint: str = "", *, key: bool = False
     ) -> None:
         """Record an error at a place of a document."""
+        once = (raw.file, raw.position, path, message)
+        if once in self._told:  # a fault of a template is told once, not once for each heir
+            return
+        self._told.add(once)
         place = self.reader.place(raw, path, key=key)
         subject = f"{raw.kind}/{raw.name}" if raw.name else ""
-        self.findings.append(Finding(id, "error", message, place, hint, self.reader.source(place), subject))
+        source = self.reader.source(place)
+        written = _WORD.match(source, max(place.column - 1, 0)) if id == "GEN-001" else None
+        if written and hint.lower() == f"write {quoted(written[0])}".lower():
+            hint = f"write {quoted(written[0])}"  # `True` was meant as "True"
+        self.findings.append(Finding(id, "error", message, place, hint, source, subject))
 
     def run(self, documents: list[Raw], overlays: list[Raw]) -> None:
         """Fill `specs`, `layers` and `findings`."""
         documents = [raw for raw in documents if self._known(raw)]
         for raw in documents:
-            if (raw.data.get("metadata") or {}).get("abstract") is True:
-                self._register(raw)
+            if _map(raw.data.get("metadata")).get("abstract") is True and self._register(raw):
                 self._templates[(raw.kind, raw.name)] = raw
+                if not self._check_template(raw):
+                    self._unusable.add((raw.kind, raw.name))
         for raw in overlays:
             if self._known(raw):
                 self._overlays.setdefault((raw.kind, raw.name), []).append(raw)
         for raw in documents:
-            if (raw.kind, raw.name) in self._templates and self._templates[(raw.kind, raw.name)] is raw:
-                self._check_template(raw)
-            else:
+            if _map(raw.data.get("metadata")).get("abstract") is not True:
                 self._document(raw)
+        for key, raw in self._templates.items():
+            if key not in self._visited:  # nobody inherits it yet: its own templates are still looked at
+                self._inherited(raw, (raw.name,))
         for (kind, name), raws in self._overlays.items():
             for raw in raws:
                 self._unused_overlay(raw, kind, name)
@@ -110,9 +125,12 @@ class Resolver:
                 self._explain([Layer("spec", raw, ())], raw.data, raw)
             return
         default = self.defaults.get(raw.kind)
+        listing = default.get("listing") if default and raw.kind == "SkuMapping" else None
+        if default and listing:
+            default = {key: value for key, value in default.items() if key != "listing"}
         inherits = spec.get("inherits") if isinstance(spec, dict) else None
         overlays = self._overlays.pop((raw.kind, raw.name), [])
-        if raw.accepted and not default and not inherits and not overlays:
+        if raw.accepted and not default and not listing and not inherits and not overlays:
             self._add(raw, raw.data, [Layer("spec", raw, ())])
             return
         layers: list[Layer] = []
@@ -123,6 +141,10 @@ class Resolver:
         trees = [{"spec": default}] if default else []
         trees += [self._contribution(layer) for layer in layers]
         merged = merge_all(trees)
+        if listing:
+            merged = _with_listing_defaults(merged, listing)
+        if any(isinstance(n, str) and (raw.kind, n) in self._unusable for n in _list(inherits)):
+            return  # the template's own findings say why
         if gate.accepts(raw.kind, merged):
             self._add(raw, merged, layers)
         else:
@@ -132,8 +154,8 @@ class Resolver:
         data = layer.raw.data
         if not layer.what.startswith("template"):
             return data
-        metadata = data.get("metadata") or {}
-        spec = {k: v for k, v in (data.get("spec") or {}).items() if k != "inherits"}
+        metadata = _map(data.get("metadata"))
+        spec = {k: v for k, v in _map(data.get("spec")).items() if k != "inherits"}
         out: dict[str, Any] = {"spec": spec}
         if metadata.get("labels"):
             out["metadata"] = {"labels": metadata["labels"]}
@@ -144,7 +166,7 @@ class Resolver:
     def _inherited(self, raw: Raw, chain: tuple[str, ...]) -> list[Raw]:
         """Templates of a document, lowest first; a template reached twice counts where it came first."""
         found: list[Raw] = []
-        for index, name in enumerate((raw.data.get("spec") or {}).get("inherits") or []):
+        for index, name in enumerate(_list(_map(raw.data.get("spec")).get("inherits"))):
             path = ("spec", "inherits", index)
             template = self._templates.get((raw.kind, name)) if isinstance(name, str) else None
             if template is None:
@@ -157,13 +179,9 @@ class Resolver:
                     f"a template is a {raw.kind} with `metadata.abstract: true`; known: {', '.join(known) or 'none'}",
                 )
             elif name in chain:
-                self.fail(
-                    "STO-003",
-                    raw,
-                    path,
-                    f"templates inherit each other: {' → '.join((*chain, name))}",
-                    "break the circle",
-                )
+                circle = (*chain[chain.index(name) :], name)
+                message = f"templates inherit each other: {' → '.join(circle)}"
+                self.fail("STO-003", raw, path, message, "break the circle")
             elif len(chain) > MAX_INHERITANCE:
                 self.fail(
                     "STO-003",
@@ -172,15 +190,31 @@ class Resolver:
                     f"templates are nested more than {MAX_INHERITANCE} deep",
                     "flatten them",
                 )
+                self._visit(raw.kind, name)
             else:
+                self._visited.add((raw.kind, name))
                 for below in (*self._inherited(template, (*chain, name)), template):
                     if below not in found:
                         found.append(below)
         return found
 
-    def _check_template(self, raw: Raw) -> None:
-        for problem in gate.problems(raw.kind, raw.data, partial=True):
+    def _visit(self, kind: str, name: str) -> None:
+        """Templates below one that is already refused are not refused again for the same reason."""
+        waiting = [name]
+        while waiting:
+            key = (kind, waiting.pop())
+            if key in self._templates and key not in self._visited:
+                self._visited.add(key)
+                inherits = _list(_map(self._templates[key].data.get("spec")).get("inherits"))
+                waiting += [n for n in inherits if isinstance(n, str)]
+
+    def _check_template(self, raw: Raw) -> bool:
+        found = gate.problems(raw.kind, raw.data, partial=True)
+        if not raw.name:  # nobody could inherit from it
+            found += [p for p in gate.problems(raw.kind, raw.data) if p.path[:1] == ("metadata",)]
+        for problem in found:
             self.fail(problem.id, raw, problem.path, problem.message, problem.hint, key=problem.key)
+        return not found
 
     def _explain(self, layers: list[Layer], merged: dict[str, Any], raw: Raw) -> None:
         data, positions = _only_bad_items(merged)
@@ -197,7 +231,7 @@ class Resolver:
         if "inherits" in spec:
             spec = {k: v for k, v in spec.items() if k != "inherits"}
         name = metadata["name"]
-        self.specs[raw.kind][name] = Spec(
+        made = Spec(
             raw.kind,
             name,
             metadata.get("labels") or {},
@@ -207,7 +241,20 @@ class Resolver:
             data.get("lifecycle"),
             metadata.get("movedFrom"),
         )
+        first = self.specs[raw.kind].setdefault(name, made)
+        if first is not made:
+            self._twice(raw, ("metadata", "name"), made, first)
+            return
         self.layers[(raw.kind, name)] = layers
+
+    def _twice(self, raw: Raw, path: tuple[Any, ...], made: Spec, first: Spec) -> None:
+        self.fail(
+            "GEN-010",
+            raw,
+            path,
+            f"{made.kind} {made.name} is declared twice, first in {first.file}:{first.line}",
+            "rename one of them" + (" by `name`" if made.item >= 0 else "") + ", or merge them",
+        )
 
     def _expand(self, raw: Raw) -> None:
         """The entries of a list or table, each merged over the shared defaults."""
@@ -239,14 +286,7 @@ class Resolver:
             if self._overlays:
                 made = self._overlaid(made, raw, index)
             if known.setdefault(name, made) is not made:
-                first = known[name]
-                self.fail(
-                    "GEN-010",
-                    raw,
-                    ("spec", "items", index),
-                    f"SkuMapping {name} is declared twice, first in {first.file}:{first.line}",
-                    "rename one of them by `name`, or merge them",
-                )
+                self._twice(raw, ("spec", "items", index), made, known[name])
 
     def _overlaid(self, made: Spec, raw: Raw, index: int) -> Spec:
         overlays = self._overlays.pop(("SkuMapping", made.name), [])
@@ -308,3 +348,20 @@ def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]
     ]
     reduced = {"items": [items[i] for i in bad] or items[:1]}
     return {**document, "spec": {**(spec or {}), **reduced}}, bad or [0]
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _with_listing_defaults(document: dict[str, Any], listing: dict[str, Any]) -> dict[str, Any]:
+    """The document with the shared fields of listings below those of each listing."""
+    listings = _map(document.get("spec")).get("listings")
+    if not isinstance(listings, list):
+        return document
+    laid = [{**listing, **entry} if isinstance(entry, dict) else entry for entry in listings]
+    return {**document, "spec": {**document["spec"], "listings": laid}}

@@ -7,6 +7,7 @@ unbounded nesting and alias bombs with a place, and keep line and column of ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from acorn_gitops.specs.fast import MAX_DEPTH
 from acorn_gitops.specs.scalars import Ambiguous, quoted, resolve
 
 MAX_ALIASED_NODES: Final = 10_000
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Node:
@@ -170,7 +172,7 @@ class _Composer:
             key_node = self.node(event, events, depth + 1)
             key = key_node.data
             child = self.node(next(events), events, depth + 1)
-            if type(event).__name__ == "ScalarEvent" and event.value == "<<":
+            if type(event).__name__ == "ScalarEvent" and event.value == "<<" and event.style is None:
                 continue  # already refused as ambiguous
             if not isinstance(key, str):
                 if not self.findings or self.findings[-1].place != Place(
@@ -202,6 +204,15 @@ class _Composer:
 
     def scalar(self, event: Any, line: int, column: int, *, forced: bool) -> Any:
         if forced or event.style is not None:
+            if not event.value.isascii() and _HALF.search(event.value):
+                self.fail(
+                    "GEN-009",
+                    line,
+                    column,
+                    "an escape here is half a character (a surrogate), which no text can hold",
+                    "write the character itself",
+                )
+                return _HALF.sub("\N{REPLACEMENT CHARACTER}", event.value)
             return event.value
         try:
             return resolve(event.value)

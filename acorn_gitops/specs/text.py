@@ -15,28 +15,27 @@ from acorn_gitops.model.finding import Finding, Place
 
 MAX_BYTES: Final = 128 * 1024 * 1024
 _UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\r\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\r\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\U000e0000-\U000e007f]"
 )
+
+
+def too_large(file: str) -> Finding:
+    """The finding for a file above the limit."""
+    message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
+    return Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")
 
 
 def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     """The text of a file, and what is wrong with its characters. On findings the text is not to be used."""
     if len(data) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        return "", [
-            Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")
-        ]
+        return "", [too_large(file)]
     if data[:3] == b"\xef\xbb\xbf":
         data = data[3:]
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return "", [
-            Finding(
-                "GEN-009", "error", "the file is not UTF-8", Place(file, line), "save it as UTF-8 without BOM"
-            )
-        ]
+        return "", [_undecodable(data, error.start, file)]
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     if text.isascii() and text.isprintable():
@@ -45,13 +44,17 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     if not findings and not text.isascii() and not unicodedata.is_normalized("NFC", text):
         for number, line_text in enumerate(text.split("\n"), 1):
             if not unicodedata.is_normalized("NFC", line_text):
+                normal = unicodedata.normalize("NFC", line_text)
+                same = next(
+                    (i for i, (a, b) in enumerate(zip(line_text, normal, strict=False)) if a != b), len(normal)
+                )
                 findings.append(
                     Finding(
                         "GEN-013",
                         "error",
                         "text is not in Unicode normal form NFC: it can look equal to "
                         "another text and not be",
-                        Place(file, number, 1),
+                        Place(file, number, same + 1),
                         "run `acorn fmt`",
                         line_text,
                     )
@@ -73,4 +76,20 @@ def _unsafe(text: str, position: int, file: str) -> Finding:
         Place(file, line, position - start + 1),
         "remove it: reviewers cannot see it",
         shown,
+    )
+
+
+def _undecodable(data: bytes, position: int, file: str) -> Finding:
+    line = data.count(b"\n", 0, position) + 1
+    start = data.rfind(b"\n", 0, position) + 1
+    end = data.find(b"\n", position)
+    before = data[start:position].decode("utf-8", "replace")
+    after = data[position : end if end >= 0 else len(data)].decode("utf-8", "replace")
+    return Finding(
+        "GEN-009",
+        "error",
+        "the file is not UTF-8",
+        Place(file, line, len(before) + 1),
+        "save it as UTF-8 without BOM",
+        _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", before + after)[:200],
     )
