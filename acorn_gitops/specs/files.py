@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import fast, gate, tables
@@ -63,6 +63,9 @@ class Reader:
         self.cache = cache
         self._composed: dict[str, list[Node]] = {}
         self._texts: dict[str, str] = {}
+        self._encodings: dict[str, str] = {}
+        self._tables: dict[tuple[str, int], dict[str, Any]] = {}
+        self._cells: dict[tuple[str, int], tables.Cells] = {}
 
     def relative(self, path: Path) -> str:
         """The path as shown: from the root, with forward slashes."""
@@ -177,6 +180,8 @@ class Reader:
         self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]
     ) -> tuple[Raw | None, list[Finding]]:
         encoding = table.get("encoding") or "utf-8"
+        self._encodings[shown] = encoding
+        self._tables[(raw.file, raw.position)] = table
         if encoding != "utf-8":
             try:
                 content = content.decode(encoding).encode()
@@ -210,9 +215,13 @@ class Reader:
         """The decoded text of a file; empty when it cannot be had."""
         if file not in self._texts:
             try:
-                self._texts[file] = decode((self.root / file).read_bytes(), file)[0]
+                data = (self.root / file).read_bytes()
             except OSError:
-                self._texts[file] = ""
+                data = b""
+            encoding = self._encodings.get(file, "utf-8")
+            if encoding != "utf-8":
+                data = data.decode(encoding, "replace").encode()
+            self._texts[file] = decode(data, file)[0]
         return self._texts[file]
 
     def source(self, place: Place | None) -> str:
@@ -257,10 +266,23 @@ class Reader:
         node, inner = self.nodes(raw, path)
         if node is None:
             if path[:2] == ("spec", "items") and len(path) > 2:
-                return Place(raw.item_file, raw.item_lines[path[2]], 1)
+                return self._cell(raw, path[2], path[3:])
             return Place(raw.file, raw.line, 1)
         line, column = node.key_at(inner) if key else node.at(inner)
         return Place(raw.file, line, column)
+
+    def _cell(self, raw: Raw, index: int, path: tuple[Any, ...]) -> Place:
+        """The cell of a table that a path of an item came from; the item's first row for what no cell says."""
+        key = (raw.file, raw.position)
+        if key not in self._cells:
+            self._cells[key] = {}
+            tables.read(self.text(raw.item_file), raw.item_file, self._tables[key], self._cells[key])
+        sku = raw.data["spec"]["items"][index]["sku"]
+        for length in range(len(path), 0, -1):
+            found = self._cells[key].get((sku, path[:length]))
+            if found is not None:
+                return found
+        return Place(raw.item_file, raw.item_lines[index], 1)
 
     def has(self, raw: Raw, path: tuple[Any, ...]) -> bool:
         """Whether a document says anything at a path."""
@@ -281,7 +303,7 @@ def _item_lines(node: Node) -> list[int]:
     return [items.children[i].line for i in range(len(items.data))]
 
 
-def _is_parse(stored: Any) -> bool:
+def _is_parse(stored: Any) -> TypeGuard[list[Any]]:
     """Whether a cache entry has the form of a parse: a damaged one costs time, nothing else."""
     return isinstance(stored, list) and all(
         isinstance(entry, list)

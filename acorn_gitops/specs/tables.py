@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place
 
@@ -40,170 +40,193 @@ FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "map": ("policy", ("map",)),
 }
 _MONEY: Final = frozenset({"price", "min", "max", "map"})
-_SPOILT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\Z|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!)")
+_SPOILT: Final = re.compile(
+    r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\Z|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#{3,}\Z"
+)
+_DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768
 
+Path = tuple[Any, ...]
+Cells = dict[tuple[str, Path], Place]
+"""Where the value at a path of a SKU's item stands."""
 
-def read(
-    text: str, file: str, table: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[int], list[Finding]]:
-    """Items, the first row of each, and findings (`file:row:column of the cell`)."""
-    findings: list[Finding] = []
-    rows = csv.reader(io.StringIO(text), delimiter=table.get("delimiter") or ",", strict=True)
-    items: dict[str, dict[str, Any]] = {}
-    lines: dict[str, int] = {}
-    try:
-        header = next(rows, None)
-        if not header:
-            return (
-                [],
-                [],
-                [Finding("GEN-015", "error", "the table is empty", Place(file), "add a heading row")],
-            )
-        fields = _headings(header, table.get("columns") or {}, file, findings)
-        comma = table.get("decimalComma") is True
-        for row in rows:
-            number = rows.line_num
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) > len(header):
-                findings.append(
-                    Finding(
-                        "GEN-015",
-                        "error",
-                        f"this row has {len(row)} cells, the heading {len(header)}",
-                        Place(file, number, 1),
-                        "quote cells that contain the delimiter",
-                    )
+
+class Read(NamedTuple):
+    """Items as in the YAML list form, the line of each one's first row, and what is wrong."""
+
+    items: list[dict[str, Any]]
+    lines: list[int]
+    findings: list[Finding]
+
+
+def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None) -> Read:
+    """Read a table; where `cells` is given, record the place of every cell in it."""
+    return _Table(text, file, table, cells).read()
+
+
+class _Table:
+    def __init__(self, text: str, file: str, table: dict[str, Any], cells: Cells | None) -> None:
+        self.text = text
+        self.file = file
+        self.delimiter: str = table.get("delimiter") or ","
+        self.renamed: dict[str, str] = table.get("columns") or {}
+        self.comma = table.get("decimalComma") is True
+        self.cells = cells
+        self.findings: list[Finding] = []
+        self.items: dict[str, dict[str, Any]] = {}
+        self.lines: dict[str, int] = {}
+        self.fields: list[str] = []
+        self._source: list[str] | None = None
+
+    def fail(self, id: str, line: int, cell: int, message: str, hint: str) -> None:
+        """A finding at a cell (counted from 1; 0 is the row) of the row that begins in a line."""
+        place = self.place(line, cell)
+        lines = self.source()
+        shown = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+        self.findings.append(Finding(id, "error", message, place, hint, shown[:500]))
+
+    def source(self) -> list[str]:
+        """The text in lines."""
+        if self._source is None:
+            self._source = self.text.split("\n")
+        return self._source
+
+    def place(self, line: int, cell: int) -> Place:
+        """Line and column of the first character of a cell. A quoted cell may hold line breaks."""
+        lines = self.source()
+        number, column, left, quoted = line, 0, cell - 1, False
+        while left > 0 and number <= len(lines):
+            row = lines[number - 1]
+            while left > 0 and column < len(row):
+                if row[column] == '"':
+                    quoted = not quoted
+                elif row[column] == self.delimiter and not quoted:
+                    left -= 1
+                column += 1
+            if left > 0:
+                if not quoted:
+                    break
+                number, column = number + 1, 0
+        return Place(self.file, number, column + 1)
+
+    def read(self) -> Read:
+        rows = csv.reader(io.StringIO(self.text), delimiter=self.delimiter, strict=True)
+        begins = 1
+        try:
+            header = next(rows, None)
+            if not header:
+                finding = Finding(
+                    "GEN-015", "error", "the table is empty", Place(self.file), "add a heading row"
                 )
-                continue
-            _row(row, fields, Place(file, number), comma, items, lines, findings)
-    except csv.Error as error:
-        findings.append(
-            Finding(
-                "GEN-015",
-                "error",
-                f"this is not CSV: {error}",
-                Place(file, rows.line_num, 1),
-                "check quotes and the delimiter",
-            )
-        )
-    return list(items.values()), list(lines.values()), findings
+                return Read([], [], [finding])
+            self.headings(header)
+            begins = rows.line_num + 1
+            for row in rows:
+                self.row(row, begins)
+                begins = rows.line_num + 1
+        except csv.Error as error:
+            self.fail("GEN-015", begins, 0, f"this is not CSV: {error}", "check quotes and the delimiter")
+        return Read(list(self.items.values()), list(self.lines.values()), self.findings)
 
+    def headings(self, header: list[str]) -> None:
+        import difflib
 
-def _headings(header: list[str], renamed: dict[str, str], file: str, findings: list[Finding]) -> list[str]:
-    fields: list[str] = []
-    for column, heading in enumerate(header, 1):
-        field = renamed.get(heading, heading).strip()
-        if field not in FIELDS:
-            import difflib
-
-            close = difflib.get_close_matches(field, FIELDS, n=1)
-            hint = (
-                f"did you mean {close[0]}?"
-                if close
-                else f"known: {', '.join(FIELDS)}; map others by `columns`"
-            )
-            findings.append(
-                Finding(
+        for column, heading in enumerate(header, 1):
+            field = self.renamed.get(heading, self.renamed.get(heading.strip(), heading)).strip()
+            if field not in FIELDS:
+                close = difflib.get_close_matches(field, FIELDS, n=1)
+                hint = (
+                    f"did you mean {close[0]}?"
+                    if close
+                    else f"known: {', '.join(FIELDS)}; map others by `columns`"
+                )
+                self.fail("GEN-006", 1, column, f"unknown column {heading}", hint)
+            elif field in self.fields:
+                self.fail("GEN-003", 1, column, f"the column {field} stands here twice", "remove one of them")
+            self.fields.append(field)
+        present = {heading.strip() for heading in header}
+        for heading, field in self.renamed.items():
+            if heading.strip() not in present:
+                close = difflib.get_close_matches(heading, present, n=1)
+                self.fail(
                     "GEN-006",
-                    "error",
-                    f"unknown column {heading}",
-                    Place(file, 1, column),
-                    hint,
-                    ",".join(header),
+                    1,
+                    0,
+                    f"`columns` maps the heading {heading} to {field}, but the table has no such heading",
+                    f"did you mean {close[0]}?" if close else "correct `columns`",
                 )
-            )
-        elif field in fields:
-            findings.append(
-                Finding(
-                    "GEN-003",
-                    "error",
-                    f"the column {field} stands here twice",
-                    Place(file, 1, column),
-                    "remove one of them",
-                    ",".join(header),
-                )
-            )
-        fields.append(field)
-    for needed in ("sku", "store"):
-        if needed not in fields:
-            findings.append(
-                Finding(
-                    "GEN-008",
-                    "error",
-                    f"the column {needed} is missing",
-                    Place(file, 1, 1),
-                    f"add it, or map a heading to {needed} by `columns`",
-                    ",".join(header),
-                )
-            )
-    return fields
+        for needed in ("sku", "store"):
+            if needed not in self.fields:
+                hint = f"add it, or map a heading to {needed} by `columns`"
+                self.fail("GEN-008", 1, 0, f"the column {needed} is missing", hint)
 
+    def row(self, row: list[str], line: int) -> None:
+        if not any(cell.strip() for cell in row):
+            return
+        if len(row) > len(self.fields):
+            message = f"this row has {len(row)} cells, the heading {len(self.fields)}"
+            self.fail("GEN-015", line, 0, message, "quote cells that contain the delimiter")
+            return
+        values: dict[str, tuple[str, int]] = {}
+        for column, (field, raw) in enumerate(zip(self.fields, row, strict=False), 1):
+            cell = raw.strip()
+            if not cell or field not in FIELDS:
+                continue
+            if _SPOILT.match(cell) or len(cell) > MAX_CELL:
+                message = f"{field} {cell[:40]} was spoilt by a spreadsheet"
+                self.fail("GEN-001", line, column, message, "format the column as text and export again")
+                continue
+            if self.comma and field in _MONEY:
+                if not _DECIMAL_COMMA.match(cell):
+                    message = f"{field} {cell[:40]} is no amount with a decimal comma"
+                    self.fail(
+                        "GEN-007",
+                        line,
+                        column,
+                        message,
+                        "write 1.234,50 or 1234,50, or remove `decimalComma`",
+                    )
+                    continue
+                cell = cell.replace(".", "").replace(",", ".")
+            values[field] = (cell, column)
+        if "sku" not in values or "store" not in values:
+            spoilt = self.findings and self.findings[-1].place and self.findings[-1].place.line == line
+            missing = "sku" if "sku" not in values else "store"
+            if not spoilt:
+                self.fail(
+                    "GEN-008", line, 0, f"this row has no {missing}", "every row is one SKU in one store"
+                )
+            return
+        self.item(values, line)
 
-def _row(
-    row: list[str],
-    fields: list[str],
-    place: Place,
-    comma: bool,
-    items: dict[str, dict[str, Any]],
-    lines: dict[str, int],
-    findings: list[Finding],
-) -> None:
-    cells: dict[str, str] = {}
-    for column, (field, raw) in enumerate(zip(fields, row, strict=False), 1):
-        cell = raw.strip()
-        if not cell or field not in FIELDS:
-            continue
-        if _SPOILT.match(cell) or len(cell) > MAX_CELL:
-            findings.append(
-                Finding(
-                    "GEN-001",
-                    "error",
-                    f"{field} {cell[:40]} was spoilt by a spreadsheet",
-                    Place(place.file, place.line, column),
-                    "format the column as text and export again",
-                    ",".join(row),
+    def item(self, values: dict[str, tuple[str, int]], line: int) -> None:
+        sku, store = values["sku"][0], values["store"][0]
+        item = self.items.get(sku)
+        if item is None:
+            item = self.items[sku] = {"sku": sku, "listings": []}
+            self.lines[sku] = line
+        listing: dict[str, Any] = {}
+        number = len(item["listings"])
+        for field, (cell, column) in values.items():
+            target, path = FIELDS[field]
+            if self.cells is not None:
+                where: Path = (
+                    (*("pricePolicy", path[0]), store)
+                    if target == "policy"
+                    else path
+                    if target == "item"
+                    else ("listings", number, *path)
                 )
-            )
-            continue
-        cells[field] = cell.replace(".", "").replace(",", ".") if comma and field in _MONEY else cell
-    sku, store = cells.get("sku"), cells.get("store")
-    if sku is None or store is None:
-        missing = "sku" if sku is None else "store"
-        findings.append(
-            Finding(
-                "GEN-008",
-                "error",
-                f"this row has no {missing}",
-                Place(place.file, place.line, 1),
-                "every row is one SKU in one store",
-                ",".join(row),
-            )
-        )
-        return
-    item = items.get(sku)
-    if item is None:
-        item = items[sku] = {"sku": sku, "listings": []}
-        lines[sku] = place.line
-    listing: dict[str, Any] = {}
-    for field, cell in cells.items():
-        target, path = FIELDS[field]
-        if target == "policy":
-            item.setdefault("pricePolicy", {}).setdefault(path[0], {})[store] = cell
-            continue
-        owner = item if target == "item" else listing
-        for part in path[:-1]:
-            owner = owner.setdefault(part, {})
-        if owner.setdefault(path[-1], cell) != cell:
-            findings.append(
-                Finding(
-                    "GEN-010",
-                    "error",
-                    f"{sku} has two values for {field}: {owner[path[-1]]} and {cell}",
-                    Place(place.file, place.line, 1),
-                    "facts about a SKU must agree in all of its rows",
-                    ",".join(row),
-                )
-            )
-    item["listings"].append(listing)
+                self.cells.setdefault((sku, where), self.place(line, column))
+            if target == "policy":
+                owner, name = item.setdefault("pricePolicy", {}).setdefault(path[0], {}), store
+            else:
+                owner, name = (item if target == "item" else listing), path[-1]
+                for part in path[:-1]:
+                    owner = owner.setdefault(part, {})
+            if owner.setdefault(name, cell) != cell:
+                message = f"{sku} has two values for {field}: {owner[name]} and {cell}"
+                self.fail("GEN-010", line, column, message, "facts about a SKU must agree in all of its rows")
+        if self.cells is not None:
+            self.cells[(sku, ("listings", number))] = self.place(line, 0)
+        item["listings"].append(listing)

@@ -46,7 +46,8 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
             if not unicodedata.is_normalized("NFC", line_text):
                 normal = unicodedata.normalize("NFC", line_text)
                 same = next(
-                    (i for i, (a, b) in enumerate(zip(line_text, normal, strict=False)) if a != b), len(normal)
+                    (i for i, (a, b) in enumerate(zip(line_text, normal, strict=False)) if a != b),
+                    len(normal),
                 )
                 findings.append(
                     Finding(
