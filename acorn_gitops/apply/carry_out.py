@@ -10,17 +10,17 @@ is left; the others go on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
-from acorn_gitops.apply.fresh import check_applicable, check_live
-from acorn_gitops.ledger.ledger import Intent, Ledger, PlanStatus, Settled
+from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
+from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
-from acorn_gitops.model.resource import TYPES, Address, Attributes, Live
-from acorn_gitops.plan.change import Change
+from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
+from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 
@@ -61,47 +61,74 @@ class Report:
         return not self.interrupted and all(o.status == "observed" for _, o in self.outcomes)
 
 
+class Part(NamedTuple):
+    """The steps of one change that are sent together. A rename has two parts: its former is deleted at the end."""
+
+    change: Change
+    steps: tuple[Step, ...]
+
+
 def apply_plan(
     plan: Plan,
     marketplaces: Mapping[str, Marketplace],
     ledger: Ledger,
     edges: Edges,
-    desired: Mapping[Address, Attributes] | None = None,
+    declared: Callable[[Address], Desired | None],
+    recording: Collection[Address] = (),
+    allow_empty: Collection[str] = (),
 ) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit.
 
-    `desired` gives the declared attributes of resources that are in sync but not recorded yet.
+    `declared` knows what the specs say of an address; `recording` are resources that are in sync and not recorded yet.
     """
     check_applicable(plan, ledger.plan_status(plan.id))
     snapshots = _read(plan, marketplaces)
-    recover(ledger, snapshots, edges, plan.commit)
-    done = frozenset(a for a, o in ledger.plan_outcomes(plan.id).items() if o == "observed")
+    for store, snapshot in snapshots.items():
+        check_not_empty(snapshot, len(ledger.applied(store)), allow_empty)
+    recover(ledger, snapshots, edges)
+    done = done_steps(plan, ledger)
     check_live(plan.changes, snapshots, done)
     ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.commit, plan.environment)
-    report = Report(plan.id)
-    work = _Work(plan, marketplaces, ledger, edges, snapshots, report)
+    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared)
+    parts: dict[tuple[int, int], list[Part]] = {}
+    work.forget([c for c in plan.changes if c.action == "forget"])
+    work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
     for change in plan.changes:
-        if change.address in done:
-            report.outcomes.append((change, Outcome(change.address, "observed", "done by an earlier run")))
-    todo = [c for c in plan.changes if c.address not in done]
-    work.forget([c for c in todo if c.action == "forget"])
-    for (_, _), wave in groupby([c for c in todo if c.writes], key=_wave):
-        by_store: dict[str, list[Change]] = {}
-        for change in wave:
-            by_store.setdefault(change.address.store, []).append(change)
-        for store, changes in by_store.items():
-            for start in range(0, len(changes), BATCH):
-                work.batch(store, changes[start : start + BATCH])
-    work.manual([c for c in todo if c.action in ("adopt", "manual")])
-    _record_in_sync(plan, ledger, edges, desired or {})
+        if not change.writes:
+            continue
+        if not (left := tuple(step for step in change.steps if step not in done)):
+            work.outcomes[change.address] = Outcome(change.address, "observed", "done by an earlier run")
+        else:
+            for part in _parts(change, left):
+                parts.setdefault(_wave(part), []).append(part)
+    for _, wave in sorted(parts.items()):
+        for store, group in groupby(
+            sorted(wave, key=lambda p: p.change.address), lambda p: p.change.address.store
+        ):
+            of_store = list(group)
+            for start in range(0, len(of_store), BATCH):
+                work.batch(store, of_store[start : start + BATCH])
+    work.record([address for s in plan.stores for address in s.to_record if address in recording])
+    report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted)
     status: PlanStatus = "complete" if report.complete else "partial"
     ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts())
     return report
 
 
-def _wave(change: Change) -> tuple[int, int]:
-    wave = TYPES[change.address.type]
-    return (1, -wave) if change.action == "delete" else (0, wave)
+def done_steps(plan: Plan, ledger: Ledger) -> frozenset[Step]:
+    """Steps of a plan that an earlier run of it has done."""
+    return frozenset(step for step, outcome in ledger.plan_outcomes(plan.id).items() if outcome == "observed")
+
+
+def _parts(change: Change, left: tuple[Step, ...]) -> list[Part]:
+    if change.moved_from is None:
+        return [Part(change, left)]
+    return [Part(change, (step,)) for step in left]
+
+
+def _wave(part: Part) -> tuple[int, int]:
+    wave = TYPES[part.change.address.type]
+    return (1, -wave) if part.steps[-1].operation == "delete" else (0, wave)
 
 
 def _read(plan: Plan, marketplaces: Mapping[str, Marketplace]) -> dict[str, Snapshot]:
@@ -110,42 +137,46 @@ def _read(plan: Plan, marketplaces: Mapping[str, Marketplace]) -> dict[str, Snap
     return {store: marketplaces[connections[store]].read(Scope(store)) for store in sorted(touched)}
 
 
-def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges, commit: str) -> int:
+def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> int:
     """Close intents that an earlier run left open, by looking at what is there: a write that is visible
     happened. Returns how many were closed."""
     settled: list[Settled] = []
+    closed: list[Closed] = []
     for intent in ledger.open_intents():
         snapshot = snapshots.get(intent.address.store)
         if snapshot is None:
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
-        happened = have is None if intent.operation == "delete" else holds(intent.attributes or {}, have)
+        if intent.operation == "delete":
+            happened = _gone(have, intent.remote_id)
+        else:
+            happened = holds(intent.attributes or {}, have)
         if not happened and not intent.open:
             continue  # already known not to be known
+        outcome = "observed" if happened else "unknown"
+        closed.append(Closed(intent.plan, intent.address, intent.operation, outcome))
         settled.append(
             Settled(
                 intent.address,
-                intent.operation,
+                intent.action,
                 intent.plan,
-                "observed" if happened else "unknown",
-                None if intent.operation == "delete" else intent.attributes,
-                "",
+                outcome,
+                intent.declared,
+                intent.origin,
                 "found after an interrupted run",
+                have.remote_id if have is not None else "",
+                protected=intent.protected,
+                commit=intent.commit,
             )
         )
     if settled:
-        ledger.settle(settled, edges.now(), edges.actor, commit)
+        ledger.settle(settled, closed, edges.now(), edges.actor, "")
     return len(settled)
 
 
-def _record_in_sync(plan: Plan, ledger: Ledger, edges: Edges, desired: Mapping[Address, Attributes]) -> None:
-    rows = [
-        Settled(address, "adopt", plan.id, "observed", desired[address], adopted=True)
-        for store in plan.stores
-        for address in store.to_record
-        if address in desired
-    ]
-    ledger.record(rows, edges.now(), edges.actor, plan.commit, "adopt")
+def _gone(have: Live | None, remote_id: str) -> bool:
+    """Whether a resource was deleted. One with another id under the same key is its successor."""
+    return have is None or bool(remote_id and have.remote_id and have.remote_id != remote_id)
 
 
 class _Work:
@@ -158,16 +189,20 @@ class _Work:
         ledger: Ledger,
         edges: Edges,
         snapshots: Mapping[str, Snapshot],
-        report: Report,
+        declared: Callable[[Address], Desired | None],
     ) -> None:
         self.plan = plan
         self.marketplaces = marketplaces
         self.ledger = ledger
         self.edges = edges
         self.snapshots = snapshots
-        self.report = report
+        self.declared = declared
+        self.outcomes: dict[Address, Outcome] = {}
+        """By the change's address; of a rename that of its last part."""
+        self.interrupted = False
         self.connections = {s.store: s.connection for s in plan.stores}
         self.broken: dict[str, str] = {}
+        self.unfinished = ledger.unfinished()
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
 
@@ -175,7 +210,8 @@ class _Work:
         """Drop what is no longer ours from the ledger; nothing is sent."""
         rows = [Settled(c.address, "forget", self.plan.id, "observed", None) for c in changes]
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.commit, "forget")
-        self.report.outcomes += [(c, Outcome(c.address, "observed")) for c in changes]
+        for change in changes:
+            self.outcomes[change.address] = Outcome(change.address, "observed")
 
     def manual(self, changes: Sequence[Change]) -> None:
         """What only a person can do, or must first agree to."""
@@ -185,30 +221,44 @@ class _Work:
                 if change.action == "adopt"
                 else "this marketplace has no API for it: do it by hand, then run `acorn drift`"
             )
-            self.report.outcomes.append((change, Outcome(change.address, "skipped", why)))
+            self.outcomes[change.address] = Outcome(change.address, "skipped", why)
 
-    def batch(self, store: str, changes: Sequence[Change]) -> None:
+    def record(self, addresses: Sequence[Address]) -> None:
+        """Take what is there as declared into the ledger."""
+        rows = [
+            Settled(
+                address,
+                "adopt",
+                self.plan.id,
+                "observed",
+                want.attributes,
+                str(want.origin),
+                adopted=True,
+                protected=protects(want.lifecycle),
+            )
+            for address in addresses
+            if (want := self.declared(address)) is not None
+        ]
+        self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.commit, "adopt")
+
+    def batch(self, store: str, parts: Sequence[Part]) -> None:
         """Intend, send, observe, settle: one batch of one store."""
-        if self.edges.stopping():
-            self.report.interrupted = True
-        why = "interrupted" if self.report.interrupted else self.broken.get(store, "")
-        if why:
-            self.report.outcomes += [(c, Outcome(c.address, "skipped", why)) for c in changes]
+        # The second part of a rename is for nothing when the first one failed.
+        parts = [p for p in parts if self.outcomes.get(p.change.address, _DONE).status == "observed"]
+        if not parts:
             return
-        writes = [write for change in changes for write in self._writes(change)]
+        if self.edges.stopping():
+            self.interrupted = True
+        why = "interrupted" if self.interrupted else self.broken.get(store, "")
+        if why:
+            for part in parts:
+                self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
+            return
+        writes = [write for part in parts for write in self._writes(part)]
+        owners = [part.change for part in parts for _ in part.steps]
         at = self.edges.now()
         self.ledger.intend(
-            [
-                Intent(
-                    self.plan.id,
-                    w.address,
-                    w.operation,
-                    w.key,
-                    None if w.operation == "delete" else w.attributes,
-                    at,
-                )
-                for w in writes
-            ]
+            self._intent(change, write, at) for change, write in zip(owners, writes, strict=True)
         )
         marketplace = self.marketplaces[self.connections[store]]
         try:
@@ -216,71 +266,119 @@ class _Work:
         except MarketplaceError as error:
             answers = [Outcome(w.address, "unknown", error.message) for w in writes]
         answers = self._observe(marketplace, store, writes, answers)
-        by_address: dict[Address, list[Outcome]] = {}
-        for answer in answers:
-            by_address.setdefault(answer.address, []).append(answer)
-        settled = []
-        for change in changes:
-            outcome = _joined(change, by_address)
-            self.report.outcomes.append((change, outcome))
-            settled.append(self._settled(change, outcome))
-            if change.moved_from and outcome.status == "observed":
-                former = change.address._replace(key=change.moved_from)
-                settled.append(Settled(former, "replace", self.plan.id, "observed", None))
-        self.ledger.settle(settled, self.edges.now(), self.edges.actor, self.plan.commit)
-        self._judge(store, changes)
-        self.done += len(changes)
-        self.edges.progress(f"{self.done} of {self.total} changes sent; {store} {changes[0].address.type}")
+        self._settle(parts, writes, answers)
+        self._judge(store, parts)
+        self.done += len(parts)
+        kind = parts[0].change.address.type
+        self.edges.progress(f"{min(self.done, self.total)} of {self.total} changes sent; {store} {kind}")
 
-    def _judge(self, store: str, changes: Sequence[Change]) -> None:
+    def _intent(self, change: Change, write: Write, at: str) -> Intent:
+        deletes = write.operation == "delete"
+        have = self.snapshots[write.address.store].resources.get((write.address.type, write.address.key))
+        return Intent(
+            self.plan.id,
+            write.address,
+            change.action,
+            write.operation,
+            write.key,
+            None if deletes else write.attributes,
+            None if deletes else change.after,
+            str(change.origin) if change.origin is not None else "",
+            have.remote_id if have is not None else "",
+            not deletes and self._protected(change),
+            at,
+        )
+
+    def _protected(self, change: Change) -> bool:
+        want = self.declared(change.address)
+        return want is not None and protects(want.lifecycle)
+
+    def _settle(self, parts: Sequence[Part], writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        settled: list[Settled] = []
+        closed = [
+            Closed(self.plan.id, w.address, w.operation, a.status, a.message)
+            for w, a in zip(writes, answers, strict=True)
+        ]
+        following = iter(answers)
+        for part in parts:
+            change = part.change
+            results = [(step, next(following)) for step in part.steps]
+            for step, answer in results:
+                if step.operation != "delete" or change.action == "delete":
+                    settled.append(self._settled(change, answer))
+                elif len(results) == 1 or results[-1][1].status != "observed":
+                    # Half of a replacement: the other half is another part, or failed.
+                    settled.append(
+                        Settled(
+                            step.address, "replace", self.plan.id, answer.status, None, "", answer.message
+                        )
+                    )
+            failed = next((a for _, a in results if a.status != "observed"), None)
+            last = failed or results[-1][1]
+            half = (
+                " (the old one is already deleted; run apply again)"
+                if failed is not None and len(results) == 2 and failed is results[1][1]
+                else ""
+            )
+            self.outcomes[change.address] = last._replace(address=change.address, message=last.message + half)
+        self.ledger.settle(settled, closed, self.edges.now(), self.edges.actor, self.plan.commit)
+
+    def _settled(self, change: Change, answer: Outcome) -> Settled:
+        return Settled(
+            change.address,
+            change.action,
+            self.plan.id,
+            answer.status,
+            None if change.action == "delete" else dict(change.after or {}),
+            str(change.origin) if change.origin is not None else "",
+            answer.message,
+            answer.remote_id,
+            protected=self._protected(change),
+        )
+
+    def _judge(self, store: str, parts: Sequence[Part]) -> None:
         """Whether the rest of this store can be tried at all."""
-        last = {change.address: outcome for change, outcome in self.report.outcomes[-len(changes) :]}
-        for change in changes:
-            outcome = last[change.address]
+        for part in parts:
+            address = part.change.address
+            outcome = self.outcomes[address]
             if outcome.status == "unknown":
                 self.broken[store] = f"{store} does not answer"
-            elif outcome.status != "observed" and change.address.type in ("storefront", "location"):
-                self.broken[store] = f"{change.address} could not be created"
+            elif outcome.status != "observed" and address.type in ("storefront", "location"):
+                self.broken[store] = f"{address} could not be created"
 
-    def _writes(self, change: Change) -> Iterator[Write]:
-        live = self.snapshots[change.address.store].resources
-        key = f"{self.plan.id[:32]}:{change.address.store}:{change.address.type}:{change.address.key}"
-        if change.action == "create":
-            created = {k: v for k, v in (change.after or {}).items() if v is not None}
-            yield Write("create", change.address, created, "", _short(key, "c"))
-            return
-        old = change.address._replace(key=change.moved_from or change.address.key)
-        have = live[(old.type, old.key)]
-        if change.action == "update":
-            wanted = change.after or {}
-            changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
-            yield Write(
-                "update",
-                change.address,
-                {k: v for k, v in wanted.items() if k in changed},
-                have.etag,
-                _short(key, "u"),
-            )
-            return
-        yield Write("delete", old, {}, have.etag, _short(key, "d"))
-        if change.action == "replace":
-            # What the specs do not speak of is carried over: replacing must not blank it.
-            kept = {k: v for k, v in have.attributes.items() if v is not None}
-            merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
-            yield Write("create", change.address, merged, "", _short(key, "c"))
+    def _writes(self, part: Part) -> Iterator[Write]:
+        change = part.change
+        resources = self.snapshots[change.address.store].resources
+        have = resources.get((change.former.type, change.former.key))
+        for step in part.steps:
+            key = _key(self.plan.id, step)
+            if step.operation == "delete":
+                yield Write("delete", step.address, {}, have.etag if have else "", key)
+            elif step.operation == "update":
+                wanted = change.after or {}
+                changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
+                patch = {k: v for k, v in wanted.items() if k in changed}
+                yield Write("update", step.address, patch, have.etag if have else "", key)
+            else:
+                # What the specs do not speak of is carried over: replacing must not blank it.
+                kept = have.attributes if have is not None and change.action == "replace" else {}
+                kept = kept or self.unfinished.get(step.address, {})
+                merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
+                yield Write("create", step.address, merged, "", key)
 
     def _observe(
         self, marketplace: Marketplace, store: str, writes: Sequence[Write], answers: list[Outcome]
     ) -> list[Outcome]:
         """Look again for what was only accepted, or not answered: a write is done when it is seen."""
         waited, step = 0.0, 0.5
+        before = self.snapshots[store].resources
         while any(a.status in ("accepted", "unknown") for a in answers):
             try:
                 live = marketplace.read(Scope(store)).resources
             except MarketplaceError:
                 return answers
             answers = [
-                _seen(w, a, live) if a.status in ("accepted", "unknown") else a
+                _seen(w, a, live, before) if a.status in ("accepted", "unknown") else a
                 for w, a in zip(writes, answers, strict=True)
             ]
             if waited >= self.edges.wait_seconds or not any(a.status == "accepted" for a in answers):
@@ -290,51 +388,29 @@ class _Work:
             step = min(step * 2, 5.0)
         return answers
 
-    def _settled(self, change: Change, outcome: Outcome) -> Settled:
-        attributes: Attributes | None = None
-        if change.action != "delete":
-            attributes = dict(change.after or {})
-        return Settled(
-            change.address,
-            change.action,
-            self.plan.id,
-            outcome.status,
-            attributes,
-            str(change.origin) if change.origin is not None else "",
-            outcome.message,
-            outcome.remote_id,
-        )
+
+_DONE = Outcome(Address("", "listing", ""), "observed")
 
 
-def _short(key: str, operation: str) -> str:
-    return f"acorn-{hashlib.sha256(key.encode()).hexdigest()[:40]}-{operation}"
+def _key(plan: str, step: Step) -> str:
+    """The idempotency key of a step of a plan: the same whenever it is sent again."""
+    text = f"{plan}:{step.address}:{step.operation}"
+    return f"acorn-{hashlib.sha256(text.encode()).hexdigest()[:48]}"
 
 
-def _seen(write: Write, answer: Outcome, live: Mapping[tuple[str, str], Live]) -> Outcome:
-    have = live.get((write.address.type, write.address.key))
-    happened = have is None if write.operation == "delete" else holds(write.attributes, have)
-    if happened:
-        return Outcome(
-            write.address, "observed", "", have.etag if have else "", have.remote_id if have else ""
-        )
+def _seen(
+    write: Write,
+    answer: Outcome,
+    live: Mapping[tuple[str, str], Live],
+    before: Mapping[tuple[str, str], Live],
+) -> Outcome:
+    key = (write.address.type, write.address.key)
+    have = live.get(key)
+    if write.operation == "delete":
+        old = before.get(key)
+        if _gone(have, old.remote_id if old is not None else ""):
+            return Outcome(write.address, "observed")
+        return answer
+    if have is not None and holds(write.attributes, have):
+        return Outcome(write.address, "observed", "", have.etag, have.remote_id)
     return answer
-
-
-def _joined(change: Change, answers: Mapping[Address, list[Outcome]]) -> Outcome:
-    """One outcome for a change: a replacement is done when both of its halves are."""
-    former = change.address._replace(key=change.moved_from) if change.moved_from else change.address
-    found: list[Any] = list(answers.get(change.address, ()))
-    if former != change.address:
-        found = [*answers.get(former, ()), *found]
-    for outcome in found:
-        if outcome.status != "observed":
-            half = (
-                ""
-                if len(found) == 1 or outcome is found[0]
-                else " (the old one is already deleted; run apply again)"
-            )
-            return Outcome(
-                change.address, outcome.status, outcome.message + half, outcome.etag, outcome.remote_id
-            )
-    last = found[-1]
-    return Outcome(change.address, "observed", last.message, last.etag, last.remote_id)

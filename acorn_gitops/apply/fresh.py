@@ -6,13 +6,13 @@ Everything is checked before the first write: a plan fits whole or is not applie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from acorn_gitops import __version__
 from acorn_gitops.marketplaces.protocol import Snapshot
-from acorn_gitops.model.finding import Stale
+from acorn_gitops.model.finding import MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, digest, project
-from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.document import Plan
 
 SHOWN = 20
@@ -32,12 +32,50 @@ def check_applicable(plan: Plan, status: str | None) -> None:
         raise Stale(f"plan {plan.id[:12]} was already applied", hint="a plan is applied once; plan again")
 
 
-def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: frozenset[Address]) -> None:
+def check_not_empty(snapshot: Snapshot, applied: int, allowed: Collection[str]) -> None:
+    """A store that had resources and shows none is more likely a lost permission than a wish."""
+    if not snapshot.resources and applied and snapshot.store not in allowed:
+        raise MarketplaceError(
+            f"it shows no resources, but {applied} were applied there; if that is true, say --allow-empty {snapshot.store}"
+        )
+
+
+def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Callable[[Address], bool]) -> None:
+    """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows that do
+    not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows that the plan
+    does not touch, unless the specs themselves changed. `known`: whether the ledger still has an address."""
+    planned = {step: change.after for change in now.changes for step in change.steps}
+    moved: set[Address] = set()
+    for change in reviewed.changes:
+        for step in change.steps:
+            if step in done or (step.operation == "forget" and not known(step.address)):
+                planned.pop(step, None)
+            elif step not in planned or (step.operation != "delete" and planned[step] != change.after):
+                moved.add(change.address)
+                planned.pop(step, None)
+            else:
+                del planned[step]
+    edited = reviewed.config_digest != now.config_digest
+    if edited:
+        moved |= {step.address for step in planned}
+    if moved:
+        names = [str(address) for address in sorted(moved)]
+        rows = "\n  ".join(names[:SHOWN]) + (
+            f"\n  … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        )
+        what = "the specs have changed" if edited else "the stores or the ledger have moved"
+        raise Stale(
+            f"{what} since this plan was made; {len(names)} rows differ:\n  {rows}",
+            hint="plan again and have it reviewed",
+        )
+
+
+def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: Collection[Step]) -> None:
     """Every resource that the plan touches is as it was when the plan was made. Stale with the rows that moved."""
     moved = [
         str(change.address) + why
         for change in changes
-        if change.address not in done and (why := _moved(change, snapshots))
+        if change.writes and (why := _moved(change, snapshots, done))
     ]
     if moved:
         rows = "\n  ".join(moved[:SHOWN]) + (
@@ -49,21 +87,26 @@ def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: f
         )
 
 
-def _moved(change: Change, snapshots: Mapping[str, Snapshot]) -> str:
+def _moved(change: Change, snapshots: Mapping[str, Snapshot], done: Collection[Step]) -> str:
     """Why a change no longer fits; empty when it does."""
-    if not change.writes:
-        return ""
     live = snapshots[change.address.store].resources
-    key = (change.address.type, change.moved_from or change.address.key)
-    have = live.get(key)
-    if change.action == "create":
-        return "  exists by now" if (change.address.type, change.address.key) in live else ""
+    left = [step for step in change.steps if step not in done]
+    creates = any(step.operation == "create" for step in left)
+    if creates and change.former != change.address and (change.address.type, change.address.key) in live:
+        return "  exists by now"
+    have = live.get((change.former.type, change.former.key))
+    if change.action == "create" or (
+        [step.operation for step in left] == ["create"] and not change.moved_from
+    ):
+        return "  exists by now" if creates and have is not None else ""
+    if not left:
+        return ""
     if have is None:
         return "  is gone"
     if change.action == "delete":
         now = digest({k: v for k, v in have.attributes.items() if v is not None})
+    elif change.action == "replace":
+        now = digest(project(have.attributes, change.before or {}))
     else:
         now = digest(project(have.attributes, change.after or {}))
-        if change.action == "replace" and change.before is not None:
-            now = digest(project(have.attributes, change.before))
     return "" if now == change.fingerprint else "  was changed"

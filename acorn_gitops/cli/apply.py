@@ -64,9 +64,10 @@ def command(
     verbose: bool,
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
-    from acorn_gitops.apply.carry_out import Edges, apply_plan
+    from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
+    from acorn_gitops.apply.fresh import check_applicable, check_intent
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.cli.planning import Wishes, compute, to_record
+    from acorn_gitops.cli.planning import Wishes, compute, declared, to_record
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
     from acorn_gitops.provenance.revision import Revision
@@ -97,20 +98,25 @@ def command(
         "since": session.stamp(),
         "plan": saved.id if saved is not None else "not yet planned",
     }
-    with held(session.ledger_path(loaded.project), holder, lock_timeout), stop:
+    with held(session.ledger_path(loaded.project), holder, lock_timeout):
         plan, state = compute(session, loaded, findings, wishes, revision, write=True)
+        recording = to_record(plan)
         if saved is not None:
-            _same_intent(saved, plan)
+            _refuse_unread(plan)
+            _refuse_blocked(saved)
+            check_applicable(saved, state.ledger.plan_status(saved.id))
+            check_intent(
+                saved,
+                plan,
+                done_steps(saved, state.ledger),
+                lambda a: (a.type, a.key) in state.ledger.applied(a.store),
+            )
+            _refuse_blocked(plan)
             plan = saved
         _refuse_blocked(plan)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
-        recording = to_record(state, plan)
         if not plan.changes and not recording:
-            if saved is not None:
-                from acorn_gitops.apply.fresh import check_applicable
-
-                check_applicable(plan, state.ledger.plan_status(plan.id))
             if output == "json":
                 click.echo(_json(plan, [], False))
             return 0
@@ -125,7 +131,16 @@ def command(
             wait_seconds=wait,
         )
         try:
-            report = apply_plan(plan, state.marketplaces, state.ledger, edges, recording)
+            with stop:
+                report = apply_plan(
+                    plan,
+                    state.marketplaces,
+                    state.ledger,
+                    edges,
+                    lambda address: declared(state, address),
+                    recording,
+                    allow_empty,
+                )
         finally:
             state.ledger.close()
             session.close()
@@ -170,28 +185,11 @@ def _adopts(saved: Plan | None) -> bool:
     )
 
 
-def _same_intent(saved: Plan, now: Plan) -> None:
-    """The specs still mean what was reviewed. An edited comment is no reason to refuse; a moved row is."""
+def _refuse_unread(now: Plan) -> None:
+    """A saved plan is compared with what would be planned now: that takes every store."""
     if now.errored:
         broken = "; ".join(f"{s.store}: {s.error}" for s in now.stores if s.error)
         raise AcornError(f"some stores cannot be read: {broken}", hint="run again when they answer")
-    if saved.config_digest == now.config_digest:
-        return
-    reviewed = {c.address: c for c in saved.changes}
-    moved = []
-    for change in now.changes:
-        old = reviewed.pop(change.address, None)
-        if old is None or (old.action, old.after) != (change.action, change.after):
-            moved.append(str(change.address))
-    moved += [str(address) for address in reviewed]
-    if moved:
-        rows = "\n  ".join(sorted(moved)[:20]) + (
-            f"\n  … and {len(moved) - 20} more" if len(moved) > 20 else ""
-        )
-        raise Stale(
-            f"the specs have changed since this plan was made; {len(moved)} rows differ:\n  {rows}",
-            hint="plan again and have it reviewed",
-        )
 
 
 def _refuse_blocked(plan: Plan) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from acorn_gitops.cli.planning import Situation, StoreView, Wishes, situation, to_record, views
+from acorn_gitops.cli.planning import Situation, StoreView, Wishes, declared, situation, to_record, views
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
-from acorn_gitops.model.resource import Address, Attributes
+from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -268,8 +268,18 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             session, loaded, findings, Wishes(selected, fresh=True), Revision(session.root), write=True
         )
         rows = [
-            Settled(a, "adopt", plan.id, "observed", attributes, adopted=True)
-            for a, attributes in to_record(state, plan).items()
+            Settled(
+                address,
+                "adopt",
+                plan.id,
+                "observed",
+                want.attributes,
+                str(want.origin),
+                adopted=True,
+                protected=protects(want.lifecycle),
+            )
+            for address in sorted(to_record(plan))
+            if (want := declared(state, address)) is not None
         ]
         state.ledger.record(rows, session.stamp(), session.actor(), plan.commit, "import")
         state.ledger.close()

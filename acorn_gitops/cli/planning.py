@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Marketplace, Scope, Snapshot
-from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError
-from acorn_gitops.model.resource import Address, Attributes, Desired, Live
-from acorn_gitops.plan.change import Applied, StoreResult
-from acorn_gitops.plan.diff import Policy, diff_store, with_intents
+from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Place
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live, protects
+from acorn_gitops.plan.change import Applied, Change, StoreResult
+from acorn_gitops.plan.diff import NO_PRUNE, Policy, diff_store, with_intents
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.provenance.revision import Revision
@@ -87,11 +88,12 @@ def views(
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
     store (and its connection) the version that is still remembered."""
     held: dict[str, str] | None = None
-    intents: dict[str, list[tuple[Key, Attributes]]] = {}
+    intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
     for intent in state.ledger.open_intents():
-        if intent.attributes is not None:
+        if intent.attributes is not None and intent.declared is not None:
+            key = (intent.address.type, intent.address.key)
             intents.setdefault(intent.address.store, []).append(
-                ((intent.address.type, intent.address.key), intent.attributes)
+                (key, intent.attributes, intent.declared, intent.protected)
             )
     for store in sorted({*state.connections, *state.ledger.stores()}):
         if not state.selection.store(store):
@@ -112,7 +114,7 @@ def views(
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
-                _refuse_empty(snapshot, view.applied, wishes.allow_empty)
+                check_not_empty(snapshot, len(view.applied), wishes.allow_empty)
                 view.live = snapshot.resources
             del snapshot
             if store in intents and not view.unchanged:
@@ -133,14 +135,6 @@ def _holders(state: Situation) -> dict[str, str]:
         except MarketplaceError:
             continue
     return found
-
-
-def _refuse_empty(snapshot: Snapshot, applied: Mapping[Key, Applied], allowed: Iterable[str]) -> None:
-    """A store that had resources and shows none is more likely a lost permission than a wish."""
-    if not snapshot.resources and applied and snapshot.store not in allowed:
-        raise MarketplaceError(
-            f"it shows no resources, but {len(applied)} were applied there; if that is true, say --allow-empty {snapshot.store}"
-        )
 
 
 def _narrow(view: StoreView, selection: Selection) -> None:
@@ -174,7 +168,7 @@ def compute(
     """The plan. A store that cannot be read is an error in it; the others are planned all the same."""
     state = situation(session, loaded, wishes, write=write)
     if write:
-        _recover(session, state)
+        _recover(session, state, wishes.allow_empty)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     memory = Remembered(
@@ -185,7 +179,15 @@ def compute(
 
     def keys(store: str, connection: str) -> Keys:
         shard = lambda: state.desired.stores.get(store, {})  # noqa: E731 - compiled only when it is asked for
-        return Keys(loaded.configuration.digest, serial, policy_of(state, connection, wishes.adopt), shard)
+        settings = state.loaded.configuration.connections.get(connection, {})
+        return Keys(
+            loaded.configuration.digest,
+            serial,
+            policy_of(state, connection, wishes.adopt),
+            connection,
+            settings,
+            shard,
+        )
 
     def known(store: str, connection: str) -> str:
         found = memory.get(store, keys(store, connection)) if state.selection.whole_store(store) else None
@@ -210,7 +212,7 @@ def compute(
             view.applied,
             policy_of(state, view.connection, wishes.adopt),
         )
-        blocking += _protected(view, result)
+        blocking += _blocked(view, result)
         results.append(result)
         if state.selection.whole_store(view.store):
             memory.put(keys(view.store, view.connection), view.version, result)
@@ -231,42 +233,68 @@ def compute(
     return plan, state
 
 
-def _recover(session: Session, state: Situation) -> None:
-    """Before anything is planned for writing: close what an interrupted run left open, by looking."""
-    stores = {intent.address.store for intent in state.ledger.open_intents()} & state.connections.keys()
-    if not stores:
-        return
+def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> None:
+    """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
+    be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.carry_out import Edges, recover
 
-    edges = Edges(session.actor(), session.stamp, lambda _: None, lambda _: None, lambda: False)
-    snapshots = {s: state.marketplaces[state.connections[s]].read(Scope(s)) for s in sorted(stores)}
-    recover(state.ledger, snapshots, edges, "")
+    snapshots: dict[str, Snapshot] = {}
+    for store in sorted({intent.address.store for intent in state.ledger.open_intents()}):
+        if store in state.connections:
+            try:
+                snapshot = state.marketplaces[state.connections[store]].read(Scope(store))
+                check_not_empty(snapshot, len(state.ledger.applied(store)), allow_empty)
+            except MarketplaceError:
+                continue
+            snapshots[store] = snapshot
+    if snapshots:
+        edges = Edges(session.actor(), session.stamp, lambda _: None, lambda _: None, lambda: False)
+        recover(state.ledger, snapshots, edges)
 
 
-def _protected(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+def _blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """Changes that must not be, or can only fail."""
     for change in result.changes:
+        if change.action not in ("replace", "delete"):
+            continue
         want = view.desired.get((change.address.type, change.address.key))
-        if (
-            change.action == "replace"
-            and want is not None
-            and (want.lifecycle or {}).get("preventDestroy") is True
-        ):
-            yield Finding(
+        last = view.applied.get((change.former.type, change.former.key))
+        what = "replaced" if change.action == "replace" else "deleted"
+        if want is not None and protects(want.lifecycle):
+            yield _finding(
                 "ACN-020",
-                "error",
-                f"{change.address} would be replaced, and its spec says preventDestroy",
-                None,
+                change,
+                f"{change.address} would be {what}, and its spec says preventDestroy",
                 "undo the edit of its fixed attributes, or remove preventDestroy",
-                "",
-                str(change.address),
+            )
+        elif want is None and last is not None and last.protected:
+            yield _finding(
+                "ACN-020",
+                change,
+                f"{change.address} would be {what}, and its spec said preventDestroy when it was last applied",
+                "put it back; or first apply it without preventDestroy, and then remove it",
+            )
+        elif change.action == "replace" and change.address.type in NO_PRUNE and len(view.live) > 1:
+            yield _finding(
+                "ACN-021",
+                change,
+                f"{change.address} would be replaced while it holds {len(view.live) - 1} other resources, which no"
+                " marketplace allows",
+                f"undo the edit of {', '.join(sorted({f.path for f in change.fields}))}, or declare a new store"
+                " beside it and move what it holds",
             )
 
 
-def to_record(state: Situation, plan: Plan) -> dict[Address, Attributes]:
-    """Declared attributes of resources that are in sync and not recorded."""
-    return {
-        address: state.desired.stores[address.store][(address.type, address.key)].attributes
-        for store in plan.stores
-        for address in store.to_record
-        if (address.type, address.key) in state.desired.stores.get(address.store, {})
-    }
+def _finding(id: str, change: Change, message: str, hint: str) -> Finding:
+    place = Place(change.origin.file, change.origin.line) if change.origin is not None else None
+    return Finding(id, "error", message, place, hint, "", str(change.address))
+
+
+def declared(state: Situation, address: Address) -> Desired | None:
+    """What the specs say of an address."""
+    return state.desired.stores.get(address.store, {}).get((address.type, address.key))
+
+
+def to_record(plan: Plan) -> set[Address]:
+    """Resources that are in sync and not recorded."""
+    return {address for store in plan.stores for address in store.to_record}

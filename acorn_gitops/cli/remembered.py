@@ -26,10 +26,19 @@ class Keys:
     and by the store's own desired resources (compiled for it), so that an edit elsewhere changes nothing here."""
 
     def __init__(
-        self, config: str, serial: int, policy: Policy, shard: Callable[[], Mapping[tuple[str, str], Desired]]
+        self,
+        config: str,
+        serial: int,
+        policy: Policy,
+        connection: str,
+        marketplace: Mapping[str, Any],
+        shard: Callable[[], Mapping[tuple[str, str], Desired]],
     ) -> None:
-        settings = [__version__, serial, dict(policy.prune), policy.adopt, sorted(policy.managed or ())]
-        self._settings = orjson.dumps(settings)
+        rules = [dict(policy.prune), policy.adopt, sorted(policy.managed or ())]
+        # Which marketplace: versions of two of them say nothing of each other.
+        self._settings = orjson.dumps(
+            [__version__, serial, rules, connection, marketplace], option=orjson.OPT_SORT_KEYS
+        )
         self._shard = shard
         self.config = hashlib.sha256(self._settings + config.encode()).hexdigest()
 

@@ -189,7 +189,7 @@ class Session:
             return open_marketplace(
                 Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep
             )
-        token = secret(settings["token"], self.root, self.environ) if settings.get("token") else ""
+        token = secret(settings["token"], self.root, self.environ).strip() if settings.get("token") else ""
         parts = {"pause": time.sleep} if adapter == "network" else {}
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
 

@@ -18,7 +18,17 @@ GENESIS = "0" * 64
 
 
 def _hash(previous: str, sequence: int, at: str, actor: str, event: str, body: bytes) -> str:
-    return hashlib.sha256(orjson.dumps([previous, sequence, at, actor, event, body.decode()])).hexdigest()
+    content = [previous, sequence, at, actor, event, body.decode(errors="replace")]
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
+
+
+def body_of(stored: bytes | str) -> dict[str, Any]:
+    """An event's content; of a row that was tampered with, what can still be read."""
+    try:
+        body = orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        body = None
+    return body if isinstance(body, dict) else {"unreadable": repr(stored)[:200]}
 
 
 def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[str, Any]) -> None:
@@ -39,7 +49,8 @@ def first_broken(rows: Iterable[tuple[int, str, str, str, bytes, str, str]]) -> 
         if (
             sequence != expected
             or before != previous
-            or own != _hash(previous, sequence, at, actor, event, bytes(body))
+            or not isinstance(body, bytes)
+            or own != _hash(previous, sequence, at, actor, event, body)
         ):
             return sequence
         previous, expected = own, sequence + 1

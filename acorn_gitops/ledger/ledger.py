@@ -19,23 +19,43 @@ import orjson
 from acorn_gitops.ledger import audit
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address, Attributes, digest
-from acorn_gitops.plan.change import Applied
+from acorn_gitops.plan.change import Applied, Step
 
 SCHEMA: Final = 1
 PlanStatus = Literal["running", "partial", "complete"]
 
 
 class Intent(NamedTuple):
-    """A write that was begun and whose end is not recorded."""
+    """A write that is about to be sent, or whose end is not recorded. It holds all that its ledger row needs, so that
+    whoever finds the write done can record it as the interrupted run would have."""
+
+    plan: str
+    address: Address
+    action: str
+    operation: str
+    key: str
+    attributes: Attributes | None
+    """As sent: for an update the changed ones only. None for a deletion."""
+    declared: Attributes | None
+    """What then holds, as declared; None when the resource is gone."""
+    origin: str
+    remote_id: str
+    """Of what was there before: a resource with another id is another resource."""
+    protected: bool
+    at: str
+    commit: str = ""
+    open: bool = True
+    """False: the run ended knowing that it does not know."""
+
+
+class Closed(NamedTuple):
+    """What became of one intended write."""
 
     plan: str
     address: Address
     operation: str
-    key: str
-    attributes: Attributes | None
-    at: str
-    open: bool = True
-    """False: the run ended knowing that it does not know."""
+    outcome: str
+    message: str = ""
 
 
 class Entry(NamedTuple):
@@ -67,13 +87,19 @@ class Ledger:
         return self._db is not None
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        return [] if self._db is None else self._db.execute(sql, values).fetchall()
+        try:
+            return [] if self._db is None else self._db.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._db is None:
             raise AcornError("the ledger was opened for reading only")
-        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from None
         try:
             yield self._db
         except BaseException:
@@ -89,8 +115,10 @@ class Ledger:
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
         """Last-applied resources of a store; their content is read when it is asked for."""
         return {
-            (type, key): Applied(dig, partial(self._content, store, type, key))
-            for type, key, dig in self._rows("SELECT type, key, digest FROM resource WHERE store=?", (store,))
+            (type, key): Applied(dig, partial(self._content, store, type, key), protected=bool(protected))
+            for type, key, dig, protected in self._rows(
+                "SELECT type, key, digest, protected FROM resource WHERE store=?", (store,)
+            )
         }
 
     def _content(self, store: str, type: str, key: str) -> bytes:
@@ -127,11 +155,44 @@ class Ledger:
 
     def open_intents(self) -> list[Intent]:
         """Writes of which it is not known whether they happened: the process died, or no answer came."""
+        return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted'))")
+
+    def unfinished(self) -> dict[Address, Attributes]:
+        """What replacements would have created whose deletion is done and whose creation is not. It holds what nobody
+        declared and was there before, so that whoever finishes the work can carry it over."""
+        found = self._intents(
+            "operation='create' AND action='replace' AND outcome IS NOT 'observed'"
+            " AND EXISTS (SELECT 1 FROM intent AS gone WHERE gone.plan=intent.plan AND gone.operation='delete'"
+            " AND gone.store=intent.store AND gone.type=intent.type AND gone.key=intent.key"
+            " AND gone.outcome='observed')"
+            " AND NOT EXISTS (SELECT 1 FROM intent AS later WHERE later.id>intent.id AND later.operation='create'"
+            " AND later.store=intent.store AND later.type=intent.type AND later.key=intent.key"
+            " AND later.outcome='observed')"
+        )
+        return {intent.address: intent.attributes or {} for intent in found}
+
+    def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
         return [
-            Intent(p, Address(s, t, k), op, key, orjson.loads(a) if a is not None else None, at, o is None)
-            for p, s, t, k, op, key, a, at, o in self._rows(
-                "SELECT plan, store, type, key, operation, idempotency_key, attributes, at, outcome FROM intent"
-                " WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted') ORDER BY id"
+            Intent(
+                p,
+                Address(s, t, k),
+                action,
+                op,
+                key,
+                orjson.loads(a) if a is not None else None,
+                orjson.loads(d) if d is not None else None,
+                origin,
+                remote,
+                bool(protected),
+                at,
+                commit or "",
+                o is None,
+            )
+            for p, s, t, k, action, op, key, a, d, origin, remote, protected, at, o, commit in self._rows(
+                "SELECT intent.plan, intent.store, intent.type, intent.key, action, operation, idempotency_key, attributes, declared, origin,"
+                " remote_id, protected, intent.at, outcome, commit_id FROM intent LEFT JOIN plan ON plan.id=intent.plan"
+                f" WHERE {where} ORDER BY intent.id",
+                values,
             )
         ]
 
@@ -140,12 +201,12 @@ class Ledger:
         rows = self._rows("SELECT status FROM plan WHERE id=?", (plan,))
         return rows[0][0] if rows else None
 
-    def plan_outcomes(self, plan: str) -> dict[Address, str]:
-        """Recorded outcomes of a plan's changes."""
+    def plan_outcomes(self, plan: str) -> dict[Step, str]:
+        """Recorded outcomes of a plan's steps."""
         return {
-            Address(s, t, k): o
-            for s, t, k, o in self._rows(
-                "SELECT store, type, key, outcome FROM intent WHERE plan=? AND outcome IS NOT NULL ORDER BY id",
+            Step(Address(s, t, k), op): o
+            for s, t, k, op, o in self._rows(
+                "SELECT store, type, key, operation, outcome FROM intent WHERE plan=? AND outcome IS NOT NULL ORDER BY id",
                 (plan,),
             )
         }
@@ -153,7 +214,7 @@ class Ledger:
     def history(self) -> list[Entry]:
         """The audit trail from the beginning."""
         return [
-            Entry(n, at, actor, event, orjson.loads(body), h)
+            Entry(n, at, actor, event, audit.body_of(body), h)
             for n, at, actor, event, body, h in self._rows(
                 "SELECT sequence, at, actor, event, body, hash FROM audit ORDER BY sequence"
             )
@@ -187,34 +248,52 @@ class Ledger:
         """Write ahead: what is about to be sent."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO intent (plan, store, type, key, operation, idempotency_key, attributes, at) VALUES (?,?,?,?,?,?,?,?)",
+                "INSERT INTO intent (plan, store, type, key, action, operation, idempotency_key, attributes, declared,"
+                " origin, remote_id, protected, at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     (
                         i.plan,
                         *i.address,
+                        i.action,
                         i.operation,
                         i.key,
                         orjson.dumps(i.attributes) if i.attributes is not None else None,
+                        orjson.dumps(i.declared) if i.declared is not None else None,
+                        i.origin,
+                        i.remote_id,
+                        i.protected,
                         i.at,
                     )
                     for i in intents
                 ],
             )
 
-    def settle(self, settled: Iterable[Settled], at: str, actor: str, commit: str) -> None:
+    def settle(
+        self, settled: Iterable[Settled], closed: Iterable[Closed], at: str, actor: str, commit: str
+    ) -> None:
         """Record what became of writes: last applied, intents closed, history."""
         with self._transaction() as db:
+            for one in closed:
+                db.execute(
+                    "UPDATE intent SET outcome=CASE WHEN plan=? AND operation=? THEN ? ELSE 'superseded' END, message=?"
+                    " WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
+                    " AND (plan<>? OR operation=?)",
+                    (
+                        one.plan,
+                        one.operation,
+                        one.outcome,
+                        one.message,
+                        *one.address,
+                        one.plan,
+                        one.operation,
+                    ),
+                )
             for row in settled:
                 if row.outcome == "observed":
                     if row.attributes is None:
                         db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     else:
-                        _put(db, row, at, commit)
-                db.execute(
-                    "UPDATE intent SET outcome=?, message=? WHERE (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
-                    " AND store=? AND type=? AND key=?",
-                    (row.outcome, row.message, *row.address),
-                )
+                        _put(db, row, at, row.commit or commit)
                 audit.append(
                     db,
                     at,
@@ -224,7 +303,7 @@ class Ledger:
                         "address": str(row.address),
                         "action": row.action,
                         "plan": row.plan,
-                        "commit": commit,
+                        "commit": row.commit or commit,
                         "origin": row.origin,
                         "attributes": row.attributes,
                         "message": row.message,
@@ -276,15 +355,19 @@ class Settled(NamedTuple):
     message: str = ""
     remote_id: str = ""
     adopted: bool = False
+    protected: bool = False
+    commit: str = ""
+    """Where it is not the present one: of the run that an interruption ended."""
 
 
 def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
     assert row.attributes is not None
     db.execute(
-        "INSERT INTO resource (store, type, key, digest, attributes, adopted, remote_id, plan, commit_id, applied_at, origin)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (store, type, key) DO UPDATE SET digest=excluded.digest,"
+        "INSERT INTO resource (store, type, key, digest, attributes, adopted, remote_id, plan, commit_id, applied_at, origin, protected)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (store, type, key) DO UPDATE SET digest=excluded.digest,"
         " attributes=excluded.attributes, remote_id=CASE excluded.remote_id WHEN '' THEN remote_id ELSE excluded.remote_id END,"
-        " plan=excluded.plan, commit_id=excluded.commit_id, applied_at=excluded.applied_at, origin=excluded.origin",
+        " plan=excluded.plan, commit_id=excluded.commit_id, applied_at=excluded.applied_at, origin=excluded.origin,"
+        " protected=excluded.protected",
         (
             *row.address,
             digest(row.attributes),
@@ -295,6 +378,7 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
             commit,
             at,
             row.origin,
+            row.protected,
         ),
     )
 
@@ -304,17 +388,22 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
     if not write and not path.exists():
         return Ledger(path, None)
-    if write:
-        path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA busy_timeout=30000")
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write and version else "ok"
     except sqlite3.DatabaseError as error:
-        raise Stale(
-            f"{path} is not a usable ledger: {error}",
-            hint="restore its .backup, or move it away and run `acorn state rebuild`",
+        raise _unusable(path, error) from None
+    except OSError as error:
+        raise AcornError(
+            f"the ledger {path} cannot be opened: {error.strerror}", hint="see `ledger` in acorn.yaml"
         ) from None
+    if broken != "ok":
+        db.close()
+        raise _unusable(path, broken)
     if version > SCHEMA:
         db.close()
         raise Stale(
@@ -336,6 +425,13 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
     return Ledger(path, db)
+
+
+def _unusable(path: Path, error: object) -> Stale:
+    return Stale(
+        f"{path} is not a usable ledger: {error}",
+        hint="restore its .backup, or move it away and run `acorn state rebuild`",
+    )
 
 
 def _migrate(path: Path, *, had_content: bool) -> None:

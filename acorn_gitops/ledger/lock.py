@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from acorn_gitops.model.finding import Locked
+from acorn_gitops.model.finding import AcornError, Locked
 
 
 @contextmanager
@@ -23,7 +23,13 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]
 
     path = ledger.with_name(f"{ledger.name}.lock")
     note = ledger.with_name(f"{ledger.name}.holder")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AcornError(
+            f"the folder of the ledger, {path.parent}, cannot be made: {error.strerror}",
+            hint="see `ledger` in acorn.yaml",
+        ) from None
     lock = FileLock(path)
     try:
         lock.acquire(timeout=timeout)

@@ -81,6 +81,11 @@ class Desired(NamedTuple):
     moved_from: str | None = None
 
 
+def protects(lifecycle: Mapping[str, Any] | None) -> bool:
+    """Whether a lifecycle says preventDestroy."""
+    return lifecycle is not None and lifecycle.get("preventDestroy") is True
+
+
 class Live(NamedTuple):
     """A resource as the marketplace holds it. `etag` is opaque: good for If-Match, never compared for drift."""
 

@@ -41,10 +41,12 @@ class Applied:
     """What the ledger remembers of a resource: digest and content of what was last declared and written. The
     content is fetched when it is asked for: of nearly all resources only the digest is compared."""
 
-    __slots__ = ("_content", "digest")
+    __slots__ = ("_content", "digest", "protected")
 
-    def __init__(self, digest: str, content: bytes | Callable[[], bytes]) -> None:
+    def __init__(self, digest: str, content: bytes | Callable[[], bytes], *, protected: bool = False) -> None:
         self.digest = digest
+        self.protected = protected
+        """Its spec said preventDestroy: that still holds when the spec is gone."""
         self._content = content
 
     @property
@@ -60,6 +62,13 @@ class FieldChange(NamedTuple):
     before: Any
     after: Any
     reason: Reason
+
+
+class Step(NamedTuple):
+    """One thing to do at one address; a replacement takes two."""
+
+    address: Address
+    operation: str
 
 
 class Change(NamedTuple):
@@ -79,6 +88,20 @@ class Change(NamedTuple):
     def writes(self) -> bool:
         """Whether it sends anything to the marketplace."""
         return self.action in ("create", "update", "replace", "delete")
+
+    @property
+    def former(self) -> Address:
+        """The address of what is there before it."""
+        return self.address if self.moved_from is None else self.address._replace(key=self.moved_from)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is done, in the order in which it must be. A rename creates first, so that what refers to the former
+        can follow, and nothing is lost when the creation is refused."""
+        if self.action != "replace":
+            return (Step(self.address, self.action),)
+        delete, create = Step(self.former, "delete"), Step(self.address, "create")
+        return (delete, create) if self.moved_from is None else (create, delete)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,16 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from acorn_gitops.compile.desired_state import Key
-from acorn_gitops.model.resource import IMMUTABLE, Address, Attributes, Desired, Live, digest, project
+from acorn_gitops.model.resource import (
+    IMMUTABLE,
+    Address,
+    Attributes,
+    Desired,
+    Live,
+    digest,
+    project,
+    protects,
+)
 from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason, StoreResult
 from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
 
@@ -36,15 +45,18 @@ class Policy(NamedTuple):
 
 
 def with_intents(
-    applied: Mapping[Key, Applied], intents: Iterable[tuple[Key, Attributes]], live: Mapping[Key, Live]
+    applied: Mapping[Key, Applied],
+    intents: Iterable[tuple[Key, Attributes, Attributes, bool]],
+    live: Mapping[Key, Live],
 ) -> Mapping[Key, Applied]:
     """What was last applied, counting writes whose end nobody recorded but whose effect is visible: a resource
-    that an interrupted run created is ours, and is never mistaken for somebody else's."""
+    that an interrupted run created is ours, and is never mistaken for somebody else's. An intent: key, what was sent,
+    what was declared, whether it is protected."""
     out: dict[Key, Applied] | None = None
-    for key, attributes in intents:
-        if holds(attributes, live.get(key)):
+    for key, sent, declared, protected in intents:
+        if holds(sent, live.get(key)):
             out = dict(applied) if out is None else out
-            out[key] = Applied(digest(attributes), orjson.dumps(attributes))
+            out[key] = Applied(digest(declared), orjson.dumps(declared), protected=protected)
     return applied if out is None else out
 
 
@@ -70,7 +82,7 @@ def diff_store(
             else:
                 _in_sync(result, key, want, applied.get(key), policy)
             continue
-        _missing(result, key, want, live, applied, policy, renamed)
+        _missing(result, key, want, desired, live, applied, policy, renamed)
     for key in applied.keys() - desired.keys() - renamed:
         _undeclared(result, key, live.get(key), policy)
     _keep_what_is_used(result, live)
@@ -91,7 +103,7 @@ def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None
     result.in_sync += 1
     if known is None:
         result.to_record.append(Address(result.store, *key))
-    elif known.digest != digest(want.attributes):
+    elif known.digest != digest(want.attributes) or known.protected != protects(want.lifecycle):
         result.to_record.append(Address(result.store, *key))
         _note_released(result, key, want, known)
 
@@ -164,6 +176,7 @@ def _missing(
     result: StoreResult,
     key: Key,
     want: Desired,
+    desired: Mapping[Key, Desired],
     live: Mapping[Key, Live],
     applied: Mapping[Key, Applied],
     policy: Policy,
@@ -173,6 +186,8 @@ def _missing(
     after = want.attributes
     managed = policy.managed is None or key[0] in policy.managed
     former = (key[0], want.moved_from) if want.moved_from else None
+    if former in desired or former in renamed:
+        former = None  # still declared, or moved already: a rename takes nothing from others
     if former is not None and former in live and former in applied and managed:
         renamed.add(former)
         old = live[former]

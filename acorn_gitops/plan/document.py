@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops import __version__
-from acorn_gitops.model.finding import Finding, Place, Stale
+from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import TYPES, Address, Origin, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
@@ -196,8 +196,13 @@ def plan_id(document: Mapping[str, Any]) -> str:
 def write(plan: Plan, path: Path) -> None:
     """Save a plan, whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n")
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise AcornError(
+            f"the plan cannot be saved as {path}: {error.strerror}", hint="choose a folder that exists"
+        ) from None
 
 
 def read(path: Path) -> Plan:
@@ -236,7 +241,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             s["ceded"],
             s["live"],
             [],
-            [Address.parse(a) for a in s["unmanaged"]],
+            [Address(*a.split("/", 2)) for a in s["unmanaged"]],
             list(s["notes"]),
             [Address.parse(a) for a in s["to_record"]],
             s["error"],

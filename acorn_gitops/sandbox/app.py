@@ -24,6 +24,7 @@ from acorn_gitops.sandbox.rules import Problem, Rules
 
 MAX_BATCH: Final = 500
 MAX_BODY: Final = 32 * 1024 * 1024
+MAX_NESTING = 64
 _TITLES: Final = {
     400: "Bad request",
     401: "Unauthorized",
@@ -100,6 +101,9 @@ class Sandbox:
                 scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers, body
             )
             if fault is not None and fault.kind == "lost":
+                # The answer begins and never ends: over HTTP too the client cannot know what happened.
+                length = [(b"content-length", b"1000000")]
+                await send({"type": "http.response.start", "status": 200, "headers": length})
                 raise ConnectionResetError("the sandbox was told to lose this answer")
             answer = self._spoilt(answer, fault)
         status, answer_headers, content = answer
@@ -209,7 +213,7 @@ class Sandbox:
                 return 304, {"etag": known}, b""
             at, after = self.database.revision(), ("", "")
             total = self.database.count(store, type, at)
-        if not total:
+        if not total and not (type and self.database.count(store, None, at)):
             raise Refusal(404, f"there is no store {store}")
         rows = self.database.page(store, type, at, after, limit + 1)
         following = orjson.dumps(_cursor(at, total, rows[limit - 1][:2])) if len(rows) > limit else b"null"
@@ -239,6 +243,8 @@ class Sandbox:
             if not isinstance(attributes, dict):
                 raise Refusal(400, "the body must be an object of attributes")
             item["attributes"] = attributes
+        if len(headers.get("idempotency-key", "")) > 100 or len(item["ifMatch"]) > 100:
+            raise Refusal(400, "Idempotency-Key and If-Match have at most 100 characters")
         if "idempotency-key" in headers:
             item["idempotencyKey"] = headers["idempotency-key"]
         with self.database.transaction() as db:
@@ -248,7 +254,9 @@ class Sandbox:
             return _problem(Problem(problem["status"], problem["title"], problem["detail"]))
         if operation == "delete":
             return 204, {}, b""
-        document = self.database.document(store, type, key) or b"{}"
+        document = self.database.document(store, type, key)
+        if document is None:
+            raise Refusal(409, f"this key made {type} {key}, which was deleted since")
         return _json(result["status"], document, etag=f'"{result.get("etag", "")}"')
 
     def _batch(self, store: str, validate: bool, body: bytes) -> Answer:
@@ -358,26 +366,46 @@ def _text(part: str) -> str:
 
 def _body(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, f"the body is not JSON: {error}") from None
+    if _too_deep(content):
+        raise Refusal(400, f"the body is nested more than {MAX_NESTING} deep")
+    return content
+
+
+def _too_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(MAX_NESTING):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _check_item(item: Any, index: int) -> None:
     if (
         not isinstance(item, dict)
         or item.get("op") not in ("create", "update", "delete")
-        or item.get("type") not in TYPES
+        or not isinstance(item.get("type"), str)
+        or item["type"] not in TYPES
     ):
         raise Refusal(400, f"items[{index}] needs op and type")
     if set(item) - {"op", "type", "key", "attributes", "ifMatch", "idempotencyKey"}:
         raise Refusal(400, f"items[{index}] has unknown fields")
-    for name, needed in (("key", True), ("idempotencyKey", True), ("ifMatch", False)):
+    for name, needed, most in (("key", True, 400), ("idempotencyKey", True, 100), ("ifMatch", False, 100)):
         value = item.get(name)
         if (value is None and needed) or (
-            value is not None and (not isinstance(value, str) or not value or len(value) > 400)
+            value is not None and (not isinstance(value, str) or not 1 <= len(value) <= most)
         ):
-            raise Refusal(400, f"items[{index}].{name} must be text")
+            raise Refusal(400, f"items[{index}].{name} must be text of at most {most} characters")
+    if any(ord(c) < 32 or ord(c) == 127 for c in item["key"]):
+        raise Refusal(400, f"items[{index}].key holds a control character")
     if not isinstance(item.get("attributes", {}), dict):
         raise Refusal(400, f"items[{index}].attributes must be an object")
 

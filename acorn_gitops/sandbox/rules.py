@@ -7,6 +7,7 @@ are fixed at creation, and nothing deleted that is still in use.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -111,18 +112,15 @@ class Rules:
     def _money(self, attributes: dict[str, Any], type: str) -> Problem | None:
         home = self._home()
         currency = home.attributes.get("currency") if home is not None else None
-        for name, value in attributes.items():
-            if is_money(value):
-                if currency is not None and value["currency"] != currency:
-                    return Problem(
-                        422,
-                        "Wrong currency",
-                        f"{name} is in {value['currency']}, the store sells in {currency}",
-                    )
-                try:
-                    canonical(value["value"], value["currency"])
-                except MoneyError as error:
-                    return Problem(422, "Bad amount", f"{name}: {error}")
+        for name, value in _amounts(attributes, ""):
+            if currency is not None and value["currency"] != currency:
+                return Problem(
+                    422, "Wrong currency", f"{name} is in {value['currency']}, the store sells in {currency}"
+                )
+            try:
+                canonical(value["value"], value["currency"])
+            except (MoneyError, TypeError) as error:
+                return Problem(422, "Bad amount", f"{name}: {error}")
         return None
 
     def _in_use(self, type: str, key: str) -> Problem | None:
@@ -147,3 +145,15 @@ class Rules:
 @cache
 def _required(type: str) -> frozenset[str]:
     return frozenset(attributes_schema(type, creation=True).get("required", ()))
+
+
+def _amounts(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every amount of money, wherever it stands."""
+    if is_money(node):
+        yield path, node
+    elif isinstance(node, dict):
+        for name, inner in node.items():
+            yield from _amounts(inner, f"{path}.{name}" if path else name)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _amounts(inner, path)

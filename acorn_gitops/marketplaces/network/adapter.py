@@ -9,6 +9,7 @@ under its idempotency key by sending it again, which the contract makes safe.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -46,8 +47,14 @@ class NetworkMarketplace:
 
     def stores(self) -> Sequence[str]:
         """Names of the stores, sorted."""
-        answer = self._ask("GET", "/v1/stores")
-        return sorted(row["store"] for row in _json(answer)["stores"])
+        page = _json(self._ask("GET", "/v1/stores"))
+        try:
+            names = [row["store"] for row in page["stores"]]
+        except (KeyError, TypeError) as error:
+            raise _nonsense("the list of stores", error) from None
+        if not all(isinstance(name, str) for name in names):
+            raise _nonsense("the list of stores", "a name that is no text")
+        return sorted(names)
 
     def read(self, scope: Scope) -> Snapshot:
         """All resources of a store, of one moment."""
@@ -71,14 +78,17 @@ class NetworkMarketplace:
                     )
                 moment = page["snapshot"]
                 for item in items:
-                    resources[(item["type"], item["key"])] = Live(
-                        item["attributes"], item["etag"], item.get("id", "")
-                    )
-            except (KeyError, TypeError) as error:
-                raise Incomplete(
-                    f"{scope.store}: a page of the marketplace lacks {error}",
-                    hint="this is a fault of the marketplace",
-                ) from None
+                    attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
+                    type_, key = item["type"], item["key"]
+                    if not (
+                        type(attributes) is dict and type(etag) is type(id) is type(type_) is type(key) is str
+                    ):
+                        raise _nonsense(f"{scope.store}: a row", key)
+                    resources[(type_, key)] = Live(attributes, etag, id)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise _nonsense(f"{scope.store}: a page", error) from None
+            if type(total) is not int or not (following is None or type(following) is str):
+                raise _nonsense(f"{scope.store}: a page", "total or next")
             seen += len(items)
             if following is None:
                 break
@@ -135,6 +145,7 @@ class NetworkMarketplace:
         """Send until there is an answer that says something. Every request here may be repeated: reads by
         nature, batches by their idempotency keys."""
         trouble = ""
+        maybe_done = False
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
         for attempt in range(ATTEMPTS):
             wait = min(0.25 * 2**attempt, MAX_PAUSE)
@@ -142,6 +153,7 @@ class NetworkMarketplace:
                 answer = self._transport.request(method, path, headers, body)
             except NoAnswer as error:
                 trouble = f"no answer ({error})"
+                maybe_done = True
             else:
                 if answer.status == 304 and known:
                     return answer
@@ -151,9 +163,14 @@ class NetworkMarketplace:
                     ):
                         return answer
                     trouble = f"answered {answer.status} with {answer.headers.get('content-type', 'no type')}, not JSON"
+                    maybe_done = True
                 elif answer.status == 429 or answer.status >= 500:
                     trouble = _problem(answer)
                     wait = _retry_after(answer, wait)
+                    maybe_done = maybe_done or answer.status >= 500
+                elif maybe_done and method != "GET":
+                    # An earlier try may have had its effect: a refusal of the repetition does not undo it.
+                    raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
                 elif answer.status in (401, 403):
                     raise MarketplaceError(
                         f"{self.name}: {_problem(answer)}", hint="check the connection's token"
@@ -185,15 +202,29 @@ def _outcomes(part: Sequence[Write], page: Any) -> list[Outcome]:
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list) or len(items) != len(part):
         return [Outcome(w.address, "unknown", "the marketplace did not answer for every row") for w in part]
-    outcomes: list[Outcome] = []
-    for write, item in zip(part, items, strict=True):
-        status = int(item.get("status", 0))
-        problem = item.get("problem") or {}
-        message = ": ".join(p for p in (problem.get("title", ""), problem.get("detail", "")) if p)
-        outcomes.append(
-            Outcome(write.address, _status(status), message, item.get("etag", ""), item.get("id", ""))
-        )
-    return outcomes
+    return [_outcome(write, item) for write, item in zip(part, items, strict=True)]
+
+
+def _outcome(write: Write, item: Any) -> Outcome:
+    status = item.get("status") if isinstance(item, dict) else None
+    problem = item.get("problem") if isinstance(item, dict) else None
+    if type(status) is not int or not (problem is None or isinstance(problem, dict)):
+        return Outcome(write.address, "unknown", "the marketplace's answer for this row makes no sense")
+    words = [str(problem[k]) for k in ("title", "detail") if problem.get(k)] if problem else []
+    etag, id = item.get("etag"), item.get("id")
+    return Outcome(
+        write.address,
+        _status(status),
+        ": ".join(words),
+        etag if isinstance(etag, str) else "",
+        id if isinstance(id, str) else "",
+    )
+
+
+def _nonsense(what: str, detail: object) -> Incomplete:
+    return Incomplete(
+        f"{what} from the marketplace makes no sense ({detail})", hint="this is a fault of the marketplace"
+    )
 
 
 def _status(code: int) -> Status:
@@ -218,9 +249,10 @@ def _json(answer: Response) -> Any:
 
 def _retry_after(answer: Response, default: float) -> float:
     try:
-        return min(max(float(answer.headers["retry-after"]), 0.0), MAX_PAUSE)
+        seconds = float(answer.headers["retry-after"])
     except (KeyError, ValueError):
         return default
+    return min(max(seconds, 0.0), MAX_PAUSE) if not isnan(seconds) else default
 
 
 def _problem(answer: Response) -> str:

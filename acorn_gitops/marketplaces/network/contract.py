@@ -29,6 +29,7 @@ def _nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_KEY: Final[Schema] = _text(400, pattern=r"^[^\u0000-\u001f\u007f]+$")
 _DATE: Final[Schema] = {"type": "string", "format": "date"}
 _INSTANT: Final[Schema] = {
     "type": "string",
@@ -245,7 +246,9 @@ def openapi() -> Schema:
         "description": "Too many requests; wait as Retry-After says.",
         "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 0}}},
     }
-    errors = {"400": problem, "401": problem, "404": problem, "429": throttled}
+    unavailable = {**problem, "description": "Not now; send the same again later."}
+    errors = {"400": problem, "401": problem, "404": problem, "429": throttled, "503": unavailable}
+    too_large = {"413": {**problem, "description": "The body is too large: send fewer rows."}}
     store = {
         "name": "store",
         "in": "path",
@@ -262,7 +265,7 @@ def openapi() -> Schema:
         "name": "key",
         "in": "path",
         "required": True,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 400},
+        "schema": _KEY,
         "description": "URL-encoded; may contain slashes when encoded.",
     }
     etag = {"ETag": {"schema": {"type": "string"}, "description": "Version of the resource, for If-Match."}}
@@ -284,6 +287,7 @@ def openapi() -> Schema:
     changed = {
         "412": {**problem, "description": "The resource has moved."},
         "422": {**problem, "description": "A rule of the marketplace forbids it."},
+        **too_large,
         "409": {
             **problem,
             "description": "It exists already, is still in use, or the key was used for something else.",
@@ -336,6 +340,7 @@ def openapi() -> Schema:
                         },
                         "401": problem,
                         "429": throttled,
+                        "503": unavailable,
                     },
                 }
             },
@@ -445,6 +450,7 @@ def openapi() -> Schema:
                                 "application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}}
                             },
                         },
+                        **too_large,
                         **errors,
                     },
                 }
@@ -467,7 +473,7 @@ def openapi() -> Schema:
                 "Resource": _block(
                     {
                         "type": {"type": "string", "enum": list(TYPES)},
-                        "key": _text(400),
+                        "key": _KEY,
                         "id": {"type": "string"},
                         "etag": _text(100),
                         "attributes": {"type": "object"},
@@ -499,7 +505,7 @@ def openapi() -> Schema:
                                 {
                                     "op": {"type": "string", "enum": ["create", "update", "delete"]},
                                     "type": {"type": "string", "enum": list(TYPES)},
-                                    "key": _text(400),
+                                    "key": _KEY,
                                     "attributes": {"type": "object"},
                                     "ifMatch": _text(100),
                                     "idempotencyKey": _text(100),

@@ -12,6 +12,7 @@ import httpx2
 import stamina
 
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response
+from acorn_gitops.model.finding import MarketplaceError
 
 
 class HttpTransport:
@@ -19,6 +20,11 @@ class HttpTransport:
 
     def __init__(self, url: str, token: str, timeout: float = 30.0) -> None:
         headers = {"user-agent": "acorn-gitops"}
+        if token and not (token.isascii() and token.isprintable()):
+            raise MarketplaceError(
+                "the token holds characters that no HTTP header can carry",
+                hint="printable ASCII only; look for a line end or a letter from another alphabet",
+            )
         if token:
             headers["authorization"] = f"Bearer {token}"
         self._client = httpx2.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
@@ -35,7 +41,8 @@ class HttpTransport:
                         answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content
                     )
         except httpx2.HTTPError as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}") from None
+            # Only the kind: the words of some errors repeat the request's headers, and so the token.
+            raise NoAnswer(f"{type(error).__name__} from {self._client.base_url.host}") from None
         raise NoAnswer("no attempt was made")
 
     def close(self) -> None:

@@ -13,17 +13,18 @@ TABLES = (
     """CREATE TABLE resource (
       store TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, attributes BLOB NOT NULL,
       adopted INTEGER NOT NULL, remote_id TEXT NOT NULL, plan TEXT NOT NULL, commit_id TEXT NOT NULL,
-      applied_at TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (store, type, key)
+      applied_at TEXT NOT NULL, origin TEXT NOT NULL, protected INTEGER NOT NULL, PRIMARY KEY (store, type, key)
     ) WITHOUT ROWID""",
     """CREATE TABLE plan (
       id TEXT PRIMARY KEY, status TEXT NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, commit_id TEXT NOT NULL
     ) WITHOUT ROWID""",
     """CREATE TABLE intent (
       id INTEGER PRIMARY KEY, plan TEXT NOT NULL, store TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL,
-      operation TEXT NOT NULL, idempotency_key TEXT NOT NULL, attributes BLOB, at TEXT NOT NULL, outcome TEXT, message TEXT
+      action TEXT NOT NULL, operation TEXT NOT NULL, idempotency_key TEXT NOT NULL, attributes BLOB, declared BLOB,
+      origin TEXT NOT NULL, remote_id TEXT NOT NULL, protected INTEGER NOT NULL, at TEXT NOT NULL, outcome TEXT, message TEXT
     )""",
     """CREATE INDEX intent_plan ON intent (plan)""",
-    """CREATE INDEX intent_open ON intent (store, type, key) WHERE outcome IS NULL""",
+    """CREATE INDEX intent_address ON intent (store, type, key)""",
     """CREATE TABLE audit (
       sequence INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL, body BLOB NOT NULL,
       previous TEXT NOT NULL, hash TEXT NOT NULL
