@@ -141,29 +141,40 @@ def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
     return pen.columns(label + cut(text, pen.width - len(label)), REASONS[item.reason])
 
 
+_FACTS: Final = (
+    "price",
+    "status",
+    "asin",
+    "title",
+    "platform",
+    "currency",
+    "marketplaceId",
+    "alias",
+    "code",
+    "treatment",
+    "rate",
+    "type",
+    "discount",
+    "start",
+    "end",
+    "role",
+    "subject",
+    "pool",
+)
+"""What is told of a resource that comes or goes, in this order."""
+
+
 def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
-    first = [
-        n
-        for n in (
-            "price",
-            "status",
-            "asin",
-            "title",
-            "treatment",
-            "rate",
-            "type",
-            "discount",
-            "start",
-            "end",
-            "role",
-        )
-        if attributes.get(n) is not None
-    ]
-    parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in first]
-    rest = len(attributes) - len(first)
-    if rest:
-        parts.append(f"{rest} more" if parts else plural("attribute", rest))
-    return ["      " + pen(cut(", ".join(parts), pen.width - 6), "dim")] if parts else []
+    shown = [name for name in _FACTS if attributes.get(name) is not None]
+    while True:
+        parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in shown]
+        rest = len(attributes) - len(shown)
+        if rest:
+            parts.append(f"{rest} more" if parts else plural("attribute", rest))
+        line = ", ".join(parts)
+        if len(line) <= pen.width - 6 or not shown:
+            return ["      " + pen(line, "dim")] if parts else []
+        shown.pop()  # whole facts only: half a title says nothing
 
 
 def _group(members: Sequence[Change], pen: Pen) -> list[str]:
