@@ -7,6 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$here/acorn.yaml" "$here/specs" "$here/overlays" "$here/schemas" "$work/"
 cd "$work"
+# The specs' calendar is that of winter 2026: in another year its grants have ended and its sales are over.
+export ACORN_NOW=2026-11-23T09:00:00Z
 export GIT_AUTHOR_NAME=demo GIT_AUTHOR_EMAIL=demo@example.com GIT_COMMITTER_NAME=demo GIT_COMMITTER_EMAIL=demo@example.com
 printf '.acorn/\n*.acorn.json\n' > .gitignore
 git init --quiet --initial-branch main . && git add -A && git commit --quiet -m "Our stores as code"
@@ -19,7 +21,7 @@ expect() { # expect CODE command…: the exit codes are an interface, so the dem
   [ "$got" = "$want" ] || { echo "demo: expected exit code $want, got $got"; exit 1; }
 }
 
-say "Ten countries, a dozen shops, hundreds of SKUs: are the specs right?"
+say "Twelve countries, a dozen shops, hundreds of SKUs: are the specs right?"
 run acorn validate
 say "What would change? Nothing is written, and the plan is saved for review."
 expect 2 acorn plan --out first.acorn.json --detailed-exitcode

@@ -34,7 +34,8 @@ class Edges:
     actor: str
     now: Callable[[], str]
     pause: Callable[[float], None]
-    progress: Callable[[str], None]
+    progress: Callable[[int, int, str], None]
+    """How many changes of how many are sent, and where."""
     stopping: Callable[[], bool]
     wait_seconds: float = 10.0
     """How long an accepted write may take to be seen."""
@@ -270,7 +271,7 @@ class _Work:
         self._judge(store, parts)
         self.done += len(parts)
         kind = parts[0].change.address.type
-        self.edges.progress(f"{min(self.done, self.total)} of {self.total} changes sent; {store} {kind}")
+        self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
         deletes = write.operation == "delete"

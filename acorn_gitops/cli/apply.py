@@ -126,7 +126,7 @@ def command(
             actor=session.actor(),
             now=session.stamp,
             pause=time.sleep,
-            progress=lambda text: session.say(session.err(text, "dim")),
+            progress=_Progress(session),
             stopping=lambda: stop.asked,
             wait_seconds=wait,
         )
@@ -153,6 +153,25 @@ def command(
     if report.interrupted:
         return 130
     return 0 if report.complete else 3
+
+
+class _Progress:
+    """How far it is: one line that moves on a terminal, a line for each tenth in a log."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.tenth = 0
+        self.moving = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int, where: str) -> None:
+        text = f"{done:,} of {total:,} changes sent; {where}"
+        if self.moving:
+            width = self.session.err.width
+            shown = self.session.err(text[: width - 1].ljust(width - 1), "dim")
+            click.echo(f"\r{shown}", err=True, nl=done == total)
+        elif done * 10 // total > self.tenth:
+            self.tenth = done * 10 // total
+            self.session.say(self.session.err(text, "dim"))
 
 
 class _Stop:

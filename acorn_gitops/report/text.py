@@ -194,7 +194,8 @@ def _group(members: Sequence[Change], pen: Pen) -> list[str]:
             item = change.fields[0]
             detail = f"  {cut(value(item.before), 14)} → {cut(value(item.after), 14)}"
         place = str(change.origin) if change.origin is not None else ""
-        left = f"    {cut(safe(str(change.address)), 40)}{detail}"
+        room = max(40, pen.width - len(place) - len(detail) - 6)
+        left = f"    {cut(safe(str(change.address)), room)}{detail}"
         lines.append(
             pen.columns(left, cut(place, max(12, pen.width - len(left) - 2)))
             if len(left) < pen.width - 14

@@ -157,6 +157,9 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
     type_ = detail["type"]
     if type_ == "extra_forbidden":
         known = _siblings(kind, part, location[:-1])
+        if value is None and " " in field:
+            hint = "a comma ends a value inside { }: put the whole text into quotes"
+            return Problem("GEN-006", path, f"unknown field {field}", hint, key=True)
         return Problem("GEN-006", path, f"unknown field {field}", _did_you_mean(field, known), key=True)
     if type_ == "missing":
         return Problem("GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", f"add `{field}:`")
@@ -177,7 +180,12 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
             "GEN-007",
             path,
             f"{_last_name(path)} cannot be {value!r}",
-            _did_you_mean(str(value), choices) + f"; one of {', '.join(choices)}",
+            "; ".join(
+                [
+                    *(h for h in [_did_you_mean(str(value), choices)] if h[:3] == "did"),
+                    f"one of {', '.join(choices)}",
+                ]
+            ),
         )
     if type_ == "string_pattern_mismatch" and field == "[key]":
         return Problem(
