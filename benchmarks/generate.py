@@ -70,6 +70,24 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) 
         (folder / "specs" / f"catalogue-{file:02d}.yaml").write_text("".join(lines))
 
 
+def fields(number: int, chance: random.Random) -> dict[str, str]:
+    """What one listing says, for peers: the same twelve fields that acorn's listings have after their defaults."""
+    return {
+        "sku": f"SKU-{number:07d}",
+        "gtin": gtin13(number),
+        "title": f"Kettle number {number}",
+        "brand": "Acme",
+        "productType": "KETTLE",
+        "taxClass": "standard",
+        "ptc": "A_GEN_STANDARD",
+        "asin": f"B0{number:08d}",
+        "condition": "new_new",
+        "fulfillment": "mfn",
+        "status": "active",
+        "price": f"{price(chance, 'EUR')} EUR",
+    }
+
+
 def octodns(folder: Path, records: int, seed: int = 1) -> None:
     """octoDNS, YAML to YAML: a source with `records` TXT records in 24 zones, an empty target."""
     chance = random.Random(seed)
@@ -96,16 +114,8 @@ def octodns(folder: Path, records: int, seed: int = 1) -> None:
     for zone in zones:
         lines = ["---"]
         for _ in range(min(per_zone, records - number)):
-            lines += [
-                f"r{number:07d}:",
-                "  type: TXT",
-                "  ttl: 300",
-                "  values:",
-                f"    - sku SKU-{number:07d}",
-                f"    - price {price(chance, 'EUR')} EUR",
-                f"    - asin B0{number:08d}",
-                "    - status active",
-            ]
+            lines += [f"r{number:07d}:", "  type: TXT", "  ttl: 300", "  values:"]
+            lines += [f"    - {name} {value}" for name, value in fields(number, chance).items()]
             number += 1
         (folder / "source" / f"{zone}yaml").write_text("\n".join(lines) + "\n")
         (folder / "target" / f"{zone}yaml").write_text("---\n{}\n")
@@ -118,14 +128,7 @@ def terraform(folder: Path, resources: int, seed: int = 1) -> None:
     files: list[list[str]] = [[] for _ in range(FILES)]
     state = []
     for number in range(resources):
-        value = {
-            "sku": f"SKU-{number:07d}",
-            "asin": f"B0{number:08d}",
-            "price": price(chance, "EUR"),
-            "currency": "EUR",
-            "status": "active",
-            "condition": "new_new",
-        }
+        value = fields(number, chance)
         body = ", ".join(f'{k} = "{v}"' for k, v in value.items())
         files[number % FILES].append(
             f'resource "terraform_data" "r{number:07d}" {{\n  input = {{ {body} }}\n}}\n'

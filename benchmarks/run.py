@@ -174,7 +174,7 @@ def _terraform(top: Path, environ: dict[str, str], acorn: Sequence[str], cold: d
         acorn,
         top / "acorn10000",
         cold,
-        1,
+        3,
     )
 
 

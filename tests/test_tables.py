@@ -258,7 +258,7 @@ FAULTS: dict[str, tuple[str | bytes, str, str, int, int, str]] = {
     "unknown column": ("sku,store,titel\nA-1,amz-de,x\n", "", "GEN-006", 1, 3, "did you mean title?"),
     "unknown column renamed": ("sku,store,Titel\nA-1,amz-de,x\n", ", columns: {Titel: titel}", "GEN-006", 1, 3, "did you mean title?"),
     "empty heading": ("sku,store,\nA-1,amz-de,\n", "", "GEN-006", 1, 3, ""),
-    "the wrong delimiter": ("sku;store\nA-1;amz-de\n", "", "GEN-006", 1, 1, ""),
+    "the wrong delimiter": ("sku;store\nA-1;amz-de\n", "", "GEN-015", 1, 1, 'delimiter: ";"'),
     "column twice": ("sku,store,title,title\nA-1,amz-de,x,x\n", "", "GEN-003", 1, 4, "title"),
     "column twice by renaming": ("sku,store,title,Name\nA-1,amz-de,x,y\n", ", columns: {Name: title}", "GEN-003", 1, 4, "title"),
     "renamed heading that is missing": ("sku,store\nA-1,amz-de\n", ", columns: {Artikel: title}", "GEN-006", 0, 0, "Artikel"),

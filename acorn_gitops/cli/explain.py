@@ -70,7 +70,8 @@ def command(
 def _line(row: dict[str, Any], pen: Pen) -> str:
     text = f"  {row['field']}: {shown(row['value'])}"
     if row.get("place"):
-        text += pen(f"\n      from {row['layer']} {row['place']}", "dim")
+        layer = "overlay" if row["layer"].startswith("overlay ") else row["layer"]  # the place names the file
+        text += pen(f"\n      from {layer} {row['place']}", "dim")
     if row.get("author"):
         text += pen(f"\n      by {row['author']}", "dim")
     for name, words in (("applied", "last applied"), ("live", "live")):
@@ -96,7 +97,7 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
     rows = []
     for path, number in sorted(found.items(), key=lambda f: str(f[0])):
         name = ".".join(str(p) for p in path[1:])
-        if layer_only(path):
+        if layer_only(path) or path[1:2] == ("inherits",):
             continue
         if field is not None and name != field and not name.startswith(field + "."):
             continue
@@ -166,7 +167,8 @@ def _resource(
         if spec is not None:
             places = spec_paths(address, name, wanted, spec)
             place = config.place(spec, places[0].path if places else ())
-            row |= {"layer": "spec" if places else "computed from", "place": str(place)}
+            how = "spec" if places else _computed(config, address, name, spec)
+            row |= {"layer": how, "place": str(place)}
             if field is not None and place.line:
                 from acorn_gitops.provenance.blame import line_author
 
@@ -180,6 +182,17 @@ def _resource(
         rows.append(row)
     origin = f"  {want.origin}" if want is not None else "  (in no spec)"
     return rows, f"{address}{origin}"
+
+
+def _computed(config: Configuration, address: Address, name: str, spec: Spec) -> str:
+    """In words, where a value comes from that nobody wrote as it is."""
+    if (address.type, name) == ("listing", "price"):
+        for listing in spec.spec.get("listings") or ():
+            rule = (listing.get("price") or {}).get("rule")
+            if listing["store"] == address.store and rule and rule in config.price_rules:
+                source = config.price_rules[rule]["fromStore"]
+                return f"price rule {rule} of acorn.yaml, from the price in {source},"
+    return "computed from"
 
 
 def _near(word: str, known: list[str]) -> str:

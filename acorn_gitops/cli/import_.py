@@ -283,4 +283,4 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
         ]
         state.ledger.record(rows, session.stamp(), session.actor(), plan.commit, "import")
         state.ledger.close()
-    click.echo(f"{len(rows)} resources recorded as managed")
+    click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")

@@ -24,10 +24,18 @@ name_option = click.option(
 )
 
 
-def _open(root: Path | None, environment: str | None, name: str) -> tuple[Session, Database]:
+def _open(
+    root: Path | None, environment: str | None, name: str, *, existing: bool = False
+) -> tuple[Session, Database]:
     session = Session(root, environment)
+    path = session.sandbox_path(f"sandbox:{name}")
+    if existing and not path.exists():
+        raise AcornError(
+            f"there is no sandbox {name or 'without a name'} yet",
+            hint="`acorn apply` or `acorn sandbox seed` makes it; others are chosen by --name",
+        )
     try:
-        return session, Database(session.sandbox_path(f"sandbox:{name}"))
+        return session, Database(path)
     except ValueError as error:
         raise AcornError(str(error)) from None
 
@@ -86,7 +94,7 @@ def dump(environment: str | None, root: Path | None, no_color: bool, name: str) 
     """Print everything that is there, as JSON lines for `seed`."""
     from acorn_gitops.sandbox import disturb as hand
 
-    _, database = _open(root, environment, name)
+    _, database = _open(root, environment, name, existing=True)
     click.echo(hand.dump(database).decode(), nl=False)
     return 0
 
@@ -119,7 +127,7 @@ def disturb(
     """
     from acorn_gitops.sandbox import disturb as hand
 
-    _, database = _open(root, environment, name)
+    _, database = _open(root, environment, name, existing=True)
     done: list[str] = []
     for change in changes:
         try:

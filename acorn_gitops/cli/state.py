@@ -129,5 +129,5 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             )
         state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild")
     session.close()
-    click.echo(f"{len(rows)} resources recorded")
+    click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
     return 0

@@ -54,8 +54,17 @@ def command(environment: str | None, root: Path | None, no_color: bool, output: 
     else:
         click.echo(findings_text(findings, session.pen), nl=False)
         counted = (
-            f"{len(config.stores)} stores, {len(config.skus):,} SKUs, {len(config.roles)} roles, {len(config.taxes)} tax rules, "
-            f"{len(config.promos)} promotions in {len(loaded.files)} files"
+            ", ".join(
+                f"{count:,} {what}{'s' if count != 1 else ''}"
+                for count, what in (
+                    (len(config.stores), "store"),
+                    (len(config.skus), "SKU"),
+                    (len(config.roles), "role"),
+                    (len(config.taxes), "tax rule"),
+                    (len(config.promos), "promotion"),
+                )
+            )
+            + f" in {len(loaded.files):,} file{'s' if len(loaded.files) != 1 else ''}"
         )
         verdict = session.pen("Valid", "green") if not errors else session.pen("Invalid", "red")
         more = ", ".join(

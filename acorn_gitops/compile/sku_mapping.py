@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
-from acorn_gitops.compile.prices import priced_by_rule
 from acorn_gitops.model.money import canonical
+from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.resource import Attributes, Desired, Origin
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.resolve import name_of_sku

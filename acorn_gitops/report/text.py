@@ -247,7 +247,7 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
     counts = plan.counts()
     in_sync = sum(s.in_sync for s in plan.stores)
     lines: list[str] = []
-    moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
+    moves = [m for c in plan.changes if c.writes and (m := price_move(c)) and m[3]]
     if moves:
         down = sum(m[3].startswith("-") for m in moves)
         deepest = min(Decimal(m[3]) for m in moves)

@@ -64,7 +64,8 @@ def expiry(context: Context) -> Iterator[Finding]:
                     role,
                     ("spec", "subjects", index),
                     f"{subject['id']} is {subject['employment']} and the grant has no end within a year",
-                    "add `validity.until`",
+                    f"end it by {today + timedelta(days=365)}: "
+                    + ("bring `validity.until` forward" if until else "add `validity.until`"),
                 )
 
 

@@ -8,11 +8,13 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.rules.registry import Context, rule
-from acorn_gitops.specs.configuration import Spec
+from acorn_gitops.specs.configuration import Configuration, Spec
 
 _TIDY = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,38}[A-Z0-9]\Z")
 _FOLD = re.compile(r"[\s/_.-]+")
@@ -189,8 +191,16 @@ def prices(context: Context) -> Iterator[Finding]:
             expected = currencies.get(listing["store"])
             path = ("spec", "listings", index, "price")
             if (value is None) == (price.get("rule") is None):
+                neither = value is None
                 yield config.finding(
-                    "SKU-014", "error", sku, path, "a price has exactly one of value and rule", "remove one"
+                    "SKU-014",
+                    "error",
+                    sku,
+                    path,
+                    f"the price has {'neither a value nor a rule' if neither else 'both a value and a rule'}",
+                    "fill it in (in a table: the cells price or priceRule), or leave the whole price out"
+                    if neither
+                    else "remove one of them",
                 )
                 continue
             if value is None:
@@ -286,8 +296,9 @@ def price_rules(context: Context) -> Iterator[Finding]:
     "Below the floor every order loses money.",
 )
 def within_policy(context: Context) -> Iterator[Finding]:
-    """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too."""
+    """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too. A price by rule is computed first."""
     config = context.configuration
+    currencies = _currencies(context)
     for sku in config.skus:
         policy = sku.spec.get("pricePolicy")
         if not policy:
@@ -304,11 +315,13 @@ def within_policy(context: Context) -> Iterator[Finding]:
                     "swap them",
                 )
         for index, listing in enumerate(sku.spec.get("listings") or ()):
-            value = (listing.get("price") or {}).get("value")
+            price = listing.get("price") or {}
+            value, by_rule, store = price.get("value"), price.get("rule"), listing["store"]
+            path = ("spec", "listings", index, "price", "rule" if by_rule else "value")
+            if value is None and by_rule:
+                value = _computed(config, sku.spec["listings"], by_rule, currencies.get(store))
             if value is None:
                 continue
-            store = listing["store"]
-            path = ("spec", "listings", index, "price", "value")
             floor, ceiling = floors.get(store), ceilings.get(store)
             if floor is not None and Decimal(value) < Decimal(floor):
                 yield config.finding(
@@ -337,6 +350,23 @@ def within_policy(context: Context) -> Iterator[Finding]:
                     f"{value} is below the minimum advertised price {maps[store]}",
                     "raise the price, or lower pricePolicy.map",
                 )
+
+
+def _computed(
+    config: Configuration, listings: list[dict[str, Any]], rule_name: str, currency: str | None
+) -> str | None:
+    """A price by rule; None where other rules have something to say first."""
+    price_rule = config.price_rules.get(rule_name)
+    if price_rule is None or currency is None:
+        return None
+    for listing in listings:
+        base = (listing.get("price") or {}).get("value")
+        if listing["store"] == price_rule["fromStore"] and base is not None:
+            try:
+                return priced_by_rule(base, price_rule, currency)
+            except MoneyError:
+                return None
+    return None
 
 
 @rule(

@@ -198,7 +198,9 @@ class Reader:
                 ]
         text, findings = decode(content, shown)
         if findings:
-            return None, findings
+            hint = "name its encoding below `table:` (cp1252, gb18030, shift_jis), or save it as UTF-8"
+            wrong = encoding == "utf-8" and findings[0].message == "the file is not UTF-8"
+            return None, [f._replace(hint=hint) for f in findings] if wrong else findings
         items, lines, findings = tables.read(text, shown, table)
         if findings:
             return None, findings

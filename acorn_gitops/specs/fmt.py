@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from functools import cache
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding, Place
@@ -24,6 +25,8 @@ def round_trip() -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="rt")
+    yaml.Emitter = _emitter()
+    yaml.Representer = _representer()
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -76,3 +79,31 @@ def _tidy(text: str) -> str:
     text = re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n(---\n)+(?=---\n)", "\n", text)
     return text.strip("\n") + "\n" if text.strip() else ""
+
+
+@cache
+def _emitter() -> type:
+    from ruamel.yaml.emitter import Emitter
+
+    class WholeMaps(Emitter):
+        """`[{group: x}]` stays a map in braces: ruamel would write `[group: x]`."""
+
+        def expect_flow_mapping(
+            self, single: bool | None = False, force_flow_indent: bool | None = False
+        ) -> None:
+            super().expect_flow_mapping(single=False, force_flow_indent=force_flow_indent)
+
+    return WholeMaps
+
+
+@cache
+def _representer() -> type:
+    from ruamel.yaml.representer import RoundTripRepresenter
+
+    class SaidNulls(RoundTripRepresenter):
+        """A null is a wish here (clear this), so it is said."""
+
+    SaidNulls.add_representer(
+        type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return SaidNulls

@@ -319,6 +319,15 @@ class Resolver:
     def _unused_overlay(self, raw: Raw, kind: str, name: str) -> None:
         import difflib
 
+        if (kind, name) in self._templates:
+            self.fail(
+                "GEN-016",
+                raw,
+                ("metadata", "name"),
+                f"this overlay changes {kind} {name}, which is a template",
+                "overlays change specs, not templates: name those that inherit from it",
+            )
+            return
         close = difflib.get_close_matches(name, self.specs[kind], n=1)
         hint = (
             f"did you mean {close[0]}?"

@@ -40,8 +40,9 @@ FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "map": ("policy", ("map",)),
 }
 _MONEY: Final = frozenset({"price", "min", "max", "map"})
+# Numbers in scientific notation; error values in any language (#REF!, #WERT!, #NV); a column too narrow to show.
 _SPOILT: Final = re.compile(
-    r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\Z|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#{3,}\Z"
+    r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\Z|#\S{1,16}[!?]\Z|#N/?[ADV]\Z|#{3,}\Z"
 )
 _DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768
@@ -77,6 +78,7 @@ class _Table:
         self.lines: dict[str, int] = {}
         self.fields: list[str] = []
         self._source: list[str] | None = None
+        self._comma_told = False
 
     def fail(self, id: str, line: int, cell: int, message: str, hint: str) -> None:
         """A finding at a cell (counted from 1; 0 is the row) of the row that begins in a line."""
@@ -119,6 +121,17 @@ class _Table:
                     "GEN-015", "error", "the table is empty", Place(self.file), "add a heading row"
                 )
                 return Read([], [], [finding])
+            other = next((c for c in ",;\t|" if len(header) == 1 and c in header[0]), "")
+            if other:
+                shown = '"\\t"' if other == "\t" else f'"{other}"'
+                self.fail(
+                    "GEN-015",
+                    1,
+                    1,
+                    "the heading is one single cell: the delimiter is another one",
+                    f"write `delimiter: {shown}` below `table:`",
+                )
+                return Read([], [], self.findings)
             self.headings(header)
             begins = rows.line_num + 1
             for row in rows:
@@ -175,6 +188,12 @@ class _Table:
             if _SPOILT.match(cell) or len(cell) > MAX_CELL:
                 message = f"{field} {cell[:40]} was spoilt by a spreadsheet"
                 self.fail("GEN-001", line, column, message, "format the column as text and export again")
+                continue
+            if not self.comma and field in _MONEY and "," in cell and _DECIMAL_COMMA.match(cell):
+                if not self._comma_told:
+                    message = f"{field} {cell[:40]} has a decimal comma"
+                    self.fail("GEN-007", line, column, message, "write `decimalComma: true` below `table:`")
+                self._comma_told = True
                 continue
             if self.comma and field in _MONEY:
                 if not _DECIMAL_COMMA.match(cell):

@@ -1,5 +1,5 @@
 """Prices by rule. Comes in: a base price and a rule of acorn.yaml. Goes out: a canonical amount.
-Callers: `sku_mapping`."""
+Callers: compile, rules."""
 
 from __future__ import annotations
 
