@@ -92,6 +92,10 @@ def main() -> None:
         bare = statistics.median(timed([sys.executable, "-c", "pass"], top, environ)[0] for _ in range(9))
         help_ = statistics.median(timed([*acorn, "--help"], top, environ)[0] for _ in range(9))
         print(f"| `acorn --help` above bare Python ({bare * 1000:.0f} ms) | - | {help_ - bare:.3f} | - |")
+        swept = sorted(seconds() for _ in range(3))
+        print(
+            f"| calendar of 200 promotions swept | 100,000 | {swept[1]:.2f} ({swept[0]:.2f}-{swept[2]:.2f}) | - |"
+        )
         exponent = math.log10(figures[100_000] / figures[10_000])
         print(f"\nGrowth exponent from 10,000 to 100,000: {exponent:.2f}\n")
         print("| peer, 10,000 resources | seconds | acorn | times faster |\n|---|---|---|---|")

@@ -32,6 +32,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "import": ("import_", "Take live resources, or drifted values, into the specs."),
     "export": ("export", "Write everything out in documented formats."),
     "explain": ("explain", "Show where a value comes from, and what is known of it."),
+    "price": ("price", "Show what a buyer pays, when, and why."),
+    "calendar": ("calendar", "Show when promotions hold, store by store."),
     "rules": ("rules", "List the rules, or explain one."),
     "history": ("history", "Show what was applied, when, by whom."),
     "state": ("state", "Look at the ledger, and mend it."),

@@ -26,6 +26,8 @@ def compile_configuration(configuration: Configuration) -> DesiredState:
     for spec in configuration.roles.values():
         role_permission.compile_role(spec, configuration, state)
     sku_mapping.compile_skus(configuration, state)
-    for spec in configuration.promos.values():
-        promo.compile_promo(spec, configuration, state)
+    if configuration.promos:
+        catalogue = promo.Catalogue(configuration)
+        for spec in configuration.promos.values():
+            promo.compile_promo(spec, configuration, catalogue, state)
     return state

@@ -7,24 +7,35 @@ from typing import Any
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes, Desired
-from acorn_gitops.model.selectors import select
+from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant, utc_text
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
-def compile_promo(spec: Spec, configuration: Configuration, state: DesiredState) -> None:
+class Catalogue:
+    """What every promotion chooses from, gathered once: SKUs by label, and where each is listed."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.skus = Grouped((s.spec["sku"], s.labels) for s in configuration.skus)
+        self.stores = {
+            s.spec["sku"]: {entry["store"] for entry in s.spec.get("listings") or ()}
+            for s in configuration.skus
+        }
+
+
+def compile_promo(
+    spec: Spec, configuration: Configuration, catalogue: Catalogue, state: DesiredState
+) -> None:
     """A `promotion` in every selected storefront where a selected SKU is listed. Local times become each
     store's own instants."""
     body = spec.spec
     fronts = [(s.name, s.labels) for s in configuration.stores.values() if s.spec.get("storefront")]
     stores = select(body["stores"], fronts)
-    chosen = set(select(body["skus"], ((s.spec["sku"], s.labels) for s in configuration.skus)))
     listed: dict[str, list[str]] = {name: [] for name in stores}
-    for sku in configuration.skus:
-        if sku.spec["sku"] in chosen:
-            for name in {entry["store"] for entry in sku.spec.get("listings") or ()}:
-                if name in listed:
-                    listed[name].append(sku.spec["sku"])
+    for sku in catalogue.skus.select(body["skus"]):
+        for name in catalogue.stores[sku]:
+            if name in listed:
+                listed[name].append(sku)
     for name in stores:
         if listed[name]:
             attributes = _attributes(body, configuration.stores[name], sorted(listed[name]))

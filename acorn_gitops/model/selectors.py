@@ -30,3 +30,28 @@ def select(selector: Mapping[str, Any], candidates: Iterable[tuple[str, Mapping[
         for name, have in candidates
         if name not in exclude and (everything or name in names or (labels and labels_match(labels, have)))
     )
+
+
+class Grouped:
+    """Candidates that many selectors choose from: those with the same labels are looked at once."""
+
+    def __init__(self, candidates: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        self._groups: dict[tuple[tuple[str, str], ...], tuple[Mapping[str, str], list[str]]] = {}
+        self._names: set[str] = set()
+        last: Mapping[str, str] | None = None
+        into: list[str] = []
+        for name, labels in candidates:
+            if labels is not last:  # the entries of one list share their labels
+                last = labels
+                into = self._groups.setdefault(tuple(sorted(labels.items())), (labels, []))[1]
+            into.append(name)
+            self._names.add(name)
+
+    def select(self, selector: Mapping[str, Any]) -> list[str]:
+        """As `select`."""
+        labels = selector.get("labels")
+        found = {name for name in selector.get("names") or () if name in self._names}
+        for have, names in self._groups.values():
+            if selector.get("all") is True or (labels and labels_match(labels, have)):
+                found.update(names)
+        return sorted(found.difference(selector.get("exclude") or ()))

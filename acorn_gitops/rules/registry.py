@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.specs.configuration import Configuration
@@ -21,6 +21,8 @@ class Context(NamedTuple):
 
     configuration: Configuration
     now: datetime
+    shared: dict[str, Any]
+    """What several rules need and one of them computed."""
 
 
 Check = Callable[[Context], Iterator[Finding]]
@@ -104,7 +106,7 @@ def check(configuration: Configuration, now: datetime, *, after_errors: bool = F
     """Findings of every rule, by place. `after_errors`: some files could not be read, so a reference to what
     they may hold is no finding."""
     _load_families()
-    context = Context(configuration, now)
+    context = Context(configuration, now, {})
     found: list[Finding] = []
     for id in sorted(RULES):
         registered = RULES[id]

@@ -1,0 +1,304 @@
+"""Promotions over time. Comes in: a configuration. Goes out: which offers a listing has, when, and how low its price
+can fall. Callers: rules, cli `price` and `calendar`.
+
+A calendar is swept by its boundaries: between two neighbouring starts or ends nothing changes, so every moment of
+the calendar is looked at, and none is sampled. Only what one store has in common is computed once: listings with the
+same promotions share their intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
+from acorn_gitops.model.money import MoneyError, quantum
+from acorn_gitops.model.price_rule import priced_by_rule
+from acorn_gitops.model.selectors import Grouped, select
+from acorn_gitops.model.window import instant
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+_DEFAULT_TIER = {"salePrice": 10, "coupon": 30, "promoCode": 40, "buyXGetY": 50, "quantityTier": 50}
+
+
+class Dated(NamedTuple):
+    """An offer and when it holds: from `start` until before `end`."""
+
+    offer: Offer
+    promo: Spec
+    start: datetime
+    end: datetime
+    audience: str
+
+
+class Listed(NamedTuple):
+    """One listing with a price."""
+
+    sku: Spec
+    store: str
+    key: str
+    currency: str
+    price: int
+    """Minor units."""
+
+
+class Interval(NamedTuple):
+    """A time in which nothing changes: what is on offer, and what is paid at a list price."""
+
+    start: datetime
+    end: datetime
+    offers: tuple[Offer, ...]
+    pays: Callable[[int], int]
+
+
+class Low(NamedTuple):
+    """The lowest price that a listing can have, when, and through which promotions."""
+
+    listed: Listed
+    pays: int
+    interval: Interval
+
+    @property
+    def price(self) -> Price:
+        """The price with its trace."""
+        return effective(self.listed.price, self.interval.offers)
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """What is on offer then."""
+        return self.interval.offers
+
+
+class Span(NamedTuple):
+    """A time in one store in which nothing changes: which promotions hold, on how many SKUs, how deep they cut, and
+    how many prices would lie below their floor."""
+
+    start: datetime
+    end: datetime
+    promos: tuple[str, ...]
+    skus: int
+    stacked: int
+    """SKUs on which more than one of them meet."""
+    deepest: Decimal
+    """Percent off the list price, of the listing that loses most."""
+    below: int
+
+
+@dataclass
+class Calendar:
+    """All promotions of a configuration, by store and SKU. Promotions that cannot be understood are left out: their
+    own rules say why."""
+
+    configuration: Configuration
+    _intervals: dict[tuple[int, ...], list[Interval]] = field(default_factory=dict)
+    _payers: dict[tuple[Offer, ...], Callable[[int], int]] = field(default_factory=dict)
+
+    @cached_property
+    def offers(self) -> dict[tuple[str, str], list[Dated]]:
+        """What is on offer, by store and SKU."""
+        found: dict[tuple[str, str], list[Dated]] = {}
+        config = self.configuration
+        fronts = [(s.name, s.labels) for s in config.stores.values() if s.spec.get("storefront")]
+        skus = Grouped((s.spec["sku"], s.labels) for s in config.skus if config.promos)
+        stores_of = (
+            {s.spec["sku"]: {entry["store"] for entry in s.spec.get("listings") or ()} for s in config.skus}
+            if config.promos
+            else {}
+        )
+        for promo in config.promos.values():
+            chosen = skus.select(promo.spec["skus"])
+            for name in select(promo.spec["stores"], fronts):
+                dated = _dated(promo, config.stores[name])
+                if dated is not None:
+                    for sku in chosen:
+                        if name in stores_of[sku]:
+                            found.setdefault((name, sku), []).append(dated)
+        return found
+
+    def listings(self, store: str | None = None, sku: str | None = None) -> Iterator[Listed]:
+        """Every listing with a usable price."""
+        config = self.configuration
+        for spec in config.skus:
+            if sku is not None and spec.spec["sku"] != sku:
+                continue
+            for entry in spec.spec.get("listings") or ():
+                if store is None or entry["store"] == store:
+                    money = listed_price(config, spec, entry)
+                    if money is not None:
+                        key = entry.get("sellerSku") or spec.spec["sku"]
+                        yield Listed(spec, entry["store"], key, money[0], minor(money[1], money[0]))
+
+    def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
+        """Offers on a listing at an instant, for an audience."""
+        return [
+            d.offer
+            for d in self.offers.get((listed.store, listed.sku.spec["sku"]), ())
+            if d.start <= at < d.end and d.audience in ("all", audience)
+        ]
+
+    def timeline(self, store: str) -> Iterator[Span]:
+        """One store's calendar from boundary to boundary; times without a promotion are left out."""
+        here = {sku: dated for (name, sku), dated in self.offers.items() if name == store}
+        listings = [listed for listed in self.listings(store) if listed.sku.spec["sku"] in here]
+        edges = sorted({edge for dated in here.values() for d in dated for edge in (d.start, d.end)})
+        for start, end in pairwise(edges):
+            names: set[str] = set()
+            skus = stacked = below = 0
+            deepest = Decimal(0)
+            for listed in listings:
+                offers = tuple(d.offer for d in here[listed.sku.spec["sku"]] if d.start <= start < d.end)
+                if not offers:
+                    continue
+                names.update(offer.name for offer in offers)
+                skus += 1
+                stacked += len(offers) > 1
+                pays = self._payer(offers)(listed.price)
+                if listed.price:
+                    deepest = max(deepest, Decimal(listed.price - pays) * 100 / listed.price)
+                bound = (listed.sku.spec.get("pricePolicy") or {}).get("min", {}) or {}
+                below += store in bound and pays < minor(bound[store], listed.currency)
+            if names:
+                yield Span(start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), below)
+
+    def _payer(self, offers: tuple[Offer, ...]) -> Callable[[int], int]:
+        found = self._payers.get(offers)
+        if found is None:
+            found = self._payers[offers] = pays_under(offers)
+        return found
+
+    def lows(self) -> Iterator[Low]:
+        """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used."""
+        for listed in self.listings():
+            dated = self.offers.get((listed.store, listed.sku.spec["sku"]))
+            if not dated:
+                continue
+            lowest, found = listed.price, None
+            for interval in self.intervals(dated):
+                pays = interval.pays(listed.price)
+                if found is None or pays < lowest:
+                    lowest, found = pays, interval
+            if found is not None:
+                yield Low(listed, lowest, found)
+
+    def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
+        """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
+        the same offers."""
+        memo = tuple(map(id, dated))
+        found = self._intervals.get(memo)
+        if found is None:
+            edges = sorted({d.start for d in dated} | {d.end for d in dated})
+            by_offers: dict[tuple[Offer, ...], Interval] = {}
+            for start, end in pairwise(edges):
+                offers = tuple(d.offer for d in dated if d.start <= start < d.end)
+                if offers and offers not in by_offers:
+                    by_offers[offers] = Interval(start, end, offers, self._payer(offers))
+            found = self._intervals[memo] = list(by_offers.values())
+        return found
+
+
+def minor(value: str, currency: str) -> int:
+    """An amount in the currency's minor unit."""
+    return int(Decimal(value) / quantum(currency))
+
+
+def major(amount: int, currency: str) -> str:
+    """Minor units as decimal text."""
+    return str(amount * quantum(currency))
+
+
+def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(currency, value) of a listing: as declared, or by its price rule; None where there is none, or a rule of its
+    own speaks of it first."""
+    price = entry.get("price") or {}
+    store = config.stores.get(entry["store"])
+    front = store.spec.get("storefront") if store is not None else None
+    if front is None:
+        return None
+    currency = front["currency"]
+    try:
+        if price.get("value") is not None:
+            exact = Decimal(price["value"]) / quantum(currency)
+            return (
+                (currency, price["value"])
+                if exact == int(exact) and price.get("currency") == currency
+                else None
+            )
+        rule = config.price_rules.get(price.get("rule") or "")
+        if rule is None:
+            return None
+        for other in spec.spec.get("listings") or ():
+            base = (other.get("price") or {}).get("value")
+            if other["store"] == rule["fromStore"] and base is not None:
+                return currency, priced_by_rule(base, rule, currency)
+    except (MoneyError, KeyError):
+        return None
+    return None
+
+
+def _dated(promo: Spec, store: Spec) -> Dated | None:
+    body = promo.spec
+    front = store.spec["storefront"]
+    edges = []
+    for edge in ("start", "end"):
+        moment = body["window"][edge]
+        tz = (front.get("timezone") or "UTC") if moment["tz"] == "store" else moment["tz"]
+        try:
+            edges.append(instant(moment["local"], tz, moment.get("fold")))
+        except (ValueError, KeyError):
+            return None
+    if edges[0] >= edges[1]:
+        return None
+    offer = _offer(promo, store.name, front["currency"])
+    return (
+        Dated(offer, promo, edges[0], edges[1], body.get("audience") or "all") if offer is not None else None
+    )
+
+
+def _offer(promo: Spec, store: str, currency: str) -> Offer | None:
+    body = promo.spec
+    discount = {k: v for k, v in (body.get("discount") or {}).items() if v is not None}
+    stacking = body.get("stacking") or {}
+    conditions = []
+    if body.get("code"):
+        conditions.append(f"with code {body['code']}")
+    elif body["type"] == "coupon":
+        conditions.append("with the coupon")
+    if (body.get("minimumOrder") or {}).get(store):
+        least = body["minimumOrder"][store]
+        conditions.append(f"from {least['value']} {least['currency']}")
+    if (body.get("audience") or "all") != "all":
+        conditions.append(f"for {body['audience']}")
+    try:
+        if "percent" in discount:
+            kind, value = "percent", int(Decimal(discount["percent"]) * WHOLE / 100)
+        elif "amount" in discount:
+            kind, value = "amount", minor(discount["amount"][store]["value"], currency)
+        elif "salePrice" in discount:
+            kind, value = "sale", minor(discount["salePrice"][store]["value"], currency)
+        elif "buyXGetY" in discount:
+            block = discount["buyXGetY"]
+            # Of a whole set: two for the price of one is half off each.
+            off = (
+                Decimal(block.get("discountPercent") or "100") * block["get"] / (block["buy"] + block["get"])
+            )
+            kind, value = "percent", int(off * WHOLE / 100)
+            conditions.append(f"buying {block['buy'] + block['get']}")
+        else:
+            return None
+    except (KeyError, TypeError):
+        return None
+    return Offer(
+        promo.name,
+        kind,  # type: ignore[arg-type]
+        value,
+        stacking.get("tier") or _DEFAULT_TIER.get(body["type"], 20),
+        stacking.get("priority") or 0,
+        stacking.get("group") or "",
+        stacking.get("mode") or "additive",
+        ", ".join(conditions),
+    )

@@ -1,0 +1,194 @@
+"""PRO rules about what promotions do to prices: floors, free goods, how promotions meet. Caller: `registry`.
+
+They are judged over the whole calendar, boundary by boundary, in the worst case: every code used, every audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from acorn_gitops.engines.calendar import Calendar, Low, major, minor
+from acorn_gitops.engines.price import WHOLE
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.money import MoneyError
+from acorn_gitops.model.window import utc_text
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+SHOWN = 20
+"""Of one promotion, so many listings are told."""
+
+
+def _lows(context: Context) -> list[Low]:
+    lows: list[Low] | None = context.shared.get("lows")
+    if lows is None:
+        lows = context.shared["lows"] = (
+            list(_calendar(context).lows()) if context.configuration.promos else []
+        )
+    return lows
+
+
+def _calendar(context: Context) -> Calendar:
+    calendar: Calendar = context.shared.setdefault("calendar", Calendar(context.configuration))
+    return calendar
+
+
+def _culprit(context: Context, low: Low) -> Spec:
+    """The promotion that takes most."""
+    most = max((s for s in low.price.steps if s.taken), key=lambda s: s.taken, default=low.price.steps[0])
+    return context.configuration.promos[most.offer.name]
+
+
+def _names(low: Low) -> str:
+    return " and ".join(step.offer.name for step in low.price.steps if step.taken)
+
+
+def floor_of(sku: Spec, store: str, currency: str, respect: frozenset[str]) -> tuple[int, str] | None:
+    """The highest floor of a listing that is to be respected, in minor units, and its name."""
+    policy = sku.spec.get("pricePolicy") or {}
+    floors = []
+    for part, words in (("min", "floor"), ("map", "minimum advertised price")):
+        bound = (policy.get(part) or {}).get(store)
+        if bound is not None and part in respect:
+            try:
+                floors.append((minor(bound, currency), words))
+            except (MoneyError, KeyError):
+                continue
+    return max(floors, default=None)
+
+
+@rule(
+    "PRO-030",
+    "error",
+    "No promotion takes a price below its floor",
+    "Below the floor every order loses money, and a marketplace does not stop there by itself.",
+)
+def floors(context: Context) -> Iterator[Finding]:
+    """The lowest price over the calendar, all stackable promotions together, is at least pricePolicy.min; and at least
+    pricePolicy.map unless every promotion says `floors.respect` without map."""
+    promos = context.configuration.promos
+    told: dict[str, int] = {}
+    for low in _lows(context):
+        listed = low.listed
+        respect = {"min"}
+        for offer in low.offers:
+            said = (promos[offer.name].spec.get("floors") or {}).get("respect")
+            respect |= set(said) if said is not None else {"map"}
+        floor = floor_of(listed.sku, listed.store, listed.currency, frozenset(respect))
+        if floor is None or low.pays >= floor[0]:
+            continue
+        promo = _culprit(context, low)
+        told[promo.name] = told.get(promo.name, 0) + 1
+        if told[promo.name] > SHOWN:
+            continue
+        amount, words = floor
+        yield context.configuration.finding(
+            "PRO-030",
+            "error",
+            promo,
+            ("spec", "discount"),
+            f"{listed.sku.spec['sku']} in {listed.store} falls to {major(low.pays, listed.currency)}"
+            f" {listed.currency}, below its {words} {major(amount, listed.currency)}"
+            f" (listed {major(listed.price, listed.currency)}, {_names(low)}, from {utc_text(low.interval.start)})",
+            "take less off, exclude it by `skus.exclude`, or change pricePolicy",
+        )
+    for name, count in told.items():
+        if count > SHOWN:
+            yield context.configuration.finding(
+                "PRO-030",
+                "error",
+                promos[name],
+                (),
+                f"and {count - SHOWN:,} more listings fall below their floors through {name}",
+                "see `acorn price --store STORE --sku SKU`",
+            )
+
+
+@rule("PRO-031", "error", "Nothing becomes free by accident", "Stacked discounts of 100 % give goods away.")
+def free(context: Context) -> Iterator[Finding]:
+    """No listing's price falls to zero, unless one promotion alone says 100 percent."""
+    told: set[str] = set()
+    for low in _lows(context):
+        if low.pays or not low.listed.price:
+            continue
+        if any(offer.kind == "percent" and offer.value >= WHOLE for offer in low.offers):
+            continue
+        promo = _culprit(context, low)
+        if promo.name in told:
+            continue
+        told.add(promo.name)
+        yield context.configuration.finding(
+            "PRO-031",
+            "error",
+            promo,
+            ("spec", "discount"),
+            f"{low.listed.sku.spec['sku']} in {low.listed.store} becomes free through {_names(low)}",
+            "put them into one stacking.group, or take less off",
+        )
+
+
+@rule(
+    "PRO-022",
+    "error",
+    "Stacked promotions take no more than was agreed",
+    "Each promotion was approved alone; together they may take twice as much.",
+)
+def total(context: Context) -> Iterator[Finding]:
+    """Where a promotion with `maxTotalPercent` takes part, all together take at most that share of the list price."""
+    promos = context.configuration.promos
+    capped = {name for name, promo in promos.items() if promo.spec.get("maxTotalPercent") is not None}
+    told: set[str] = set()
+    if not capped:
+        return
+    for low in _lows(context):
+        for offer in low.offers:
+            name = offer.name
+            if name not in capped or name in told or not low.listed.price:
+                continue
+            cap = Decimal(promos[name].spec["maxTotalPercent"])
+            share = Decimal(low.listed.price - low.pays) * 100 / low.listed.price
+            if share > cap and any(step.taken for step in low.price.steps if step.offer is offer):
+                told.add(name)
+                yield context.configuration.finding(
+                    "PRO-022",
+                    "error",
+                    promos[name],
+                    ("spec", "maxTotalPercent"),
+                    f"{low.listed.sku.spec['sku']} in {low.listed.store} loses {share:.1f} % through {_names(low)}, more than {cap} %",
+                    "put them into one stacking.group, or move a window",
+                )
+
+
+@rule(
+    "PRO-020",
+    "warning",
+    "Promotions that overlap say how they meet",
+    "Two campaigns that nobody planned together stack by accident.",
+)
+def overlaps(context: Context) -> Iterator[Finding]:
+    """Two promotions of one tier, on one SKU in one store, at one time, are in one stacking.group or say a mode."""
+    if len(context.configuration.promos) < 2:
+        return
+    told: set[tuple[str, str]] = set()
+    for (store, sku), dated in _calendar(context).offers.items():
+        for index, one in enumerate(dated):
+            for other in dated[index + 1 :]:
+                pair = (min(one.promo.name, other.promo.name), max(one.promo.name, other.promo.name))
+                if pair in told or one.offer.tier != other.offer.tier:
+                    continue
+                if one.end <= other.start or other.end <= one.start:
+                    continue
+                if one.offer.group and one.offer.group == other.offer.group:
+                    continue
+                if all((d.promo.spec.get("stacking") or {}).get("mode") for d in (one, other)):
+                    continue
+                told.add(pair)
+                yield context.configuration.finding(
+                    "PRO-020",
+                    "warning",
+                    one.promo,
+                    ("spec", "stacking"),
+                    f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and stack",
+                    "give both one stacking.group (the better one holds), or say `stacking.mode`",
+                )
