@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import click
 
 from acorn_gitops.cli import VERBS, cli
+from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods
 from acorn_gitops.rules.registry import all_rules
 from acorn_gitops.sandbox.faults import KINDS as FAULTS
@@ -63,8 +64,25 @@ def rules() -> str:
         NOTE
         + "# Rules\n\n`acorn validate` and every plan check these; `acorn rules ID` explains one.\n\n| Rule | Severity | What | Why |\n|---|---|---|---|\n"
         + "\n".join(rows)
+        + "\n\n## Other refusals\n\nWhat no rule decides: the plan, the ledger or the marketplace does.\n\n| Id | Exit | What |\n|---|---|---|\n"
+        + "\n".join(f"| `{id}` | {code} | {words} |" for id, (code, words) in sorted(_refusals().items()))
         + "\n"
     )
+
+
+def _refusals() -> dict[str, tuple[int, str]]:
+    """Errors by class, and the findings of planning."""
+    found = {
+        "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
+        "ACN-021": (4, "A store would be replaced while it holds other resources."),
+    }
+    waiting: list[type[AcornError]] = [AcornError]
+    while waiting:
+        error = waiting.pop()
+        waiting += error.__subclasses__()
+        if error.id.startswith("ACN-"):
+            found[error.id] = (error.exit_code, (error.__doc__ or "").split("\n")[0])
+    return found
 
 
 def kinds() -> str:
