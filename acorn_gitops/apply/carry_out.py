@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
+from acorn_gitops.apply.price_guard import refusal
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
@@ -255,6 +256,9 @@ class _Work:
             for part in parts:
                 self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
             return
+        parts = [part for part in parts if not self._guarded(part)]
+        if not parts:
+            return
         writes = [write for part in parts for write in self._writes(part)]
         owners = [part.change for part in parts for _ in part.steps]
         at = self.edges.now()
@@ -272,6 +276,26 @@ class _Work:
         self.done += len(parts)
         kind = parts[0].change.address.type
         self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
+
+    def _guarded(self, part: Part) -> bool:
+        """Whether the price guard stops this change; it is then written down as refused, and nothing is sent."""
+        change = part.change
+        resources = self.snapshots[change.address.store].resources
+        for write in self._writes(part):
+            have = resources.get((write.address.type, write.address.key))
+            laid_over = have.attributes if have is not None and write.operation == "update" else {}
+            why = (
+                ""
+                if write.operation == "delete"
+                else refusal(write.address.type, write.attributes, laid_over)
+            )
+            if why:
+                outcome = Outcome(change.address, "rejected", f"not sent: {why}")
+                self.outcomes[change.address] = outcome
+                row = self._settled(change, outcome)
+                self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.commit)
+                return True
+        return False
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
         deletes = write.operation == "delete"
