@@ -75,6 +75,8 @@ def _refusals() -> dict[str, tuple[int, str]]:
     found = {
         "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
         "ACN-021": (4, "A store would be replaced while it holds other resources."),
+        "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
+        "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
     }
     waiting: list[type[AcornError]] = [AcornError]
     while waiting:

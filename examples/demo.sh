@@ -13,7 +13,8 @@ export GIT_AUTHOR_NAME=demo GIT_AUTHOR_EMAIL=demo@example.com GIT_COMMITTER_NAME
 printf '.acorn/\n*.acorn.json\n' > .gitignore
 git init --quiet --initial-branch main . && git add -A && git commit --quiet -m "Our stores as code"
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+bold=''; plain=''; [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && { bold=$'\033[1m'; plain=$'\033[0m'; }
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 expect() { # expect CODE command…: the exit codes are an interface, so the demo checks them
   local want=$1 got=0; shift
@@ -46,7 +47,7 @@ metadata: {name: wrong}
 spec:
   sku: 00123
   listings:
-    - {store: amz-dee, price: {currency: EUR, value: 19.90}}
+    - {store: amz-de, price: {currency: EUR, value: 19.90}}
 YAML
 expect 4 acorn plan
 rm specs/wrong.yaml

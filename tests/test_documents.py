@@ -115,15 +115,21 @@ def test_the_plan_in_the_readme_is_a_plan_as_acorn_prints_it(
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs_as_its_readme_says(example: str, tmp_path: Path) -> None:
-    """Every `$ ` line of the example's README exits 0, in order, in a copy of the folder."""
+    """Every `$ ` line of the example's README exits 0, in order, in a copy of the folder, and prints every line that
+    is shown below it (`…` stands for others)."""
     folder = tmp_path / example
     shutil.copytree(ROOT / "examples" / "stores" / example, folder)
-    commands = re.findall(r"^\$ (.*)$", (folder / "README.md").read_text(), re.MULTILINE)
-    assert any(c.startswith("acorn plan") for c in commands)
-    assert any(c.startswith("acorn apply") for c in commands)
+    text = (folder / "README.md").read_text()
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    steps = [
+        step.split("\n") for block in blocks for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    ]
+    assert len(steps) == len(re.findall(r"^\$ ", text, re.MULTILINE))
+    assert any(step[0].startswith("acorn plan") for step in steps)
+    assert any(step[0].startswith("acorn apply") for step in steps)
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     environ["ACORN_NOW"] = THEN
-    for command in commands:
+    for command, *shown in steps:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
@@ -134,6 +140,11 @@ def test_an_example_runs_as_its_readme_says(example: str, tmp_path: Path) -> Non
             check=False,
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        said = [line.rstrip() for line in (done.stdout + "\n" + done.stderr).split("\n")]
+        for line in shown:
+            assert line.rstrip() in said or line.strip() in ("", "…"), (
+                f"$ {command}\n{done.stdout}{done.stderr}"
+            )
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -180,7 +191,7 @@ def test_the_demo_runs_to_its_end(root: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert done.stdout.rstrip().splitlines()[-1].startswith("\x1b[1m# Done")
+    assert done.stdout.rstrip().splitlines()[-1].startswith("# Done")
 
 
 def test_nothing_committed_names_a_machine() -> None:

@@ -160,7 +160,6 @@ SAME = {
     "blank rows": (PLAIN.replace("\nA-2", "\n\n,,,,,,,,,,,,,\nA-2"), ""),
     "spaces around cells": (PLAIN.replace("A-2,,Pot", " A-2 ,, Pot "), ""),
     "spaces around headings": (PLAIN.replace("gtin,title", " gtin , title "), ""),
-    "short rows": (PLAIN.replace("19.90,GBP,,,,", "19.90,GBP"), ""),
     "no newline at the end": (PLAIN.rstrip("\n"), ""),
     "nulls for options": (PLAIN, ", delimiter: null, encoding: null, columns: null, decimalComma: null"),
 }  # fmt: skip

@@ -90,7 +90,7 @@ def apply_plan(
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
     check_live(plan.changes, snapshots, done)
-    ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.commit, plan.environment)
+    ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment)
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared)
     parts: dict[tuple[int, int], list[Part]] = {}
     work.forget([c for c in plan.changes if c.action == "forget"])
@@ -211,7 +211,7 @@ class _Work:
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what is no longer ours from the ledger; nothing is sent."""
         rows = [Settled(c.address, "forget", self.plan.id, "observed", None) for c in changes]
-        self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.commit, "forget")
+        self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "forget")
         for change in changes:
             self.outcomes[change.address] = Outcome(change.address, "observed")
 
@@ -241,7 +241,7 @@ class _Work:
             for address in addresses
             if (want := self.declared(address)) is not None
         ]
-        self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.commit, "adopt")
+        self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "adopt")
 
     def batch(self, store: str, parts: Sequence[Part]) -> None:
         """Intend, send, observe, settle: one batch of one store."""
@@ -293,7 +293,7 @@ class _Work:
                 outcome = Outcome(change.address, "rejected", f"not sent: {why}")
                 self.outcomes[change.address] = outcome
                 row = self._settled(change, outcome)
-                self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.commit)
+                self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
                 return True
         return False
 
@@ -346,7 +346,7 @@ class _Work:
                 else ""
             )
             self.outcomes[change.address] = last._replace(address=change.address, message=last.message + half)
-        self.ledger.settle(settled, closed, self.edges.now(), self.edges.actor, self.plan.commit)
+        self.ledger.settle(settled, closed, self.edges.now(), self.edges.actor, self.plan.revision)
 
     def _settled(self, change: Change, answer: Outcome) -> Settled:
         return Settled(

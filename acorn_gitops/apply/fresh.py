@@ -14,6 +14,7 @@ from acorn_gitops.model.finding import MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, digest, project
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.report.words import plural
 
 SHOWN = 20
 
@@ -65,7 +66,7 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
         )
         what = "the specs have changed" if edited else "the stores or the ledger have moved"
         raise Stale(
-            f"{what} since this plan was made; {len(names)} rows differ:\n  {rows}",
+            f"{what} since this plan was made; {plural('row', len(names))} differ{'s' * (len(names) == 1)}:\n  {rows}",
             hint="plan again and have it reviewed",
         )
 
@@ -82,7 +83,7 @@ def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: C
             f"\n  … and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
         )
         raise Stale(
-            f"{len(moved)} resources have moved since this plan was made:\n  {rows}",
+            f"{plural('resource', len(moved))} {'has' if len(moved) == 1 else 'have'} moved since this plan was made:\n  {rows}",
             hint="plan again and review what is different",
         )
 

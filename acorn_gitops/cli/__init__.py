@@ -6,6 +6,7 @@ package, imported when it is called, so that `--help` and completion are instant
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -40,6 +41,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "sandbox": ("sandbox", "Serve, seed, disturb or reset the embedded marketplace."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
+
+
+_DAMAGED: Final = (
+    "a damaged sandbox is made anew by `acorn sandbox reset`; of a ledger, restore its .backup when there is one, or move"
+    " it away and run `acorn state rebuild`"
+)
 
 
 class _Verbs(click.Group):
@@ -80,8 +87,8 @@ def cli() -> None:
     """GitOps for marketplace operations: stores, SKUs, permissions, tax and promotions as reviewed YAML.
 
     Everything is dry but `apply` (and what is named to write). Exit codes: 0 done or clean; 1 error;
-    2 changes or drift (only with --detailed-exitcode); 3 partly applied; 4 invalid specs; 5 over budget;
-    6 locked or stale plan; 64 usage; 130 interrupted.
+    2 changes or drift (only with --detailed-exitcode); 3 partly applied; 4 invalid specs, or what they forbid;
+    5 over budget; 6 locked, or a plan or ledger that cannot be used; 64 usage; 130 interrupted.
     """
 
 
@@ -92,12 +99,19 @@ def main(arguments: list[str] | None = None) -> None:
     loaded lives until the end, and looking for cycles in it would cost a fifth of a plan.
     """
     gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # an arrow that cp1252 lacks must not end a plan
     code = run(arguments)
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except BrokenPipeError:
         code = code or 0
+    except OSError as error:
+        sys.stderr.write(f"error ACN-001: the output could not be written: {error.strerror}\n")
+        code = code or 1
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -119,9 +133,18 @@ def run(arguments: list[str] | None = None) -> int:
         # The reader went away (`| head`); what it wanted it has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if os.environ.get("ACORN_DEBUG"):
+            raise
+        what = f"{error.filename}: " if error.filename is not None else ""
+        _say(AcornError(f"{what}{error.strerror or error}", hint="nothing more was done"))
+        return 1
     except Exception as error:
         if os.environ.get("ACORN_DEBUG"):
             raise
+        if type(error).__module__ == "sqlite3":
+            _say(AcornError(f"a database in .acorn cannot be used: {error}", hint=_DAMAGED))
+            return 1
         click.echo(
             f"acorn: internal error: {type(error).__name__}: {error}\n"
             "  = this is a fault of acorn; run again with ACORN_DEBUG=1 and report what it prints",

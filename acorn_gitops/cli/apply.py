@@ -90,13 +90,17 @@ def command(
             f"this plan is for {saved.project} · {saved.environment}, not {loaded.project.name} · {loaded.project.environment}"
         )
     wishes = Wishes(
-        saved.selected if saved is not None else selected, adopt or _adopts(saved), allow_empty, fresh=True
+        saved.selected if saved is not None else selected,
+        adopt or _adopts(saved),
+        allow_empty,
+        fresh=True,
+        lenient=saved is not None,
     )
     stop = _Stop()
     holder = {
         "who": session.actor(),
         "since": session.stamp(),
-        "plan": saved.id if saved is not None else "not yet planned",
+        "plan": saved.id if saved is not None else "planning",
     }
     with held(session.ledger_path(loaded.project), holder, lock_timeout):
         plan, state = compute(session, loaded, findings, wishes, revision, write=True)

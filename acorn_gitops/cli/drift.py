@@ -27,7 +27,7 @@ def command(
     allow_empty: tuple[str, ...],
 ) -> int:
     """Show what was changed outside since the last apply. Edited specs are not drift, and are only counted."""
-    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.cli.planning import Wishes, refuse_idle, situation, views
     from acorn_gitops.plan.drift import store_drift
     from acorn_gitops.report.text import drift_text
 
@@ -41,6 +41,8 @@ def command(
             errors[view.store] = view.error
         else:
             found.append(store_drift(view.store, view.desired, view.live, view.applied))
+    if not errors:
+        refuse_idle(state)
     session.close()
     drifted = sum(len(s.drifted) for s in found)
     if output == "json":

@@ -46,6 +46,12 @@ def command(
         spec = next(
             (s for s in config.specs() if (s.kind.lower(), s.name) == (parts[0].lower(), parts[1])), None
         )
+        if spec is None and (members := _of_list(config, *parts)):
+            shown = ", ".join(f"SkuMapping/{name}" for name in members[:5])
+            raise AcornError(
+                f"{what} is a list of {len(members)} SKUs; explain one of them",
+                hint=shown + (" …" if len(members) > 5 else ""),
+            )
         if spec is None:
             raise AcornError(
                 f"there is no {what}", hint=_near(what, [f"{s.kind}/{s.name}" for s in config.specs()])
@@ -89,11 +95,8 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
         data: Any = layer.raw.data
         for part in layer.path:
             data = data[part]
-        trees.append((str(index), data if layer.path else {"spec": data.get("spec") or {}}))
-    inner = bool(layers) and layers[-1].path[:1] == ("spec",)
-    found = origins(
-        [(name, {"spec": tree} if inner and layers[int(name)].path else tree) for name, tree in trees]
-    )
+        trees.append((str(index), {"spec": data if layer.path else data.get("spec") or {}}))
+    found = origins(trees)
     rows = []
     for path, number in sorted(found.items(), key=lambda f: str(f[0])):
         name = ".".join(str(p) for p in path[1:])
@@ -166,15 +169,23 @@ def _resource(
         row: dict[str, Any] = {"field": name, "value": wanted}
         if spec is not None:
             places = spec_paths(address, name, wanted, spec)
-            place = config.place(spec, places[0].path if places else ())
-            how = "spec" if places else _computed(config, address, name, spec)
+            how, place = config.located(spec, places[0].path if places else ())
+            if not places:
+                how = _computed(config, address, name, spec)
+            elif places[0].path[1:2] == ("listings",) and place == config.place(spec):
+                # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
+                how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
             row |= {"layer": how, "place": str(place)}
             if field is not None and place.line:
                 from acorn_gitops.provenance.blame import line_author
 
                 author = line_author(session.root, place.file, place.line)
                 if author is not None:
-                    row["author"] = f"{author.author} in {author.commit} on {author.at}: {author.summary}"
+                    row["author"] = (
+                        f"{author.author} in {author.commit} on {author.at}: {author.summary}"
+                        if author.commit
+                        else "an edit that is not committed yet"
+                    )
         if last is not None:
             row["applied"] = last.get(name)
         if live is not None:
@@ -192,7 +203,20 @@ def _computed(config: Configuration, address: Address, name: str, spec: Spec) ->
             if listing["store"] == address.store and rule and rule in config.price_rules:
                 source = config.price_rules[rule]["fromStore"]
                 return f"price rule {rule} of acorn.yaml, from the price in {source},"
-    return "computed from"
+    return "nowhere in these words: computed from"
+
+
+def _of_list(config: Configuration, kind: str, name: str) -> list[str]:
+    """The SKUs of a list document of this name."""
+    if kind.lower() != "skumapping":
+        return []
+    lines = {
+        (raw.item_file, line)
+        for raw in config.raws.values()
+        if (raw.data.get("metadata") or {}).get("name") == name
+        for line in raw.item_lines
+    }
+    return [s.name for s in config.skus if (s.file, s.line) in lines]
 
 
 def _near(word: str, known: list[str]) -> str:

@@ -35,8 +35,15 @@ def command(
     session = Session(root, environment, no_color)
     findings: list[Finding] = []
     files: list[Path] = []
+    named = {path for path in paths if not path.is_dir()}
     for path in paths:
-        found = spec_files(path, path) if path.is_dir() else Found([path], [])
+        if not _within(session.root, path):
+            findings.append(_refused(path, "is not in this repository"))
+            continue
+        if path.is_file() and path.suffix not in (".yaml", ".yml"):
+            findings.append(_refused(path, "is not a .yaml file"))
+            continue
+        found = spec_files(session.root, path) if path.is_dir() else Found([path], [])
         files += found.files
         findings += [_refused(refused, why) for refused, why in found.refused]
     if not paths:
@@ -50,6 +57,9 @@ def command(
             else str(file)
         )
         text, problems = formatted(data, shown)
+        if file not in named and paths and [p.id for p in problems] == ["GEN-011"]:
+            click.echo(f"passed over {shown}: it is not acorn's", err=True)
+            continue
         findings += problems
         if problems or text.encode() == data:
             continue
@@ -74,6 +84,11 @@ def command(
     if not changed:
         click.echo(f"{len(files)} file{'s' if len(files) != 1 else ''} in canonical form", err=True)
     return 1 if changed and (check or diff) else 0
+
+
+def _within(root: Path, path: Path) -> bool:
+    real = path.resolve()
+    return real == root or root in real.parents
 
 
 def _refused(path: Path, why: str) -> Finding:

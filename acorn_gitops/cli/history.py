@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.model.finding import AcornError
 
 
 @click.command("history")
@@ -37,6 +38,11 @@ def command(
         entries = [
             e for e in entries if e.body.get("address") == address or address in e.body.get("addresses", ())
         ]
+        if not entries:
+            raise AcornError(
+                f"nothing is recorded of {address}",
+                hint="an address is like amz-de/listing/KTL-17-BLK; `acorn state list` shows those that are known",
+            )
     entries = entries[-limit:]
     broken = ledger.verify()
     if output == "json":
@@ -65,7 +71,8 @@ def command(
                 if "count" in e.body
                 else f"plan {str(e.body.get('plan', ''))[:12]}"
             )
-            commit = str(e.body.get("commit") or "")[:10]
+            commit, _, dirty = str(e.body.get("commit") or "").partition("-")
+            commit = commit[:10] + (" + uncommitted edits" if dirty else "")
             click.echo(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else ""))
         if not entries:
             click.echo("Nothing was applied from here yet.")

@@ -3,15 +3,25 @@ the specs that say otherwise; both are then in the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from acorn_gitops.cli.planning import Situation, StoreView, Wishes, declared, situation, to_record, views
+from acorn_gitops.cli.planning import (
+    Situation,
+    StoreView,
+    Wishes,
+    declared,
+    refuse_unknown,
+    situation,
+    to_record,
+    views,
+)
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
-from acorn_gitops.model.resource import Address, Attributes, protects
+from acorn_gitops.model.resource import Address, Attributes, Live, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -56,9 +66,10 @@ def command(
     loaded = session.load()
     if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
         raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
-    state = situation(session, loaded, Wishes(selected))
+    state = situation(session, loaded, Wishes(selected, lenient=True))
     live_stores = _undeclared_stores(state, stores)
     state.connections.update(live_stores)
+    refuse_unknown(state)
     collected: list[StoreView] = []
     for view in views(state, Wishes(selected, allow_empty=list(state.connections))):
         if view.error:
@@ -68,11 +79,11 @@ def command(
     for note in notes:
         session.say(session.err(f"· {note}", "yellow"))
     for path in sorted(files):
-        click.echo(f"{'would write' if dry_run else 'wrote'} {path}")
         if not dry_run:
             from acorn_gitops.specs.edit import save
 
             save(session.root / path, files[path])
+        click.echo(f"{'would write' if dry_run else 'wrote'} {path}")
     if not files:
         click.echo("nothing to take in")
     elif not dry_run:
@@ -182,7 +193,8 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
     from acorn_gitops.specs.edit import CannotEdit, set_value
 
     assert config.reader is not None
-    layers = config.layers_of(spec)
+    # Defaults and templates speak for others too: what one resource is goes into its own words.
+    layers = [layer for layer in config.layers_of(spec) if layer.what.split(" ")[0] in ("spec", "overlay")]
     if not layers:
         return f"{spec.origin}: cannot be edited"
     chosen = layers[-1]
@@ -213,6 +225,8 @@ def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, st
 
     config = state.loaded.configuration
     by_origin = {(s.kind, s.name): s for s in config.specs()}
+    siblings = _siblings(state)
+    live_of = {view.store: view.live for view in collected}
     files: dict[str, str] = {}
     notes: list[str] = []
     for view in collected:
@@ -238,11 +252,58 @@ def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, st
                         f"{row.address}: {name} is not said in one place of a spec; edit {want.origin} by hand"
                     )
                     continue
+                others = _elsewhere(row.address, name, live.get(name), spec, siblings, live_of)
+                if others:
+                    notes.append(
+                        f"{row.address}: {name} is said once for {_listed(others)} too, where it is not so; edit"
+                        f" {want.origin} by hand, or apply to put it back"
+                    )
+                    continue
                 for place in places:
                     problem = _edit(config, spec, place.path, place.value, files)
                     if problem:
                         notes.append(problem)
     return files, notes
+
+
+def _siblings(state: Situation) -> dict[tuple[str, str], list[Address]]:
+    """All resources that one spec declares, by kind and name."""
+    found: dict[tuple[str, str], list[Address]] = {}
+    for store, shard in state.desired.stores.items():
+        for key, want in shard.items():
+            found.setdefault((want.origin.kind, want.origin.name), []).append(Address(store, *key))
+    return found
+
+
+def _elsewhere(
+    address: Address,
+    name: str,
+    value: Any,
+    spec: Spec,
+    siblings: dict[tuple[str, str], list[Address]],
+    live_of: Mapping[str, Mapping[tuple[str, str], Live]],
+) -> list[Address]:
+    """Other resources for which the same words of the spec stand, and of which the new value is not known to be
+    true: writing it would change them at the next apply."""
+    from acorn_gitops.compile.spec_paths import spec_paths
+    from acorn_gitops.plan.compare import same
+
+    here = {place.path for place in spec_paths(address, name, value, spec)}
+    found: list[Address] = []
+    for other in siblings.get((spec.kind, spec.name), ()):
+        if other == address or other.type != address.type:
+            continue
+        if not here.intersection(place.path for place in spec_paths(other, name, value, spec)):
+            continue
+        have = live_of.get(other.store, {}).get((other.type, other.key))
+        if have is None or not same(value, have.attributes.get(name), name):
+            found.append(other)
+    return found
+
+
+def _listed(addresses: Sequence[Address]) -> str:
+    shown = ", ".join(map(str, addresses[:3]))
+    return shown + (f" and {len(addresses) - 3} more" if len(addresses) > 3 else "")
 
 
 def _record(session: Session, selected: tuple[str, ...]) -> None:
@@ -265,7 +326,12 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
     path = session.ledger_path(loaded.project)
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "import"}, 10):
         plan, state = compute(
-            session, loaded, findings, Wishes(selected, fresh=True), Revision(session.root), write=True
+            session,
+            loaded,
+            findings,
+            Wishes(selected, fresh=True, lenient=True),
+            Revision(session.root),
+            write=True,
         )
         rows = [
             Settled(
@@ -281,6 +347,6 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             for address in sorted(to_record(plan))
             if (want := declared(state, address)) is not None
         ]
-        state.ledger.record(rows, session.stamp(), session.actor(), plan.commit, "import")
+        state.ledger.record(rows, session.stamp(), session.actor(), plan.revision, "import")
         state.ledger.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -19,9 +20,9 @@ spec:
     main: {adapter: network, url: "sandbox:"}
   environments:
     sandbox: {}
-    # production:
-    #   overlays: [overlays/production]
-    #   connections: {main: {url: "https://retail.example.com/api", token: env:ACORN_TOKEN}}
+    # What CI plans and applies: your own address, and a secret of the forge.
+    production:
+      connections: {main: {url: "https://retail.example.com/api", token: "env:ACORN_TOKEN"}}
   defaultEnvironment: sandbox
 """
 STORE = """# A storefront: one seller account on one marketplace.
@@ -60,15 +61,20 @@ spec:
         - {store: amz-de, asin: B0EXAMPLE2, price: {currency: EUR, value: "12.90"}}
 """
 GITLAB = """# Plans every merge request, applies the default branch by hand, looks for drift on a schedule.
+# Once: CI/CD variable ACORN_TOKEN (masked, protected), and Settings > CI/CD > Job token permissions >
+# Allow Git push requests: what was applied is remembered on the branch acorn-ledger.
 stages: [plan, apply]
+variables: {ACORN_ENV: production}
 .acorn:
-  image: {name: "python:3.13-slim", entrypoint: [""]}
-  before_script: [pip install acorn-gitops]
+  image: "python:3.13" # with git
+  before_script:
+    - pip install --quiet acorn-gitops
 acorn:plan:
   extends: .acorn
   stage: plan
   script:
     - acorn validate
+    - acorn state pull
     - acorn plan --out plan.acorn.json
   artifacts: {paths: [plan.acorn.json], access: developer, expire_in: 1 week}
   rules:
@@ -79,49 +85,68 @@ acorn:apply:
   stage: apply
   needs: ["acorn:plan"]
   resource_group: acorn
-  script: [acorn apply plan.acorn.json]
+  script:
+    - acorn state pull
+    - code=0; acorn apply plan.acorn.json || code=$?
+    - acorn state push
+    - exit $code
   rules: [{if: '$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE != "schedule"', when: manual}]
 acorn:drift:
   extends: .acorn
   stage: plan
-  script: [acorn drift --detailed-exitcode]
+  script:
+    - acorn state pull
+    - acorn drift --detailed-exitcode
   allow_failure: {exit_codes: [2]}
   rules: [{if: $CI_PIPELINE_SOURCE == "schedule"}]
 """
 GITHUB = """# Plans every pull request, applies main behind an environment's reviewers, looks for drift on a schedule.
+# Once: a secret ACORN_TOKEN, and an environment `production` with reviewers. What was applied is remembered on the
+# branch acorn-ledger, which only the apply job may push.
 name: acorn
 on:
   pull_request:
   push: {branches: [main]}
   schedule: [{cron: "17 5 * * *"}]
 permissions: {contents: read}
+env:
+  ACORN_ENV: production
+  ACORN_TOKEN: ${{ secrets.ACORN_TOKEN }}
 jobs:
   plan:
-    if: github.event_name == 'pull_request'
+    if: github.event_name != 'schedule'
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
-        with: {persist-credentials: false}
-      - run: pip install acorn-gitops
+      - run: pip install --quiet acorn-gitops
       - run: acorn validate
-      - run: acorn plan -o markdown >> "$GITHUB_STEP_SUMMARY"
+      - run: acorn state pull
+      - run: acorn plan --out plan.acorn.json -o markdown >> "$GITHUB_STEP_SUMMARY"
+      - uses: actions/upload-artifact@v7
+        with: {name: plan, path: plan.acorn.json, retention-days: 7}
   apply:
     if: github.event_name == 'push'
+    needs: plan
     runs-on: ubuntu-latest
     environment: production
     concurrency: {group: acorn-apply, cancel-in-progress: false}
+    permissions: {contents: write}
     steps:
       - uses: actions/checkout@v7
-        with: {persist-credentials: false}
-      - run: pip install acorn-gitops
-      - run: acorn apply --auto-approve
+      - uses: actions/download-artifact@v8
+        with: {name: plan}
+      - run: pip install --quiet acorn-gitops
+      - run: acorn state pull
+      - run: acorn apply plan.acorn.json
+      - run: acorn state push
+        if: always()
   drift:
     if: github.event_name == 'schedule'
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
-        with: {persist-credentials: false}
-      - run: pip install acorn-gitops
+      - run: pip install --quiet acorn-gitops
+      - run: acorn state pull
       - run: acorn drift --detailed-exitcode
 """
 SETTINGS = """{
@@ -132,6 +157,18 @@ SETTINGS = """{
   }
 }
 """
+
+
+IGNORED = ".acorn/\n*.acorn.json\n"
+
+
+def _ignore(path: Path) -> None:
+    """Add what must not be committed to a list that is there."""
+    text = path.read_text(encoding="utf-8")
+    missing = [line for line in IGNORED.splitlines() if line not in text.splitlines()]
+    if missing:
+        end = "" if not text or text.endswith("\n") else "\n"
+        path.write_text(text + end + "\n".join(missing) + "\n", encoding="utf-8")
 
 
 @click.command("init")
@@ -147,12 +184,22 @@ SETTINGS = """{
 @click.option("--empty", is_flag=True, help="No example specs: for `acorn import` to fill.")
 def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
     """Begin a working repository in FOLDER: project file, first specs, CI file, editor settings, git."""
-    import orjson
-
-    from acorn_gitops.model.schema import all_schemas
+    from acorn_gitops.cli.schema import schema_files
+    from acorn_gitops.model.fields import NAME
     from acorn_gitops.provenance.blame import initialise
     from acorn_gitops.specs.resolve import name_of_sku
 
+    name = name if name is not None else name_of_sku(folder.resolve().name)
+    if not re.fullmatch(NAME, name):
+        raise click.UsageError(
+            f"{name!r} is no project name: small letters, digits and -, beginning with a letter or digit; see --name"
+        )
+    above = next((p for p in folder.resolve().parents if (p / "acorn.yaml").is_file()), None)
+    if above is not None:
+        raise AcornError(
+            f"{above} is a repository of acorn already; nothing was written",
+            hint="a repository inside another one would be read as its specs",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "acorn.yaml").exists():
         raise AcornError(
@@ -160,10 +207,10 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
             hint="this is a repository of acorn",
         )
     files = {
-        "acorn.yaml": PROJECT.replace("NAME", name or name_of_sku(folder.resolve().name)),
+        "acorn.yaml": PROJECT.replace("NAME", name),
         ".vscode/settings.json": SETTINGS,
         ".vscode/extensions.json": '{"recommendations": ["redhat.vscode-yaml"]}\n',
-        ".gitignore": ".acorn/\n*.acorn.json\n",
+        ".gitignore": IGNORED,
     }
     if not empty:
         files |= {"specs/stores.yaml": STORE, "specs/skus.yaml": SKUS}
@@ -171,12 +218,14 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
         files[".gitlab-ci.yml" if ci == "gitlab" else ".github/workflows/acorn.yml"] = (
             GITLAB if ci == "gitlab" else GITHUB
         )
-    for schema, content in all_schemas().items():
-        files[f"schemas/{schema}"] = orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n"
+    files |= {f"schemas/{schema}": content.decode() for schema, content in schema_files().items()}
     (folder / "specs").mkdir(exist_ok=True)
     kept = []
     for path, text in files.items():
         target = folder / path
+        if target.exists() and path == ".gitignore":
+            _ignore(target)
+            continue
         if target.exists():
             kept.append(path)
             continue

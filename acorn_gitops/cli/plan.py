@@ -50,10 +50,12 @@ def command(
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
     from acorn_gitops.cli.planning import Wishes, compute
-    from acorn_gitops.plan.document import write
+    from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.provenance.revision import Revision
 
     session = Session(root, environment, no_color)
+    if out is not None:
+        check_replaceable(out)
     revision = Revision(session.root)
     loaded, findings = session.checked()
     plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty, refresh), revision)
@@ -62,8 +64,16 @@ def command(
         write(plan, out)
     click.echo(rendered(plan, output, session, verbose), nl=False)
     if out is not None and output == "text":
-        session.say(f"saved: {out} ({plan.id[:12]}); apply it with `acorn apply {out}`")
+        session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)
+
+
+def _next(plan: Plan, out: Path) -> str:
+    if plan.errored:
+        return "it is incomplete, and will not be applied"
+    if any(f.severity == "error" for f in plan.findings):
+        return "it holds what must not be, and will not be applied"
+    return f"apply it with `acorn apply {out}`" if plan.changes else "there is nothing to apply"
 
 
 def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:

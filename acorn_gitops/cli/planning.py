@@ -4,10 +4,14 @@ session, loaded specs, a selection. Goes out: desired, live and last-applied sta
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import click
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.cli.remembered import Keys, Remembered
@@ -16,7 +20,7 @@ from acorn_gitops.compile.configuration import compile_configuration, connection
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Marketplace, Scope, Snapshot
-from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Place
+from acorn_gitops.model.finding import Finding, MarketplaceError, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, protects
 from acorn_gitops.plan.change import Applied, Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE, Policy, diff_store, with_intents
@@ -24,6 +28,9 @@ from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.specs.load import Loaded
+
+MANY: Final = 5
+"""From so many on, and a quarter of a store, deletions are told loudly."""
 
 
 @dataclass(slots=True)
@@ -50,6 +57,8 @@ class Wishes:
     allow_empty: Sequence[str] = ()
     fresh: bool = False
     """Read every store, also where it is known to be unchanged."""
+    lenient: bool = False
+    """A pattern may mean nothing: that of a saved plan, whose work may be done."""
 
 
 @dataclass
@@ -73,13 +82,32 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
     config = loaded.configuration
     ledger = open_ledger(session.ledger_path(loaded.project), write=write)
     labels = {s.name: s.labels for s in config.stores.values()}
+    connections = connections_of(config)
     try:
         selection = Selection(wishes.selected, labels)
     except ValueError as error:
-        raise InvalidSpecs(str(error), hint="see `acorn plan --help` for patterns") from None
-    return Situation(
-        loaded, connections_of(config), ledger, session.marketplaces(config.connections), selection
-    )
+        raise click.UsageError(f"--select {error}") from None
+    state = Situation(loaded, connections, ledger, session.marketplaces(config.connections), selection)
+    if not wishes.lenient:
+        refuse_unknown(state)
+    return state
+
+
+def refuse_unknown(state: Situation) -> None:
+    """UsageError when a pattern means no store: a slip of the pen is never an empty plan."""
+    stores = {*state.connections, *state.ledger.stores()}
+    unknown = state.selection.unknown_store(stores) if stores else ""
+    if unknown:
+        near = difflib.get_close_matches(unknown, stores, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(stores)[:8])}"
+        raise click.UsageError(f"--select {unknown!r}: there is no such store; {hint}")
+
+
+def refuse_idle(state: Situation) -> None:
+    """UsageError when a pattern has met no resource. To be asked when all stores were read."""
+    idle = state.selection.idle({*state.connections, *state.ledger.stores()})
+    if idle:
+        raise click.UsageError(f"--select {idle[0]!r}: there is no such resource, declared, live or recorded")
 
 
 def views(
@@ -213,10 +241,15 @@ def compute(
             policy_of(state, view.connection, wishes.adopt),
         )
         blocking += _blocked(view, result)
+        blocking += _mass_deletion(view, result)
         results.append(result)
         if state.selection.whole_store(view.store):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
+    if not state.ledger.exists and (found := sum(map(_already_there, results))):
+        blocking.append(_no_ledger(session.ledger_path(loaded.project), found))
+    if not wishes.lenient and not any(result.error for result in results):
+        refuse_idle(state)
     commit, dirty = revision.get()
     plan = make_plan(
         results,
@@ -283,6 +316,36 @@ def _blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 f"undo the edit of {', '.join(sorted({f.path for f in change.fields}))}, or declare a new store"
                 " beside it and move what it holds",
             )
+
+
+def _mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """An emptied file must not look like a day's work."""
+    going = sum(change.action == "delete" for change in result.changes)
+    if going >= MANY and going * 4 >= len(view.applied):
+        yield Finding(
+            "ACN-023",
+            "warning",
+            f"{going:,} of {len(view.applied):,} managed resources of {view.store} would be deleted, because they left"
+            " the specs",
+            None,
+            "if that is not meant, look for an emptied or moved file",
+        )
+
+
+def _already_there(result: StoreResult) -> int:
+    return len(result.to_record) + sum(change.action == "adopt" for change in result.changes)
+
+
+def _no_ledger(path: Path, found: int) -> Finding:
+    return Finding(
+        "ACN-022",
+        "warning",
+        f"there is no ledger here ({path.name}), and the stores hold {found:,} of the declared resources already: what"
+        " was applied before, and by whom, is not known",
+        None,
+        "on a machine that forgets, `acorn state pull` brings it; if it is lost, `acorn state rebuild` makes it again;"
+        " the first time, this is as it should be",
+    )
 
 
 def _finding(id: str, change: Change, message: str, hint: str) -> Finding:

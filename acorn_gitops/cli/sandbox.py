@@ -151,6 +151,10 @@ def disturb(
             raise click.UsageError(str(error)) from None
     if count:
         done += hand.at_random(database, count, chance)
+    if count and not done:
+        raise AcornError(
+            "the sandbox holds no listing with a price to disturb", hint="`acorn apply` fills it"
+        )
     if not done:
         raise click.UsageError("say what to change, or --random N")
     for line in done:

@@ -12,15 +12,9 @@ import click
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file differs.")
 def command(folder: Path, check: bool) -> int:
     """Write the JSON Schemas of the five kinds, of acorn.yaml and of overlays, and the network API, to FOLDER."""
-    import orjson
-
-    from acorn_gitops.marketplaces.network.contract import openapi
-    from acorn_gitops.model.schema import all_schemas
-
-    files = {**all_schemas(), "retail-network.openapi.json": openapi()}
+    files = schema_files()
     different = []
-    for name, content in files.items():
-        text = orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
+    for name, text in files.items():
         path = folder / name
         if path.is_file() and path.read_bytes() == text:
             continue
@@ -36,3 +30,14 @@ def command(folder: Path, check: bool) -> int:
         return 1 if different else 0
     click.echo(f"{len(different)} of {len(files)} files written to {folder}", err=True)
     return 0
+
+
+def schema_files() -> dict[str, bytes]:
+    """Every schema file by name, as it is written."""
+    import orjson
+
+    from acorn_gitops.marketplaces.network.contract import openapi
+    from acorn_gitops.model.schema import all_schemas
+
+    files = {**all_schemas(), "retail-network.openapi.json": openapi()}
+    return {name: orjson.dumps(c, option=orjson.OPT_INDENT_2) + b"\n" for name, c in files.items()}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.ledger.ledger import Ledger, Settled, open_ledger
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
 
 
@@ -131,3 +132,112 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     session.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
     return 0
+
+
+def _kept(function: Any) -> Any:
+    for option in (
+        click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Git remote."),
+        click.option(
+            "--branch",
+            default="acorn-ledger",
+            show_default=True,
+            metavar="NAME",
+            help="Branch that holds nothing but ledgers.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("pull")
+@shared
+@_kept
+def pull(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
+    """Fetch this environment's ledger from a branch of the repository: for machines that forget, such as CI. A ledger
+    here that knows more is never overwritten."""
+    from acorn_gitops.ledger.ledger import unpacked
+    from acorn_gitops.ledger.lock import held
+    from acorn_gitops.provenance import branch as kept_branch
+
+    session, ledger = _open(root, environment, no_color)
+    kept = kept_branch.fetch(session.root, remote, branch, _name_on_branch(session, ledger))
+    if kept.content is None:
+        session.say(f"{branch} of {remote} holds no ledger of this environment yet")
+        return 0
+    with held(ledger.path, {"who": session.actor(), "since": session.stamp(), "plan": "state pull"}, 0):
+        arriving = ledger.path.with_name(f".{ledger.path.name}.arriving")
+        try:
+            there = unpacked(kept.content, arriving)
+            serial, order = there.serial(), _order(ledger, there, branch)
+            there.close()
+            ledger.close()
+            if order < 0:
+                for suffix in ("-wal", "-shm"):
+                    ledger.path.with_name(ledger.path.name + suffix).unlink(missing_ok=True)
+                arriving.replace(ledger.path)
+        finally:
+            arriving.unlink(missing_ok=True)
+    if order > 0:
+        raise Stale(
+            f"the ledger here knows more than that of {branch}; nothing was written",
+            hint="`acorn state push` sends it",
+        )
+    click.echo(f"the ledger is at serial {serial}, as on {branch} ({kept.commit[:10]})")
+    return 0
+
+
+@command.command("push")
+@shared
+@_kept
+def push(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
+    """Keep this environment's ledger on a branch of the repository. Refused when the branch holds a newer one."""
+    import tempfile
+
+    from acorn_gitops.ledger.ledger import unpacked
+    from acorn_gitops.provenance import branch as kept_branch
+
+    session, ledger = _open(root, environment, no_color)
+    name, packed, serial = _name_on_branch(session, ledger), ledger.packed(), ledger.serial()
+    kept = kept_branch.fetch(session.root, remote, branch, name)
+    if kept.content is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            there = unpacked(kept.content, Path(folder) / "ledger.db")
+            order = _order(ledger, there, branch)
+            there.close()
+        if order < 0:
+            raise Stale(
+                f"{branch} of {remote} holds a newer ledger; nothing was sent",
+                hint="somebody else applied: `acorn state pull`, then plan again",
+            )
+        if order == 0:
+            click.echo(f"{branch} holds serial {serial} already")
+            return 0
+    message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
+    commit = kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+    click.echo(f"serial {serial} pushed to {branch} as {commit[:10]}")
+    return 0
+
+
+def _order(here: Ledger, there: Ledger, branch: str) -> int:
+    """1: here continues there; -1: there continues here; 0: they are the same. Stale when neither does: each knows
+    of writes that the other does not."""
+    ours, theirs = here.trail(), there.trail()
+    if ours == theirs:
+        return 0 if here.serial() == there.serial() else 1 if here.serial() > there.serial() else -1
+    if ours[: len(theirs)] == theirs:
+        return 1
+    if theirs[: len(ours)] == ours:
+        return -1
+    raise Stale(
+        f"the ledger here and that of {branch} have gone apart: each knows of writes that the other does not",
+        hint="move the one here away and pull; then `acorn plan` shows what is different, and `acorn state rebuild`"
+        " records what is there",
+    )
+
+
+def _name_on_branch(session: Session, ledger: Ledger) -> str:
+    try:
+        name = ledger.path.resolve().relative_to(session.root.resolve()).as_posix()
+    except ValueError:
+        name = ledger.path.name
+    return f"{name.removeprefix('.acorn/')}.gz"

@@ -7,7 +7,10 @@ when the file's shape is not the current one.
 
 from __future__ import annotations
 
+import gzip
+import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -342,6 +345,30 @@ class Ledger:
             target.close()
         return copy
 
+    def packed(self) -> bytes:
+        """The whole ledger, whatever is still in its journal, as compressed bytes for `unpacked`."""
+        if self._db is None:
+            raise AcornError("there is no ledger here yet", hint="`acorn apply` makes it")
+        try:
+            content = bytearray(self._db.serialize())
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from None
+        content[18:20] = b"\x01\x01"  # a file of its own, not one with a journal beside it
+        return gzip.compress(content, 6, mtime=0)
+
+    def trail(self) -> list[str]:
+        """The hashes of the audit trail: one ledger continues another when it holds the other's last."""
+        return [row[0] for row in self._rows("SELECT hash FROM audit ORDER BY sequence")]
+
+
+def unpacked(packed: bytes, path: Path) -> Ledger:
+    """A ledger from `packed` bytes, written to a new file. AcornError when it is none, or made by a newer acorn."""
+    try:
+        path.write_bytes(gzip.decompress(packed))
+    except (OSError, EOFError, zlib.error) as error:
+        raise AcornError(f"it is not a usable ledger: {error}") from None
+    return open_ledger(path)
+
 
 class Settled(NamedTuple):
     """What became of one change. `attributes`: the declared ones that now hold; None: it is gone."""
@@ -386,13 +413,12 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
 def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     """Open a ledger. For writing it is created and brought to the current shape (a backup is kept); for reading
     nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
-    if not write and not path.exists():
-        return Ledger(path, None)
     try:
+        if not write and (not path.exists() or path.stat().st_size == 0):
+            return Ledger(path, None)
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA busy_timeout=30000")
+        db = _connect(path, write=write)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write and version else "ok"
     except sqlite3.DatabaseError as error:
@@ -411,15 +437,17 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
             hint="use that version or a newer one",
         )
     if version < SCHEMA:
+        strange = not version and path.stat().st_size > 0
         db.close()
+        if strange:
+            raise _unusable(path, "it holds no ledger")
         if not write:
             raise Stale(
                 f"{path} has an older format",
                 hint="any `acorn apply` or `acorn state rebuild` brings it up to date",
             )
         _migrate(path, had_content=version > 0)
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA busy_timeout=30000")
+        db = _connect(path, write=True)
     if write:
         # A ledger is small and precious: every commit reaches the disk.
         db.execute("PRAGMA journal_mode=WAL")
@@ -427,11 +455,30 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     return Ledger(path, db)
 
 
-def _unusable(path: Path, error: object) -> Stale:
-    return Stale(
-        f"{path} is not a usable ledger: {error}",
-        hint="restore its .backup, or move it away and run `acorn state rebuild`",
+def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """For reading, a place where nothing may be written is good enough: without write access SQLite could not make
+    the files that it shares with writers, so there the file is read as it stands."""
+    still = (
+        not write
+        and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        and not path.with_name(f"{path.name}-wal").exists()
     )
+    if still:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", isolation_level=None, uri=True)
+    else:
+        db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA busy_timeout=30000")
+    return db
+
+
+def _unusable(path: Path, error: object) -> Stale:
+    if "readonly" in str(error):
+        return Stale(
+            f"{path} cannot be written: it is read-only", hint="give acorn write access to its folder"
+        )
+    copy = path.with_name(f"{path.name}.backup")
+    hint = f"restore {copy.name}, or move it away" if copy.exists() else "move it away"
+    return Stale(f"{path} is not a usable ledger: {error}", hint=f"{hint} and run `acorn state rebuild`")
 
 
 def _migrate(path: Path, *, had_content: bool) -> None:

@@ -48,6 +48,8 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]
 def _holder(note: Path) -> str:
     try:
         held_by = orjson.loads(note.read_bytes())
-        return f"{held_by['who']} since {held_by['since']} (process {held_by['pid']}, plan {held_by['plan'][:12]})"
+        plan = str(held_by["plan"])
+        doing = f"plan {plan[:12]}" if len(plan) == 64 else plan
+        return f"{held_by['who']} since {held_by['since']} (process {held_by['pid']}, {doing})"
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return "holder unknown"

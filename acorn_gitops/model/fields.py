@@ -7,7 +7,7 @@ the same documents; a test holds them together. What needs arithmetic or another
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -25,9 +25,10 @@ def _real_date(text: str) -> str:
     return text
 
 
+NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    StringConstraints(pattern=NAME),
     Field(
         description="Lower-case letters, digits and hyphens; at most 63 characters.",
         examples=["amz-de"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class NoSuchTime(ValueError):
@@ -20,10 +20,17 @@ class TwiceSuchTime(ValueError):
     """The clocks show this time twice (end of daylight saving)."""
 
 
+class NoSuchZone(ValueError):
+    """The tz database does not have it."""
+
+
 @cache
 def zone(name: str) -> ZoneInfo:
-    """The IANA zone; ZoneInfoNotFoundError when there is none."""
-    return ZoneInfo(name)
+    """The IANA zone. NoSuchZone when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise NoSuchZone(f"there is no time zone {name}") from None
 
 
 def instant(local: str, tz: str, fold: int | None = None) -> datetime:

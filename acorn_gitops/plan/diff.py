@@ -134,7 +134,8 @@ def _differs(
         if name in bands and inside_band(current, bands[name]):
             ceded = True
             continue
-        changed.append(name)
+        if current is not None or name not in IMMUTABLE.get(key[0], ()):
+            changed.append(name)  # what was never said can be said once; only then is it fixed
         why = _reason(name, value, current, last)
         fields += [FieldChange(path, b, a, why) for path, b, a in field_differences(name, current, value)]
     if not fields:
@@ -213,6 +214,9 @@ def _missing(
             )
         )
         return
+    if former is not None and former not in applied:
+        why = "is not managed from here" if former in live else "is not there"
+        result.notes.append(f"{address}: movedFrom names {former[1]}, which {why}; nothing is renamed")
     if former is not None and former in applied and former not in live:
         renamed.add(former)
         result.changes.append(

@@ -9,8 +9,9 @@ newer major.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,12 @@ class Plan:
     def errored(self) -> bool:
         """Whether a store could not be read. Such a plan can be looked at, never applied."""
         return any(store.error for store in self.stores)
+
+    @property
+    def revision(self) -> str:
+        """Where it was made from, as the ledger writes it down: the commit, with git's own `-dirty` when files were
+        edited since; "" without git."""
+        return f"{self.commit}-dirty" if self.commit and self.dirty else self.commit
 
     @property
     def writes(self) -> bool:
@@ -205,6 +212,26 @@ def write(plan: Plan, path: Path) -> None:
         ) from None
 
 
+def check_replaceable(path: Path) -> None:
+    """AcornError when a plan must not be saved here: something else than a plan would be lost, or the file would be
+    taken for a spec."""
+    if path.suffix in (".yaml", ".yml", ".csv"):
+        raise AcornError(
+            f"a plan is not saved as {path}: it would be taken for a spec",
+            hint="name it like plan.acorn.json",
+        )
+    if not path.exists():
+        return
+    try:
+        document = orjson.loads(path.read_bytes()) if path.is_file() else None
+    except (OSError, orjson.JSONDecodeError):
+        document = None
+    if not (isinstance(document, dict) and {"format_version", "acorn_version", "changes"} <= document.keys()):
+        raise AcornError(
+            f"{path} exists and is not a plan; it was left as it is", hint="choose a name that is free"
+        )
+
+
 def read(path: Path) -> Plan:
     """Load a saved plan. Stale when it was edited, truncated, or made by another format."""
     try:
@@ -299,18 +326,30 @@ def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, str, str], li
     """Changes that have action, type and what happens in common, in order of first appearance."""
     found: dict[tuple[str, str, str], list[Change]] = {}
     for change in changes:
-        found.setdefault((change.action, change.address.type, signature(change)), []).append(change)
+        key = (change.action, change.address.type, _told(change, _whole(change)))
+        found.setdefault(key, []).append(change)
     yield from found.items()
 
 
-def signature(change: Change) -> str:
-    """What happens, in words that are equal for equal edits: `price -10.0 %`, `status active → inactive`."""
+def signature(members: Sequence[Change]) -> str:
+    """What happens to all of a group, in words: `price -10.0 % (edited)`, `status (drifted)`."""
+    percents = [Decimal(move[3]) for m in members if (move := price_move(m)) is not None and move[3]]
+    spread = ""
+    if percents:
+        low, high = min(percents), max(percents)
+        spread = f"{low:+} %" if low == high else f"{low:+} % to {high:+} %"
+    return _told(members[0], spread)
+
+
+def _whole(change: Change) -> str:
+    """How far a price moves, to whole percent: rounding to cents must not tear apart what was one decision."""
     move = price_move(change)
-    parts = []
-    for item in change.fields:
-        if item.path == "price" and move is not None and move[3]:
-            parts.append(f"price {move[3]} %")
-        else:
-            parts.append(item.path)
-    shown = ", ".join(sorted(set(parts)))
+    if move is None or not move[3]:
+        return ""
+    return f"{Decimal(move[3]).quantize(Decimal(1), rounding=ROUND_HALF_UP):+} %"
+
+
+def _told(change: Change, percent: str) -> str:
+    parts = {f"price {percent}" if f.path == "price" and percent else f.path for f in change.fields}
+    shown = ", ".join(sorted(parts))
     return f"{shown} ({change.reason})" if shown else change.reason

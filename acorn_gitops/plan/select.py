@@ -17,13 +17,20 @@ class Selection:
     """Decides for stores and addresses. Empty: everything."""
 
     def __init__(self, patterns: Iterable[str], labels: Mapping[str, Mapping[str, str]]) -> None:
-        self.patterns = [p.strip() for pattern in patterns for p in pattern.split(",") if p.strip()]
+        parts = [p.strip() for pattern in patterns for p in pattern.split(",")]
+        if not all(parts):
+            raise ValueError("an empty pattern selects nothing")
+        self.patterns = parts
+        self._met: set[int] = set()
         self._stores: list[str] = []
         self._addresses: list[tuple[str, str, str]] = []
         for pattern in self.patterns:
             if "=" in pattern:
                 key, _, value = pattern.partition("=")
-                self._stores += [store for store, have in labels.items() if have.get(key) == value] or [""]
+                stores = [store for store, have in labels.items() if have.get(key) == value]
+                if not stores:
+                    raise ValueError(f"{pattern!r}: no store has this label")
+                self._stores += stores
             elif "/" in pattern:
                 store, type, key = (*pattern.split("/", 2), "*")[:3]
                 if type not in TYPES and not any(c in type for c in "*?["):
@@ -48,7 +55,29 @@ class Selection:
 
     def resource(self, store: str, type: str, key: str) -> bool:
         """Whether one resource is selected."""
-        return self.whole_store(store) or any(
-            fnmatchcase(store, s) and fnmatchcase(type, t) and fnmatchcase(key, k)
-            for s, t, k in self._addresses
-        )
+        if self.whole_store(store):
+            return True
+        found = False
+        for number, (s, t, k) in enumerate(self._addresses):
+            if fnmatchcase(store, s) and fnmatchcase(type, t) and fnmatchcase(key, k):
+                self._met.add(number)
+                found = True
+        return found
+
+    def unknown_store(self, stores: Iterable[str]) -> str:
+        """The first pattern that means none of these stores, or nothing."""
+        known = list(stores)
+        for pattern in (*self._stores, *(a[0] for a in self._addresses)):
+            if not any(fnmatchcase(store, pattern) for store in known):
+                return pattern
+        return ""
+
+    def idle(self, stores: Iterable[str]) -> list[str]:
+        """Address patterns that met no resource of these stores, once all were asked for."""
+        known = list(stores)
+        return [
+            "/".join(address)
+            for number, address in enumerate(self._addresses)
+            if number not in self._met
+            and not all(self.whole_store(store) for store in known if fnmatchcase(store, address[0]))
+        ]

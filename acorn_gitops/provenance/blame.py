@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-if TYPE_CHECKING:
-    from git import Commit
+from typing import NamedTuple
 
 
 class Authorship(NamedTuple):
     """The commit that last changed a line."""
 
     commit: str
+    """"" when the line is not committed yet; then nothing else is known."""
     author: str
     at: str
     summary: str
 
 
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
-    """None where git does not know the line: no repository, or not committed yet."""
+    """Of the line as it stands in the working tree. None where git does not know the file, or there is no git."""
     from git import Repo
     from git.exc import GitError
 
     try:
         repo = Repo(root, search_parent_directories=True)
-        for entry in repo.blame("HEAD", str(root / file), L=f"{line},{line}") or ():
-            commit = cast("Commit", entry[0])
-            when = datetime.fromtimestamp(commit.committed_date, UTC).strftime("%Y-%m-%d")
-            return Authorship(commit.hexsha[:12], str(commit.author.name), when, str(commit.summary))
-    except (GitError, ValueError):
+        told = str(repo.git.blame("--porcelain", f"-L{line},{line}", "--", str((root / file).resolve())))
+    except (GitError, ValueError, OSError):
         return None
-    return None
+    commit = told.split(" ", 1)[0]
+    if not commit.strip("0"):
+        return Authorship("", "", "", "")
+    facts = dict(row.partition(" ")[::2] for row in told.splitlines()[1:] if not row.startswith("\t"))
+    when = datetime.fromtimestamp(int(facts.get("committer-time", "0")), UTC).strftime("%Y-%m-%d")
+    return Authorship(commit[:12], facts.get("author", ""), when, facts.get("summary", ""))
 
 
 def initialise(root: Path) -> None:

@@ -102,7 +102,7 @@ def _table(plan: Plan) -> list[str]:
         if len(members) >= 6:
             stores = len({c.address.store for c in members})
             rows.append(
-                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(first))} |"
+                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(members))} |"
             )
             written += 1
             continue

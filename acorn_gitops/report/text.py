@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
 from acorn_gitops.plan.document import Plan, groups, price_move, signature
@@ -49,6 +50,8 @@ class Pen:
 
     def columns(self, left: str, right: str, style: str = "", right_style: str = "dim") -> str:
         """Left text, and right text at the right margin; the right one on a line of its own when both do not fit."""
+        if not right:
+            return self(left, style) if style else left
         if len(left) + len(right) + 2 <= self.width:
             gap = " " * (self.width - len(left) - len(right))
             return (self(left, style) if style else left) + gap + self(right, right_style)
@@ -180,7 +183,7 @@ def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
 def _group(members: Sequence[Change], pen: Pen) -> list[str]:
     first = members[0]
     stores = {c.address.store for c in members}
-    what = signature(first)
+    what = signature(members)
     for code, words in REASONS.items():
         if what == code:
             what = words
@@ -334,8 +337,9 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
                 pen(head + ("  deleted outside" if row.deleted else ""), "red" if row.deleted else "yellow")
             )
             for path, before, after in row.fields:
+                moved = _percent(before, after)
                 lines.append(
-                    cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}", pen.width)
+                    cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}{moved}", pen.width)
                 )
         if len(found.drifted) > 200:
             lines.append(pen(f"  … and {len(found.drifted) - 200:,} more", "dim"))
@@ -361,6 +365,13 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
     if unapplied:
         lines.append(pen(f"Not drift: {plural('spec change', unapplied)} not applied yet.", "dim"))
     return "\n".join(lines) + "\n"
+
+
+def _percent(before: Any, after: Any) -> str:
+    if not (is_money(before) and is_money(after)) or before["currency"] != after["currency"]:
+        return ""
+    percent = percent_change(before["value"], after["value"])
+    return "" if percent is None else f"  {percent:+} %"
 
 
 def report_text(outcomes: Sequence[tuple[Change, Any]], interrupted: bool, pen: Pen) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.selectors import select
-from acorn_gitops.model.window import NoSuchTime, TwiceSuchTime, instant
+from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
 from acorn_gitops.rules.registry import Context, rule
 from acorn_gitops.specs.configuration import Spec
 
@@ -216,8 +216,17 @@ def selects(context: Context) -> Iterator[Finding]:
                 promo,
                 ("spec", "skus"),
                 "no selected SKU is listed in a selected store",
-                "to mean every SKU, write `all: true`",
+                _unlisted(selection, chosen),
             )
+
+
+def _unlisted(selection: Mapping[str, Any], chosen: Collection[str]) -> str:
+    """What to do about a selector: never to widen one that was narrow on purpose."""
+    if not any(selection.get(part) for part in ("names", "labels", "all")):
+        return "name SKUs or labels; to mean every SKU, write `all: true`"
+    if not chosen:
+        return "no SKU has these names or labels any more: correct them, or remove the promotion"
+    return "list them there, or select other stores; or remove the promotion"
 
 
 @rule(
@@ -252,7 +261,7 @@ def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) ->
                     )
                     break
                 except ValueError as error:
-                    if id == "PRO-012" and not isinstance(error, NoSuchTime | TwiceSuchTime):
+                    if id == "PRO-012" and not isinstance(error, NoSuchTime | TwiceSuchTime | NoSuchZone):
                         yield config.finding(
                             id,
                             "error",

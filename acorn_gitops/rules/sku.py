@@ -239,6 +239,57 @@ def prices(context: Context) -> Iterator[Finding]:
                     )
 
 
+@rule(
+    "SKU-018",
+    "error",
+    "A price is more than nothing",
+    "A zero is what an emptied cell becomes in a spreadsheet, and is sold at within minutes.",
+)
+def nothing(context: Context) -> Iterator[Finding]:
+    """The value of a listing's price is above zero. What is given away is a promotion."""
+    config = context.configuration
+    for sku in config.skus:
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            value = (listing.get("price") or {}).get("value")
+            if value is not None and value[0] == "0" and not value.strip("0."):
+                yield config.finding(
+                    "SKU-018",
+                    "error",
+                    sku,
+                    ("spec", "listings", index, "price", "value"),
+                    f"the price in {listing['store']} is {value}",
+                    "write the price; to leave it to somebody else, leave the whole price out",
+                )
+
+
+@rule(
+    "SKU-019",
+    "warning",
+    "Where a table has prices, every row has one",
+    "An empty cell means that this price is not managed; it looks the same as one that was forgotten.",
+)
+def empty_cells(context: Context) -> Iterator[Finding]:
+    """A listing of a table without price, where other rows of the same table have one."""
+    config = context.configuration
+    tables = {raw.item_file for raw in config.raws.values() if raw.item_file != raw.file}
+    rows = [(sku, n, entry) for sku in config.skus if sku.file in tables for n, entry in _listings(sku)]
+    priced = {sku.file for sku, _, entry in rows if entry.get("price")}
+    for sku, index, entry in rows:
+        if sku.file in priced and not entry.get("price"):
+            yield config.finding(
+                "SKU-019",
+                "warning",
+                sku,
+                ("spec", "listings", index),
+                f"{sku.spec['sku']} has no price in {entry['store']}, so that whatever it is there stays",
+                "fill in the price, or move rows without prices into a table of their own",
+            )
+
+
+def _listings(sku: Spec) -> Iterator[tuple[int, dict[str, Any]]]:
+    yield from enumerate(sku.spec.get("listings") or ())
+
+
 def _currencies(context: Context) -> dict[str, str]:
     return {
         name: store.spec["storefront"]["currency"]

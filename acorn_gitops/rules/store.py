@@ -261,9 +261,7 @@ def marketplace_facts(context: Context) -> Iterator[Finding]:
 @rule("STO-025", "error", "A time zone is an IANA zone", "Promotions would begin at the wrong hour.")
 def zones(context: Context) -> Iterator[Finding]:
     """Looked up in the tz database."""
-    from zoneinfo import ZoneInfoNotFoundError
-
-    from acorn_gitops.model.window import zone
+    from acorn_gitops.model.window import NoSuchZone, zone
 
     config = context.configuration
     for store in config.stores.values():
@@ -273,7 +271,7 @@ def zones(context: Context) -> Iterator[Finding]:
             continue
         try:
             zone(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except NoSuchZone:
             yield config.finding(
                 "STO-025",
                 "error",
@@ -282,3 +280,17 @@ def zones(context: Context) -> Iterator[Finding]:
                 f"there is no time zone {name}",
                 "e.g. Europe/Berlin",
             )
+    for promo in config.promos.values():
+        for edge in ("start", "end"):
+            name = promo.spec["window"][edge]["tz"]
+            try:
+                zone("UTC" if name == "store" else name)
+            except NoSuchZone:
+                yield config.finding(
+                    "STO-025",
+                    "error",
+                    promo,
+                    ("spec", "window", edge, "tz"),
+                    f"there is no time zone {name}",
+                    "`store` means each store's own; otherwise e.g. Europe/Berlin",
+                )

@@ -49,6 +49,14 @@ class Database:
     def __init__(self, path: Path | None) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            raise ValueError(
+                f"{path} is no sandbox that could be used: {error}; run `acorn sandbox reset`"
+            ) from None
+
+    def _open(self, path: Path | None) -> None:
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -63,7 +71,6 @@ class Database:
             raise ValueError(
                 f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`"
             )
-
         self._birth = int(self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()[0])
 
     def close(self) -> None:

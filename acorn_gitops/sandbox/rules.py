@@ -60,7 +60,7 @@ class Rules:
             return Problem(422, "Not acceptable", f"{where}: {error.message}")
         if operation == "update" and current is not None:
             for name in IMMUTABLE.get(type, frozenset()):
-                if name in attributes and attributes[name] != current.attributes.get(name):
+                if name in attributes and current.attributes.get(name) not in (None, attributes[name]):
                     return Problem(422, "Immutable", f"{name} is fixed at creation")
             for name, value in attributes.items():
                 if value is None and name in _required(type):

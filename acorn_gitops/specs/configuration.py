@@ -61,6 +61,8 @@ class Configuration:
     """Documents of lists and tables by (file of the entries, line of the document)."""
     reader: Reader | None = None
     documents: int = 0
+    project_raw: Raw | None = None
+    """acorn.yaml, for the places of its `defaults`."""
 
     def specs(self) -> Iterator[Spec]:
         """Every spec of every kind."""
@@ -72,6 +74,14 @@ class Configuration:
 
     def layers_of(self, spec: Spec) -> list[Layer]:
         """Where the fields of a spec come from, lowest first."""
+        return [*self._project_defaults(spec.kind), *self._written_layers(spec)]
+
+    def _project_defaults(self, kind: str) -> list[Layer]:
+        if self.project_raw is None or kind not in (self.project_raw.data["spec"].get("defaults") or {}):
+            return []
+        return [Layer("defaults", self.project_raw, ("spec", "defaults", kind))]
+
+    def _written_layers(self, spec: Spec) -> list[Layer]:
         known = self.layers.get((spec.kind, spec.name))
         if known is not None:
             return known
@@ -91,6 +101,10 @@ class Configuration:
 
     def place(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> Place:
         """Where a field of a spec was written; the spec itself when it was written nowhere."""
+        return self.located(spec, path, key=key)[1]
+
+    def located(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> tuple[str, Place]:
+        """The layer that says a field of a spec, and where; the spec itself when it is said nowhere."""
         path = tuple(path)
         if self.reader is not None:
             for layer in reversed(self.layers_of(spec)):
@@ -99,8 +113,8 @@ class Configuration:
                     inner = path[1:]
                 full = (*layer.path, *inner)
                 if path and self.reader.has(layer.raw, full):
-                    return self.reader.place(layer.raw, full, key=key)
-        return Place(spec.file, spec.line, 1)
+                    return layer.what, self.reader.place(layer.raw, full, key=key)
+        return "spec", Place(spec.file, spec.line, 1)
 
     def finding(
         self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""

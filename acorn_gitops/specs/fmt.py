@@ -43,6 +43,9 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     before = compose(text, file)
     if before.findings:
         return text, before.findings
+    strangers = [n for n in before.documents if not _ours(n.data)]
+    if strangers:
+        return text, [_stranger(file, strangers[0].line)]
     yaml = round_trip()
     documents = list(yaml.load_all(text))
     out = io.StringIO()
@@ -65,6 +68,21 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
         )
         return text, [finding]
     return result, []
+
+
+def _ours(data: Any) -> bool:
+    """Whether a document says that it is acorn's; an empty one harms nobody."""
+    return data is None or (isinstance(data, dict) and str(data.get("apiVersion", "")).startswith("acorn/"))
+
+
+def _stranger(file: str, line: int) -> Finding:
+    return Finding(
+        "GEN-011",
+        "error",
+        "this is not an acorn/v1 document, and was left as it is",
+        Place(file, max(line, 1), 1),
+        "`acorn fmt` changes specs only",
+    )
 
 
 def _movable(document: Any) -> bool:

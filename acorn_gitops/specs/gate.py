@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from acorn_gitops.specs.amounts import advice
 from acorn_gitops.specs.scalars import quoted
 
 KINDS = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
@@ -197,6 +198,8 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         )
     if type_ == "string_pattern_mismatch":
         hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
+        if hint.startswith("write the amount"):
+            hint = advice(str(value))
         return Problem("GEN-007", path, f"{_last_name(path)} cannot be {quoted(str(value))}", hint)
     if value is None and type_.endswith("_type"):
         return Problem("GEN-007", path, f"{_last_name(path)} is empty", "give it a value, or remove the line")

@@ -126,6 +126,7 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
         raws=resolver.raws,
         reader=reader,
         documents=len(documents) + len(overlays),
+        project_raw=project.raw,
     )
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
 

@@ -119,10 +119,11 @@ class Resolver:
             return
         spec = raw.data.get("spec")
         if raw.kind == "SkuMapping" and isinstance(spec, dict) and ("items" in spec or "table" in spec):
-            if raw.accepted:
+            whole = raw.data if raw.accepted else _with_defaults(raw.data)
+            if raw.accepted or (whole is not raw.data and gate.accepts(raw.kind, whole)):
                 self._expand(raw)
             else:
-                self._explain([Layer("spec", raw, ())], raw.data, raw)
+                self._explain([Layer("spec", raw, ())], whole, raw)
             return
         default = self.defaults.get(raw.kind)
         listing = default.get("listing") if default and raw.kind == "SkuMapping" else None
@@ -357,6 +358,18 @@ def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]
     ]
     reduced = {"items": [items[i] for i in bad] or items[:1]}
     return {**document, "spec": {**(spec or {}), **reduced}}, bad or [0]
+
+
+def _with_defaults(document: dict[str, Any]) -> dict[str, Any]:
+    """A list whose entries say what its defaults say for them: what is required may stand in either."""
+    spec = document["spec"]
+    defaults = spec.get("defaults")
+    items = spec.get("items")
+    if not isinstance(defaults, dict) or not isinstance(items, list):
+        return document
+    shared = {key: value for key, value in defaults.items() if key != "listing"}
+    laid = [merge(shared, item) if isinstance(item, dict) else item for item in items]
+    return {**document, "spec": {**spec, "items": laid}}
 
 
 def _map(value: Any) -> dict[str, Any]:

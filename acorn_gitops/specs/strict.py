@@ -92,11 +92,36 @@ def compose(text: str, file: str, first_line: int = 1) -> Composed:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
         problem = str(getattr(error, "problem", None) or error).split("\n")[0]
-        composer.fail("GEN-002", line, column, f"this is not YAML: {problem}", _syntax_hint(problem))
+        composer.fail(
+            "GEN-002", line, column, f"this is not YAML: {problem}", _syntax_hint(problem, text, line)
+        )
     return Composed(documents, composer.findings)
 
 
-def _syntax_hint(problem: str) -> str:
+_FULL_WIDTH: Final = {
+    "：": ":",
+    "，": ",",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+    "｛": "{",
+    "｝": "}",
+    "［": "[",
+    "］": "]",
+    "＃": "#",
+    "\u3000": "a space",
+    "、": ",",
+}
+"""What an input method writes in place of YAML's own marks."""
+
+
+def _syntax_hint(problem: str, text: str, line: int) -> str:
+    lines = text.split("\n")[max(line - 1, 0) : line + 1]
+    for number, words in reversed(list(enumerate(lines, max(line - 1, 0) + 1))):
+        wide = next((c for c in words if c in _FULL_WIDTH), "")
+        if wide:
+            return f"line {number} has the full-width character {wide}; in YAML it is {_FULL_WIDTH[wide]}"
     if "\\t" in problem or "tab" in problem:
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:

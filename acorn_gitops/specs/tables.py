@@ -180,6 +180,12 @@ class _Table:
             message = f"this row has {len(row)} cells, the heading {len(self.fields)}"
             self.fail("GEN-015", line, 0, message, "quote cells that contain the delimiter")
             return
+        if len(row) < len(self.fields):
+            message = f"this row has {len(row)} cells, the heading {len(self.fields)}"
+            self.fail(
+                "GEN-015", line, 0, message, "the file may be cut off; an empty cell needs its delimiter too"
+            )
+            return
         values: dict[str, tuple[str, int]] = {}
         for column, (field, raw) in enumerate(zip(self.fields, row, strict=False), 1):
             cell = raw.strip()

@@ -14,6 +14,9 @@ import stamina
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response
 from acorn_gitops.model.finding import MarketplaceError
 
+# Each retry would be a line of log among the plan's; what comes of them is told once, at the end.
+stamina.instrumentation.set_on_retry_hooks([])
+
 
 class HttpTransport:
     """A pooled HTTP client for one marketplace."""

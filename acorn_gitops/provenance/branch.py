@@ -1,0 +1,113 @@
+"""A file kept on a branch of its own. Comes in: a repository, a remote, a branch, bytes. Goes out: the file as the
+remote holds it, or a new commit there. Caller: cli `state pull` and `state push`.
+
+CI machines forget; the repository that holds the specs does not. The branch has no history in common with the
+specs, every version is a commit, and a push that would lose somebody else's version is refused by git itself.
+The working tree and its index are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.finding import AcornError, Stale
+
+_WHO = {
+    "GIT_AUTHOR_NAME": "acorn",
+    "GIT_AUTHOR_EMAIL": "acorn@localhost",
+    "GIT_COMMITTER_NAME": "acorn",
+    "GIT_COMMITTER_EMAIL": "acorn@localhost",
+}
+
+
+class Kept(NamedTuple):
+    """A file as a remote branch holds it; commit "" and content None when it is not there yet."""
+
+    commit: str
+    content: bytes | None
+
+
+def fetch(root: Path, remote: str, branch: str, name: str) -> Kept:
+    """The newest version. AcornError when the remote cannot be asked."""
+    git = _git(root)
+    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}")
+    if not listed.strip():
+        return Kept("", None)
+    commit = listed.split()[0]
+    _run(git, "fetch", "--quiet", "--no-tags", "--depth=1", remote, f"+refs/heads/{branch}:{_local(branch)}")
+    if not _run(git, "ls_tree", commit, "--", name).strip():
+        return Kept(commit, None)
+    content = git.cat_file("blob", f"{commit}:{name}", stdout_as_string=False, strip_newline_in_stdout=False)
+    return Kept(commit, bytes(content))
+
+
+def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:
+    """Put a version on top of `onto` ("" begins the branch); answers its commit. Stale when the branch has moved."""
+    git = _git(root)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "content"
+        path.write_bytes(content)
+        blob = _run(git, "hash_object", "-w", "--no-filters", str(path))
+        # An index of its own: other environments' files on the branch stay, the user's staged work is not seen.
+        with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO):
+            if onto:
+                _run(git, "read_tree", onto)
+            _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+            tree = _run(git, "write_tree")
+            parents = ["-p", onto] if onto else []
+            commit = _run(git, "commit_tree", tree, *parents, "-m", message)
+    try:
+        expected = f"--force-with-lease=refs/heads/{branch}:{onto}"
+        git.push("--quiet", expected, remote, f"{commit}:refs/heads/{branch}")
+    except _error() as error:
+        said = _said(error)
+        if "stale info" in said or "non-fast-forward" in said or "fetch first" in said:
+            raise Stale(
+                f"the branch {branch} was moved by somebody else meanwhile",
+                hint="somebody else applied: run `acorn state pull`, plan again, and apply again",
+            ) from None
+        raise AcornError(f"the branch {branch} cannot be pushed: {said}", hint=_PUSH) from None
+    return commit
+
+
+_PUSH = (
+    "the job needs the right to push to this one branch: on GitHub `permissions: contents: write`, on GitLab"
+    " Settings > CI/CD > Job token permissions > Allow Git push requests"
+)
+
+
+def _local(branch: str) -> str:
+    return f"refs/acorn/{branch}"
+
+
+def _git(root: Path) -> Any:
+    from git import InvalidGitRepositoryError, NoSuchPathError, Repo
+
+    try:
+        return Repo(root, search_parent_directories=True).git
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        raise AcornError(f"{root} is in no git repository", hint="`git init` makes one") from None
+
+
+def _error() -> type[Exception]:
+    from git.exc import GitCommandError
+
+    return GitCommandError
+
+
+def _run(git: Any, command: str, *arguments: str) -> str:
+    try:
+        return str(getattr(git, command)(*arguments))
+    except _error() as error:
+        raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """What git said, in one line, without the credentials that a remote's address may hold."""
+    text = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr:").strip(" '\n")
+    text = re.sub(r"://[^/@\s]*@", "://", text)
+    return " ".join(text.split())[:400]
