@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import sweep
 from benchmarks.generate import FILES, octodns, repository, terraform
 
 RUNS = 5
@@ -92,7 +93,7 @@ def main() -> None:
         bare = statistics.median(timed([sys.executable, "-c", "pass"], top, environ)[0] for _ in range(9))
         help_ = statistics.median(timed([*acorn, "--help"], top, environ)[0] for _ in range(9))
         print(f"| `acorn --help` above bare Python ({bare * 1000:.0f} ms) | - | {help_ - bare:.3f} | - |")
-        swept = sorted(seconds() for _ in range(3))
+        swept = sorted(sweep.seconds() for _ in range(3))
         print(
             f"| calendar of 200 promotions swept | 100,000 | {swept[1]:.2f} ({swept[0]:.2f}-{swept[2]:.2f}) | - |"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from acorn_gitops.engines.calendar import Calendar
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -28,7 +29,7 @@ def calendar(skus: int, promotions: int, seed: int = 1) -> Configuration:
     for number in range(promotions):
         begin = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=chance.randrange(300))
         end = begin + timedelta(days=chance.randrange(2, 20))
-        body = {
+        offered: dict[str, Any] = {
             "type": "percentOff",
             "stores": {"all": True},
             "skus": {"labels": {"line": [f"l{chance.randrange(200)}" for _ in range(10)]}},
@@ -38,7 +39,7 @@ def calendar(skus: int, promotions: int, seed: int = 1) -> Configuration:
             },
             "discount": {"percent": str(chance.randrange(5, 30))},
         }
-        promos[f"p{number}"] = Spec("Promo", f"p{number}", {}, body, "promos.yaml", 1)
+        promos[f"p{number}"] = Spec("Promo", f"p{number}", {}, offered, "promos.yaml", 1)
     return Configuration("bench", "sandbox", {}, {}, {}, {}, {"shop": store}, listed, {}, {}, promos, "")
 
 

@@ -91,15 +91,20 @@ def rate_periods() -> tuple[RatePeriod, ...]:
 
 
 def rates_on(country: str, rate_class: str, date: str) -> list[str]:
-    """The percentages of a class in a country on a date (ISO text), as decimal text."""
+    """The percentages of a class in a country on a date (ISO text), as decimal text; none before the table begins."""
     return [
         p.percent
         for p in rate_periods()
         if p.country == country
         and p.rate_class == rate_class
-        and (p.from_date is None or p.from_date <= date)
+        and (p.from_date or rates_begin()) <= date
         and (p.to_date is None or date < p.to_date)
     ]
+
+
+def rates_begin() -> str:
+    """The first day (ISO text) that the table of rates speaks of."""
+    return str(_load("vat_rates.json")["begins"])
 
 
 def countries_with_rates() -> frozenset[str]:

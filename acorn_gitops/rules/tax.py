@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.reference import as_of, countries_with_rates, rates_on
+from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
 from acorn_gitops.rules.registry import Context, rule
 
 _RATED = frozenset({"standard", "reduced", "superReduced"})
@@ -63,7 +63,7 @@ def class_exists(context: Context) -> Iterator[Finding]:
         if name is None:
             continue
         supply = tax.spec["match"].get("supply") or {}
-        start = max(tax.spec["validity"]["from"], "2017-01-01")
+        start = max(tax.spec["validity"]["from"], rates_begin())
         for country in supply.get("shipTo") or ():
             if country in countries_with_rates() and not rates_on(country, name, start):
                 yield config.finding(

@@ -1,0 +1,248 @@
+"""`acorn tax`. Comes in: the facts of a sale. Goes out: who owes what, by which rule, and why not by the others."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.model.finding import AcornError
+
+TERRITORY = r"[A-Z]{2}(-[A-Z0-9-]{1,20})?"
+
+if TYPE_CHECKING:
+    from acorn_gitops.engines.tax import Cell, Decision, Supply
+    from acorn_gitops.specs.configuration import Configuration, Spec
+
+
+@click.group("tax")
+def command() -> None:
+    """Ask the tax rules: what holds for one sale, or for all that the specs speak of. Not tax advice."""
+
+
+def _loaded(root: Path | None, environment: str | None, no_color: bool) -> tuple[Session, Configuration]:
+    session = Session(root, environment, no_color)
+    loaded = session.load()
+    if any(f.severity == "error" for f in loaded.findings):
+        session.warn(loaded.findings)
+    return session, loaded.configuration
+
+
+def _storefront(config: Configuration, name: str) -> Spec:
+    front = config.stores.get(name)
+    if front is None or not front.spec.get("storefront"):
+        known = sorted(s.name for s in config.stores.values() if s.spec.get("storefront"))
+        raise AcornError(f"there is no storefront {name}", hint=f"known: {', '.join(known[:12])}")
+    return front
+
+
+def _date(session: Session, text: str | None) -> str:
+    from datetime import date
+
+    if text is None:
+        return session.now().date().isoformat()
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise click.UsageError(f"--date {text} is no date like 2026-11-27") from None
+
+
+@command.command("explain")
+@click.option("--store", required=True, metavar="STORE", help="The storefront that sells.")
+@click.option("--to", "ship_to", required=True, metavar="TERRITORY", help="Where it goes: FR, US-NY, ES-CN.")
+@click.option(
+    "--from",
+    "ship_from",
+    metavar="TERRITORY",
+    help="Where it leaves. Default: where the SKU's first source is, else the store's country.",
+)
+@click.option("--sku", metavar="SKU", help="What is sold, as in its mapping.")
+@click.option(
+    "--customer", type=click.Choice(["b2c", "b2b"]), default="b2c", show_default=True, help="Who buys."
+)
+@click.option(
+    "--vat-id",
+    type=click.Choice(["valid", "present", "absent"]),
+    default="absent",
+    show_default=True,
+    help="The buyer's VAT id: verified, only told, or none.",
+)
+@click.option("--date", "day", metavar="DATE", help="The tax point. Default: today.")
+@click.option("--value", metavar="AMOUNT", help='Value of the consignment, e.g. "120.00 EUR".')
+@shared
+@output("text", "json")
+def explain(
+    store: str,
+    ship_to: str,
+    ship_from: str | None,
+    sku: str | None,
+    customer: str,
+    vat_id: str,
+    day: str | None,
+    value: str | None,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    output: str,
+) -> int:
+    """Decide one sale: the winning rule, and why every other one lost. Exit 1 for a hole or a tie."""
+    from acorn_gitops.engines.tax import Supply, country_of, decide, territory_of
+
+    session, config = _loaded(root, environment, no_color)
+    front = _storefront(config, store)
+    item = next((s for s in config.skus if s.spec["sku"] == sku), None)
+    if sku is not None and item is None:
+        raise AcornError(f"there is no SKU {sku}", hint="write it as in its mapping")
+    facts: dict[str, Any] = (item.spec.get("attributes") or {}) if item is not None else {}
+    if ship_from is None:
+        sources = (item.spec.get("inventory") or {}).get("sources") or () if item is not None else ()
+        first = min(sources, key=lambda s: s.get("priority") or 0, default=None)
+        location = config.stores.get(first["location"]) if first is not None else None
+        if location is not None and location.spec.get("physical"):
+            ship_from = territory_of(location.spec["physical"]["address"])
+    supply = Supply(
+        store,
+        ship_from or country_of(front.spec["storefront"]) or ship_to,
+        ship_to,
+        customer,
+        vat_id if customer == "b2b" else "absent",
+        _date(session, day),
+        sku or "",
+        facts.get("taxClass") or "",
+        facts.get("ptc") or "",
+        _amount(value),
+    )
+    for option, territory in (("--to", supply.ship_to), ("--from", supply.ship_from)):
+        if not re.fullmatch(TERRITORY, territory):
+            raise click.UsageError(f"{option} {territory} is no territory like FR, US-NY or ES-CN")
+    decision = decide(config, supply)
+    if output == "json":
+        import orjson
+
+        click.echo(orjson.dumps(_json(supply, decision), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(session, supply, decision)
+    return 1 if decision.problem else 0
+
+
+def _amount(text: str | None) -> tuple[Decimal, str] | None:
+    if text is None:
+        return None
+    number, _, currency = text.partition(" ")
+    try:
+        return Decimal(number), currency or "EUR"
+    except InvalidOperation:
+        raise click.UsageError(f'--value {text} is no amount like "120.00 EUR"') from None
+
+
+def _json(supply: Supply, decision: Decision) -> dict[str, Any]:
+    result = decision.winner.spec["result"] if decision.winner is not None else {}
+    return {
+        "format_version": "1.0",
+        "supply": {k: v if k != "value" else str(v) for k, v in supply._asdict().items() if v},
+        "problem": decision.problem or None,
+        "rule": decision.winner.name if decision.winner is not None else None,
+        "liable_party": result.get("liableParty"),
+        "treatment": result.get("treatment"),
+        "percent": decision.percent,
+        "scheme": result.get("scheme"),
+        "invoice": result.get("invoice"),
+        "candidates": [{"rule": c.rule.name, "lost": c.lost or None} for c in decision.candidates],
+    }
+
+
+def _print(session: Session, supply: Supply, decision: Decision) -> None:
+    pen = session.pen
+    who = supply.customer + (f", VAT id {supply.vat_id}" if supply.customer == "b2b" else "")
+    what = f"{supply.sku or 'goods'}" + (f" ({supply.tax_class})" if supply.tax_class else "")
+    click.echo(
+        pen(f"{what} from {supply.ship_from} to {supply.ship_to}", "bold")
+        + f" · {supply.store} · {who} · {supply.date}"
+    )
+    if decision.winner is not None:
+        result = decision.winner.spec["result"]
+        lines = [("liable", result["liableParty"]), ("treatment", result["treatment"])]
+        if decision.percent is not None:
+            lines.append(("rate", f"{decision.percent} %"))
+        if result.get("scheme"):
+            lines.append(("scheme", result["scheme"]))
+        invoice = result.get("invoice") or {}
+        lines += [(k, invoice[k]) for k in ("category", "mention") if invoice.get(k)]
+        lines.append(("rule", f"{decision.winner.name}  {decision.winner.origin}"))
+        source = (decision.winner.spec.get("evidence") or {}).get("source")
+        if source:
+            lines.append(("because", source))
+        for name, text in lines:
+            click.echo(f"  {name:<10} {text}")
+    if decision.problem:
+        click.echo(pen(f"  ! {decision.problem}: nothing may be invoiced like this", "red"))
+    for candidate in decision.candidates:
+        if candidate.lost:
+            click.echo(pen(f"  · {candidate.rule.name}: {candidate.lost}", "dim"))
+
+
+@command.command("matrix")
+@click.option("--store", metavar="STORE", help="Only this storefront.")
+@click.option("--date", "day", metavar="DATE", help="The tax point. Default: today.")
+@shared
+@output("text", "json")
+def matrix(
+    store: str | None,
+    day: str | None,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    output: str,
+) -> int:
+    """Every sale that the specs speak of: stores, ship-from, ship-to, consumers and businesses. Exit 1 when a cell is a
+    hole or a tie."""
+    from acorn_gitops.engines.tax import matrix as cells_of
+
+    session, config = _loaded(root, environment, no_color)
+    if store is not None:
+        _storefront(config, store)
+    cells = cells_of(config, _date(session, day), store)
+    bad = sum(bool(cell.decision.problem) for cell in cells)
+    if output == "json":
+        import orjson
+
+        rows = [{k: v for k, v in _json(c.supply, c.decision).items() if k != "candidates"} for c in cells]
+        document = {"format_version": "1.0", "problems": bad, "cells": rows}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        return 1 if bad else 0
+    pen = session.pen
+    rows_of: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for cell in cells:
+        s = cell.supply
+        rows_of.setdefault((s.store, s.tax_class, s.ship_from, s.ship_to), []).append(cell)
+    last = None
+    for (name, tax_class, ship_from, ship_to), row in rows_of.items():
+        if (name, tax_class) != last:
+            click.echo(pen(name, "bold") + (f"  {tax_class}" if tax_class else ""))
+            last = (name, tax_class)
+        shown: dict[str, list[str]] = {}
+        for cell in row:
+            s = cell.supply
+            who = "consumers" if s.customer == "b2c" else f"businesses {s.vat_id} id".replace("absent", "without").replace("valid", "with")  # fmt: skip
+            shown.setdefault(cell.decision.words, []).append(who)
+        for words, whom in shown.items():
+            everybody = "everybody" if len(whom) == len(row) else ", ".join(whom)
+            hole = any(c.decision.problem and c.decision.words == words for c in row)
+            text = f"  {ship_from:>5} to {ship_to:<6} {words}"
+            click.echo((pen(text, "red") if hole else text) + pen(f"  ({everybody})", "dim"))
+    click.echo(
+        f"{len(cells):,} cells"
+        + (
+            pen(f", {bad:,} without an answer", "red")
+            if bad
+            else pen(", each with one answer", "green")
+            if cells
+            else ": no tax rule speaks of a storefront"
+        )
+        + "."
+    )
+    return 1 if bad else 0

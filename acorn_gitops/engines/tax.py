@@ -1,0 +1,347 @@
+"""Which tax rule decides a supply. Comes in: a configuration and the facts of a supply. Goes out: who owes the tax, the
+treatment, the rate, and why every other rule lost. Callers: rules, cli `tax`.
+
+In this order: the rules that match in every dimension; of those the most specific, compared dimension by dimension
+from goods to seller; of equals the higher priority. Equal rules with different results are a tie, and no rule at all
+is a hole: both are errors, because a guess would be an invoice. Neither file order nor names decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from acorn_gitops.model.reference import amazon_marketplaces, rates_begin, rates_on
+from acorn_gitops.model.selectors import labels_match
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+EU: Final = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
+"""Member states (Treaty on European Union; unchanged since 2020-02-01)."""
+BLOCS: Final[dict[str, frozenset[str]]] = {"EU": EU, "EEA": EU | {"IS", "LI", "NO"}}
+
+
+class Supply(NamedTuple):
+    """The facts of a sale. Territories are countries or subdivisions (DE, US-NY, ES-CN); `date` is ISO text."""
+
+    store: str
+    ship_from: str
+    ship_to: str
+    customer: str = "b2c"
+    vat_id: str = "absent"
+    date: str = ""
+    sku: str = ""
+    tax_class: str = ""
+    ptc: str = ""
+    value: tuple[Decimal, str] | None = None
+
+
+class Candidate(NamedTuple):
+    """A rule and how it fares. `lost`: why it does not decide; empty for the one that does."""
+
+    rule: Spec
+    rank: tuple[int, ...]
+    lost: str = ""
+
+
+class Decision(NamedTuple):
+    """What holds. `problem` is a hole, a tie or a missing rate, in words; then nothing else may be relied on."""
+
+    candidates: tuple[Candidate, ...]
+    winner: Spec | None
+    percent: str | None
+    problem: str = ""
+
+    @property
+    def words(self) -> str:
+        """The result in a few words."""
+        if self.winner is None or self.problem:
+            return self.problem
+        result = self.winner.spec["result"]
+        rate = f" {self.percent} %" if self.percent is not None else ""
+        return f"{result['liableParty']}: {result['treatment']}{rate}"
+
+
+def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] | None = None) -> Decision:
+    """Judge every rule of the configuration (or the given ones)."""
+    store = configuration.stores[supply.store]
+    judged = [
+        _judge(rule, supply, store) for rule in (configuration.taxes.values() if rules is None else rules)
+    ]
+    matching = [c for c in judged if not c.lost]
+    others = sorted((c for c in judged if c.lost), key=lambda c: c.rule.name)
+    if not matching:
+        return Decision(tuple(others), None, None, "no rule")
+    order = sorted(
+        matching, key=lambda c: (c.rank, c.rule.spec.get("priority") or 0, c.rule.name), reverse=True
+    )
+    best = order[0]
+    level = (best.rank, best.rule.spec.get("priority") or 0)
+    equal = [c for c in order if (c.rank, c.rule.spec.get("priority") or 0) == level]
+    lost = [c._replace(lost=_weaker(c, best)) for c in order if c not in equal]
+    if any(_result(c.rule) != _result(best.rule) for c in equal):
+        names = " and ".join(sorted(c.rule.name for c in equal))
+        return Decision((*equal, *lost, *others), None, None, f"tie of {names}")
+    winner = min(equal, key=lambda c: c.rule.name)
+    same = [c._replace(lost=f"says the same as {winner.rule.name}") for c in equal if c is not winner]
+    percent, problem = _percent(winner.rule, supply)
+    return Decision((winner, *same, *lost, *others), winner.rule, percent, problem)
+
+
+_DIMENSIONS: Final = ("goods", "store", "ship-to", "ship-from", "VAT id", "customer", "value", "seller")
+
+
+def _judge(rule: Spec, supply: Supply, store: Spec) -> Candidate:
+    body = rule.spec
+    match: Mapping[str, Any] = body["match"]
+    if body.get("enabled") is False:
+        return Candidate(rule, (), "it is switched off")
+    validity = body["validity"]
+    if supply.date < validity["from"]:
+        return Candidate(rule, (), f"it holds from {validity['from']}")
+    if validity.get("to") is not None and supply.date >= validity["to"]:
+        return Candidate(rule, (), f"it held until {validity['to']}")
+    parts = (
+        _goods(match.get("goods") or {}, supply),
+        _store(match.get("stores") or {}, store),
+        _territory((match.get("supply") or {}).get("shipTo"), supply.ship_to, "goes to"),
+        _territory((match.get("supply") or {}).get("shipFrom"), supply.ship_from, "comes from"),
+        _vat_id((match.get("customer") or {}).get("vatId"), supply),
+        _customer((match.get("customer") or {}).get("type"), supply),
+        _value(match.get("value"), supply),
+        1 if any((match.get("seller") or {}).values()) else 0,
+    )
+    for excluded in (match.get("supply") or {}).get("territoryExclude") or ():
+        if _covers(excluded, supply.ship_to):
+            return Candidate(rule, (), f"it excludes {excluded}")
+    for part in parts:
+        if isinstance(part, str):
+            return Candidate(rule, (), part)
+    return Candidate(rule, tuple(part for part in parts if isinstance(part, int)))
+
+
+def _goods(goods: Mapping[str, Any], supply: Supply) -> int | str:
+    level = 0
+    for name, have, rank in (
+        ("skus", supply.sku, 3),
+        ("ptc", supply.ptc, 2),
+        ("taxClass", supply.tax_class, 1),
+    ):
+        wanted = goods.get(name)
+        if not wanted:
+            continue
+        if have not in wanted:
+            return f"{name} is {have or 'not said'}, not {', '.join(wanted)}"
+        level = max(level, rank)
+    return level
+
+
+def _store(wanted: Mapping[str, Any], store: Spec) -> int | str:
+    """Any of name, country of the marketplace, labels; the most specific counts."""
+    if not any(wanted.values()):
+        return 0
+    if store.name in (wanted.get("names") or ()):
+        return 3
+    if country_of(store.spec["storefront"]) in (wanted.get("marketplaces") or ()):
+        return 2
+    if wanted.get("labels") and labels_match(wanted["labels"], store.labels):
+        return 1
+    return f"it is not for {store.name}"
+
+
+def country_of(front: Mapping[str, Any]) -> str | None:
+    """The country of a storefront: as declared, or its Amazon marketplace's."""
+    if front.get("country") is not None:
+        return str(front["country"])
+    row = amazon_marketplaces().get(front.get("marketplaceId") or "")
+    return row.country if row else None
+
+
+def _covers(named: str, territory: str) -> bool:
+    """Whether a territory lies in a named one: itself, its country, or its bloc."""
+    country = territory.partition("-")[0]
+    return named in (territory, country) or country in BLOCS.get(named, ())
+
+
+def _territory(wanted: Sequence[str] | None, territory: str, words: str) -> int | str:
+    if not wanted:
+        return 0
+    found = [name for name in wanted if _covers(name, territory)]
+    if not found:
+        return f"it {words} {territory}, the rule is for {', '.join(wanted[:6])}"
+    return max(3 if "-" in name else 1 if name in BLOCS else 2 for name in found)
+
+
+def _vat_id(wanted: str | None, supply: Supply) -> int | str:
+    if wanted in (None, "any"):
+        return 0
+    fits = supply.vat_id == wanted or (wanted == "present" and supply.vat_id == "valid")
+    return (2 if wanted == "valid" else 1) if fits else f"the VAT id is {supply.vat_id}, not {wanted}"
+
+
+def _customer(wanted: str | None, supply: Supply) -> int | str:
+    if wanted in (None, "any"):
+        return 0
+    return 1 if wanted == supply.customer else f"the customer is {supply.customer}, not {wanted}"
+
+
+def _value(bound: Mapping[str, Any] | None, supply: Supply) -> int | str:
+    if bound is None:
+        return 0
+    if supply.value is None:
+        return f"it holds up to {bound['max']} {bound['currency']}, and no value is said"
+    amount, currency = supply.value
+    if currency != bound["currency"]:
+        return f"it holds up to {bound['max']} {bound['currency']}, and the value is in {currency}"
+    return 1 if amount <= Decimal(bound["max"]) else f"the value is above {bound['max']} {currency}"
+
+
+def _weaker(loser: Candidate, winner: Candidate) -> str:
+    for name, ours, theirs in zip(_DIMENSIONS, loser.rank, winner.rank, strict=True):
+        if ours != theirs:
+            return f"{winner.rule.name} is more specific in {name}"
+    return f"{winner.rule.name} has the higher priority"
+
+
+def _result(rule: Spec) -> tuple[Any, ...]:
+    result = rule.spec["result"]
+    rate = result.get("rate") or {}
+    return (
+        result["liableParty"],
+        result["treatment"],
+        rate.get("class"),
+        None if rate.get("percent") is None else Decimal(rate["percent"]),
+        result.get("scheme"),
+    )
+
+
+def _percent(rule: Spec, supply: Supply) -> tuple[str | None, str]:
+    rate = rule.spec["result"].get("rate") or {}
+    if rate.get("percent") is not None:
+        return str(rate["percent"]), ""
+    if rate.get("class") is None:
+        return None, ""
+    country = supply.ship_to.partition("-")[0]
+    found = sorted(set(rates_on(country, rate["class"], supply.date)))
+    if len(found) == 1:
+        return found[0], ""
+    if supply.date < rates_begin():
+        return None, f"the table of rates begins on {rates_begin()}, and the rule names a class"
+    what = f"{rate['class']} rate in {country} on {supply.date}"
+    return None, f"the table has no {what}" if not found else f"the table has {len(found)} {what}"
+
+
+class Cell(NamedTuple):
+    """One supply of the matrix, and what holds."""
+
+    supply: Supply
+    decision: Decision
+
+
+CUSTOMERS: Final = (("b2c", "absent"), ("b2b", "valid"), ("b2b", "absent"))
+
+
+def matrix(configuration: Configuration, date: str, store: str | None = None) -> list[Cell]:
+    """Every supply that the specs speak of: from each place that holds stock for a store, to its own country and to
+    each territory that its rules name, for consumers and for businesses with and without a VAT id; for each tax class
+    that its listings have."""
+    cells: list[Cell] = []
+    places, classes = _places(configuration), _classes(configuration)
+    for front in sorted(configuration.stores.values(), key=lambda s: s.name):
+        block = front.spec.get("storefront")
+        if block is None or store not in (None, front.name):
+            continue
+        rules = [
+            rule
+            for rule in configuration.taxes.values()
+            if not isinstance(_store(rule.spec["match"].get("stores") or {}, front), str)
+        ]
+        if not rules:
+            continue
+        home = country_of(block)
+        sources = places.get(front.name) or ({home} if home else set())
+        targets = {home} if home else set()
+        for rule in rules:
+            supply = rule.spec["match"].get("supply") or {}
+            named = supply.get("shipTo") or ()
+            # A rule for goods from elsewhere says nothing of where this store's goods go.
+            if not supply.get("shipFrom") or any(_covers(n, s) for n in supply["shipFrom"] for s in sources):
+                targets.update(t for t in named if t not in BLOCS)
+        if any("-" in t and t.partition("-")[0] == home for t in targets) and home == "US":
+            targets.discard(home)  # there is no sales tax of the country itself
+        for tax_class in sorted(classes.get(front.name, {""})):
+            for ship_from in sorted(sources):
+                for ship_to in sorted(targets):
+                    for customer, vat_id in CUSTOMERS:
+                        asked = Supply(
+                            front.name, ship_from, ship_to, customer, vat_id, date, tax_class=tax_class
+                        )
+                        cells.append(Cell(asked, decide(configuration, asked, rules)))
+    return cells
+
+
+def _places(configuration: Configuration) -> dict[str, set[str]]:
+    """By storefront, the territories where stock for it lies and from where parcels leave."""
+    where: dict[str, str] = {}
+    for store in configuration.stores.values():
+        physical = store.spec.get("physical")
+        ship = ((physical or {}).get("capabilities") or {}).get("shipFromStore")
+        if physical is not None and not (ship and ship.get("enabled") is False):
+            where[store.name] = territory_of(physical["address"])
+    found: dict[str, set[str]] = {}
+    for sku in configuration.skus:
+        sources = {
+            where[s["location"]]
+            for s in (sku.spec.get("inventory") or {}).get("sources") or ()
+            if s["location"] in where
+        }
+        for listing in sku.spec.get("listings") or () if sources else ():
+            found.setdefault(listing["store"], set()).update(sources)
+    return found
+
+
+def territory_of(address: Mapping[str, Any]) -> str:
+    """Country, with the state where sales tax is the states'."""
+    country = str(address["countryCode"])
+    area = address.get("administrativeArea")
+    return f"{country}-{area}" if area and country == "US" and len(area) == 2 else country
+
+
+def _classes(configuration: Configuration) -> dict[str, set[str]]:
+    """By storefront, the tax classes of what it lists; "" where a listing has none."""
+    found: dict[str, set[str]] = {}
+    for sku in configuration.skus:
+        tax_class = (sku.spec.get("attributes") or {}).get("taxClass") or ""
+        for listing in sku.spec.get("listings") or ():
+            found.setdefault(listing["store"], set()).add(tax_class)
+    return found

@@ -1,0 +1,86 @@
+"""TAX rules about all tax rules together: holes and ties in the matrix of sales. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acorn_gitops.engines.tax import Cell, matrix
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.registry import Context, rule
+
+SHOWN = 10
+"""Of one kind, so many are told."""
+
+
+def _cells(context: Context) -> list[Cell]:
+    cells: list[Cell] | None = context.shared.get("tax matrix")
+    if cells is None:
+        config = context.configuration
+        cells = matrix(config, context.now.date().isoformat()) if config.taxes else []
+        context.shared["tax matrix"] = cells
+    return cells
+
+
+def _words(cell: Cell) -> str:
+    supply = cell.supply
+    who = "consumers" if supply.customer == "b2c" else f"businesses (VAT id {supply.vat_id})"
+    goods = f" of class {supply.tax_class}" if supply.tax_class else ""
+    return f"goods{goods} from {supply.ship_from} to {who} in {supply.ship_to} through {supply.store}"
+
+
+@rule(
+    "TAX-001",
+    "warning",
+    "Every sale to consumers has a tax rule",
+    "A sale without a rule is invoiced by guess.",
+)
+def holes(context: Context) -> Iterator[Finding]:
+    """Every cell of `acorn tax matrix` for consumers has a rule and a rate today."""
+    found = [
+        c
+        for c in _cells(context)
+        if c.decision.problem and not c.decision.problem.startswith("tie") and c.supply.customer == "b2c"
+    ]
+    for cell in found[:SHOWN]:
+        yield context.configuration.finding(
+            "TAX-001",
+            "warning",
+            context.configuration.stores[cell.supply.store],
+            (),
+            f"{cell.decision.problem} for {_words(cell)}",
+            "write a TaxRule for it; `acorn tax matrix` shows every sale",
+        )
+    if len(found) > SHOWN:
+        yield context.configuration.finding(
+            "TAX-001",
+            "warning",
+            context.configuration.stores[found[SHOWN].supply.store],
+            (),
+            f"and {len(found) - SHOWN:,} more sales to consumers have no tax rule",
+            "`acorn tax matrix` shows them all",
+        )
+
+
+@rule(
+    "TAX-002",
+    "error",
+    "No two tax rules decide the same sale differently",
+    "Which of them holds would depend on chance.",
+)
+def ties(context: Context) -> Iterator[Finding]:
+    """In no cell of `acorn tax matrix` do two equally specific rules of equal priority differ in their result."""
+    told: set[str] = set()
+    for cell in _cells(context):
+        problem = cell.decision.problem
+        if not problem.startswith("tie") or problem in told:
+            continue
+        told.add(problem)
+        tied = min((c.rule for c in cell.decision.candidates if not c.lost), key=lambda r: r.name)
+        yield context.configuration.finding(
+            "TAX-002",
+            "error",
+            tied,
+            ("spec", "match"),
+            f"{problem}: both decide {_words(cell)}",
+            "make one of them more specific, or give it `priority`",
+        )
