@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
-from acorn_gitops.apply.price_guard import refusal
+from acorn_gitops.apply.price_guard import BOUNDS, refusal
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
@@ -281,13 +281,18 @@ class _Work:
         """Whether the price guard stops this change; it is then written down as refused, and nothing is sent."""
         change = part.change
         resources = self.snapshots[change.address.store].resources
+        want = self.declared(change.address)
+        # A marketplace that cannot hold a floor does not know it: the spec does.
+        bounds = {
+            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
+        }
         for write in self._writes(part):
             have = resources.get((write.address.type, write.address.key))
             laid_over = have.attributes if have is not None and write.operation == "update" else {}
             why = (
                 ""
                 if write.operation == "delete"
-                else refusal(write.address.type, write.attributes, laid_over)
+                else refusal(write.address.type, write.attributes, {**laid_over, **bounds})
             )
             if why:
                 outcome = Outcome(change.address, "rejected", f"not sent: {why}")

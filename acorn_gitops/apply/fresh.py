@@ -35,7 +35,7 @@ def check_applicable(plan: Plan, status: str | None) -> None:
 
 def check_not_empty(snapshot: Snapshot, applied: int, allowed: Collection[str]) -> None:
     """A store that had resources and shows none is more likely a lost permission than a wish."""
-    if not snapshot.resources and applied and snapshot.store not in allowed:
+    if not snapshot.resources and not snapshot.ambiguous and applied and snapshot.store not in allowed:
         raise MarketplaceError(
             f"it shows no resources, but {applied} were applied there; if that is true, say --allow-empty {snapshot.store}"
         )

@@ -20,6 +20,10 @@ _BOUNDS = (
 )
 
 
+BOUNDS = frozenset(name for name, _, _ in _BOUNDS)
+"""Attributes that bound a price."""
+
+
 def refusal(type: str, sent: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     """Why this write must not be sent; empty when it may. `live` is what the write is laid over; empty for a creation."""
     if type != "listing":

@@ -226,7 +226,7 @@ def _refuse_blocked(plan: Plan) -> None:
         raise error
     errors = [f for f in plan.findings if f.severity == "error"]
     if errors:
-        raise Refused("protected resources would be destroyed; nothing was written", findings=errors)
+        raise Refused("the plan holds what must not be; nothing was written", findings=errors)
 
 
 def _ask(session: Session) -> None:

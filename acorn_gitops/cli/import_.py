@@ -129,6 +129,7 @@ def _new(
     made = decompile(foreign, taken)
     files: dict[str, str] = {}
     notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
+    notes += [f"{view.store} stays as it is: {why}" for view in collected for why in view.ambiguous.values()]
     folder = to.strip("/") or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
     mapped = {s.spec["sku"]: s for s in config.skus}
     fresh = [item for item in made.skus if item["sku"] not in mapped]

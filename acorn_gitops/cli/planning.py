@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
-from acorn_gitops.marketplaces.protocol import Marketplace, Scope, Snapshot
+from acorn_gitops.marketplaces.protocol import Fits, Marketplace, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, protects
 from acorn_gitops.plan.change import Applied, Change, StoreResult
@@ -46,6 +46,8 @@ class StoreView:
     version: str = ""
     unchanged: bool = False
     """The store is at the version that the caller remembers, and was not read."""
+    ambiguous: Mapping[Key, str] = field(default_factory=dict)
+    """What the marketplace holds several times under one key, and why that says nothing."""
 
 
 @dataclass(slots=True)
@@ -71,10 +73,28 @@ class Situation:
     marketplaces: dict[str, Marketplace]
     selection: Selection
 
-    @cached_property
+    today: str = ""
+
+    @property
     def desired(self) -> DesiredState:
         """The specs, compiled when the first store needs them: of stores that have not changed none does."""
-        return compile_configuration(self.loaded.configuration)
+        return self.fitted[0]
+
+    @cached_property
+    def fitted(self) -> tuple[DesiredState, list[Finding], frozenset[Address]]:
+        """What the marketplaces can hold of the specs, what was left out, and what must be left alone."""
+        state = compile_configuration(self.loaded.configuration)
+        findings: list[Finding] = []
+        withheld: set[Address] = set()
+        for name, marketplace in self.marketplaces.items():
+            if isinstance(marketplace, Fits):
+                shards = {s: shard for s, shard in state.stores.items() if self.connections.get(s) == name}
+                made = marketplace.fit(shards, self.today)
+                for store, shard in made.shards.items():
+                    state.stores[store] = dict(shard)
+                findings += made.findings
+                withheld |= made.withheld
+        return state, findings, frozenset(withheld)
 
 
 def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
@@ -87,7 +107,8 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
         selection = Selection(wishes.selected, labels)
     except ValueError as error:
         raise click.UsageError(f"--select {error}") from None
-    state = Situation(loaded, connections, ledger, session.marketplaces(config.connections), selection)
+    today = session.now().date().isoformat()
+    state = Situation(loaded, connections, ledger, session.marketplaces(config.connections), selection, today)
     if not wishes.lenient:
         refuse_unknown(state)
     return state
@@ -143,8 +164,9 @@ def views(
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
                 check_not_empty(snapshot, len(view.applied), wishes.allow_empty)
-                view.live = snapshot.resources
+                view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
             del snapshot
+            _leave_alone(view, state)
             if store in intents and not view.unchanged:
                 view.applied = with_intents(view.applied, intents[store], view.live)
         except MarketplaceError as error:
@@ -165,6 +187,31 @@ def _holders(state: Situation) -> dict[str, str]:
     return found
 
 
+def _leave_alone(view: StoreView, state: Situation) -> None:
+    """What a marketplace cannot hold as it is meant, and what it holds several times, is told, and neither compared nor
+    deleted."""
+    keys = set(view.ambiguous)
+    if not view.unchanged and isinstance(state.marketplaces[view.connection], Fits):
+        keys |= {(a.type, a.key) for a in state.fitted[2] if a.store == view.store}
+    if keys:
+        view.desired = {k: v for k, v in view.desired.items() if k not in keys}
+        view.live = {k: v for k, v in view.live.items() if k not in keys}
+        view.applied = {k: v for k, v in view.applied.items() if k not in keys}
+
+
+def _ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
+    for key, why in sorted(view.ambiguous.items()):
+        want = state.desired.stores.get(view.store, {}).get(key)
+        place = Place(want.origin.file, want.origin.line) if want is not None else None
+        yield Finding(
+            "ACN-032",
+            "warning" if want is None else "error",
+            f"{view.store}: {why}",
+            place,
+            "rename or delete all but one of them there",
+        )
+
+
 def _narrow(view: StoreView, selection: Selection) -> None:
     def chosen(key: Key) -> bool:
         return selection.resource(view.store, *key)
@@ -181,7 +228,10 @@ def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
     managed = None
     if marketplace is not None:
         managed = frozenset(t for t, how in marketplace.capabilities().items() if how == "managed")
-    return Policy(policies.get("prune") or {}, "any" if adopt else policies.get("adopt") or "equal", managed)
+    prune = dict(policies.get("prune") or {})
+    if isinstance(marketplace, Fits):
+        prune |= dict.fromkeys(marketplace.keeps(), False)
+    return Policy(prune, "any" if adopt else policies.get("adopt") or "equal", managed)
 
 
 def compute(
@@ -242,10 +292,13 @@ def compute(
         )
         blocking += _blocked(view, result)
         blocking += _mass_deletion(view, result)
+        blocking += _ambiguous(view, state)
         results.append(result)
         if state.selection.whole_store(view.store):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
+    if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
+        blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(_already_there, results))):
         blocking.append(_no_ledger(session.ledger_path(loaded.project), found))
     if not wishes.lenient and not any(result.error for result in results):

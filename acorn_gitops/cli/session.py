@@ -190,7 +190,7 @@ class Session:
                 Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep
             )
         token = secret(settings["token"], self.root, self.environ).strip() if settings.get("token") else ""
-        parts = {"pause": time.sleep} if adapter == "network" else {}
+        parts = {"pause": time.sleep} if adapter in ("network", "vendure") else {}
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
 
     def close(self) -> None:

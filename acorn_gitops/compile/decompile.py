@@ -50,7 +50,10 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     for address in sorted(resources):
         attributes = {k: v for k, v in resources[address].items() if v is not None}
         store, type, key = address
-        if type in ("storefront", "location"):
+        if why := _unsayable(type, attributes):
+            unsaid.append((address, why))
+            grants.pop((store, key), None) if type == "role" else None
+        elif type in ("storefront", "location"):
             stores.append(decompile_store(store, type, attributes))
         elif type == "role":
             _add(decompile_role(store, key, attributes, grants.pop((store, key), [])), store, whole)
@@ -83,6 +86,17 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
         if a.type == "stock"
     ]
     return Decompiled(stores, decompile_skus(listings, stocks), others, unsaid)
+
+
+def _unsayable(type: str, attributes: Attributes) -> str:
+    """Why no spec can say a resource: an adapter's `foreign` names what acorn has no words for."""
+    if attributes.get("foreign"):
+        return str(attributes["foreign"])
+    if type == "location" and not ("address" in attributes and "code" in attributes):
+        return "its address is not known there, and a Store needs one: write it, and it is taken over"
+    if "percents" in (attributes.get("rate") or {}):
+        return "its countries have different rates; a rule with a class of rate says that"
+    return ""
 
 
 def _add(

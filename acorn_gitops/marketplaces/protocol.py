@@ -14,9 +14,10 @@ added later goes into `Scope` or `Write`, never into a signature.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from acorn_gitops.model.resource import Address, Attributes, Live
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 
 Management = Literal["managed", "observed", "attested"]
 Operation = Literal["create", "update", "delete"]
@@ -44,6 +45,9 @@ class Snapshot(NamedTuple):
     """The version of the whole store, where the marketplace has one: moves with every change in it."""
     unchanged: bool = False
     """The store is at `Scope.known`; nothing was read."""
+    ambiguous: Mapping[tuple[str, str], str] = {}
+    """Keys under which the marketplace holds several things, with a sentence about each: none of them is in
+    `resources`, and nothing is created, changed or deleted there."""
 
 
 class Write(NamedTuple):
@@ -66,6 +70,31 @@ class Outcome(NamedTuple):
     message: str = ""
     etag: str = ""
     remote_id: str = ""
+
+
+Shards = Mapping[str, Mapping[tuple[str, str], Desired]]
+"""Desired resources by store, then by (type, key)."""
+
+
+class Fitted(NamedTuple):
+    """What of the wishes a marketplace can hold, in the form in which it will be read back."""
+
+    shards: Shards
+    findings: Sequence[Finding]
+    """A warning for what is left out and harms nobody, an error for what would mean something else there."""
+    withheld: frozenset[Address]
+    """Wishes that errors are about: whatever is live at their addresses is neither compared nor deleted."""
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """An adapter whose marketplace cannot hold all that a spec can say implements this too."""
+
+    def fit(self, desired: Shards, today: str) -> Fitted:
+        """Everything that is wished for on this connection, at once; `today` is an ISO date."""
+
+    def keeps(self) -> frozenset[str]:
+        """Types of which it deletes nothing: what leaves the specs is only forgotten."""
 
 
 class Marketplace(Protocol):

@@ -79,6 +79,8 @@ class Desired(NamedTuple):
     origin: Origin
     lifecycle: Mapping[str, Any] | None = None
     moved_from: str | None = None
+    whole: Attributes | None = None
+    """All that the spec says, where the marketplace holds less: the price guard looks at bounds here."""
 
 
 def protects(lifecycle: Mapping[str, Any] | None) -> bool:

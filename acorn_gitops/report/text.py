@@ -222,7 +222,7 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
         place = f"  {finding.place}" if finding.place else ""
         lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}{place}", "yellow")
     if len(warnings) > 5 and not verbose:
-        lines.append(pen(f"! and {len(warnings) - 5} more warnings; see `acorn validate`", "yellow"))
+        lines.append(pen(f"! and {len(warnings) - 5} more warnings (--verbose shows all)", "yellow"))
     for finding in plan.findings:
         if finding.severity == "error":
             lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}; {safe(finding.hint)}", "red")

@@ -1,0 +1,282 @@
+"""Listings as product variants with a price in each channel, stock rows at locations. Comes in: jobs. Goes out: rows.
+Caller: adapter.
+
+A variant is the whole server's: its SKU, name, state and tax category are one, its price and whether it is offered are
+each channel's. A SKU that is there already is assigned to a further channel, never created again. A new one is made
+whole, price included, in one mutation: at no moment is it on sale for nothing, and a run that dies leaves none half made.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from acorn_gitops.marketplaces.vendure import operations as op
+from acorn_gitops.marketplaces.vendure.amounts import Amounts
+from acorn_gitops.marketplaces.vendure.channels import DEFAULT, Locations, slug
+from acorn_gitops.marketplaces.vendure.client import Client, Refusal
+from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.vendure.tax import Categories
+from acorn_gitops.model.finding import MarketplaceError
+from acorn_gitops.model.resource import Attributes
+
+BATCH: Final = 100
+"""Rows in one mutation: more make no difference to the server, and one that it refuses is sent again alone."""
+ASKED: Final = 200
+"""SKUs in one filter."""
+NOTHING: Final = "it has no price, and Vendure would sell it for nothing"
+
+
+class Listings:
+    """`listing`: a variant in a channel, by its SKU."""
+
+    type = "listing"
+    shared = False
+
+    def __init__(self, client: Client, amounts: Amounts, categories: Categories) -> None:
+        self._client = client
+        self._amounts = amounts
+        self._categories = categories
+        self._ids: dict[str, str] = {}
+
+    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+        """All of the channel, or those of these SKUs."""
+        return Rows(
+            "product variants",
+            [
+                (raw["sku"], Row(live(self._said(raw, channel), raw, raw["id"]), raw))
+                for raw in self._read(op.VARIANTS, channel.token, keys)
+            ],
+        )
+
+    def _read(self, operation: str, token: str, keys: Collection[str] | None) -> list[dict[str, Any]]:
+        if keys is None:
+            return self._client.every(operation, "productVariants", None, token)
+        found: list[dict[str, Any]] = []
+        names = sorted(keys)
+        for start in range(0, len(names), ASKED):
+            options = {"filter": {"sku": {"in": names[start : start + ASKED]}}}
+            found += self._client.every(operation, "productVariants", {"options": options}, token)
+        return [raw for raw in found if raw["sku"] in set(names)]
+
+    def _said(self, raw: dict[str, Any], channel: Channel) -> Attributes:
+        currency = channel.raw["defaultCurrencyCode"]
+        price = next((p["price"] for p in raw["prices"] if p["currencyCode"] == currency), None)
+        own = not raw["useGlobalOutOfStockThreshold"]
+        return {
+            "sku": raw["sku"],
+            "title": raw["name"] or None,
+            "status": "active" if raw["enabled"] and raw["product"]["enabled"] else "inactive",
+            "price": self._amounts.money(price, currency) if price is not None else None,
+            "taxClass": slug(raw["taxCategory"]["name"]) if raw["taxCategory"] else None,
+            "fulfillment": "mfn",
+            "allocation": {"buffer": {"units": raw["outOfStockThreshold"]}} if own else None,
+        }
+
+    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """New SKUs are made; those that another channel has are assigned to this one, with this one's price."""
+        free = {job.key: NOTHING for job in jobs if _on_sale(job) and not job.merged.get("price")}
+        made = iter(self._create(channel, [job for job in jobs if job.key not in free]))
+        return [free[job.key] if job.key in free else next(made) for job in jobs]
+
+    def _create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        held = self._read(op.VARIANTS_OF_SERVER, "", [job.key for job in jobs])
+        known = {raw["sku"]: raw for raw in held}
+        several = {sku for sku, count in Counter(raw["sku"] for raw in held).items() if count > 1}
+        troubles: dict[str, Trouble] = dict.fromkeys(
+            several,
+            "other channels have several variants of this SKU, and which one is meant cannot be known",
+        )
+        fresh = [job for job in jobs if job.key not in known]
+        shared = [job for job in jobs if job.key in known and job.key not in several]
+        troubles |= zip(
+            (job.key for job in fresh), self._each(fresh, lambda part: self._make(channel, part)), strict=True
+        )
+        assigned = self._each(shared, lambda part: self._assign(channel, part, known))
+        troubles |= zip((job.key for job in shared), assigned, strict=True)
+        return [troubles.get(job.key) for job in jobs]
+
+    def _make(self, channel: Channel, jobs: Sequence[Job]) -> None:
+        """Products in one request, their variants in another, each whole: there is no half-made listing."""
+        fields, variables = op.CREATE_PRODUCT
+        names = {
+            f"t{n}": [{**self._translation(channel, job), "slug": web_name(job), "description": ""}]
+            for n, job in enumerate(jobs)
+        }
+        rows = [self._new(channel, job) for job in jobs]  # before anything is sent: it may be refused
+        made = self._client.write(op.many(fields, variables, len(jobs)), names, channel.token)
+        for n, row in enumerate(rows):
+            row["productId"] = made[f"f{n}"]["id"]
+        self._client.write(op.CREATE_VARIANTS, {"input": rows}, channel.token)
+
+    def _new(self, channel: Channel, job: Job) -> dict[str, Any]:
+        wanted = job.merged
+        fields = {k: v for k, v in self._fields(channel, job, "").items() if k not in ("id", "prices")}
+        # `price`, and not `prices`: Vendure makes a new variant with the latter for nothing (observed in 3.7.3).
+        price = self._amounts.minor(wanted["price"]) if wanted.get("price") else 0
+        return fields | {"sku": job.key, "price": price, "translations": [self._translation(channel, job)]}
+
+    def _assign(self, channel: Channel, jobs: Sequence[Job], known: Mapping[str, dict[str, Any]]) -> None:
+        """Into this channel with this channel's price from the first moment: Vendure takes it from the default channel
+        times a factor, so that the factor is what makes it right."""
+        fields, variables = op.ASSIGN_VARIANT
+        inputs: dict[str, Any] = {}
+        rows = []
+        try:
+            priced = {r["sku"]: r for r in self._read(op.PRICES_OF_SERVER, "", [job.key for job in jobs])}
+        except Refusal:  # a default channel without a tax zone has no prices
+            priced = {}
+        for n, job in enumerate(jobs):
+            raw = known[job.key]
+            base = priced.get(job.key, {}).get("priceWithTax" if channel.raw["pricesIncludeTax"] else "price")
+            inputs[f"i{n}"] = {"productVariantIds": [raw["id"]], "channelId": channel.id}
+            if base and job.merged.get("price"):
+                inputs[f"i{n}"]["priceFactor"] = self._amounts.minor(job.merged["price"]) / base
+            rows.append(self._fields(channel, job, raw["id"]))
+        self._client.write(op.many(fields, variables, len(jobs)), inputs)
+        self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
+
+    def _translation(self, channel: Channel, job: Job) -> dict[str, str]:
+        return {
+            "languageCode": channel.raw["defaultLanguageCode"],
+            "name": job.merged.get("title") or job.key,
+        }
+
+    def _category(self, name: str) -> str:
+        if name not in self._ids:
+            self._ids = {key: row.live.remote_id for key, row in self._categories.all().items()}
+        if name not in self._ids:
+            raise MarketplaceError(f"there is no tax class {name}")
+        return self._ids[name]
+
+    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """What was sent only, many in one request."""
+
+        def carry(part: Sequence[Job]) -> None:
+            rows = []
+            for job in part:
+                assert job.row is not None
+                rows.append(self._fields(channel, job, job.row.raw["id"]))
+            self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
+
+        return self._each(jobs, carry)
+
+    def _fields(self, channel: Channel, job: Job, id: str) -> dict[str, Any]:
+        """An update's input. On sale only with a price: an active listing without one is refused."""
+        sent, merged = job.attributes, job.merged
+        fields: dict[str, Any] = {"id": id}
+        if "title" in sent:
+            fields["translations"] = [self._translation(channel, job)]
+        if sent.get("price") is not None:
+            fields["prices"] = [
+                {"currencyCode": sent["price"]["currency"], "price": self._amounts.minor(sent["price"])}
+            ]
+        if sent.get("taxClass") is not None:
+            fields["taxCategoryId"] = self._category(sent["taxClass"])
+        if "status" in sent or job.row is None:
+            fields["enabled"] = _on_sale(job)
+        if fields.get("enabled") and not merged.get("price"):
+            raise MarketplaceError(NOTHING)
+        for name in ("price", "title", "taxClass"):
+            if name in sent and sent[name] is None:
+                raise MarketplaceError(f"{name} cannot be cleared in Vendure")
+        if "allocation" in sent:
+            units = ((sent["allocation"] or {}).get("buffer") or {}).get("units")
+            fields["useGlobalOutOfStockThreshold"] = units is None
+            if units is not None:
+                fields |= {"outOfStockThreshold": units, "trackInventory": "TRUE"}
+        return fields
+
+    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Taken out of the channel; out of the default channel means out of the server."""
+
+        def carry(part: Sequence[Job]) -> None:
+            ids = [job.row.raw["id"] for job in part if job.row is not None]
+            if channel.raw["code"] == DEFAULT:
+                self._client.write(op.DELETE_VARIANTS, {"ids": ids}, channel.token)
+            else:
+                self._client.write(op.REMOVE_VARIANTS, {"ids": ids, "channel": channel.id})
+
+        return self._each(jobs, carry)
+
+    def _each(self, jobs: Sequence[Job], carry: Callable[[Sequence[Job]], None]) -> list[Trouble]:
+        """Many together; those that are refused together, each alone."""
+        troubles: list[Trouble] = []
+        for start in range(0, len(jobs), BATCH):
+            part = jobs[start : start + BATCH]
+            try:
+                carry(part)
+                troubles += [None] * len(part)
+            except Refusal as refusal:
+                troubles += (
+                    [refusal.message] if len(part) == 1 else one_by_one(part, lambda job: carry([job]))
+                )
+            except MarketplaceError as error:
+                if type(error) is not MarketplaceError:
+                    raise
+                troubles += [error.message] if len(part) == 1 else one_by_one(part, lambda job: carry([job]))
+        return troubles
+
+
+def _on_sale(job: Job) -> bool:
+    return (job.merged.get("status") or "active") == "active"
+
+
+def web_name(job: Job) -> str:
+    """The part of a web address that a product gets: its title and its SKU in plain letters."""
+    plain = unicodedata.normalize("NFKD", f"{job.merged.get('title') or ''} {job.key}").encode(
+        "ascii", "ignore"
+    )
+    return re.sub(r"[^a-z0-9]+", "-", plain.decode().lower()).strip("-") or "product"
+
+
+class Stock:
+    """`stock`: a SKU's row at a location. How many lie there is the warehouse's to say; acorn only sees to it that there
+    is a row."""
+
+    type = "stock"
+    shared = True
+    """Vendure makes rows of its own accord."""
+
+    def __init__(self, client: Client, locations: Locations) -> None:
+        self._client = client
+        self._locations = locations
+
+    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+        """SKUs that have a row at this location."""
+        place = self._locations.all().get(channel.store)
+        if place is None:
+            return Rows()
+        found: list[tuple[str, Row]] = []
+        for raw in self._client.every(op.STOCK, "productVariants"):
+            if keys is not None and raw["sku"] not in keys:
+                continue
+            if any(level["stockLocationId"] == place.live.remote_id for level in raw["stockLevels"]):
+                found.append((raw["sku"], Row(live({}, {}, raw["id"]), raw)))
+        return Rows("product variants", found)
+
+    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """A row with nothing on hand."""
+        place = self._locations.all().get(channel.store)
+        if place is None:
+            return [f"there is no stock location {channel.store}" for _ in jobs]
+        held = {raw["sku"]: raw["id"] for raw in self._client.every(op.STOCK, "productVariants")}
+
+        def do(job: Job) -> None:
+            if job.key not in held:
+                raise MarketplaceError(f"there is no SKU {job.key}")
+            levels = [{"stockLocationId": place.live.remote_id, "stockOnHand": 0}]
+            self._client.write(op.UPDATE_VARIANTS, {"input": [{"id": held[job.key], "stockLevels": levels}]})
+
+        return one_by_one(jobs, do)
+
+    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """There is nothing that could be changed."""
+        return [None for _ in jobs]
+
+    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Vendure keeps rows."""
+        return ["Vendure keeps a SKU's row at a location" for _ in jobs]

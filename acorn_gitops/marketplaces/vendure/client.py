@@ -1,0 +1,218 @@
+"""GraphQL over HTTP to one Vendure server. Comes in: an operation, variables, a channel. Goes out: its data, or an
+error that says whether anything may have happened. Callers: the modules of this adapter.
+
+Signs in with a user and password (the token that comes back is renewed when the server forgets it, once for each
+request) or with an API key. Reads are sent again when there is no answer; writes never are: whoever sent one looks
+first. Whether an answer came decides between `MarketplaceError` (refused) and `Unreachable` (nobody knows).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import httpx2
+import orjson
+
+from acorn_gitops.marketplaces.vendure import operations
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
+
+TAKE: Final = 1000
+"""Vendure refuses more in one page (USER_INPUT_ERROR)."""
+PARALLEL: Final = 4
+ATTEMPTS: Final = 4
+SIGNED_OUT: Final = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
+
+
+class Refusal(MarketplaceError):
+    """The server answered, and said no. `code` is Vendure's."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Client:
+    """One connection; safe to use from several threads once it is signed in."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        secret: str,
+        *,
+        user: str = "",
+        key_header: str = "vendure-api-key",
+        pause: Callable[[float], None] | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self.name = name
+        self._user = user
+        self._secret = secret
+        self._pause = pause or time.sleep
+        if secret and not (secret.isascii() and secret.isprintable()):
+            raise MarketplaceError(
+                f"{name}: the secret holds characters that no HTTP header can carry",
+                hint="printable ASCII only; look for a line end or a letter from another alphabet",
+            )
+        headers = {"user-agent": "acorn-gitops", "content-type": "application/json"}
+        if secret and not user:
+            headers[key_header] = secret
+        self._http = httpx2.Client(headers=headers, timeout=timeout)
+        self._url = url if url.rstrip("/").endswith("-api") else url.rstrip("/") + "/admin-api"
+        self._token = ""
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def read(self, operation: str, variables: Mapping[str, Any] | None = None, channel: str = "") -> Any:
+        """The data of a query."""
+        return self._ask(operation, variables, channel, repeatable=True)
+
+    def write(self, operation: str, variables: Mapping[str, Any], channel: str = "") -> Any:
+        """The data of a mutation. Refusal when it was refused, also by a result type; Unreachable when nobody knows."""
+        data = self._ask(operation, variables, channel, repeatable=False)
+        for result in data.values():
+            for one in result if isinstance(result, list) else [result]:
+                _check_result(one)
+        return data
+
+    def every(
+        self, operation: str, field: str, variables: Mapping[str, Any] | None = None, channel: str = ""
+    ) -> list[dict[str, Any]]:
+        """All items of a paginated list, each once. Incomplete when they do not add up."""
+
+        def page(skip: int) -> tuple[list[dict[str, Any]], int]:
+            given = dict(variables or {})
+            options = {**given.pop("options", {}), "take": TAKE, "skip": skip, "sort": {"id": "ASC"}}
+            found = self.read(operation, {**given, "options": options}, channel)[field]
+            return list(found["items"]), int(found["totalItems"])
+
+        items, total = page(0)
+        starts = range(TAKE, total, TAKE)
+        if starts:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                for more, count in pool.map(page, starts):
+                    if count != total:
+                        raise Incomplete(
+                            f"{self.name}: the list of {field} moved while it was read", hint="run again"
+                        )
+                    items += more
+        if len(items) != total or len({item["id"] for item in items}) != total:
+            raise Incomplete(
+                f"{self.name}: {len(items)} of {total} {field} were read",
+                hint="run again; nothing was concluded from this",
+            )
+        return items
+
+    def in_parallel(self, calls: list[Callable[[], Any]]) -> Iterator[Any]:
+        """Results of independent calls, in order."""
+        if len(calls) < 2:
+            yield from (call() for call in calls)
+            return
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            yield from pool.map(lambda call: call(), calls)
+
+    # -- one request -----------------------------------------------------------------------------------------
+
+    def _ask(
+        self, operation: str, variables: Mapping[str, Any] | None, channel: str, *, repeatable: bool
+    ) -> Any:
+        if self._user and not self._token:
+            self._sign_in()
+        body = orjson.dumps({"query": operation, "variables": variables or {}})
+        try:
+            return self._data(self._send(body, channel, repeatable=repeatable))
+        except Refusal as refusal:
+            if refusal.code not in SIGNED_OUT or not self._user:
+                raise
+        # Refused for want of a session: nothing was done, so that even a mutation may be sent again.
+        self._sign_in()
+        return self._data(self._send(body, channel, repeatable=repeatable))
+
+    def _sign_in(self) -> None:
+        self._token = ""
+        body = orjson.dumps(
+            {"query": operations.LOGIN, "variables": {"username": self._user, "password": self._secret}}
+        )
+        answer = self._send(body, "", repeatable=True)
+        result = self._data(answer)["login"]
+        if result["__typename"] != "CurrentUser":
+            raise MarketplaceError(
+                f"{self.name}: {self._user} cannot sign in: {result.get('message', 'refused')}",
+                hint="check `options.user` and the secret that `token` names",
+            )
+        self._token = answer.headers.get("vendure-auth-token", "")
+        if not self._token:
+            raise MarketplaceError(
+                f"{self.name}: the server gives no bearer token",
+                hint="its authOptions.tokenMethod must have `bearer`; or use an API key",
+            )
+
+    def _send(self, body: bytes, channel: str, *, repeatable: bool) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        if channel:
+            headers["vendure-token"] = channel
+        trouble = ""
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self._http.post(self._url, content=body, headers=headers)
+            except httpx2.ConnectError as error:
+                trouble = type(error).__name__  # it never arrived: any request may be sent again
+            except httpx2.HTTPError as error:
+                # Only the kind: the words of some errors repeat the request's headers, and so the token.
+                trouble = type(error).__name__
+                if not repeatable:
+                    break
+            else:
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+                if answer.headers.get("content-type", "").startswith("application/json"):
+                    return answer
+                trouble = f"status {answer.status_code}"
+                if answer.status_code != 429 and not repeatable:
+                    break
+            if attempt + 1 < ATTEMPTS:
+                self._pause(0.25 * 2**attempt)
+        raise Unreachable(
+            f"{self.name}: no usable answer ({trouble})", hint="run again when the server answers"
+        )
+
+    def _data(self, answer: httpx2.Response) -> Any:
+        try:
+            document = orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
+            raise Unreachable(
+                f"{self.name}: answered {answer.status_code} with something that is not JSON",
+                hint="check the connection's url: it is the address of Vendure's admin API",
+            ) from None
+        if not isinstance(document, dict):
+            raise Unreachable(f"{self.name}: the answer is no GraphQL answer")
+        errors = document.get("errors")
+        if errors:
+            first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
+            extensions = first.get("extensions") or {}
+            code = str(extensions.get("code") or "")
+            told = f"{self.name}: {first.get('message', 'refused')}"
+            if code in SIGNED_OUT and not self._user:
+                told += (
+                    " (an API key holds only in the channel in which it was made, and in the default channel)"
+                )
+            raise Refusal(told, code)
+        data = document.get("data")
+        if not isinstance(data, dict):
+            raise Unreachable(f"{self.name}: the answer holds no data")
+        return data
+
+
+def _check_result(result: Any) -> None:
+    """Errors come as types of results too, with status 200."""
+    if not isinstance(result, dict):
+        return
+    if result.get("errorCode"):
+        raise Refusal(str(result.get("message") or result["errorCode"]), str(result["errorCode"]))
+    if result.get("result") == "NOT_DELETED":
+        raise Refusal(str(result.get("message") or "not deleted"), "NOT_DELETED")

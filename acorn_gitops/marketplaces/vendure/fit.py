@@ -1,0 +1,347 @@
+"""What of the specs Vendure can hold. Comes in: every wish for one server. Goes out: wishes in the form in which they
+are read back, and a finding for all that is left out. Caller: cli, through the adapter, before anything is compared.
+
+Three answers. What Vendure holds is brought into its form (a class of tax rate becomes a percentage, `de_DE` becomes
+`de`). What only describes and cannot be held is left out and told, once for each attribute (ACN-030). What would mean
+something else there (a promotion for companies would be for everybody) is refused by name (ACN-031), and whatever is
+live there is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from acorn_gitops.marketplaces.protocol import Fitted, Shards
+from acorn_gitops.marketplaces.vendure.channels import language_code, language_tag
+from acorn_gitops.marketplaces.vendure.permissions import wished
+from acorn_gitops.marketplaces.vendure.tax import rate_form
+from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.reference import rates_on
+from acorn_gitops.model.resource import Address, Attributes, Desired
+
+Key = tuple[str, str]
+
+HELD: Final[dict[str, frozenset[str]]] = {
+    "storefront": frozenset({"platform", "currency", "languages", "pricesIncludeTax", "country", "sellerId"}),
+    "location": frozenset({"alias"}),
+    "tax-class": frozenset({"name"}),
+    "tax-rule": frozenset({"supply", "goods", "rate", "enabled"}),
+    "role": frozenset({"rules", "foreign"}),
+    "grant": frozenset({"role", "subject"}),
+    "listing": frozenset({"sku", "title", "status", "price", "taxClass", "fulfillment", "allocation"}),
+    "stock": frozenset(),
+    "promotion": frozenset(
+        {"type", "skus", "start", "end", "discount", "minimumOrder", "code", "limits", "foreign"}
+    ),
+}
+"""By type, the attributes that are sent and compared."""
+SILENT: Final[dict[str, frozenset[str]]] = {
+    # What these say has its effect elsewhere: in other attributes, or in acorn itself.
+    "storefront": frozenset({"timezone", "environment", "lifecycle"}),
+    "location": frozenset({"code", "timezone"}),
+    "listing": frozenset({"minPrice", "maxPrice", "mapPrice", "composition"}),
+    "role": frozenset({"validFrom", "validUntil"}),
+    "tax-rule": frozenset({"liableParty", "treatment", "validFrom", "validTo"}),
+    "promotion": frozenset({"audience"}),
+}
+TAXED: Final = frozenset({"standard", "reduced", "superReduced", "zero"})
+
+
+class Impossible(Exception):
+    """It would mean something else in Vendure."""
+
+
+class NotNow(Exception):
+    """It holds on other days."""
+
+
+def fitted(desired: Shards, today: str) -> Fitted:
+    """Every wish, fitted."""
+    work = _Work(desired, today)
+    shards: dict[str, dict[Key, Desired]] = {}
+    for store, shard in desired.items():
+        out: dict[Key, Desired] = {}
+        for key, want in shard.items():
+            address = Address(store, *key)
+            try:
+                attributes = work.attributes(address, want.attributes)
+            except NotNow:
+                continue
+            except Impossible as reason:
+                work.refuse(address, want, str(reason))
+                continue
+            if attributes is not None:
+                out[key] = want._replace(attributes=attributes, whole=want.attributes)
+        shards[store] = out
+    work.one_state_for_all()
+    for address in work.withheld:
+        shards[address.store].pop((address.type, address.key), None)
+    return Fitted(shards, work.findings(), frozenset(work.withheld))
+
+
+class _Work:
+    """One run: what was left out is gathered, to be told once."""
+
+    def __init__(self, desired: Shards, today: str) -> None:
+        self.desired = desired
+        self.today = today
+        self.lost: dict[tuple[str, str], list[Desired]] = {}
+        self.refused: list[Finding] = []
+        self.withheld: set[Address] = set()
+        self._keys: dict[str, dict[str, list[str]]] = {}
+        self._by_type: Mapping[str, Callable[[Address, Attributes], Attributes | None]] = {
+            "storefront": self._storefront,
+            "tax-rule": self._tax_rule,
+            "role": self._role,
+            "grant": self._grant,
+            "listing": self._listing,
+            "promotion": self._promotion,
+        }
+
+    def attributes(self, address: Address, said: Attributes) -> Attributes | None:
+        """The attributes to send and compare. None: the resource has no place there, and that was noted."""
+        want = self.desired[address.store][(address.type, address.key)]
+        self._want = want
+        for name, value in said.items():
+            if (
+                name not in HELD[address.type]
+                and name not in SILENT.get(address.type, ())
+                and value is not None
+            ):
+                self.lose(address.type, name)
+        change = self._by_type.get(address.type)
+        made = dict(said) if change is None else change(address, dict(said))
+        return None if made is None else {k: v for k, v in made.items() if k in HELD[address.type]}
+
+    def lose(self, type: str, name: str) -> None:
+        """Note something that is left out."""
+        self.lost.setdefault((type, name), []).append(self._want)
+
+    def refuse(self, address: Address, want: Desired, why: str) -> None:
+        """Note something that must not be."""
+        self.withheld.add(address)
+        place = Place(want.origin.file, want.origin.line) if want.origin.line else Place(want.origin.file)
+        hint = "select other stores for it, say it otherwise in an overlay, or do it by hand there"
+        self.refused.append(Finding("ACN-031", "error", f"{address}: {why}", place, hint, "", str(address)))
+
+    def findings(self) -> list[Finding]:
+        """All of it, in order."""
+        told = [
+            Finding(
+                "ACN-030",
+                "warning",
+                f"Vendure cannot hold {name} of {'this' if len(wants) == 1 else f'these {len(wants):,}'} {_plural(type, len(wants))}:"
+                " it stays in the specs, and is not compared",
+                Place(wants[0].origin.file, wants[0].origin.line),
+                "docs/vendure.md has the table of what is held",
+            )
+            for (type, name), wants in sorted(self.lost.items())
+        ]
+        return [*told, *sorted(self.refused, key=Finding.sort_key)]
+
+    # -- by type ---------------------------------------------------------------------------------------------
+
+    def _storefront(self, address: Address, said: Attributes) -> Attributes:
+        if said.get("platform") != "vendure":
+            raise Impossible(
+                f"its platform is {said.get('platform')}, and this connection is a Vendure server"
+            )
+        if said.get("languages"):
+            said["languages"] = sorted(language_tag(language_code(tag)) for tag in said["languages"])
+        return said
+
+    def _tax_rule(self, address: Address, said: Attributes) -> Attributes:
+        if said["validFrom"] > self.today or (said.get("validTo") or "9999") <= self.today:
+            raise NotNow
+        if said["liableParty"] != "seller" or said["treatment"] not in TAXED:
+            raise Impossible(
+                f"Vendure only knows rates that the seller owes, not {said['liableParty']}: {said['treatment']}"
+            )
+        customer = said.get("customer") or {}
+        if customer.get("type") == "b2b" or customer.get("vatId") in ("present", "valid"):
+            raise Impossible("it is for companies, and Vendure would charge everybody so")
+        if said.get("value"):
+            raise Impossible("it holds up to a value, and Vendure would charge so whatever the value")
+        goods, supply = said.get("goods") or {}, said.get("supply") or {}
+        if goods.get("skus") or goods.get("ptc"):
+            raise Impossible("it is for single SKUs or product tax codes; Vendure knows tax classes only")
+        classes, countries = goods.get("taxClass") or (), supply.get("shipTo") or ()
+        if not classes or not countries:
+            raise Impossible(
+                "Vendure needs to know for which tax classes and which countries (supply.shipTo) it is"
+            )
+        if bad := [c for c in countries if len(c) != 2 or c == "EU"]:
+            raise Impossible(
+                f"Vendure's zones are made of countries: write them in place of {', '.join(bad)}"
+            )
+        if supply.get("territoryExclude"):
+            self.lose("tax-rule", "supply.territoryExclude")
+        if supply.get("shipFrom"):
+            self.lose("tax-rule", "supply.shipFrom")
+        percents = {
+            (c, n): self._percent(c, said["rate"], said["treatment"]) for c in countries for n in classes
+        }
+        return {
+            "supply": {"shipTo": sorted(countries)},
+            "goods": {"taxClass": sorted(classes)},
+            "rate": rate_form(percents),
+            "enabled": said.get("enabled") is not False,
+        }
+
+    def _percent(self, country: str, rate: dict[str, str] | None, treatment: str) -> str:
+        if rate is None:
+            return "0" if treatment == "zero" else _impossible("it has no rate")
+        if rate.get("percent") is not None:
+            return _plain(rate["percent"])
+        found = sorted(set(rates_on(country, rate["class"], self.today)))
+        if len(found) != 1:
+            raise Impossible(
+                f"the table of rates has {len(found) or 'no'} {rate['class']} rate{'s' * (len(found) > 1)} for {country}"
+                f" on {self.today}; write a percentage"
+            )
+        return _plain(found[0])
+
+    def _role(self, address: Address, said: Attributes) -> Attributes | None:
+        if not self._is_front(address):
+            self.lose("role", "(at a stock location)")
+            return None
+        if any(rule.get("constraints") for rule in said["rules"]):
+            raise Impossible(
+                "its rights have limits (constraints) that Vendure does not know: it would grant more"
+            )
+        if (said.get("validFrom") or "") > self.today or (said.get("validUntil") or "9999") <= self.today:
+            raise NotNow
+        if said.get("validUntil"):
+            self.lose("role", "validUntil (acorn takes it away at the first apply after it)")
+        wish = wished(said["rules"])
+        if wish.impossible:
+            raise Impossible("; ".join(wish.impossible))
+        if wish.ours:
+            self.lose("role", "the verbs plan, approve, apply and export (they are acorn's own)")
+        return {"rules": wish.rules, "foreign": None}
+
+    def _grant(self, address: Address, said: Attributes) -> Attributes | None:
+        if not self._is_front(address):
+            self.lose("grant", "(at a stock location)")
+            return None
+        if said["subject"]["kind"] != "user":
+            raise Impossible(
+                f"Vendure has no {said['subject']['kind']}s: name the persons, by e-mail address"
+            )
+        role = self.desired[address.store].get(("role", said["role"]))
+        if role is not None:
+            self._want_of(role, Address(address.store, "role", said["role"]))
+        return said
+
+    def _want_of(self, want: Desired, address: Address) -> None:
+        """A grant goes with its role: not now when that is not now, and withheld when that is refused."""
+        kept, self.lost = self.lost, {}
+        try:
+            self._role(address, dict(want.attributes))
+        finally:
+            self.lost = kept
+
+    def _listing(self, address: Address, said: Attributes) -> Attributes:
+        if said.get("fulfillment") == "afn":
+            raise Impossible("Vendure has no fulfilment by the marketplace")
+        if said["sku"] != address.key:
+            self.lose("listing", "sku (where sellerSku is another: Vendure knows that one)")
+            said["sku"] = address.key
+        if (said.get("composition") or {}).get("type") in ("multipack", "bundle"):
+            self.lose("listing", "composition")
+        if "allocation" in said:
+            allocation = said.pop("allocation") or {}
+            buffer = allocation.pop("buffer", None) or {} if (allocation := dict(allocation)) else {}
+            for name in sorted({*allocation, *(f"buffer.{k}" for k in buffer if k != "units")}):
+                self.lose("listing", f"allocation.{name}")
+            if buffer.get("units") is not None:
+                said["allocation"] = {"buffer": {"units": buffer["units"]}}
+        return said
+
+    def _promotion(self, address: Address, said: Attributes) -> Attributes:
+        if said.get("audience") not in (None, "all"):
+            raise Impossible(f"it is for {said['audience']}, and Vendure would give it to everybody")
+        discount, limits = dict(said.get("discount") or {}), dict(said.get("limits") or {})
+        for name in ("budget", "quantity"):
+            if limits.get(name) is not None:
+                raise Impossible(f"it ends when a {name} is spent, and Vendure would go on")
+        x = discount.get("buyXGetY")
+        if x is not None and str(x.get("discountPercent") or "100") not in ("100", "100.0", "100.00"):
+            raise Impossible("what is got is not for nothing, and in Vendure it would be")
+        if "salePrice" in discount:
+            raise Impossible("Vendure has no sale price for a time: change the listing's price")
+        if said["type"] in ("quantityTier", "storeOnly", "primeExclusive"):
+            raise Impossible(f"Vendure has nothing like {said['type']}")
+        if "amount" in discount:
+            self.lose("promotion", "an amount off each item (it is taken off once from an order)")
+        kind = "freeShipping"
+        if x is not None:
+            kind, discount = "buyXGetY", {"buyXGetY": {"buy": x["buy"], "get": x["get"]}}
+        elif "percent" in discount:
+            kind, discount = "percentOff", {"percent": _plain(discount["percent"])}
+        elif "amount" in discount:
+            kind = "amountOff"
+        if said.get("code") and kind in ("percentOff", "amountOff"):
+            kind = "promoCode"
+        keys = self._listed(address.store)
+        made = {
+            "type": kind,
+            "skus": sorted({key for sku in said["skus"] for key in keys.get(sku, [sku])}),
+            "start": said["start"],
+            "end": said["end"],
+            "discount": discount or None,
+            "minimumOrder": said.get("minimumOrder"),
+            "code": said.get("code"),
+            "limits": limits or None,
+        }
+        return {**{k: v for k, v in made.items() if v is not None}, "foreign": None}
+
+    # -- helpers ---------------------------------------------------------------------------------------------
+
+    def _is_front(self, address: Address) -> bool:
+        return ("storefront", address.store) in self.desired[address.store]
+
+    def _listed(self, store: str) -> dict[str, list[str]]:
+        """Seller SKUs of a store by SKU."""
+        if store not in self._keys:
+            found: dict[str, list[str]] = {}
+            for (type_, key), want in self.desired[store].items():
+                if type_ == "listing":
+                    found.setdefault(want.attributes["sku"], []).append(key)
+            self._keys[store] = found
+        return self._keys[store]
+
+    def one_state_for_all(self) -> None:
+        """A variant is on sale in all channels or in none."""
+        states: dict[str, dict[str, list[str]]] = {}
+        for store, shard in self.desired.items():
+            for (type_, key), want in shard.items():
+                if type_ == "listing" and want.attributes.get("status"):
+                    states.setdefault(key, {}).setdefault(want.attributes["status"], []).append(store)
+        for key, by_state in states.items():
+            if len(by_state) > 1:
+                for store in by_state["inactive"]:
+                    address = Address(store, "listing", key)
+                    where = ", ".join(sorted(by_state["active"]))
+                    self.refuse(
+                        address,
+                        self.desired[store][("listing", key)],
+                        f"it is inactive here and active in {where}: a variant of Vendure has one state for all channels",
+                    )
+
+
+def _impossible(why: str) -> str:
+    raise Impossible(why)
+
+
+def _plain(percent: str) -> str:
+    """`19.00` as `19`: as it is read back."""
+    from decimal import Decimal
+
+    return format(Decimal(percent).normalize(), "f")
+
+
+def _plural(type: str, count: int) -> str:
+    word = {"stock": "stock row"}.get(type, type)
+    return word if count == 1 else {"tax-class": "tax-classes"}.get(type, f"{word}s")

@@ -1,0 +1,206 @@
+"""Promotions. Comes in: jobs. Goes out: rows. Caller: adapter.
+
+Known by name within a channel. What is read back is said in acorn's words where it is one of the shapes that this
+module writes; any other is shown as `foreign`, so that a hand in the dashboard is seen and never misread. Vendure puts
+every promotion into the default channel too; docs/vendure.md says what follows from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from acorn_gitops.marketplaces.vendure import operations as op
+from acorn_gitops.marketplaces.vendure.amounts import Amounts
+from acorn_gitops.marketplaces.vendure.client import Client
+from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.model.finding import MarketplaceError
+from acorn_gitops.model.resource import Attributes
+
+Operation = dict[str, Any]
+
+
+class Promotions:
+    """`promotion`: one promotion of a channel."""
+
+    type = "promotion"
+    shared = False
+
+    def __init__(self, client: Client, amounts: Amounts) -> None:
+        self._client = client
+        self._amounts = amounts
+
+    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+        """All of the channel, or those of these names."""
+        raws = self._client.every(op.PROMOTIONS, "promotions", None, channel.token)
+        if not raws:
+            return Rows()
+        variants = self._client.every(op.VARIANTS_OF_SERVER, "productVariants", None, channel.token)
+        skus = {raw["id"]: raw["sku"] for raw in variants}
+        found = [
+            (raw["name"], Row(live(self._said(raw, skus, channel), raw, raw["id"]), raw))
+            for raw in raws
+            if keys is None or raw["name"] in keys
+        ]
+        return Rows("promotions", found)
+
+    def _said(self, raw: dict[str, Any], skus: Mapping[str, str], channel: Channel) -> Attributes:
+        said: Attributes = {
+            "start": _instant(raw["startsAt"]),
+            "end": _instant(raw["endsAt"]),
+            "code": raw["couponCode"] or None,
+        }
+        limits = {"perCustomer": raw["perCustomerUsageLimit"], "redemptions": raw["usageLimit"]}
+        said["limits"] = {k: v for k, v in limits.items() if v is not None} or None
+        try:
+            said |= self._meaning(raw, skus, channel)
+        except (KeyError, ValueError, IndexError) as error:
+            return {**said, "foreign": f"conditions and actions that no spec can say ({error})"}
+        if not raw["enabled"]:
+            said["foreign"] = "it is switched off"
+        return said
+
+    def _meaning(self, raw: dict[str, Any], skus: Mapping[str, str], channel: Channel) -> Attributes:
+        """Type, SKUs, discount and smallest basket. ValueError for any shape that this module does not write."""
+        conditions = {c["code"]: _arguments(c) for c in raw["conditions"]}
+        if len(raw["actions"]) != 1 or len(conditions) != len(raw["conditions"]):
+            raise ValueError("several actions, or one condition twice")
+        action, given = raw["actions"][0]["code"], _arguments(raw["actions"][0])
+        currency = channel.raw["defaultCurrencyCode"]
+        out: Attributes = {}
+        smallest = conditions.pop("minimum_order_amount", None)
+        if smallest is not None:
+            out["minimumOrder"] = self._amounts.money(int(smallest["amount"]), currency)
+        if action == "buy_x_get_y_free":
+            x = conditions.pop("buy_x_get_y_free")
+            ids = orjson.loads(x["variantIdsX"])
+            if sorted(ids) != sorted(orjson.loads(x["variantIdsY"])):
+                raise ValueError("other products are bought than got")
+            out |= {
+                "type": "buyXGetY",
+                "discount": {"buyXGetY": {"buy": int(x["amountX"]), "get": int(x["amountY"])}},
+            }
+        else:
+            held = conditions.pop("contains_products")
+            ids = orjson.loads(held["productVariantIds"])
+            if int(held["minimum"]) != 1:
+                raise ValueError("more than one product must be in the basket")
+            if action == "products_percentage_discount":
+                if sorted(orjson.loads(given["productVariantIds"])) != sorted(ids):
+                    raise ValueError("other products are asked for than are discounted")
+                percent = format(Decimal(given["discount"]).normalize(), "f")
+                out |= {"type": "percentOff", "discount": {"percent": percent}}
+            elif action == "order_fixed_discount":
+                amount = self._amounts.money(int(given["discount"]), currency)
+                out |= {"type": "amountOff", "discount": {"amount": amount}}
+            elif action == "free_shipping":
+                out["type"] = "freeShipping"
+            else:
+                raise ValueError(action)
+        if conditions:
+            raise ValueError(", ".join(sorted(conditions)))
+        if raw["couponCode"]:
+            out["type"] = "promoCode" if out["type"] in ("percentOff", "amountOff") else out["type"]
+        return {**out, "skus": sorted(skus[str(i)] for i in ids)}
+
+    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """In this channel."""
+
+        def do(job: Job) -> None:
+            self._client.write(op.CREATE_PROMOTION, {"input": self._fields(channel, job)}, channel.token)
+
+        return one_by_one(jobs, do)
+
+    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Written whole: conditions and actions belong together, and what a hand added goes."""
+
+        def do(job: Job) -> None:
+            assert job.row is not None
+            fields = {"id": job.row.raw["id"], **self._fields(channel, job)}
+            self._client.write(op.UPDATE_PROMOTION, {"input": fields}, channel.token)
+
+        return one_by_one(jobs, do)
+
+    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """From the server: a promotion is one channel's."""
+
+        def do(job: Job) -> None:
+            assert job.row is not None
+            self._client.write(op.DELETE_PROMOTION, {"id": job.row.raw["id"]}, channel.token)
+
+        return one_by_one(jobs, do)
+
+    def _fields(self, channel: Channel, job: Job) -> dict[str, Any]:
+        wanted = job.merged
+        ids = orjson.dumps(self._variants(channel, wanted["skus"])).decode()
+        discount = wanted.get("discount") or {}
+        conditions: list[Operation] = []
+        if "buyXGetY" in discount:
+            x = discount["buyXGetY"]
+            conditions.append(
+                _operation(
+                    "buy_x_get_y_free", amountX=x["buy"], variantIdsX=ids, amountY=x["get"], variantIdsY=ids
+                )
+            )
+            action = _operation("buy_x_get_y_free")
+        else:
+            conditions.append(_operation("contains_products", minimum=1, productVariantIds=ids))
+            if "percent" in discount:
+                action = _operation(
+                    "products_percentage_discount", discount=discount["percent"], productVariantIds=ids
+                )
+            elif "amount" in discount:
+                action = _operation("order_fixed_discount", discount=self._amounts.minor(discount["amount"]))
+            else:
+                action = _operation("free_shipping")
+        if wanted.get("minimumOrder"):
+            conditions.append(
+                _operation(
+                    "minimum_order_amount",
+                    amount=self._amounts.minor(wanted["minimumOrder"]),
+                    taxInclusive="true" if channel.raw["pricesIncludeTax"] else "false",
+                )
+            )
+        limits = wanted.get("limits") or {}
+        return {
+            "enabled": True,
+            "startsAt": wanted["start"],
+            "endsAt": wanted["end"],
+            "couponCode": wanted.get("code"),
+            "usageLimit": limits.get("redemptions"),
+            "perCustomerUsageLimit": limits.get("perCustomer"),
+            "conditions": conditions,
+            "actions": [action],
+            "translations": [
+                {"languageCode": channel.raw["defaultLanguageCode"], "name": job.key, "description": ""}
+            ],
+        }
+
+    def _variants(self, channel: Channel, skus: Sequence[str]) -> list[str]:
+        held = {
+            raw["sku"]: raw["id"]
+            for raw in self._client.every(op.VARIANTS_OF_SERVER, "productVariants", None, channel.token)
+        }
+        missing = [sku for sku in skus if sku not in held]
+        if missing:
+            raise MarketplaceError(f"{channel.store} does not list {', '.join(missing[:5])}")
+        return [held[sku] for sku in skus]
+
+
+def _operation(code: str, **arguments: Any) -> Operation:
+    return {
+        "code": code,
+        "arguments": [{"name": name, "value": str(value)} for name, value in arguments.items()],
+    }
+
+
+def _arguments(operation: Mapping[str, Any]) -> dict[str, str]:
+    return {argument["name"]: argument["value"] for argument in operation["args"]}
+
+
+def _instant(text: str | None) -> str | None:
+    """`2026-11-26T23:00:00.000Z` to the second: what is declared has none finer."""
+    return None if text is None else text.partition(".")[0].removesuffix("Z") + "Z"

@@ -1,0 +1,207 @@
+"""How one kind of thing is read and written, whatever it is. Comes in: a kind's own ways of finding, creating, changing
+and deleting. Goes out: an outcome for every write. Callers: the adapter; the kinds implement `Kind`.
+
+Vendure takes no expected version and nearly nothing is unique there. So every batch looks first: what has moved since
+it was read is a conflict, what exists already is never created again, and what a lost answer left behind is found
+instead of doubled. Afterwards it looks again: a write is done when it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from acorn_gitops.marketplaces.protocol import Outcome, Write
+from acorn_gitops.model.finding import MarketplaceError, Unreachable
+from acorn_gitops.model.resource import Attributes, Live, digest
+from acorn_gitops.plan.compare import holds
+
+
+class Channel(NamedTuple):
+    """A store as Vendure knows it. `token` chooses it in a request; a stock location has none."""
+
+    store: str
+    id: str
+    token: str
+    raw: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """A resource, and what Vendure said of it."""
+
+    live: Live
+    raw: Any
+
+
+class Rows(dict[str, Row]):
+    """Rows by key. `twins`: keys under which several things were found, each with a sentence about it; which of them is
+    meant nobody may guess, so that none is a row."""
+
+    def __init__(self, what: str = "", found: Iterable[tuple[str, Row]] = ()) -> None:
+        super().__init__()
+        self.twins: dict[str, str] = {}
+        ids: dict[str, list[str]] = {}
+        for key, row in found:
+            ids.setdefault(key, []).append(row.live.remote_id)
+            self[key] = row
+        for key, several in ids.items():
+            if len(several) > 1:
+                del self[key]
+                shown = ", ".join(several[:5])
+                self.twins[key] = (
+                    f"there are {len(several)} {what} named {key} (ids {shown}), and which one is meant cannot be known"
+                )
+
+    def only(self, keys: Collection[str] | None) -> Rows:
+        """Those of these keys."""
+        if keys is None:
+            return self
+        chosen = Rows()
+        chosen.update({k: v for k, v in self.items() if k in keys})
+        chosen.twins = {k: v for k, v in self.twins.items() if k in keys}
+        return chosen
+
+
+class Job(NamedTuple):
+    """One thing to do: what is there (None when nothing is), and the attributes that shall hold."""
+
+    key: str
+    row: Row | None
+    attributes: Attributes
+    """As sent: all of a creation, the changed ones of an update; None clears."""
+
+    @property
+    def merged(self) -> Attributes:
+        """All attributes that will hold."""
+        before = self.row.live.attributes if self.row is not None else {}
+        return {k: v for k, v in {**before, **self.attributes}.items() if v is not None}
+
+
+Trouble = str | None
+"""Why a job failed; None when it was done."""
+
+
+class Kind(Protocol):
+    """One resource type."""
+
+    type: str
+    shared: bool
+    """Whether all stores of the server share it: a second creation of the same is then no twin."""
+
+    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+        """What a store holds, or those of these keys."""
+
+    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Create, and answer for each."""
+
+    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Change, and answer for each."""
+
+    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Delete, and answer for each."""
+
+
+def live(attributes: Attributes, raw: Mapping[str, Any], id: str) -> Live:
+    """A live resource. Its version is what Vendure says of its age, with the fields: a change that `updatedAt` does
+    not show (a price, a member of a zone) is seen too."""
+    kept = {k: v for k, v in attributes.items() if v is not None}
+    return Live(kept, digest({"at": str(raw.get("updatedAt") or ""), "fields": kept}), id)
+
+
+def one_by_one(jobs: Sequence[Job], do: Callable[[Job], None]) -> list[Trouble]:
+    """Each job by itself; a refusal stays with its row. Unreachable passes: nothing more is known then."""
+    troubles: list[Trouble] = []
+    for job in jobs:
+        try:
+            do(job)
+            troubles.append(None)
+        except Unreachable:
+            raise
+        except MarketplaceError as error:
+            troubles.append(error.message)
+    return troubles
+
+
+class Journal:
+    """Which writes were sent in this run, and how they ended: the same write sent again has one effect."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, Outcome] = {}
+        self.sent: set[str] = set()
+
+
+def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Journal) -> list[Outcome]:
+    """A batch of writes of one kind in one store."""
+    outcomes: dict[int, Outcome] = {}
+    waiting: dict[str, list[tuple[int, Write]]] = {"create": [], "update": [], "delete": []}
+    keys = {write.address.key for write in writes}
+    before = kind.rows(channel, keys)
+    for number, write in enumerate(writes):
+        known = journal.done.get(write.key)
+        if known is not None and known.status == "observed":
+            outcomes[number] = known
+            continue
+        twins = before.twins.get(write.address.key)
+        verdict = (
+            Outcome(write.address, "conflict", twins)
+            if twins
+            else _judge(kind, write, before.get(write.address.key), journal)
+        )
+        if verdict is not None:
+            outcomes[number] = verdict
+        else:
+            waiting[write.operation].append((number, write))
+    troubles: dict[int, Trouble] = {}
+    for operation, carry in (("delete", kind.delete), ("create", kind.create), ("update", kind.update)):
+        todo = waiting[operation]
+        if not todo:
+            continue
+        journal.sent.update(write.key for _, write in todo)
+        jobs = [Job(w.address.key, before.get(w.address.key), w.attributes) for _, w in todo]
+        for (number, _), trouble in zip(todo, carry(channel, jobs), strict=True):
+            troubles[number] = trouble
+    try:
+        after = kind.rows(channel, keys) if troubles else before
+    except MarketplaceError as error:
+        # Done or not, it was not seen: nobody knows until somebody looks.
+        for number in troubles:
+            outcomes[number] = Outcome(writes[number].address, "unknown", error.message)
+        return [outcomes[number] for number in range(len(writes))]
+    for number, trouble in troubles.items():
+        write = writes[number]
+        twins = after.twins.get(write.address.key)
+        outcomes[number] = _seen(write, after.get(write.address.key), trouble or twins)
+        journal.done[write.key] = outcomes[number]
+    return [outcomes[number] for number in range(len(writes))]
+
+
+def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outcome | None:
+    """The outcome of a write that need not or must not be sent; None when it shall be."""
+    again = write.key in journal.sent
+    if write.operation == "create":
+        if row is None:
+            return None
+        if (again or kind.shared) and holds(write.attributes, row.live):
+            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id)
+        return Outcome(write.address, "conflict", "it exists already")
+    if row is None:
+        if write.operation == "delete":
+            return Outcome(write.address, "observed")
+        return Outcome(write.address, "rejected", "it is not there")
+    if write.etag and write.etag != row.live.etag:
+        if again and write.operation == "update" and holds(write.attributes, row.live):
+            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id)
+        return Outcome(write.address, "conflict", "it was changed since it was read")
+    return None
+
+
+def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:
+    if trouble is not None:
+        return Outcome(write.address, "rejected", trouble)
+    if write.operation == "delete":
+        return Outcome(write.address, "observed" if row is None else "accepted")
+    if row is None:
+        return Outcome(write.address, "accepted", "it was taken, and cannot be seen")
+    status = "observed" if holds(write.attributes, row.live) else "accepted"
+    why = "" if status == "observed" else "it was taken, and reads differently"
+    return Outcome(write.address, status, why, row.live.etag, row.live.remote_id)  # type: ignore[arg-type]
