@@ -76,6 +76,15 @@ def _refusals() -> dict[str, tuple[int, str]]:
         "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
         "ACN-021": (4, "A store would be replaced while it holds other resources."),
         "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
+        "ACN-030": (
+            0,
+            "A warning: the marketplace cannot hold an attribute; it stays in the specs and is not compared.",
+        ),
+        "ACN-031": (4, "A resource would mean something else on its marketplace."),
+        "ACN-032": (
+            4,
+            "A marketplace holds several things under one key, one of which is declared; a warning where none is.",
+        ),
         "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
     }
     waiting: list[type[AcornError]] = [AcornError]
@@ -185,7 +194,118 @@ def reference() -> str:
     return "\n".join(out) + "\n"
 
 
-PAGES = {"commands.md": commands, "rules.md": rules, "kinds.md": kinds, "reference-data.md": reference}
+_WHERE = {
+    "storefront": "Channel, with its Seller and a Zone of its country",
+    "location": "StockLocation, assigned to every channel",
+    "tax-class": "TaxCategory",
+    "tax-rule": "TaxRate for each country and class, with a Zone of one country",
+    "role": "Role, for one channel",
+    "grant": "a Role of an Administrator",
+    "listing": "Product and ProductVariant, with a price in the channel",
+    "stock": "a StockLevel row of a variant at a location",
+    "promotion": "Promotion of a channel",
+}
+_KEYS = {
+    "storefront": "channel code",
+    "location": "name",
+    "tax-class": "name",
+    "tax-rule": "name before `/COUNTRY/class`",
+    "role": "code, without `@store`",
+    "grant": "role and e-mail address",
+    "listing": "sku",
+    "stock": "sku",
+    "promotion": "name",
+}
+_HOW = {
+    ("storefront", "currency"): "default and only currency",
+    (
+        "storefront",
+        "languages",
+    ): "`de_DE` is Vendure's `de`; `de_AT` has a code of its own; added to the global settings when they lack it",
+    ("storefront", "country"): "default tax and shipping zone: a zone of that name with that country alone",
+    ("storefront", "sellerId"): "the name of the Seller, made when it is missing",
+    ("location", "alias"): "the description",
+    ("tax-rule", "supply"): "`shipTo`, countries only; `shipFrom` and `territoryExclude` are not held",
+    ("tax-rule", "goods"): "`taxClass` only",
+    ("tax-rule", "rate"): "a class is resolved for each country and the present day; a percentage as it is",
+    ("role", "rules"): "see permissions below; `constraints` are refused",
+    (
+        "grant",
+        "subject",
+    ): "users only, by e-mail address; somebody unknown gets an account with a password that nobody knows",
+    ("listing", "sku"): "the seller SKU, where the two differ",
+    ("listing", "title"): "name of the variant, for all channels",
+    ("listing", "status"): "`enabled`, for all channels: two stores cannot differ",
+    ("listing", "price"): "price in the channel's currency, in minor units; cannot be cleared",
+    ("listing", "taxClass"): "tax category, for all channels",
+    ("listing", "fulfillment"): "`mfn`; `afn` is refused",
+    ("listing", "allocation"): "`buffer.units` is the out-of-stock threshold; nothing else of it",
+    (
+        "promotion",
+        "type",
+    ): "what follows from discount and code: percentOff, amountOff, promoCode, buyXGetY, freeShipping",
+    ("promotion", "skus"): "condition `contains_products`, and what the discount is for",
+    (
+        "promotion",
+        "discount",
+    ): "`percent`: products_percentage_discount; `amount`: order_fixed_discount, once from an order; `buyXGetY`: buy_x_get_y_free. `salePrice` is refused",
+    ("promotion", "minimumOrder"): "condition `minimum_order_amount`",
+    ("promotion", "code"): "coupon code",
+    ("promotion", "limits"): "`redemptions`, `perCustomer`; `budget` and `quantity` are refused",
+    ("promotion", "start"): "startsAt",
+    ("promotion", "end"): "endsAt",
+    ("promotion", "audience"): "`all`; any other is refused",
+    ("storefront", "timezone"): "promotions' local times are instants by then",
+    ("tax-rule", "liableParty"): "`seller`; any other is refused",
+    ("tax-rule", "treatment"): "standard, reduced, superReduced and zero; any other is refused",
+    ("tax-rule", "validFrom"): "planned from that day on",
+    ("tax-rule", "validTo"): "taken away at the first apply from that day on",
+    ("tax-rule", "customer"): "b2c and any; `b2b` and VAT ids are refused",
+    ("tax-rule", "value"): "refused",
+    ("role", "validFrom"): "planned from that day on",
+    ("role", "validUntil"): "taken away at the first apply from that day on; told",
+    ("listing", "minPrice"): "held by acorn's rules and its last guard",
+    ("listing", "maxPrice"): "held by acorn's rules and its last guard",
+    ("listing", "mapPrice"): "held by acorn's rules and its last guard",
+    ("listing", "composition"): "multipacks and bundles are sold as variants of their own; told",
+}
+
+
+def vendure() -> str:
+    """What the Vendure adapter holds of each attribute."""
+    from acorn_gitops.marketplaces.network.contract import ATTRIBUTES
+    from acorn_gitops.marketplaces.vendure.fit import HELD, SILENT
+    from acorn_gitops.marketplaces.vendure.permissions import BUNDLES
+
+    out = [NOTE + (Path(__file__).parent / "vendure.head.txt").read_text(encoding="utf-8")]
+    out.append("## Kinds\n\n| acorn | Vendure | Known by |\n|---|---|---|")
+    out += [f"| {type} | {_WHERE[type]} | {_KEYS[type]} |" for type in HELD]
+    out.append("\n## Fields\n\n| Resource | Field | Held | How |\n|---|---|---|---|")
+    for type, held in HELD.items():
+        for name in ATTRIBUTES[type][0]:
+            how = _HOW.get((type, name), "")
+            if how == "refused" or (type, name) == ("tax-rule", "customer"):
+                state = "refused" if how == "refused" else "in part"
+            else:
+                state = "yes" if name in held else "by acorn" if name in SILENT.get(type, ()) else "no, told"
+            out.append(f"| {type} | `{name}` | {state} | {how} |")
+    out.append(
+        "\n## Permissions\n\nA right is granted when all that stand in its row are wished for; a part of a row is refused."
+        "\n\n| acorn | Vendure |\n|---|---|"
+    )
+    for bundle in BUNDLES:
+        rights = ", ".join(f"{resource}.{verb}" for resource, verb in sorted(bundle.rights))
+        out.append(f"| {rights} | {', '.join(sorted(bundle.permissions))} |")
+    return "\n".join(out) + "\n"
+
+
+PAGES = {
+    "vendure.md": vendure,
+    "commands.md": commands,
+    "rules.md": rules,
+    "kinds.md": kinds,
+    "reference-data.md": reference,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

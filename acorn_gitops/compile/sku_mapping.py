@@ -215,8 +215,9 @@ def _decompile_inventory(
     allocations = [
         (store, a["allocation"])
         for store, _, a in rows
-        if a.get("allocation") and a.get("fulfillment") != "afn"
+        if (a.get("allocation") or {}).get("pool") and a.get("fulfillment") != "afn"
     ]
+    sources = [(location, a) for location, a in sources if a.get("pool")]
     pools = {a["pool"] for _, a in allocations} | {a["pool"] for _, a in sources if a.get("pool")}
     if len(pools) != 1 or (
         allocations and len(allocations) != sum(a.get("fulfillment") != "afn" for _, _, a in rows)

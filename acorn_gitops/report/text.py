@@ -168,7 +168,8 @@ _FACTS: Final = (
 
 
 def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
-    shown = [name for name in _FACTS if attributes.get(name) is not None]
+    attributes = {name: said for name, said in attributes.items() if said is not None}
+    shown = [name for name in _FACTS if name in attributes]
     while True:
         parts = [f"{name} {cut(value(attributes[name]), 32)}" for name in shown]
         rest = len(attributes) - len(shown)

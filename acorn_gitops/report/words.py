@@ -52,6 +52,8 @@ def value(thing: Any) -> str:
         return "true" if thing else "false"
     if isinstance(thing, list) and all(isinstance(v, str) for v in thing):
         return safe(", ".join(thing)) or "(empty)"
+    if isinstance(thing, dict) and isinstance(thing.get("percents"), dict) and len(thing) == 1:
+        return safe(", ".join(f"{name} {percent} %" for name, percent in thing["percents"].items()))
     if isinstance(thing, dict) and 0 < len(thing) <= 3 and all(isinstance(v, str) for v in thing.values()):
         return safe(" ".join(f"{name} {inner}" for name, inner in thing.items()))
     return safe(orjson.dumps(thing).decode())

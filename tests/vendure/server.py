@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-HERE = Path(__file__).parent
+SOURCE = Path(__file__).parent.parent.parent / "examples" / "stores" / "vendure" / "server"
 IN_CI = os.environ.get("CI") == "true"
 """Asked at import: single tests hide it."""
 PASSWORD = "superadmin"
@@ -49,7 +49,7 @@ def installed() -> Path:
     if reason and not IN_CI:
         pytest.skip(reason)
     assert not reason, f"in CI nothing is skipped: {reason}"
-    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:16]
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "acorn-tests" / f"vendure-{digest}"
     )
@@ -57,7 +57,7 @@ def installed() -> Path:
     with FileLock(cache / "install.lock"):
         if not (cache / "installed").exists():
             for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, cache)
+                shutil.copy(SOURCE / name, cache)
             quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
             subprocess.run(["npm", "ci", *quiet], cwd=cache, check=True, stdout=sys.stderr)
             # npm 11 runs install scripts of approved packages only; older ones have run them already.
@@ -68,7 +68,7 @@ def installed() -> Path:
                 stdout=sys.stderr,
             )
             (cache / "installed").touch()
-        shutil.copy(HERE / "server.js", cache)
+        shutil.copy(SOURCE / "server.js", cache)
     return cache
 
 
@@ -92,7 +92,7 @@ class Server:
     def __init__(self, database: Path, *, populate: bool = False, session: str = "1h", port: int = 0) -> None:
         self.database = database
         self.session = session
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}/admin-api"
         self._process: subprocess.Popen[bytes] | None = None
         self._token = ""
@@ -173,7 +173,8 @@ class Server:
             return json.load(answer), answer.headers.get("vendure-auth-token", "")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

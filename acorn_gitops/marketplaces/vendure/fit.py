@@ -127,17 +127,25 @@ class _Work:
 
     def findings(self) -> list[Finding]:
         """All of it, in order."""
-        told = [
-            Finding(
-                "ACN-030",
-                "warning",
-                f"Vendure cannot hold {name} of {'this' if len(wants) == 1 else f'these {len(wants):,}'} {_plural(type, len(wants))}:"
-                " it stays in the specs, and is not compared",
-                Place(wants[0].origin.file, wants[0].origin.line),
-                "docs/vendure.md has the table of what is held",
+        by_type: dict[str, dict[str, list[Desired]]] = {}
+        for (type_, name), wants in sorted(self.lost.items()):
+            by_type.setdefault(type_, {})[name] = wants
+        told = []
+        for type_, names in by_type.items():
+            first = min(
+                (want.origin for wants in names.values() for want in wants), key=lambda o: (o.file, o.line)
             )
-            for (type, name), wants in sorted(self.lost.items())
-        ]
+            count = max(map(len, names.values()))
+            told.append(
+                Finding(
+                    "ACN-030",
+                    "warning",
+                    f"Vendure cannot hold {', '.join(names)} of {_counted(type_, count)}: said in the specs, not sent, not"
+                    " compared",
+                    Place(first.file, first.line),
+                    "docs/vendure.md has the table of what is held",
+                )
+            )
         return [*told, *sorted(self.refused, key=Finding.sort_key)]
 
     # -- by type ---------------------------------------------------------------------------------------------
@@ -180,7 +188,7 @@ class _Work:
         if supply.get("shipFrom"):
             self.lose("tax-rule", "supply.shipFrom")
         percents = {
-            (c, n): self._percent(c, said["rate"], said["treatment"]) for c in countries for n in classes
+            (c, n): self._percent(c, said.get("rate"), said["treatment"]) for c in countries for n in classes
         }
         return {
             "supply": {"shipTo": sorted(countries)},
@@ -342,6 +350,6 @@ def _plain(percent: str) -> str:
     return format(Decimal(percent).normalize(), "f")
 
 
-def _plural(type: str, count: int) -> str:
-    word = {"stock": "stock row"}.get(type, type)
-    return word if count == 1 else {"tax-class": "tax-classes"}.get(type, f"{word}s")
+def _counted(type: str, count: int) -> str:
+    word = {"stock": "stock row", "tax-rule": "tax rule"}.get(type, type)
+    return f"{count:,} {word}{'s' * (count != 1)}"
