@@ -172,7 +172,7 @@ def test_promotions_in_the_form_that_is_read_back(said: dict[str, Any], made: di
     common = {"skus": ["A"], "start": "2026-11-26T23:00:00Z", "end": "2026-11-30T23:00:00Z"}
     got, _, refused = fit("promotion", {**common, **said})
     assert refused == []
-    assert got == {**common, **made, "foreign": None}
+    assert got == {"code": None, "discount": None, **common, **made, "foreign": None}
 
 
 @pytest.mark.parametrize(

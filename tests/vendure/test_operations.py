@@ -48,7 +48,7 @@ def test_many_in_one_are_valid(name: str, schema: GraphQLSchema) -> None:
 def test_all_operations_are_tried() -> None:
     """A document that is built another way would not be seen here."""
     assert len(DOCUMENTS) > 35
-    assert len(PARTS) == 2
+    assert len(PARTS) == 3
 
 
 def test_permissions_are_those_that_vendure_has(schema: GraphQLSchema) -> None:

@@ -102,15 +102,30 @@ class Listings:
     def _make(self, channel: Channel, jobs: Sequence[Job]) -> None:
         """Products in one request, their variants in another, each whole: there is no half-made listing."""
         fields, variables = op.CREATE_PRODUCT
-        names = {
-            f"t{n}": [{**self._translation(channel, job), "slug": web_name(job), "description": ""}]
-            for n, job in enumerate(jobs)
-        }
         rows = [self._new(channel, job) for job in jobs]  # before anything is sent: it may be refused
-        made = self._client.write(op.many(fields, variables, len(jobs)), names, channel.token)
-        for n, row in enumerate(rows):
-            row["productId"] = made[f"f{n}"]["id"]
+        products = self._left_behind(channel, jobs)
+        missing = [job for job in jobs if job.key not in products]
+        if missing:
+            names = {
+                f"t{n}": [{**self._translation(channel, job), "slug": web_name(job), "description": ""}]
+                for n, job in enumerate(missing)
+            }
+            made = self._client.write(op.many(fields, variables, len(missing)), names, channel.token)
+            products |= {job.key: made[f"f{n}"]["id"] for n, job in enumerate(missing)}
+        for row in rows:
+            row["productId"] = products[row["sku"]]
         self._client.write(op.CREATE_VARIANTS, {"input": rows}, channel.token)
+
+    def _left_behind(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, str]:
+        """Products that an interrupted run made, and whose variants it did not: they are used, not made again."""
+        slugs = {web_name(job): job.key for job in jobs}
+        options = {"filter": {"slug": {"in": sorted(slugs)}}}
+        found = self._client.every(op.EMPTY_PRODUCTS, "products", {"options": options}, channel.token)
+        return {
+            slugs[raw["slug"]]: raw["id"]
+            for raw in found
+            if raw["slug"] in slugs and raw["variantList"]["totalItems"] == 0
+        }
 
     def _new(self, channel: Channel, job: Job) -> dict[str, Any]:
         wanted = job.merged

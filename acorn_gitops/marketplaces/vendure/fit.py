@@ -303,7 +303,9 @@ class _Work:
             "code": said.get("code"),
             "limits": limits or None,
         }
-        return {**{k: v for k, v in made.items() if v is not None}, "foreign": None}
+        # A type says whether there is a code and a discount: none is a wish, and not silence.
+        said_so = {k: v for k, v in made.items() if v is not None or k in ("code", "discount")}
+        return {**said_so, "foreign": None}
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

@@ -79,9 +79,8 @@ TAX_RATES: Final = """query TaxRates($options: TaxRateListOptions) {
     id name enabled value updatedAt createdAt category { id name } zone { id name members { code } } customerGroup { id }
   } }
 }"""
-CREATE_TAX_RATE: Final = """mutation CreateTaxRate($input: CreateTaxRateInput!) {
-  createTaxRate(input: $input) { id }
-}"""
+CREATE_TAX_RATE: Final = ("createTaxRate(input: $i{n}) {{ id }}", "$i{n}: CreateTaxRateInput!")
+"""One of many in a request: a field and its variable."""
 UPDATE_TAX_RATE: Final = """mutation UpdateTaxRate($input: UpdateTaxRateInput!) {
   updateTaxRate(input: $input) { id }
 }"""
@@ -117,6 +116,9 @@ PRICES_OF_SERVER: Final = """query PricesOfServer($options: ProductVariantListOp
 }"""
 STOCK: Final = """query Stock($options: ProductVariantListOptions) {
   productVariants(options: $options) { totalItems items { id sku stockLevels { stockLocationId stockOnHand } } }
+}"""
+EMPTY_PRODUCTS: Final = """query EmptyProducts($options: ProductListOptions) {
+  products(options: $options) { totalItems items { id slug variantList { totalItems } } }
 }"""
 CREATE_PRODUCT: Final = (
     "createProduct(input: {{enabled: true, translations: $t{n}}}) {{ id }}",

@@ -120,6 +120,7 @@ class Promotions:
         def do(job: Job) -> None:
             assert job.row is not None
             fields = {"id": job.row.raw["id"], **self._fields(channel, job)}
+            del fields["translations"]  # the name is the key, and the description is not ours
             self._client.write(op.UPDATE_PROMOTION, {"input": fields}, channel.token)
 
         return one_by_one(jobs, do)

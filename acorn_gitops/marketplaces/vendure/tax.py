@@ -202,17 +202,21 @@ class Rates:
                 raise MarketplaceError(
                     f"{cell[0]} has a rate for {cell[1]} already: {others[cell]}; Vendure would take either"
                 )
+        inputs: dict[str, Any] = {}
+        for cell in sorted(wanted.keys() - have.keys()):
+            inputs[f"i{len(inputs)}"] = {
+                "name": f"{job.key}/{cell[0]}/{cell[1]}",
+                "enabled": enabled,
+                "value": float(Decimal(wanted[cell])),
+                "categoryId": self._categories.id_of(cell[1]),
+                "zoneId": self._places.zone_of(cell[0]),
+            }
+        if inputs:  # in one request: a rule is not left with half of its rates
+            self._client.write(op.many(*op.CREATE_TAX_RATE, len(inputs)), inputs)
         for cell, value in wanted.items():
-            if cell not in have:
-                fields = {
-                    "name": f"{job.key}/{cell[0]}/{cell[1]}",
-                    "enabled": enabled,
-                    "value": float(Decimal(value)),
-                    "categoryId": self._categories.id_of(cell[1]),
-                    "zoneId": self._places.zone_of(cell[0]),
-                }
-                self._client.write(op.CREATE_TAX_RATE, {"input": fields})
-            elif percent(have[cell]["value"]) != value or have[cell]["enabled"] is not enabled:
+            if cell in have and (
+                percent(have[cell]["value"]) != value or have[cell]["enabled"] is not enabled
+            ):
                 fields = {"id": have[cell]["id"], "value": float(Decimal(value)), "enabled": enabled}
                 self._client.write(op.UPDATE_TAX_RATE, {"input": fields})
         for cell in have.keys() - wanted.keys():
