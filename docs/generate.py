@@ -15,6 +15,7 @@ import click
 from acorn_gitops.cli import VERBS, cli
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods
+from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.rules.registry import all_rules
 from acorn_gitops.sandbox.faults import KINDS as FAULTS
 from acorn_gitops.specs.gate import KINDS, schema
@@ -73,6 +74,7 @@ def rules() -> str:
 def _refusals() -> dict[str, tuple[int, str]]:
     """Errors by class, and the findings of planning."""
     found = {
+        **{id: (5, f"{title}. {why}") for id, (title, why) in GUARDS.items()},
         "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
         "ACN-021": (4, "A store would be replaced while it holds other resources."),
         "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),

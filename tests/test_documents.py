@@ -209,3 +209,23 @@ def test_nothing_committed_names_a_machine() -> None:
         assert not pattern.search((ROOT / file).read_text(errors="replace")), (
             f"{file} names a machine or a registry"
         )
+
+
+@pytest.mark.parametrize("page", ["docs/policies.md", "docs/vendure.md"])
+def test_pieces_of_the_project_file_are_valid(page: str) -> None:
+    """Every YAML block is a piece of acorn.yaml that acorn accepts."""
+    from ruamel.yaml import YAML
+
+    from acorn_gitops.specs import gate
+
+    for block in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+        said = YAML(typ="safe").load(block)
+        spec = {
+            "specs": ["specs"],
+            "connections": {"main": {"adapter": "network"}},
+            "environments": {"production": {}},
+            "defaultEnvironment": "production",
+            **said.get("spec", said),
+        }
+        document = {"apiVersion": "acorn/v1", "kind": "Project", "metadata": {"name": "x"}, "spec": spec}
+        assert gate.problems("Project", document) == []

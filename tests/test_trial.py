@@ -574,3 +574,20 @@ def test_an_incomplete_plan_is_not_offered_for_apply(repository: Repository) -> 
     assert result.code == 1
     assert "it is incomplete, and will not be applied" in result.err
     assert orjson.loads((repository.path / "p.json").read_bytes())["errored"] is True
+
+
+def test_a_reader_that_goes_away_is_no_failure(repository: Repository) -> None:
+    """`acorn history | head -n 1`: what was wanted was read."""
+    producer = subprocess.Popen(
+        [sys.executable, "-m", "acorn_gitops", "plan", "-o", "json", "--refresh"],
+        cwd=repository.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert producer.stdout is not None
+    producer.stdout.close()
+    assert producer.stderr is not None
+    said = producer.stderr.read()
+    producer.stderr.close()
+    assert producer.wait(60) == 0, said
+    assert said == b""

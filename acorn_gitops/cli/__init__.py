@@ -130,8 +130,8 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader went away (`| head`); what it wanted it has.
+    except (BrokenPipeError, SystemExit):
+        # The reader went away (`| head`); what it wanted it has. Click, which saw it first, would exit with 1.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -13,7 +13,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError, Finding, Refused, Stale
+from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 
@@ -224,6 +224,9 @@ def _refuse_blocked(plan: Plan) -> None:
         ]
         error = AcornError("the plan is incomplete; nothing was written", findings=broken)
         raise error
+    over = [f for f in plan.findings if f.id.startswith("BUD-") and f.severity != "info"]
+    if over:
+        raise OverBudget("the plan is over budget; nothing was written", findings=over)
     errors = [f for f in plan.findings if f.severity == "error"]
     if errors:
         raise Refused("the plan holds what must not be; nothing was written", findings=errors)

@@ -8,6 +8,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.report.words import plural
 
 
 @click.command("history")
@@ -67,7 +68,7 @@ def command(
     else:
         for e in entries:
             what = e.body.get("address") or (
-                f"{e.body['count']} resources"
+                plural("resource", int(e.body["count"]))
                 if "count" in e.body
                 else f"plan {str(e.body.get('plan', ''))[:12]}"
             )

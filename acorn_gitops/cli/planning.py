@@ -5,6 +5,7 @@ session, loaded specs, a selection. Goes out: desired, live and last-applied sta
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,11 +23,13 @@ from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Fits, Marketplace, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, protects
+from acorn_gitops.plan.budgets import GUARDS, over_budget
 from acorn_gitops.plan.change import Applied, Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE, Policy, diff_store, with_intents
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.rules.waivers import as_they_count
 from acorn_gitops.specs.load import Loaded
 
 MANY: Final = 5
@@ -249,6 +252,7 @@ def compute(
         _recover(session, state, wishes.allow_empty)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
+    budgeted: list[Finding] = []
     memory = Remembered(
         None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment
     )
@@ -293,10 +297,12 @@ def compute(
         blocking += _blocked(view, result)
         blocking += _mass_deletion(view, result)
         blocking += _ambiguous(view, state)
+        budgeted += _budgeted(view, result, state)
         results.append(result)
         if state.selection.whole_store(view.store):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
+    blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(_already_there, results))):
@@ -383,6 +389,13 @@ def _mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
             None,
             "if that is not meant, look for an emptied or moved file",
         )
+
+
+def _budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator[Finding]:
+    budgets = state.loaded.configuration.policies.get("budgets")
+    if budgets:
+        managed = Counter(type_ for type_, _ in view.applied)
+        yield from over_budget(view.store, result.changes, managed, budgets)
 
 
 def _already_there(result: StoreResult) -> int:

@@ -6,6 +6,7 @@ The error tree is split by what the caller should do next, and each branch knows
     AcornError (1)           report and stop
     ├── InvalidSpecs (4)     mend the specs
     ├── Refused (4)          a rule or policy forbids it
+    ├── OverBudget (5)       smaller steps, or a waiver
     ├── Stale (6)            plan again
     ├── Locked (6)           wait for the holder
     └── MarketplaceError (1) the live side failed; nothing is known beyond what is said
@@ -80,6 +81,13 @@ class Refused(AcornError):
 
     exit_code = 4
     id = "ACN-004"
+
+
+class OverBudget(AcornError):
+    """The plan does more than a budget allows; nothing was written."""
+
+    exit_code = 5
+    id = "ACN-005"
 
 
 class Stale(AcornError):

@@ -11,7 +11,9 @@ from acorn_gitops.model.fields import (
     Date,
     Decimal6,
     LabelText,
+    LongText,
     Name,
+    Percent,
     SecretRef,
     Strict,
     Text,
@@ -40,26 +42,76 @@ class ConnectionPatch(Strict):
     options: dict[LabelText, Any] | None = None
 
 
+ResourceType = Literal[
+    "storefront",
+    "location",
+    "tax-class",
+    "role",
+    "tax-rule",
+    "grant",
+    "listing",
+    "stock",
+    "promotion",
+]
+
+
+class Allowance(Strict):
+    """So many, or so large a part; the smaller of the two when both are given."""
+
+    count: int | None = Field(default=None, ge=0, le=100_000_000)
+    percent: Percent | None = None
+    """Of the resources of these types that the store has."""
+
+
+class Budget(Strict):
+    """How much one plan may do in one store. A plan over budget is shown; apply refuses it, with exit code 5."""
+
+    stores: list[Text] | None = None
+    """Names, with * and ?. Default: every store, each by itself."""
+    types: list[ResourceType] | None = None
+    """Default: every type."""
+    creates: Allowance | None = None
+    updates: Allowance | None = None
+    """Replacements count here and among the deletes."""
+    deletes: Allowance | None = None
+    changes: Allowance | None = None
+    """All of them together."""
+    priceDrop: Percent | None = None
+    """The most that one price may fall."""
+    priceRise: Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,4})(\.[0-9]{1,4})?$")] | None = (
+        None
+    )
+    """The most, in percent, that one price may rise."""
+
+
+RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[0-9]{3}$")]
+
+
+class Waiver(Strict):
+    """An exception that somebody owns, with an end. Reviewed in git like everything else."""
+
+    rule: RuleId
+    scope: Text
+    """What it is for: Kind/name (Promo/black-friday), a store (amz-de), an address (amz-de/listing/KTL-*), or a
+    budget (amz-de/budget/daily); with * and ?."""
+    reason: LongText
+    owner: Text
+    """Who answers for it."""
+    until: Date
+    """The first day on which it no longer holds. After that it is an error until it is removed."""
+    environments: list[Name] | None = None
+    """Default: all."""
+
+
 class Policies(Strict):
     """What a plan may do."""
 
-    prune: (
-        dict[
-            Literal[
-                "storefront",
-                "location",
-                "tax-class",
-                "role",
-                "tax-rule",
-                "grant",
-                "listing",
-                "stock",
-                "promotion",
-            ],
-            bool,
-        ]
-        | None
-    ) = None
+    severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
+    """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) cannot be changed."""
+    budgets: dict[Name, Budget] | None = None
+    """By name, so that an environment can change one of them."""
+
+    prune: dict[ResourceType, bool] | None = None
     """By resource type: delete what left the specs (true) or only forget it (false). Default: true for
     everything but storefront and location."""
     adopt: Literal["equal", "any", "never"] | None = None
@@ -122,6 +174,8 @@ class ProjectSpec(Strict):
     """Lowest layer of each kind's spec."""
     policies: Policies | None = None
     priceRules: dict[Name, PriceRule] | None = None
+    waivers: list[Waiver] | None = None
+    """Exceptions from rules and budgets."""
     productTypes: dict[Text, Text] | None = None
     """Product type to the JSON Schema file that checks `attributes.extra`."""
 

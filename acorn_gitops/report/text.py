@@ -225,6 +225,8 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
     if len(warnings) > 5 and not verbose:
         lines.append(pen(f"! and {len(warnings) - 5} more warnings (--verbose shows all)", "yellow"))
     for finding in plan.findings:
+        if finding.severity == "info":
+            lines += pen.wrapped(f"· {finding.id} {safe(finding.message)}", "dim")
         if finding.severity == "error":
             lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}; {safe(finding.hint)}", "red")
     if lines:

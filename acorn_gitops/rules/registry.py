@@ -71,6 +71,11 @@ LOADING: Final[dict[str, tuple[str, str]]] = {
         "The file cannot be formatted without changing its meaning",
         "`acorn fmt` leaves such a file as it is.",
     ),
+    "GEN-020": (
+        "A waiver has ended, or is for what cannot be waived",
+        "An exception that nobody ends is a rule that nobody has.",
+    ),
+    "GEN-021": ("A waiver waives nothing, or ends soon", "Told before it becomes an error."),
     "STO-003": ("Templates: unknown, circular or too deep", "The resolved spec would be a guess."),
 }
 """Findings of loading, which no function here decides."""
@@ -129,4 +134,14 @@ def check(configuration: Configuration, now: datetime, *, after_errors: bool = F
                     "please report this; nothing is applied while a rule cannot be judged",
                 )
             )
-    return sorted(set(found), key=Finding.sort_key)
+    if not configuration.policies.get("severities") and not _has_waivers(configuration):
+        return sorted(set(found), key=Finding.sort_key)
+    from acorn_gitops.rules.waivers import as_they_count
+
+    counted = as_they_count(configuration, list(dict.fromkeys(found)), now.date(), known=[*RULES, *LOADING])
+    return sorted(set(counted), key=Finding.sort_key)
+
+
+def _has_waivers(configuration: Configuration) -> bool:
+    raw = configuration.project_raw
+    return raw is not None and bool(raw.data["spec"].get("waivers"))

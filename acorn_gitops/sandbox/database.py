@@ -71,7 +71,10 @@ class Database:
             raise ValueError(
                 f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`"
             )
-        self._birth = int(self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()[0])
+        birth = self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()
+        if birth is None:
+            raise ValueError("this sandbox is not complete; run `acorn sandbox reset`")
+        self._birth = int(birth[0])
 
     def close(self) -> None:
         """Close the file."""

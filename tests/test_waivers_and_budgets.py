@@ -1,0 +1,271 @@
+"""Exceptions have an owner and an end; a plan that does too much is shown, and not applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acorn_gitops.model.resource import Address
+from acorn_gitops.plan.budgets import over_budget
+from acorn_gitops.plan.change import Change, FieldChange
+from tests.repository import Repository, sku, storefront
+
+
+class Project(Repository):
+    """A repository whose acorn.yaml has policies and waivers."""
+
+    def settings(self, text: str) -> None:
+        """Lines below `spec:`."""
+        path = self.path / "acorn.yaml"
+        head = path.read_text().partition("  # settings\n")[0]
+        path.write_text(head + "  # settings\n" + text)
+
+
+def waiver(rule: str, scope: str, until: str = "2026-12-31", **more: str) -> str:
+    """One waiver."""
+    rest = "".join(f", {k}: {v}" for k, v in more.items())
+    return f'    - {{rule: {rule}, scope: "{scope}", reason: agreed, owner: ada, until: "{until}"{rest}}}\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A storefront with ten listings, applied."""
+    made = Project(tmp_path / "r", storefront(), *(sku(f"S-{n}", "50.00") for n in range(10)))
+    made.apply()
+    return made
+
+
+def said(project: Project) -> str:
+    """What validate prints."""
+    result = project.run("validate")
+    return " ".join((result.out + result.err).split())
+
+
+# Waivers
+
+
+@pytest.mark.parametrize("scope", ["SkuMapping/below", "skumapping/BELOW", "SkuMapping/*", "*"])
+def test_a_waiver_turns_a_finding_into_a_note(scope: str, project: Project) -> None:
+    """For its scope, with reason, owner and end in the message."""
+    low = sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}})
+    project.write(low, file="low.yaml")
+    assert project.run("validate").code == 4
+    project.settings("  waivers:\n" + waiver("SKU-016", scope))
+    assert project.run("validate").code == 0
+    assert "waived until 2026-12-31 by ada: agreed" in said(project)
+
+
+def test_a_waiver_of_another_scope_or_rule_changes_nothing(project: Project) -> None:
+    """And is told to be idle."""
+    project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
+    project.settings("  waivers:\n" + waiver("SKU-016", "SkuMapping/other") + waiver("SKU-018", "*"))
+    assert project.run("validate").code == 4
+    assert said(project).count("GEN-021") == 2
+
+
+def test_a_waiver_expires_loudly(project: Project) -> None:
+    """On its day the finding is back, and the waiver is an error of its own; two weeks before it is told."""
+    project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
+    project.settings("  waivers:\n" + waiver("SKU-016", "*", "2026-11-23"))
+    text = said(project)
+    assert project.run("validate").code == 4
+    assert "SKU-016" in text
+    assert "GEN-020" in text
+    assert "has ended on 2026-11-23" in text
+    project.settings("  waivers:\n" + waiver("SKU-016", "*", "2026-11-24"))
+    assert project.run("validate").code == 0
+    assert "ends in 1 day" in said(project)
+    project.settings("  waivers:\n" + waiver("SKU-016", "*", "2026-12-08"))
+    assert "ends in" not in said(project)
+
+
+def test_an_ended_waiver_is_an_error_also_when_nothing_is_wrong(project: Project) -> None:
+    """Else it would wait for the next breach."""
+    project.settings("  waivers:\n" + waiver("SKU-016", "*", "2026-01-01"))
+    assert project.run("validate").code == 4
+
+
+def test_loading_cannot_be_waived_and_unknown_rules_are_told(project: Project) -> None:
+    """What a file says must be known before anything can be waived."""
+    project.settings("  waivers:\n" + waiver("GEN-001", "*") + waiver("ABC-999", "*"))
+    text = said(project)
+    assert "what is wrong while loading cannot be waived" in text
+    assert "names the rule ABC-999, which there is not" in text
+
+
+def test_a_waiver_may_be_for_one_environment(project: Project) -> None:
+    """Elsewhere it is as if it were not there."""
+    project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
+    project.settings("  waivers:\n" + waiver("SKU-016", "*", environments="[production]"))
+    assert project.run("validate").code == 4
+    assert "GEN-021" not in said(project)
+
+
+def test_severities_can_be_set_and_loading_keeps_its_own(project: Project) -> None:
+    """A warning made an error blocks; an error made a warning does not."""
+    project.write(sku("odd/SKU", "50.00"), file="odd.yaml")
+    assert project.run("validate").code == 0
+    project.settings("  policies: {severities: {SKU-001: error}}\n")
+    assert project.run("validate").code == 4
+    assert project.run("plan").code == 4
+    project.settings("  policies: {severities: {SKU-001: info, GEN-006: warning}}\n")
+    assert project.run("validate", "--strict").code == 0
+    project.text("apiVersion: acorn/v1\nkind: Store\nmetadata: {name: x}\nspec: {typo: 1}\n", "x.yaml")
+    assert project.run("validate").code == 4
+
+
+def test_the_last_price_guard_knows_no_waiver(project: Project) -> None:
+    """A waived floor is still a floor next to the write."""
+    project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
+    project.settings("  waivers:\n" + waiver("SKU-016", "*"))
+    result = project.run("apply", "--auto-approve")
+    assert result.code == 3
+    assert "10.00 EUR is below its floor 20.00" in result.out
+
+
+# Budgets
+
+
+def budget(text: str) -> str:
+    """One budget."""
+    return "  policies:\n    budgets:\n      daily: {" + text + "}\n"
+
+
+def shrink(project: Project, left: int, price: str = "50.00") -> None:
+    """Fewer listings, at a price."""
+    project.write(storefront(), *(sku(f"S-{n}", price) for n in range(left)))
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [
+        ("deletes: {count: 2}", True),
+        ("deletes: {count: 3}", False),
+        ('deletes: {percent: "29"}, types: [listing]', True),
+        ('deletes: {percent: "30"}, types: [listing]', False),
+        ('deletes: {count: 99, percent: "10"}', True),
+        ("changes: {count: 2}", True),
+        ("updates: {count: 0}", False),
+        ('stores: ["amz-*"], deletes: {count: 1}', True),
+        ("stores: [amz-fr], deletes: {count: 1}", False),
+        ("types: [promotion], deletes: {count: 0}", False),
+    ],
+)
+def test_deletions_over_budget_are_shown_and_not_applied(text: str, over: bool, project: Project) -> None:
+    """Three of ten leave: the plan renders, apply exits 5 without writing, a saved plan too."""
+    project.settings(budget(text))
+    shrink(project, 7)
+    plan = project.run("plan", "--out", "p.json", "--detailed-exitcode")
+    assert plan.code == 2
+    assert "3 to delete" in plan.out
+    assert ("BUD-001" in plan.out) is over
+    for arguments in (["apply", "p.json"], ["apply", "--auto-approve"]):
+        result = project.run(*arguments)
+        if over:
+            assert result.code == 5, result
+            assert "nothing was written" in result.err
+        else:
+            assert result.code in (0, 6)
+    assert bool(project.run("plan", "--detailed-exitcode").code) is over
+
+
+@pytest.mark.parametrize(
+    ("price", "text", "over"),
+    [
+        ("45.00", 'priceDrop: "10"', False),
+        ("44.99", 'priceDrop: "10"', True),
+        ("5.00", 'priceDrop: "50"', True),
+        ("55.00", 'priceRise: "10"', False),
+        ("55.01", 'priceRise: "10"', True),
+        ("500.00", 'priceRise: "300"', True),
+        ("45.00", 'priceRise: "1"', False),
+    ],
+)
+def test_a_price_that_moves_too_far_stops_the_plan(
+    price: str, text: str, over: bool, project: Project
+) -> None:
+    """Compared exactly, not as the rounded percentage that is shown."""
+    project.settings(budget(text))
+    shrink(project, 10, price)
+    result = project.run("apply", "--auto-approve")
+    assert result.code == (5 if over else 0), result
+    if over:
+        assert "BUD-002" in result.err
+
+
+@pytest.mark.parametrize("scope", ["amz-de", "amz-de/budget/daily", "*/budget/*"])
+def test_the_way_past_a_budget_is_a_waiver(scope: str, project: Project) -> None:
+    """For each guard by itself: a waiver of the count does not waive the price."""
+    project.settings(
+        budget('deletes: {count: 0}, priceDrop: "5"') + "  waivers:\n" + waiver("BUD-001", scope)
+    )
+    shrink(project, 8)
+    plan = project.run("plan")
+    assert "waived until 2026-12-31 by ada" in " ".join(plan.out.split())
+    assert project.run("apply", "--auto-approve").code == 0
+    shrink(project, 7, "40.00")
+    assert project.run("apply", "--auto-approve").code == 5
+
+
+def test_an_ended_waiver_of_a_budget_blocks(project: Project) -> None:
+    """Loudly, also when the plan would be within budget."""
+    project.settings(budget("deletes: {count: 0}") + "  waivers:\n" + waiver("BUD-001", "*", "2026-01-01"))
+    shrink(project, 8)
+    result = project.run("apply", "--auto-approve")
+    assert result.code in (4, 5)
+    assert "GEN-020" in project.run("plan").out
+
+
+def test_an_environment_changes_one_budget(project: Project) -> None:
+    """Budgets are merged by name."""
+    path = project.path / "acorn.yaml"
+    path.write_text(
+        path.read_text().replace(
+            "environments: {sandbox: {}}",
+            "environments: {sandbox: {policies: {budgets: {daily: {deletes: {count: 5}}}}}}",
+        )
+    )
+    project.settings(budget("deletes: {count: 0}, creates: {count: 0}"))
+    shrink(project, 7)
+    assert project.run("apply", "--auto-approve").code == 0
+    shrink(project, 8)
+    assert project.run("apply", "--auto-approve").code == 5
+
+
+@given(
+    st.lists(
+        st.sampled_from(["create", "update", "replace", "delete", "forget", "manual", "adopt"]), max_size=30
+    ),
+    st.integers(0, 30),
+    st.integers(0, 60),
+)
+def test_counts_agree_with_counting(actions: list[str], most: int, have: int) -> None:
+    """What is over budget is what a person would count; what writes nothing costs nothing."""
+    changes = [
+        Change(action, Address("s", "listing", str(n)), "edited", None, None, (), None, "")  # type: ignore[arg-type]
+        for n, action in enumerate(actions)
+    ]
+    budgets: dict[str, Any] = {"b": {"deletes": {"count": most}, "changes": {"percent": "50"}}}
+    told = {
+        f.message.split(" ")[2].rstrip(",") for f in over_budget("s", changes, {"listing": have}, budgets)
+    }
+    deletes = sum(a in ("delete", "replace") for a in actions)
+    writes = sum(a in ("create", "update", "replace", "delete") for a in actions)
+    assert ("deletes" in told) is (deletes > most)
+    assert ("changes" in told) is (writes * 2 > have if have % 2 == 0 else writes > have // 2)
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100_000), st.integers(0, 100))
+def test_price_moves_are_compared_exactly(before: int, after: int, percent: int) -> None:
+    """In cents, against whole numbers: no rounding decides."""
+    money = [{"currency": "EUR", "value": f"{cents // 100}.{cents % 100:02}"} for cents in (before, after)]
+    field = FieldChange("price", money[0], money[1], "edited")
+    change = Change("update", Address("s", "listing", "k"), "edited", {}, {}, (field,), None, "")
+    found = list(
+        over_budget("s", [change], {}, {"b": {"priceDrop": str(percent), "priceRise": str(percent)}})
+    )
+    assert bool(found) is (abs(after - before) * 100 > before * percent)
