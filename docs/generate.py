@@ -78,6 +78,7 @@ def _refusals() -> dict[str, tuple[int, str]]:
         "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
         "ACN-021": (4, "A store would be replaced while it holds other resources."),
         "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
+        "ACN-024": (4, "Whoever applies has no right to, where access is enforced."),
         "ACN-030": (
             0,
             "A warning: the marketplace cannot hold an attribute; it stays in the specs and is not compared.",

@@ -36,6 +36,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "price": ("price", "Show what a buyer pays, when, and why."),
     "calendar": ("calendar", "Show when promotions hold, store by store."),
     "tax": ("tax", "Ask the tax rules: one sale, or all of them."),
+    "access": ("access", "Show who may do what, where, and through which role."),
     "rules": ("rules", "List the rules, or explain one."),
     "history": ("history", "Show what was applied, when, by whom."),
     "state": ("state", "Look at the ledger, and mend it."),

@@ -16,6 +16,7 @@ from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.specs.load import Loaded
 
 
 @click.command("apply")
@@ -118,6 +119,7 @@ def command(
             _refuse_blocked(plan)
             plan = saved
         _refuse_blocked(plan)
+        _refuse_actor(session, loaded, plan)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
         if not plan.changes and not recording:
@@ -230,6 +232,39 @@ def _refuse_blocked(plan: Plan) -> None:
     errors = [f for f in plan.findings if f.severity == "error"]
     if errors:
         raise Refused("the plan holds what must not be; nothing was written", findings=errors)
+
+
+def _refuse_actor(session: Session, loaded: Loaded, plan: Plan) -> None:
+    """Where access is enforced, whoever acts needs `apply` on every store and resource that the plan touches."""
+    config = loaded.configuration
+    if config.policies.get("access") != "enforced":
+        return
+    from acorn_gitops.engines.access import Access, Right, Subject, needed
+
+    kind, colon, id = session.actor().partition(":")
+    who = Subject(kind, id) if colon and kind in ("user", "app") else Subject("user", session.actor())
+    access = Access(config, session.now().date().isoformat())
+    missing: dict[tuple[str, Right], int] = {}
+    for change in plan.changes:
+        if change.writes:
+            rights = access.rights([who], change.address.store)
+            for right in needed(change.address.type, change.action, (f.path for f in change.fields)):
+                if right not in rights:
+                    key = (change.address.store, right)
+                    missing[key] = missing.get(key, 0) + 1
+    if missing:
+        findings = [
+            Finding(
+                "ACN-024",
+                "error",
+                f"{who} has no {right} in {store}, which {count:,} change{'s' * (count != 1)} of this plan need"
+                f"{'s' * (count == 1)}",
+                None,
+                f"`acorn access --who {who} --what {right} --store {store}` says why; a RolePermission gives it",
+            )
+            for (store, right), count in sorted(missing.items())
+        ]
+        raise Refused("whoever applies may not do this; nothing was written", findings=findings)
 
 
 def _ask(session: Session) -> None:

@@ -106,6 +106,9 @@ class Waiver(Strict):
 class Policies(Strict):
     """What a plan may do."""
 
+    access: Literal["enforced", "open"] | None = None
+    """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of the specs.
+    Default: open."""
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
     """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) cannot be changed."""
     budgets: dict[Name, Budget] | None = None

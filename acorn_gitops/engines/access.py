@@ -1,0 +1,239 @@
+"""Who may do what, where, on a day. Comes in: a configuration, a date. Goes out: effective rights, and for each decision
+the roles that give it and why the others do not. Callers: rules, cli `access` and `apply`.
+
+Allow-only: effective rights are the union of all roles that hold; nothing takes away, so that no order matters. A
+wildcard means every resource or verb that there is. A person has what is granted to them and, where their groups are
+told, what is granted to those: acorn knows no memberships of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from acorn_gitops.model.selectors import select
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+RESOURCES: Final = (
+    "listing",
+    "inventory",
+    "price",
+    "ad",
+    "content",
+    "promo",
+    "order",
+    "refund",
+    "report.sales",
+    "report.finance",
+    "report.tax",
+    "performance",
+    "app",
+    "store",
+    "tax",
+    "shipping",
+    "payout",
+    "iam",
+)
+"""Every resource; a test holds them and the model together."""
+VERBS: Final = ("read", "plan", "write", "approve", "apply", "delete", "export", "grant")
+
+
+class Subject(NamedTuple):
+    """A person, a group or an application."""
+
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class Right(NamedTuple):
+    """What may be done: price.write."""
+
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.resource}.{self.verb}"
+
+
+class Source(NamedTuple):
+    """A role that gives a right, to whom, and within which limits."""
+
+    role: Spec
+    subject: Subject
+    constraints: Mapping[str, Any]
+
+
+class Decision(NamedTuple):
+    """Whether a right is given. `lost`: roles that come near, and what is missing."""
+
+    allowed: bool
+    sources: tuple[Source, ...]
+    lost: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Access:
+    """All roles of a configuration on a day (ISO text)."""
+
+    configuration: Configuration
+    today: str
+    _stores: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def stores_of(self, role: Spec) -> frozenset[str]:
+        """The stores that a role is for."""
+        if role.name not in self._stores:
+            candidates = ((s.name, s.labels) for s in self.configuration.stores.values())
+            self._stores[role.name] = frozenset(select(role.spec["stores"], candidates))
+        return self._stores[role.name]
+
+    def subjects(self) -> list[Subject]:
+        """Everybody whom any role names."""
+        return sorted({s for role in self.configuration.roles.values() for s in subjects_of(role)})
+
+    def rights(self, who: Iterable[Subject], store: str) -> dict[Right, list[Source]]:
+        """Effective rights of somebody (and their groups) in a store."""
+        wanted = set(who)
+        found: dict[Right, list[Source]] = {}
+        for role in self.configuration.roles.values():
+            if self._not_now(role) or store not in self.stores_of(role):
+                continue
+            for subject in subjects_of(role):
+                if subject in wanted:
+                    for right, constraints in rights_of(role):
+                        found.setdefault(right, []).append(Source(role, subject, constraints))
+        return found
+
+    def holders(self, store: str, right: Right) -> list[Subject]:
+        """Who has a right in a store."""
+        return [s for s in self.subjects() if right in self.rights([s], store)]
+
+    def decide(self, who: Sequence[Subject], store: str, right: Right) -> Decision:
+        """One question, with all that bears on it."""
+        sources = self.rights(who, store).get(right, [])
+        lost: list[tuple[str, str]] = []
+        for role in sorted(self.configuration.roles.values(), key=lambda r: r.name):
+            if any(source.role is role for source in sources):
+                continue
+            mine = [s for s in subjects_of(role) if s in who]
+            gives = any(have == right for have, _ in rights_of(role))
+            if not mine and not gives:
+                continue
+            if not mine:
+                why = f"is not granted to {who[0]}"
+            elif self._not_now(role):
+                why = self._not_now(role)
+            elif store not in self.stores_of(role):
+                why = f"is not for {store}"
+            else:
+                why = f"does not give {right}"
+            lost.append((role.name, why))
+        return Decision(bool(sources), tuple(sources), tuple(lost))
+
+    def _not_now(self, role: Spec) -> str:
+        validity = role.spec.get("validity") or {}
+        if validity.get("from") is not None and self.today < validity["from"]:
+            return f"holds from {validity['from']}"
+        if validity.get("until") is not None and self.today >= validity["until"]:
+            return f"held until {validity['until']}"
+        return ""
+
+
+def subjects_of(role: Spec) -> list[Subject]:
+    """Who a role is granted to; who has left has nothing."""
+    return [Subject(s["kind"], s["id"]) for s in role.spec["subjects"] if s.get("employment") != "left"]
+
+
+def rights_of(role: Spec) -> Iterator[tuple[Right, Mapping[str, Any]]]:
+    """Every right that a role gives, wildcards spelt out, with its limits."""
+    for entry in role.spec["rules"]:
+        resources = RESOURCES if "*" in entry["resources"] else entry["resources"]
+        verbs = VERBS if "*" in entry["verbs"] else entry["verbs"]
+        constraints = {k: v for k, v in (entry.get("constraints") or {}).items() if v is not None}
+        for resource in resources:
+            for verb in verbs:
+                yield Right(resource, verb), constraints
+
+
+class Pair(NamedTuple):
+    """Two rights that nobody should have together in one store. `*` is every resource, or verb."""
+
+    one: Right
+    other: Right
+    severity: str
+    why: str
+    only: str = ""
+    """The store type to which it is limited."""
+
+
+TOXIC: Final = (
+    Pair(Right("price", "write"), Right("price", "approve"), "error", "who sets prices would approve their own"),
+    Pair(Right("promo", "write"), Right("promo", "approve"), "error", "who makes promotions would approve their own"),
+    Pair(Right("tax", "write"), Right("tax", "approve"), "error", "who writes tax rules would approve their own"),
+    Pair(Right("payout", "write"), Right("refund", "write"), "error", "money could be sent out twice, by one person"),
+    Pair(Right("payout", "write"), Right("iam", "grant"), "error", "a payout account could be made reachable for anybody"),
+    Pair(Right("iam", "grant"), Right("*", "apply"), "error", "who gives rights could give them to themselves, and use them"),
+    Pair(Right("app", "write"), Right("*", "export"), "error", "who holds an application's keys could carry out customers' data"),
+    Pair(
+        Right("inventory", "write"), Right("order", "write"), "info",
+        "who counts the stock could hand goods out and correct the count", "physical",
+    ),
+)  # fmt: skip
+"""Separation of duties, for one subject in one store."""
+
+
+def toxic(rights: Mapping[Right, Sequence[Source]], store_type: str) -> Iterator[tuple[Pair, Right, Right]]:
+    """The pairs that meet in somebody's rights, each once with an example of both."""
+    for pair in TOXIC:
+        if pair.only and pair.only != store_type:
+            continue
+        ones = sorted(r for r in rights if _meant(pair.one, r))
+        others = sorted(r for r in rights if _meant(pair.other, r))
+        if ones and others:
+            yield pair, ones[0], others[0]
+
+
+def _meant(pattern: Right, right: Right) -> bool:
+    return pattern.verb == right.verb and pattern.resource in ("*", right.resource)
+
+
+NEEDED: Final = {
+    "storefront": "store",
+    "location": "store",
+    "tax-class": "tax",
+    "tax-rule": "tax",
+    "role": "iam",
+    "grant": "iam",
+    "stock": "inventory",
+    "promotion": "promo",
+}
+"""By resource type, on what an applier needs `apply`; listings by what changes."""
+_PRICES: Final = frozenset({"price", "minPrice", "maxPrice", "mapPrice"})
+_CONTENT: Final = frozenset({"title", "brand", "extra", "productType"})
+_INVENTORY: Final = frozenset({"allocation"})
+
+
+def needed(type: str, action: str, fields: Iterable[str]) -> set[Right]:
+    """The rights that carrying out a change takes."""
+    if type != "listing":
+        return {Right(NEEDED[type], "apply")}
+    if action != "update":
+        found = {Right("listing", "apply")}
+        return found | ({Right("price", "apply")} if action in ("create", "replace") else set())
+    out: set[Right] = set()
+    for name in fields:
+        attribute = name.split(".")[0].split("[")[0]
+        resource = (
+            "price"
+            if attribute in _PRICES
+            else "content"
+            if attribute in _CONTENT
+            else "inventory"
+            if attribute in _INVENTORY
+            else "listing"
+        )
+        out.add(Right(resource, "apply"))
+    return out
