@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class _Broken:
 
     def __init__(self, inner: Marketplace, fault: str) -> None:
         self.inner, self.fault = inner, fault
+        self.sent = itertools.count()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
@@ -65,7 +67,7 @@ class _Broken:
         if self.fault == "ignores etags":
             writes = [w._replace(etag="") for w in writes]
         if self.fault == "forgets idempotency":
-            writes = [w._replace(key=f"{w.key}-{id(w)}") for w in writes]
+            writes = [w._replace(key=f"{w.key}-{next(self.sent)}") for w in writes]
         outcomes = list(self.inner.write(store, writes))
         if self.fault == "answers in another order":
             outcomes.reverse()

@@ -5,35 +5,31 @@ session, loaded specs, a selection. Goes out: desired, live and last-applied sta
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from acorn_gitops.apply.fresh import check_not_empty
+from acorn_gitops.cli import guards
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Fits, Marketplace, Scope, Snapshot
-from acorn_gitops.model.finding import Finding, MarketplaceError, Place
-from acorn_gitops.model.resource import Address, Attributes, Desired, Live, protects
-from acorn_gitops.plan.budgets import GUARDS, over_budget
-from acorn_gitops.plan.change import Applied, Change, StoreResult
-from acorn_gitops.plan.diff import NO_PRUNE, Policy, diff_store, with_intents
+from acorn_gitops.model.finding import Finding, MarketplaceError
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live
+from acorn_gitops.plan.budgets import GUARDS
+from acorn_gitops.plan.change import Applied, StoreResult
+from acorn_gitops.plan.diff import Policy, diff_store, with_intents
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.rules.waivers import as_they_count
 from acorn_gitops.specs.load import Loaded
-
-MANY: Final = 5
-"""From so many on, and a quarter of a store, deletions are told loudly."""
 
 
 @dataclass(slots=True)
@@ -202,19 +198,6 @@ def _leave_alone(view: StoreView, state: Situation) -> None:
         view.applied = {k: v for k, v in view.applied.items() if k not in keys}
 
 
-def _ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
-    for key, why in sorted(view.ambiguous.items()):
-        want = state.desired.stores.get(view.store, {}).get(key)
-        place = Place(want.origin.file, want.origin.line) if want is not None else None
-        yield Finding(
-            "ACN-032",
-            "warning" if want is None else "error",
-            f"{view.store}: {why}",
-            place,
-            "rename or delete all but one of them there",
-        )
-
-
 def _narrow(view: StoreView, selection: Selection) -> None:
     def chosen(key: Key) -> bool:
         return selection.resource(view.store, *key)
@@ -294,10 +277,10 @@ def compute(
             view.applied,
             policy_of(state, view.connection, wishes.adopt),
         )
-        blocking += _blocked(view, result)
-        blocking += _mass_deletion(view, result)
-        blocking += _ambiguous(view, state)
-        budgeted += _budgeted(view, result, state)
+        blocking += guards.blocked(view, result)
+        blocking += guards.mass_deletion(view, result)
+        blocking += guards.ambiguous(view, state)
+        budgeted += guards.budgeted(view, result, state)
         results.append(result)
         if state.selection.whole_store(view.store):
             memory.put(keys(view.store, view.connection), view.version, result)
@@ -305,8 +288,8 @@ def compute(
     blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
-    if not state.ledger.exists and (found := sum(map(_already_there, results))):
-        blocking.append(_no_ledger(session.ledger_path(loaded.project), found))
+    if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
+        blocking.append(guards.no_ledger(session.ledger_path(loaded.project), found))
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     commit, dirty = revision.get()
@@ -342,81 +325,6 @@ def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> 
     if snapshots:
         edges = Edges(session.actor(), session.stamp, lambda _: None, lambda *_: None, lambda: False)
         recover(state.ledger, snapshots, edges)
-
-
-def _blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
-    """Changes that must not be, or can only fail."""
-    for change in result.changes:
-        if change.action not in ("replace", "delete"):
-            continue
-        want = view.desired.get((change.address.type, change.address.key))
-        last = view.applied.get((change.former.type, change.former.key))
-        what = "replaced" if change.action == "replace" else "deleted"
-        if want is not None and protects(want.lifecycle):
-            yield _finding(
-                "ACN-020",
-                change,
-                f"{change.address} would be {what}, and its spec says preventDestroy",
-                "undo the edit of its fixed attributes, or remove preventDestroy",
-            )
-        elif want is None and last is not None and last.protected:
-            yield _finding(
-                "ACN-020",
-                change,
-                f"{change.address} would be {what}, and its spec said preventDestroy when it was last applied",
-                "put it back; or first apply it without preventDestroy, and then remove it",
-            )
-        elif change.action == "replace" and change.address.type in NO_PRUNE and len(view.live) > 1:
-            yield _finding(
-                "ACN-021",
-                change,
-                f"{change.address} would be replaced while it holds {len(view.live) - 1} other resources, which no"
-                " marketplace allows",
-                f"undo the edit of {', '.join(sorted({f.path for f in change.fields}))}, or declare a new store"
-                " beside it and move what it holds",
-            )
-
-
-def _mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
-    """An emptied file must not look like a day's work."""
-    going = sum(change.action == "delete" for change in result.changes)
-    if going >= MANY and going * 4 >= len(view.applied):
-        yield Finding(
-            "ACN-023",
-            "warning",
-            f"{going:,} of {len(view.applied):,} managed resources of {view.store} would be deleted, because they left"
-            " the specs",
-            None,
-            "if that is not meant, look for an emptied or moved file",
-        )
-
-
-def _budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator[Finding]:
-    budgets = state.loaded.configuration.policies.get("budgets")
-    if budgets:
-        managed = Counter(type_ for type_, _ in view.applied)
-        yield from over_budget(view.store, result.changes, managed, budgets)
-
-
-def _already_there(result: StoreResult) -> int:
-    return len(result.to_record) + sum(change.action == "adopt" for change in result.changes)
-
-
-def _no_ledger(path: Path, found: int) -> Finding:
-    return Finding(
-        "ACN-022",
-        "warning",
-        f"there is no ledger here ({path.name}), and the stores hold {found:,} of the declared resources already: what"
-        " was applied before, and by whom, is not known",
-        None,
-        "on a machine that forgets, `acorn state pull` brings it; if it is lost, `acorn state rebuild` makes it again;"
-        " the first time, this is as it should be",
-    )
-
-
-def _finding(id: str, change: Change, message: str, hint: str) -> Finding:
-    place = Place(change.origin.file, change.origin.line) if change.origin is not None else None
-    return Finding(id, "error", message, place, hint, "", str(change.address))
 
 
 def declared(state: Situation, address: Address) -> Desired | None:

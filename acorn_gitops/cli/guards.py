@@ -1,0 +1,116 @@
+"""What is to be said of a plan beside its changes: what must not be, what is too much, what is odd. Comes in: a store's
+three states and what comparing them gave. Goes out: findings. Caller: `planning`.
+
+Errors stop apply, warnings are read; budgets are warnings that stop apply, too, with an exit code of their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.resource import protects
+from acorn_gitops.plan.budgets import over_budget
+from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.diff import NO_PRUNE
+
+if TYPE_CHECKING:
+    from acorn_gitops.cli.planning import Situation, StoreView
+
+MANY: Final = 5
+"""From so many on, and a quarter of a store, deletions are told loudly."""
+
+
+def ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
+    """What a marketplace holds several times under one key: an error where the specs speak of it."""
+    for key, why in sorted(view.ambiguous.items()):
+        want = state.desired.stores.get(view.store, {}).get(key)
+        place = Place(want.origin.file, want.origin.line) if want is not None else None
+        yield Finding(
+            "ACN-032",
+            "warning" if want is None else "error",
+            f"{view.store}: {why}",
+            place,
+            "rename or delete all but one of them there",
+        )
+
+
+def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """Changes that must not be, or can only fail."""
+    for change in result.changes:
+        if change.action not in ("replace", "delete"):
+            continue
+        want = view.desired.get((change.address.type, change.address.key))
+        last = view.applied.get((change.former.type, change.former.key))
+        what = "replaced" if change.action == "replace" else "deleted"
+        if want is not None and protects(want.lifecycle):
+            yield _finding(
+                "ACN-020",
+                change,
+                f"{change.address} would be {what}, and its spec says preventDestroy",
+                "undo the edit of its fixed attributes, or remove preventDestroy",
+            )
+        elif want is None and last is not None and last.protected:
+            yield _finding(
+                "ACN-020",
+                change,
+                f"{change.address} would be {what}, and its spec said preventDestroy when it was last applied",
+                "put it back; or first apply it without preventDestroy, and then remove it",
+            )
+        elif change.action == "replace" and change.address.type in NO_PRUNE and len(view.live) > 1:
+            yield _finding(
+                "ACN-021",
+                change,
+                f"{change.address} would be replaced while it holds {len(view.live) - 1} other resources, which no"
+                " marketplace allows",
+                f"undo the edit of {', '.join(sorted({f.path for f in change.fields}))}, or declare a new store"
+                " beside it and move what it holds",
+            )
+
+
+def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """An emptied file must not look like a day's work."""
+    going = sum(change.action == "delete" for change in result.changes)
+    if going >= MANY and going * 4 >= len(view.applied):
+        yield Finding(
+            "ACN-023",
+            "warning",
+            f"{going:,} of {len(view.applied):,} managed resources of {view.store} would be deleted, because they left"
+            " the specs",
+            None,
+            "if that is not meant, look for an emptied or moved file",
+        )
+
+
+def budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator[Finding]:
+    """What is over a budget of the project."""
+    budgets = state.loaded.configuration.policies.get("budgets")
+    if budgets:
+        managed = Counter(type_ for type_, _ in view.applied)
+        yield from over_budget(view.store, result.changes, managed, budgets)
+
+
+def already_there(result: StoreResult) -> int:
+    """How many declared resources a store holds of which the ledger knows nothing."""
+    return len(result.to_record) + sum(change.action == "adopt" for change in result.changes)
+
+
+def no_ledger(path: Path, found: int) -> Finding:
+    """Told where there is something to miss."""
+    return Finding(
+        "ACN-022",
+        "warning",
+        f"there is no ledger here ({path.name}), and the stores hold {found:,} of the declared resources already: what"
+        " was applied before, and by whom, is not known",
+        None,
+        "on a machine that forgets, `acorn state pull` brings it; if it is lost, `acorn state rebuild` makes it again;"
+        " the first time, this is as it should be",
+    )
+
+
+def _finding(id: str, change: Change, message: str, hint: str) -> Finding:
+    place = Place(change.origin.file, change.origin.line) if change.origin is not None else None
+    return Finding(id, "error", message, place, hint, "", str(change.address))
