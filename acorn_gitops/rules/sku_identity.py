@@ -1,0 +1,77 @@
+"""SKU rules about what else a thing is called: ASINs, GTINs, pools. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+
+@rule(
+    "SKU-012",
+    "error",
+    "One ASIN is one GTIN in a store, and one GTIN one ASIN",
+    "Two products on one page, or one product on two: buyers get the wrong thing, and reviews mix.",
+)
+def one_page(context: Context) -> Iterator[Finding]:
+    """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles are other
+    products than their parts, and have their own)."""
+    config = context.configuration
+    asins: dict[tuple[str, str], tuple[str, Spec]] = {}
+    gtins: dict[tuple[str, str], tuple[str, Spec]] = {}
+    for sku in config.skus:
+        gtin = sku.spec.get("gtin")
+        if gtin is None:
+            continue
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            asin = listing.get("asin")
+            if asin is None:
+                continue
+            store = listing["store"]
+            first = asins.setdefault((store, asin), (gtin, sku))
+            path = ("spec", "listings", index, "asin")
+            if first[0] != gtin:
+                yield config.finding(
+                    "SKU-012",
+                    "error",
+                    sku,
+                    path,
+                    f"{asin} in {store} is GTIN {gtin} here and {first[0]} in {first[1].name}",
+                    "one of the two is mistyped, or is another product",
+                )
+            other = gtins.setdefault((store, gtin), (asin, sku))
+            if other[0] != asin:
+                yield config.finding(
+                    "SKU-012",
+                    "error",
+                    sku,
+                    path,
+                    f"GTIN {gtin} in {store} is {asin} here and {other[0]} in {other[1].name}",
+                    "one of the two is mistyped, or the pages should be merged",
+                )
+
+
+@rule(
+    "SKU-022",
+    "error",
+    "A SKU's location is in one pool only",
+    "The same pieces would be promised twice.",
+)
+def one_pool(context: Context) -> Iterator[Finding]:
+    """No location stands twice among a SKU's sources."""
+    config = context.configuration
+    for sku in config.skus:
+        seen: set[str] = set()
+        for index, source in enumerate((sku.spec.get("inventory") or {}).get("sources") or ()):
+            if source["location"] in seen:
+                yield config.finding(
+                    "SKU-022",
+                    "error",
+                    sku,
+                    ("spec", "inventory", "sources", index, "location"),
+                    f"{source['location']} stands twice among the sources of {sku.spec['sku']}",
+                    "keep one of them",
+                )
+            seen.add(source["location"])

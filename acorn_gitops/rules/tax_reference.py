@@ -1,0 +1,105 @@
+"""TAX rules that hold specs against the reference tables. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from acorn_gitops.engines.tax import country_of
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
+from acorn_gitops.rules.registry import Context, rule
+
+STALE = 120
+"""Days after which the table of rates should be looked at again."""
+
+
+@rule(
+    "TAX-020",
+    "warning",
+    "A listing in the United States or Canada has a product tax code",
+    "Without one Amazon calculates no tax at all (A_GEN_NOTAX).",
+)
+def tax_code(context: Context) -> Iterator[Finding]:
+    """`attributes.ptc` of a SKU that an Amazon storefront there lists."""
+    config = context.configuration
+    there = {
+        name: country
+        for name, store in config.stores.items()
+        if (front := store.spec.get("storefront")) is not None
+        and front.get("platform") == "amazon"
+        and (country := country_of(front)) in ("US", "CA")
+    }
+    if not there:
+        return
+    for sku in config.skus:
+        if (sku.spec.get("attributes") or {}).get("ptc"):
+            continue
+        stores = sorted({e["store"] for e in sku.spec.get("listings") or () if e["store"] in there})
+        if stores:
+            yield config.finding(
+                "TAX-020",
+                "warning",
+                sku,
+                ("spec", "attributes"),
+                f"{sku.spec['sku']} has no product tax code and is sold in {', '.join(stores)}",
+                "add attributes.ptc, e.g. A_GEN_TAX",
+            )
+
+
+@rule(
+    "TAX-040",
+    "warning",
+    "A percentage is one that the table knows",
+    "Rates change by law; a number in a spec does not.",
+)
+def known_rate(context: Context) -> Iterator[Finding]:
+    """A rule of standard treatment with a percentage, for countries of the table, today: it is the standard rate."""
+    config, today = context.configuration, context.now.date().isoformat()
+    if today < rates_begin():
+        return
+    for tax in config.taxes.values():
+        result = tax.spec["result"]
+        percent = (result.get("rate") or {}).get("percent")
+        validity = tax.spec["validity"]
+        holds = validity["from"] <= today and (validity.get("to") or "9999") > today
+        if percent is None or result["treatment"] != "standard" or not holds:
+            continue
+        for country in (tax.spec["match"].get("supply") or {}).get("shipTo") or ():
+            if country not in countries_with_rates():
+                continue
+            known = sorted(set(rates_on(country, "standard", today)))
+            if known and all(Decimal(rate) != Decimal(percent) for rate in known):
+                yield config.finding(
+                    "TAX-040",
+                    "warning",
+                    tax,
+                    ("spec", "result", "rate", "percent"),
+                    f"{percent} % is not the standard rate of {country}: {', '.join(known)} (table of {as_of('vat_rates')})",
+                    "correct it, or name the class of rate instead of a number",
+                )
+
+
+@rule(
+    "TAX-041",
+    "warning",
+    "The table of rates is not old",
+    "A rate that changed since is not in it.",
+)
+def fresh_table(context: Context) -> Iterator[Finding]:
+    """Not older than 120 days, where any rule names a class of rate."""
+    days = (context.now.date() - date.fromisoformat(as_of("vat_rates"))).days
+    users = [
+        t for t in context.configuration.taxes.values() if (t.spec["result"].get("rate") or {}).get("class")
+    ]
+    if users and days > STALE:
+        first = min(users, key=lambda t: t.name)
+        yield context.configuration.finding(
+            "TAX-041",
+            "warning",
+            first,
+            ("spec", "result", "rate", "class"),
+            f"the table of rates is of {as_of('vat_rates')}, {days} days ago",
+            "update acorn, or look the rates up and write percentages with evidence",
+        )
