@@ -160,6 +160,10 @@ def test_toxic_pairs(rights: list[str], store: str, found: bool) -> None:
     assert bool(list(toxic(held, store))) is found
 
 
+TWO = {"requiredFor": ["iam.grant"], "approvers": [{"group": "owners"}], "min": 1}
+"""Somebody else is asked."""
+
+
 def permission(
     name: str, resources: list[str], verbs: list[str], id: str = "ada@example.com", **more: Any
 ) -> dict[str, Any]:
@@ -206,8 +210,8 @@ def permission(
         ([permission("a", ["iam"], ["grant"])], "ROL-020", 0),
         (
             [
-                permission("a", ["iam"], ["grant"], stores={"all": True}),
-                permission("b", ["iam"], ["grant"], "bo@example.com", stores={"all": True}),
+                permission("a", ["iam"], ["grant"], stores={"all": True}, approvals=TWO),
+                permission("b", ["iam"], ["grant"], "bo@example.com", stores={"all": True}, approvals=TWO),
                 permission("c", ["store"], ["write"], "cy@example.com", stores={"all": True}),
                 permission("d", ["store"], ["write"], "di@example.com", stores={"all": True}),
             ],
@@ -226,8 +230,9 @@ def test_rules_of_access(documents: list[dict[str, Any]], id: str | None, code: 
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    """Ada may apply prices in one store; nobody may do more."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Ada may apply prices in one store; nobody may do more. Somebody else gave them that."""
+    monkeypatch.setenv("ACORN_ACTOR", "somebody@example.com")
     made = Repository(
         tmp_path / "r",
         storefront(),
@@ -237,6 +242,7 @@ def repository(tmp_path: Path) -> Repository:
         permission("appliers", ["price"], ["apply"], "tester"),
     )
     made.apply()
+    monkeypatch.setenv("ACORN_ACTOR", "tester")
     return made
 
 

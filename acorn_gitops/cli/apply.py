@@ -120,6 +120,7 @@ def command(
             plan = saved
         _refuse_blocked(plan)
         _refuse_actor(session, loaded, plan)
+        _refuse_unproven(session, loaded)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
         if not plan.changes and not recording:
@@ -265,6 +266,15 @@ def _refuse_actor(session: Session, loaded: Loaded, plan: Plan) -> None:
             for (store, right), count in sorted(missing.items())
         ]
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
+
+
+def _refuse_unproven(session: Session, loaded: Loaded) -> None:
+    """Rules of phase apply: what must be proved before anything is written."""
+    from acorn_gitops.rules.registry import check
+
+    found = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]
+    if found:
+        raise Refused("what must be proved first is not; nothing was written", findings=found)
 
 
 def _ask(session: Session) -> None:

@@ -13,7 +13,9 @@ from acorn_gitops.cli.session import Session, output, select, shared
 @shared
 @select
 @output("text", "json")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift, or a monitor tells something."
+)
 @click.option(
     "--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable."
 )
@@ -26,10 +28,12 @@ def command(
     detailed_exitcode: bool,
     allow_empty: tuple[str, ...],
 ) -> int:
-    """Show what was changed outside since the last apply. Edited specs are not drift, and are only counted."""
+    """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited specs are not
+    drift, and are only counted."""
     from acorn_gitops.cli.planning import Wishes, refuse_idle, situation, views
     from acorn_gitops.plan.drift import store_drift
-    from acorn_gitops.report.text import drift_text
+    from acorn_gitops.report.text import drift_text, findings_text
+    from acorn_gitops.rules.registry import Known, check
 
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
@@ -44,6 +48,9 @@ def command(
     if not errors:
         refuse_idle(state)
     session.close()
+    changed = [(d.address, path.split(".")[0]) for s in found for d in s.drifted for path, _, _ in d.fields]
+    known = Known((), lambda *_: [], session.actor(), lambda *_: None, changed)
+    seen = check(loaded.configuration, session.now(), phase="drift", known=known)
     drifted = sum(len(s.drifted) for s in found)
     if output == "json":
         import orjson
@@ -55,6 +62,16 @@ def command(
             "errors": errors,
             "unapplied": sum(s.unapplied for s in found),
             "watched": sum(s.watched for s in found),
+            "findings": [
+                {
+                    "id": f.id,
+                    "severity": f.severity,
+                    "message": f.message,
+                    "hint": f.hint,
+                    "subject": f.subject,
+                }
+                for f in seen
+            ],
             "stores": [
                 {
                     "store": s.store,
@@ -76,6 +93,9 @@ def command(
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(drift_text(found, errors, session.pen), nl=False)
+        if seen:
+            click.echo("\n" + findings_text(seen, session.pen), nl=False)
     if errors:
         return 1
-    return 2 if detailed_exitcode and drifted else 0
+    told = any(f.severity != "info" for f in seen)
+    return 2 if detailed_exitcode and (drifted or told) else 0

@@ -34,8 +34,13 @@ def command(
 ) -> int:
     """Show where values come from.
 
-    WHAT is a resource (amz-de/listing/KTL-17-BLK) or a spec (Store/amz-de); FIELD narrows it (price).
+    WHAT is a resource (amz-de/listing/KTL-17-BLK) or a spec (Store/amz-de); FIELD narrows it (price). `explain rule
+    PRO-030` teaches a rule.
     """
+    if what == "rule":
+        from acorn_gitops.cli.rules import teach
+
+        return teach(field or "", output, root, environment)
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
     config = loaded.configuration

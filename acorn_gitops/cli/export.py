@@ -12,6 +12,7 @@ import click
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address, Attributes
+from acorn_gitops.specs.load import Loaded
 
 _README = """# Export of {project}, environment {environment}
 
@@ -34,11 +35,21 @@ Amounts are decimal text with their currency; instants are UTC. Credentials are 
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @shared
 @select
+@click.option(
+    "--drill",
+    is_flag=True,
+    help="Prove it: read everything back, compare it with the stores, and record the result in evidence/.",
+)
 def command(
-    folder: Path, environment: str | None, root: Path | None, no_color: bool, selected: tuple[str, ...]
+    folder: Path,
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    selected: tuple[str, ...],
+    drill: bool,
 ) -> int:
     """Write everything out to FOLDER in documented formats, so that leaving is possible. FOLDER must not exist yet,
-    or be empty."""
+    or be empty. With --drill exit 1 when what was written does not say what the stores hold."""
     import orjson
 
     from acorn_gitops import __version__
@@ -112,7 +123,85 @@ def command(
     click.echo(
         f"{len(live):,} live resources, {len(desired):,} desired ones and the history written to {folder}"
     )
-    return 0
+    if not drill:
+        return 0
+    if selected:
+        raise click.UsageError("a drill is of everything: leave --select out")
+    return _drill(session, loaded, folder, live, {address for address, _ in made.unsaid})
+
+
+def _drill(
+    session: Session, loaded: Loaded, folder: Path, live: dict[Address, Attributes], unsaid: set[Address]
+) -> int:
+    """Read the export as somebody without acorn's ledger would, and compare it with what the stores hold."""
+    import hashlib
+    import tempfile
+
+    import orjson
+
+    from acorn_gitops.compile.configuration import compile_configuration
+    from acorn_gitops.model.resource import project
+    from acorn_gitops.specs.edit import written
+    from acorn_gitops.specs.load import load
+
+    wrong: list[str] = []
+    rows = (orjson.loads(line) for line in (folder / "live.jsonl").read_bytes().splitlines())
+    back = {str(row["address"]): row["attributes"] for row in rows}
+    if back != {str(a): orjson.loads(orjson.dumps(live[a])) for a in live}:
+        wrong.append("live.jsonl does not hold what was read")
+    with tempfile.TemporaryDirectory(prefix="acorn-drill-") as name:
+        stage = Path(name)
+        body = {
+            "specs": ["exported"],
+            "connections": {n: {"adapter": "network"} for n in loaded.configuration.connections},
+            "environments": {"drill": {}},
+            "defaultEnvironment": "drill",
+        }
+        (stage / "exported").mkdir()
+        for path in (folder / "specs").glob("*.yaml"):
+            (stage / "exported" / path.name).write_bytes(path.read_bytes())
+        document = {"apiVersion": "acorn/v1", "kind": "Project", "metadata": {"name": "drill"}, "spec": body}
+        (stage / "acorn.yaml").write_text(written([document]), encoding="utf-8")
+        read = load(stage, None, None)
+        errors = [f for f in read.findings if f.severity == "error"]
+        if errors:
+            wrong.append(f"the exported specs cannot be read: {errors[0].message}")
+        else:
+            state = compile_configuration(read.configuration)
+            said = {
+                Address(store, *key): want.attributes
+                for store, shard in state.stores.items()
+                for key, want in shard.items()
+            }
+            for address in sorted(set(live) - unsaid - set(said)):
+                wrong.append(f"{address} is in no exported spec")
+            for address, attributes in said.items():
+                if project(live.get(address) or {}, attributes) != attributes:
+                    wrong.append(f"{address} differs from its exported spec")
+    record = {
+        "format_version": "1.0",
+        "environment": loaded.project.environment,
+        "at": session.stamp(),
+        "by": session.actor(),
+        "result": "failed" if wrong else "passed",
+        "resources": len(live),
+        "only_in_live_jsonl": len(unsaid),
+        "files": {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+    target = session.root / "evidence" / "export-drill.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+    for words in wrong[:10]:
+        session.say(session.err(f"! {words}", "red"))
+    verdict = session.pen("Failed", "red") if wrong else session.pen("Passed", "green")
+    click.echo(
+        f"{verdict}: the export was read back and compared; the record is evidence/export-drill.json. Commit it."
+    )
+    return 1 if wrong else 0
 
 
 def _listings(live: dict[Address, Attributes]) -> str:

@@ -14,6 +14,7 @@ import click
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.cli import guards
+from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
@@ -23,11 +24,14 @@ from acorn_gitops.marketplaces.protocol import Fits, Marketplace, Scope, Snapsho
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 from acorn_gitops.plan.budgets import GUARDS
-from acorn_gitops.plan.change import Applied, StoreResult
+from acorn_gitops.plan.change import Applied, Change, StoreResult
 from acorn_gitops.plan.diff import Policy, diff_store, with_intents
 from acorn_gitops.plan.document import Plan, make_plan
+from acorn_gitops.plan.risk import risks_of
 from acorn_gitops.plan.select import Selection
+from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.rules.registry import Known, check
 from acorn_gitops.rules.waivers import as_they_count
 from acorn_gitops.specs.load import Loaded
 
@@ -292,6 +296,8 @@ def compute(
         blocking.append(guards.no_ledger(session.ledger_path(loaded.project), found))
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
+    changes = [change for result in results for change in result.changes]
+    blocking += plan_findings(session, loaded, state, changes)
     commit, dirty = revision.get()
     plan = make_plan(
         results,
@@ -304,8 +310,31 @@ def compute(
         created_at=session.stamp(),
         findings=[*(f for f in findings if f.severity == "warning"), *blocking],
         selected=state.selection.patterns,
+        risks=risks_of(loaded.configuration, changes, state.today),
     )
     return plan, state
+
+
+def plan_findings(
+    session: Session, loaded: Loaded, state: Situation, changes: Sequence[Change]
+) -> list[Finding]:
+    """Rules of phase plan: with the changes, the history of prices, who acts and who wrote what."""
+    authors = Authors(session.root)
+    actor, today = session.actor(), session.now().date().isoformat()
+
+    def author(file: str, line: int) -> tuple[str, str] | None:
+        wrote = authors.of(file, line)
+        return (actor, today) if wrote == ("", "") else wrote
+
+    history = PriceHistory(loaded.configuration, state.ledger, session.now())
+    known = Known(changes, history.prices, actor, author)
+    found = check(loaded.configuration, session.now(), phase="plan", known=known)
+    # What apply will ask is told early; there it is an error.
+    later = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]
+    return [
+        *found,
+        *(f._replace(severity="warning", message=f"apply will refuse: {f.message}") for f in later),
+    ]
 
 
 def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> None:

@@ -5,36 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
-from acorn_gitops.model.reference import amazon_marketplaces
+from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.resource import Attributes, Desired
-from acorn_gitops.model.selectors import labels_match
 from acorn_gitops.specs.configuration import Configuration, Spec
-
-
-def matched_stores(spec: Spec, configuration: Configuration) -> list[str]:
-    """Storefronts that the rule speaks of: every one when nothing is said, else by name, label or country."""
-    wanted = without_none(spec.spec["match"].get("stores"))
-    found = []
-    for store in configuration.stores.values():
-        front = store.spec.get("storefront")
-        if front is None:
-            continue
-        if (
-            not wanted
-            or store.name in wanted.get("names", ())
-            or (wanted.get("labels") and labels_match(wanted["labels"], store.labels))
-            or country_of(front) in wanted.get("marketplaces", ())
-        ):
-            found.append(store.name)
-    return sorted(found)
-
-
-def country_of(front: dict[str, Any]) -> str | None:
-    """The country of a storefront: as declared, or its Amazon marketplace's."""
-    if front.get("country") is not None:
-        return str(front["country"])
-    row = amazon_marketplaces().get(front.get("marketplaceId") or "")
-    return row.country if row else None
 
 
 def compile_tax_classes(configuration: Configuration, state: DesiredState) -> None:

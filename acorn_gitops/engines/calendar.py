@@ -122,16 +122,18 @@ class Calendar:
 
     def listings(self, store: str | None = None, sku: str | None = None) -> Iterator[Listed]:
         """Every listing with a usable price."""
-        config = self.configuration
-        for spec in config.skus:
-            if sku is not None and spec.spec["sku"] != sku:
-                continue
-            for entry in spec.spec.get("listings") or ():
-                if store is None or entry["store"] == store:
-                    money = listed_price(config, spec, entry)
-                    if money is not None:
-                        key = entry.get("sellerSku") or spec.spec["sku"]
-                        yield Listed(spec, entry["store"], key, money[0], minor(money[1], money[0]))
+        for spec in self.configuration.skus:
+            if sku is None or spec.spec["sku"] == sku:
+                yield from self.listings_of(spec, store)
+
+    def listings_of(self, spec: Spec, store: str | None = None) -> Iterator[Listed]:
+        """The listings of one SKU that have a usable price."""
+        for entry in spec.spec.get("listings") or ():
+            if store is None or entry["store"] == store:
+                money = listed_price(self.configuration, spec, entry)
+                if money is not None:
+                    key = entry.get("sellerSku") or spec.spec["sku"]
+                    yield Listed(spec, entry["store"], key, money[0], minor(money[1], money[0]))
 
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""

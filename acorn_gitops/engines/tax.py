@@ -95,8 +95,10 @@ class Decision(NamedTuple):
 def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] | None = None) -> Decision:
     """Judge every rule of the configuration (or the given ones)."""
     store = configuration.stores[supply.store]
+    entity = configuration.entity(store)
     judged = [
-        _judge(rule, supply, store) for rule in (configuration.taxes.values() if rules is None else rules)
+        _judge(rule, supply, store, entity)
+        for rule in (configuration.taxes.values() if rules is None else rules)
     ]
     matching = [c for c in judged if not c.lost]
     others = sorted((c for c in judged if c.lost), key=lambda c: c.rule.name)
@@ -121,7 +123,7 @@ def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] |
 _DIMENSIONS: Final = ("goods", "store", "ship-to", "ship-from", "VAT id", "customer", "value", "seller")
 
 
-def _judge(rule: Spec, supply: Supply, store: Spec) -> Candidate:
+def _judge(rule: Spec, supply: Supply, store: Spec, entity: Mapping[str, Any] | None) -> Candidate:
     body = rule.spec
     match: Mapping[str, Any] = body["match"]
     if body.get("enabled") is False:
@@ -139,7 +141,7 @@ def _judge(rule: Spec, supply: Supply, store: Spec) -> Candidate:
         _vat_id((match.get("customer") or {}).get("vatId"), supply),
         _customer((match.get("customer") or {}).get("type"), supply),
         _value(match.get("value"), supply),
-        1 if any((match.get("seller") or {}).values()) else 0,
+        _seller(match.get("seller") or {}, entity),
     )
     for excluded in (match.get("supply") or {}).get("territoryExclude") or ():
         if _covers(excluded, supply.ship_to):
@@ -179,6 +181,24 @@ def _store(wanted: Mapping[str, Any], store: Spec) -> int | str:
     return f"it is not for {store.name}"
 
 
+def matched_stores(spec: Spec, configuration: Configuration) -> list[str]:
+    """Storefronts that the rule speaks of: every one when nothing is said, else by name, label or country."""
+    wanted = {k: v for k, v in (spec.spec["match"].get("stores") or {}).items() if v is not None}
+    found = []
+    for store in configuration.stores.values():
+        front = store.spec.get("storefront")
+        if front is None:
+            continue
+        if (
+            not wanted
+            or store.name in wanted.get("names", ())
+            or (wanted.get("labels") and labels_match(wanted["labels"], store.labels))
+            or country_of(front) in wanted.get("marketplaces", ())
+        ):
+            found.append(store.name)
+    return sorted(found)
+
+
 def country_of(front: Mapping[str, Any]) -> str | None:
     """The country of a storefront: as declared, or its Amazon marketplace's."""
     if front.get("country") is not None:
@@ -213,6 +233,20 @@ def _customer(wanted: str | None, supply: Supply) -> int | str:
     if wanted in (None, "any"):
         return 0
     return 1 if wanted == supply.customer else f"the customer is {supply.customer}, not {wanted}"
+
+
+def _seller(wanted: Mapping[str, Any], entity: Mapping[str, Any] | None) -> int | str:
+    """Where acorn.yaml keeps the company, its facts decide; else a rule is taken as written for its seller."""
+    if not any(wanted.values()):
+        return 0
+    if entity is None:
+        return 1
+    home = entity["establishedIn"]
+    if wanted.get("establishedIn") and not any(_covers(named, home) for named in wanted["establishedIn"]):
+        return f"the seller is established in {home}, the rule is for {', '.join(wanted['establishedIn'])}"
+    have = {r["country"] for r in entity.get("registrations") or ()}
+    lacks = [country for country in wanted.get("registeredIn") or () if country not in have]
+    return f"the seller is not registered in {', '.join(lacks)}" if lacks else 1
 
 
 def _value(bound: Mapping[str, Any] | None, supply: Supply) -> int | str:

@@ -223,6 +223,24 @@ class Ledger:
             )
         ]
 
+    def states(self, types: Iterable[str]) -> list[tuple[str, Address, dict[str, Any] | None]]:
+        """What was in force from when on, of resources of these types: (instant, address, attributes; None when it was gone),
+        oldest first. Made from the audit trail; what was only recorded is known from the present row."""
+        wanted = set(types)
+        found: list[tuple[str, Address, dict[str, Any] | None]] = []
+        for at, raw in self._rows(
+            "SELECT at, body FROM audit WHERE event='write.observed' ORDER BY sequence"
+        ):
+            body = audit.body_of(raw)
+            parts = str(body.get("address", "")).split("/", 2)
+            if len(parts) == 3 and parts[1] in wanted:
+                found.append((at, Address(*parts), body.get("attributes")))
+        seen = {address for _, address, _ in found}
+        for s, t, k, raw, at in self._rows("SELECT store, type, key, attributes, applied_at FROM resource"):
+            if t in wanted and Address(s, t, k) not in seen:
+                found.append((at, Address(s, t, k), orjson.loads(raw)))
+        return sorted(found, key=lambda f: f[0])
+
     def verify(self) -> int | None:
         """The sequence number of the first line of history that was changed or removed; None when all is well."""
         return audit.first_broken(

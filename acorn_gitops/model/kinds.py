@@ -11,7 +11,7 @@ from acorn_gitops.model.promo import PromoSpec
 from acorn_gitops.model.role_permission import RolePermissionSpec
 from acorn_gitops.model.sku_mapping import SkuMappingListSpec, SkuMappingSpec, SkuMappingTableSpec
 from acorn_gitops.model.store import StoreSpec
-from acorn_gitops.model.tax_rule import TaxRuleSpec
+from acorn_gitops.model.tax_rule import TaxPackSpec, TaxRuleSpec
 
 API_VERSION: Final = "acorn/v1"
 
@@ -87,7 +87,7 @@ class TaxRuleDocument(_Document):
     """Who owes which tax, on which supply."""
 
     kind: Literal["TaxRule"]
-    spec: TaxRuleSpec
+    spec: TaxRuleSpec | TaxPackSpec
 
 
 class PromoDocument(_Document):

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
+    Country,
+    Currency,
     Date,
     Decimal6,
     LabelText,
@@ -82,6 +84,10 @@ class Budget(Strict):
         None
     )
     """The most, in percent, that one price may rise."""
+    priceSum: Percent | None = None
+    """The most, in percent of their sum before, by which all prices of a plan in the store may move together, up or down."""
+    permissionsRemoved: int | None = Field(default=None, ge=0, le=1_000_000)
+    """The most rights and grants that may go."""
 
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[0-9]{3}$")]
@@ -106,6 +112,12 @@ class Waiver(Strict):
 class Policies(Strict):
     """What a plan may do."""
 
+    onboarding: Literal["required", "optional"] | None = None
+    """required: every live store keeps its records: onboarding, integration, monitors, exit. Default: those that it keeps
+    must be right."""
+    rehearsal: Literal["required", "optional"] | None = None
+    """required: apply needs a passed `acorn rehearse` of these specs, or of specs that differ in everyday values only.
+    Default: optional."""
     access: Literal["enforced", "open"] | None = None
     """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of the specs.
     Default: open."""
@@ -154,6 +166,43 @@ class PriceRule(Strict):
     """The result ends like this, rounded to the nearest: ".95" or "0"."""
 
 
+class Registration(Strict):
+    """A tax number in a country, and when somebody last asked whether it holds."""
+
+    country: Country
+    """XI is Northern Ireland."""
+    number: Text
+    status: Literal["valid", "invalid", "unknown"] | None = None
+    """What the register said. unknown: it did not answer, which says nothing."""
+    checkedAt: Date | None = None
+    reference: Text | None = None
+    """The register's consultation number."""
+
+
+class Entity(Strict):
+    """A company of ours."""
+
+    name: Text
+    establishedIn: Country
+    registrations: list[Registration] | None = None
+    """Where it is registered for VAT, GST or the like."""
+    schemes: list[Literal["union-oss", "non-union-oss", "ioss"]] | None = None
+    """One-stop shops that it files."""
+    iossNumber: Annotated[str, StringConstraints(pattern=r"^IM[0-9]{10}$")] | None = None
+    uscc: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{18}$")] | None = None
+    """China's unified social credit code."""
+
+
+class Route(Strict):
+    """Where an alert goes."""
+
+    kind: Literal["pager", "mail", "chat", "ticket", "webhook"]
+    target: Text
+    """Address, channel or queue; a webhook's address is a secret: env:NAME."""
+    escalation: Text | None = None
+    """Who is asked when nobody answers."""
+
+
 class ProjectMetadata(Strict):
     """Who this project is."""
 
@@ -179,6 +228,22 @@ class ProjectSpec(Strict):
     priceRules: dict[Name, PriceRule] | None = None
     waivers: list[Waiver] | None = None
     """Exceptions from rules and budgets."""
+    entities: dict[Name, Entity] | None = None
+    """Our companies, by the name that stores give as `legalEntity`."""
+    exchangeRates: (
+        dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}/[A-Z]{3}$")], ForeignExchange] | None
+    ) = None
+    """Dated rates for comparing amounts: "GBP/EUR" is what one pound is in euros. Never used to set a price."""
+    baseCurrency: Currency | None = None
+    """The currency in which totals are shown. Default: EUR."""
+    labels: dict[LabelText, list[LabelText] | None] | None = None
+    """The labels that stores may have, and their values; null allows any value. Default: any label."""
+    routes: dict[Name, Route] | None = None
+    """Where alerts go, by name."""
+    facts: Text | None = None
+    """Folder of recorded facts (CSV): stock, offers, activity. Default: facts, where there is such a folder."""
+    customRules: list[Text] | None = None
+    """Folders or files with rules of your own, in CEL. Default: policies, where there is such a folder."""
     productTypes: dict[Text, Text] | None = None
     """Product type to the JSON Schema file that checks `attributes.extra`."""
 

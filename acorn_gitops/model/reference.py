@@ -81,6 +81,45 @@ def forbidden_marketplace(marketplace_id: str) -> str | None:
     return str(reason) if reason else None
 
 
+def is_shadow_marketplace(marketplace_id: str) -> bool:
+    """Whether this id only ever stands in order data: orders from elsewhere, invoicing."""
+    return marketplace_id in _load("marketplaces.json")["notForStores"]["ids"]
+
+
+class TaxPack(NamedTuple):
+    """Tax rules that ship as data. Texts that begin with @ stand for what a spec fills in: @countries, @shipFrom, or @country
+    for one rule of each country."""
+
+    name: str
+    version: str
+    as_of: str
+    words: str
+    confidence: str
+    takes: tuple[str, ...]
+    countries: tuple[str, ...] | None
+    note: str
+    rules: tuple[dict[str, Any], ...]
+
+
+@cache
+def tax_packs() -> dict[tuple[str, str], TaxPack]:
+    """By name and version."""
+    return {
+        (row["name"], row["version"]): TaxPack(
+            row["name"],
+            row["version"],
+            row["asOf"],
+            row["words"],
+            row["confidence"],
+            tuple(row["takes"]),
+            tuple(row["countries"]) if row["countries"] else None,
+            row["note"],
+            tuple(row["rules"]),
+        )
+        for row in _load("tax_packs.json")["packs"]
+    }
+
+
 @cache
 def rate_periods() -> tuple[RatePeriod, ...]:
     """Every dated rate of the table."""

@@ -33,6 +33,22 @@ Resource = Literal[
 ]
 
 
+ApiRole = Literal[
+    "product-listing",
+    "pricing",
+    "inventory-and-order-tracking",
+    "amazon-fulfillment",
+    "finance-and-accounting",
+    "selling-partner-insights",
+    "brand-analytics",
+    "buyer-communication",
+    "direct-to-consumer-shipping",
+    "tax-invoicing",
+    "tax-remittance",
+]
+"""Roles of the Selling Partner API."""
+
+
 class Subject(Strict):
     """A person, group or application."""
 
@@ -42,6 +58,10 @@ class Subject(Strict):
     employment: Literal["employee", "contractor", "external", "left"] | None = None
     mfa: bool | None = None
     """Whether sign-in needs a second factor."""
+    account: Literal["primary", "secondary", "partner"] | None = None
+    """How the marketplace knows them: another company must be an authorised partner, never a secondary user. Recorded."""
+    apiRoles: list[ApiRole] | None = None
+    """An application's roles at the Selling Partner API. Recorded."""
 
 
 class Constraints(Strict):

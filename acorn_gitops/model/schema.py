@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from acorn_gitops.model.kinds import DOCUMENTS
+from acorn_gitops.model.policy import PolicyDocument
 from acorn_gitops.model.project import ProjectDocument
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +28,7 @@ def all_schemas() -> dict[str, Schema]:
     required, `Project.json` for acorn.yaml."""
     out = {f"{kind}.json": _schema_of(model, kind) for kind, model in DOCUMENTS.items()}
     out["Project.json"] = _schema_of(ProjectDocument, "Project")
+    out["Policy.json"] = _schema_of(PolicyDocument, "Policy")
     out["acorn.json"] = {
         "$schema": DIALECT,
         "$id": f"{BASE}/acorn.json",

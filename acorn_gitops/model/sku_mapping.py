@@ -155,6 +155,8 @@ class Inventory(Strict):
     """From where the SKU is sold."""
 
     pool: Name
+    unit: Literal["each", "case"] | None = None
+    """In what stock is counted. Default: each."""
     sources: list[StockSource] | None = None
     buffer: Buffer | None = None
     allocation: Allocation | None = None

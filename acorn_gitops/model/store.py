@@ -25,6 +25,7 @@ from acorn_gitops.model.fields import (
     Text,
     Timezone,
 )
+from acorn_gitops.model.operations import Exit, Integration, Monitor, Onboarding
 
 
 class Entitlements(Strict):
@@ -57,6 +58,10 @@ class Storefront(Strict):
     """Which side of the platform this store is on."""
     credentialsRef: SecretRef | None = None
     """Where the credentials are kept. Never sent, never shown."""
+    credentialsRotated: Date | None = None
+    """When the client secret was last changed."""
+    authorizedAt: Date | None = None
+    """When the account last authorised our application."""
     languages: list[Language] | None = None
     """Languages of the listings."""
     timezone: Timezone | None = None
@@ -205,6 +210,8 @@ class Physical(Strict):
     capabilities: Capabilities | None = None
     throughput: Throughput | None = None
     safetyStock: SafetyStock | None = None
+    shippingTemplate: Text | None = None
+    """The marketplace's shipping template (Shipping Settings Automation) that holds this location. Recorded, never sent."""
     supplySourceId: Text | None = None
     """Given by the marketplace: state, not spec. Accepted for records, never sent."""
 
@@ -218,6 +225,10 @@ class StoreSpec(Strict):
     connection: Name | None = None
     """Which connection of acorn.yaml holds this store."""
     legalEntity: Name | None = None
-    """The company that sells here."""
+    """The company that sells here: one of `entities` in acorn.yaml, where those are kept."""
+    onboarding: Onboarding | None = None
+    integration: Integration | None = None
+    monitors: list[Monitor] | None = None
+    exit: Exit | None = None
     storefront: Storefront | None = None
     physical: Physical | None = None

@@ -137,6 +137,28 @@ class Evidence(Strict):
     nextReview: Date | None = None
 
 
+class TaxPackSpec(Strict):
+    """Rules that ship with acorn, as dated data: included by name and version."""
+
+    pack: Name
+    """Which pack: docs/reference-data.md lists them."""
+    version: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}\.[0-9]{2}$")]
+    """Its version. A newer one is another text: it is never taken by itself."""
+    stores: StoreMatch
+    """For which storefronts."""
+    countries: list[Territory] | None = None
+    """Where goods go, or the countries it is for, where the pack asks."""
+    shipFrom: list[Territory] | None = None
+    """Where goods come from, where the pack asks."""
+    taxClass: list[Name] | None = None
+    """For which classes of goods. Default: all."""
+    only: list[Name] | None = None
+    """Of the pack's rules only these."""
+    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    evidence: Evidence | None = None
+    """Who looked at it for you, and when again. Default: the pack's own source and day."""
+
+
 class TaxRuleSpec(Strict):
     """When it matches, and what follows."""
 

@@ -22,6 +22,14 @@ GUARDS: Final[dict[str, tuple[str, str]]] = {
         "More changes than the budget allows",
         "A slip in a selector or a table reaches every row at once.",
     ),
+    "BUD-003": (
+        "All prices of a store move further than the budget allows",
+        "Each change is small, and together they are a sale that nobody decided.",
+    ),
+    "BUD-004": (
+        "More permissions go than the budget allows",
+        "An emptied selector locks everybody out in the middle of the season.",
+    ),
     "BUD-002": (
         "A price moves further than the budget allows",
         "A lost digit is a price, too, and is sold at within minutes.",
@@ -53,6 +61,8 @@ def over_budget(
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, chosen, have)
         yield from _prices(name, budget, chosen)
+        yield from _sum(store, name, budget, chosen)
+        yield from _permissions(store, name, budget, chosen)
 
 
 def _counts(
@@ -115,6 +125,64 @@ def _prices(name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> 
             "",
             str(change.address),
         )
+
+
+def _sum(store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> Iterator[Finding]:
+    most = budget.get("priceSum")
+    if most is None:
+        return
+    sums: dict[str, list[Decimal]] = {}
+    for change in changes:
+        move = price_move(change)
+        if move is not None:
+            before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
+            sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
+    for currency, (before, after) in sorted(sums.items()):
+        if abs(after - before) * 100 > before * Decimal(most):
+            percent = f"{(after - before) * 100 / before:+.1f} %" if before else "from nothing"
+            yield Finding(
+                "BUD-003",
+                "warning",
+                f"{store}: prices move from {before} to {after} {currency} in sum, {percent}; the budget {name} allows {most} %",
+                None,
+                _HINT,
+                "",
+                f"{store}/budget/{name}",
+            )
+
+
+def _permissions(
+    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change]
+) -> Iterator[Finding]:
+    most = budget.get("permissionsRemoved")
+    if most is None:
+        return
+    gone = sum(map(_taken, changes))
+    if gone > most:
+        yield Finding(
+            "BUD-004",
+            "warning",
+            f"{store}: {gone:,} permission{'s' * (gone != 1)} would go, and the budget {name} allows {most:,}",
+            None,
+            _HINT,
+            "",
+            f"{store}/budget/{name}",
+        )
+
+
+def _taken(change: Change) -> int:
+    """Grants that end, and rights (resource and verb) that a role loses."""
+    if change.address.type == "grant":
+        return int(change.action == "delete")
+    if change.address.type != "role":
+        return 0
+    return len(_rights(change.before) - (_rights(change.after) if change.action != "delete" else set()))
+
+
+def _rights(role: Mapping[str, Any] | None) -> set[tuple[str, str]]:
+    return {
+        (r, v) for rule in (role or {}).get("rules") or () for r in rule["resources"] for v in rule["verbs"]
+    }
 
 
 _HINT = "make it in smaller steps, or agree on a waiver in acorn.yaml; until then apply refuses the plan"

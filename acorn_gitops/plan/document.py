@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -25,6 +25,15 @@ from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 
 FORMAT: Final = "1.0"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
+
+
+class Risk(NamedTuple):
+    """What a price change means: margin after it in percent, pieces that may be sold there, and those times the difference.
+    None is not known."""
+
+    margin: str | None
+    stock: int | None
+    effect: str | None
 
 
 @dataclass(slots=True)
@@ -44,6 +53,7 @@ class Plan:
     selected: list[str] = field(default_factory=list)
     tool: str = __version__
     id: str = ""
+    risks: dict[Address, Risk] = field(default_factory=dict)
 
     @property
     def errored(self) -> bool:
@@ -81,6 +91,7 @@ def make_plan(
     created_at: str,
     findings: Iterable[Finding],
     selected: Iterable[str] = (),
+    risks: Mapping[Address, Risk] | None = None,
 ) -> Plan:
     """Order all changes and give the plan its id."""
     stores = sorted(results, key=lambda r: r.store)
@@ -97,6 +108,7 @@ def make_plan(
         stores,
         sorted(findings, key=Finding.sort_key),
         sorted(selected),
+        risks=dict(risks or {}),
     )
     plan.id = plan_id(to_json(plan))
     return plan
@@ -159,7 +171,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
             }
             for s in plan.stores
         ],
-        "changes": [_change_json(c) for c in plan.changes],
+        "changes": [_change_json(c, plan.risks.get(c.address)) for c in plan.changes],
         "findings": [
             {
                 "id": f.id,
@@ -173,7 +185,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: Change, risk: Risk | None) -> dict[str, Any]:
     out: dict[str, Any] = {
         "address": str(change.address),
         "action": change.action,
@@ -191,6 +203,8 @@ def _change_json(change: Change) -> dict[str, Any]:
     move = price_move(change)
     if move is not None:
         out["money"] = {"currency": move[0], "old": move[1], "new": move[2], "percent": move[3]}
+        if risk is not None:
+            out["money"] |= {"margin_percent": risk.margin, "stock": risk.stock, "effect": risk.effect}
     return out
 
 
@@ -293,6 +307,11 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         list(document["selected"]),
         document["acorn_version"],
         document["id"],
+        {
+            Address.parse(c["address"]): Risk(m.get("margin_percent"), m.get("stock"), m.get("effect"))
+            for c in document["changes"]
+            if "stock" in (m := c.get("money") or {})
+        },
     )
     return plan
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, groups, price_move, signature
+from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.text import Pen, plan_text
 from acorn_gitops.report.words import REASONS, plural, safe, value
 
@@ -60,6 +61,11 @@ def plan_markdown(plan: Plan) -> str:
     if moves:
         down = sum(m[3].startswith("-") for m in moves)
         danger.append(f"{len(moves):,} prices move: {down:,} down, {len(moves) - down:,} up.")
+        danger += [
+            f"{escape(t.store)}: **{'' if t.effect.startswith('-') else '+'}{t.effect} {t.currency}** for the stock that is there."
+            for t in totals(plan.changes, plan.risks)
+            if t.effect
+        ]
     danger += [f"{escape(s.store)} could not be read: {escape(s.error)}" for s in plan.stores if s.error]
     if danger:
         head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]

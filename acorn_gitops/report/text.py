@@ -13,8 +13,9 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
-from acorn_gitops.plan.document import Plan, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, Risk, groups, price_move, signature
 from acorn_gitops.plan.drift import StoreDrift
+from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.words import REASONS, cut, plural, safe, set_difference, value
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
@@ -86,17 +87,19 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     single: list[Change] = []
     for _, members in told:
         if len(members) >= GROUP and not verbose:
-            lines += [*_group(members, pen), ""]
+            lines += [*_group(members, pen, plan), ""]
         else:
             single += members
     store_name = ""
-    for change in sorted(single, key=lambda c: c.address):
+    for change in sorted(
+        single, key=lambda c: (c.address.store, c.address.type, *_dearest(c, plan), c.address)
+    ):
         if change.address.store != store_name:
             if store_name:
                 lines.append("")
             store_name = change.address.store
             lines.append(pen(store_name, "bold"))
-        lines += _change(change, pen)
+        lines += _change(change, pen, plan.risks.get(change.address))
     if single:
         lines.append("")
     lines += _notes(plan, pen, verbose)
@@ -104,7 +107,24 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _change(change: Change, pen: Pen) -> list[str]:
+def _dearest(change: Change, plan: Plan) -> tuple[Decimal, Decimal]:
+    """By risk: what costs most for the stock that is there, then the deepest cuts; all else stays in order."""
+    move, risk = price_move(change), plan.risks.get(change.address)
+    effect = Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
+    percent = Decimal(move[3]) if move is not None and move[3] else Decimal(0)
+    return min(effect, Decimal(0)), min(percent, Decimal(0))
+
+
+def _means(risk: Risk, currency: str) -> str:
+    """`leaves 31.2 %, 40 pieces: -120.00 EUR`."""
+    parts = [f"leaves {risk.margin} %"] if risk.margin is not None else []
+    if risk.stock is not None:
+        effect = f"{'+' if not str(risk.effect).startswith('-') else ''}{risk.effect} {currency}"
+        parts.append(f"{plural('piece', risk.stock)}: {effect}")
+    return ", ".join(parts)
+
+
+def _change(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
     symbol = SYMBOLS[change.action]
     place = str(change.origin) if change.origin is not None else REASONS[change.reason]
     head = f"  {symbol} {change.address.type} {safe(change.address.key)}"
@@ -123,6 +143,8 @@ def _change(change: Change, pen: Pen) -> list[str]:
     move = price_move(change)
     for item in change.fields:
         lines.append(_field(item, width, pen, move[3] if item.path == "price" and move else ""))
+        if item.path == "price" and move and risk is not None:
+            lines.append(pen(cut(f"      {'':<{width}}  {_means(risk, move[0])}", pen.width), "dim"))
     return lines
 
 
@@ -181,7 +203,7 @@ def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
         shown.pop()  # whole facts only: half a title says nothing
 
 
-def _group(members: Sequence[Change], pen: Pen) -> list[str]:
+def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     first = members[0]
     stores = {c.address.store for c in members}
     what = signature(members)
@@ -191,7 +213,7 @@ def _group(members: Sequence[Change], pen: Pen) -> list[str]:
         what = what.replace(f"({code})", f"({words})")
     head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
     lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
-    for change in sorted(members, key=_risk)[:SHOWN]:
+    for change in sorted(members, key=lambda c: (_dearest(c, plan)[0], *_risk(c)))[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
         if not detail and len(change.fields) == 1:
@@ -260,6 +282,12 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
         highest = max(Decimal(m[3]) for m in moves)
         spread = f"{deepest:+} %" if deepest == highest else f"from {deepest:+} % to {highest:+} %"
         lines.append(f"Prices: {down:,} down, {len(moves) - down:,} up, {spread}")
+        for total in totals(plan.changes, plan.risks):
+            if total.effect:
+                sign = "" if total.effect.startswith("-") else "+"
+                lines.append(
+                    f"  {total.store}: {sign}{total.effect} {total.currency} for the stock that is there"
+                )
     if not plan.changes:
         if plan.errored:
             lines.append(pen("Incomplete: some stores could not be read.", "red"))

@@ -37,6 +37,7 @@ def _moment(moment: dict[str, object], store: Spec) -> datetime:
     "error",
     "A promotion's window is not empty and not over",
     "It would never hold, or hold at once.",
+    mend="Correct start and end; remove promotions that are over.",
 )
 def window(context: Context) -> Iterator[Finding]:
     """start < end in every store; over in every store is a warning."""
@@ -77,6 +78,7 @@ def window(context: Context) -> Iterator[Finding]:
     "error",
     "The discount fits the type, and is one",
     "A promotion without a discount confuses everybody.",
+    mend="Give the type its discount: percent, amount, salePrice or buyXGetY, more than nothing and less than the price.",
 )
 def discount(context: Context) -> Iterator[Finding]:
     """Exactly one discount field; percent above 0; the field that the type needs."""
@@ -123,7 +125,13 @@ def discount(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("PRO-003", "error", "Amounts are in each store's currency", "Currencies are never converted silently.")
+@rule(
+    "PRO-003",
+    "error",
+    "Amounts are in each store's currency",
+    "Currencies are never converted silently.",
+    mend="Give each selected store an amount in its own currency.",
+)
 def currencies(context: Context) -> Iterator[Finding]:
     """amount, salePrice and minimumOrder name every selected store, in its currency."""
     config = context.configuration
@@ -177,6 +185,7 @@ def currencies(context: Context) -> Iterator[Finding]:
     "error",
     "A promotion selects stores and SKUs",
     "An empty selector looks like a promotion and is none.",
+    mend="Widen `stores` or `skus`, or remove the promotion.",
 )
 def selects(context: Context) -> Iterator[Finding]:
     """At least one storefront; at least one SKU listed in one of them; named SKUs exist."""
@@ -234,13 +243,22 @@ def _unlisted(selection: Mapping[str, Any], chosen: Collection[str]) -> str:
     "error",
     "Start and end are times that exist",
     "The clocks skip an hour in spring; the promotion would begin at a guess.",
+    mend="Choose a time outside the hour that the clocks skip.",
+    source="IANA time zone database",
 )
 def gaps(context: Context) -> Iterator[Finding]:
     """In every selected store's zone."""
     yield from _impossible(context, "PRO-012", NoSuchTime, "choose a time that exists on that day")
 
 
-@rule("PRO-013", "error", "Start and end are times that come once", "The clocks repeat an hour in autumn.")
+@rule(
+    "PRO-013",
+    "error",
+    "Start and end are times that come once",
+    "The clocks repeat an hour in autumn.",
+    mend="Add `fold: 0` for the first of the two hours, `fold: 1` for the second.",
+    source="IANA time zone database; PEP 495",
+)
 def folds(context: Context) -> Iterator[Finding]:
     """Or `fold` says which of the two is meant."""
     yield from _impossible(

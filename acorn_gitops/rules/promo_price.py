@@ -63,6 +63,8 @@ def floor_of(sku: Spec, store: str, currency: str, respect: frozenset[str]) -> t
     "error",
     "No promotion takes a price below its floor",
     "Below the floor every order loses money, and a marketplace does not stop there by itself.",
+    mend="Take less off, exclude the SKU, or change its `pricePolicy`; `acorn price` shows every step.",
+    source="Amazon adds the percentages of coupons and deals on one base",
 )
 def floors(context: Context) -> Iterator[Finding]:
     """The lowest price over the calendar, all stackable promotions together, is at least pricePolicy.min; and at least
@@ -105,7 +107,13 @@ def floors(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("PRO-031", "error", "Nothing becomes free by accident", "Stacked discounts of 100 % give goods away.")
+@rule(
+    "PRO-031",
+    "error",
+    "Nothing becomes free by accident",
+    "Stacked discounts of 100 % give goods away.",
+    mend="Put the promotions into one `stacking.group`, or take less off.",
+)
 def free(context: Context) -> Iterator[Finding]:
     """No listing's price falls to zero, unless one promotion alone says 100 percent."""
     told: set[str] = set()
@@ -133,6 +141,7 @@ def free(context: Context) -> Iterator[Finding]:
     "error",
     "Stacked promotions take no more than was agreed",
     "Each promotion was approved alone; together they may take twice as much.",
+    mend="Put them into one `stacking.group`, or move a window.",
 )
 def total(context: Context) -> Iterator[Finding]:
     """Where a promotion with `maxTotalPercent` takes part, all together take at most that share of the list price."""
@@ -165,6 +174,7 @@ def total(context: Context) -> Iterator[Finding]:
     "warning",
     "Promotions that overlap say how they meet",
     "Two campaigns that nobody planned together stack by accident.",
+    mend="Put both into one `stacking.group`, or say `stacking.mode` in both.",
 )
 def overlaps(context: Context) -> Iterator[Finding]:
     """Two promotions of one tier, on one SKU in one store, at one time, are in one stacking.group or say a mode."""

@@ -19,7 +19,11 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 @rule(
-    "GEN-012", "error", "A name refers to nothing", "The part that depends on it would silently not happen."
+    "GEN-012",
+    "error",
+    "A name refers to nothing",
+    "The part that depends on it would silently not happen.",
+    mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:
     """Stores, locations, connections and price rules that specs name."""

@@ -8,12 +8,61 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.specs.configuration import Configuration
+
+Phase = Literal["validate", "plan", "apply", "drift"]
+"""validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live and what was
+applied. apply: next to the write. drift: by the scheduled job."""
+
+
+class Where(Protocol):
+    """A resource's address."""
+
+    @property
+    def store(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+
+
+class Planned(Protocol):
+    """A change, as far as rules look at one."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def address(self) -> Where: ...
+    @property
+    def before(self) -> dict[str, Any] | None: ...
+    @property
+    def after(self) -> dict[str, Any] | None: ...
+
+
+class PricePoint(NamedTuple):
+    """A list price in force from an instant on. `amount` is decimal text; "" when the price ended."""
+
+    since: datetime
+    amount: str
+    currency: str
+
+
+class Known(NamedTuple):
+    """What the later phases know besides specs: changes, the price history, who acts, who wrote a line."""
+
+    changes: Sequence[Planned]
+    prices: Callable[[str, str], Sequence[PricePoint]]
+    """(store, key of the listing): its prices, oldest first."""
+    actor: str
+    author: Callable[[str, int], tuple[str, str] | None]
+    """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
+    drifted: Sequence[tuple[Where, str]] = ()
+    """Of the drift job: what was changed outside, and which attribute."""
 
 
 class Context(NamedTuple):
@@ -23,6 +72,13 @@ class Context(NamedTuple):
     now: datetime
     shared: dict[str, Any]
     """What several rules need and one of them computed."""
+    known: Known | None = None
+    """None while only specs are looked at."""
+
+    @property
+    def today(self) -> str:
+        """The present day in UTC, ISO text."""
+        return self.now.date().isoformat()
 
 
 Check = Callable[[Context], Iterator[Finding]]
@@ -36,6 +92,11 @@ class Rule(NamedTuple):
     title: str
     why: str
     check: Check | None
+    mend: str = ""
+    """What to do about a breach."""
+    source: str = ""
+    """On what it rests: a law, a marketplace's page, or acorn's own judgement."""
+    phase: Phase = "validate"
 
 
 LOADING: Final[dict[str, tuple[str, str]]] = {
@@ -85,13 +146,26 @@ _REFERENCES: Final = frozenset({"GEN-012", "PRO-004", "ROL-011", "SKU-024"})
 """Rules about what another file may hold."""
 
 
-def rule(id: str, severity: Severity, title: str, why: str) -> Callable[[Check], Check]:
+OWN: Final = "acorn's own judgement"
+"""The source of rules that rest on no text but on what goes wrong otherwise."""
+
+
+def rule(
+    id: str,
+    severity: Severity,
+    title: str,
+    why: str,
+    *,
+    mend: str,
+    source: str = OWN,
+    phase: Phase = "validate",
+) -> Callable[[Check], Check]:
     """Register a rule. Ids are unique; the same function may carry one id only."""
 
     def register(check: Check) -> Check:
         if id in RULES or id in LOADING:
             raise ValueError(f"rule {id} is registered twice")
-        RULES[id] = Rule(id, severity, title, why, check)
+        RULES[id] = Rule(id, severity, title, why, check, mend, source, phase)
         return check
 
     return register
@@ -111,15 +185,24 @@ def _load_families() -> None:
         importlib.import_module(f"acorn_gitops.rules.{module.name}")
 
 
-def check(configuration: Configuration, now: datetime, *, after_errors: bool = False) -> list[Finding]:
-    """Findings of every rule, by place. `after_errors`: some files could not be read, so a reference to what
+def check(
+    configuration: Configuration,
+    now: datetime,
+    *,
+    after_errors: bool = False,
+    phase: Phase = "validate",
+    known: Known | None = None,
+) -> list[Finding]:
+    """Findings of every rule of a phase, by place. `after_errors`: some files could not be read, so a reference to what
     they may hold is no finding."""
+    from acorn_gitops.rules.custom import SPEC_TARGETS, check_custom
+
     _load_families()
-    context = Context(configuration, now, {})
+    context = Context(configuration, now, {}, known)
     found: list[Finding] = []
     for id in sorted(RULES):
         registered = RULES[id]
-        if after_errors and id in _REFERENCES:
+        if registered.phase != phase or (after_errors and id in _REFERENCES):
             continue
         assert registered.check is not None
         try:
@@ -134,11 +217,25 @@ def check(configuration: Configuration, now: datetime, *, after_errors: bool = F
                     "please report this; nothing is applied while a rule cannot be judged",
                 )
             )
+    if phase == "validate":
+        found += configuration.facts.findings
+        found += configuration.own_rules.findings
+    found += check_custom(context, phase)
     if not configuration.policies.get("severities") and not _has_waivers(configuration):
         return sorted(set(found), key=Finding.sort_key)
     from acorn_gitops.rules.waivers import as_they_count
 
-    counted = as_they_count(configuration, list(dict.fromkeys(found)), now.date(), known=[*RULES, *LOADING])
+    mine = [id for id, one in RULES.items() if one.phase == phase]
+    mine += [
+        one.id
+        for one in configuration.own_rules.rules
+        if (one.target in SPEC_TARGETS) == (phase == "validate")
+    ]
+    every = None
+    if phase == "validate":
+        mine += LOADING
+        every = {*RULES, *LOADING, *(one.id for one in configuration.own_rules.rules)}
+    counted = as_they_count(configuration, list(dict.fromkeys(found)), now.date(), known=mine, every=every)
     return sorted(set(counted), key=Finding.sort_key)
 
 

@@ -17,6 +17,8 @@ _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
     "error",
     "No wildcards, except in an emergency role",
     "A wildcard covers what does not exist yet.",
+    mend="Name the resources, verbs and stores; only a `breakGlass` role may have wildcards.",
+    source="Kubernetes RBAC good practices",
 )
 def wildcards(context: Context) -> Iterator[Finding]:
     """`*` in resources or verbs needs `breakGlass: true`."""
@@ -37,7 +39,14 @@ def wildcards(context: Context) -> Iterator[Finding]:
                     )
 
 
-@rule("ROL-003", "error", "Grants end when they should", "Old grants are how accounts are lost.")
+@rule(
+    "ROL-003",
+    "error",
+    "Grants end when they should",
+    "Old grants are how accounts are lost.",
+    mend="Renew the grant with a review, or remove it; give external people an `until` within a year.",
+    source="Amazon Data Protection Policy",
+)
 def expiry(context: Context) -> Iterator[Finding]:
     """An expired grant still declared is an error; external people need an end within 365 days."""
     config = context.configuration
@@ -74,6 +83,8 @@ def expiry(context: Context) -> Iterator[Finding]:
     "error",
     "Who can write signs in with a second factor, as a person",
     "Shared logins cannot be told apart or taken away.",
+    mend="Name a person, and have them switch on a second factor.",
+    source="Amazon Data Protection Policy",
 )
 def second_factor(context: Context) -> Iterator[Finding]:
     """Users with a writing verb and `mfa: false`."""
@@ -93,7 +104,13 @@ def second_factor(context: Context) -> Iterator[Finding]:
                 )
 
 
-@rule("ROL-011", "warning", "A grant reaches at least one store", "It looks like a permission and is none.")
+@rule(
+    "ROL-011",
+    "warning",
+    "A grant reaches at least one store",
+    "It looks like a permission and is none.",
+    mend="Correct the selector, or remove the role.",
+)
 def reaches_a_store(context: Context) -> Iterator[Finding]:
     """The selector matches a declared store."""
     config = context.configuration

@@ -26,6 +26,8 @@ def _access(context: Context) -> Access:
     "error",
     "Nobody has two rights that must be apart",
     "Who can do both can do wrong and hide it; nobody else would have to look.",
+    mend="Give one of the two rights to somebody else.",
+    source="separation of duties",
 )
 def apart(context: Context) -> Iterator[Finding]:
     """For each subject and store, after the union of all their roles: no pair of the table of toxic pairs."""
@@ -57,7 +59,13 @@ def apart(context: Context) -> Iterator[Finding]:
                 )
 
 
-@rule("ROL-004", "info", "A grant that ends soon is told", "On that morning somebody cannot work.")
+@rule(
+    "ROL-004",
+    "info",
+    "A grant that ends soon is told",
+    "On that morning somebody cannot work.",
+    mend="Renew it with a review, or let it end.",
+)
 def ending(context: Context) -> Iterator[Finding]:
     """Within fourteen days."""
     today = context.now.date()
@@ -74,7 +82,14 @@ def ending(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("ROL-007", "warning", "Grants are reviewed in time", "A list that nobody reads grows.")
+@rule(
+    "ROL-007",
+    "warning",
+    "Grants are reviewed in time",
+    "A list that nobody reads grows.",
+    mend="Look at who is in it, and write down when.",
+    source="Amazon Data Protection Policy: at least quarterly",
+)
 def reviewed(context: Context) -> Iterator[Finding]:
     """`review.lastReviewed` is not longer ago than `everyDays` (90 by default)."""
     today = context.now.date()
@@ -99,6 +114,8 @@ def reviewed(context: Context) -> Iterator[Finding]:
     "error",
     "Who has left has no grant",
     "Amazon's data protection policy gives 24 hours; a former colleague's account is the easiest way in.",
+    mend="Remove them; the next apply takes the grant away everywhere.",
+    source="Amazon Data Protection Policy: within 24 hours",
 )
 def left(context: Context) -> Iterator[Finding]:
     """No subject with `employment: left`."""
@@ -120,6 +137,7 @@ def left(context: Context) -> Iterator[Finding]:
     "warning",
     "Somebody can give rights and change the store, and not one person alone",
     "An illness must not lock a company out of its shops.",
+    mend="Grant it to a group, or to a second person.",
 )
 def covered(context: Context) -> Iterator[Finding]:
     """Where anybody may give rights at all: in every store that a role reaches, iam.grant and store.write are held by a

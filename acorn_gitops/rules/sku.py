@@ -31,6 +31,8 @@ def gtin_is_valid(text: str) -> bool:
     "warning",
     "SKUs are upper case letters, digits, dot, underscore and hyphen",
     "Slashes, spaces and commas break URLs and feeds at the marketplace.",
+    mend="Rename it where it is still new; a waiver is for SKUs that live already, because no marketplace renames one.",
+    source="amzn/selling-partner-api-models#4727, #2505",
 )
 def tidy(context: Context) -> Iterator[Finding]:
     """A legacy SKU is allowed, but said."""
@@ -52,6 +54,7 @@ def tidy(context: Context) -> Iterator[Finding]:
     "error",
     "No two SKUs differ only in case, spaces or punctuation",
     "People and spreadsheets mix them up; so do marketplaces.",
+    mend="Rename one of them.",
 )
 def collisions(context: Context) -> Iterator[Finding]:
     """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one."""
@@ -71,7 +74,13 @@ def collisions(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("SKU-004", "error", "An internal SKU is mapped once", "Two mappings would fight over its listings.")
+@rule(
+    "SKU-004",
+    "error",
+    "An internal SKU is mapped once",
+    "Two mappings would fight over its listings.",
+    mend="Remove one mapping, or merge them.",
+)
 def mapped_once(context: Context) -> Iterator[Finding]:
     """By exact text."""
     seen: dict[str, Spec] = {}
@@ -88,7 +97,13 @@ def mapped_once(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("SKU-005", "warning", "A mapping has listings", "A SKU that is listed nowhere does nothing.")
+@rule(
+    "SKU-005",
+    "warning",
+    "A mapping has listings",
+    "A SKU that is listed nowhere does nothing.",
+    mend="Add `listings`, or say `listings: []` for a component that is never sold alone.",
+)
 def listed(context: Context) -> Iterator[Finding]:
     """Bundled components need none of their own; they are left alone when `listings: []` says so."""
     for sku in context.configuration.skus:
@@ -104,7 +119,12 @@ def listed(context: Context) -> Iterator[Finding]:
 
 
 @rule(
-    "SKU-010", "error", "A seller SKU stands once in a store", "The second listing would overwrite the first."
+    "SKU-010",
+    "error",
+    "A seller SKU stands once in a store",
+    "The second listing would overwrite the first.",
+    mend="Give one of them a `sellerSku` of its own.",
+    source="Amazon: a seller SKU is unique in an account",
 )
 def seller_sku_once(context: Context) -> Iterator[Finding]:
     """(store, sellerSku); the SKU itself where no sellerSku is given."""
@@ -131,6 +151,7 @@ def seller_sku_once(context: Context) -> Iterator[Finding]:
     "warning",
     "One offer for an item, condition and fulfilment in a store",
     "Two SKUs on one ASIN compete with each other.",
+    mend="List the item once, or give the second another condition.",
 )
 def offer_once(context: Context) -> Iterator[Finding]:
     """(store, asin, condition, fulfillment)."""
@@ -153,7 +174,14 @@ def offer_once(context: Context) -> Iterator[Finding]:
                 )
 
 
-@rule("SKU-013", "error", "A GTIN's check digit is right", "A mistyped GTIN lists another product.")
+@rule(
+    "SKU-013",
+    "error",
+    "A GTIN's check digit is right",
+    "A mistyped GTIN lists another product.",
+    mend="Copy the GTIN from the package again; the last digit is computed from the others.",
+    source="GS1 General Specifications",
+)
 def gtin(context: Context) -> Iterator[Finding]:
     """GS1's check digit."""
     for sku in context.configuration.skus:
@@ -174,6 +202,8 @@ def gtin(context: Context) -> Iterator[Finding]:
     "error",
     "Prices are in the store's currency and its decimals",
     "A price in another currency or with a fraction of a yen is refused, or misread.",
+    mend="Write the amount in the store's currency, quoted, with no more decimals than that currency has.",
+    source="ISO 4217",
 )
 def prices(context: Context) -> Iterator[Finding]:
     """Price: exactly one of value and rule; value needs a currency, which must be the store's."""
@@ -244,6 +274,7 @@ def prices(context: Context) -> Iterator[Finding]:
     "error",
     "A price is more than nothing",
     "A zero is what an emptied cell becomes in a spreadsheet, and is sold at within minutes.",
+    mend="Write the price, or remove the line: what is absent is left as it is.",
 )
 def nothing(context: Context) -> Iterator[Finding]:
     """The value of a listing's price is above zero. What is given away is a promotion."""
@@ -267,6 +298,7 @@ def nothing(context: Context) -> Iterator[Finding]:
     "warning",
     "Where a table has prices, every row has one",
     "An empty cell means that this price is not managed; it looks the same as one that was forgotten.",
+    mend="Fill the cell, or take the row out.",
 )
 def empty_cells(context: Context) -> Iterator[Finding]:
     """A listing of a table without price, where other rows of the same table have one."""
@@ -303,6 +335,7 @@ def _currencies(context: Context) -> dict[str, str]:
     "error",
     "Price rules end, and their exchange rates are fresh",
     "A price from a stale rate loses money on every order.",
+    mend="Renew the rate with its day, or break the circle.",
 )
 def price_rules(context: Context) -> Iterator[Finding]:
     """No rule takes its price from a store that is itself priced by rule for that SKU; rates are at most 7 days old
@@ -345,6 +378,7 @@ def price_rules(context: Context) -> Iterator[Finding]:
     "error",
     "A price lies between its floor and its ceiling",
     "Below the floor every order loses money.",
+    mend="Correct the price, or change the bound on purpose.",
 )
 def within_policy(context: Context) -> Iterator[Finding]:
     """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too. A price by rule is computed first."""
@@ -425,6 +459,7 @@ def _computed(
     "error",
     "Bundles and multipacks are made of mapped SKUs, without circles",
     "Their availability is computed from their parts.",
+    mend="Map the component, or break the circle.",
 )
 def compositions(context: Context) -> Iterator[Finding]:
     """The fields fit the type, every component is mapped, and none contains itself."""
@@ -498,6 +533,8 @@ def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
     "error",
     "Product attributes fit the schema of their product type",
     "The marketplace refuses the listing otherwise, hours later.",
+    mend="Correct `attributes.extra` by the schema of the product type.",
+    source="Product Type Definitions API 2020-09-01",
 )
 def product_type(context: Context) -> Iterator[Finding]:
     """`attributes.extra` against the JSON Schema that acorn.yaml names for `attributes.productType`."""

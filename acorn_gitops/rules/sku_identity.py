@@ -14,6 +14,7 @@ from acorn_gitops.specs.configuration import Spec
     "error",
     "One ASIN is one GTIN in a store, and one GTIN one ASIN",
     "Two products on one page, or one product on two: buyers get the wrong thing, and reviews mix.",
+    mend="Correct the ASIN or the GTIN that is mistyped.",
 )
 def one_page(context: Context) -> Iterator[Finding]:
     """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles are other
@@ -58,6 +59,7 @@ def one_page(context: Context) -> Iterator[Finding]:
     "error",
     "A SKU's location is in one pool only",
     "The same pieces would be promised twice.",
+    mend="Keep one of the two sources.",
 )
 def one_pool(context: Context) -> Iterator[Finding]:
     """No location stands twice among a SKU's sources."""

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.reference import amazon_marketplaces, as_of, forbidden_marketplace, minor_units
+from acorn_gitops.model.reference import (
+    amazon_marketplaces,
+    as_of,
+    forbidden_marketplace,
+    is_shadow_marketplace,
+    minor_units,
+)
 from acorn_gitops.rules.registry import Context, rule
 from acorn_gitops.specs.configuration import Spec
 
@@ -32,6 +38,7 @@ def _physical(context: Context) -> Iterator[Spec]:
     "error",
     "A store has the block of its type and no other",
     "A storefront has no address, a shop no marketplace id; with both, one is a mistake.",
+    mend="Keep the block that `type` names and remove the other.",
 )
 def one_block(context: Context) -> Iterator[Finding]:
     """`type: storefront` needs `storefront:`, `type: physical` needs `physical:`."""
@@ -63,6 +70,8 @@ def one_block(context: Context) -> Iterator[Finding]:
     "error",
     "A physical store's address is well formed for its country",
     "Ship-from-store and pick-up need an address that the marketplace can verify.",
+    mend="Check country, state and postcode against each other.",
+    source="Google's address data",
 )
 def address(context: Context) -> Iterator[Finding]:
     """Checked against the address data that Google publishes (well formed, not: exists)."""
@@ -116,6 +125,8 @@ def address(context: Context) -> Iterator[Finding]:
     "error",
     "Opening hours are ordered and do not overlap",
     "Order cut-offs and pick-up promises are computed from them.",
+    mend="Write each span as [from, to] in order; a night is two entries.",
+    source="Supply Sources API 2020-07-01: operatingHoursByDay",
 )
 def hours(context: Context) -> Iterator[Finding]:
     """Each entry is [from, to] with from < to; a night is two entries."""
@@ -163,6 +174,7 @@ def hours(context: Context) -> Iterator[Finding]:
     "error",
     "A marketplace account or location code belongs to one store",
     "Two stores with one account would overwrite each other.",
+    mend="Remove one of the stores, or correct its account or code.",
 )
 def unique(context: Context) -> Iterator[Finding]:
     """(platform, sellerId, marketplaceId) and location codes are unique."""
@@ -199,7 +211,9 @@ def unique(context: Context) -> Iterator[Finding]:
     "STO-021",
     "error",
     "The marketplace exists and can be managed",
-    "An id from order data may be a shadow marketplace that holds no listings.",
+    "Nothing can be listed where there is no marketplace.",
+    mend="Take the id from `acorn explain` or docs/reference-data.md.",
+    source="Selling Partner API: Marketplace IDs",
 )
 def known_marketplace(context: Context) -> Iterator[Finding]:
     """Amazon ids are those of the shipped table."""
@@ -209,6 +223,8 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
         marketplace_id = front.get("marketplaceId")
         if front["platform"] != "amazon" or marketplace_id is None or marketplace_id in amazon_marketplaces():
             continue
+        if is_shadow_marketplace(marketplace_id):
+            continue  # told by STO-022
         reason = forbidden_marketplace(marketplace_id) or f"it is not in the table of {as_of('marketplaces')}"
         yield config.finding(
             "STO-021",
@@ -225,6 +241,8 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
     "error",
     "Currency, region and country are the marketplace's",
     "A price in the wrong currency is refused at best.",
+    mend="Write the marketplace's own currency, region and country.",
+    source="Selling Partner API: Marketplace IDs and endpoints",
 )
 def marketplace_facts(context: Context) -> Iterator[Finding]:
     """Compared with the table of Amazon marketplaces; currencies with ISO 4217."""
@@ -258,7 +276,14 @@ def marketplace_facts(context: Context) -> Iterator[Finding]:
                 )
 
 
-@rule("STO-025", "error", "A time zone is an IANA zone", "Promotions would begin at the wrong hour.")
+@rule(
+    "STO-025",
+    "error",
+    "A time zone is an IANA zone",
+    "Promotions would begin at the wrong hour.",
+    mend="Write a zone like Europe/Berlin.",
+    source="IANA time zone database",
+)
 def zones(context: Context) -> Iterator[Finding]:
     """Looked up in the tz database."""
     from acorn_gitops.model.window import NoSuchZone, zone

@@ -16,6 +16,8 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     "error",
     "A rate stands where the treatment has one, and only there",
     "An exempt supply with a rate, or a taxed one without, is a wrong invoice.",
+    mend="Give taxed treatments a rate, and take it from the others.",
+    source="EN 16931",
 )
 def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     """Exactly one of class and percent for standard, reduced and superReduced; none or zero otherwise."""
@@ -54,6 +56,8 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     "error",
     "The rate class exists in the country",
     "The marketplace would fall back to another rate.",
+    mend="Choose a class that the country has: docs/reference-data.md lists them.",
+    source="table of rates",
 )
 def class_exists(context: Context) -> Iterator[Finding]:
     """For every ship-to country of the table, on the first day of the rule's validity."""
@@ -81,6 +85,8 @@ def class_exists(context: Context) -> Iterator[Finding]:
     "error",
     "Reverse charge and intra-community supply need a business with a valid VAT id",
     "Without one the seller owes the tax after all.",
+    mend="Add `customer: {type: b2b, vatId: valid}` to the match.",
+    source="Directive 2006/112/EC Art. 138, 194-199a",
 )
 def business_only(context: Context) -> Iterator[Finding]:
     """customer.type b2b and vatId valid."""
@@ -105,6 +111,8 @@ def business_only(context: Context) -> Iterator[Finding]:
     "error",
     "An intra-community supply crosses a border",
     "Inside one country it is a domestic sale.",
+    mend="Correct `shipFrom` and `shipTo`.",
+    source="Directive 2006/112/EC Art. 138",
 )
 def crosses_border(context: Context) -> Iterator[Finding]:
     """No country both in shipFrom and in shipTo."""
@@ -129,6 +137,8 @@ def crosses_border(context: Context) -> Iterator[Finding]:
     "warning",
     "A reverse-charge invoice says so",
     "Directive 2006/112/EC Art. 226(11a) asks for the words.",
+    mend='Add `invoice.mention`, e.g. "Reverse charge".',
+    source="Directive 2006/112/EC Art. 226(11a)",
 )
 def mention(context: Context) -> Iterator[Finding]:
     """invoice.mention is given."""
@@ -147,7 +157,13 @@ def mention(context: Context) -> Iterator[Finding]:
             )
 
 
-@rule("TAX-042", "warning", "Evidence is reviewed in time", "Rates and rules change.")
+@rule(
+    "TAX-042",
+    "warning",
+    "Evidence is reviewed in time",
+    "Rates and rules change.",
+    mend="Look the rule up again, and write the next day of review.",
+)
 def review_due(context: Context) -> Iterator[Finding]:
     """evidence.nextReview has not passed."""
     config = context.configuration

@@ -33,6 +33,7 @@ def _words(cell: Cell) -> str:
     "warning",
     "Every sale to consumers has a tax rule",
     "A sale without a rule is invoiced by guess.",
+    mend="Write a TaxRule for it; `acorn tax matrix` shows every sale.",
 )
 def holes(context: Context) -> Iterator[Finding]:
     """Every cell of `acorn tax matrix` for consumers has a rule and a rate today."""
@@ -66,6 +67,7 @@ def holes(context: Context) -> Iterator[Finding]:
     "error",
     "No two tax rules decide the same sale differently",
     "Which of them holds would depend on chance.",
+    mend="Make one rule more specific, or give one the higher `priority`.",
 )
 def ties(context: Context) -> Iterator[Finding]:
     """In no cell of `acorn tax matrix` do two equally specific rules of equal priority differ in their result."""

@@ -20,6 +20,8 @@ STALE = 120
     "warning",
     "A listing in the United States or Canada has a product tax code",
     "Without one Amazon calculates no tax at all (A_GEN_NOTAX).",
+    mend="Add `attributes.ptc`, e.g. A_GEN_TAX.",
+    source="Amazon seller tax settings: no code means A_GEN_NOTAX",
 )
 def tax_code(context: Context) -> Iterator[Finding]:
     """`attributes.ptc` of a SKU that an Amazon storefront there lists."""
@@ -53,6 +55,8 @@ def tax_code(context: Context) -> Iterator[Finding]:
     "warning",
     "A percentage is one that the table knows",
     "Rates change by law; a number in a spec does not.",
+    mend="Correct it, or name the class of rate instead of a number.",
+    source="table of rates",
 )
 def known_rate(context: Context) -> Iterator[Finding]:
     """A rule of standard treatment with a percentage, for countries of the table, today: it is the standard rate."""
@@ -86,6 +90,7 @@ def known_rate(context: Context) -> Iterator[Finding]:
     "warning",
     "The table of rates is not old",
     "A rate that changed since is not in it.",
+    mend="Update acorn, or look the rates up and write percentages with evidence.",
 )
 def fresh_table(context: Context) -> Iterator[Finding]:
     """Not older than 120 days, where any rule names a class of rate."""

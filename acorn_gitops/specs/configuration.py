@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.resource import Origin
+from acorn_gitops.specs.facts import Facts, read_facts
 from acorn_gitops.specs.files import Raw, Reader
+from acorn_gitops.specs.own_rules import OwnRules, read_own_rules
 
 
 class Spec(NamedTuple):
@@ -40,7 +43,7 @@ class Layer(NamedTuple):
     path: tuple[Any, ...]
 
 
-@dataclass(slots=True)
+@dataclass
 class Configuration:
     """Specs by kind, plus the project's settings for the chosen environment."""
 
@@ -63,6 +66,31 @@ class Configuration:
     documents: int = 0
     project_raw: Raw | None = None
     """acorn.yaml, for the places of its `defaults`."""
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """`spec` of acorn.yaml as written, for what no environment changes."""
+        settings: Mapping[str, Any] = self.project_raw.data["spec"] if self.project_raw is not None else {}
+        return settings
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Recorded facts, read when the first rule asks."""
+        if self.reader is None:
+            return Facts()
+        return read_facts(self.reader.root, self.settings.get("facts"))
+
+    @cached_property
+    def own_rules(self) -> OwnRules:
+        """Rules of the repository's own, read when they are first asked for."""
+        if self.reader is None:
+            return OwnRules()
+        return read_own_rules(self.reader, self.settings.get("customRules"))
+
+    def entity(self, store: Spec) -> Mapping[str, Any] | None:
+        """The company behind a store, where acorn.yaml keeps it."""
+        entities: Mapping[str, Any] = self.settings.get("entities") or {}
+        return entities.get(store.spec.get("legalEntity") or "")
 
     def specs(self) -> Iterator[Spec]:
         """Every spec of every kind."""

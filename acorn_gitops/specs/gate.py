@@ -65,6 +65,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     from acorn_gitops.model import kinds
     from acorn_gitops.model.project import ProjectMetadata, ProjectSpec
     from acorn_gitops.model.sku_mapping import SkuMappingListSpec, SkuMappingSpec, SkuMappingTableSpec
+    from acorn_gitops.model.tax_rule import TaxPackSpec, TaxRuleSpec
 
     parts: dict[str, Any] = {"metadata": kinds.Metadata, "lifecycle": kinds.Lifecycle}
     spec = document.get("spec")
@@ -77,8 +78,14 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
             if "table" in keys
             else SkuMappingSpec
         )
+    elif kind == "TaxRule":
+        parts["spec"] = TaxPackSpec if isinstance(spec, dict) and "pack" in spec else TaxRuleSpec
     elif kind == "Project":
         parts = {"metadata": ProjectMetadata, "spec": ProjectSpec}
+    elif kind == "Policy":
+        from acorn_gitops.model.policy import PolicyMetadata, PolicySpec
+
+        parts = {"metadata": PolicyMetadata, "spec": PolicySpec}
     else:
         parts["spec"] = kinds.DOCUMENTS[kind].model_fields["spec"].annotation
     found: list[Problem] = []

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.specs import gate
+from acorn_gitops.specs import gate, packs
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
 from acorn_gitops.specs.merge import merge, merge_all
@@ -229,6 +229,20 @@ class Resolver:
     def _add(self, raw: Raw, data: dict[str, Any], layers: list[Layer]) -> None:
         metadata = data["metadata"]
         spec = data["spec"]
+        if raw.kind == "TaxRule" and "pack" in spec:
+            for problem in packs.problems(spec):
+                self.fail("GEN-012", raw, ("spec", problem.field), problem.message, problem.hint)
+                return
+            for name, rule in packs.expanded(spec):
+                made = Spec(
+                    "TaxRule", f"{metadata['name']}-{name}", metadata.get("labels") or {}, rule, raw.file, raw.line, data.get("lifecycle")
+                )  # fmt: skip
+                first = self.specs["TaxRule"].setdefault(made.name, made)
+                if first is not made:
+                    self._twice(raw, ("metadata", "name"), made, first)
+                    continue
+                self.layers["TaxRule", made.name] = layers
+            return
         if "inherits" in spec:
             spec = {k: v for k, v in spec.items() if k != "inherits"}
         name = metadata["name"]

@@ -1,0 +1,145 @@
+"""Which prices were in force. Comes in: the ledger, recorded prices, the calendar. Goes out: for a listing, its prices over time
+with the promotions that lowered them. Caller: planning, for rules about prior prices.
+
+The ledger's audit trail is the history: append-only, and a changed row breaks its chain. What was in force before acorn,
+or beside it, is recorded in facts/prices.csv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from acorn_gitops.engines.calendar import Calendar, major, minor
+from acorn_gitops.engines.price import WHOLE, Offer, effective
+from acorn_gitops.engines.prior_price import Span, spans_of
+from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.model.money import MoneyError
+from acorn_gitops.rules.registry import PricePoint
+from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.facts import at
+
+
+class _Past(NamedTuple):
+    """A promotion that held."""
+
+    start: datetime
+    end: datetime
+    skus: frozenset[str]
+    offer: Offer
+
+
+class PriceHistory:
+    """Read when the first rule asks."""
+
+    def __init__(self, config: Configuration, ledger: Ledger, now: datetime) -> None:
+        self._config, self._ledger, self._now = config, ledger, now
+        self._lists: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
+        self._promos: dict[str, list[_Past]] = {}
+        self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] = {}
+        self._sku_of: dict[tuple[str, str], str] = {}
+        self._calendar = Calendar(config)
+
+    def prices(self, store: str, key: str) -> Sequence[PricePoint]:
+        """What a buyer paid, from when on; oldest first."""
+        if self._lists is None:
+            self._load()
+        assert self._lists is not None
+        sku = self._sku_of.get((store, key), key)
+        points = [*self._recorded.get((store, sku), ()), *self._lists.get((store, key), ())]
+        currencies = {currency for _, _, currency in points if currency}
+        if len(currencies) != 1:
+            return []  # nothing, or two currencies that nobody can compare
+        currency = currencies.pop()
+        try:
+            spans = spans_of(
+                [(since, minor(amount, currency) if amount else None) for since, amount, _ in points]
+            )
+        except (MoneyError, KeyError):
+            return []
+        out: list[PricePoint] = []
+        for span in self._lowered(spans, store, sku):
+            out.append(PricePoint(span.start, major(span.amount, currency), currency))
+            if span.end is not None:
+                out.append(PricePoint(span.end, "", currency))
+        # Where one span ends another begins: the end is no gap.
+        begins = {p.since for p in out if p.amount}
+        return sorted((p for p in out if p.amount or p.since not in begins), key=lambda p: p.since)
+
+    def _lowered(self, spans: Sequence[Span], store: str, sku: str) -> list[Span]:
+        """The spans, cut where promotions began and ended, at what was then paid."""
+        past = [p for p in self._promos.get(store, ()) if sku in p.skus]
+        planned = [
+            _Past(max(d.start, self._now), d.end, frozenset([sku]), d.offer)
+            for d in self._calendar.offers.get((store, sku), ())
+            if d.end > self._now and d.start > self._now
+        ]
+        edges = sorted({e for p in (*past, *planned) for e in (p.start, p.end)})
+        out: list[Span] = []
+        for span in spans:
+            cuts = [span.start, *(e for e in edges if e > span.start and (span.end is None or e < span.end))]
+            for index, begin in enumerate(cuts):
+                end = cuts[index + 1] if index + 1 < len(cuts) else span.end
+                # A planned promotion is never its own past: the rule asks for the time before its start.
+                offers = [p.offer for p in (*past, *planned) if p.start <= begin < p.end]
+                out.append(Span(begin, end, effective(span.amount, offers).pays))
+        return out
+
+    def _load(self) -> None:
+        self._lists = {}
+        for sku in self._config.skus:
+            for entry in sku.spec.get("listings") or ():
+                self._sku_of[entry["store"], entry.get("sellerSku") or sku.spec["sku"]] = sku.spec["sku"]
+        for row in self._config.facts.rows("prices"):
+            self._recorded.setdefault((row["store"], row["sku"]), []).append(
+                (at(row["from"]), row["price"], row["currency"])
+            )
+        open_promos: dict[tuple[str, str], tuple[datetime, dict[str, Any]]] = {}
+        for stamp, address, attributes in self._ledger.states(("listing", "promotion")):
+            when = datetime.fromisoformat(stamp).astimezone(UTC)
+            key = (address.store, address.key)
+            if address.type == "listing":
+                price = (attributes or {}).get("price")
+                if price is not None:
+                    self._lists.setdefault(key, []).append((when, price["value"], price["currency"]))
+                elif attributes is None:
+                    self._lists.setdefault(key, []).append((when, "", ""))
+                continue
+            if key in open_promos:
+                self._close(address.store, *open_promos.pop(key), when)
+            if attributes is not None:
+                open_promos[key] = (when, attributes)
+        for (store, _), (since, attributes) in open_promos.items():
+            self._close(store, since, attributes, self._now)
+
+    def _close(self, store: str, since: datetime, attributes: dict[str, Any], until: datetime) -> None:
+        """Of an applied promotion, the time in which it really held."""
+        offer = _offer(attributes)
+        start = max(since, datetime.fromisoformat(attributes["start"]))
+        end = min(until, datetime.fromisoformat(attributes["end"]))
+        if offer is not None and start < end:
+            self._promos.setdefault(store, []).append(
+                _Past(start, end, frozenset(attributes.get("skus") or ()), offer)
+            )
+
+
+def _offer(attributes: dict[str, Any]) -> Offer | None:
+    """What everybody was offered; codes and baskets lower nobody's shown price."""
+    discount = attributes.get("discount") or {}
+    if attributes.get("code") or attributes.get("type") in (
+        "promoCode",
+        "coupon",
+        "buyXGetY",
+        "quantityTier",
+        "freeShipping",
+    ):
+        return None
+    if discount.get("percent") is not None:
+        return Offer("past", "percent", int(Decimal(discount["percent"]) * WHOLE / 100))
+    for name, kind in (("amount", "amount"), ("salePrice", "sale")):
+        money = discount.get(name)
+        if money is not None:
+            return Offer("past", kind, minor(money["value"], money["currency"]))  # type: ignore[arg-type]
+    return None

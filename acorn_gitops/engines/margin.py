@@ -1,0 +1,84 @@
+"""What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax, and the margin over
+the landed cost. Callers: rules, cli plan and views.
+
+Margin = (price without tax - cost) / price without tax. Fees of the marketplace are not in it: acorn does not know
+them. Where tax, cost or an exchange rate is not known, the answer is None, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+from acorn_gitops.engines.tax import Supply, country_of, decide
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+_UNTAXED = frozenset({"US", "CA"})
+"""Where prices are shown without tax unless the store says otherwise."""
+
+
+class Net(NamedTuple):
+    """An amount in a currency."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass
+class Margins:
+    """Prices of a configuration on a day (ISO text)."""
+
+    configuration: Configuration
+    today: str
+    _rates: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
+
+    def net(self, spec: Spec, store: str, price: Decimal, currency: str) -> Net | None:
+        """A listed price without the tax of a sale to a consumer at home; None where that tax is not known."""
+        rate = self._rate(store, (spec.spec.get("attributes") or {}).get("taxClass") or "")
+        return None if rate is None else Net(price / (1 + rate / 100), currency)
+
+    def percent(self, spec: Spec, store: str, price: Decimal, currency: str) -> Decimal | None:
+        """The margin of a price in percent of what is left without tax, with one decimal."""
+        cost = (spec.spec.get("attributes") or {}).get("cost")
+        net = self.net(spec, store, price, currency)
+        if cost is None or net is None or net.amount <= 0:
+            return None
+        paid = self.exchange(Decimal(cost["value"]), cost["currency"], currency)
+        if paid is None:
+            return None
+        return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+    def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
+        """By the dated rates of acorn.yaml, in either direction; None where there is none."""
+        if source == target:
+            return amount
+        rates = self.configuration.settings.get("exchangeRates") or {}
+        straight, back = rates.get(f"{source}/{target}"), rates.get(f"{target}/{source}")
+        if straight is not None:
+            return amount * Decimal(straight["rate"])
+        return amount / Decimal(back["rate"]) if back is not None else None
+
+    def _rate(self, store: str, tax_class: str) -> Decimal | None:
+        key = (store, tax_class)
+        if key not in self._rates:
+            self._rates[key] = self._asked(store, tax_class)
+        return self._rates[key]
+
+    def _asked(self, store: str, tax_class: str) -> Decimal | None:
+        front = self.configuration.stores[store].spec["storefront"]
+        home = country_of(front)
+        included = front.get("pricesIncludeTax")
+        if included is False or (included is None and home in _UNTAXED):
+            return Decimal(0)
+        if home is None:
+            return None
+        decision = decide(
+            self.configuration, Supply(store, home, home, "b2c", "absent", self.today, tax_class=tax_class)
+        )
+        if decision.winner is None or decision.problem:
+            return None
+        if decision.percent is None:
+            treatment = decision.winner.spec["result"]["treatment"]
+            return Decimal(0) if treatment in ("zero", "exempt", "outOfScope", "export") else None
+        return Decimal(decision.percent)

@@ -1,0 +1,197 @@
+"""Rules of your own, in CEL: over every spec of a kind, over every change, over a plan. Comes in: a context. Goes out: findings.
+Callers: `registry`, cli `policy`.
+
+CEL cannot loop for ever, read files or ask anybody: a rule of a pull request is as safe as its specs. It fails closed: an
+expression that is wrong, or stumbles over a value, is an error with the rule's id. Money is compared in minor units,
+never as a fraction: `minor(price) >= minor("9.99", "EUR")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from acorn_gitops.model.finding import Finding, Place, Severity
+from acorn_gitops.model.money import canonical, quantum
+from acorn_gitops.rules.registry import Context, Phase
+from acorn_gitops.specs.own_rules import OwnRule
+
+SPEC_TARGETS: Final = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
+"""What rules of phase validate look at; the others look at plans."""
+FAMILIES: Final = frozenset({"GEN", "STO", "SKU", "ROL", "TAX", "PRO", "ONB", "INT", "MON", "BUD", "ACN"})
+"""Prefixes that are acorn's own."""
+
+
+class Case(NamedTuple):
+    """A test of a rule: whether it went as it should, and what came instead."""
+
+    rule: str
+    name: str
+    ok: bool
+    words: str
+
+
+class _Compiled:
+    """One rule, its expressions compiled. ValueError where one of them is wrong."""
+
+    def __init__(self, rule: OwnRule) -> None:
+        import cel
+
+        self.rule = rule
+        self._programs: dict[str, Any] = {}
+        self.broken: tuple[Place, str] | None = None
+        for part in ("when", "check", "message"):
+            text = getattr(rule, part)
+            if text is None:
+                continue
+            try:
+                self._programs[part] = cel.compile(text)
+            except Exception as error:  # noqa: BLE001 - whatever the engine says of an expression is told
+                self.broken = (rule.places[part], " ".join(str(error).split())[:300])
+                return
+
+    def judge(self, variables: Mapping[str, Any]) -> str | None:
+        """None where all is well or the rule does not apply; else the message. ValueError when it cannot be judged."""
+        if "when" in self._programs and not self._true("when", variables):
+            return None
+        if self._true("check", variables):
+            return None
+        if "message" in self._programs:
+            return str(self._run("message", variables))
+        return self.rule.title[:1].lower() + self.rule.title[1:]
+
+    def _true(self, part: str, variables: Mapping[str, Any]) -> bool:
+        answer = self._run(part, variables)
+        if not isinstance(answer, bool):
+            raise ValueError(  # noqa: TRY004 - one kind of failure, whatever the expression did
+                f"`{part}` answers {answer!r}, neither true nor false"
+            )
+        return answer
+
+    def _run(self, part: str, variables: Mapping[str, Any]) -> Any:
+        try:
+            return self._programs[part].execute({**variables, **FUNCTIONS})
+        except Exception as error:  # noqa: BLE001 - whatever the engine says is told
+            text = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"`{part}` cannot be judged: {text}; `has(…)` asks whether a field is there"
+            ) from None
+
+
+def _minor(*given: Any) -> int:
+    """minor({currency, value}) or minor("9.99", "EUR"): the amount in the currency's minor unit."""
+    value, currency = (given[0]["value"], given[0]["currency"]) if len(given) == 1 else given
+    return int(Decimal(canonical(value, currency)) / quantum(currency))
+
+
+def _percent(text: str) -> int:
+    """percent("12.5"): in millionths, for comparing."""
+    return int(Decimal(text) * 10_000)
+
+
+FUNCTIONS: Final[dict[str, Any]] = {"minor": _minor, "percent": _percent}
+"""What expressions have besides CEL's own."""
+
+
+def check_custom(context: Context, phase: Phase) -> Iterator[Finding]:
+    """Findings of a phase: specs at validate, changes and plans at plan."""
+    rules = [
+        r
+        for r in context.configuration.own_rules.rules
+        if phase == ("validate" if r.target in SPEC_TARGETS else "plan")
+    ]
+    for rule in rules:
+        if rule.id[:3] in FAMILIES:
+            yield Finding("GEN-010", "error", f"{rule.id} is in a family of acorn's own", rule.places[""], "choose three other letters, e.g. OUR-001")  # fmt: skip
+            continue
+        compiled = _Compiled(rule)
+        if compiled.broken is not None:
+            yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", compiled.broken[0], "correct the expression; `acorn policy test` tries it")  # fmt: skip
+            continue
+        yield from _findings(context, compiled)
+
+
+def _findings(context: Context, compiled: _Compiled) -> Iterator[Finding]:
+    rule = compiled.rule
+    for variables, place, subject in subjects(context, rule.target):
+        try:
+            message = compiled.judge(variables)
+        except ValueError as error:
+            yield Finding(rule.id, "error", f"{subject}: {error}", rule.places["check"], "nothing is applied while a rule cannot be judged", "", subject)  # fmt: skip
+            return  # the same fault once, not once for each spec
+        if message is not None:
+            severity: Severity = rule.severity  # type: ignore[assignment]
+            source = ""
+            if place is not None and context.configuration.reader is not None:
+                source = context.configuration.reader.source(place)
+            yield Finding(rule.id, severity, message, place, rule.mend, source, subject)
+
+
+def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, Any], Place | None, str]]:
+    """What a rule looks at: variables, where it stands, how it is named."""
+    config = context.configuration
+    world = {"environment": config.environment, "today": context.today}
+    if target in SPEC_TARGETS:
+        for spec in config.specs():
+            if spec.kind == target:
+                yield (
+                    {"spec": spec.spec, "name": spec.name, "labels": dict(spec.labels), **world},
+                    Place(spec.file, spec.line, 1),
+                    f"{spec.kind}/{spec.name}",
+                )
+        return
+    assert context.known is not None
+    changes = [
+        {
+            "action": c.action,
+            "store": c.address.store,
+            "type": c.address.type,
+            "key": c.address.key,
+            "before": c.before or {},
+            "after": c.after or {},
+        }
+        for c in context.known.changes
+    ]
+    if target == "plan":
+        yield {"plan": {"changes": changes, "actor": context.known.actor}, **world}, None, "plan"
+        return
+    for change in changes:
+        yield {"change": change, **world}, None, f"{change['store']}/{change['type']}/{change['key']}"
+
+
+def run_tests(context: Context) -> list[Case]:
+    """Every test of every rule. A rule needs a case that passes and one that does not: else nobody knows whether it can
+    fail."""
+    cases: list[Case] = []
+    for rule in context.configuration.own_rules.rules:
+        compiled = _Compiled(rule)
+        if compiled.broken is not None:
+            cases.append(Case(rule.id, "expression", False, compiled.broken[1]))
+            continue
+        for test in rule.tests:
+            given = {
+                "labels": {},
+                "name": "test",
+                "environment": "test",
+                "today": context.today,
+                **test["given"],
+            }
+            try:
+                message = compiled.judge(given)
+            except ValueError as error:
+                cases.append(Case(rule.id, test["name"], False, str(error)))
+                continue
+            ok = (message is None) is test["passes"]
+            words = (
+                ""
+                if ok
+                else "it passes, and should not"
+                if message is None
+                else f"it does not pass: {message}"
+            )
+            cases.append(Case(rule.id, test["name"], ok, words))
+        for wanted, words in ((True, "a case that passes"), (False, "a case that does not pass")):
+            if not any(test["passes"] is wanted for test in rule.tests):
+                cases.append(Case(rule.id, "tests", False, f"it has no test with {words}"))
+    return cases

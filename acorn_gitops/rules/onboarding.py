@@ -1,0 +1,440 @@
+"""ONB rules: how a store goes live, and how it is left. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from acorn_gitops.engines.access import Access
+from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
+from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+_EXIT_FIELDS = ("formats", "datasets", "noticeDays", "exportWithinDays", "retentionDays", "destructionProof")
+_TIME = timedelta(days=90)
+
+
+def _reached(context: Context, stage: str) -> Iterator[Spec]:
+    """Storefronts that name a stage, and have left this one behind."""
+    for store in context.configuration.stores.values():
+        own = (store.spec.get("storefront") or {}).get("lifecycle")
+        kept = (
+            store.spec.get("onboarding") is not None
+            or context.configuration.policies.get("onboarding") == "required"
+        )
+        if kept and own in STAGES and STAGES.index(own) > STAGES.index(stage):
+            yield store
+
+
+def _stage(
+    context: Context, id: str, stage: str, hint: str, severity: Severity = "error"
+) -> Iterator[Finding]:
+    for store in _reached(context, stage):
+        for lack in missing(store, stage, context.now.date()):
+            if lack.rule == id:
+                words = f"{store.name} is {stage_of(store)}, but {lack.words}"
+                yield context.configuration.finding(id, severity, store, lack.path, words, hint)
+
+
+@rule(
+    "ONB-001",
+    "error",
+    "A live store has been let in",
+    "Access is by invitation: a store without it sells nothing, whatever its specs say.",
+    mend="Record `onboarding.access` with status granted, reference and date, or set `lifecycle` back.",
+)
+def admitted(context: Context) -> Iterator[Finding]:
+    """A storefront with `lifecycle: live` has `onboarding.access` granted, with its reference and day. Where neither the store
+    keeps such records nor `policies.onboarding` is required, that is told as a note."""
+    config = context.configuration
+    bare = sorted(s.name for s in config.stores.values() if is_live(s) and not duty(config, s, "onboarding"))
+    if bare:
+        more = f" and {len(bare) - 3} more" if len(bare) > 3 else ""
+        yield config.finding(
+            "ONB-001",
+            "info",
+            config.stores[bare[0]],
+            ("spec", "storefront", "lifecycle"),
+            f"nothing is recorded of how {', '.join(bare[:3])}{more} went live",
+            "`acorn onboard` shows what belongs there; `policies.onboarding: required` asks every live store for it",
+        )
+    yield from _stage(context, "ONB-001", "integration", "record the letter or case that granted it")
+
+
+@rule(
+    "ONB-002",
+    "error",
+    "A programme is used only where it was granted",
+    "Multi-location inventory and pick-up are programmes of their own; without admission the marketplace ignores them.",
+    mend="Apply for the programme and record `entitlements`, or switch the capability off.",
+    source="Supply Sources API use-case guide; amazonbopis.com requirements",
+)
+def entitled(context: Context) -> Iterator[Finding]:
+    """`entitlements` of a live storefront are granted or none: a requested one is not used yet. And a live Amazon store whose
+    shops offer pick-up has `bopis: granted`."""
+    config = context.configuration
+    feeds = _feeds(context)
+    for store in config.stores.values():
+        front = store.spec.get("storefront") or {}
+        if not duty(config, store, "onboarding") or front.get("platform") != "amazon":
+            continue
+        have = front.get("entitlements") or {}
+        for location in sorted(feeds.get(store.name, ())):
+            capabilities = config.stores[location].spec["physical"].get("capabilities") or {}
+            if (capabilities.get("bopis") or {}).get("enabled") and have.get("bopis") != "granted":
+                yield config.finding(
+                    "ONB-002",
+                    "error",
+                    store,
+                    ("spec", "storefront", "entitlements"),
+                    f"{location} offers pick-up for {store.name}, whose programme bopis is {have.get('bopis') or 'none'}",
+                    "record the admission, or switch bopis off in that shop",
+                )
+                break
+
+
+def _feeds(context: Context) -> dict[str, set[str]]:
+    """By storefront, the physical stores whose stock it sells."""
+    found: dict[str, set[str]] | None = context.shared.get("feeds")
+    if found is None:
+        found = context.shared["feeds"] = {}
+        physical = {s.name for s in context.configuration.stores.values() if s.spec.get("physical")}
+        for sku in context.configuration.skus:
+            sources = {
+                s["location"] for s in (sku.spec.get("inventory") or {}).get("sources") or ()
+            } & physical
+            for listing in sku.spec.get("listings") or () if sources else ():
+                found.setdefault(listing["store"], set()).update(sources)
+    return found
+
+
+@rule(
+    "ONB-003",
+    "warning",
+    "Eligibility was thought through first",
+    "Months of integration are lost where the marketplace would not have taken the company at all.",
+    mend="Fill `onboarding.eligibility`: turnover, countries, who connects the systems.",
+)
+def eligible(context: Context) -> Iterator[Finding]:
+    """`onboarding.eligibility` is complete before a store goes on."""
+    yield from _stage(context, "ONB-003", "eligibility", "write it down before more work starts", "warning")
+
+
+@rule(
+    "ONB-004",
+    "error",
+    "Somebody brought us in",
+    "When something stops, that is whom to call.",
+    mend="Record `onboarding.contact` with name and date.",
+)
+def contacted(context: Context) -> Iterator[Finding]:
+    """`onboarding.contact` has a name and a day."""
+    yield from _stage(context, "ONB-004", "contacted", "name the account manager or the case")
+
+
+@rule(
+    "ONB-005",
+    "error",
+    "Every required paper is there and holds",
+    "One that is missing or has expired stops the assessment, or closes the account later.",
+    mend="Add the paper to `onboarding.documents` with its reference, SHA-256 and dates.",
+)
+def papers(context: Context) -> Iterator[Finding]:
+    """Licence, brand certificate, list of sites, turnover band and IT description, each with reference, digest and day, none
+    expired."""
+    yield from _stage(context, "ONB-005", "documents", "hand it in again, and record the new one")
+
+
+@rule(
+    "ONB-006",
+    "error",
+    "The marketplace has decided",
+    "Before that every promise is ours alone.",
+    mend="Record `onboarding.assessment` with decision accepted and its day.",
+)
+def assessed(context: Context) -> Iterator[Finding]:
+    """`onboarding.assessment.decision` is accepted, with its day."""
+    yield from _stage(context, "ONB-006", "assessment", "wait for the decision, and record it")
+
+
+@rule(
+    "ONB-007",
+    "error",
+    "The agreement is signed, and says how it ends",
+    "A contract without a way out is signed once and regretted for years.",
+    mend="Record `onboarding.agreements` with parties, first day and exit clause.",
+)
+def agreed(context: Context) -> Iterator[Finding]:
+    """Every entry of `onboarding.agreements` has parties, first day and exit clause, and there is one."""
+    yield from _stage(context, "ONB-007", "agreement", "record what was signed")
+
+
+@rule(
+    "ONB-008",
+    "error",
+    "No stage is skipped",
+    "What was left out is found by the first customer.",
+    mend="Go one stage at a time: set `lifecycle` to the stage that follows the applied one.",
+    phase="plan",
+)
+def in_order(context: Context) -> Iterator[Finding]:
+    """Against what is live: `lifecycle` moves on by one stage, or back, or to exiting; from exiting to closed."""
+    assert context.known is not None
+    for change in context.known.changes:
+        if change.address.type != "storefront" or change.action != "update":
+            continue
+        before = (change.before or {}).get("lifecycle")
+        after = (change.after or {}).get("lifecycle")
+        store = context.configuration.stores.get(change.address.store)
+        if store is None or before == after or before is None or after is None:
+            continue
+        if after == "exiting" or (before, after) == ("exiting", "closed"):
+            continue
+        steps = STAGES.index(after) - STAGES.index(before) if {before, after} <= set(STAGES) else 99
+        if steps > 1:
+            following = STAGES[STAGES.index(before) + 1] if before in STAGES[:-1] else "exiting"
+            yield context.configuration.finding(
+                "ONB-008",
+                "error",
+                store,
+                ("spec", "storefront", "lifecycle"),
+                f"{store.name} would go from {before} to {after} at once",
+                f"the next stage is {following}",
+            )
+
+
+@rule(
+    "ONB-009",
+    "warning",
+    "Papers are renewed before they expire",
+    "An expired licence closes an account overnight.",
+    mend="Renew it and record the new one.",
+)
+def expiring(context: Context) -> Iterator[Finding]:
+    """A document that expires within sixty days is told; within seven it is an error."""
+    today = context.now.date()
+    for store in context.configuration.stores.values():
+        for index, paper in enumerate((store.spec.get("onboarding") or {}).get("documents") or ()):
+            if not paper.get("expires"):
+                continue
+            days = (date.fromisoformat(paper["expires"]) - today).days
+            if 0 < days <= 60:
+                yield context.configuration.finding(
+                    "ONB-009",
+                    "error" if days <= 7 else "warning",
+                    store,
+                    ("spec", "onboarding", "documents", index, "expires"),
+                    f"the {paper['type'].replace('-', ' ')} of {store.name} expires in {days} day{'s' * (days != 1)}",
+                    "renew it now; the marketplace takes days to look at it",
+                )
+
+
+@rule(
+    "ONB-010",
+    "error",
+    "Whoever may write has rehearsed",
+    "The first price that somebody changes in earnest should not be their first at all.",
+    mend="Hold the training, and record it in `onboarding.training` with date, attendees, scenarios and result.",
+)
+def rehearsed(context: Context) -> Iterator[Finding]:
+    """Every person with a write right on a live store took part in a passed training."""
+    config = context.configuration
+    live = [s for s in config.stores.values() if duty(config, s, "onboarding")]
+    if not live:
+        return
+    access = Access(config, context.today)
+    for store in live:
+        sessions = (store.spec.get("onboarding") or {}).get("training") or ()
+        trained = {who.lower() for t in sessions if t["result"] == "passed" for who in t["attendees"]}
+        for subject in access.subjects():
+            if subject.kind != "user" or subject.id.lower() in trained:
+                continue
+            rights = access.rights([subject], store.name)
+            writes = sorted(str(r) for r in rights if r.verb in ("write", "apply", "delete", "grant"))
+            if writes:
+                yield config.finding(
+                    "ONB-010",
+                    "error",
+                    store,
+                    ("spec", "onboarding", "training"),
+                    f"{subject.id} may {writes[0]} in {store.name} and stands in no passed training",
+                    "train them and add them to `attendees`, or take the right away",
+                )
+
+
+@rule(
+    "ONB-011",
+    "warning",
+    "The rehearsal was one",
+    "A training without scenarios was a meeting.",
+    mend="Record what was rehearsed, and repeat a failed training.",
+)
+def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
+    """Every training lists its scenarios; the last one was passed, and is not older than a year."""
+    for store in context.configuration.stores.values():
+        sessions = (store.spec.get("onboarding") or {}).get("training") or ()
+        for index, one in enumerate(sessions):
+            if not one.get("scenarios"):
+                yield context.configuration.finding(
+                    "ONB-011",
+                    "warning",
+                    store,
+                    ("spec", "onboarding", "training", index),
+                    f"the training of {one['date']} lists no scenarios",
+                    "write what was rehearsed: a price change, a promotion, drift, a rollback",
+                )
+        if not sessions:
+            continue
+        last = max(sessions, key=lambda t: t["date"])
+        days = (context.now.date() - date.fromisoformat(last["date"])).days
+        if last["result"] != "passed" or days > 365:
+            why = "was not passed" if last["result"] != "passed" else f"is {days} days ago"
+            yield context.configuration.finding(
+                "ONB-011",
+                "warning",
+                store,
+                ("spec", "onboarding", "training"),
+                f"the last training for {store.name} ({last['date']}) {why}",
+                "hold it again",
+            )
+
+
+@rule(
+    "ONB-020",
+    "error",
+    "Production was rehearsed with these specs",
+    "What works in a slide fails in the first apply; a rehearsal of other specs proves nothing.",
+    mend="Run `acorn rehearse --env ENVIRONMENT`, and commit the record that it writes.",
+    phase="apply",
+)
+def proven(context: Context) -> Iterator[Finding]:
+    """Where `policies.rehearsal` is required: a passed rehearsal of the same specs, or of specs that differ from them in
+    everyday values only (prices, stock reserves, titles, promotions' windows). `acorn apply` asks this last."""
+    from acorn_gitops.rules.rehearsal import verdict
+
+    if context.configuration.policies.get("rehearsal") != "required":
+        return
+    proof = verdict(context.configuration, context.now)
+    if not proof.passed:
+        yield Finding(
+            "ONB-020",
+            "error",
+            proof.words,
+            None,
+            f"run `acorn rehearse --env {context.configuration.environment}` and commit {proof.file}",
+        )
+
+
+@rule(
+    "ONB-030",
+    "error",
+    "The way out is agreed before going live",
+    "At the end of a contract nobody agrees to anything.",
+    mend="Fill `exit`: formats, datasets, noticeDays, exportWithinDays, retentionDays, destructionProof.",
+)
+def exit_agreed(context: Context) -> Iterator[Finding]:
+    """A live storefront has every field of `exit`; any store's `exit` that is begun is complete."""
+    for store in context.configuration.stores.values():
+        block = store.spec.get("exit")
+        if block is None and not duty(context.configuration, store, "exit"):
+            continue
+        lacks = [name for name in _EXIT_FIELDS if (block or {}).get(name) in (None, [])]
+        if lacks:
+            yield context.configuration.finding(
+                "ONB-030",
+                "error",
+                store,
+                ("spec", "exit"),
+                f"the way out of {store.name} lacks {', '.join(lacks)}",
+                "agree on it with the marketplace, or with whoever runs the system",
+            )
+
+
+@rule(
+    "ONB-031",
+    "warning",
+    "Leaving is practised",
+    "An export that was never tried does not work on the day it is needed.",
+    mend="Run `acorn export --drill`, and commit the record that it writes.",
+)
+def drilled(context: Context) -> Iterator[Finding]:
+    """Where any live store has `exit`, the last passed export drill is at most ninety days ago."""
+    from acorn_gitops.rules.rehearsal import last_drill
+
+    duties = [s for s in context.configuration.stores.values() if is_live(s) and s.spec.get("exit")]
+    if not duties:
+        return
+    last = last_drill(context.configuration)
+    if last is not None and context.now - last <= _TIME:
+        return
+    words = (
+        "no export drill is recorded"
+        if last is None
+        else f"the last export drill is {(context.now - last).days} days ago"
+    )
+    first = min(duties, key=lambda s: s.name)
+    yield context.configuration.finding(
+        "ONB-031",
+        "warning",
+        first,
+        ("spec", "exit"),
+        words,
+        "run `acorn export --drill DIR` and commit its record",
+    )
+
+
+@rule(
+    "ONB-032",
+    "error",
+    "Data is handed over in time",
+    "After the agreed day the other side owes nothing any more.",
+    mend="Export now, and record `exit.exportedAt`.",
+)
+def handed_over(context: Context) -> Iterator[Finding]:
+    """Of a store with `exit.noticeGiven`: everything was exported within `exportWithinDays`; told from the day of notice on."""
+    today = context.now.date()
+    for store in context.configuration.stores.values():
+        block: dict[str, Any] = store.spec.get("exit") or {}
+        if not block.get("noticeGiven") or block.get("exportedAt") or block.get("exportWithinDays") is None:
+            continue
+        end = date.fromisoformat(block["noticeGiven"]) + timedelta(days=block["exportWithinDays"])
+        late = today > end
+        days = abs((end - today).days)
+        words = f"{days} day{'s' * (days != 1)} {'too late' if late else 'left'}"
+        yield context.configuration.finding(
+            "ONB-032",
+            "error" if late else "warning",
+            store,
+            ("spec", "exit"),
+            f"notice for {store.name} was given on {block['noticeGiven']}; its data is to be exported by {end}: {words}",
+            "run `acorn export DIR`, and record `exportedAt`",
+        )
+
+
+@rule(
+    "ONB-033",
+    "warning",
+    "A closed store's data is gone on the other side",
+    "What they keep, they can lose.",
+    mend="Ask for the proof of destruction, and record `exit.destroyedAt`.",
+)
+def destroyed(context: Context) -> Iterator[Finding]:
+    """A storefront with `lifecycle: closed` has `exit.destroyedAt`, once `retentionDays` are over."""
+    today = context.now.date()
+    for store in context.configuration.stores.values():
+        if (store.spec.get("storefront") or {}).get("lifecycle") != "closed":
+            continue
+        block: dict[str, Any] = store.spec.get("exit") or {}
+        begun = block.get("exportedAt") or block.get("noticeGiven")
+        end = date.fromisoformat(begun) + timedelta(days=block.get("retentionDays") or 0) if begun else today
+        if not block.get("destroyedAt") and today >= end:
+            yield context.configuration.finding(
+                "ONB-033",
+                "warning",
+                store,
+                ("spec", "exit"),
+                f"{store.name} is closed, and nobody has proved that its data was destroyed",
+                "ask for it, and record `destroyedAt`",
+            )

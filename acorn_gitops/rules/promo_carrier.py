@@ -1,0 +1,186 @@
+"""PRO rules about how a promotion is carried, approved and combined. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from acorn_gitops.engines.calendar import Dated
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.window import NoSuchZone, utc_text, zone
+from acorn_gitops.rules.promo_price import _calendar
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})
+"""Types that Amazon carries by calendar days of the marketplace: sale prices (to which percentages and amounts are
+expanded) and coupons."""
+
+
+def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
+    """Each dated promotion of a days-only type with one Amazon store."""
+    config = context.configuration
+    seen: set[tuple[str, str]] = set()
+    for (store, _), dated in _calendar(context).offers.items():
+        if config.stores[store].spec["storefront"]["platform"] != "amazon":
+            continue
+        for one in dated:
+            if one.promo.spec["type"] in DAYS_ONLY and (store, one.promo.name) not in seen:
+                seen.add((store, one.promo.name))
+                yield store, one
+
+
+def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]:
+    told: dict[str, list[str]] = {}
+    places: dict[str, Spec] = {}
+    for store, one in _on_amazon(context):
+        front = context.configuration.stores[store].spec["storefront"]
+        try:
+            local = getattr(one, edge).astimezone(zone(front.get("timezone") or "UTC"))
+        except NoSuchZone:
+            continue  # told by STO-025
+        if (local.hour, local.minute, local.second) != (0, 0, 0):
+            told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M})")
+            places[one.promo.name] = one.promo
+    for name, stores in sorted(told.items()):
+        more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
+        yield context.configuration.finding(
+            id,
+            "error",
+            places[name],
+            ("spec", "window", edge),
+            f"a {places[name].spec['type']} is carried by whole days, and {edge}s at another hour in {', '.join(stores[:3])}{more}",
+            hint,
+        )
+
+
+@rule(
+    "PRO-010",
+    "error",
+    "A promotion that is carried by days begins at midnight",
+    "Amazon knows no hours here: it would begin up to a day early, at the full discount.",
+    mend='Write {local: "…T00:00", tz: store}, or use a type that has hours (lightningDeal).',
+    source="purchasable_offer.discounted_price: start_at and end_at are dates",
+)
+def begins_at_midnight(context: Context) -> Iterator[Finding]:
+    """salePrice, percentOff, amountOff and coupon in Amazon stores begin at local midnight."""
+    yield from _hours(context, "start", "PRO-010", 'write {local: "…T00:00", tz: store}')
+
+
+@rule(
+    "PRO-011",
+    "error",
+    "A promotion that is carried by days ends at midnight",
+    "The last day is sent inclusively: one that ends at noon would run till night.",
+    mend='Write {local: "…T00:00", tz: store}: the first day on which it no longer holds.',
+    source="purchasable_offer.discounted_price: end_at is inclusive",
+)
+def ends_at_midnight(context: Context) -> Iterator[Finding]:
+    """salePrice, percentOff, amountOff and coupon in Amazon stores end at local midnight."""
+    yield from _hours(context, "end", "PRO-011", 'write {local: "…T00:00", tz: store}')
+
+
+def _met(one: Dated, other: Dated) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _allows(one: Spec, other: Spec) -> bool:
+    """Whether a promotion that says with what it combines names the other: by name, type, group or audience `any`."""
+    said = (one.spec.get("stacking") or {}).get("combinableWith")
+    if said is None:
+        return True
+    group = (other.spec.get("stacking") or {}).get("group")
+    return bool(
+        {other.name, other.spec["type"], group, other.spec["type"].replace("lightningDeal", "deal")}
+        & set(said)
+    )
+
+
+@rule(
+    "PRO-021",
+    "error",
+    "What must not be combined does not meet",
+    "The terms say one thing, the basket another.",
+    mend="Move a window, put both into one `stacking.group`, or allow it by `combinableWith`.",
+)
+def combinations(context: Context) -> Iterator[Finding]:
+    """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names the other's name,
+    type or group. Those of one group never meet: only the better holds."""
+    if not any(
+        (p.spec.get("stacking") or {}).get("combinableWith") is not None
+        for p in context.configuration.promos.values()
+    ):
+        return
+    told: set[tuple[str, str]] = set()
+    for (store, sku), dated in _calendar(context).offers.items():
+        for index, one in enumerate(dated):
+            for other in dated[index + 1 :]:
+                pair = (min(one.promo.name, other.promo.name), max(one.promo.name, other.promo.name))
+                if (
+                    pair in told
+                    or not _met(one, other)
+                    or (one.offer.group and one.offer.group == other.offer.group)
+                ):
+                    continue
+                refusing = next(
+                    (a for a, b in ((one, other), (other, one)) if not _allows(a.promo, b.promo)), None
+                )
+                if refusing is not None:
+                    told.add(pair)
+                    rest = other if refusing is one else one
+                    yield context.configuration.finding(
+                        "PRO-021",
+                        "error",
+                        refusing.promo,
+                        ("spec", "stacking", "combinableWith"),
+                        f"{refusing.promo.name} does not combine with {rest.promo.name}, and they meet on {sku} in {store} from"
+                        f" {utc_text(max(one.start, other.start))}",
+                        "move a window, or put both into one stacking.group",
+                    )
+
+
+@rule(
+    "PRO-060",
+    "error",
+    "A promotion is approved by somebody else, as it is",
+    "Who approves their own discount approves everything.",
+    mend="Let somebody else approve it, after the last change.",
+    phase="plan",
+)
+def approved(context: Context) -> Iterator[Finding]:
+    """Of a promotion with `approvals`: nobody among them wrote its discount, (an error), and the latest is not older than the
+    last change of its discount or window (a warning: rewritten history changes days, too). Asked of git; uncommitted lines are as of now, by whoever acts."""
+    assert context.known is not None
+    config = context.configuration
+    for promo in config.promos.values():
+        approvals = promo.spec.get("approvals") or ()
+        if not approvals:
+            continue
+        wrote: list[tuple[str, str]] = []
+        for path in (("spec", "discount"), ("spec", "window")):
+            place = config.place(promo, path)
+            author = context.known.author(place.file, place.line) if place.line else None
+            if author is not None:
+                wrote.append(author)
+        names = {name.lower() for name, _ in wrote}
+        for index, one in enumerate(approvals):
+            if one["by"].lower() in names:
+                yield config.finding(
+                    "PRO-060",
+                    "error",
+                    promo,
+                    ("spec", "approvals", index, "by"),
+                    f"{promo.name} was written and approved by {one['by']}",
+                    "let somebody else approve it",
+                )
+        latest = max(one["at"] for one in approvals)
+        changed = max((day for _, day in wrote), default="")
+        if changed > latest:
+            yield config.finding(
+                "PRO-060",
+                "warning",
+                promo,
+                ("spec", "approvals"),
+                f"{promo.name} was approved on {latest} and changed on {changed}",
+                "have it approved as it is now",
+            )

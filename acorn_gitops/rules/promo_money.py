@@ -1,0 +1,228 @@
+"""PRO rules about money: margins, spreads, budgets, committed quantities. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from acorn_gitops.engines.calendar import Listed, major
+from acorn_gitops.engines.margin import Margins
+from acorn_gitops.engines.price import part_of
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.money import quantum
+from acorn_gitops.model.window import utc_text
+from acorn_gitops.rules.promo_price import _calendar, _culprit, _lows, _names
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.sku_stock import inventory_of
+
+COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}
+"""Amazon's redemption fee of a coupon by currency: dated data (seller guides until 2025), so that the rule warns only."""
+
+
+def _margins(context: Context) -> Margins:
+    margins: Margins = context.shared.setdefault("margins", Margins(context.configuration, context.today))
+    return margins
+
+
+def _policed(context: Context, field: str) -> list[Any]:
+    """SKUs whose price policy says a field."""
+    return [s for s in context.configuration.skus if (s.spec.get("pricePolicy") or {}).get(field) is not None]
+
+
+@rule(
+    "PRO-032",
+    "error",
+    "What is left of a price is enough",
+    "A campaign that sells everything at a loss is a success nobody survives.",
+    mend="Raise the price, take less off, or lower `minMarginPercent` on purpose.",
+)
+def margin(context: Context) -> Iterator[Finding]:
+    """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and of the lowest price
+    over the calendar, without tax. Fees of the marketplace are not in it. Where tax or an exchange rate is unknown, that is
+    told as a note."""
+    config, margins = context.configuration, _margins(context)
+    policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
+    if not policed:
+        return
+    lows = {(low.listed.store, low.listed.key): low for low in _lows(context)}
+    blind: set[str] = set()
+    for sku in config.skus:
+        if id(sku) not in policed or (sku.spec.get("attributes") or {}).get("cost") is None:
+            continue
+        least = Decimal(sku.spec["pricePolicy"]["minMarginPercent"])
+        for listed in _calendar(context).listings_of(sku):
+            low = lows.get((listed.store, listed.key))
+            pays = low.pays if low is not None else listed.price
+            left = margins.percent(
+                sku, listed.store, Decimal(pays) * quantum(listed.currency), listed.currency
+            )
+            if left is None:
+                blind.add(listed.store)
+            elif left < least:
+                culprit = _culprit(context, low) if low is not None and low.pays < listed.price else None
+                why = (
+                    f" through {_names(low)} from {utc_text(low.interval.start)}"
+                    if low is not None and culprit is not None
+                    else ""
+                )
+                yield config.finding(
+                    "PRO-032",
+                    "error",
+                    culprit or sku,
+                    ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
+                    f"{sku.spec['sku']} in {listed.store} leaves {left} % at {major(pays, listed.currency)} {listed.currency}{why};"
+                    f" its policy is {least} %",
+                    "`acorn view prices --margin` shows every listing",
+                )
+    for store in sorted(blind):
+        yield config.finding(
+            "PRO-032",
+            "info",
+            config.stores[store],
+            (),
+            f"the margin in {store} is not known: its tax, a cost or an exchange rate is missing",
+            "add a TaxRule, or `exchangeRates` in acorn.yaml",
+        )
+
+
+@rule(
+    "PRO-033",
+    "error",
+    "One SKU costs much the same everywhere",
+    "Buyers and dealers compare across borders; the cheapest store serves all of them.",
+    mend="Bring the prices together, or widen `spreadMaxPercent` on purpose.",
+)
+def spread(context: Context) -> Iterator[Finding]:
+    """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above the cheapest, in one
+    currency by `exchangeRates`. Stores whose tax or rate is not known are left out."""
+    config, margins = context.configuration, _margins(context)
+    base = config.settings.get("baseCurrency") or "EUR"
+    for sku in _policed(context, "spreadMaxPercent"):
+        nets: list[tuple[Decimal, Listed]] = []
+        for listed in _calendar(context).listings_of(sku):
+            price = Decimal(listed.price) * quantum(listed.currency)
+            net = margins.net(sku, listed.store, price, listed.currency)
+            amount = margins.exchange(net.amount, net.currency, base) if net is not None else None
+            if amount:
+                nets.append((amount, listed))
+        if len(nets) < 2:
+            continue
+        low, high = min(nets, key=lambda n: (n[0], n[1].store)), max(nets, key=lambda n: (n[0], n[1].store))
+        most = Decimal(sku.spec["pricePolicy"]["spreadMaxPercent"])
+        apart = (high[0] - low[0]) * 100 / low[0]
+        if apart > most:
+            cents = Decimal("0.01")
+            yield config.finding(
+                "PRO-033",
+                "error",
+                sku,
+                ("spec", "pricePolicy", "spreadMaxPercent"),
+                f"{sku.spec['sku']} costs {high[0].quantize(cents, ROUND_HALF_UP)} {base} without tax in {high[1].store} and"
+                f" {low[0].quantize(cents, ROUND_HALF_UP)} in {low[1].store}, {apart:.1f} % apart; its policy is {most} %",
+                "bring them together",
+            )
+
+
+@rule(
+    "PRO-050",
+    "warning",
+    "What is committed to a deal is there",
+    "A deal that sells out in an hour is paid for and remembered for what was missing.",
+    mend="Lower `limits.quantity`, or move stock before the deal begins.",
+)
+def committed(context: Context) -> Iterator[Finding]:
+    """By recorded stock (facts: stock): `limits.quantity` of a promotion is at most what its SKUs may promise in its stores."""
+    config = context.configuration
+    if not config.facts.has("stock"):
+        return
+    for promo in config.promos.values():
+        quantity = (promo.spec.get("limits") or {}).get("quantity")
+        if not quantity:
+            continue
+        mine = {
+            key for key, dated in _calendar(context).offers.items() if any(d.promo is promo for d in dated)
+        }
+        there = 0
+        for sku in sorted({sku for _, sku in mine}):
+            allotment = inventory_of(context).allotment(sku)
+            if allotment is not None:
+                stores = [n for s, n in allotment.stores.items() if (s, sku) in mine]
+                there += max(stores, default=0) if allotment.mode == "shared" else sum(stores)
+        if there < quantity:
+            yield config.finding(
+                "PRO-050",
+                "warning",
+                promo,
+                ("spec", "limits", "quantity"),
+                f"{promo.name} commits {quantity:,} pieces, and {there:,} may be promised",
+                "`acorn view inventory` shows them",
+            )
+
+
+@rule(
+    "PRO-051",
+    "warning",
+    "The budget pays for the coupons that are expected",
+    "At four fifths of the budget Amazon takes the coupon down, in the middle of the campaign.",
+    mend="Raise `limits.budget`, or lower `limits.redemptions`.",
+    source="Seller Central: coupons end at 80 % of the budget; fees by currency are dated data",
+)
+def budget(context: Context) -> Iterator[Finding]:
+    """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount plus fee."""
+    config = context.configuration
+    specs = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
+    for promo in config.promos.values():
+        limits = promo.spec.get("limits") or {}
+        money, times = limits.get("budget"), limits.get("redemptions")
+        if promo.spec["type"] != "coupon" or not money or not times:
+            continue
+        deepest = Decimal(0)
+        for (store, sku), dated in _calendar(context).offers.items():
+            mine = [d.offer for d in dated if d.promo is promo]
+            if not mine or config.stores[store].spec["storefront"]["currency"] != money["currency"]:
+                continue
+            for listed in _calendar(context).listings_of(specs[sku], store):
+                off = part_of(listed.price, mine[0].value) if mine[0].kind == "percent" else mine[0].value
+                deepest = max(deepest, Decimal(off) * quantum(listed.currency))
+        fee = Decimal(COUPON_FEE.get(money["currency"], "0"))
+        needs = (deepest + fee) * times
+        if deepest and Decimal(money["value"]) < needs:
+            yield config.finding(
+                "PRO-051",
+                "warning",
+                promo,
+                ("spec", "limits", "budget"),
+                f"{times:,} redemptions of {promo.name} may cost {needs} {money['currency']} ({deepest} off and {fee} fee each), and its"
+                f" budget is {money['value']}",
+                "raise the budget, or expect fewer",
+            )
+
+
+@rule(
+    "PRO-052",
+    "error",
+    "A coupon has a budget",
+    "Without one it ends when the money does.",
+    mend="Add `limits.budget`.",
+    source="Seller Central: coupons",
+)
+def coupon_budget(context: Context) -> Iterator[Finding]:
+    """A promotion of type coupon in an Amazon store says `limits.budget`."""
+    config = context.configuration
+    for promo in config.promos.values():
+        if promo.spec["type"] != "coupon" or (promo.spec.get("limits") or {}).get("budget"):
+            continue
+        stores = {
+            s for (s, _), dated in _calendar(context).offers.items() if any(d.promo is promo for d in dated)
+        }
+        amazon = sorted(s for s in stores if config.stores[s].spec["storefront"]["platform"] == "amazon")
+        if amazon:
+            yield config.finding(
+                "PRO-052",
+                "error",
+                promo,
+                ("spec", "limits"),
+                f"the coupon {promo.name} has no budget in {', '.join(amazon[:4])}",
+                'add limits: {budget: {currency: EUR, value: "500"}}',
+            )

@@ -1,0 +1,149 @@
+"""Records of rehearsals and export drills: what they prove of these specs. Comes in: a configuration. Goes out: a verdict.
+Callers: rules `onboarding`, cli `rehearse`, `apply`, `export`, `doctor`.
+
+A record lies beside the specs (`evidence/`), so that it is reviewed with them and found by every machine. It names two
+digests: of the specs as they are, and of their form, in which everyday values are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.confine import Escape, inside
+
+FOLDER: Final = "evidence"
+VALID: Final = timedelta(days=90)
+"""So long a rehearsal proves anything."""
+EVERYDAY: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "Store": (
+        ("onboarding",),
+        ("monitors",),
+        ("exit",),
+        ("physical", "exceptions"),
+        ("physical", "safetyStock"),
+    ),
+    "SkuMapping": (
+        ("listings", "*", "price", "value"),
+        ("listings", "*", "status"),
+        ("attributes", "title"),
+        ("attributes", "cost"),
+        ("pricePolicy",),
+        ("inventory", "buffer"),
+        ("inventory", "allocation", "weights"),
+        ("approvals",),
+    ),
+    "RolePermission": (("review",), ("justification",)),
+    "TaxRule": (("evidence",),),
+    "Promo": (("window",), ("approvals",), ("limits",)),
+}
+"""Fields that change every day and leave the form of the specs as it is, by kind. `*` is every entry."""
+
+
+class Verdict(NamedTuple):
+    """Whether a rehearsal proves these specs, in words."""
+
+    passed: bool
+    words: str
+    file: str
+
+
+def record_file(environment: str) -> str:
+    """Where an environment's rehearsal is recorded, from the root."""
+    return f"{FOLDER}/rehearsal-{environment}.json"
+
+
+def form_digest(configuration: Configuration) -> str:
+    """SHA-256 of all resolved specs without their everyday values; equal for equal content in any order."""
+    rows = sorted(
+        orjson.dumps(
+            [s.kind, s.name, s.labels, _without(s.spec, EVERYDAY[s.kind])], option=orjson.OPT_SORT_KEYS
+        )
+        for s in configuration.specs()
+    )
+    settings = {k: configuration.settings.get(k) for k in ("priceRules", "entities", "productTypes")}
+    rows.append(
+        orjson.dumps(
+            [configuration.connections, configuration.policies, settings], option=orjson.OPT_SORT_KEYS
+        )
+    )
+    return hashlib.sha256(b"\n".join(rows)).hexdigest()
+
+
+def content_digest(configuration: Configuration) -> str:
+    """SHA-256 of all resolved specs and the settings that decide what they mean."""
+    rows = sorted(
+        orjson.dumps([s.kind, s.name, s.labels, s.spec, s.lifecycle], option=orjson.OPT_SORT_KEYS)
+        for s in configuration.specs()
+    )
+    settings = {k: configuration.settings.get(k) for k in ("priceRules", "entities", "productTypes")}
+    rows.append(
+        orjson.dumps(
+            [configuration.connections, configuration.policies, settings], option=orjson.OPT_SORT_KEYS
+        )
+    )
+    return hashlib.sha256(b"\n".join(rows)).hexdigest()
+
+
+def _without(value: Any, paths: tuple[tuple[str, ...], ...]) -> Any:
+    for path in paths:
+        value = _drop(value, path)
+    return value
+
+
+def _drop(value: Any, path: tuple[str, ...]) -> Any:
+    first, rest = path[0], path[1:]
+    if first == "*" and isinstance(value, list):
+        return [_drop(entry, rest) for entry in value]
+    if not isinstance(value, dict) or first not in value:
+        return value
+    if not rest:
+        return {k: v for k, v in value.items() if k != first}
+    return {**value, first: _drop(value[first], rest)}
+
+
+def verdict(configuration: Configuration, now: datetime) -> Verdict:
+    """What the environment's record proves of these specs today."""
+    file = record_file(configuration.environment)
+    record = _record(configuration, file)
+    if record is None:
+        return Verdict(False, f"nobody has rehearsed {configuration.environment} ({file} is not there)", file)
+    try:
+        when = datetime.fromisoformat(record["at"])
+        result, digest, form = record["result"], record["digest"], record["form"]
+    except (KeyError, TypeError, ValueError):
+        return Verdict(False, f"{file} is no record of a rehearsal", file)
+    if result != "passed":
+        return Verdict(False, f"the rehearsal of {record['at']} failed", file)
+    if now - when > VALID:
+        return Verdict(
+            False, f"the last rehearsal is {(now - when).days} days ago; it proves {VALID.days}", file
+        )
+    if digest == content_digest(configuration):
+        return Verdict(True, f"rehearsed on {record['at']}, with exactly these specs", file)
+    if form == form_digest(configuration):
+        return Verdict(True, f"rehearsed on {record['at']}; since then everyday values only", file)
+    return Verdict(False, f"the rehearsal of {record['at']} was of other specs", file)
+
+
+def last_drill(configuration: Configuration) -> datetime | None:
+    """When an export was last proved to hold everything."""
+    record = _record(configuration, f"{FOLDER}/export-drill.json")
+    try:
+        return datetime.fromisoformat(record["at"]) if record and record["result"] == "passed" else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _record(configuration: Configuration, file: str) -> dict[str, Any] | None:
+    if configuration.reader is None:
+        return None
+    try:
+        record = orjson.loads(inside(configuration.reader.root, file).read_bytes())
+    except (Escape, OSError, orjson.JSONDecodeError):
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,113 @@
+"""SKU rules about listings: look-alike names, approvals, restrictions. Caller: `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+_ALIKE = str.maketrans("OI", "01")
+
+
+@rule(
+    "SKU-003",
+    "warning",
+    "No two SKUs look alike",
+    "O and 0, I and 1: on the picking list they are one, and the wrong parcel leaves.",
+    mend="Rename the newer one.",
+)
+def alike(context: Context) -> Iterator[Finding]:
+    """Not equal after taking O for 0 and I for 1."""
+    seen: dict[str, Spec] = {}
+    for sku in context.configuration.skus:
+        text = sku.spec["sku"]
+        first = seen.setdefault(text.upper().translate(_ALIKE), sku)
+        if first is not sku and first.spec["sku"].upper() != text.upper():
+            yield context.configuration.finding(
+                "SKU-003",
+                "warning",
+                sku,
+                ("spec", "sku"),
+                f"{text} looks like {first.spec['sku']}",
+                "rename the newer one",
+            )
+
+
+def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for index, approval in enumerate(sku.spec.get("approvals") or ()):
+        if approval["store"] == store:
+            yield index, approval
+
+
+@rule(
+    "SKU-030",
+    "error",
+    "What needs approval has it",
+    "The marketplace refuses the listing, or takes it down on the best day of the year.",
+    mend="Apply for approval and record it in `approvals`, or take the listing out.",
+    source="Listings Restrictions API 2021-08-01: reasonCode",
+)
+def restricted(context: Context) -> Iterator[Finding]:
+    """A listing that the marketplace restricts (facts: restrictions) has an approved record; one that is not eligible, or whose
+    ASIN is not found, is no listing."""
+    config = context.configuration
+    if not config.facts.has("restrictions"):
+        return
+    listed = {
+        (entry["store"], sku.spec["sku"]): (sku, index)
+        for sku in config.skus
+        for index, entry in enumerate(sku.spec.get("listings") or ())
+        if entry.get("status") != "inactive"
+    }
+    for row in config.facts.rows("restrictions"):
+        found = listed.get((row["store"], row["sku"]))
+        if found is None:
+            continue
+        sku, index = found
+        approved = any(a["status"] == "approved" for _, a in _papers(sku, row["store"]))
+        if row["reason"] == "APPROVAL_REQUIRED" and approved:
+            continue
+        words = {
+            "APPROVAL_REQUIRED": "needs approval, and none is recorded",
+            "NOT_ELIGIBLE": "may not be listed by us",
+            "ASIN_NOT_FOUND": "is not found there",
+        }[row["reason"]]
+        yield config.finding(
+            "SKU-030",
+            "error",
+            sku,
+            ("spec", "listings", index),
+            f"{row['sku']} in {row['store']} {words} ({row.place})",
+            "record the approval, or take the listing out",
+        )
+
+
+@rule(
+    "SKU-031",
+    "error",
+    "An approval holds, and can be shown",
+    "When the marketplace asks, there are days to answer.",
+    mend="Renew the approval; add evidence and the day.",
+)
+def approval(context: Context) -> Iterator[Finding]:
+    """An approved record has a day and evidence (a warning) and has not expired; thirty days before it is told."""
+    today = context.now.date()
+    for sku in context.configuration.skus:
+        for index, one in enumerate(sku.spec.get("approvals") or ()):
+            if one["status"] != "approved":
+                continue
+            at = ("spec", "approvals", index)
+            what = f"the approval of {sku.spec['sku']} for {one['category']} in {one['store']}"
+            ends = date.fromisoformat(one["expires"]) if one.get("expires") else None
+            if ends is not None and ends <= today:
+                yield context.configuration.finding("SKU-031", "error", sku, (*at, "expires"), f"{what} has expired on {ends}", "renew it, or take the listing out")  # fmt: skip
+            elif ends is not None and ends - today <= timedelta(days=30):
+                days = (ends - today).days
+                yield context.configuration.finding("SKU-031", "warning", sku, (*at, "expires"), f"{what} expires in {days} day{'s' * (days != 1)}", "renew it now")  # fmt: skip
+            lacks = [name for name in ("at", "evidence") if not one.get(name)]
+            if lacks:
+                yield context.configuration.finding("SKU-031", "warning", sku, at, f"{what} lacks {' and '.join(lacks)}", "keep the letter, and record its SHA-256")  # fmt: skip

@@ -1,0 +1,345 @@
+"""STO rules about places: verified addresses, zones, what a shop can do and a marketplace allows. Caller: `registry`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.postal import address_hash
+from acorn_gitops.rules.onboarding import _feeds
+from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.specs.configuration import Spec
+
+MAX_AGE = 365
+"""Days for which a verification holds."""
+NEAR = 30
+"""Metres below which two locations are taken for one."""
+
+
+def _places(context: Context) -> Iterator[tuple[Spec, dict[str, Any]]]:
+    for store in context.configuration.stores.values():
+        if store.spec.get("physical"):
+            yield store, store.spec["physical"]
+
+
+def _serves(physical: dict[str, Any]) -> list[str]:
+    capabilities = physical.get("capabilities") or {}
+    return [c for c in ("shipFromStore", "bopis") if (capabilities.get(c) or {}).get("enabled")]
+
+
+@rule(
+    "STO-010",
+    "error",
+    "A shop that serves online orders has a verified address",
+    "The marketplace ships nothing from an address that it has not verified, and promises wrong dates meanwhile.",
+    mend="Have the address verified in Seller Central, and record status, day, reference and addressHash.",
+    source="MLI integration guide",
+)
+def verified(context: Context) -> Iterator[Finding]:
+    """`address.verification.status` is verified, with a day, where `shipFromStore` or `bopis` is on and the shop feeds an Amazon
+    storefront (for bopis: one in that programme). A rejected address serves nobody."""
+    asking: dict[str, set[str]] = {}
+    for front, places in _feeds(context).items():
+        block = (
+            context.configuration.stores[front].spec.get("storefront") or {}
+            if front in context.configuration.stores
+            else {}
+        )
+        if block.get("platform") == "amazon":
+            picks_up = (block.get("entitlements") or {}).get("bopis") in ("requested", "granted")
+            for place in places:
+                asking.setdefault(place, set()).update(
+                    {"shipFromStore", "bopis"} if picks_up else {"shipFromStore"}
+                )
+    for store, physical in _places(context):
+        proof = physical["address"].get("verification") or {}
+        rejected = proof.get("status") == "rejected"
+        serves = [c for c in _serves(physical) if rejected or c in asking.get(store.name, ())]
+        if serves and (proof.get("status") != "verified" or not proof.get("at")):
+            state = proof.get("status") or "recorded nowhere as verified"
+            yield context.configuration.finding(
+                "STO-010",
+                "error",
+                store,
+                ("spec", "physical", "address", "verification"),
+                f"{store.name} offers {' and '.join(serves)}, and its address is {state}",
+                "have it verified, then record `verification` with"
+                f' status verified, at, ref and addressHash: "{address_hash(physical["address"])}"',
+            )
+
+
+@rule(
+    "STO-011",
+    "error",
+    "The verified address is the address",
+    "After a move the proof is of another house.",
+    mend="Have the new address verified, and record its addressHash; `acorn validate` prints it.",
+)
+def same_address(context: Context) -> Iterator[Finding]:
+    """`verification.addressHash` is that of the address as it stands (an error), and was looked at within a year (a warning)."""
+    for store, physical in _places(context):
+        proof = physical["address"].get("verification") or {}
+        if proof.get("status") != "verified":
+            continue
+        now = address_hash(physical["address"])
+        at = ("spec", "physical", "address", "verification")
+        if proof.get("addressHash") is None or not now.startswith(proof["addressHash"]):
+            what = (
+                "says not which address was verified"
+                if not proof.get("addressHash")
+                else "is of another address"
+            )
+            yield context.configuration.finding(
+                "STO-011",
+                "error",
+                store,
+                (*at, "addressHash"),
+                f"the verification of {store.name} {what}",
+                f'have this one verified, then write addressHash: "{now}"',
+            )
+        elif proof.get("at") and (context.now.date() - date.fromisoformat(proof["at"])).days > MAX_AGE:
+            yield context.configuration.finding(
+                "STO-011",
+                "warning",
+                store,
+                (*at, "at"),
+                f"the address of {store.name} was verified on {proof['at']}, more than a year ago",
+                "have it verified again",
+            )
+
+
+@cache
+def _zone_at(lat: str, lon: str) -> str:
+    import tzfpy
+
+    return str(tzfpy.get_tz(float(lon), float(lat)))  # degrees, no money
+
+
+@cache
+def _zones_of() -> dict[str, frozenset[str]]:
+    """Countries of each zone, by the tz database's own table."""
+    from importlib.resources import files
+
+    found: dict[str, set[str]] = {}
+    for name in ("zone1970.tab", "zone.tab"):
+        for line in (files("tzdata.zoneinfo") / name).read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                countries, _, zone = line.split("\t")[:3]
+                found.setdefault(zone, set()).update(countries.split(","))
+    return {zone: frozenset(countries) for zone, countries in found.items()}
+
+
+@rule(
+    "STO-013",
+    "error",
+    "A position lies in its country and zone",
+    "A swapped digit sends couriers to another town, and promotions begin an hour off.",
+    mend="Copy latitude and longitude again; check the zone.",
+    source="timezone boundaries (tzfpy); IANA time zone database",
+)
+def position(context: Context) -> Iterator[Finding]:
+    """`geo` lies in the address's country, its zone keeps the same time as `timezone`, and no two shops stand within 30 metres
+    (a warning)."""
+    config = context.configuration
+    seen: list[tuple[Spec, float, float]] = []
+    for store, physical in _places(context):
+        geo = physical.get("geo")
+        if not geo:
+            continue
+        at = ("spec", "physical", "geo")
+        if abs(Decimal(geo["lat"])) > 90 or abs(Decimal(geo["lon"])) > 180:
+            yield config.finding("STO-013", "error", store, at, f"{geo['lat']}, {geo['lon']} is nowhere on earth", "latitude is at most 90, longitude 180")  # fmt: skip
+            continue
+        zone = _zone_at(geo["lat"], geo["lon"])
+        country = physical["address"]["countryCode"]
+        countries = _zones_of().get(zone, frozenset())
+        if countries and country not in countries:
+            yield config.finding(
+                "STO-013",
+                "error",
+                store,
+                at,
+                f"the position of {store.name} lies in {', '.join(sorted(countries))} ({zone}), not in {country}",
+                "copy latitude and longitude again; are they swapped?",
+            )
+        elif physical.get("timezone") and not _same_time(zone, physical["timezone"], context):
+            yield config.finding(
+                "STO-013",
+                "error",
+                store,
+                ("spec", "physical", "timezone"),
+                f"{store.name} lies in {zone}, whose clocks differ from {physical['timezone']}",
+                f"write {zone}, or correct the position",
+            )
+        lat, lon = float(geo["lat"]), float(geo["lon"])
+        for other, its_lat, its_lon in seen:
+            metres = math.hypot(
+                (lat - its_lat) * 111_320, (lon - its_lon) * 111_320 * math.cos(math.radians(lat))
+            )
+            if metres < NEAR:
+                yield config.finding(
+                    "STO-013",
+                    "warning",
+                    store,
+                    at,
+                    f"{store.name} and {other.name} stand {metres:.0f} metres apart",
+                    "are they one shop?",
+                )
+        seen.append((store, lat, lon))
+
+
+def _same_time(one: str, other: str, context: Context) -> bool:
+    from datetime import timedelta
+
+    from acorn_gitops.model.window import NoSuchZone, zone
+
+    try:
+        a, b = zone(one), zone(other)
+    except NoSuchZone:
+        return True  # told by STO-025
+    moments = [context.now + timedelta(days=days) for days in (0, 91, 182, 273)]
+    return all(m.astimezone(a).utcoffset() == m.astimezone(b).utcoffset() for m in moments)
+
+
+@rule(
+    "STO-015",
+    "error",
+    "Multi-location inventory is used where it exists",
+    "Outside its limits the marketplace refuses, or takes the stock of one place for all of them.",
+    mend="Set `entitlements.mli` to none, list the SKU with mfn, or leave one of the two programmes.",
+    source="Supply Sources API: US marketplace only, no FBA stock, not together with BOPIS",
+)
+def multi_location(context: Context) -> Iterator[Finding]:
+    """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis, and no SKU that a
+    location feeds is listed there with fulfilment by Amazon."""
+    config = context.configuration
+    used = set()
+    for store in config.stores.values():
+        front = store.spec.get("storefront") or {}
+        have = front.get("entitlements") or {}
+        if front.get("platform") != "amazon" or have.get("mli") not in ("requested", "granted"):
+            continue
+        at = ("spec", "storefront", "entitlements", "mli")
+        if front.get("marketplaceId") != "ATVPDKIKX0DER":
+            yield config.finding("STO-015", "error", store, at, f"multi-location inventory is {have['mli']} for {store.name}, and exists in the United States only", "set it to none")  # fmt: skip
+        elif have.get("bopis") in ("requested", "granted"):
+            yield config.finding("STO-015", "error", store, at, f"{store.name} cannot have multi-location inventory and pick-up at once", "leave one of the two programmes")  # fmt: skip
+        else:
+            used.add(store.name)
+    for sku in config.skus if used else ():
+        if not (sku.spec.get("inventory") or {}).get("sources"):
+            continue
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            if listing["store"] in used and listing.get("fulfillment") == "afn":
+                yield config.finding(
+                    "STO-015",
+                    "error",
+                    sku,
+                    ("spec", "listings", index, "fulfillment"),
+                    f"{sku.spec['sku']} is fulfilled by Amazon in {listing['store']}, which has multi-location inventory",
+                    "list it with mfn, or take its sources away",
+                )
+
+
+@rule(
+    "STO-016",
+    "warning",
+    "Handling time belongs to pick-up",
+    "With multi-location inventory Amazon ignores it, and promises by its own shipping template.",
+    mend="Remove `handlingTime`; set it in the shipping template.",
+    source="Supply Sources API: update an existing supply source",
+)
+def handling(context: Context) -> Iterator[Finding]:
+    """No location that feeds a storefront with `mli: granted` says `handlingTime`."""
+    config = context.configuration
+    for name, fronts in _located(context, "mli").items():
+        ship = (config.stores[name].spec["physical"].get("capabilities") or {}).get("shipFromStore") or {}
+        if ship.get("handlingTime"):
+            yield config.finding(
+                "STO-016",
+                "warning",
+                config.stores[name],
+                ("spec", "physical", "capabilities", "shipFromStore", "handlingTime"),
+                f"{name} says a handling time and feeds {fronts[0]}, which has multi-location inventory",
+                "set it in the shipping template",
+            )
+
+
+def _located(context: Context, programme: str) -> dict[str, list[str]]:
+    """Locations that feed Amazon storefronts admitted to a programme, with those."""
+    found: dict[str, list[str]] = {}
+    for front, places in _feeds(context).items():
+        store = context.configuration.stores.get(front)
+        block = (store.spec.get("storefront") or {}) if store is not None else {}
+        if (
+            block.get("platform") == "amazon"
+            and (block.get("entitlements") or {}).get(programme) == "granted"
+        ):
+            for place in places:
+                found.setdefault(place, []).append(front)
+    return {place: sorted(fronts) for place, fronts in sorted(found.items())}
+
+
+@rule(
+    "STO-018",
+    "warning",
+    "A location stands in a shipping template",
+    "Without one Amazon does not offer its stock at all.",
+    mend="Add the location to a template of Shipping Settings Automation, and record `shippingTemplate`.",
+    source="MLI integration guide",
+)
+def template(context: Context) -> Iterator[Finding]:
+    """Every location that ships for a storefront with `mli: granted` records its `shippingTemplate`."""
+    config = context.configuration
+    for name, fronts in _located(context, "mli").items():
+        physical = config.stores[name].spec["physical"]
+        if "shipFromStore" in _serves(physical) and not physical.get("shippingTemplate"):
+            yield config.finding(
+                "STO-018",
+                "warning",
+                config.stores[name],
+                ("spec", "physical"),
+                f"{name} feeds {fronts[0]} by multi-location inventory and stands in no shipping template",
+                "add it there, and record its name",
+            )
+
+
+@rule(
+    "STO-019",
+    "warning",
+    "A shop can do what it promises",
+    "Orders that nobody packs are cancelled, and the account is rated by it.",
+    mend="Write `throughput` with what the shop can pack, or switch the capability off.",
+)
+def capacity(context: Context) -> Iterator[Finding]:
+    """`throughput` is there and more than nothing where orders are served (zero is an error); no recorded forecast of a coming
+    day is above it."""
+    config = context.configuration
+    for store, physical in _places(context):
+        if not _serves(physical):
+            continue
+        cap = physical.get("throughput")
+        at = ("spec", "physical", "throughput")
+        if not cap:
+            yield config.finding("STO-019", "warning", store, at, f"{store.name} serves online orders and says not how many", "write throughput: {orders: 40, per: day}")  # fmt: skip
+            continue
+        if not cap["orders"]:
+            yield config.finding("STO-019", "error", store, at, f"{store.name} serves online orders, and can pack none", "switch the capability off")  # fmt: skip
+        for row in config.facts.rows("forecast"):
+            if row["location"] != store.name or row["date"] < context.today:
+                continue
+            most = cap["orders"] * (24 if cap["per"] == "hour" else 1)
+            if int(row["orders"]) > most:
+                yield config.finding(
+                    "STO-019",
+                    "warning",
+                    store,
+                    at,
+                    f"{store.name} expects {row['orders']} orders on {row['date']} and can pack {most}",
+                    "raise it with more hands, or move stock to another location",
+                )

@@ -1,0 +1,105 @@
+"""Packs of tax rules to rules. Comes in: a TaxRule's spec that names a pack. Goes out: the specs that it stands for. Caller:
+`resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.reference import TaxPack, tax_packs
+
+
+class PackProblem(NamedTuple):
+    """What is wrong with an inclusion, at which field."""
+
+    field: str
+    message: str
+    hint: str
+
+
+def problems(spec: dict[str, Any]) -> list[PackProblem]:
+    """Why a pack cannot be included; the first is told."""
+    packs = tax_packs()
+    name, version = spec["pack"], spec["version"]
+    if (name, version) not in packs:
+        versions = sorted(v for n, v in packs if n == name)
+        if versions:
+            return [
+                PackProblem(
+                    "version", f"the pack {name} has no version {version}", f"there is {', '.join(versions)}"
+                )
+            ]
+        import difflib
+
+        names = sorted({n for n, _ in packs})
+        near = difflib.get_close_matches(name, names, n=1)
+        return [
+            PackProblem(
+                "pack",
+                f"there is no pack {name}",
+                f"did you mean {near[0]}?" if near else f"one of {', '.join(names)}",
+            )
+        ]
+    pack = packs[name, version]
+    found = []
+    for field in ("countries", "shipFrom", "taxClass"):
+        if spec.get(field) and field not in pack.takes:
+            found.append(
+                PackProblem(field, f"the pack {name} takes no {field}", f"it takes {', '.join(pack.takes)}")
+            )
+    if "shipFrom" in pack.takes and not spec.get("shipFrom"):
+        found.append(PackProblem("pack", f"the pack {name} asks where goods come from", "add shipFrom: [CN]"))
+    if "countries" in pack.takes and not spec.get("countries") and pack.countries is None:
+        found.append(PackProblem("pack", f"the pack {name} asks for which countries", "add countries: [DE]"))
+    rules = {rule for rule, _ in _rules(pack, spec)}
+    for rule in spec.get("only") or ():
+        if rule not in rules:
+            found.append(
+                PackProblem(
+                    "only", f"the pack {name} has no rule {rule}", f"it has {', '.join(sorted(rules))}"
+                )
+            )
+    return found
+
+
+def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, spec) of every rule that the inclusion stands for."""
+    pack = tax_packs()[spec["pack"], spec["version"]]
+    only = spec.get("only")
+    for name, rule in _rules(pack, spec):
+        if only and name not in only:
+            continue
+        match: dict[str, Any] = {"stores": spec["stores"], **rule["match"]}
+        if spec.get("taxClass"):
+            match["goods"] = {"taxClass": spec["taxClass"]}
+        body: dict[str, Any] = {
+            "validity": rule["validity"],
+            "match": match,
+            "result": rule["result"],
+            "evidence": spec.get("evidence") or {"source": rule["source"], "asOf": pack.as_of},
+        }
+        if spec.get("priority") is not None:
+            body["priority"] = spec["priority"]
+        yield name, body
+
+
+def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    countries = list(spec.get("countries") or pack.countries or ())
+    words: dict[str, Any] = {"@countries": countries, "@shipFrom": list(spec.get("shipFrom") or ())}
+    for rule in pack.rules:
+        if rule["name"] == "@country":
+            for country in countries:
+                yield country.lower(), _filled(rule, {**words, "@country": country})
+        else:
+            yield rule["name"], _filled(rule, words)
+
+
+def _filled(value: Any, words: dict[str, Any]) -> Any:
+    if isinstance(value, str):
+        return words.get(value, value)
+    if isinstance(value, list):
+        return [_filled(entry, words) for entry in value]
+    if isinstance(value, dict):
+        return {k: _filled(v, words) for k, v in value.items()}
+    return value
