@@ -75,6 +75,10 @@ def _refusals() -> dict[str, tuple[int, str]]:
     """Errors by class, and the findings of planning."""
     found = {
         **{id: (5, f"{title}. {why}") for id, (title, why) in GUARDS.items()},
+        "GEN-018": (
+            4,
+            "`acorn fmt` would change what a file means, and leaves it as it is. No such file is known.",
+        ),
         "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
         "ACN-021": (4, "A store would be replaced while it holds other resources."),
         "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),

@@ -23,6 +23,9 @@ class Case(NamedTuple):
     now: str
     shown: str
     phase: str
+    """Which command shows it: validate, plan, apply, drift or fmt."""
+    more: Mapping[str, Any]
+    """before (a patch that is applied first), actor, disturb (what somebody changes outside), rehearse."""
 
 
 @cache
@@ -49,6 +52,7 @@ def _family(name: str) -> Iterator[Case]:
         for entry in cases:
             kind = "fails" if "fails" in entry else "passes"
             patch = entry[kind] or {}
+            more = {k: v for k, v in entry.items() if k in ("before", "actor", "disturb", "rehearse")}
             yield Case(
                 rule,
                 kind == "fails",
@@ -56,6 +60,7 @@ def _family(name: str) -> Iterator[Case]:
                 entry.get("now", "2026-11-23T09:00:00Z"),
                 _shown(patch),
                 entry.get("phase", "validate"),
+                more,
             )
 
 

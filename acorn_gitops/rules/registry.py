@@ -128,10 +128,6 @@ LOADING: Final[dict[str, tuple[str, str]]] = {
     "GEN-015": ("The table is not usable CSV", "A shifted column would put a price where a SKU belongs."),
     "GEN-016": ("An overlay changes something that does not exist", "The change would be lost silently."),
     "GEN-017": ("There are no specs", "An empty configuration would mean deleting everything."),
-    "GEN-018": (
-        "The file cannot be formatted without changing its meaning",
-        "`acorn fmt` leaves such a file as it is.",
-    ),
     "GEN-020": (
         "A waiver has ended, or is for what cannot be waived",
         "An exception that nobody ends is a rule that nobody has.",

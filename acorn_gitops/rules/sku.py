@@ -82,7 +82,7 @@ def collisions(context: Context) -> Iterator[Finding]:
     mend="Remove one mapping, or merge them.",
 )
 def mapped_once(context: Context) -> Iterator[Finding]:
-    """By exact text."""
+    """No two mappings have the same `sku`, by exact text."""
     seen: dict[str, Spec] = {}
     for sku in context.configuration.skus:
         first = seen.setdefault(sku.spec["sku"], sku)
