@@ -34,14 +34,62 @@ def price(chance: random.Random, currency: str) -> str:
     return f"{chance.randrange(500, 40_000) / 100:.2f}"
 
 
-def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) -> None:
-    """Write a repository. `changed` alters so many listings' prices against the same seed with 0."""
+RICH_PROJECT = """  entities:
+    acme-gmbh: {name: Acme GmbH, establishedIn: DE, registrations: [{country: DE, number: "DE136695976", status: valid, checkedAt: "2026-11-01"}]}
+  exchangeRates:
+    GBP/EUR: {rate: "1.15", asOf: "2026-11-20", source: ECB}
+    USD/EUR: {rate: "0.92", asOf: "2026-11-20", source: ECB}
+"""
+RICH_SPECS = """apiVersion: acorn/v1
+kind: Store
+metadata: {name: wh-berlin}
+spec: {type: physical, legalEntity: acme-gmbh, physical: {code: WH-1, address: {countryCode: DE, lines: [Hafen 1], locality: Berlin, postalCode: "10117"}}}
+---
+apiVersion: acorn/v1
+kind: TaxRule
+metadata: {name: all}
+spec:
+  validity: {from: "2024-01-01"}
+  match: {goods: {taxClass: [standard]}}
+  result: {liableParty: seller, treatment: standard, rate: {percent: "19"}, scheme: local}
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: pricing}
+spec: {subjects: [{kind: group, id: pricing}], stores: {all: true}, rules: [{resources: [price], verbs: [read, write]}]}
+"""
+RICH_PROMO = """---
+apiVersion: acorn/v1
+kind: Promo
+metadata: {{name: sale-{number:02d}}}
+spec:
+  type: percentOff
+  stores: {{names: [{store}]}}
+  skus: {{labels: {{line: line-{number:02d}}}}}
+  window: {{start: {{local: "2027-0{month}-01T00:00", tz: store}}, end: {{local: "2027-0{month}-08T00:00", tz: store}}}}
+  discount: {{percent: "10"}}
+"""
+"""What gives every rule something to look at."""
+
+
+def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0, rich: bool = False) -> None:
+    """Write a repository. `changed` alters so many listings' prices against the same seed with 0. `rich`: floors, margins,
+    spreads, costs, stock, taxes, roles and a promotion for each file, so that the rules have work to do."""
     chance = random.Random(seed)
     (folder / "specs").mkdir(parents=True, exist_ok=True)
     (folder / "acorn.yaml").write_text(
         "apiVersion: acorn/v1\nkind: Project\nmetadata: {name: bench}\nspec:\n  specs: [specs]\n"
         '  connections: {main: {adapter: network, url: "sandbox:"}}\n  environments: {sandbox: {}}\n  defaultEnvironment: sandbox\n'
+        + (RICH_PROJECT if rich else "")
     )
+    if rich:
+        promos = [
+            RICH_PROMO.format(number=n, month=1 + n % 9, store=list(STORES)[n % len(STORES)])
+            for n in range(FILES)
+        ]
+        (folder / "specs" / "others.yaml").write_text(RICH_SPECS + "".join(promos))
+        (folder / "facts").mkdir(exist_ok=True)
+
     stores = []
     for name, (marketplace, currency, region, zone, language) in STORES.items():
         stores.append(
@@ -55,10 +103,18 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0) 
     for file in range(min(FILES, skus)):
         lines = [HEAD.format(number=file), DEFAULTS]
         for _ in range(skus * (file + 1) // min(FILES, skus) - number):
-            lines.append(
-                f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE}}\n'
-                "      listings:\n"
-            )
+            if rich:
+                lines.append(
+                    f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE, cost: {{currency: EUR, value: "1.00"}}}}\n'
+                    '      pricePolicy: {min: {amz-de: "3.00", amz-fr: "3.00", amz-uk: "3.00", amz-us: "3.00"}, minMarginPercent: "10"}\n'
+                    "      inventory: {pool: eu, sources: [{location: wh-berlin, priority: 1}], buffer: {units: 2}, allocation: {mode: weighted, weights: {amz-de: 40, amz-fr: 30, amz-uk: 20, amz-us: 10}}}\n"
+                    "      listings:\n"
+                )
+            else:
+                lines.append(
+                    f'    - sku: SKU-{number:07d}\n      gtin: "{gtin13(number)}"\n      attributes: {{title: "Kettle number {number}", productType: KETTLE}}\n'
+                    "      listings:\n"
+                )
             for store, (_, currency, *_rest) in STORES.items():
                 amount = price(chance, currency)
                 if changed and number < changed and store == "amz-de":

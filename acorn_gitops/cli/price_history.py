@@ -8,16 +8,15 @@ or beside it, is recorded in facts/prices.csv.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, major, minor
+from acorn_gitops.engines.calendar import Listed, calendar_of, minor
 from acorn_gitops.engines.price import WHOLE, Offer, effective
-from acorn_gitops.engines.prior_price import Span, spans_of
+from acorn_gitops.engines.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.model.money import MoneyError
-from acorn_gitops.rules.registry import PricePoint
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.facts import at
 
@@ -40,41 +39,38 @@ class PriceHistory:
         self._promos: dict[str, list[_Past]] = {}
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] = {}
         self._sku_of: dict[tuple[str, str], str] = {}
-        self._calendar = Calendar(config)
+        self._calendar = calendar_of(config)
 
-    def prices(self, store: str, key: str) -> Sequence[PricePoint]:
-        """What a buyer paid, from when on; oldest first."""
+    def prices(self, listed: Listed, start: datetime) -> Sequence[Span]:
+        """What a buyer paid for a listing, and will until `start`; each price from when on, and until when."""
+        sku = listed.sku.spec["sku"]
+        if start - timedelta(days=DAYS) >= self._now:
+            # All of these days are still to come: the price is the one that is wished for.
+            return self._lowered([Span(self._now, None, listed.price)], listed.store, sku, start)
         if self._lists is None:
             self._load()
         assert self._lists is not None
-        sku = self._sku_of.get((store, key), key)
-        points = [*self._recorded.get((store, sku), ()), *self._lists.get((store, key), ())]
-        currencies = {currency for _, _, currency in points if currency}
-        if len(currencies) != 1:
-            return []  # nothing, or two currencies that nobody can compare
-        currency = currencies.pop()
+        points = [
+            *self._recorded.get((listed.store, sku), ()),
+            *self._lists.get((listed.store, listed.key), ()),
+        ]
+        if {currency for _, _, currency in points if currency} != {listed.currency}:
+            return []  # nothing, or another currency, which nobody can compare
         try:
             spans = spans_of(
-                [(since, minor(amount, currency) if amount else None) for since, amount, _ in points]
+                [(since, minor(amount, listed.currency) if amount else None) for since, amount, _ in points]
             )
         except (MoneyError, KeyError):
             return []
-        out: list[PricePoint] = []
-        for span in self._lowered(spans, store, sku):
-            out.append(PricePoint(span.start, major(span.amount, currency), currency))
-            if span.end is not None:
-                out.append(PricePoint(span.end, "", currency))
-        # Where one span ends another begins: the end is no gap.
-        begins = {p.since for p in out if p.amount}
-        return sorted((p for p in out if p.amount or p.since not in begins), key=lambda p: p.since)
+        return self._lowered(spans, listed.store, sku, start)
 
-    def _lowered(self, spans: Sequence[Span], store: str, sku: str) -> list[Span]:
-        """The spans, cut where promotions began and ended, at what was then paid."""
+    def _lowered(self, spans: Sequence[Span], store: str, sku: str, start: datetime) -> list[Span]:
+        """The spans, cut where promotions began and ended, at what was then paid. Only what begins before `start` counts."""
         past = [p for p in self._promos.get(store, ()) if sku in p.skus]
         planned = [
             _Past(max(d.start, self._now), d.end, frozenset([sku]), d.offer)
             for d in self._calendar.offers.get((store, sku), ())
-            if d.end > self._now and d.start > self._now
+            if self._now < d.start < start
         ]
         edges = sorted({e for p in (*past, *planned) for e in (p.start, p.end)})
         out: list[Span] = []
@@ -82,7 +78,6 @@ class PriceHistory:
             cuts = [span.start, *(e for e in edges if e > span.start and (span.end is None or e < span.end))]
             for index, begin in enumerate(cuts):
                 end = cuts[index + 1] if index + 1 < len(cuts) else span.end
-                # A planned promotion is never its own past: the rule asks for the time before its start.
                 offers = [p.offer for p in (*past, *planned) if p.start <= begin < p.end]
                 out.append(Span(begin, end, effective(span.amount, offers).pays))
         return out
@@ -97,7 +92,15 @@ class PriceHistory:
                 (at(row["from"]), row["price"], row["currency"])
             )
         open_promos: dict[tuple[str, str], tuple[datetime, dict[str, Any]]] = {}
-        for stamp, address, attributes in self._ledger.states(("listing", "promotion")):
+        promoted = {
+            (store, key)
+            for (store, key), sku in self._sku_of.items()
+            if (store, sku) in self._calendar.offers
+        }
+        states = self._ledger.states(
+            ("listing", "promotion"), lambda a: a.type == "promotion" or (a.store, a.key) in promoted
+        )
+        for stamp, address, attributes in states:
             when = datetime.fromisoformat(stamp).astimezone(UTC)
             key = (address.store, address.key)
             if address.type == "listing":

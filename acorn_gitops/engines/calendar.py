@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
-from acorn_gitops.model.money import MoneyError, quantum
+from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
@@ -99,6 +99,11 @@ class Calendar:
     _payers: dict[tuple[Offer, ...], Callable[[int], int]] = field(default_factory=dict)
 
     @cached_property
+    def _currencies(self) -> dict[str, str]:
+        stores = self.configuration.stores.values()
+        return {s.name: front["currency"] for s in stores if (front := s.spec.get("storefront"))}
+
+    @cached_property
     def offers(self) -> dict[tuple[str, str], list[Dated]]:
         """What is on offer, by store and SKU."""
         found: dict[tuple[str, str], list[Dated]] = {}
@@ -128,12 +133,28 @@ class Calendar:
 
     def listings_of(self, spec: Spec, store: str | None = None) -> Iterator[Listed]:
         """The listings of one SKU that have a usable price."""
-        for entry in spec.spec.get("listings") or ():
-            if store is None or entry["store"] == store:
+        body = spec.spec
+        currencies = self._currencies
+        for entry in body.get("listings") or ():
+            name = entry["store"]
+            price = entry.get("price")
+            if not price or (store is not None and name != store):
+                continue
+            currency = currencies.get(name)
+            # A sweep meets the same prices again and again; only those that were once looked at whole are taken so.
+            amount = (
+                _SEEN.get((price.get("value"), price.get("currency")))
+                if price.get("currency") == currency
+                else None
+            )
+            if amount is None:
                 money = listed_price(self.configuration, spec, entry)
-                if money is not None:
-                    key = entry.get("sellerSku") or spec.spec["sku"]
-                    yield Listed(spec, entry["store"], key, money[0], minor(money[1], money[0]))
+                if money is None:
+                    continue
+                currency, amount = money[0], minor(money[1], money[0])
+                if price.get("value") is not None:
+                    _SEEN[price["value"], currency] = amount
+            yield Listed(spec, name, entry.get("sellerSku") or body["sku"], currency or "", amount)
 
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
@@ -175,17 +196,21 @@ class Calendar:
 
     def lows(self) -> Iterator[Low]:
         """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used."""
-        for listed in self.listings():
-            dated = self.offers.get((listed.store, listed.sku.spec["sku"]))
-            if not dated:
-                continue
-            lowest, found = listed.price, None
-            for interval in self.intervals(dated):
-                pays = interval.pays(listed.price)
-                if found is None or pays < lowest:
-                    lowest, found = pays, interval
-            if found is not None:
-                yield Low(listed, lowest, found)
+        promoted: dict[str, list[str]] = {}
+        for store, sku in self.offers:
+            promoted.setdefault(sku, []).append(store)
+        for spec in self.configuration.skus if promoted else ():
+            sku = spec.spec["sku"]
+            for store in promoted.get(sku, ()):
+                intervals = self.intervals(self.offers[store, sku])
+                for listed in self.listings_of(spec, store):
+                    lowest, found = listed.price, None
+                    for interval in intervals:
+                        pays = interval.pays(listed.price)
+                        if found is None or pays < lowest:
+                            lowest, found = pays, interval
+                    if found is not None:
+                        yield Low(listed, lowest, found)
 
     def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
         """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
@@ -203,9 +228,23 @@ class Calendar:
         return found
 
 
+def calendar_of(configuration: Configuration) -> Calendar:
+    """The one calendar of a configuration: it is swept by many."""
+    made: Calendar = configuration.__dict__.setdefault("_calendar", Calendar(configuration))
+    return made
+
+
+_MINOR: dict[tuple[str, str], int] = {}
+_SEEN: dict[tuple[str, str], int] = {}
+"""Prices that have no more decimals than their currency."""
+
+
 def minor(value: str, currency: str) -> int:
-    """An amount in the currency's minor unit."""
-    return int(Decimal(value) / quantum(currency))
+    """An amount in the currency's minor unit. Memoised: a catalogue of 100,000 prices has a few thousand different ones."""
+    found = _MINOR.get((value, currency))
+    if found is None:
+        found = _MINOR[value, currency] = int(Decimal(value) / quantum(currency))
+    return found
 
 
 def major(amount: int, currency: str) -> str:
@@ -224,12 +263,10 @@ def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) ->
     currency = front["currency"]
     try:
         if price.get("value") is not None:
-            exact = Decimal(price["value"]) / quantum(currency)
-            return (
-                (currency, price["value"])
-                if exact == int(exact) and price.get("currency") == currency
-                else None
-            )
+            if price.get("currency") != currency:
+                return None
+            canonical(price["value"], currency)  # MoneyError when it has more decimals than the currency
+            return currency, price["value"]
         rule = config.price_rules.get(price.get("rule") or "")
         if rule is None:
             return None

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
+from acorn_gitops.engines.calendar import minor as _minor
 from acorn_gitops.engines.tax import Supply, country_of, decide
+from acorn_gitops.model.money import quantum
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 _UNTAXED = frozenset({"US", "CA"})
@@ -32,6 +35,7 @@ class Margins:
     configuration: Configuration
     today: str
     _rates: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
+    _ratios: dict[tuple[str, str, str, str, str], Fraction | None] = field(default_factory=dict)
 
     def net(self, spec: Spec, store: str, price: Decimal, currency: str) -> Net | None:
         """A listed price without the tax of a sale to a consumer at home; None where that tax is not known."""
@@ -48,6 +52,29 @@ class Margins:
         if paid is None:
             return None
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+    def enough(self, spec: Spec, store: str, price: int, currency: str, least: str) -> bool | None:
+        """Whether a price in minor units leaves at least so many percent. As `percent`, exactly and without fractions: for
+        sweeps over a catalogue. None where something is not known."""
+        facts = spec.spec["attributes"]
+        cost = facts["cost"]
+        key = (store, facts.get("taxClass") or "", cost["currency"], currency, least)
+        if key not in self._ratios:
+            self._ratios[key] = self._ratio(*key)
+        ratio = self._ratios[key]
+        if ratio is None:
+            return None
+        return price * ratio.denominator >= _minor(cost["value"], cost["currency"]) * ratio.numerator
+
+    def _ratio(self, store: str, tax_class: str, paid_in: str, currency: str, least: str) -> Fraction | None:
+        """A price in minor units is enough from cost in minor units times this."""
+        rate = self._rate(store, tax_class)
+        exchanged = self.exchange(Decimal(1), paid_in, currency)
+        kept = 1 - Fraction(Decimal(least)) / 100
+        if rate is None or exchanged is None or not kept:
+            return None
+        scale = Fraction(quantum(paid_in)) / Fraction(quantum(currency))
+        return Fraction(exchanged) * scale * (1 + Fraction(rate) / 100) / kept
 
     def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""

@@ -191,6 +191,8 @@ def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
 
 
 def _foreign(config: Configuration) -> Iterator[Reading]:
+    if not config.facts.has("offers"):
+        return
     floors: dict[tuple[str, str], Mapping[str, Any]] = {}
     for sku in config.skus:
         policy = sku.spec.get("pricePolicy") or {}

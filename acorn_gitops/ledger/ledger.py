@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from acorn_gitops.model.resource import Address, Attributes, digest
 from acorn_gitops.plan.change import Applied, Step
 
 SCHEMA: Final = 1
+_ADDRESS: Final = re.compile(rb'"address":"([^"\\\\]+)"')
+"""Where a row of history says what it is about; addresses with escapes are left to the parser of whole rows."""
 PlanStatus = Literal["running", "partial", "complete"]
 
 
@@ -223,23 +226,37 @@ class Ledger:
             )
         ]
 
-    def states(self, types: Iterable[str]) -> list[tuple[str, Address, dict[str, Any] | None]]:
-        """What was in force from when on, of resources of these types: (instant, address, attributes; None when it was gone),
-        oldest first. Made from the audit trail; what was only recorded is known from the present row."""
-        wanted = set(types)
-        found: list[tuple[str, Address, dict[str, Any] | None]] = []
-        for at, raw in self._rows(
+    def states(
+        self, types: Iterable[str], wanted: Callable[[Address], bool]
+    ) -> Iterator[tuple[str, Address, Attributes | None]]:
+        """What was in force from when on, of wanted resources of these types: (instant, address, attributes; None when it was
+        gone). Made from the audit trail, in its order; what was only recorded is known from the present row."""
+        kinds = set(types)
+        seen: set[Address] = set()
+        for at, raw in self._each(
             "SELECT at, body FROM audit WHERE event='write.observed' ORDER BY sequence"
         ):
-            body = audit.body_of(raw)
-            parts = str(body.get("address", "")).split("/", 2)
-            if len(parts) == 3 and parts[1] in wanted:
-                found.append((at, Address(*parts), body.get("attributes")))
-        seen = {address for _, address, _ in found}
-        for s, t, k, raw, at in self._rows("SELECT store, type, key, attributes, applied_at FROM resource"):
-            if t in wanted and Address(s, t, k) not in seen:
-                found.append((at, Address(s, t, k), orjson.loads(raw)))
-        return sorted(found, key=lambda f: f[0])
+            found = _ADDRESS.search(raw) if isinstance(raw, bytes) else None
+            parts = found[1].decode().split("/", 2) if found is not None else []
+            if len(parts) != 3 or parts[1] not in kinds:
+                continue
+            address = Address(parts[0], parts[1], parts[2])
+            if not wanted(address):
+                continue  # a hundred thousand rows are looked at, and few of them read
+            seen.add(address)
+            yield at, address, audit.body_of(raw).get("attributes")
+        for kind in sorted(kinds):
+            rows = self._each("SELECT store, key, attributes, applied_at FROM resource WHERE type=?", (kind,))
+            for store, key, raw, at in rows:
+                address = Address(store, kind, key)
+                if address not in seen and wanted(address):
+                    yield at, address, orjson.loads(raw)
+
+    def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        try:
+            yield from () if self._db is None else self._db.execute(sql, values)
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from None
 
     def verify(self) -> int | None:
         """The sequence number of the first line of history that was changed or removed; None when all is well."""

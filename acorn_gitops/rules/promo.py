@@ -9,7 +9,7 @@ from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
-from acorn_gitops.model.selectors import select
+from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
 from acorn_gitops.rules.registry import Context, rule
 from acorn_gitops.specs.configuration import Spec
@@ -191,6 +191,7 @@ def selects(context: Context) -> Iterator[Finding]:
     """At least one storefront; at least one SKU listed in one of them; named SKUs exist."""
     config = context.configuration
     by_sku = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
+    grouped = Grouped((s.spec["sku"], s.labels) for s in config.skus) if config.promos else Grouped(())
     for promo in config.promos.values():
         stores = {s.name for s in _stores(context, promo)}
         if not stores:
@@ -215,7 +216,7 @@ def selects(context: Context) -> Iterator[Finding]:
                         f"there is no SKU {name}",
                         "map it, or correct it",
                     )
-        chosen = select(selection, ((s.spec["sku"], s.labels) for s in config.skus))
+        chosen = grouped.select(selection)
         if not any(
             entry["store"] in stores for sku in chosen for entry in by_sku[sku].spec.get("listings") or ()
         ):

@@ -10,9 +10,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from acorn_gitops.engines.calendar import Calendar, Dated, major, minor
+from acorn_gitops.engines.calendar import Dated, calendar_of, major
 from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of
-from acorn_gitops.engines.prior_price import DAYS, prior_price, spans_of
+from acorn_gitops.engines.prior_price import DAYS, prior_price
 from acorn_gitops.engines.tax import EU, country_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.registry import Context, rule
@@ -39,23 +39,22 @@ def _reductions(context: Context) -> list[tuple[Dated, str, str, str, int, int |
     }
     if not config.promos or not european:
         return found
-    calendar = Calendar(config)
-    for listed in calendar.listings():
-        if listed.store not in european:
+    calendar = calendar_of(config)
+    skus = {s.spec["sku"]: s for s in config.skus}
+    month = timedelta(days=DAYS)
+    for (store, sku), every in calendar.offers.items():
+        if store not in european:
             continue
-        for dated in calendar.offers.get((listed.store, listed.sku.spec["sku"]), ()):
+        for dated in every:
             if dated.promo.spec["type"] not in ANNOUNCED or dated.end <= context.now:
                 continue
-            points = [
-                (p.since, minor(p.amount, p.currency) if p.amount else None)
-                for p in context.known.prices(listed.store, listed.key)
-                if p.currency in ("", listed.currency)
-            ]
-            prior = prior_price(spans_of(points), dated.start)
-            pays = effective(listed.price, [dated.offer]).pays
-            found.append(
-                (dated, listed.sku.spec["sku"], listed.store, listed.currency, pays, prior.amount if prior else None, bool(prior and prior.complete))
-            )  # fmt: skip
+            if dated.start - month >= context.now and len(every) == 1:
+                continue  # all thirty days are still to come, and nothing else lowers the price in them
+            for listed in calendar.listings_of(skus[sku], store):
+                prior = prior_price(context.known.prices(listed, dated.start), dated.start)
+                pays = effective(listed.price, [dated.offer]).pays
+                amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
+                found.append((dated, sku, store, listed.currency, pays, amount, complete))
     return found
 
 

@@ -50,16 +50,17 @@ def margin(context: Context) -> Iterator[Finding]:
     for sku in config.skus:
         if id(sku) not in policed or (sku.spec.get("attributes") or {}).get("cost") is None:
             continue
-        least = Decimal(sku.spec["pricePolicy"]["minMarginPercent"])
+        least = sku.spec["pricePolicy"]["minMarginPercent"]
         for listed in _calendar(context).listings_of(sku):
             low = lows.get((listed.store, listed.key))
             pays = low.pays if low is not None else listed.price
-            left = margins.percent(
-                sku, listed.store, Decimal(pays) * quantum(listed.currency), listed.currency
-            )
-            if left is None:
+            enough = margins.enough(sku, listed.store, pays, listed.currency, least)
+            if enough is None:
                 blind.add(listed.store)
-            elif left < least:
+            elif not enough:
+                left = margins.percent(
+                    sku, listed.store, Decimal(pays) * quantum(listed.currency), listed.currency
+                )
                 culprit = _culprit(context, low) if low is not None and low.pays < listed.price else None
                 why = (
                     f" through {_names(low)} from {utc_text(low.interval.start)}"

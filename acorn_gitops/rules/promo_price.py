@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from acorn_gitops.engines.calendar import Calendar, Low, major, minor
+from acorn_gitops.engines.calendar import Calendar, Low, calendar_of, major, minor
 from acorn_gitops.engines.price import WHOLE
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError
@@ -30,8 +30,7 @@ def _lows(context: Context) -> list[Low]:
 
 
 def _calendar(context: Context) -> Calendar:
-    calendar: Calendar = context.shared.setdefault("calendar", Calendar(context.configuration))
-    return calendar
+    return calendar_of(context.configuration)
 
 
 def _culprit(context: Context, low: Low) -> Spec:

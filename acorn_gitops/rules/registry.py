@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
+from acorn_gitops.engines.calendar import Listed
+from acorn_gitops.engines.prior_price import Span
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.specs.configuration import Configuration
 
@@ -44,20 +46,12 @@ class Planned(Protocol):
     def after(self) -> dict[str, Any] | None: ...
 
 
-class PricePoint(NamedTuple):
-    """A list price in force from an instant on. `amount` is decimal text; "" when the price ended."""
-
-    since: datetime
-    amount: str
-    currency: str
-
-
 class Known(NamedTuple):
     """What the later phases know besides specs: changes, the price history, who acts, who wrote a line."""
 
     changes: Sequence[Planned]
-    prices: Callable[[str, str], Sequence[PricePoint]]
-    """(store, key of the listing): its prices, oldest first."""
+    prices: Callable[[Listed, datetime], Sequence[Span]]
+    """(listing, instant): what a buyer paid for it in the thirty days before, as far as anybody knows."""
     actor: str
     author: Callable[[str, int], tuple[str, str] | None]
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""

@@ -20,8 +20,9 @@ def one_page(context: Context) -> Iterator[Finding]:
     """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles are other
     products than their parts, and have their own)."""
     config = context.configuration
-    asins: dict[tuple[str, str], tuple[str, Spec]] = {}
-    gtins: dict[tuple[str, str], tuple[str, Spec]] = {}
+    # By store, so that nothing is built for the many listings that are alone on their page.
+    asins: dict[str, dict[str, Spec]] = {}
+    gtins: dict[str, dict[str, tuple[str, Spec]]] = {}
     for sku in config.skus:
         gtin = sku.spec.get("gtin")
         if gtin is None:
@@ -31,24 +32,26 @@ def one_page(context: Context) -> Iterator[Finding]:
             if asin is None:
                 continue
             store = listing["store"]
-            first = asins.setdefault((store, asin), (gtin, sku))
-            path = ("spec", "listings", index, "asin")
-            if first[0] != gtin:
+            first = asins.setdefault(store, {}).setdefault(asin, sku)
+            if first is not sku and first.spec["gtin"] != gtin:
                 yield config.finding(
                     "SKU-012",
                     "error",
                     sku,
-                    path,
-                    f"{asin} in {store} is GTIN {gtin} here and {first[0]} in {first[1].name}",
+                    ("spec", "listings", index, "asin"),
+                    f"{asin} in {store} is GTIN {gtin} here and {first.spec['gtin']} in {first.name}",
                     "one of the two is mistyped, or is another product",
                 )
-            other = gtins.setdefault((store, gtin), (asin, sku))
-            if other[0] != asin:
+            here = gtins.setdefault(store, {})
+            other = here.get(gtin)
+            if other is None:
+                here[gtin] = (asin, sku)
+            elif other[0] != asin:
                 yield config.finding(
                     "SKU-012",
                     "error",
                     sku,
-                    path,
+                    ("spec", "listings", index, "asin"),
                     f"GTIN {gtin} in {store} is {asin} here and {other[0]} in {other[1].name}",
                     "one of the two is mistyped, or the pages should be merged",
                 )
