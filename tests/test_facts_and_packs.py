@@ -1,0 +1,187 @@
+"""Recorded facts are read strictly; packs of tax rules are included by name and version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acorn_gitops.model.reference import tax_packs
+from acorn_gitops.specs.facts import TABLES
+from acorn_gitops.specs.load import load
+from acorn_gitops.specs.packs import expanded
+from tests.repository import Repository, document, sku, storefront
+
+
+def recorded(path: Path, name: str, text: str | bytes) -> Repository:
+    """A repository with one table."""
+    made = Repository(path, storefront(), sku())
+    (path / "facts").mkdir()
+    (path / "facts" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("stock.csv", "location,sku\n", "the heading lacks onHand, asOf"),
+        ("stock.csv", "location,sku,onHand,asOf,colour\n", "the heading has colour"),
+        ("stock.csv", "location,sku,onHand,asOf\nx,A,ten,2026-11-23T08:00:00Z\n", "onHand cannot be 'ten'"),
+        ("stock.csv", "location,sku,onHand,asOf\nx,A,-1,2026-11-23T08:00:00Z\n", "onHand cannot be '-1'"),
+        ("stock.csv", "location,sku,onHand,asOf\nx,A,1,2026-11-23\n", "an instant with its zone"),
+        ("stock.csv", "location,sku,onHand,asOf\nx,A,1\n", "3 cells, and the heading has 4"),
+        (
+            "prices.csv",
+            "store,sku,currency,price,from\na,A,EUR,4.99e2,2026-11-23T08:00:00Z\n",
+            "price cannot be",
+        ),
+        ("activity.csv", "subject,store,right,lastUsed\na,b,c,23.11.2026\n", "a date like"),
+        ("restrictions.csv", "store,sku,reason,asOf\na,A,MAYBE,2026-11-23\n", "one of APPROVAL_REQUIRED"),
+        ("wishes.csv", "a,b\n", "wishes is no table of facts"),
+        ("stock.csv", b"location,sku,onHand,asOf\n\xff\xfe", "cannot be read"),
+        ("stock.csv", 'location,sku,onHand,asOf\n"x,A\n', "this is not CSV"),
+        ("stock.csv", "", "the heading lacks"),
+    ],
+)
+def test_a_wrong_fact_is_an_error_with_its_line(name: str, text: Any, words: str, tmp_path: Path) -> None:
+    """The rest would be a half-truth."""
+    result = recorded(tmp_path / "r", name, text).run("validate")
+    assert result.code == 4
+    assert words in result.out
+    assert f"facts/{name}" in result.out
+
+
+def test_every_table_can_be_read(tmp_path: Path) -> None:
+    """An empty one, with its headings."""
+    made = Repository(tmp_path / "r", storefront(), sku())
+    (made.path / "facts").mkdir()
+    for name, table in TABLES.items():
+        (made.path / "facts" / f"{name}.csv").write_text(",".join(table.columns) + "\n")
+    facts = load(made.path, None, None).configuration.facts
+    assert facts.findings == []
+    assert set(facts.tables) == set(TABLES)
+
+
+def test_another_folder_and_one_that_is_missing(tmp_path: Path) -> None:
+    """acorn.yaml names it; facts outside the repository are not read."""
+    made = Repository(tmp_path / "r", storefront(), sku())
+    path = made.path / "acorn.yaml"
+    text = path.read_text()
+    for folder, words in (("nowhere", "there is no folder nowhere"), ("../elsewhere", "climbs")):
+        path.write_text(text + f"  facts: {folder}\n")
+        result = made.run("validate")
+        assert result.code == 4
+        assert words in result.out
+
+
+# Packs
+
+
+def included(path: Path, spec: dict[str, Any], *more: dict[str, Any]) -> Repository:
+    """A repository that includes a pack."""
+    return Repository(
+        path,
+        storefront(country="DE"),
+        sku(attributes={"taxClass": "standard"}),
+        document("TaxRule", "eu", spec),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("key", sorted(tax_packs()), ids=lambda k: k[0])
+def test_every_pack_compiles_and_is_applied(key: tuple[str, str], tmp_path: Path) -> None:
+    """With what it asks for; each of its rules is one of the store, and planning again finds nothing."""
+    pack = tax_packs()[key]
+    spec: dict[str, Any] = {"pack": pack.name, "version": pack.version, "stores": {"names": ["amz-de"]}}
+    if "countries" in pack.takes:
+        spec["countries"] = ["SG"] if pack.name == "one-rate" else ["FR"]
+    if "shipFrom" in pack.takes:
+        spec["shipFrom"] = ["CN"]
+    made = included(tmp_path / "r", spec)
+    result = made.run("validate", "-o", "json")
+    assert {f["id"] for f in result.json["findings"] if f["severity"] == "error"} == set()
+    made.apply()
+    rules = {a for a in made.live() if "/tax-rule/" in a}
+    assert rules == {f"amz-de/tax-rule/eu-{name}" for name, _ in expanded(spec)}
+    assert made.plan()["changes"] == []
+    for name, rule in expanded(spec):
+        assert rule["evidence"]["source"], name
+        assert "@" not in str(rule), name
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"pack": "eu-union-os"}, "did you mean eu-union-oss?"),
+        ({"version": "2025.01"}, "there is 2026.11"),
+        ({"version": None}, "version is missing"),
+        ({"shipFrom": ["CN"]}, "takes no shipFrom"),
+        ({"only": ["consumer"]}, "has no rule consumer"),
+        ({"pack": "eu-deemed-supplier"}, "asks where goods come from"),
+        ({"pack": "eu-domestic", "countries": None}, "asks for which countries"),
+        ({"result": {}}, "unknown field result"),
+    ],
+)
+def test_a_wrong_inclusion_is_told(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """With its place, and what would be right."""
+    spec = {
+        "pack": "eu-union-oss",
+        "version": "2026.11",
+        "stores": {"names": ["amz-de"]},
+        "countries": ["FR"],
+        **change,
+    }
+    result = included(tmp_path / "r", {k: v for k, v in spec.items() if v is not None}).run("validate")
+    assert result.code == 4
+    assert words in " ".join(result.out.split())
+
+
+def test_part_of_a_pack_its_priority_and_its_evidence(tmp_path: Path) -> None:
+    """`only` takes some of its rules; who looked at it is the spec's own."""
+    evidence = {"source": "our adviser", "asOf": "2026-11-01"}
+    spec = {"pack": "eu-union-oss", "version": "2026.11", "stores": {"all": None, "names": ["amz-de"]}, "countries": ["FR"],
+            "only": ["consumers"], "priority": 5, "evidence": evidence}  # fmt: skip
+    spec["stores"] = {"names": ["amz-de"]}
+    config = load(included(tmp_path / "r", spec).path, None, None).configuration
+    assert list(config.taxes) == ["eu-consumers"]
+    assert config.taxes["eu-consumers"].spec["priority"] == 5
+    assert config.taxes["eu-consumers"].spec["evidence"] == evidence
+
+
+def test_two_inclusions_that_make_one_rule_are_told(tmp_path: Path) -> None:
+    """Names must not meet."""
+    spec = {"pack": "uk-domestic", "version": "2026.11", "stores": {"names": ["amz-de"]}}
+    other = document(
+        "TaxRule",
+        "eu-all",
+        {
+            "validity": {"from": "2024-01-01"},
+            "match": {},
+            "result": {"liableParty": "none", "treatment": "outOfScope"},
+        },
+    )
+    result = included(tmp_path / "r", spec, other).run("validate")
+    assert "GEN-010" in result.out
+
+
+def test_the_sellers_facts_decide(tmp_path: Path) -> None:
+    """Where acorn.yaml keeps the company, a rule for another seller does not match; elsewhere it is taken as written."""
+    rule = {"validity": {"from": "2024-01-01"}, "match": {"seller": {"establishedIn": ["EU"], "registeredIn": ["FR"]}},
+            "result": {"liableParty": "seller", "treatment": "standard", "rate": {"percent": "19"}}}  # fmt: skip
+    front = storefront(country="DE")
+    front["spec"]["legalEntity"] = "acme"
+    made = Repository(tmp_path / "r", front, sku(), document("TaxRule", "t", rule))
+    ask = ("tax", "explain", "--store", "amz-de", "--to", "DE")
+    assert made.run(*ask).code == 0
+    path = made.path / "acorn.yaml"
+    text = path.read_text()
+    path.write_text(text + "  entities: {acme: {name: Acme, establishedIn: CN}}\n")
+    assert "the seller is established in CN, the rule is for EU" in made.run(*ask).out
+    path.write_text(text + "  entities: {acme: {name: Acme, establishedIn: DE}}\n")
+    assert "the seller is not registered in FR" in made.run(*ask).out
+    path.write_text(
+        text
+        + '  entities: {acme: {name: Acme, establishedIn: DE, registrations: [{country: FR, number: "FR40303265045"}]}}\n'
+    )
+    assert made.run(*ask).code == 0

@@ -1,0 +1,232 @@
+"""What is left of a price, and what a plan may cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acorn_gitops.engines.margin import Margins
+from acorn_gitops.specs.load import load
+from tests.repository import Repository, document, shop, sku, storefront
+
+SETTINGS = """  exchangeRates:
+    USD/EUR: {rate: "0.92", asOf: "2026-11-20", source: ECB}
+"""
+
+
+def vat(rate: str = "19", **more: Any) -> dict[str, Any]:
+    """A rule for every sale at home."""
+    result = {"liableParty": "seller", "treatment": "standard", "rate": {"percent": rate}}
+    return document(
+        "TaxRule", "t", {"validity": {"from": "2024-01-01"}, "match": {}, "result": result, **more}
+    )
+
+
+def costed(cost: str = "20.00", currency: str = "EUR", **more: Any) -> dict[str, Any]:
+    """The kettle, with what it cost."""
+    return sku(attributes={"cost": {"currency": currency, "value": cost}}, **more)
+
+
+def margins(path: Path, *documents: dict[str, Any], settings: str = SETTINGS) -> tuple[Margins, Any]:
+    """The engine and the SKU."""
+    made = Repository(path, *documents)
+    (path / "acorn.yaml").write_text((path / "acorn.yaml").read_text() + settings)
+    config = load(made.path, None, None).configuration
+    return Margins(config, "2026-11-23"), config.skus[0]
+
+
+@pytest.mark.parametrize(
+    ("documents", "price", "percent"),
+    [
+        (
+            [storefront(country="DE"), vat(), costed()],
+            "49.99",
+            "52.4",
+        ),  # 49.99 / 1.19 = 42.0084…; (42.0084 - 20) / 42.0084
+        ([storefront(country="DE"), vat("7"), costed()], "49.99", "57.2"),
+        ([storefront(country="DE", pricesIncludeTax=False), costed()], "50.00", "60.0"),
+        ([storefront(country="DE"), vat(), costed("20.00", "USD")], "49.99", "56.2"),
+        ([storefront(country="DE"), vat(), costed()], "23.80", "0.0"),
+        ([storefront(country="DE"), vat(), costed()], "11.90", "-100.0"),
+        ([storefront(country="DE"), costed()], "49.99", None),  # no rule: the tax is not known
+        ([storefront(), vat(), costed()], "49.99", None),  # no country: neither
+        ([storefront(country="DE"), vat(), costed("20.00", "GBP")], "49.99", None),  # no rate for pounds
+        ([storefront(country="DE"), vat(), sku()], "49.99", None),  # no cost
+    ],
+)
+def test_what_is_left(documents: list[Any], price: str, percent: str | None, tmp_path: Path) -> None:
+    """Without tax, over cost; and nothing where anything is not known."""
+    engine, spec = margins(tmp_path / "r", *documents)
+    found = engine.percent(spec, "amz-de", Decimal(price), "EUR")
+    assert (None if found is None else str(found)) == percent
+
+
+def test_american_prices_are_without_tax(tmp_path: Path) -> None:
+    """Unless the store says otherwise."""
+    front = storefront("amz-us", "USD", country="US")
+    engine, spec = margins(
+        tmp_path / "r",
+        front,
+        sku(store="amz-us", currency="USD", attributes={"cost": {"currency": "USD", "value": "20.00"}}),
+    )
+    assert str(engine.percent(spec, "amz-us", Decimal("40.00"), "USD")) == "50.0"
+
+
+@given(st.integers(1, 20_000), st.integers(0, 99), st.integers(1, 10_000))
+def test_enough_agrees_with_fractions(price: int, least: int, cost: int) -> None:
+    """The sweep's integers say what exact fractions say."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        amount = f"{cost // 100}.{cost % 100:02}"
+        engine, spec = margins(Path(name) / "r", storefront(country="DE"), vat(), costed(amount))
+        net = Fraction(price) / Fraction("1.19")
+        expected = (net - cost) / net * 100 >= least
+        assert engine.enough(spec, "amz-de", price, "EUR", str(least)) is expected
+
+
+def test_amounts_are_exchanged_in_either_direction(tmp_path: Path) -> None:
+    """By the one dated rate."""
+    engine, _ = margins(tmp_path / "r", storefront(), sku())
+    assert engine.exchange(Decimal("100"), "USD", "EUR") == Decimal("92.00")
+    assert engine.exchange(Decimal("92"), "EUR", "USD") == Decimal("100")
+    assert engine.exchange(Decimal("1"), "GBP", "EUR") is None
+
+
+# Plans
+
+
+class Priced(Repository):
+    """A store with recorded stock and known costs."""
+
+    def settle(self) -> None:
+        """Apply, and record stock."""
+        self.apply()
+        (self.path / "facts").mkdir()
+        (self.path / "facts" / "stock.csv").write_text(
+            "location,sku,onHand,reserved,asOf\n"
+            + "".join(f"de-ber-mitte,S-{n},{10 * (n + 1)},0,2026-11-23T08:00:00Z\n" for n in range(3))
+        )
+
+    def prices(self, *values: str) -> None:
+        """The SKUs at these prices."""
+        self.write(
+            storefront(country="DE"), shop(), vat(), *(stocked(n, value) for n, value in enumerate(values))
+        )
+
+    def policies(self, text: str) -> None:
+        """Budgets."""
+        path = self.path / "acorn.yaml"
+        path.write_text(
+            path.read_text().partition("  policies:")[0] + f"  policies: {{budgets: {{day: {text}}}}}\n"
+        )
+
+
+def stocked(number: int, value: str) -> dict[str, Any]:
+    """A SKU with a pool and a cost."""
+    return sku(
+        f"S-{number}",
+        value,
+        attributes={"cost": {"currency": "EUR", "value": "10.00"}},
+        inventory={"pool": "p", "sources": [{"location": "de-ber-mitte"}]},
+    )
+
+
+@pytest.fixture
+def priced(tmp_path: Path) -> Priced:
+    """Three SKUs at 50.00."""
+    made = Priced(tmp_path / "r")
+    made.prices("50.00", "50.00", "50.00")
+    made.settle()
+    return made
+
+
+def test_a_plan_says_what_it_costs(priced: Priced) -> None:
+    """Margin after, pieces times difference, the dearest first; the sum by store and currency."""
+    priced.prices("49.00", "45.00", "52.00")
+    text = priced.run("plan").out
+    lines = [line.strip() for line in text.splitlines()]
+    assert [line.split()[2] for line in lines if line.startswith("~ listing")] == ["S-1", "S-0", "S-2"]
+    assert "leaves 73.6 %, 20 pieces: -100.00 EUR" in text
+    assert "leaves 77.1 %, 30 pieces: +60.00 EUR" in text
+    assert "amz-de: -50.00 EUR for the stock that is there" in text
+    money = {c["address"]: c["money"] for c in priced.plan()["changes"]}
+    assert money["amz-de/listing/S-0"] == {
+        "currency": "EUR", "old": "50.00", "new": "49.00", "percent": "-2.0",
+        "margin_percent": "75.7", "stock": 10, "effect": "-10.00",
+    }  # fmt: skip
+    assert "**-50.00 EUR** for the stock" in priced.run("plan", "-o", "markdown").out
+
+
+def test_a_saved_plan_keeps_what_it_said(priced: Priced) -> None:
+    """Shown later it says the same, and it is applied."""
+    priced.prices("49.00", "45.00", "52.00")
+    assert priced.run("plan", "--out", "p.acorn.json").code == 0
+    (priced.path / "facts" / "stock.csv").unlink()
+    shown = priced.run("show", "p.acorn.json").out
+    assert "leaves 73.6 %, 20 pieces: -100.00 EUR" in shown
+    assert priced.run("apply", "p.acorn.json").code == 0
+
+
+def test_without_facts_nothing_is_guessed(priced: Priced) -> None:
+    """No stock: the margin alone. No cost: neither."""
+    (priced.path / "facts" / "stock.csv").unlink()
+    priced.prices("49.00", "50.00", "50.00")
+    assert "leaves 75.7 %" in (text := priced.run("plan").out)
+    assert "pieces" not in text
+    priced.write(storefront(country="DE"), shop(), vat(), *(sku(f"S-{n}", "48.00") for n in range(3)))
+    assert "leaves" not in priced.run("plan").out
+
+
+@pytest.mark.parametrize(
+    ("budget", "prices", "id"),
+    [
+        ('{priceSum: "5"}', ("47.00", "47.00", "47.00"), "BUD-003"),
+        ('{priceSum: "5"}', ("47.50", "47.50", "47.50"), None),  # exactly five percent
+        ('{priceSum: "5"}', ("60.00", "60.00", "60.00"), "BUD-003"),
+        ('{priceSum: "5"}', ("40.00", "60.00", "50.00"), None),  # together nothing moved
+        ('{priceSum: "5", stores: [amz-fr]}', ("40.00", "40.00", "40.00"), None),
+    ],
+)
+def test_prices_together_have_a_budget(
+    budget: str, prices: tuple[str, ...], id: str | None, priced: Priced
+) -> None:
+    """Each change is small, and together they are a sale."""
+    priced.policies(budget)
+    priced.prices(*prices)
+    found = {f["id"] for f in priced.plan()["findings"]}
+    assert (found & {"BUD-003"}) == ({id} if id else set())
+    assert priced.run("apply", "--auto-approve").code == (5 if id else 0)
+
+
+def role(ids: list[str], verbs: list[str]) -> dict[str, Any]:
+    """A role with people."""
+    subjects = [{"kind": "user", "id": i, "mfa": True} for i in ids]
+    return document(
+        "RolePermission", "r", {"subjects": subjects, "stores": {"all": True}, "rules": [{"resources": ["price"], "verbs": verbs}]}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after", "over"),
+    [
+        (role(["a@x.y"], ["read", "write"]), True),  # two people less
+        (role(["a@x.y", "b@x.y", "c@x.y"], ["read"]), False),  # one right less
+        (role(["a@x.y", "b@x.y"], ["read"]), True),  # one of each
+        (role(["a@x.y", "b@x.y", "c@x.y"], ["read", "write", "plan"]), False),
+    ],
+)
+def test_permissions_that_go_have_a_budget(after: dict[str, Any], over: bool, tmp_path: Path) -> None:
+    """An emptied selector locks everybody out."""
+    made = Priced(tmp_path / "r", storefront(), sku(), role(["a@x.y", "b@x.y", "c@x.y"], ["read", "write"]))
+    made.apply()
+    made.policies("{permissionsRemoved: 1}")
+    made.write(storefront(), sku(), after)
+    assert ("BUD-004" in {f["id"] for f in made.plan()["findings"]}) is over
+    assert made.run("apply", "--auto-approve").code == (5 if over else 0)

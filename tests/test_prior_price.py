@@ -1,0 +1,181 @@
+"""The lowest price of thirty days: the domain's vectors, an oracle, and the ledger as history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acorn_gitops.engines.prior_price import prior_price, spans_of
+from tests.repository import Repository, document, sku, storefront
+
+
+def day(text: str) -> datetime:
+    """Midnight in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+HISTORY = spans_of(
+    [
+        (day("2026-09-01"), 4999),
+        (day("2026-10-20"), 3999),
+        (day("2026-10-25"), 4999),
+        (day("2026-11-10"), 5999),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "lowest"), [("2026-11-23", 3999), ("2026-11-24", 4999), ("2026-12-11", 5999)]
+)
+def test_vectors_of_the_domain(start: str, lowest: int) -> None:
+    """39.99 was in force until 10-25: thirty days before 11-24 it is out."""
+    found = prior_price(HISTORY, day(start))
+    assert found is not None
+    assert (found.amount, found.complete) == (lowest, True)
+
+
+@pytest.mark.parametrize(
+    ("points", "start", "found"),
+    [
+        ([], "2026-11-23", None),
+        ([("2026-11-10", 5999)], "2026-11-23", (5999, False)),
+        ([("2026-10-24", 5999)], "2026-11-23", (5999, True)),
+        ([("2026-09-01", 4999), ("2026-11-01", None), ("2026-11-05", 5999)], "2026-11-23", (4999, False)),
+        (
+            [("2026-09-01", 4999), ("2026-11-23", 1999)],
+            "2026-11-23",
+            (4999, True),
+        ),  # what begins then is not before
+        (
+            [("2026-09-01", 1999), ("2026-10-24", 4999)],
+            "2026-11-23",
+            (4999, True),
+        ),  # half-open: it ended at the bound
+        ([("2026-09-01", 1999), ("2026-10-25", 4999)], "2026-11-23", (1999, True)),
+    ],
+)
+def test_what_is_not_known_is_said(points: list[Any], start: str, found: Any) -> None:
+    """A gap is no price, and an incomplete history says so."""
+    prior = prior_price(spans_of([(day(d), amount) for d, amount in points]), day(start))
+    assert (None if prior is None else tuple(prior)) == found
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.one_of(st.none(), st.integers(1, 9))), max_size=8),
+    st.integers(0, 100),
+)
+def test_agrees_with_looking_at_every_hour(points: list[tuple[int, int | None]], start: int) -> None:
+    """Of any history, hour by hour."""
+    begin = day("2026-01-01")
+    spans = spans_of([(begin + timedelta(hours=6 * d), amount) for d, amount in points])
+    moment = begin + timedelta(hours=6 * start)
+    seen = []
+    gaps = False
+    for hour in range(24 * 30):
+        at = moment - timedelta(hours=hour + 1)
+        here = [s.amount for s in spans if s.start <= at and (s.end is None or at < s.end)]
+        gaps = gaps or not here
+        seen += here
+    prior = prior_price(spans, moment)
+    assert (prior.amount if prior else None) == min(seen, default=None)
+    assert (prior.complete if prior else False) is (not gaps)
+
+
+def sale(percent: str, start: str = "2026-11-27", end: str = "2026-12-01", **more: Any) -> dict[str, Any]:
+    """A promotion of the kettle."""
+    window = {k: {"local": f"{v}T00:00", "tz": "store"} for k, v in (("start", start), ("end", end))}
+    return document(
+        "Promo",
+        more.pop("name", "sale"),
+        {"type": "percentOff", "stores": {"all": True}, "skus": {"all": True}, "window": window, "discount": {"percent": percent}, **more},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def shop_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A store in Germany whose kettle costs 49.99 since September, by the ledger."""
+    monkeypatch.setenv("ACORN_NOW", "2026-09-01T09:00:00Z")
+    made = Repository(tmp_path / "r", storefront(country="DE"), sku())
+    made.apply()
+    return made
+
+
+def told(made: Repository) -> set[str]:
+    """Ids of what the plan says of prior prices."""
+    return {f["id"] for f in made.run("plan", "-o", "json").json["findings"]} & {"PRO-040", "PRO-041"}
+
+
+def test_the_ledger_is_the_history(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """49.99 for months, and twenty percent off: honest. Raised to 59.99 two weeks before: not any more, and apply refuses."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("20"))
+    assert told(shop_) == set()
+    shop_.write(storefront(country="DE"), sku(price="59.99"))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(price="59.99"), sale("20"))
+    assert told(shop_) == {"PRO-040"}
+    refused = shop_.run("apply", "--auto-approve")
+    assert refused.code == 4
+    assert "49.99" in refused.err
+    assert "-4.0 %" in refused.err
+
+
+def test_a_promotion_that_held_was_a_price(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty percent off until last week: twenty percent off now is no reduction; a month later it is one."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-01T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("30", "2026-11-05", "2026-11-12"))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("20", name="next"))
+    assert told(shop_) == {"PRO-040"}
+    shop_.write(storefront(country="DE"), sku(), sale("20", "2026-12-20", "2026-12-24", name="next"))
+    assert told(shop_) == set()
+
+
+def test_a_planned_promotion_is_the_next_ones_past(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Months ahead: the deeper sale in March makes the one two weeks later dishonest."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    first, second = (
+        sale("30", "2027-03-01", "2027-03-08", name="first"),
+        sale("20", "2027-03-15", "2027-03-20", name="second"),
+    )
+    shop_.write(storefront(country="DE"), sku(), first, second)
+    assert [
+        f["message"].split()[0]
+        for f in shop_.run("plan", "-o", "json").json["findings"]
+        if f["id"] == "PRO-040"
+    ] == ["KTL-17-BLK"]
+    shop_.write(storefront(country="DE"), sku(), first, sale("20", "2027-05-15", "2027-05-20", name="second"))
+    assert told(shop_) == set()
+
+
+def test_a_code_and_another_country_are_no_announcement(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What not everybody is shown, and what the directive does not reach."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(price="79.99"))
+    shop_.apply()
+    shop_.write(storefront(country="DE"), sku(price="79.99"), sale("20", type="promoCode", code="HELLO"))
+    assert told(shop_) == set()
+    shop_.write(storefront(country="US"), sku(price="79.99"), sale("20"))
+    assert told(shop_) == set()
+
+
+def test_recorded_prices_count_too(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in force beside acorn."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    (shop_.path / "facts").mkdir()
+    (shop_.path / "facts" / "prices.csv").write_text(
+        "store,sku,currency,price,from\namz-de,KTL-17-BLK,EUR,29.99,2026-11-02T00:00:00Z\namz-de,KTL-17-BLK,EUR,49.99,2026-11-03T00:00:00Z\n"
+    )
+    shop_.write(storefront(country="DE"), sku(), sale("20"))
+    assert told(shop_) == {"PRO-040"}
