@@ -315,6 +315,8 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
         block = front.spec.get("storefront")
         if block is None or store not in (None, front.name):
             continue
+        if classes and front.name not in classes:
+            continue  # nothing is listed there yet
         rules = [
             rule
             for rule in configuration.taxes.values()
