@@ -1,9 +1,7 @@
-"""Going live, being operated, leaving: onboard, doctor, rehearse, the production gate, export drills, views."""
+"""Going live, being operated, leaving: onboard, doctor, rehearse, the production gate, export drills, monitors."""
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -240,136 +238,6 @@ def test_a_drill_that_does_not_hold_fails(live: Repository, monkeypatch: pytest.
     assert "amz-de/promotion/spring is in no exported spec" in result.err
     assert orjson.loads((live.path / "evidence" / "export-drill.json").read_bytes())["result"] == "failed"
     assert live.run("export", "other", "--drill", "--select", "amz-de").code == 64
-
-
-# Views
-
-VIEWS = ("stores", "prices", "promotions", "permissions", "tax", "inventory")
-FACTS = {
-    "facts/stock.csv": "location,sku,onHand,reserved,unit,asOf\nshop-berlin,KTL-17-BLK,15,2,each,2026-11-23T08:00:00Z\n",
-    "facts/published.csv": "store,sku,quantity,asOf\namz-de,KTL-17-BLK,11,2026-11-23T08:55:00Z\n",
-    "facts/activity.csv": "subject,store,right,lastUsed\nada@example.com,amz-de,price.write,2026-11-20\nbo@example.com,amz-de,store.write,2026-11-01\n",
-}
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_table_json_and_csv_agree(name: str, live: Repository) -> None:
-    """One set of rows, three forms; every source says how old it is."""
-    patched(live, FACTS)
-    live.apply()
-    page = live.run("view", name, "-o", "json").json
-    rows = list(csv.DictReader(io.StringIO(live.run("view", name, "-o", "csv").out)))
-    assert page["rows"]
-    assert page["freshness"]
-    assert len(rows) == len(page["rows"])
-
-    def text(value: Any) -> str:
-        if value is None:
-            return ""
-        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-    assert [[text(v) for v in row.values()] for row in page["rows"]] == [list(row.values()) for row in rows]
-    shown = live.run("view", name).out
-    assert shown.splitlines()[0].split() == list(rows[0])
-    for row in rows:
-        assert next(iter(row.values())) in shown
-
-
-def test_every_store_with_its_health(live: Repository) -> None:
-    """Good after apply; drifted when somebody changed it; alert when a monitor says so; not applied before."""
-
-    def health() -> dict[str, str]:
-        return {r["store"]: r["health"] for r in live.run("view", "stores", "-o", "json").json["rows"]}
-
-    assert health() == {"amz-de": "not applied", "shop-berlin": "not applied"}
-    live.apply()
-    assert health() == {"amz-de": "good", "shop-berlin": "good"}
-    live.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.price=39.99")
-    assert health()["amz-de"] == "drifted"
-    row = next(r for r in live.run("view", "stores", "-o", "json").json["rows"] if r["store"] == "amz-de")
-    assert (row["drifted"], row["last_applied"]) == (1, "2026-11-23T09:00:00Z")
-    live.apply()
-    (live.path / "facts").mkdir()
-    (live.path / "facts" / "orders.csv").write_text(
-        "store,order,channel,seenAt\namz-de,A-2,backup,2026-11-23T08:30:00Z\n"
-    )
-    assert health()["amz-de"] == "alert"
-    assert live.run("view", "stores", "--offline", "-o", "json").json["rows"][0]["drifted"] is None
-
-
-def test_prices_of_a_moment_and_in_one_currency(live: Repository) -> None:
-    """During the sale a tenth less; without tax, in pounds."""
-    row = live.run("view", "prices", "--at", "2027-03-02T12:00:00Z", "--currency", "GBP", "-o", "json").json[
-        "rows"
-    ][0]
-    assert (row["listed"], row["pays"], row["lowest"], row["floor"]) == ("49.99", "44.99", "44.99", "34.99")
-    assert row["net_GBP"] == "32.88"  # 44.99 / 1.19 / 1.15
-    assert row["margin_percent"] == "47.1"
-    assert live.run("view", "prices", "--at", "tomorrow").code == 64
-
-
-def test_stock_is_shown_as_it_is_divided(live: Repository) -> None:
-    """15 there, 2 reserved, 2 kept: 11; what is offered beside what was allotted, and how old that is."""
-    patched(live, FACTS)
-    row = live.run("view", "inventory", "-o", "json").json["rows"][0]
-    shown = {
-        k: row[k] for k in ("on_hand", "reserved", "kept", "atp", "allotted", "published", "lag_minutes")
-    }
-    assert shown == {
-        "on_hand": 15,
-        "reserved": 2,
-        "kept": 2,
-        "atp": 11,
-        "allotted": 11,
-        "published": 11,
-        "lag_minutes": 5,
-    }
-
-
-def test_unknown_is_a_dash_and_never_nothing(tmp_path: Path) -> None:
-    """No stock, no cost, no country."""
-    made = Repository(
-        tmp_path / "r",
-        storefront(),
-        shop(),
-        sku(inventory={"pool": "p", "sources": [{"location": "de-ber-mitte"}]}),
-    )
-    assert made.run("view", "prices", "-o", "json").json["rows"][0]["margin_percent"] is None
-    text = made.run("view", "inventory").out
-    assert "nothing to show" in text
-    assert "1 SKUs have a pool and no recorded stock" in text
-    assert "stock: nothing recorded" in text
-
-
-def test_permissions_of_one_person(live: Repository) -> None:
-    """What they may, through which role, when they last did."""
-    patched(live, FACTS)
-    rows = live.run("view", "permissions", "--who", "ada@example.com", "-o", "json").json["rows"]
-    assert rows == [
-        {
-            "store": "amz-de", "subject": "user:ada@example.com", "rights": "price: read, write; store: read, write",
-            "roles": ["pricing"], "last_used": "2026-11-20", "reviewed": "2026-10-01",
-        }
-    ]  # fmt: skip
-
-
-def test_tax_shows_its_holes(live: Repository) -> None:
-    """A sale without a rule has a problem, and no rate."""
-    patched(live, {"TaxRule/de": None})
-    rows = live.run("view", "tax", "-o", "json").json["rows"]
-    holes = [r for r in rows if r["problem"]]
-    assert holes
-    assert all(r["percent"] is None and r["rule"] is None for r in holes)
-
-
-def test_groups_and_globs(live: Repository) -> None:
-    """By a label, and by a pattern."""
-    rows = live.run("view", "stores", "--offline", "--label", "region", "-o", "json").json["rows"]
-    assert [(r["region"], r["store"]) for r in rows] == [(None, "shop-berlin"), ("eu", "amz-de")]
-    assert [
-        r["store"]
-        for r in live.run("view", "stores", "--offline", "--store", "amz-*", "-o", "json").json["rows"]
-    ] == ["amz-de"]
 
 
 def test_monitors_make_the_job_fail(live: Repository) -> None:

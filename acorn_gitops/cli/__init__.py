@@ -38,6 +38,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "tax": ("tax", "Ask the tax rules: one sale, or all of them."),
     "access": ("access", "Show who may do what, where, and through which role."),
     "view": ("view", "One panel over all stores, as a table, JSON or CSV."),
+    "sku": ("sku", "Look after SKU codes."),
     "onboard": ("onboard", "Show how far every store has come, and what is missing."),
     "doctor": ("doctor", "Find the first cause when something is wrong."),
     "rehearse": ("rehearse", "Go through everything once on an embedded marketplace, and record it."),

@@ -68,7 +68,8 @@ def command(
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_intent
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.cli.planning import Wishes, compute, declared, to_record
+    from acorn_gitops.cli.planning import compute, to_record
+    from acorn_gitops.cli.situation import Wishes, declared
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
     from acorn_gitops.provenance.revision import Revision

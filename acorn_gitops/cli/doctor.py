@@ -72,7 +72,8 @@ _ORDER = (
 
 
 def _parts(session: Session, offline: bool) -> Iterator[Part]:
-    from acorn_gitops.rules.registry import Known, check
+    from acorn_gitops.rules.context import Known
+    from acorn_gitops.rules.registry import check
 
     loaded = session.load()
     config = loaded.configuration

@@ -136,7 +136,7 @@ def _resource(
 ) -> tuple[list[dict[str, Any]], str]:
     import orjson
 
-    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.compile.spec_paths import spec_paths
 
     config: Configuration = loaded.configuration

@@ -53,7 +53,7 @@ def command(
     import orjson
 
     from acorn_gitops import __version__
-    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.compile.decompile import decompile
     from acorn_gitops.specs.edit import written
 

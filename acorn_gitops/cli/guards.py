@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import protects
 from acorn_gitops.plan.budgets import over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
-
-if TYPE_CHECKING:
-    from acorn_gitops.cli.planning import Situation, StoreView
 
 MANY: Final = 5
 """From so many on, and a quarter of a store, deletions are told loudly."""

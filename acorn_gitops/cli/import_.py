@@ -9,17 +9,17 @@ from typing import Any
 
 import click
 
-from acorn_gitops.cli.planning import (
+from acorn_gitops.cli.planning import to_record
+from acorn_gitops.cli.session import Session, select, shared
+from acorn_gitops.cli.situation import (
     Situation,
     StoreView,
     Wishes,
     declared,
     refuse_unknown,
     situation,
-    to_record,
     views,
 )
-from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, Live, protects
 from acorn_gitops.specs.configuration import Configuration, Spec

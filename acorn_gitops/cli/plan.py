@@ -49,7 +49,8 @@ def command(
     verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
-    from acorn_gitops.cli.planning import Wishes, compute
+    from acorn_gitops.cli.planning import compute
+    from acorn_gitops.cli.situation import Wishes
     from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.provenance.revision import Revision
 

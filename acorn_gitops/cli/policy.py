@@ -22,8 +22,8 @@ def test(environment: str | None, root: Path | None, no_color: bool, output: str
     """Run the tests of every rule. Exit 1 when one fails, or a rule has no case that passes or none that does not."""
     import orjson
 
+    from acorn_gitops.rules.context import Context
     from acorn_gitops.rules.custom import run_tests
-    from acorn_gitops.rules.registry import Context
 
     session = Session(root, environment, no_color)
     config = session.load().configuration

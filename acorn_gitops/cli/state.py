@@ -92,7 +92,7 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
     live. What differs is drift or intent afterwards; nothing is guessed about the rest."""
-    from acorn_gitops.cli.planning import Wishes, situation, views
+    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.ledger.lock import held
 
     session = Session(root, environment, no_color)

@@ -137,6 +137,28 @@ def _by_weight(amount: int, shares: Sequence[Share]) -> dict[str, int]:
     return parts
 
 
+class Published(NamedTuple):
+    """What a store offers of a SKU, over all its channels."""
+
+    quantity: int
+    since: datetime
+    """The oldest of its readings."""
+
+
+def published(config: Configuration) -> dict[tuple[str, str], Published]:
+    """By (store, SKU), from recorded facts: of every channel its newest reading, summed."""
+    newest: dict[tuple[str, str], dict[str, tuple[datetime, int]]] = {}
+    for row in config.facts.rows("published"):
+        channels = newest.setdefault((row["store"], row["sku"]), {})
+        channel, moment = row.cells.get("channel", ""), at(row["asOf"])
+        if channel not in channels or channels[channel][0] < moment:
+            channels[channel] = (moment, int(row["quantity"]))
+    return {
+        key: Published(sum(q for _, q in channels.values()), min(m for m, _ in channels.values()))
+        for key, channels in newest.items()
+    }
+
+
 @dataclass
 class Inventory:
     """All stock of a configuration. `unknown` SKUs have a pool and no count: nothing is said of them."""

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from acorn_gitops.engines.inventory import Inventory
+from acorn_gitops.engines.inventory import Inventory, published
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import Row, at
 
@@ -24,9 +24,18 @@ DEFAULTS: Final[dict[str, tuple[int | None, int | None, str]]] = {
     "channel-down": (5, None, "minutes"),
     "foreign-price": (1, None, "offers"),
     "account-state": (None, 1, "suspensions"),
+    "performance": (1, None, "ratings"),
     "credential-age": (150, 180, "days"),
 }
 """By signal: from where it is a warning, from where an error, and the unit."""
+RATINGS: Final[dict[str, tuple[str, Decimal, bool]]] = {
+    "orderDefects": ("order defects", Decimal(1), False),
+    "cancellations": ("cancellations before shipping", Decimal("2.5"), False),
+    "lateShipments": ("late shipments", Decimal(4), False),
+    "validTracking": ("valid tracking", Decimal(95), True),
+}
+"""By column of the facts: words, Amazon's bound in percent, and whether the rating must be at least that (or below it).
+Source: Seller Central, monitor your account health."""
 GRACE: Final = timedelta(minutes=10)
 """So long an order may be on its way from one channel to the other."""
 AUTHORISED: Final = (335, 365)
@@ -74,6 +83,7 @@ def readings(config: Configuration, now: datetime) -> list[Reading]:
         *_channels(config, now),
         *_foreign(config),
         *_accounts(config),
+        *_ratings(config),
         *_credentials(config, now.date()),
     ]
     return sorted(found, key=lambda r: (r.store, r.signal))
@@ -147,17 +157,19 @@ def _failures(config: Configuration) -> Iterator[Reading]:
 
 
 def _oversold(config: Configuration) -> Iterator[Reading]:
-    published = _by_store(config, "published")
-    if not published or not config.facts.has("stock"):
+    offered: dict[str, dict[str, int]] = {}
+    for (store, sku), there in published(config).items():
+        offered.setdefault(store, {})[sku] = there.quantity
+    if not offered or not config.facts.has("stock"):
         return
     inventory = Inventory(config)
     given = {a.sku: a for a in inventory.allotments()}
-    for store, rows in published.items():
+    for store, quantities in offered.items():
         worst: list[tuple[int, str]] = []
-        for sku, row in _newest(rows, "sku").items():
+        for sku, quantity in quantities.items():
             allotment = given.get(sku)
             if allotment is not None and store in allotment.stores:
-                over = int(row["quantity"]) - allotment.stores[store]
+                over = quantity - allotment.stores[store]
                 if over > 0:
                     worst.append((over, sku))
         total = sum(over for over, _ in worst)
@@ -167,15 +179,6 @@ def _oversold(config: Configuration) -> Iterator[Reading]:
             else "nothing is offered twice"
         )
         yield _read(config, "oversell", store, total, words)
-
-
-def _newest(rows: list[Row], key: str) -> dict[str, Row]:
-    found: dict[str, Row] = {}
-    for row in rows:
-        have = found.get(row[key])
-        if have is None or at(have["asOf"]) < at(row["asOf"]):
-            found[row[key]] = row
-    return found
 
 
 def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
@@ -227,6 +230,23 @@ def _accounts(config: Configuration) -> Iterator[Reading]:
             else "the account is in good standing"
         )
         yield _read(config, "account-state", store, int(bad), words)
+
+
+def out_of_bounds(row: Row) -> list[str]:
+    """What a row of `performance` says that the marketplace does not accept, in words."""
+    found = []
+    for name, (words, bound, least) in RATINGS.items():
+        value = Decimal(row.cells[name]) if name in row.cells else None
+        if value is not None and (value < bound if least else value >= bound):
+            found.append(f"{words} {value} % ({'at least' if least else 'below'} {bound} %)")
+    return found
+
+
+def _ratings(config: Configuration) -> Iterator[Reading]:
+    for store, rows in _by_store(config, "performance").items():
+        bad = out_of_bounds(max(rows, key=lambda r: at(r["asOf"])))
+        words = "; ".join(bad) if bad else "every rating is within the marketplace's bounds"
+        yield _read(config, "performance", store, len(bad), words)
 
 
 def _credentials(config: Configuration, today: date) -> Iterator[Reading]:

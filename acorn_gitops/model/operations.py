@@ -22,6 +22,7 @@ Signal = Literal[
     "price-drift",
     "foreign-price",
     "account-state",
+    "performance",
     "credential-age",
 ]
 """What is watched."""

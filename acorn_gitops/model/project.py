@@ -121,6 +121,8 @@ class Policies(Strict):
     access: Literal["enforced", "open"] | None = None
     """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of the specs.
     Default: open."""
+    financeTolerance: Percent | None = None
+    """How far, in percent, our books and the marketplace's settlement of a period may differ. Default: 0.5."""
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
     """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) cannot be changed."""
     budgets: dict[Name, Budget] | None = None

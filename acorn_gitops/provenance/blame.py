@@ -15,6 +15,7 @@ class Authorship(NamedTuple):
     author: str
     at: str
     summary: str
+    mail: str = ""
 
 
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
@@ -40,15 +41,20 @@ class Authors:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._files: dict[str, dict[int, tuple[str, str]]] = {}
+        self._files: dict[str, dict[int, Authorship]] = {}
 
-    def of(self, file: str, line: int) -> tuple[str, str] | None:
-        """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does not know."""
+    def line(self, file: str, line: int) -> Authorship | None:
+        """As `line_author`, for many lines."""
         if file not in self._files:
             self._files[file] = self._ask(file)
         return self._files[file].get(line)
 
-    def _ask(self, file: str) -> dict[int, tuple[str, str]]:
+    def of(self, file: str, line: int) -> tuple[str, str] | None:
+        """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does not know."""
+        wrote = self.line(file, line)
+        return (wrote.mail, wrote.at) if wrote is not None else None
+
+    def _ask(self, file: str) -> dict[int, Authorship]:
         from git import Repo
         from git.exc import GitError
 
@@ -57,17 +63,21 @@ class Authors:
             told = str(repo.git.blame("--line-porcelain", "--", str((self._root / file).resolve())))
         except (GitError, ValueError, OSError):
             return {}
-        found: dict[int, tuple[str, str]] = {}
-        number, known, mail, day = 0, True, "", ""
+        found: dict[int, Authorship] = {}
+        number, commit = 0, ""
+        facts: dict[str, str] = {}
         for row in told.splitlines():
+            parts = row.split(" ", 3)
             if row.startswith("\t"):
-                found[number] = (mail, day) if known else ("", "")
-            elif row.startswith("author-mail "):
-                mail = row.removeprefix("author-mail ").strip("<>")
-            elif row.startswith("committer-time "):
-                day = datetime.fromtimestamp(int(row.split()[1]), UTC).strftime("%Y-%m-%d")
-            elif (parts := row.split()) and len(parts[0]) == 40 and len(parts) >= 3 and parts[2].isdigit():
-                number, known = int(parts[2]), bool(parts[0].strip("0"))
+                day = datetime.fromtimestamp(int(facts.get("committer-time", "0")), UTC).strftime("%Y-%m-%d")
+                mail = facts.get("author-mail", "").strip("<>")
+                known = Authorship(commit[:12], facts.get("author", ""), day, facts.get("summary", ""), mail)
+                found[number] = known if commit.strip("0") else Authorship("", "", "", "")
+            elif len(parts[0]) == 40 and len(parts) >= 3 and parts[2].isdigit():
+                commit, number, facts = parts[0], int(parts[2]), {}
+            else:
+                name, _, value = row.partition(" ")
+                facts[name] = value
         return found
 
 

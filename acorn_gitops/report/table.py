@@ -26,6 +26,8 @@ class Table:
     freshness: Mapping[str, str]
     """By source: as of when, or that nothing was recorded."""
     notes: Sequence[str] = ()
+    totals: Sequence[Mapping[str, Any]] = ()
+    """Sums of rows. Not in CSV, where they would be summed again."""
 
 
 def as_json(table: Table) -> str:
@@ -35,6 +37,11 @@ def as_json(table: Table) -> str:
         "view": table.name,
         "freshness": dict(table.freshness),
         "rows": [{h: row.get(h) for h in table.headings} for row in table.rows],
+        **(
+            {"totals": [{h: row[h] for h in table.headings if h in row} for row in table.totals]}
+            if table.totals
+            else {}
+        ),
         "notes": list(table.notes),
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
@@ -54,6 +61,8 @@ def as_text(table: Table, pen: Pen) -> str:
     """Columns of equal width; what is not known is a dash; the longest columns give way on
     narrow terminals, and none below 18 characters: half a date says nothing."""
     cells = [[safe(_cell(row.get(h), "-")) for h in table.headings] for row in table.rows]
+    # A heading that no sum has is empty below it; a sum that is not known is a dash.
+    cells += [[safe(_cell(row[h], "-")) if h in row else "" for h in table.headings] for row in table.totals]
     widths = [max([len(h), *(len(row[i]) for row in cells)]) for i, h in enumerate(table.headings)]
     over = sum(widths) + 2 * (len(widths) - 1) - pen.width
     while over > 0 and max(widths) > 18:

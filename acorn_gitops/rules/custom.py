@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.money import canonical, quantum
-from acorn_gitops.rules.registry import Context, Phase
+from acorn_gitops.rules.context import Context, Phase
 from acorn_gitops.specs.own_rules import OwnRule
 
 SPEC_TARGETS: Final = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from acorn_gitops.engines.onboarding import duty, is_live
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 TIER_ONE: Final = ("order", "inventory", "price")

@@ -11,7 +11,8 @@ from typing import Final
 from acorn_gitops.engines.onboarding import duty
 from acorn_gitops.engines.signals import Reading, readings
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 WATCHED: Final = ("inventory-lag", "missed-orders", "order-gap", "account-state")
 """Signals without which a store is not live."""
@@ -191,6 +192,22 @@ def routed(context: Context) -> Iterator[Finding]:
 def credentials(context: Context) -> Iterator[Finding]:
     """A client secret is a warning at 150 days and an error at 180; an authorisation at 335 and 365."""
     yield from _told(context, "MON-011", "credential-age", "rotate it, and record the new day")
+
+
+@rule(
+    "MON-012",
+    "warning",
+    "Our service is rated within the marketplace's bounds",
+    "Beyond them offers lose their place, and in the end the account.",
+    mend="Look at the orders behind the rating; the marketplace lists them.",
+    phase="drift",
+    source="Seller Central: account health (order defects < 1 %, cancellations < 2.5 %, late < 4 %, valid tracking >= 95 %)",
+)
+def ratings(context: Context) -> Iterator[Finding]:
+    """Order defects below 1 %, cancellations below 2.5 %, late shipments below 4 %, valid tracking at least 95 % (facts: performance)."""
+    yield from _told(
+        context, "MON-012", "performance", "look at the orders behind it; the marketplace lists them"
+    )
 
 
 @rule(

@@ -11,9 +11,7 @@ NOT_BUILT: Final[dict[str, str]] = {
     "SKU-006": "what is live and in no spec is told by `acorn plan` and `acorn drift` as not managed (≈), resource by resource; a rule would say it twice",
     "SKU-040": "how many messages a feed takes is the Amazon adapter's business; the adapters that there are send in batches of their own",
     "SKU-041": "budgets do this for every kind and store: BUD-001 to BUD-004, ACN-023",
-    "STO-017": "the quantity of a SKU's DEFAULT channel can only be read by the Amazon adapter, which does not exist yet",
     "STO-030": "it is ONB-020: one gate, one id",
-    "TAX-030": "needs the marketplace's finance reports; acorn reads none yet, and an absent feed must show as missing, never as equal",
     "PRO-014": "when the tz database moves a promotion, its instants change, and the plan shows that as an update of start and end",
     "PRO-070": "promotions end at the marketplace by themselves; a price that stays low is drift of `listing.price` and told by MON-007",
 }

@@ -9,7 +9,8 @@ from typing import Any
 from acorn_gitops.engines.access import Access
 from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
 from acorn_gitops.model.finding import Finding, Severity
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 _EXIT_FIELDS = ("formats", "datasets", "noticeDays", "exportWithinDays", "retentionDays", "destructionProof")

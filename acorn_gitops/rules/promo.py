@@ -11,7 +11,8 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 _NEEDS = {"salePrice": "salePrice", "percentOff": "percent", "amountOff": "amount", "buyXGetY": "buyXGetY"}

@@ -8,8 +8,9 @@ from typing import Final
 from acorn_gitops.engines.calendar import Dated
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, utc_text, zone
+from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.promo_price import _calendar
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})

@@ -15,7 +15,8 @@ from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of
 from acorn_gitops.engines.prior_price import DAYS, prior_price
 from acorn_gitops.engines.tax import EU, country_of
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 ANNOUNCED: Final = frozenset(
     {"salePrice", "percentOff", "amountOff", "coupon", "primeExclusive", "lightningDeal", "bestDeal"}

@@ -12,8 +12,9 @@ from acorn_gitops.engines.price import part_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.window import utc_text
+from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.promo_price import _calendar, _culprit, _lows, _names
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.sku_stock import inventory_of
 
 COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}

@@ -13,7 +13,8 @@ from acorn_gitops.engines.price import WHOLE
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError
 from acorn_gitops.model.window import utc_text
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 20

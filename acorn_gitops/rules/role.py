@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.selectors import select
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
 

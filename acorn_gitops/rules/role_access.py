@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 from acorn_gitops.engines.access import Access, Right, toxic
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 CRITICAL = (Right("iam", "grant"), Right("store", "write"))
 """Rights without which nobody can help: giving rights, and changing a store."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from acorn_gitops.engines.access import Right, rights_of, subjects_of
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.role_access import _access
 
 DORMANT: Final = 90

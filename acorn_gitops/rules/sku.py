@@ -4,20 +4,20 @@ catalogue, so each does one thing and looks a place up only when something is wr
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from acorn_gitops.engines.sku_code import collision_key
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 _TIDY = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,38}[A-Z0-9]\Z")
-_FOLD = re.compile(r"[\s/_.-]+")
 
 
 def gtin_is_valid(text: str) -> bool:
@@ -61,8 +61,7 @@ def collisions(context: Context) -> Iterator[Finding]:
     seen: dict[str, Spec] = {}
     for sku in context.configuration.skus:
         text = sku.spec["sku"]
-        folded = _FOLD.sub("-", unicodedata.normalize("NFKC", text).upper()).strip("-")
-        first = seen.setdefault(folded, sku)
+        first = seen.setdefault(collision_key(text), sku)
         if first is not sku and first.spec["sku"] != text:
             yield context.configuration.finding(
                 "SKU-002",

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 _ALIKE = str.maketrans("OI", "01")

@@ -13,7 +13,8 @@ from acorn_gitops.model.reference import (
     is_shadow_marketplace,
     minor_units,
 )
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 

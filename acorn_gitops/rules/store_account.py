@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from acorn_gitops.engines.inventory import published
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import forbidden_marketplace, is_shadow_marketplace
 from acorn_gitops.model.selectors import select
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 _SECRETS = re.compile(
     r"Atz[ra]\||amzn1\.oa2-cs\.|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{30,}|glpat-[\w-]{20}"
@@ -170,9 +172,9 @@ def closing(context: Context) -> Iterator[Finding]:
         for spec in specs.values():
             for name in set(select(spec.spec["stores"], candidates)) & set(ending):
                 left[name].append(f"the {words} {spec.name}")
-    for row in config.facts.rows("published"):
-        if row["store"] in ending and int(row["quantity"]):
-            left[row["store"]].append(f"{row['quantity']} of {row['sku']} offered")
+    for (name, sku_name), there in published(config).items():
+        if name in ending and there.quantity:
+            left[name].append(f"{there.quantity} of {sku_name} offered")
     for name, things in left.items():
         if things:
             shown = ", ".join(things[:4]) + (f" and {len(things) - 4} more" if len(things) > 4 else "")

@@ -11,9 +11,11 @@ from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.postal import address_hash
+from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.onboarding import _feeds
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
+from acorn_gitops.specs.facts import Row, at
 
 MAX_AGE = 365
 """Days for which a verification holds."""
@@ -283,6 +285,40 @@ def _located(context: Context, programme: str) -> dict[str, list[str]]:
             for place in places:
                 found.setdefault(place, []).append(front)
     return {place: sorted(fronts) for place, fronts in sorted(found.items())}
+
+
+@rule(
+    "STO-017",
+    "error",
+    "With multi-location inventory the DEFAULT channel is empty",
+    "What stands in DEFAULT is sold beside the locations' stock, and lies nowhere.",
+    mend="Set the quantity of the SKU's DEFAULT channel to 0; its locations have their own.",
+    source="MLI integration guide",
+)
+def default_channel(context: Context) -> Iterator[Finding]:
+    """Of SKUs that locations feed in a storefront with `mli: granted`, no recorded quantity of channel DEFAULT is above 0
+    (facts: published)."""
+    config = context.configuration
+    fronts = {front for names in _located(context, "mli").values() for front in names}
+    sourced = {s.spec["sku"] for s in config.skus if (s.spec.get("inventory") or {}).get("sources")}
+    newest: dict[tuple[str, str], Row] = {}
+    for row in config.facts.rows("published") if fronts else ():
+        key = (row["store"], row["sku"])
+        if row["store"] not in fronts or row["sku"] not in sourced or row.cells.get("channel") != "DEFAULT":
+            continue
+        if key not in newest or at(newest[key]["asOf"]) < at(row["asOf"]):
+            newest[key] = row
+    for (store, sku), row in sorted(newest.items()):
+        if int(row["quantity"]):
+            yield Finding(
+                "STO-017",
+                "error",
+                f"{sku} offers {row['quantity']} in channel DEFAULT of {store}, beside its locations",
+                row.place,
+                "set that quantity to 0",
+                "",
+                f"Store/{store}",
+            )
 
 
 @rule(

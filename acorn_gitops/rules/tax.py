@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 _RATED = frozenset({"standard", "reduced", "superReduced"})
 

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 _TAXED = frozenset({"standard", "reduced", "superReduced"})

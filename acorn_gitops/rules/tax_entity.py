@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from acorn_gitops.engines.tax import EU, country_of, matched_stores
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.tax_matrix import _cells
 from acorn_gitops.specs.configuration import Spec
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from acorn_gitops.engines.tax import Cell, matrix
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.registry import Context, rule
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
 
 SHOWN = 10
 """Of one kind, so many are told."""

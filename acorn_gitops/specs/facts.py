@@ -52,7 +52,13 @@ TABLES: Final[dict[str, Table]] = {
     ),
     "published": Table(
         "What a store offers, as it was read there",
-        {"store": Column(_TEXT), "sku": Column(_TEXT), "quantity": Column(_NUMBER), "asOf": Column(_TIME)},
+        {
+            "store": Column(_TEXT),
+            "sku": Column(_TEXT),
+            "quantity": Column(_NUMBER),
+            "channel": Column(_TEXT, False),
+            "asOf": Column(_TIME),
+        },
     ),
     "prices": Table(
         "A price that was in force from a moment on, before acorn or beside it",
@@ -120,6 +126,34 @@ TABLES: Final[dict[str, Table]] = {
             "channel": Column(_TEXT),
             "state": Column("up, down or failover"),
             "since": Column(_TIME),
+        },
+    ),
+    "performance": Table(
+        "How the marketplace rates our service, in percent of orders",
+        {
+            "store": Column(_TEXT),
+            "orderDefects": Column(_AMOUNT, False),
+            "cancellations": Column(_AMOUNT, False),
+            "lateShipments": Column(_AMOUNT, False),
+            "validTracking": Column(_AMOUNT, False),
+            "asOf": Column(_TIME),
+        },
+    ),
+    "finance": Table(
+        "What a store turned over in a period: by the marketplace's settlement, or by our own books",
+        {
+            "store": Column(_TEXT),
+            "from": Column(_DATE),
+            "to": Column(_DATE),
+            "currency": Column(_TEXT),
+            "reporter": Column("marketplace or own"),
+            "units": Column(_NUMBER, False),
+            "returned": Column(_NUMBER, False),
+            "sales": Column(_AMOUNT),
+            "refunds": Column(_AMOUNT, False),
+            "fees": Column(_AMOUNT, False),
+            "adSpend": Column(_AMOUNT, False),
+            "asOf": Column(_TIME),
         },
     ),
     "processing": Table(

@@ -1,0 +1,74 @@
+"""What a rule may look at: specs, the present, and in the later phases the changes, prices, people. Comes in: the caller's
+knowledge. Goes out: a `Context`. Callers: every rule, `registry`, `custom`, cli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from acorn_gitops.engines.calendar import Listed
+from acorn_gitops.engines.prior_price import Span
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.specs.configuration import Configuration
+
+Phase = Literal["validate", "plan", "apply", "drift"]
+"""validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live and what was
+applied. apply: next to the write. drift: by the scheduled job."""
+
+
+class Where(Protocol):
+    """A resource's address."""
+
+    @property
+    def store(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+
+
+class Planned(Protocol):
+    """A change, as far as rules look at one."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def address(self) -> Where: ...
+    @property
+    def before(self) -> dict[str, Any] | None: ...
+    @property
+    def after(self) -> dict[str, Any] | None: ...
+
+
+class Known(NamedTuple):
+    """What the later phases know besides specs: changes, the price history, who acts, who wrote a line."""
+
+    changes: Sequence[Planned]
+    prices: Callable[[Listed, datetime], Sequence[Span]]
+    """(listing, instant): what a buyer paid for it in the thirty days before, as far as anybody knows."""
+    actor: str
+    author: Callable[[str, int], tuple[str, str] | None]
+    """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
+    drifted: Sequence[tuple[Where, str]] = ()
+    """Of the drift job: what was changed outside, and which attribute."""
+
+
+class Context(NamedTuple):
+    """What a rule may look at."""
+
+    configuration: Configuration
+    now: datetime
+    shared: dict[str, Any]
+    """What several rules need and one of them computed."""
+    known: Known | None = None
+    """None while only specs are looked at."""
+
+    @property
+    def today(self) -> str:
+        """The present day in UTC, ISO text."""
+        return self.now.date().isoformat()
+
+
+Check = Callable[[Context], Iterator[Finding]]
