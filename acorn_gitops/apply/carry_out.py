@@ -13,10 +13,10 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
-from acorn_gitops.apply.price_guard import BOUNDS, refusal
+from acorn_gitops.apply.price_guard import BOUNDS, Offered, promotion_refusal, refusal
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
@@ -76,12 +76,14 @@ def apply_plan(
     ledger: Ledger,
     edges: Edges,
     declared: Callable[[Address], Desired | None],
+    least: Callable[[Address], Mapping[str, str] | None],
     recording: Collection[Address] = (),
     allow_empty: Collection[str] = (),
 ) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit.
 
-    `declared` knows what the specs say of an address; `recording` are resources that are in sync and not recorded yet.
+    `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin of its
+    policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
     """
     check_applicable(plan, ledger.plan_status(plan.id))
     snapshots = _read(plan, marketplaces)
@@ -91,7 +93,7 @@ def apply_plan(
     done = done_steps(plan, ledger)
     check_live(plan.changes, snapshots, done)
     ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment)
-    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared)
+    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least)
     parts: dict[tuple[int, int], list[Part]] = {}
     work.forget([c for c in plan.changes if c.action == "forget"])
     work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
@@ -192,6 +194,7 @@ class _Work:
         edges: Edges,
         snapshots: Mapping[str, Snapshot],
         declared: Callable[[Address], Desired | None],
+        least: Callable[[Address], Mapping[str, str] | None],
     ) -> None:
         self.plan = plan
         self.marketplaces = marketplaces
@@ -199,6 +202,9 @@ class _Work:
         self.edges = edges
         self.snapshots = snapshots
         self.declared = declared
+        self.least = least
+        self._listings: dict[str, dict[str, str]] = {}
+        self._offered: dict[str, dict[str, Offered]] = {}
         self.outcomes: dict[Address, Outcome] = {}
         """By the change's address; of a rename that of its last part."""
         self.interrupted = False
@@ -280,20 +286,8 @@ class _Work:
     def _guarded(self, part: Part) -> bool:
         """Whether the price guard stops this change; it is then written down as refused, and nothing is sent."""
         change = part.change
-        resources = self.snapshots[change.address.store].resources
-        want = self.declared(change.address)
-        # A marketplace that cannot hold a floor does not know it: the spec does.
-        bounds = {
-            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
-        }
         for write in self._writes(part):
-            have = resources.get((write.address.type, write.address.key))
-            laid_over = have.attributes if have is not None and write.operation == "update" else {}
-            why = (
-                ""
-                if write.operation == "delete"
-                else refusal(write.address.type, write.attributes, {**laid_over, **bounds})
-            )
+            why = "" if write.operation == "delete" else self._refused(write)
             if why:
                 outcome = Outcome(change.address, "rejected", f"not sent: {why}")
                 self.outcomes[change.address] = outcome
@@ -301,6 +295,64 @@ class _Work:
                 self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
                 return True
         return False
+
+    def _refused(self, write: Write) -> str:
+        address = write.address
+        if address.type == "listing":
+            laid_over = self._bounded(address, live=write.operation == "update")
+            return refusal("listing", write.attributes, laid_over, self.least(address))
+        if address.type == "promotion":
+            resources = self.snapshots[address.store].resources
+            have = resources.get((address.type, address.key)) if write.operation == "update" else None
+            sent = {**(have.attributes if have is not None else {}), **write.attributes}
+            keys = self._by_sku(address.store)
+            offered = self._offered.setdefault(
+                address.store, {}
+            )  # listings are a wave before: nothing of them changes now
+            skus = sent.get("skus") or ()
+            for sku in skus:
+                if sku not in offered:
+                    listing = Address(address.store, "listing", keys.get(sku, sku))
+                    offered[sku] = Offered(self._as_it_is(listing), self.least(listing))
+            return promotion_refusal(sent, {sku: offered[sku] for sku in skus})
+        return ""
+
+    def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
+        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
+        have = self.snapshots[address.store].resources.get((address.type, address.key)) if live else None
+        want = self.declared(address)
+        bounds = {
+            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
+        }
+        return {**(have.attributes if have is not None else {}), **bounds}
+
+    def _as_it_is(self, address: Address) -> dict[str, Any]:
+        """A listing at this moment of the run: what was there, and what this run has sent and seen."""
+        outcome, want = self.outcomes.get(address), self.declared(address)
+        sent = (
+            want.attributes
+            if want is not None and outcome is not None and outcome.status == "observed"
+            else {}
+        )
+        return {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+
+    def _by_sku(self, store: str) -> dict[str, str]:
+        """Keys of listings whose key is not their SKU."""
+        if store not in self._listings:
+            found = {
+                live.attributes["sku"]: key
+                for (type, key), live in self.snapshots[store].resources.items()
+                if type == "listing" and live.attributes.get("sku")
+            }
+            for change in self.plan.changes:
+                if (
+                    change.address.store == store
+                    and change.address.type == "listing"
+                    and (change.after or {}).get("sku")
+                ):
+                    found[(change.after or {})["sku"]] = change.address.key
+            self._listings[store] = found
+        return self._listings[store]
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
         deletes = write.operation == "delete"

@@ -7,6 +7,7 @@ them. Where tax, cost or an exchange rate is not known, the answer is None, neve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -19,6 +20,28 @@ from acorn_gitops.specs.configuration import Configuration, Spec
 
 _UNTAXED = frozenset({"US", "CA"})
 """Where prices are shown without tax unless the store says otherwise."""
+
+
+def least_prices(configuration: Configuration, today: str) -> Callable[[str, str], Net | None]:
+    """(store, seller SKU): the lowest price that leaves the margin of its policy. Gathered when it is first asked."""
+    margins = Margins(configuration, today)
+    policed: dict[tuple[str, str], Spec] | None = None
+
+    def ask(store: str, key: str) -> Net | None:
+        nonlocal policed
+        if policed is None:
+            policed = {
+                (entry["store"], entry.get("sellerSku") or spec.spec["sku"]): spec
+                for spec in configuration.skus
+                if (spec.spec.get("pricePolicy") or {}).get("minMarginPercent") is not None
+                for entry in spec.spec.get("listings") or ()
+            }
+        spec = policed.get((store, key))
+        if spec is None:
+            return None
+        return margins.least(spec, store, configuration.stores[store].spec["storefront"]["currency"])
+
+    return ask
 
 
 class Net(NamedTuple):
@@ -65,6 +88,20 @@ class Margins:
         if ratio is None:
             return None
         return price * ratio.denominator >= _minor(cost["value"], cost["currency"]) * ratio.numerator
+
+    def least(self, spec: Spec, store: str, currency: str) -> Net | None:
+        """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where something is not
+        known."""
+        percent = (spec.spec.get("pricePolicy") or {}).get("minMarginPercent")
+        facts = spec.spec.get("attributes") or {}
+        cost = facts.get("cost")
+        if percent is None or cost is None:
+            return None
+        ratio = self._ratio(store, facts.get("taxClass") or "", cost["currency"], currency, percent)
+        if ratio is None:
+            return None
+        exact = _minor(cost["value"], cost["currency"]) * ratio
+        return Net(Decimal(-(-exact.numerator // exact.denominator)) * quantum(currency), currency)
 
     def _ratio(self, store: str, tax_class: str, paid_in: str, currency: str, least: str) -> Fraction | None:
         """A price in minor units is enough from cost in minor units times this."""

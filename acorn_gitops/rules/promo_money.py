@@ -75,7 +75,7 @@ def margin(context: Context) -> Iterator[Finding]:
                     ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
                     f"{sku.spec['sku']} in {listed.store} leaves {left} % at {major(pays, listed.currency)} {listed.currency}{why};"
                     f" its policy is {least} %",
-                    "`acorn view prices --margin` shows every listing",
+                    "`acorn view prices` shows every listing",
                 )
     for store in sorted(blind):
         yield config.finding(
