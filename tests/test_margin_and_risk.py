@@ -91,6 +91,90 @@ def test_enough_agrees_with_fractions(price: int, least: int, cost: int) -> None
         assert engine.enough(spec, "amz-de", price, "EUR", str(least)) is expected
 
 
+@given(
+    st.integers(0, 99),
+    st.integers(1, 10_000),
+    st.sampled_from(["0", "7", "19", "25.5"]),
+    st.sampled_from(["EUR", "USD"]),
+)
+def test_the_least_price_is_the_first_that_is_enough(least: int, cost: int, rate: str, currency: str) -> None:
+    """One minor unit less leaves too little; counted upwards it is the first, by exact fractions."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        amount = f"{cost // 100}.{cost % 100:02}"
+        engine, spec = margins(
+            Path(name) / "r",
+            storefront(country="DE"),
+            vat(rate),
+            costed(amount, currency, pricePolicy={"minMarginPercent": str(least)}),
+        )
+        found = engine.least(spec, "amz-de", "EUR")
+        assert found is not None
+        paid = Fraction(cost) * (Fraction("0.92") if currency == "USD" else 1)
+        tax = 1 + Fraction(rate) / 100
+
+        def leaves(minor: int) -> bool:
+            net = minor / tax
+            return net > 0 and (net - paid) / net * 100 >= least
+
+        minor = int(found.amount * 100)
+        assert leaves(minor)
+        assert not leaves(minor - 1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "sources", "percent"),
+    [
+        ({"wh-leipzig": "19"}, ["wh-leipzig"], "52.4"),
+        ({"wh-leipzig": "19", "wh-paris": "25"}, ["wh-leipzig", "wh-paris"], "50.0"),  # the worse of both
+        ({"wh-leipzig": "19"}, ["wh-leipzig", "wh-paris"], None),  # from Paris nobody knows the tax
+        ({"wh-leipzig": "19"}, [], None),  # from home: no rule
+    ],
+)
+def test_the_tax_is_that_of_where_goods_come_from(
+    rules: dict[str, str], sources: list[str], percent: str | None, tmp_path: Path
+) -> None:
+    """Stock in Leipzig, sold in France: the rule for supplies from Germany to France decides."""
+    country = {"wh-leipzig": "DE", "wh-paris": "FR"}
+    made = [
+        document(
+            "TaxRule",
+            f"from-{name}",
+            {
+                "validity": {"from": "2024-01-01"},
+                "match": {"supply": {"shipFrom": [country[name]], "shipTo": ["IT"]}},
+                "result": {"liableParty": "seller", "treatment": "standard", "rate": {"percent": rate}},
+            },
+        )
+        for name, rate in rules.items()
+    ]
+    places = [
+        document(
+            "Store",
+            name,
+            {
+                "type": "physical",
+                "physical": {
+                    "code": name.upper(), "alias": name, "timezone": "Europe/Berlin",
+                    "address": {"countryCode": country[name], "lines": ["Weg 1"], "locality": "Ort", "postalCode": "04103"},
+                },
+            },
+        )
+        for name in sources
+    ]  # fmt: skip
+    inventory = {"pool": "p", "sources": [{"location": name} for name in sources]}
+    engine, spec = margins(
+        tmp_path / "r",
+        storefront(country="IT"),
+        *made,
+        *places,
+        costed(inventory=inventory) if sources else costed(),
+    )
+    found = engine.percent(spec, "amz-de", Decimal("49.99"), "EUR")
+    assert (None if found is None else str(found)) == percent
+
+
 def test_amounts_are_exchanged_in_either_direction(tmp_path: Path) -> None:
     """By the one dated rate."""
     engine, _ = margins(tmp_path / "r", storefront(), sku())

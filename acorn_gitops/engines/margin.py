@@ -1,8 +1,10 @@
 """What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax, and the margin over
 the landed cost. Callers: rules, cli plan and views.
 
-Margin = (price without tax - cost) / price without tax. Fees of the marketplace are not in it: acorn does not know
-them. Where tax, cost or an exchange rate is not known, the answer is None, never a guess.
+Margin = (price without tax - cost) / price without tax. The tax is that of a sale to a consumer in the store's country,
+from where the SKU's stock lies; of several such places the one with the highest rate counts. Fees of the marketplace
+are not in it: acorn does not know them. Where tax, cost or an exchange rate is not known, the answer is None, never a
+guess.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 from acorn_gitops.engines.calendar import minor as _minor
-from acorn_gitops.engines.tax import Supply, country_of, decide
+from acorn_gitops.engines.tax import Supply, country_of, decide, places_of, shipping_places
 from acorn_gitops.model.money import quantum
 from acorn_gitops.specs.configuration import Configuration, Spec
 
@@ -44,6 +47,10 @@ def least_prices(configuration: Configuration, today: str) -> Callable[[str, str
     return ask
 
 
+Origins = tuple[str, ...]
+"""Territories from where goods leave, sorted."""
+
+
 class Net(NamedTuple):
     """An amount in a currency."""
 
@@ -57,12 +64,32 @@ class Margins:
 
     configuration: Configuration
     today: str
-    _rates: dict[tuple[str, str], Decimal | None] = field(default_factory=dict)
-    _ratios: dict[tuple[str, str, str, str, str], Fraction | None] = field(default_factory=dict)
+    _rates: dict[tuple[str, str, Origins], Decimal | None] = field(default_factory=dict)
+    _ratios: dict[tuple[str, str, Origins, str, str, str], Fraction | None] = field(default_factory=dict)
+    _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
+
+    @cached_property
+    def _where(self) -> dict[str, str]:
+        return shipping_places(self.configuration)
+
+    @cached_property
+    def _places(self) -> dict[str, set[str]]:
+        return places_of(self.configuration)
+
+    def _origins(self, spec: Spec, store: str) -> Origins:
+        """Where a SKU's stock lies; where all of the store's does when the SKU says nothing (a set of other SKUs). Empty: not
+        known."""
+        sources = (spec.spec.get("inventory") or {}).get("sources") or ()
+        names = tuple(s["location"] for s in sources)
+        found = self._sources.get(names)
+        if found is None:
+            found = self._sources[names] = tuple(sorted({self._where[n] for n in names if n in self._where}))
+        return found or tuple(sorted(self._places.get(store, ())))
 
     def net(self, spec: Spec, store: str, price: Decimal, currency: str) -> Net | None:
         """A listed price without the tax of a sale to a consumer at home; None where that tax is not known."""
-        rate = self._rate(store, (spec.spec.get("attributes") or {}).get("taxClass") or "")
+        tax_class = (spec.spec.get("attributes") or {}).get("taxClass") or ""
+        rate = self._rate(store, tax_class, self._origins(spec, store))
         return None if rate is None else Net(price / (1 + rate / 100), currency)
 
     def percent(self, spec: Spec, store: str, price: Decimal, currency: str) -> Decimal | None:
@@ -81,7 +108,9 @@ class Margins:
         sweeps over a catalogue. None where something is not known."""
         facts = spec.spec["attributes"]
         cost = facts["cost"]
-        key = (store, facts.get("taxClass") or "", cost["currency"], currency, least)
+        key = (
+            store, facts.get("taxClass") or "", self._origins(spec, store), cost["currency"], currency, least,
+        )  # fmt: skip
         if key not in self._ratios:
             self._ratios[key] = self._ratio(*key)
         ratio = self._ratios[key]
@@ -97,15 +126,18 @@ class Margins:
         cost = facts.get("cost")
         if percent is None or cost is None:
             return None
-        ratio = self._ratio(store, facts.get("taxClass") or "", cost["currency"], currency, percent)
+        origins = self._origins(spec, store)
+        ratio = self._ratio(store, facts.get("taxClass") or "", origins, cost["currency"], currency, percent)
         if ratio is None:
             return None
         exact = _minor(cost["value"], cost["currency"]) * ratio
         return Net(Decimal(-(-exact.numerator // exact.denominator)) * quantum(currency), currency)
 
-    def _ratio(self, store: str, tax_class: str, paid_in: str, currency: str, least: str) -> Fraction | None:
+    def _ratio(
+        self, store: str, tax_class: str, origins: Origins, paid_in: str, currency: str, least: str
+    ) -> Fraction | None:
         """A price in minor units is enough from cost in minor units times this."""
-        rate = self._rate(store, tax_class)
+        rate = self._rate(store, tax_class, origins)
         exchanged = self.exchange(Decimal(1), paid_in, currency)
         kept = 1 - Fraction(Decimal(least)) / 100
         if rate is None or exchanged is None or not kept:
@@ -123,13 +155,13 @@ class Margins:
             return amount * Decimal(straight["rate"])
         return amount / Decimal(back["rate"]) if back is not None else None
 
-    def _rate(self, store: str, tax_class: str) -> Decimal | None:
-        key = (store, tax_class)
+    def _rate(self, store: str, tax_class: str, origins: Origins) -> Decimal | None:
+        key = (store, tax_class, origins)
         if key not in self._rates:
-            self._rates[key] = self._asked(store, tax_class)
+            self._rates[key] = self._asked(*key)
         return self._rates[key]
 
-    def _asked(self, store: str, tax_class: str) -> Decimal | None:
+    def _asked(self, store: str, tax_class: str, origins: Origins) -> Decimal | None:
         front = self.configuration.stores[store].spec["storefront"]
         home = country_of(front)
         included = front.get("pricesIncludeTax")
@@ -137,12 +169,17 @@ class Margins:
             return Decimal(0)
         if home is None:
             return None
-        decision = decide(
-            self.configuration, Supply(store, home, home, "b2c", "absent", self.today, tax_class=tax_class)
-        )
-        if decision.winner is None or decision.problem:
-            return None
-        if decision.percent is None:
-            treatment = decision.winner.spec["result"]["treatment"]
-            return Decimal(0) if treatment in ("zero", "exempt", "outOfScope", "export") else None
-        return Decimal(decision.percent)
+        found: list[Decimal] = []
+        for origin in origins or (home,):
+            supply = Supply(store, origin, home, "b2c", "absent", self.today, tax_class=tax_class)
+            decision = decide(self.configuration, supply)
+            if decision.winner is None or decision.problem:
+                return None
+            percent = decision.percent
+            if percent is None:
+                treatment = decision.winner.spec["result"]["treatment"]
+                if treatment not in ("zero", "exempt", "outOfScope", "export"):
+                    return None
+                percent = "0"
+            found.append(Decimal(percent))
+        return max(found)

@@ -310,7 +310,7 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
     each territory that its rules name, for consumers and for businesses with and without a VAT id; for each tax class
     that its listings have."""
     cells: list[Cell] = []
-    places, classes = _places(configuration), _classes(configuration)
+    places, classes = places_of(configuration), _classes(configuration)
     for front in sorted(configuration.stores.values(), key=lambda s: s.name):
         block = front.spec.get("storefront")
         if block is None or store not in (None, front.name):
@@ -346,14 +346,9 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
     return cells
 
 
-def _places(configuration: Configuration) -> dict[str, set[str]]:
+def places_of(configuration: Configuration) -> dict[str, set[str]]:
     """By storefront, the territories where stock for it lies and from where parcels leave."""
-    where: dict[str, str] = {}
-    for store in configuration.stores.values():
-        physical = store.spec.get("physical")
-        ship = ((physical or {}).get("capabilities") or {}).get("shipFromStore")
-        if physical is not None and not (ship and ship.get("enabled") is False):
-            where[store.name] = territory_of(physical["address"])
+    where = shipping_places(configuration)
     found: dict[str, set[str]] = {}
     for sku in configuration.skus:
         sources = {
@@ -364,6 +359,17 @@ def _places(configuration: Configuration) -> dict[str, set[str]]:
         for listing in sku.spec.get("listings") or () if sources else ():
             found.setdefault(listing["store"], set()).update(sources)
     return found
+
+
+def shipping_places(configuration: Configuration) -> dict[str, str]:
+    """Locations from where parcels may leave, with their territories."""
+    where: dict[str, str] = {}
+    for store in configuration.stores.values():
+        physical = store.spec.get("physical")
+        ship = ((physical or {}).get("capabilities") or {}).get("shipFromStore")
+        if physical is not None and not (ship and ship.get("enabled") is False):
+            where[store.name] = territory_of(physical["address"])
+    return where
 
 
 def territory_of(address: Mapping[str, Any]) -> str:

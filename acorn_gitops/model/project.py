@@ -121,6 +121,8 @@ class Policies(Strict):
     access: Literal["enforced", "open"] | None = None
     """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of the specs.
     Default: open."""
+    floors: Literal["required", "optional"] | None = None
+    """required: every active listing needs `pricePolicy.min` for its store. Default: optional."""
     financeTolerance: Percent | None = None
     """How far, in percent, our books and the marketplace's settlement of a period may differ. Default: 0.5."""
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None

@@ -7,23 +7,17 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from acorn_gitops.engines.calendar import Listed, major
-from acorn_gitops.engines.margin import Margins
 from acorn_gitops.engines.price import part_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.promo_price import _calendar, _culprit, _lows, _names
+from acorn_gitops.rules.promo_price import _calendar, _culprit, _lows, _names, margins_of
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.sku_stock import inventory_of
 
 COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}
 """Amazon's redemption fee of a coupon by currency: dated data (seller guides until 2025), so that the rule warns only."""
-
-
-def _margins(context: Context) -> Margins:
-    margins: Margins = context.shared.setdefault("margins", Margins(context.configuration, context.today))
-    return margins
 
 
 def _policed(context: Context, field: str) -> list[Any]:
@@ -42,7 +36,7 @@ def margin(context: Context) -> Iterator[Finding]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and of the lowest price
     over the calendar, without tax. Fees of the marketplace are not in it. Where tax or an exchange rate is unknown, that is
     told as a note."""
-    config, margins = context.configuration, _margins(context)
+    config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
         return
@@ -98,7 +92,7 @@ def margin(context: Context) -> Iterator[Finding]:
 def spread(context: Context) -> Iterator[Finding]:
     """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above the cheapest, in one
     currency by `exchangeRates`. Stores whose tax or rate is not known are left out."""
-    config, margins = context.configuration, _margins(context)
+    config, margins = context.configuration, margins_of(context)
     base = config.settings.get("baseCurrency") or "EUR"
     for sku in _policed(context, "spreadMaxPercent"):
         nets: list[tuple[Decimal, Listed]] = []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from acorn_gitops.engines.calendar import Calendar, Low, calendar_of, major, minor
+from acorn_gitops.engines.margin import Margins
 from acorn_gitops.engines.price import WHOLE
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError
@@ -105,6 +106,82 @@ def floors(context: Context) -> Iterator[Finding]:
                 f"and {count - SHOWN:,} more listings fall below their floors through {name}",
                 "see `acorn price --store STORE --sku SKU`",
             )
+
+
+@rule(
+    "PRO-034",
+    "error",
+    "A floor that must be kept is there",
+    "A floor that nobody wrote is not zero: it is not known, and nothing can be held against it.",
+    mend="Write `pricePolicy.min` for the store (`map`, or `minMarginPercent` with `attributes.cost`), or no longer ask for it.",
+)
+def floors_there(context: Context) -> Iterator[Finding]:
+    """Every SKU of a promotion that says `floors.respect` has what it says there; with `policies.floors: required` every
+    active listing has `pricePolicy.min`."""
+    config = context.configuration
+    asks = {
+        name: frozenset(said["respect"])
+        for name, promo in config.promos.items()
+        if (said := promo.spec.get("floors")) and said.get("respect")
+    }
+    required = config.policies.get("floors") == "required"
+    if not asks and not required:
+        return
+    offers = _calendar(context).offers if asks else {}
+    margins = margins_of(context)
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for sku in config.skus:
+        for index, entry in enumerate(sku.spec.get("listings") or ()):
+            store = entry["store"]
+            if required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins):
+                yield config.finding(
+                    "PRO-034",
+                    "error",
+                    sku,
+                    ("spec", "listings", index),
+                    f"{sku.spec['sku']} has no floor in {store}, and every listing needs one here",
+                    f"write pricePolicy: {{min: {{{store}: AMOUNT}}}}",
+                )
+            for dated in offers.get((store, sku.spec["sku"]), ()):
+                name = dated.promo.name
+                for part in _lacks(sku, store, asks.get(name, frozenset()), margins):
+                    lacking.setdefault((name, part), []).append(f"{sku.spec['sku']} in {store}")
+    for (name, part), listings in sorted(lacking.items()):
+        shown = ", ".join(listings[:3]) + (f" and {len(listings) - 3:,} more" if len(listings) > 3 else "")
+        yield config.finding(
+            "PRO-034",
+            "error",
+            config.promos[name],
+            ("spec", "floors", "respect"),
+            f"{name} must respect {_PARTS[part]}, and there is none for {shown}",
+            f"write pricePolicy.{_FIELD.get(part, part)} there, or exclude them by `skus.exclude`",
+        )
+
+
+_MIN = frozenset({"min"})
+_PARTS = {
+    "min": "the floor",
+    "map": "the minimum advertised price",
+    "margin": "the margin (minMarginPercent, attributes.cost, a tax rule and exchange rates)",
+}
+_FIELD = {"margin": "minMarginPercent"}
+
+
+def _lacks(sku: Spec, store: str, parts: frozenset[str], margins: Margins) -> list[str]:
+    policy = sku.spec.get("pricePolicy") or {}
+    missing = (part for part in ("map", "min") if (policy.get(part) or {}).get(store) is None)
+    lacking: list[str] = [part for part in missing if part in parts]
+    if "margin" in parts:
+        front = margins.configuration.stores[store].spec["storefront"]
+        if margins.least(sku, store, front["currency"]) is None:
+            lacking.append("margin")
+    return lacking
+
+
+def margins_of(context: Context) -> Margins:
+    """The margins of the configuration, computed once for all rules."""
+    margins: Margins = context.shared.setdefault("margins", Margins(context.configuration, context.today))
+    return margins
 
 
 @rule(
