@@ -13,11 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import click
 
 from acorn_gitops.cli import VERBS, cli
-from acorn_gitops.model.finding import AcornError
-from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods
-from acorn_gitops.plan.budgets import GUARDS
+from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods, tax_packs
+from acorn_gitops.plan.refusals import refusals
+from acorn_gitops.rules.cases import FOLDER as CASES
+from acorn_gitops.rules.cases import Case, all_cases
+from acorn_gitops.rules.not_built import NOT_BUILT
 from acorn_gitops.rules.registry import all_rules
 from acorn_gitops.sandbox.faults import KINDS as FAULTS
+from acorn_gitops.specs.facts import TABLES
 from acorn_gitops.specs.gate import KINDS, schema
 from acorn_gitops.specs.tables import FIELDS
 
@@ -58,49 +61,93 @@ def _block(path: list[str], command: click.Command) -> str:
     return f"## `{name}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
 
 
+FAMILIES = {
+    "GEN": "Files and documents",
+    "STO": "Stores",
+    "SKU": "SKU mappings and stock",
+    "ROL": "Permissions",
+    "TAX": "Tax",
+    "PRO": "Prices and promotions",
+    "ONB": "Onboarding and exit",
+    "INT": "Integration",
+    "MON": "Monitors",
+}
+
+
 def rules() -> str:
-    """The table of rules."""
-    rows = [f"| `{r.id}` | {r.severity} | {r.title} | {r.why} |" for r in all_rules()]
-    return (
+    """Every rule: what it checks, when, why, what to do, on what it rests; and what is not built, with the reason."""
+    found = all_rules()
+    out = [
         NOTE
-        + "# Rules\n\n`acorn validate` and every plan check these; `acorn rules ID` explains one.\n\n| Rule | Severity | What | Why |\n|---|---|---|---|\n"
-        + "\n".join(rows)
-        + "\n\n## Other refusals\n\nWhat no rule decides: the plan, the ledger or the marketplace does.\n\n| Id | Exit | What |\n|---|---|---|\n"
-        + "\n".join(f"| `{id}` | {code} | {words} |" for id, (code, words) in sorted(_refusals().items()))
-        + "\n"
+        + "# Rules\n\n"
+        + f"{len(found)} rules in nine families. Those of phase *validate* look at specs and recorded facts, offline; *plan* also at"
+        " what is live and what was applied; *apply* is asked next to the write; *drift* by the scheduled job. An error blocks, a"
+        " warning is told, a note (info) informs; a project can change that for each environment, and waive a finding with an owner"
+        " and an end ([policies](policies.md)). A rule that itself fails blocks.\n\n"
+        "`acorn rules` lists them, `acorn explain rule PRO-030` teaches one. [Every rule has cases](rule-cases.md) that fail and"
+        " that pass. Rules of your own: [policies](policies.md#rules-of-your-own).\n"
+    ]
+    for family, words in FAMILIES.items():
+        out.append(f"\n## {family}: {words}\n")
+        for rule in found:
+            if rule.id[:3] != family:
+                continue
+            detail = " ".join((rule.check.__doc__ or "").split()) if rule.check is not None else ""
+            out.append(f"### {rule.id}: {rule.title}\n")
+            out.append(f"*{rule.severity}, {rule.phase}.* {rule.why}\n")
+            rows = [("Checks", detail), ("Mend", rule.mend), ("Source", rule.source)]
+            out += [f"- **{name}**: {text}" for name, text in rows if text]
+            out.append("")
+    out.append("\n## Not built\n\n| Rule | Reason |\n|---|---|")
+    out += [f"| `{id}` | {reason} |" for id, reason in sorted(NOT_BUILT.items())]
+    out.append(
+        "\n## Other refusals\n\nWhat no rule decides: the plan, the ledger or the marketplace does.\n\n| Id | Exit | What |\n|---|---|---|"
     )
+    out += [f"| `{id}` | {code} | {words} |" for id, (code, words) in refusals().items()]
+    return "\n".join(out).replace("\n\n\n", "\n\n") + "\n"
 
 
-def _refusals() -> dict[str, tuple[int, str]]:
-    """Errors by class, and the findings of planning."""
-    found = {
-        **{id: (5, f"{title}. {why}") for id, (title, why) in GUARDS.items()},
-        "GEN-018": (
-            4,
-            "`acorn fmt` would change what a file means, and leaves it as it is. No such file is known.",
-        ),
-        "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
-        "ACN-021": (4, "A store would be replaced while it holds other resources."),
-        "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
-        "ACN-024": (4, "Whoever applies has no right to, where access is enforced."),
-        "ACN-030": (
-            0,
-            "A warning: the marketplace cannot hold an attribute; it stays in the specs and is not compared.",
-        ),
-        "ACN-031": (4, "A resource would mean something else on its marketplace."),
-        "ACN-032": (
-            4,
-            "A marketplace holds several things under one key, one of which is declared; a warning where none is.",
-        ),
-        "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
-    }
-    waiting: list[type[AcornError]] = [AcornError]
-    while waiting:
-        error = waiting.pop()
-        waiting += error.__subclasses__()
-        if error.id.startswith("ACN-"):
-            found[error.id] = (error.exit_code, (error.__doc__ or "").split("\n")[0])
-    return found
+_SHOWN_IN = {
+    "validate": "`acorn validate`",
+    "plan": "`acorn plan`",
+    "apply": "`acorn apply`",
+    "drift": "`acorn drift`",
+    "fmt": "`acorn fmt`",
+}
+
+
+def rule_cases() -> str:
+    """Every failing and passing case of every rule, as tests run them."""
+    out = [
+        NOTE
+        + "# A failing and a passing case of every rule\n\nTests run all of these. Each is a change to the small repository"
+        " below: maps merge, lists replace, null removes. `acorn explain rule ID` shows a rule with its first cases.\n",
+        "## The small repository\n\n```yaml\n"
+        + (CASES / "base.yaml").read_text(encoding="utf-8").rstrip()
+        + "\n```\n",
+    ]
+    cases: dict[str, list[Case]] = {}
+    for case in all_cases():
+        cases.setdefault(case.rule, []).append(case)
+    titles = {r.id: r.title for r in all_rules()}
+    for id in sorted(cases, key=lambda i: (list(FAMILIES).index(i[:3]), i)):
+        out.append(f"## {id}: {titles[id]}\n")
+        for case in cases[id]:
+            words = "Fails" if case.fails else "Passes"
+            notes = [f"seen by {_SHOWN_IN[case.phase]}"] if case.phase != "validate" else []
+            if case.now != "2026-11-23T09:00:00Z":
+                notes.append(f"at {case.now}")
+            if "before" in case.more:
+                notes.append("after the small repository was applied")
+            if "disturb" in case.more:
+                notes.append(f"and somebody has set {case.more['disturb']}")
+            if "actor" in case.more:
+                notes.append(f"by {case.more['actor']}")
+            if case.more.get("rehearse"):
+                notes.append("after `acorn rehearse`")
+            out.append(f"**{words}**" + (f" ({', '.join(notes)})" if notes else "") + "\n")
+            out.append(f"```yaml\n{case.shown}\n```\n" if case.patch else "The small repository as it is.\n")
+    return "\n".join(out)
 
 
 def kinds() -> str:
@@ -109,7 +156,7 @@ def kinds() -> str:
         NOTE
         + "# Kinds and fields\n\nA field that is absent is not managed; `null` clears it; `[]` is empty on purpose. The same is in `schemas/` for editors.\n"
     ]
-    for kind in (*KINDS, "Project"):
+    for kind in (*KINDS, "Project", "Policy"):
         page = schema(kind)
         out.append(f"## {kind}\n\n{page.get('description', '')}\n\n| Field | Type | Meaning |\n|---|---|---|")
         out += _fields(page, page, ())
@@ -196,9 +243,62 @@ def reference() -> str:
         f"| {r.country} | {r.rate_class} | {r.percent} | {r.from_date or ''} | {r.to_date or ''} |"
         for r in rate_periods()
     ]
+    out.append(
+        "\n## Tax packs\n\nRules that ship as dated data: a TaxRule includes one by name and version, for its own stores. A newer"
+        " version is another text and is never taken by itself. Not tax advice: each rule names its source, and whoever includes it"
+        " reviews it (`evidence`).\n\n```yaml\napiVersion: acorn/v1\nkind: TaxRule\nmetadata: {name: eu}\nspec:\n  pack: eu-union-oss\n"
+        '  version: "2026.11"\n  stores: {labels: {region: eu}}\n  shipFrom: [DE]\n  taxClass: [standard]\n```\n'
+    )
+    for (name, version), pack in sorted(tax_packs().items()):
+        out.append(
+            f"### {name} {version}\n\n{pack.words} As of {pack.as_of}; confidence: {pack.confidence}. Takes: {', '.join(f'`{t}`' for t in pack.takes)}."
+        )
+        if pack.countries:
+            out.append(f" Countries: {', '.join(pack.countries)}, unless it says `countries`.")
+        if pack.note:
+            out.append(f"\n{pack.note}")
+        out.append(
+            "\n| Rule | From | Goes | Customer | Liable | Treatment | Source |\n|---|---|---|---|---|---|---|"
+        )
+        out += [_pack_row(rule) for rule in pack.rules]
+        out.append("")
+    out.append(
+        "\n## Recorded facts\n\nCSV files in `facts/` (or where `facts` in acorn.yaml says), written by jobs, read by rules, engines and"
+        " views; nothing of them is sent anywhere. A table that is not there says nothing. Instants carry their zone; cells in brackets"
+        " may be empty.\n\n| File | A row is | Columns |\n|---|---|---|"
+    )
+    for name, table in TABLES.items():
+        columns = ", ".join(f"`{n}`" if c.required else f"[`{n}`]" for n, c in table.columns.items())
+        out.append(f"| `{name}.csv` | {table.words} | {columns} |")
     out.append("\n## Faults of the sandbox\n\n| Kind | What happens |\n|---|---|")
     out += [f"| `{k}` | {words} |" for k, words in FAULTS.items()]
     return "\n".join(out) + "\n"
+
+
+def _pack_row(rule: dict[str, Any]) -> str:
+    supply = rule["match"].get("supply") or {}
+    customer = rule["match"].get("customer") or {}
+    value = rule["match"].get("value") or {}
+    goes = " → ".join(
+        ", ".join(supply.get(end) or ["anywhere"])
+        if isinstance(supply.get(end), list)
+        else str(supply.get(end) or "anywhere")
+        for end in ("shipFrom", "shipTo")
+    )
+    goes = (
+        goes.replace("@countries", "the countries")
+        .replace("@country", "each country")
+        .replace("@shipFrom", "`shipFrom`")
+    )
+    if value:
+        goes += (
+            f", up to {value['max']} {value['currency']}"
+            if value.get("max")
+            else f", above {value.get('min')} {value['currency']}"
+        )
+    who = customer.get("type", "any") + (f", VAT id {customer['vatId']}" if customer.get("vatId") else "")
+    result = rule["result"]
+    return f"| {rule['name'].replace('@country', 'its code')} | {rule['validity']['from']} | {goes} | {who} | {result['liableParty']} | {result['treatment']} | {rule['source']} |"
 
 
 _WHERE = {
@@ -307,6 +407,7 @@ def vendure() -> str:
 
 
 PAGES = {
+    "rule-cases.md": rule_cases,
     "vendure.md": vendure,
     "commands.md": commands,
     "rules.md": rules,

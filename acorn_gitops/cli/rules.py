@@ -74,6 +74,7 @@ def teach(rule_id: str, output: str, root: Path | None, environment: str | None)
     import orjson
 
     from acorn_gitops.plan.budgets import GUARDS
+    from acorn_gitops.plan.refusals import refusals
     from acorn_gitops.rules.cases import cases_of
     from acorn_gitops.rules.not_built import NOT_BUILT
     from acorn_gitops.rules.registry import all_rules
@@ -83,10 +84,15 @@ def teach(rule_id: str, output: str, root: Path | None, environment: str | None)
     if id in NOT_BUILT:
         click.echo(orjson.dumps({"id": id, "built": False, "reason": NOT_BUILT[id]}, option=orjson.OPT_INDENT_2).decode() if output == "json" else f"{id} is not built: {NOT_BUILT[id]}")  # fmt: skip
         return 0
-    if id in GUARDS:
+    refused = refusals()
+    if id in refused and id not in known:
+        code, words = refused[id]
+        mend = "\nMend: smaller steps, or a waiver in acorn.yaml" if id in GUARDS else ""
         click.echo(
-            f"{id} (budget): {GUARDS[id][0]}\n\nWhy: {GUARDS[id][1]}\nMend: smaller steps, or a waiver in acorn.yaml; see docs/policies.md"
-        )
+            orjson.dumps({"id": id, "built": True, "exit_code": code, "what": words}, option=orjson.OPT_INDENT_2).decode()
+            if output == "json"
+            else f"{id}, exit code {code}: {words}{mend}"
+        )  # fmt: skip
         return 0
     own = next((r for r in _own(root) if r.id == id), None)
     if own is not None:
@@ -97,7 +103,7 @@ def teach(rule_id: str, output: str, root: Path | None, environment: str | None)
     if id not in known:
         import difflib
 
-        near = difflib.get_close_matches(id, [*known, *NOT_BUILT], n=1)
+        near = difflib.get_close_matches(id, [*known, *NOT_BUILT, *refused], n=1)
         raise click.UsageError(
             f"there is no rule {rule_id}"
             + (f"; did you mean {near[0]}?" if near else "; `acorn rules` lists them")

@@ -42,6 +42,9 @@ AUTHORISED: Final = (335, 365)
 """Days after which an application's authorisation is to be renewed, and after which it ends (Selling Partner API)."""
 
 
+_STATES: Final = {"down": "has been down", "failover": "has run on its backup"}
+
+
 class Reading(NamedTuple):
     """What a signal says of a store."""
 
@@ -186,7 +189,7 @@ def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
         down = [(int((now - at(r["since"])).total_seconds() // 60), r) for r in rows if r["state"] != "up"]
         longest = max(down, key=lambda d: d[0], default=None)
         words = (
-            f"{longest[1]['channel']} is {longest[1]['state']} for {longest[0]} minutes"
+            f"the channel {longest[1]['channel']} {_STATES[longest[1]['state']]} for {longest[0]} minutes"
             if longest
             else "every channel is up"
         )

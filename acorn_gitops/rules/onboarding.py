@@ -145,7 +145,9 @@ def contacted(context: Context) -> Iterator[Finding]:
 def papers(context: Context) -> Iterator[Finding]:
     """Licence, brand certificate, list of sites, turnover band and IT description, each with reference, digest and day, none
     expired."""
-    yield from _stage(context, "ONB-005", "documents", "hand it in again, and record the new one")
+    yield from _stage(
+        context, "ONB-005", "documents", "hand it in, and record it with reference, digest and day"
+    )
 
 
 @rule(

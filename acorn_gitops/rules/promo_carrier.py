@@ -50,7 +50,7 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]
             "error",
             places[name],
             ("spec", "window", edge),
-            f"a {places[name].spec['type']} is carried by whole days, and {edge}s at another hour in {', '.join(stores[:3])}{more}",
+            f"Amazon runs a {places[name].spec['type']} from midnight to midnight of the store, and this one {edge}s at another hour in {', '.join(stores[:3])}{more}",
             hint,
         )
 

@@ -64,6 +64,13 @@ def _claims(offer: Offer) -> int:
     return offer.value if offer.kind == "percent" else 0
 
 
+def _words(real: Decimal) -> str:
+    """A reduction against the lowest price before, in percent; below zero it is none."""
+    if real > 0:
+        return f"-{real} %"
+    return "no reduction" if not real else f"{-real} % dearer"
+
+
 @rule(
     "PRO-040",
     "error",
@@ -97,7 +104,7 @@ def prior(context: Context) -> Iterator[Finding]:
             dated.promo,
             ("spec", "discount"),
             f"{sku} in {store} would cost {major(pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
-            f" {major(before, currency)}, so it is {-real:+} %",
+            f" {major(before, currency)}, so it is {_words(real)}",
             f"at most {major(honest if claimed else before, currency)} {currency}"
             + ("" if claimed else ", and less than that,")
             + " would be honest",

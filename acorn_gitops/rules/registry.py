@@ -33,51 +33,128 @@ class Rule(NamedTuple):
     phase: Phase = "validate"
 
 
-LOADING: Final[dict[str, tuple[str, str]]] = {
-    "GEN-001": (
+OWN: Final = "acorn's own judgement"
+"""The source of rules that rest on no text but on what goes wrong otherwise."""
+
+
+class Loading(NamedTuple):
+    """What loading decides, before there is anything that a function could look at."""
+
+    title: str
+    why: str
+    mend: str
+    source: str = OWN
+    severity: Severity = "error"
+
+
+LOADING: Final[dict[str, Loading]] = {
+    "GEN-001": Loading(
         "A text field holds what YAML reads as something else",
         "NO, 00123, 12:30 and 19.90 without quotes are false, 83, 750 and a float to some readers.",
+        "Quote it, as the message shows.",
+        "YAML 1.1 and 1.2.2 (core schema), and how PyYAML reads these values",
     ),
-    "GEN-002": ("The file is not YAML", "Nothing in it can be trusted."),
-    "GEN-003": ("A key or column stands twice", "Most readers silently keep one of the two."),
-    "GEN-004": (
+    "GEN-002": Loading(
+        "The file is not YAML",
+        "Nothing in it can be trusted.",
+        "Look at indentation, quotes and brackets at the place that is named.",
+        "YAML 1.2.2",
+    ),
+    "GEN-003": Loading(
+        "A key or column stands twice",
+        "Most readers silently keep one of the two.",
+        "Remove one of them.",
+        "YAML 1.2.2, 3.2.1.3: keys are unique",
+    ),
+    "GEN-004": Loading(
         "The file is too large, too deep, or expands too far",
         "A small file must not stop the pipeline.",
+        "Split it, or write aliases out; `defaults` and `table` say much in few lines.",
+        "CWE-776: recursive entity expansion",
     ),
-    "GEN-005": (
+    "GEN-005": Loading(
         "A path leaves the repository, or names nothing usable",
         "Pull requests must not read the runner's disk.",
+        "Name a file of this repository, from its root, without `..` and links.",
+        "CWE-22: path traversal",
     ),
-    "GEN-006": ("Unknown field", "A typing error would otherwise mean: not managed."),
-    "GEN-007": ("The value is not allowed here", "The marketplace would refuse it, or worse, take it."),
-    "GEN-008": ("A required field is missing", "The resource cannot be created without it."),
-    "GEN-009": ("Invisible or control characters, or wrong encoding", "Reviewers cannot see them."),
-    "GEN-010": ("The same thing is declared twice", "Order must never decide which one wins."),
-    "GEN-011": ("Unknown kind or format version", "It would be silently ignored."),
-    "GEN-013": (
+    "GEN-006": Loading(
+        "Unknown field",
+        "A typing error would otherwise mean: not managed.",
+        "Correct its name; docs/kinds.md lists every field.",
+    ),
+    "GEN-007": Loading(
+        "The value is not allowed here",
+        "The marketplace would refuse it, or worse, take it.",
+        "Write one of the values or the form that the message names.",
+    ),
+    "GEN-008": Loading(
+        "A required field is missing", "The resource cannot be created without it.", "Add the field."
+    ),
+    "GEN-009": Loading(
+        "Invisible or control characters, or wrong encoding",
+        "Reviewers cannot see them.",
+        "Save the file as UTF-8, and remove the character that is named.",
+        "CVE-2021-42574 (Trojan Source); Unicode TR36",
+    ),
+    "GEN-010": Loading(
+        "The same thing is declared twice",
+        "Order must never decide which one wins.",
+        "Rename one of them, or merge them.",
+    ),
+    "GEN-011": Loading(
+        "Unknown kind or format version", "It would be silently ignored.", "Correct `kind` and `apiVersion`."
+    ),
+    "GEN-013": Loading(
         "Text is not in Unicode normal form NFC",
         "Two spellings that look equal would be two names.",
+        "Run `acorn fmt`.",
+        "Unicode TR15",
     ),
-    "GEN-014": ("Tags and merge keys are not allowed", "They are not YAML 1.2 core, and readers differ."),
-    "GEN-015": ("The table is not usable CSV", "A shifted column would put a price where a SKU belongs."),
-    "GEN-016": ("An overlay changes something that does not exist", "The change would be lost silently."),
-    "GEN-017": ("There are no specs", "An empty configuration would mean deleting everything."),
-    "GEN-020": (
+    "GEN-014": Loading(
+        "Tags and merge keys are not allowed",
+        "They are not YAML 1.2 core, and readers differ.",
+        "Write the value out; use `defaults` or `inherits` for what is shared.",
+        "YAML 1.2.2, core schema",
+    ),
+    "GEN-015": Loading(
+        "The table is not usable CSV",
+        "A shifted column would put a price where a SKU belongs.",
+        "Export it again with the same delimiter in every row, and quotes where a cell holds one.",
+        "RFC 4180",
+    ),
+    "GEN-016": Loading(
+        "An overlay changes something that does not exist",
+        "The change would be lost silently.",
+        "Correct the name, or declare it in the specs.",
+    ),
+    "GEN-017": Loading(
+        "There are no specs",
+        "An empty configuration would mean deleting everything.",
+        "Correct `specs` in acorn.yaml, or begin with `acorn init` or `acorn import`.",
+    ),
+    "GEN-020": Loading(
         "A waiver has ended, or is for what cannot be waived",
         "An exception that nobody ends is a rule that nobody has.",
+        "Mend what it was for and remove it, or agree on a new day.",
     ),
-    "GEN-021": ("A waiver waives nothing, or ends soon", "Told before it becomes an error."),
-    "STO-003": ("Templates: unknown, circular or too deep", "The resolved spec would be a guess."),
+    "GEN-021": Loading(
+        "A waiver waives nothing, or ends soon",
+        "Told before it becomes an error.",
+        "Correct its scope, remove it, or mend what it is for.",
+        severity="warning",
+    ),
+    "STO-003": Loading(
+        "Templates: unknown, circular or too deep",
+        "The resolved spec would be a guess.",
+        "Correct `inherits`; templates say `metadata: {abstract: true}`, four deep at most.",
+    ),
 }
 """Findings of loading, which no function here decides."""
 
 RULES: Final[dict[str, Rule]] = {}
 _REFERENCES: Final = frozenset({"GEN-012", "PRO-004", "ROL-011", "SKU-024"})
 """Rules about what another file may hold."""
-
-
-OWN: Final = "acorn's own judgement"
-"""The source of rules that rest on no text but on what goes wrong otherwise."""
 
 
 def rule(
@@ -104,7 +181,9 @@ def rule(
 def all_rules() -> list[Rule]:
     """Every rule of every family, and loading's, by id."""
     _load_families()
-    loading = [Rule(id, "error", title, why, None) for id, (title, why) in LOADING.items()]
+    loading = [
+        Rule(id, one.severity, one.title, one.why, None, one.mend, one.source) for id, one in LOADING.items()
+    ]
     return sorted([*RULES.values(), *loading], key=lambda r: r.id)
 
 

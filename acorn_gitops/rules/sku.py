@@ -45,7 +45,7 @@ def tidy(context: Context) -> Iterator[Finding]:
                 sku,
                 ("spec", "sku"),
                 f"{sku.spec['sku']!r} is not a tidy SKU",
-                "e.g. KTL-17-BLK",
+                "write it like KTL-17-BLK; `acorn sku normalize` shows what each would be",
             )
 
 

@@ -1,0 +1,43 @@
+"""Ids that no rule decides: what the plan, the ledger, a marketplace or `fmt` refuses or tells. Comes in: nothing. Goes out: by
+id the exit code and what it means. Callers: cli `rules`, docs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.plan.budgets import GUARDS
+
+_TOLD: Final[dict[str, tuple[int, str]]] = {
+    "GEN-018": (
+        4,
+        "`acorn fmt` would change what a file means, and leaves it as it is. No such file is known.",
+    ),
+    "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
+    "ACN-021": (4, "A store would be replaced while it holds other resources."),
+    "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
+    "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
+    "ACN-024": (4, "Whoever applies has no right to, where access is enforced."),
+    "ACN-030": (
+        0,
+        "A warning: the marketplace cannot hold an attribute; it stays in the specs and is not compared.",
+    ),
+    "ACN-031": (4, "A resource would mean something else on its marketplace."),
+    "ACN-032": (
+        4,
+        "A marketplace holds several things under one key, one of which is declared; a warning where none is.",
+    ),
+}
+
+
+def refusals() -> dict[str, tuple[int, str]]:
+    """(exit code, words) by id: findings of planning, budgets, and the classes of errors."""
+    found = {**_TOLD, **{id: (5, f"{title}. {why}") for id, (title, why) in GUARDS.items()}}
+    waiting: list[type[AcornError]] = [AcornError]
+    while waiting:
+        error = waiting.pop()
+        waiting += error.__subclasses__()
+        if error.id.startswith("ACN-"):
+            found.setdefault(error.id, (error.exit_code, (error.__doc__ or "").split("\n")[0]))
+    return dict(sorted(found.items()))
