@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import sweep
+from benchmarks import rules, sweep
 from benchmarks.generate import FILES, octodns, repository, terraform
 
 RUNS = 5
@@ -97,6 +97,12 @@ def main() -> None:
         print(
             f"| calendar of 200 promotions swept | 100,000 | {swept[1]:.2f} ({swept[0]:.2f}-{swept[2]:.2f}) | - |"
         )
+        for rich, words in ((False, "plain"), (True, "rich")):
+            took, without = rules.seconds(100_000, rich=rich)
+            print(
+                f"| rules, {words} catalogue: {took / without - 1:+.0%} over {without:.2f} s without them | 100,000 | {took:.2f} | - |",
+                flush=True,
+            )
         exponent = math.log10(figures[100_000] / figures[10_000])
         print(f"\nGrowth exponent from 10,000 to 100,000: {exponent:.2f}\n")
         print("| peer, 10,000 resources | seconds | acorn | times faster |\n|---|---|---|---|")

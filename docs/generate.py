@@ -247,7 +247,7 @@ def reference() -> str:
         "\n## Tax packs\n\nRules that ship as dated data: a TaxRule includes one by name and version, for its own stores. A newer"
         " version is another text and is never taken by itself. Not tax advice: each rule names its source, and whoever includes it"
         " reviews it (`evidence`).\n\n```yaml\napiVersion: acorn/v1\nkind: TaxRule\nmetadata: {name: eu}\nspec:\n  pack: eu-union-oss\n"
-        '  version: "2026.11"\n  stores: {labels: {region: eu}}\n  shipFrom: [DE]\n  taxClass: [standard]\n```\n'
+        '  version: "2026.11"\n  stores: {labels: {region: eu}}\n  countries: [FR, IT, ES]\n  taxClass: [standard]\n```\n'
     )
     for (name, version), pack in sorted(tax_packs().items()):
         out.append(

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from acorn_gitops.cli import VERBS, cli
-from tests.repository import Repository
+from tests.repository import Repository, sku, storefront
 
 ROOT = Path(__file__).parent.parent
 THEN = "2026-11-23T09:00:00Z"
@@ -216,15 +216,21 @@ def test_nothing_committed_names_a_machine() -> None:
         )
 
 
+def _blocks(page: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
 @pytest.mark.parametrize("page", ["docs/policies.md", "docs/vendure.md"])
 def test_pieces_of_the_project_file_are_valid(page: str) -> None:
-    """Every YAML block is a piece of acorn.yaml that acorn accepts."""
+    """Every YAML block that is no whole document is a piece of acorn.yaml that acorn accepts."""
     from ruamel.yaml import YAML
 
     from acorn_gitops.specs import gate
 
-    for block in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+    for block in _blocks(page):
         said = YAML(typ="safe").load(block)
+        if "kind" in said:
+            continue
         spec = {
             "specs": ["specs"],
             "connections": {"main": {"adapter": "network"}},
@@ -234,3 +240,43 @@ def test_pieces_of_the_project_file_are_valid(page: str) -> None:
         }
         document = {"apiVersion": "acorn/v1", "kind": "Project", "metadata": {"name": "x"}, "spec": spec}
         assert gate.problems("Project", document) == []
+
+
+def test_rules_of_your_own_in_the_documents_work(tmp_path: Path) -> None:
+    """The page's Policy passes its own tests, and does what it says to a spec."""
+    (policy,) = [block for block in _blocks("docs/policies.md") if "kind: Policy" in block]
+    repository = Repository(tmp_path / "r", storefront(), sku(price="2.99"))
+    (repository.path / "policies").mkdir()
+    (repository.path / "policies" / "house.yaml").write_text(policy)
+    assert "2 rules, 4 cases, 0 failed" in repository.run("policy", "test").out
+    result = repository.run("validate")
+    assert result.code == 4
+    assert "OUR-001: ktl-17-blk is listed below 3.00" in result.out + result.err
+
+
+def test_the_pack_in_the_documents_can_be_included(tmp_path: Path) -> None:
+    """The page's TaxRule loads, and stands for the pack's rules."""
+    (block,) = [b for b in _blocks("docs/reference-data.md") if "pack:" in b]
+    repository = Repository(tmp_path / "r", storefront(country="DE"))
+    repository.text(block, "eu.yaml")
+    result = repository.run("validate")
+    assert result.code == 0, result
+    assert "2 tax rules" in result.out
+
+
+ROWS = re.findall(r"^\| ([AB][0-9]+) \|(.*)$", (ROOT / "docs/pains.md").read_text(), re.MULTILINE)
+
+
+def test_every_pain_of_the_brief_has_a_row() -> None:
+    """Ten problems and sixteen pitfalls, none left out."""
+    assert [row for row, _ in ROWS] == [*(f"A{n}" for n in range(1, 11)), *(f"B{n}" for n in range(1, 17))]
+
+
+@pytest.mark.parametrize(("row", "text"), ROWS)
+def test_a_pain_ends_in_something_to_run_and_rules_that_are_there(row: str, text: str) -> None:
+    """Each row names a command (that it exists is tested above) and only rules that are built."""
+    from acorn_gitops.rules.registry import all_rules
+
+    assert re.search(r"`acorn [a-z]", text), f"{row} has nothing to run"
+    built = {r.id for r in all_rules()} | {f"BUD-00{n}" for n in range(1, 5)} | {"ACN-024"}
+    assert set(re.findall(r"[A-Z]{3}-[0-9]{3}", text)) <= built
