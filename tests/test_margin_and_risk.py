@@ -88,7 +88,7 @@ def test_enough_agrees_with_fractions(price: int, least: int, cost: int) -> None
         engine, spec = margins(Path(name) / "r", storefront(country="DE"), vat(), costed(amount))
         net = Fraction(price) / Fraction("1.19")
         expected = (net - cost) / net * 100 >= least
-        assert engine.enough(spec, "amz-de", price, "EUR", str(least)) is expected
+        assert engine.enough(spec, str(least))("amz-de", "EUR", price) is expected
 
 
 @given(

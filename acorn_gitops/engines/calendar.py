@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
 from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
+from acorn_gitops.model.reference import minor_units
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -133,28 +134,33 @@ class Calendar:
 
     def listings_of(self, spec: Spec, store: str | None = None) -> Iterator[Listed]:
         """The listings of one SKU that have a usable price."""
-        body = spec.spec
-        currencies = self._currencies
+        for name, key, currency, amount in self.prices_of(spec):
+            if store is None or name == store:
+                yield Listed(spec, name, key, currency, amount)
+
+    def prices_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
+        """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a catalogue."""
+        body, currencies, places = spec.spec, self._currencies, minor_units()
+        found = []
         for entry in body.get("listings") or ():
-            name = entry["store"]
             price = entry.get("price")
-            if not price or (store is not None and name != store):
+            if not price:
                 continue
-            currency = currencies.get(name)
-            # A sweep meets the same prices again and again; only those that were once looked at whole are taken so.
-            amount = (
-                _SEEN.get((price.get("value"), price.get("currency")))
-                if price.get("currency") == currency
-                else None
-            )
+            name = entry["store"]
+            currency, amount = currencies.get(name), None
+            value = price.get("value")
+            if value is not None and price.get("currency") == currency and "rule" not in price:
+                # The usual spelling, with all of the currency's decimals, needs no arithmetic.
+                point = value.find(".")
+                if point > 0 and len(value) - point - 1 == places.get(currency or ""):
+                    amount = int(value[:point] + value[point + 1 :])
             if amount is None:
                 money = listed_price(self.configuration, spec, entry)
                 if money is None:
                     continue
                 currency, amount = money[0], minor(money[1], money[0])
-                if price.get("value") is not None:
-                    _SEEN[price["value"], currency] = amount
-            yield Listed(spec, name, entry.get("sellerSku") or body["sku"], currency or "", amount)
+            found.append((name, entry.get("sellerSku") or body["sku"], currency or "", amount))
+        return found
 
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
@@ -196,21 +202,21 @@ class Calendar:
 
     def lows(self) -> Iterator[Low]:
         """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used."""
-        promoted: dict[str, list[str]] = {}
-        for store, sku in self.offers:
-            promoted.setdefault(sku, []).append(store)
+        offers = self.offers
+        promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
-            for store in promoted.get(sku, ()):
-                intervals = self.intervals(self.offers[store, sku])
-                for listed in self.listings_of(spec, store):
-                    lowest, found = listed.price, None
-                    for interval in intervals:
-                        pays = interval.pays(listed.price)
-                        if found is None or pays < lowest:
-                            lowest, found = pays, interval
-                    if found is not None:
-                        yield Low(listed, lowest, found)
+            for store, key, currency, price in self.prices_of(spec) if sku in promoted else ():
+                dated = offers.get((store, sku))
+                if dated is None:
+                    continue
+                lowest, found = price, None
+                for interval in self.intervals(dated):
+                    pays = interval.pays(price)
+                    if found is None or pays < lowest:
+                        lowest, found = pays, interval
+                if found is not None:
+                    yield Low(Listed(spec, store, key, currency, price), lowest, found)
 
     def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
         """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
@@ -235,8 +241,6 @@ def calendar_of(configuration: Configuration) -> Calendar:
 
 
 _MINOR: dict[tuple[str, str], int] = {}
-_SEEN: dict[tuple[str, str], int] = {}
-"""Prices that have no more decimals than their currency."""
 
 
 def minor(value: str, currency: str) -> int:

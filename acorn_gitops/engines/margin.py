@@ -65,7 +65,10 @@ class Margins:
     configuration: Configuration
     today: str
     _rates: dict[tuple[str, str, Origins], Decimal | None] = field(default_factory=dict)
-    _ratios: dict[tuple[str, str, Origins, str, str, str], Fraction | None] = field(default_factory=dict)
+    _profiles: dict[tuple[str, tuple[str, ...], str, str], dict[str, tuple[int, int] | None]] = field(
+        default_factory=dict
+    )
+    """What SKUs that are taxed, kept and bought alike have in common: by store, price over cost."""
     _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
 
     @cached_property
@@ -103,20 +106,30 @@ class Margins:
             return None
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
-    def enough(self, spec: Spec, store: str, price: int, currency: str, least: str) -> bool | None:
-        """Whether a price in minor units leaves at least so many percent. As `percent`, exactly and without fractions: for
-        sweeps over a catalogue. None where something is not known."""
+    def enough(self, spec: Spec, least: str) -> Callable[[str, str, int], bool | None]:
+        """(store, currency, price in minor units): whether it leaves at least so many percent. As `percent`, exactly and without
+        fractions: for sweeps over a catalogue. None where something is not known."""
         facts = spec.spec["attributes"]
         cost = facts["cost"]
-        key = (
-            store, facts.get("taxClass") or "", self._origins(spec, store), cost["currency"], currency, least,
-        )  # fmt: skip
-        if key not in self._ratios:
-            self._ratios[key] = self._ratio(*key)
-        ratio = self._ratios[key]
-        if ratio is None:
-            return None
-        return price * ratio.denominator >= _minor(cost["value"], cost["currency"]) * ratio.numerator
+        sources = (spec.spec.get("inventory") or {}).get("sources") or ()
+        profile = (
+            facts.get("taxClass") or "",
+            tuple([s["location"] for s in sources]),
+            cost["currency"],
+            least,
+        )
+        ratios = self._profiles.setdefault(profile, {})
+        paid = _minor(cost["value"], cost["currency"])
+
+        def ask(store: str, currency: str, price: int) -> bool | None:
+            if store not in ratios:
+                origins = self._origins(spec, store)
+                ratio = self._ratio(store, profile[0], origins, cost["currency"], currency, least)
+                ratios[store] = None if ratio is None else (ratio.numerator, ratio.denominator)
+            found = ratios[store]
+            return None if found is None else price * found[1] >= paid * found[0]
+
+        return ask
 
     def least(self, spec: Spec, store: str, currency: str) -> Net | None:
         """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where something is not

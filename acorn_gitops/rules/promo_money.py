@@ -41,25 +41,26 @@ def margin(context: Context) -> Iterator[Finding]:
     if not policed:
         return
     lows = {(low.listed.store, low.listed.key): low for low in _lows(context)}
+    calendar = _calendar(context)
     blind: set[str] = set()
     for sku in config.skus:
         if id(sku) not in policed or (sku.spec.get("attributes") or {}).get("cost") is None:
             continue
         least = sku.spec["pricePolicy"]["minMarginPercent"]
-        for listed in _calendar(context).listings_of(sku):
-            low = lows.get((listed.store, listed.key))
-            pays = low.pays if low is not None else listed.price
-            enough = margins.enough(sku, listed.store, pays, listed.currency, least)
+        judge = margins.enough(sku, least)
+        for store, key, currency, price in calendar.prices_of(sku):
+            low = lows.get((store, key))
+            pays = low.pays if low is not None else price
+            enough = judge(store, currency, pays)
             if enough is None:
-                blind.add(listed.store)
+                blind.add(store)
             elif not enough:
-                left = margins.percent(
-                    sku, listed.store, Decimal(pays) * quantum(listed.currency), listed.currency
-                )
-                culprit = _culprit(context, low) if low is not None and low.pays < listed.price else None
+                left = margins.percent(sku, store, Decimal(pays) * quantum(currency), currency)
+                reduced = low is not None and low.pays < price
+                culprit = _culprit(context, low) if low is not None and reduced else None
                 why = (
                     f" through {_names(low)} from {utc_text(low.interval.start)}"
-                    if low is not None and culprit is not None
+                    if low is not None and reduced
                     else ""
                 )
                 yield config.finding(
@@ -67,7 +68,7 @@ def margin(context: Context) -> Iterator[Finding]:
                     "error",
                     culprit or sku,
                     ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
-                    f"{sku.spec['sku']} in {listed.store} leaves {left} % at {major(pays, listed.currency)} {listed.currency}{why};"
+                    f"{sku.spec['sku']} in {store} leaves {left} % at {major(pays, currency)} {currency}{why};"
                     f" its policy is {least} %",
                     "`acorn view prices` shows every listing",
                 )

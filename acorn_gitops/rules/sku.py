@@ -13,6 +13,7 @@ from acorn_gitops.engines.sku_code import collision_key
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
+from acorn_gitops.model.reference import minor_units
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -208,16 +209,21 @@ def prices(context: Context) -> Iterator[Finding]:
     """Price: exactly one of value and rule; value needs a currency, which must be the store's."""
     config = context.configuration
     currencies = _currencies(context)
-    fine: set[tuple[str, str | None, str | None]] = set()
+    units = minor_units()
+    decimals = {name: units[currency] for name, currency in currencies.items() if currency in units}
     for sku in config.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             price = listing.get("price")
             if price is None:
                 continue
             value, currency = price.get("value"), price.get("currency")
-            if (listing["store"], currency, value) in fine and price.get("rule") is None:
-                continue
             expected = currencies.get(listing["store"])
+            places = decimals.get(listing["store"])
+            if value is not None and places is not None and currency == expected and "rule" not in price:
+                # The schema has seen that it is a decimal amount: what is left is how many decimals it has.
+                point = value.find(".")
+                if point < 0 or len(value) - point - 1 <= places:
+                    continue
             path = ("spec", "listings", index, "price")
             if (value is None) == (price.get("rule") is None):
                 neither = value is None
@@ -255,8 +261,6 @@ def prices(context: Context) -> Iterator[Finding]:
             else:
                 try:
                     canonical(value, currency)
-                    if expected is not None:
-                        fine.add((listing["store"], currency, value))
                 except MoneyError as error:
                     yield config.finding(
                         "SKU-014",

@@ -54,8 +54,9 @@ def claims(context: Context) -> Iterator[Finding]:
             most = (allocation.get("cap") or {}).get(store)
             if most is not None and least > most:
                 yield context.configuration.finding("SKU-020", "error", sku, (*at, "min", store), f"{store} is promised at least {least} and at most {most} of {sku.spec['sku']}", "lower one, or raise the other")  # fmt: skip
-        if allocation["mode"] == "weighted" and allocation.get("weights"):
-            for store in sorted(sold - set(allocation["weights"]) - _by_marketplace(sku)):
+        weights = allocation.get("weights")
+        if weights and allocation["mode"] == "weighted" and not sold <= weights.keys():
+            for store in sorted(sold - weights.keys() - _by_marketplace(sku)):
                 yield context.configuration.finding("SKU-020", "warning", sku, (*at, "weights"), f"{store} sells {sku.spec['sku']} and has no weight, so it is given none", "give it one, or list it as inactive")  # fmt: skip
 
 
