@@ -66,7 +66,7 @@ spec:
   type: percentOff
   stores: {{names: [{store}]}}
   skus: {{labels: {{line: line-{number:02d}}}}}
-  window: {{start: {{local: "2027-0{month}-01T00:00", tz: store}}, end: {{local: "2027-0{month}-08T00:00", tz: store}}}}
+  window: {{start: {{local: "2026-12-0{day}T00:00", tz: store}}, end: {{local: "2026-12-2{day}T00:00", tz: store}}}}
   discount: {{percent: "10"}}
 """
 """What gives every rule something to look at."""
@@ -74,7 +74,7 @@ spec:
 
 def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0, rich: bool = False) -> None:
     """Write a repository. `changed` alters so many listings' prices against the same seed with 0. `rich`: floors, margins,
-    spreads, costs, stock, taxes, roles and a promotion for each file, so that the rules have work to do."""
+    spreads, costs, stock, taxes, roles and a promotion for each file that begins within thirty days, so that the rules have work to do."""
     chance = random.Random(seed)
     (folder / "specs").mkdir(parents=True, exist_ok=True)
     (folder / "acorn.yaml").write_text(
@@ -84,7 +84,7 @@ def repository(folder: Path, listings: int, seed: int = 1, *, changed: int = 0, 
     )
     if rich:
         promos = [
-            RICH_PROMO.format(number=n, month=1 + n % 9, store=list(STORES)[n % len(STORES)])
+            RICH_PROMO.format(number=n, day=1 + n % 9, store=list(STORES)[n % len(STORES)])
             for n in range(FILES)
         ]
         (folder / "specs" / "others.yaml").write_text(RICH_SPECS + "".join(promos))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from acorn_gitops.engines.calendar import Calendar, major, minor
 from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of, pays_under
+from acorn_gitops.rules.sku import _below
 from acorn_gitops.specs.load import load
 from tests.repository import Repository, document, storefront
 
@@ -383,3 +384,16 @@ def test_an_empty_calendar_says_so(tmp_path: Path) -> None:
     """No promotion is no error."""
     result = Repository(tmp_path / "r", storefront(), mapped()).run("calendar")
     assert (result.code, result.out) == (0, "No promotion holds or is planned from now on.\n")
+
+
+_AMOUNTS = st.builds(
+    lambda whole, decimals: f"{whole}.{decimals}" if decimals else str(whole),
+    st.integers(0, 99_999),
+    st.text("0123456789", max_size=4),
+)
+
+
+@given(_AMOUNTS, _AMOUNTS)
+def test_comparing_amounts_as_text_is_comparing_numbers(one: str, other: str) -> None:
+    """Of amounts as the schema lets them through, whatever their decimals."""
+    assert _below(one, other) is (Decimal(one) < Decimal(other))

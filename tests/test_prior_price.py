@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -92,7 +94,7 @@ def sale(percent: str, start: str = "2026-11-27", end: str = "2026-12-01", **mor
     return document(
         "Promo",
         more.pop("name", "sale"),
-        {"type": "percentOff", "stores": {"all": True}, "skus": {"all": True}, "window": window, "discount": {"percent": percent}, **more},
+        {"type": "percentOff", "stores": {"all": True}, "skus": {"all": True}, "window": window, "discount": {"percent": percent}} | more,
     )  # fmt: skip
 
 
@@ -179,3 +181,60 @@ def test_recorded_prices_count_too(shop_: Repository, monkeypatch: pytest.Monkey
     )
     shop_.write(storefront(country="DE"), sku(), sale("20"))
     assert told(shop_) == {"PRO-040"}
+
+
+def test_what_runs_until_then_is_a_past_too(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty percent off since last week and for two months to come: twenty percent off the day after is no reduction, although
+    all of its thirty days are still to come."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-01T09:00:00Z")
+    running = sale("30", "2026-11-05", "2027-01-20", name="running")
+    shop_.write(storefront(country="DE"), sku(), running)
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), running, sale("20", "2027-01-20", "2027-01-25", name="next"))
+    assert "PRO-040" in told(shop_)
+
+
+def test_a_planned_code_is_no_price(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half off with a code in March is shown to nobody else: the sale two weeks later is honest."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    code = sale("50", "2027-03-01", "2027-03-08", name="letter", type="promoCode", code="HELLO")
+    shop_.write(storefront(country="DE"), sku(), code, sale("20", "2027-03-15", "2027-03-20", name="next"))
+    assert told(shop_) == set()
+
+
+def test_a_ledger_without_its_index_says_the_same(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older acorn's ledger is read as well, and the next write gives it the index."""
+    ledger = shop_.path / ".acorn" / "sandbox" / "ledger.db"
+
+    def indexes() -> set[str]:
+        with closing(sqlite3.connect(ledger)) as db:
+            return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='index'")}
+
+    assert "audit_subject" in indexes()
+    with closing(sqlite3.connect(ledger)) as db:
+        db.execute("DROP INDEX audit_subject")
+        db.commit()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(price="59.99"), sale("20"))
+    plain = shop_.run("plan", "-o", "json").json["findings"]
+    assert "PRO-040" in {f["id"] for f in plain}
+    shop_.write(storefront(country="DE"), sku(price="51.99"))
+    shop_.apply()
+    assert "audit_subject" in indexes()
+    shop_.write(storefront(country="DE"), sku(price="59.99"), sale("20"))
+    assert [f for f in shop_.run("plan", "-o", "json").json["findings"] if f["id"] == "PRO-040"] == [
+        f for f in plain if f["id"] == "PRO-040"
+    ]
+
+
+def test_the_price_of_this_change_counts_from_now(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lowered to 39.99 in the same change: a sale at 39.99 ten days later is none, and nobody has to apply first to hear it."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    at = {"discount": {"salePrice": {"amz-de": {"currency": "EUR", "value": "39.99"}}}, "type": "salePrice"}
+    later = sale("0", "2026-12-03", "2026-12-06", **at)
+    shop_.write(storefront(country="DE"), sku(), later)
+    assert told(shop_) == set()
+    shop_.write(storefront(country="DE"), sku(price="39.99"), later)
+    found = {f["id"] for f in shop_.run("plan", "-o", "json").json["findings"]}
+    assert "PRO-040" in found

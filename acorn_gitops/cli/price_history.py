@@ -7,18 +7,21 @@ or beside it, is recorded in facts/prices.csv.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.calendar import Listed, calendar_of, minor
 from acorn_gitops.engines.price import WHOLE, Offer, effective
 from acorn_gitops.engines.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.model.money import MoneyError
+from acorn_gitops.model.resource import Address
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.facts import at
+
+_BASKETS: Final = frozenset({"promoCode", "coupon", "buyXGetY", "quantityTier", "freeShipping"})
 
 
 class _Past(NamedTuple):
@@ -35,10 +38,9 @@ class PriceHistory:
 
     def __init__(self, config: Configuration, ledger: Ledger, now: datetime) -> None:
         self._config, self._ledger, self._now = config, ledger, now
-        self._lists: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
+        self._lists: dict[str, dict[str, list[tuple[datetime, str, str]]]] = {}
         self._promos: dict[str, list[_Past]] = {}
-        self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] = {}
-        self._sku_of: dict[tuple[str, str], str] = {}
+        self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
 
     def prices(self, listed: Listed, start: datetime) -> Sequence[Span]:
@@ -47,74 +49,83 @@ class PriceHistory:
         if start - timedelta(days=DAYS) >= self._now:
             # All of these days are still to come: the price is the one that is wished for.
             return self._lowered([Span(self._now, None, listed.price)], listed.store, sku, start)
-        if self._lists is None:
-            self._load()
-        assert self._lists is not None
+        if listed.store not in self._lists:
+            self._load(listed.store)
         points = [
-            *self._recorded.get((listed.store, sku), ()),
-            *self._lists.get((listed.store, listed.key), ()),
+            *(self._recorded or {}).get((listed.store, sku), ()),
+            *self._lists[listed.store].get(listed.key, ()),
         ]
         if {currency for _, _, currency in points if currency} != {listed.currency}:
             return []  # nothing, or another currency, which nobody can compare
         try:
-            spans = spans_of(
-                [(since, minor(amount, listed.currency) if amount else None) for since, amount, _ in points]
-            )
+            known = [
+                (since, minor(amount, listed.currency) if amount else None) for since, amount, _ in points
+            ]
         except (MoneyError, KeyError):
             return []
-        return self._lowered(spans, listed.store, sku, start)
+        if start > self._now:
+            known.append((self._now, listed.price))  # from now on it is the one that is wished for
+        return self._lowered(spans_of(known), listed.store, sku, start)
 
     def _lowered(self, spans: Sequence[Span], store: str, sku: str, start: datetime) -> list[Span]:
         """The spans, cut where promotions began and ended, at what was then paid. Only what begins before `start` counts."""
-        past = [p for p in self._promos.get(store, ()) if sku in p.skus]
+        dated = self._calendar.offers.get((store, sku), ())
         planned = [
-            _Past(max(d.start, self._now), d.end, frozenset([sku]), d.offer)
-            for d in self._calendar.offers.get((store, sku), ())
-            if self._now < d.start < start
+            d for d in dated if d.start < start and d.end > self._now and not _shown_to_few(d.promo.spec)
         ]
-        edges = sorted({e for p in (*past, *planned) for e in (p.start, p.end)})
+        past = [p for p in self._promos.get(store, ()) if sku in p.skus]
+        if not planned and not past:
+            return list(spans)
+        holding = [(p.start, p.end, p.offer) for p in past] + [
+            (max(d.start, self._now), d.end, d.offer) for d in planned
+        ]
+        edges = sorted({edge for begin, end, _ in holding for edge in (begin, end)})
         out: list[Span] = []
         for span in spans:
             cuts = [span.start, *(e for e in edges if e > span.start and (span.end is None or e < span.end))]
             for index, begin in enumerate(cuts):
                 end = cuts[index + 1] if index + 1 < len(cuts) else span.end
-                offers = [p.offer for p in (*past, *planned) if p.start <= begin < p.end]
+                offers = [offer for since, until, offer in holding if since <= begin < until]
                 out.append(Span(begin, end, effective(span.amount, offers).pays))
         return out
 
-    def _load(self) -> None:
-        self._lists = {}
-        for sku in self._config.skus:
-            for entry in sku.spec.get("listings") or ():
-                self._sku_of[entry["store"], entry.get("sellerSku") or sku.spec["sku"]] = sku.spec["sku"]
-        for row in self._config.facts.rows("prices"):
-            self._recorded.setdefault((row["store"], row["sku"]), []).append(
-                (at(row["from"]), row["price"], row["currency"])
-            )
-        open_promos: dict[tuple[str, str], tuple[datetime, dict[str, Any]]] = {}
-        promoted = {
-            (store, key)
-            for (store, key), sku in self._sku_of.items()
-            if (store, sku) in self._calendar.offers
+    def _load(self, store: str) -> None:
+        """Of one store, everything that is or was on offer."""
+        lists = self._lists[store] = {}
+        if self._recorded is None:
+            self._recorded = {}
+            for row in self._config.facts.rows("prices"):
+                self._recorded.setdefault((row["store"], row["sku"]), []).append(
+                    (at(row["from"]), row["price"], row["currency"])
+                )
+        promoted = {sku for name, sku in self._calendar.offers if name == store}
+        wanted = {
+            Address(store, "listing", key)
+            for spec in self._config.skus
+            if spec.spec["sku"] in promoted
+            for name, key, _, _ in self._calendar.prices_of(spec)
+            if name == store
         }
-        states = self._ledger.states(
-            ("listing", "promotion"), lambda a: a.type == "promotion" or (a.store, a.key) in promoted
-        )
-        for stamp, address, attributes in states:
-            when = datetime.fromisoformat(stamp).astimezone(UTC)
-            key = (address.store, address.key)
+        wanted |= self._ledger.ever(store, "promotion")
+        open_promos: dict[str, tuple[datetime, dict[str, Any]]] = {}
+        instants: dict[str, datetime] = {}
+        for stamp, address, attributes in self._ledger.states(wanted):
+            when = instants.get(stamp)
+            if when is None:
+                when = instants[stamp] = datetime.fromisoformat(stamp).astimezone(UTC)
+            key = address.key
             if address.type == "listing":
                 price = (attributes or {}).get("price")
                 if price is not None:
-                    self._lists.setdefault(key, []).append((when, price["value"], price["currency"]))
+                    lists.setdefault(key, []).append((when, price["value"], price["currency"]))
                 elif attributes is None:
-                    self._lists.setdefault(key, []).append((when, "", ""))
+                    lists.setdefault(key, []).append((when, "", ""))
                 continue
             if key in open_promos:
-                self._close(address.store, *open_promos.pop(key), when)
+                self._close(store, *open_promos.pop(key), when)
             if attributes is not None:
                 open_promos[key] = (when, attributes)
-        for (store, _), (since, attributes) in open_promos.items():
+        for since, attributes in open_promos.values():
             self._close(store, since, attributes, self._now)
 
     def _close(self, store: str, since: datetime, attributes: dict[str, Any], until: datetime) -> None:
@@ -128,16 +139,15 @@ class PriceHistory:
             )
 
 
+def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
+    """Codes and baskets lower nobody's shown price."""
+    return bool(promotion.get("code")) or promotion.get("type") in _BASKETS
+
+
 def _offer(attributes: dict[str, Any]) -> Offer | None:
-    """What everybody was offered; codes and baskets lower nobody's shown price."""
+    """What everybody was offered."""
     discount = attributes.get("discount") or {}
-    if attributes.get("code") or attributes.get("type") in (
-        "promoCode",
-        "coupon",
-        "buyXGetY",
-        "quantityTier",
-        "freeShipping",
-    ):
+    if _shown_to_few(attributes):
         return None
     if discount.get("percent") is not None:
         return Offer("past", "percent", int(Decimal(discount["percent"]) * WHOLE / 100))

@@ -97,6 +97,7 @@ class Calendar:
 
     configuration: Configuration
     _intervals: dict[tuple[int, ...], list[Interval]] = field(default_factory=dict)
+    _prices: dict[int, list[tuple[str, str, str, int]]] = field(default_factory=dict)
     _payers: dict[tuple[Offer, ...], Callable[[int], int]] = field(default_factory=dict)
 
     @cached_property
@@ -139,9 +140,13 @@ class Calendar:
                 yield Listed(spec, name, key, currency, amount)
 
     def prices_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
-        """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a catalogue."""
+        """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a catalogue. Kept, as several
+        sweeps ask for the same."""
+        known = self._prices.get(id(spec))
+        if known is not None:
+            return known
         body, currencies, places = spec.spec, self._currencies, minor_units()
-        found = []
+        found = self._prices[id(spec)] = []
         for entry in body.get("listings") or ():
             price = entry.get("price")
             if not price:
@@ -186,7 +191,7 @@ class Calendar:
                 names.update(offer.name for offer in offers)
                 skus += 1
                 stacked += len(offers) > 1
-                pays = self._payer(offers)(listed.price)
+                pays = self.payer(offers)(listed.price)
                 if listed.price:
                     deepest = max(deepest, Decimal(listed.price - pays) * 100 / listed.price)
                 bound = (listed.sku.spec.get("pricePolicy") or {}).get("min", {}) or {}
@@ -194,7 +199,8 @@ class Calendar:
             if names:
                 yield Span(start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), below)
 
-    def _payer(self, offers: tuple[Offer, ...]) -> Callable[[int], int]:
+    def payer(self, offers: tuple[Offer, ...]) -> Callable[[int], int]:
+        """What is paid at a list price while these offers hold."""
         found = self._payers.get(offers)
         if found is None:
             found = self._payers[offers] = pays_under(offers)
@@ -229,7 +235,7 @@ class Calendar:
             for start, end in pairwise(edges):
                 offers = tuple(d.offer for d in dated if d.start <= start < d.end)
                 if offers and offers not in by_offers:
-                    by_offers[offers] = Interval(start, end, offers, self._payer(offers))
+                    by_offers[offers] = Interval(start, end, offers, self.payer(offers))
             found = self._intervals[memo] = list(by_offers.values())
         return found
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from acorn_gitops.engines.calendar import Dated, calendar_of, major
-from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of
+from acorn_gitops.engines.price import WHOLE, Offer, part_of
 from acorn_gitops.engines.prior_price import DAYS, prior_price
 from acorn_gitops.engines.tax import EU, country_of
 from acorn_gitops.model.finding import Finding
@@ -51,11 +51,11 @@ def _reductions(context: Context) -> list[tuple[Dated, str, str, str, int, int |
                 continue
             if dated.start - month >= context.now and len(every) == 1:
                 continue  # all thirty days are still to come, and nothing else lowers the price in them
+            pays = calendar.payer((dated.offer,))
             for listed in calendar.listings_of(skus[sku], store):
                 prior = prior_price(context.known.prices(listed, dated.start), dated.start)
-                pays = effective(listed.price, [dated.offer]).pays
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
-                found.append((dated, sku, store, listed.currency, pays, amount, complete))
+                found.append((dated, sku, store, listed.currency, pays(listed.price), amount, complete))
     return found
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from acorn_gitops.engines.calendar import Calendar, Low, calendar_of, major, minor
 from acorn_gitops.engines.margin import Margins
-from acorn_gitops.engines.price import WHOLE
+from acorn_gitops.engines.price import WHOLE, Offer
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError
 from acorn_gitops.model.window import utc_text
@@ -72,13 +72,17 @@ def floors(context: Context) -> Iterator[Finding]:
     pricePolicy.map unless every promotion says `floors.respect` without map."""
     promos = context.configuration.promos
     told: dict[str, int] = {}
+    respected: dict[tuple[Offer, ...], frozenset[str]] = {}
     for low in _lows(context):
         listed = low.listed
-        respect = {"min"}
-        for offer in low.offers:
-            said = (promos[offer.name].spec.get("floors") or {}).get("respect")
-            respect |= set(said) if said is not None else {"map"}
-        floor = floor_of(listed.sku, listed.store, listed.currency, frozenset(respect))
+        respect = respected.get(low.interval.offers)
+        if respect is None:
+            wanted = {"min"}
+            for offer in low.interval.offers:
+                said = (promos[offer.name].spec.get("floors") or {}).get("respect")
+                wanted |= set(said) if said is not None else {"map"}
+            respect = respected[low.interval.offers] = frozenset(wanted)
+        floor = floor_of(listed.sku, listed.store, listed.currency, respect)
         if floor is None or low.pays >= floor[0]:
             continue
         promo = _culprit(context, low)

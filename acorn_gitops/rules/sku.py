@@ -405,13 +405,15 @@ def within_policy(context: Context) -> Iterator[Finding]:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             price = listing.get("price") or {}
             value, by_rule, store = price.get("value"), price.get("rule"), listing["store"]
+            if store not in floors and store not in ceilings and store not in maps:
+                continue
             path = ("spec", "listings", index, "price", "rule" if by_rule else "value")
             if value is None and by_rule:
                 value = _computed(config, sku.spec["listings"], by_rule, currencies.get(store))
             if value is None:
                 continue
             floor, ceiling = floors.get(store), ceilings.get(store)
-            if floor is not None and Decimal(value) < Decimal(floor):
+            if floor is not None and _below(value, floor):
                 yield config.finding(
                     "SKU-016",
                     "error",
@@ -420,7 +422,7 @@ def within_policy(context: Context) -> Iterator[Finding]:
                     f"{value} is below the floor {floor} of {store}",
                     "raise the price, or lower pricePolicy.min",
                 )
-            if ceiling is not None and Decimal(value) > Decimal(ceiling):
+            if ceiling is not None and _below(ceiling, value):
                 yield config.finding(
                     "SKU-016",
                     "error",
@@ -429,7 +431,7 @@ def within_policy(context: Context) -> Iterator[Finding]:
                     f"{value} is above the ceiling {ceiling} of {store}",
                     "lower the price, or raise pricePolicy.max",
                 )
-            if store in maps and Decimal(value) < Decimal(maps[store]):
+            if store in maps and _below(value, maps[store]):
                 yield config.finding(
                     "SKU-016",
                     "error",
@@ -438,6 +440,13 @@ def within_policy(context: Context) -> Iterator[Finding]:
                     f"{value} is below the minimum advertised price {maps[store]}",
                     "raise the price, or lower pricePolicy.map",
                 )
+
+
+def _below(one: str, other: str) -> bool:
+    """Whether an amount is less than another. Amounts with as many decimals, as nearly all have, compare as text."""
+    if one[-3:-2] == other[-3:-2] == ".":
+        return (len(one), one) < (len(other), other)
+    return Decimal(one) < Decimal(other)
 
 
 def _computed(
