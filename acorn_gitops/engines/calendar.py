@@ -105,9 +105,19 @@ class Calendar:
         stores = self.configuration.stores.values()
         return {s.name: front["currency"] for s in stores if (front := s.spec.get("storefront"))}
 
-    @cached_property
+    @property
     def offers(self) -> dict[tuple[str, str], list[Dated]]:
         """What is on offer, by store and SKU."""
+        return self._offers[0]
+
+    @property
+    def promotions(self) -> list[tuple[str, Dated]]:
+        """(store, promotion in it) of every promotion that lowers something there."""
+        return self._offers[1]
+
+    @cached_property
+    def _offers(self) -> tuple[dict[tuple[str, str], list[Dated]], list[tuple[str, Dated]]]:
+        promotions: list[tuple[str, Dated]] = []
         found: dict[tuple[str, str], list[Dated]] = {}
         config = self.configuration
         fronts = [(s.name, s.labels) for s in config.stores.values() if s.spec.get("storefront")]
@@ -122,10 +132,12 @@ class Calendar:
             for name in select(promo.spec["stores"], fronts):
                 dated = _dated(promo, config.stores[name])
                 if dated is not None:
-                    for sku in chosen:
-                        if name in stores_of[sku]:
-                            found.setdefault((name, sku), []).append(dated)
-        return found
+                    here = [sku for sku in chosen if name in stores_of[sku]]
+                    for sku in here:
+                        found.setdefault((name, sku), []).append(dated)
+                    if here:
+                        promotions.append((name, dated))
+        return found, promotions
 
     def listings(self, store: str | None = None, sku: str | None = None) -> Iterator[Listed]:
         """Every listing with a usable price."""

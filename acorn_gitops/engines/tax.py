@@ -350,15 +350,23 @@ def places_of(configuration: Configuration) -> dict[str, set[str]]:
     """By storefront, the territories where stock for it lies and from where parcels leave."""
     where = shipping_places(configuration)
     found: dict[str, set[str]] = {}
-    for sku in configuration.skus:
-        sources = {
-            where[s["location"]]
-            for s in (sku.spec.get("inventory") or {}).get("sources") or ()
-            if s["location"] in where
-        }
-        for listing in sku.spec.get("listings") or () if sources else ():
-            found.setdefault(listing["store"], set()).update(sources)
+    for locations, stores in stocked_at(configuration):
+        sources = {where[location] for location in locations if location in where}
+        for store in stores if sources else ():
+            found.setdefault(store, set()).update(sources)
     return found
+
+
+def stocked_at(configuration: Configuration) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Which locations supply which storefronts, as SKUs say it: a catalogue has few different answers."""
+    return {
+        (
+            tuple([source["location"] for source in block.get("sources") or ()]),
+            tuple([listing["store"] for listing in sku.spec.get("listings") or ()]),
+        )
+        for sku in configuration.skus
+        if (block := sku.spec.get("inventory"))
+    }
 
 
 def shipping_places(configuration: Configuration) -> dict[str, str]:
@@ -381,9 +389,15 @@ def territory_of(address: Mapping[str, Any]) -> str:
 
 def _classes(configuration: Configuration) -> dict[str, set[str]]:
     """By storefront, the tax classes of what it lists; "" where a listing has none."""
+    every = {
+        (
+            (sku.spec.get("attributes") or {}).get("taxClass") or "",
+            tuple([listing["store"] for listing in sku.spec.get("listings") or ()]),
+        )
+        for sku in configuration.skus
+    }
     found: dict[str, set[str]] = {}
-    for sku in configuration.skus:
-        tax_class = (sku.spec.get("attributes") or {}).get("taxClass") or ""
-        for listing in sku.spec.get("listings") or ():
-            found.setdefault(listing["store"], set()).add(tax_class)
+    for tax_class, stores in every:
+        for store in stores:
+            found.setdefault(store, set()).add(tax_class)
     return found

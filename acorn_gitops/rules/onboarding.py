@@ -8,6 +8,7 @@ from typing import Any
 
 from acorn_gitops.engines.access import Access
 from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
+from acorn_gitops.engines.tax import stocked_at
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -102,12 +103,10 @@ def _feeds(context: Context) -> dict[str, set[str]]:
     if found is None:
         found = context.shared["feeds"] = {}
         physical = {s.name for s in context.configuration.stores.values() if s.spec.get("physical")}
-        for sku in context.configuration.skus:
-            sources = {
-                s["location"] for s in (sku.spec.get("inventory") or {}).get("sources") or ()
-            } & physical
-            for listing in sku.spec.get("listings") or () if sources else ():
-                found.setdefault(listing["store"], set()).update(sources)
+        for locations, stores in stocked_at(context.configuration):
+            sources = physical.intersection(locations)
+            for store in stores if sources else ():
+                found.setdefault(store, set()).update(sources)
     return found
 
 

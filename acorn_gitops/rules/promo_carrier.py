@@ -20,15 +20,10 @@ expanded) and coupons."""
 
 def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
     """Each dated promotion of a days-only type with one Amazon store."""
-    config = context.configuration
-    seen: set[tuple[str, str]] = set()
-    for (store, _), dated in _calendar(context).offers.items():
-        if config.stores[store].spec["storefront"]["platform"] != "amazon":
-            continue
-        for one in dated:
-            if one.promo.spec["type"] in DAYS_ONLY and (store, one.promo.name) not in seen:
-                seen.add((store, one.promo.name))
-                yield store, one
+    stores = context.configuration.stores
+    for store, one in _calendar(context).promotions:
+        if stores[store].spec["storefront"]["platform"] == "amazon" and one.promo.spec["type"] in DAYS_ONLY:
+            yield store, one
 
 
 def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]:

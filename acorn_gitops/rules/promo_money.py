@@ -210,9 +210,7 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
     for promo in config.promos.values():
         if promo.spec["type"] != "coupon" or (promo.spec.get("limits") or {}).get("budget"):
             continue
-        stores = {
-            s for (s, _), dated in _calendar(context).offers.items() if any(d.promo is promo for d in dated)
-        }
+        stores = {store for store, dated in _calendar(context).promotions if dated.promo is promo}
         amazon = sorted(s for s in stores if config.stores[s].spec["storefront"]["platform"] == "amazon")
         if amazon:
             yield config.finding(

@@ -40,9 +40,12 @@ def claims(context: Context) -> Iterator[Finding]:
     that lists it has one; no minimum is above its cap."""
     for sku, block in _stocked(context):
         allocation = block.get("allocation") or {}
-        if not any(allocation.get(part) for part in ("weights", "min", "cap")):
+        weights, bounded = allocation.get("weights"), allocation.get("min") or allocation.get("cap")
+        if not weights and not bounded:
             continue
         sold = {e["store"] for e in sku.spec.get("listings") or ()}
+        if weights and not bounded and sold == weights.keys() and min(weights.values()) > 0:
+            continue
         at = ("spec", "inventory", "allocation")
         for part in ("weights", "min", "cap"):
             for store, value in (allocation.get(part) or {}).items():
@@ -54,7 +57,6 @@ def claims(context: Context) -> Iterator[Finding]:
             most = (allocation.get("cap") or {}).get(store)
             if most is not None and least > most:
                 yield context.configuration.finding("SKU-020", "error", sku, (*at, "min", store), f"{store} is promised at least {least} and at most {most} of {sku.spec['sku']}", "lower one, or raise the other")  # fmt: skip
-        weights = allocation.get("weights")
         if weights and allocation["mode"] == "weighted" and not sold <= weights.keys():
             for store in sorted(sold - weights.keys() - _by_marketplace(sku)):
                 yield context.configuration.finding("SKU-020", "warning", sku, (*at, "weights"), f"{store} sells {sku.spec['sku']} and has no weight, so it is given none", "give it one, or list it as inactive")  # fmt: skip
@@ -140,10 +142,10 @@ def kept_back(context: Context) -> Iterator[Finding]:
 def not_ours(context: Context) -> Iterator[Finding]:
     """No weight, minimum or cap is for a store in which the SKU is fulfilled by Amazon."""
     for sku, block in _stocked(context):
-        allocation = block.get("allocation") or {}
-        named = {store for part in ("weights", "min", "cap") for store in allocation.get(part) or ()}
-        if not named:
+        allocation = block.get("allocation")
+        if not allocation or all(e.get("fulfillment") != "afn" for e in sku.spec.get("listings") or ()):
             continue
+        named = {store for part in ("weights", "min", "cap") for store in allocation.get(part) or ()}
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             if listing.get("fulfillment") == "afn" and listing["store"] in named:
                 yield context.configuration.finding(
