@@ -73,6 +73,29 @@ def test_a_rule_judges_every_spec_of_its_kind(made: Repository) -> None:
     assert made.run("apply", "--auto-approve").code == 4
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        "spec.sku != 'B'",
+        "spec . sku != 'B'",
+        "spec['sku'] != 'B'",
+        "!('sku' in spec) || spec.sku != 'B'",
+        "spec == spec && size(spec) > 1 && spec.sku != 'B'",
+        "[spec].all(s, s.sku != 'B')",
+        "has(spec.listings) && !has(spec.inventory) && spec.sku != 'B'",
+        "name != 'b' && size('spec') == 4",
+    ],
+)
+def test_however_a_rule_asks_for_the_spec(check: str, made: Repository) -> None:
+    """It sees the whole of it, although only the fields that it names are handed over."""
+    rules(made, {**GOOD, "when": None, "check": check, "message": "'not ' + name"})
+    result = made.run("validate")
+    assert result.code == 4
+    assert [line for line in result.out.splitlines() if "OUR-001" in line and "not b" in line]
+    assert "not a" not in result.out
+    assert "cannot be judged" not in result.out
+
+
 def test_severities_and_waivers_hold_for_them_too(made: Repository) -> None:
     """As for any rule."""
     rules(made, GOOD)

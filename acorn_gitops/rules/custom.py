@@ -8,8 +8,10 @@ never as a fraction: `minor(price) >= minor("9.99", "EUR")`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place, Severity
@@ -40,6 +42,7 @@ class _Compiled:
 
         self.rule = rule
         self._programs: dict[str, Any] = {}
+        self._fields = _fields(rule)
         self.broken: tuple[Place, str] | None = None
         for part in ("when", "check", "message"):
             text = getattr(rule, part)
@@ -53,6 +56,10 @@ class _Compiled:
 
     def judge(self, variables: Mapping[str, Any]) -> str | None:
         """None where all is well or the rule does not apply; else the message. ValueError when it cannot be judged."""
+        spec = variables.get("spec")
+        if self._fields is not None and isinstance(spec, dict):
+            # The engine copies all that it is given: most of the time would go into fields that nobody asks for.
+            variables = {**variables, "spec": {k: spec[k] for k in self._fields if k in spec}}
         if "when" in self._programs and not self._true("when", variables):
             return None
         if self._true("check", variables):
@@ -79,9 +86,23 @@ class _Compiled:
             ) from None
 
 
+_SPEC: Final = re.compile(r"\bspec\b(?:\s*\.\s*([A-Za-z_]\w*))?")
+
+
+def _fields(rule: OwnRule) -> frozenset[str] | None:
+    """The fields of the spec that a rule asks for; None where it asks for the whole."""
+    texts = [text for part in ("when", "check", "message") if (text := getattr(rule, part)) is not None]
+    asked = [match[1] for text in texts for match in _SPEC.finditer(text)]
+    return None if None in asked else frozenset(asked)
+
+
 def _minor(*given: Any) -> int:
     """minor({currency, value}) or minor("9.99", "EUR"): the amount in the currency's minor unit."""
-    value, currency = (given[0]["value"], given[0]["currency"]) if len(given) == 1 else given
+    return _in_minor_units(*((given[0]["value"], given[0]["currency"]) if len(given) == 1 else given))
+
+
+@lru_cache(maxsize=65_536)
+def _in_minor_units(value: str, currency: str) -> int:
     return int(Decimal(canonical(value, currency)) / quantum(currency))
 
 
