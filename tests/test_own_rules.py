@@ -88,11 +88,11 @@ def test_a_rule_judges_every_spec_of_its_kind(made: Repository) -> None:
 )
 def test_however_a_rule_asks_for_the_spec(check: str, made: Repository) -> None:
     """It sees the whole of it, although only the fields that it names are handed over."""
-    rules(made, {**GOOD, "when": None, "check": check, "message": "'not ' + name"})
+    rules(made, {**GOOD, "when": None, "check": check, "message": "'refused: ' + name"})
     result = made.run("validate")
     assert result.code == 4
-    assert [line for line in result.out.splitlines() if "OUR-001" in line and "not b" in line]
-    assert "not a" not in result.out
+    assert [line for line in result.out.splitlines() if "OUR-001" in line and "refused: b" in line]
+    assert "refused: a" not in result.out
     assert "cannot be judged" not in result.out
 
 

@@ -64,7 +64,8 @@ class PriceHistory:
         except (MoneyError, KeyError):
             return []
         if start > self._now:
-            known.append((self._now, listed.price))  # from now on it is the one that is wished for
+            # From now on it is the one that is wished for; what was applied in this very second was in force.
+            known.append((self._now + timedelta(seconds=1), listed.price))
         return self._lowered(spans_of(known), listed.store, sku, start)
 
     def _lowered(self, spans: Sequence[Span], store: str, sku: str, start: datetime) -> list[Span]:
