@@ -350,36 +350,6 @@ def test_price_says_what_it_cannot_do(
     assert words in result.err
 
 
-def test_calendar_tells_what_holds_when(tmp_path: Path) -> None:
-    """From boundary to boundary in the store's own time; where promotions meet; exit 1 below a floor."""
-    made = Repository(
-        tmp_path / "r",
-        storefront(),
-        mapped(floor="75.00"),
-        promo("black-friday", "15", **SAID),
-        promo("monday", "10", start="2026-11-30T00:00", end="2026-12-02T00:00", **SAID),
-    )
-    result = made.run("calendar")
-    assert result.out.splitlines() == [
-        "amz-de  Europe/Berlin",
-        "  2026-11-27 00:00 to 2026-11-30 00:00  black-friday",
-        "    1 SKU, deepest -15.0 %",
-        "  2026-11-30 00:00 to 2026-12-01 00:00  black-friday + monday",
-        "    1 SKU, deepest -25.0 %, 1 with more than one",
-        "  2026-12-01 00:00 to 2026-12-02 00:00  monday",
-        "    1 SKU, deepest -10.0 %",
-    ]
-    assert result.code == 0
-    made.write(
-        storefront(),
-        mapped(floor="80.00"),
-        promo("black-friday", "15", **SAID),
-        promo("monday", "10", **SAID),
-    )
-    low = made.run("calendar", "-o", "json")
-    assert (low.code, [s["below_floor"] for s in low.json["spans"]]) == (1, [1])
-
-
 def test_an_empty_calendar_says_so(tmp_path: Path) -> None:
     """No promotion is no error."""
     result = Repository(tmp_path / "r", storefront(), mapped()).run("calendar")

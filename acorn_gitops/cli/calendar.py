@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @click.command("calendar")
@@ -25,52 +28,53 @@ def command(
     output: str,
 ) -> int:
     """Show the promotions of every store from boundary to boundary: which hold, on how many SKUs, where they meet, how
-    deep they cut. Exit 1 when a price falls below its floor."""
-    from acorn_gitops.engines.calendar import Calendar
-    from acorn_gitops.model.window import zone
+    deep they cut, what lies between them, where clocks change, and, in the EU, whether they are reductions against the
+    lowest price of thirty days. Exit 1 when a price falls below its floor, or a reduction is none."""
+    from acorn_gitops.cli.price_history import PriceHistory
+    from acorn_gitops.engines.calendar import calendar_of
+    from acorn_gitops.engines.reductions import reductions
+    from acorn_gitops.ledger.ledger import open_ledger
+    from acorn_gitops.model.window import clock_changes, zone
+    from acorn_gitops.report.calendar import laws_of, lines, row, together
+    from acorn_gitops.rules.registry import check
 
     session = Session(root, environment, no_color)
     loaded = session.load()
-    if any(f.severity == "error" for f in loaded.findings):
-        session.warn(loaded.findings)
     config = loaded.configuration
+    # What is wrong may not be drawn at all: a promotion at an hour that does not exist, a price in another currency.
+    found = [*loaded.findings, *check(config, session.now(), after_errors=bool(loaded.findings))]
+    session.warn(f for f in found if f.severity == "error")
     fronts = {s.name: s for s in config.stores.values() if s.spec.get("storefront")}
     unknown = [name for name in stores if name not in fronts]
     if unknown:
         raise AcornError(
             f"there is no storefront {unknown[0]}", hint=f"known: {', '.join(sorted(fronts)[:12])}"
         )
-    calendar = Calendar(config)
-    now, pen = session.now(), session.pen
+    ledger = open_ledger(session.ledger_path(loaded.project))
+    history = PriceHistory(config, ledger, session.now())
+    sums = laws_of(reductions(config, session.now(), history.prices, certain=True))
+    ledger.close()
+    calendar, now, pen = calendar_of(config), session.now(), session.pen
     rows: list[dict[str, Any]] = []
-    low = 0
+    wrong = False
     for name in sorted(stores or fronts):
         local = zone(fronts[name].spec["storefront"].get("timezone") or "UTC")
         spans = [s for s in calendar.timeline(name) if past or s.end > now]
         if spans and output == "text":
             click.echo(pen(name, "bold") + pen(f"  {local.key}", "dim"))
+        before: datetime | None = None
         for span in spans:
-            low += span.below
-            begin, end = (f"{t.astimezone(local):%Y-%m-%d %H:%M}" for t in (span.start, span.end))
-            rows.append(
-                {
-                    "store": name,
-                    "start": span.start.isoformat(),
-                    "end": span.end.isoformat(),
-                    "promos": list(span.promos),
-                    "skus": span.skus,
-                    "stacked": span.stacked,
-                    "deepest_percent": str(-span.deepest),
-                    "below_floor": span.below,
-                }
+            law = together(
+                [sums[name, promo, span.start] for promo in span.promos if (name, promo, span.start) in sums]
             )
+            changes = clock_changes(local.key, span.start, span.end)
+            gap = span.start - before if before is not None and before < span.start else None
+            before = span.end
+            wrong = wrong or bool(span.below) or bool(law and law.none)
+            rows.append(row(name, span, law, changes, gap))
             if output == "text":
-                click.echo(f"  {begin} to {end}  {' + '.join(span.promos)}")
-                facts = [f"{span.skus:,} SKU{'s' if span.skus != 1 else ''}", f"deepest -{span.deepest} %"]
-                if span.stacked:
-                    facts.append(f"{span.stacked:,} with more than one")
-                line = pen("    " + ", ".join(facts), "dim")
-                click.echo(line + (pen(f", {span.below:,} below their floor", "red") if span.below else ""))
+                for line in lines(span, law, changes, gap, local, pen):
+                    click.echo(line)
     if output == "json":
         import orjson
 
@@ -78,4 +82,4 @@ def command(
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     elif not rows:
         click.echo("No promotion is planned." if past else "No promotion holds or is planned from now on.")
-    return 1 if low else 0
+    return 1 if wrong else 0

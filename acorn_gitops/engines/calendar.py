@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -75,6 +76,16 @@ class Low(NamedTuple):
         return self.interval.offers
 
 
+class Cut(NamedTuple):
+    """A listing in a time: what is paid for it in place of its price, and its floor. In minor units."""
+
+    sku: str
+    currency: str
+    listed: int
+    pays: int
+    floor: int | None
+
+
 class Span(NamedTuple):
     """A time in one store in which nothing changes: which promotions hold, on how many SKUs, how deep they cut, and
     how many prices would lie below their floor."""
@@ -88,6 +99,10 @@ class Span(NamedTuple):
     deepest: Decimal
     """Percent off the list price, of the listing that loses most."""
     below: int
+    most: Cut
+    """The listing that loses most, in percent."""
+    worst: Cut | None
+    """Of those below their floor, the one that lies furthest below, in percent of it."""
 
 
 @dataclass
@@ -195,21 +210,28 @@ class Calendar:
         for start, end in pairwise(edges):
             names: set[str] = set()
             skus = stacked = below = 0
-            deepest = Decimal(0)
+            cuts: list[Cut] = []
             for listed in listings:
-                offers = tuple(d.offer for d in here[listed.sku.spec["sku"]] if d.start <= start < d.end)
+                sku = listed.sku.spec["sku"]
+                offers = tuple(d.offer for d in here[sku] if d.start <= start < d.end)
                 if not offers:
                     continue
                 names.update(offer.name for offer in offers)
                 skus += 1
                 stacked += len(offers) > 1
                 pays = self.payer(offers)(listed.price)
-                if listed.price:
-                    deepest = max(deepest, Decimal(listed.price - pays) * 100 / listed.price)
                 bound = (listed.sku.spec.get("pricePolicy") or {}).get("min", {}) or {}
-                below += store in bound and pays < minor(bound[store], listed.currency)
-            if names:
-                yield Span(start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), below)
+                floor = minor(bound[store], listed.currency) if store in bound else None
+                below += floor is not None and pays < floor
+                cuts.append(Cut(sku, listed.currency, listed.price, pays, floor))
+            if cuts:
+                most = max(cuts, key=lambda c: Fraction(c.listed - c.pays, c.listed or 1))
+                deepest = Decimal(most.listed - most.pays) * 100 / (most.listed or 1)
+                low = [c for c in cuts if c.floor is not None and c.pays < c.floor]
+                worst = min(low, key=lambda c: Fraction(c.pays, c.floor or 1), default=None)
+                yield Span(
+                    start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), below, most, worst
+                )
 
     def payer(self, offers: tuple[Offer, ...]) -> Callable[[int], int]:
         """What is paid at a list price while these offers hold."""

@@ -7,7 +7,7 @@ a guess (PEP 495: the two offsets of fold 0 and 1 differ in either case).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -46,6 +46,29 @@ def instant(local: str, tz: str, fold: int | None = None) -> datetime:
             raise TwiceSuchTime(f"{local} comes twice in {tz}: the clocks go back")
         return (second if fold else first).astimezone(UTC)
     return first.astimezone(UTC)
+
+
+def clock_changes(tz: str, start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:
+    """When the clocks of a zone change within [start, end), and by how much: forward is more than nothing."""
+    place = zone(tz)
+
+    def offset(moment: datetime) -> timedelta:
+        return moment.astimezone(place).utcoffset() or timedelta()
+
+    found = []
+    step = timedelta(days=1)  # no zone changes its clocks twice a day
+    begin = start
+    while begin < end:
+        stop = min(begin + step, end)
+        low, high = begin, stop
+        if offset(low) != offset(high):
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                low, high = (middle, high) if offset(middle) == offset(low) else (low, middle)
+            changed = high.replace(microsecond=0)
+            found.append((changed.astimezone(UTC), offset(stop) - offset(begin)))
+        begin = stop
+    return found
 
 
 def utc_text(moment: datetime) -> str:

@@ -10,58 +10,25 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from acorn_gitops.engines.calendar import Dated, calendar_of, major
-from acorn_gitops.engines.price import WHOLE, Offer, part_of
-from acorn_gitops.engines.prior_price import DAYS, prior_price
-from acorn_gitops.engines.tax import EU, country_of
+from acorn_gitops.engines.calendar import major
+from acorn_gitops.engines.price import WHOLE
+from acorn_gitops.engines.prior_price import DAYS
+from acorn_gitops.engines.reductions import Reduction, reductions
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 
-ANNOUNCED: Final = frozenset(
-    {"salePrice", "percentOff", "amountOff", "coupon", "primeExclusive", "lightningDeal", "bestDeal"}
-)
-"""Types that show everybody a reduction."""
 SHOWN: Final = 10
 
 
-def _reductions(context: Context) -> list[tuple[Dated, str, str, str, int, int | None, bool]]:
-    """Every announced reduction in the EU that begins now or later: what is paid, and the prior price."""
-    found: list[tuple[Dated, str, str, str, int, int | None, bool]] | None = context.shared.get("reductions")
-    if found is not None:
-        return found
-    found = context.shared["reductions"] = []
-    config = context.configuration
-    assert context.known is not None
-    european = {
-        s.name
-        for s in config.stores.values()
-        if s.spec.get("storefront") and country_of(s.spec["storefront"]) in EU
-    }
-    if not config.promos or not european:
-        return found
-    calendar = calendar_of(config)
-    skus = {s.spec["sku"]: s for s in config.skus}
-    month = timedelta(days=DAYS)
-    for (store, sku), every in calendar.offers.items():
-        if store not in european:
-            continue
-        for dated in every:
-            if dated.promo.spec["type"] not in ANNOUNCED or dated.end <= context.now:
-                continue
-            if dated.start - month >= context.now and len(every) == 1:
-                continue  # all thirty days are still to come, and nothing else lowers the price in them
-            pays = calendar.payer((dated.offer,))
-            for listed in calendar.listings_of(skus[sku], store):
-                prior = prior_price(context.known.prices(listed, dated.start), dated.start)
-                amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
-                found.append((dated, sku, store, listed.currency, pays(listed.price), amount, complete))
+def _reductions(context: Context) -> list[Reduction]:
+    found: list[Reduction] | None = context.shared.get("reductions")
+    if found is None:
+        assert context.known is not None
+        found = context.shared["reductions"] = list(
+            reductions(context.configuration, context.now, context.known.prices)
+        )
     return found
-
-
-def _claims(offer: Offer) -> int:
-    """The percentage that is announced, in millionths; 0 where it is an amount or a price."""
-    return offer.value if offer.kind == "percent" else 0
 
 
 def _words(real: Decimal) -> str:
@@ -85,27 +52,24 @@ def prior(context: Context) -> Iterator[Finding]:
     not larger than the one from that price. Perishables, new goods and reductions that grow step by step, for which states
     may differ, are not told apart: a waiver names them."""
     told: dict[str, int] = {}
-    for dated, sku, store, currency, pays, before, _ in _reductions(context):
-        if before is None:
+    for one in _reductions(context):
+        before, most = one.before, one.most
+        if before is None or most is None or one.is_one:
             continue
-        claimed = _claims(dated.offer)
-        honest = before - part_of(before, claimed) if claimed else before
-        if pays < before and (not claimed or pays <= honest):
-            continue
-        name = dated.promo.name
+        name, currency, claimed = one.dated.promo.name, one.currency, one.claims
         told[name] = told.get(name, 0) + 1
         if told[name] > SHOWN:
             continue
-        real = (Decimal(before - pays) * 100 / before).quantize(Decimal("0.1")) if before else Decimal(0)
+        real = (Decimal(before - one.pays) * 100 / before).quantize(Decimal("0.1")) if before else Decimal(0)
         said = f", announced as -{Decimal(claimed) * 100 / WHOLE:g} %" if claimed else ""
         yield context.configuration.finding(
             "PRO-040",
             "error",
-            dated.promo,
+            one.dated.promo,
             ("spec", "discount"),
-            f"{sku} in {store} would cost {major(pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
+            f"{one.sku} in {one.store} would cost {major(one.pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
             f" {major(before, currency)}, so it is {_words(real)}",
-            f"at most {major(honest if claimed else before, currency)} {currency}"
+            f"at most {major(most, currency)} {currency}"
             + ("" if claimed else ", and less than that,")
             + " would be honest",
         )
@@ -135,10 +99,10 @@ def history(context: Context) -> Iterator[Finding]:
     """In EU stores: for every announced reduction that begins within thirty days, the prices in force in all of the thirty days
     before it are known. What begins later will be known by then. Told once for a promotion."""
     unknown: dict[str, list[str]] = {}
-    for dated, sku, store, _, _, _, complete in _reductions(context):
-        soon = context.now < dated.start <= context.now + timedelta(days=DAYS)
-        if not complete and soon:
-            unknown.setdefault(dated.promo.name, []).append(f"{sku} in {store}")
+    for one in _reductions(context):
+        soon = context.now < one.dated.start <= context.now + timedelta(days=DAYS)
+        if not one.complete and soon:
+            unknown.setdefault(one.dated.promo.name, []).append(f"{one.sku} in {one.store}")
     for name, listings in sorted(unknown.items()):
         more = f" and {len(listings) - 1:,} more" if len(listings) > 1 else ""
         yield context.configuration.finding(
