@@ -298,7 +298,9 @@ def _pack_row(rule: dict[str, Any]) -> str:
         )
     who = customer.get("type", "any") + (f", VAT id {customer['vatId']}" if customer.get("vatId") else "")
     result = rule["result"]
-    return f"| {rule['name'].replace('@country', 'its code')} | {rule['validity']['from']} | {goes} | {who} | {result['liableParty']} | {result['treatment']} | {rule['source']} |"
+    away = (result.get("rate") or {}).get("of") == "shipFrom"
+    treatment = result["treatment"] + (", rate of departure" if away else "")
+    return f"| {rule['name'].replace('@country', 'its code')} | {rule['validity']['from']} | {goes} | {who} | {result['liableParty']} | {treatment} | {rule['source']} |"
 
 
 _WHERE = {

@@ -205,6 +205,21 @@ def test_a_class_is_resolved_by_country_and_date(to: str, date: str, percent: st
     assert decision.percent == percent
 
 
+def test_a_class_is_of_the_country_that_is_meant() -> None:
+    """Where goods arrive, unless the rule says that it is where they leave; two rules that differ in that alone are a tie where
+    they meet."""
+    arrival = rule("arrival", rate={"class": "standard"})
+    departure = rule("departure", rate={"class": "standard", "of": "shipFrom"})
+    abroad = HOME._replace(ship_to="FR")
+    assert decide(configuration(arrival), abroad).percent == "20"
+    assert decide(configuration(departure), abroad).percent == "19"
+    assert winner(abroad, arrival, departure).startswith("tie")
+    assert winner(abroad, arrival, rule("said", rate={"class": "standard", "of": "shipTo"})) in (
+        "arrival",
+        "said",
+    )
+
+
 def test_a_class_without_rate_is_a_problem() -> None:
     """Denmark has no reduced rate; the United States have none at all."""
     one = rule("r", rate={"class": "reduced"})
@@ -430,15 +445,24 @@ def test_a_tie_is_an_error_of_validate(repository: Repository) -> None:
     assert repository.run("validate").code == 0
 
 
-def test_a_hole_for_consumers_is_a_warning_of_validate(repository: Repository) -> None:
-    """TAX-001, with the sale that has no rule."""
+def test_a_hole_is_an_error_of_validate(repository: Repository) -> None:
+    """TAX-001, with the sale that has no rule; a rule for everybody closes it, and so does a severity that is configured."""
     repository.write(
         tax_rule("companies", supply={"shipTo": ["IT"]}, customer={"type": "b2b"}), file="b.yaml"
     )
     result = repository.run("validate")
-    assert result.code == 0
+    assert result.code == 4
     assert "TAX-001" in result.out
     assert "from DE to consumers in IT through amz-de" in result.out
+    repository.write(tax_rule("all", supply={"shipTo": ["IT"]}), file="b.yaml")
+    assert repository.run("validate").code == 0
+    repository.write(
+        tax_rule("consumers", supply={"shipTo": ["IT"]}, customer={"type": "b2c"}), file="b.yaml"
+    )
+    assert "from DE to businesses (VAT id absent) in IT" in repository.run("validate").out
+    with (repository.path / "acorn.yaml").open("a") as file:
+        file.write("  policies: {severities: {TAX-001: warning}}\n")
+    assert repository.run("validate").code == 0
 
 
 def test_the_matrix_of_the_demo_organisation_has_one_answer_everywhere(root: Path) -> None:

@@ -274,6 +274,7 @@ def _result(rule: Spec) -> tuple[Any, ...]:
         result["liableParty"],
         result["treatment"],
         rate.get("class"),
+        rate.get("class") and (rate.get("of") or "shipTo"),
         None if rate.get("percent") is None else Decimal(rate["percent"]),
         result.get("scheme"),
     )
@@ -285,7 +286,7 @@ def _percent(rule: Spec, supply: Supply) -> tuple[str | None, str]:
         return str(rate["percent"]), ""
     if rate.get("class") is None:
         return None, ""
-    country = supply.ship_to.partition("-")[0]
+    country = (supply.ship_from if rate.get("of") == "shipFrom" else supply.ship_to).partition("-")[0]
     found = sorted(set(rates_on(country, rate["class"], supply.date)))
     if len(found) == 1:
         return found[0], ""

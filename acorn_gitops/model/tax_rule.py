@@ -97,6 +97,9 @@ class Rate(Strict):
         default=None, alias="class"
     )
     """Resolved from the dated table of rates."""
+    of: Literal["shipTo", "shipFrom"] | None = None
+    """Whose rate it is: of the country where goods arrive (the default), or of the one that they leave, as for companies that
+    show no valid VAT id."""
     percent: Percent | None = None
 
 

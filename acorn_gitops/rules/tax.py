@@ -61,15 +61,16 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     source="table of rates",
 )
 def class_exists(context: Context) -> Iterator[Finding]:
-    """For every ship-to country of the table, on the first day of the rule's validity."""
+    """For every country of the table whose rate is meant, on the first day of the rule's validity."""
     config = context.configuration
     for tax in config.taxes.values():
-        name = (tax.spec["result"].get("rate") or {}).get("class")
+        rate = tax.spec["result"].get("rate") or {}
+        name = rate.get("class")
         if name is None:
             continue
         supply = tax.spec["match"].get("supply") or {}
         start = max(tax.spec["validity"]["from"], rates_begin())
-        for country in supply.get("shipTo") or ():
+        for country in supply.get(rate.get("of") or "shipTo") or ():
             if country in countries_with_rates() and not rates_on(country, name, start):
                 yield config.finding(
                     "TAX-005",

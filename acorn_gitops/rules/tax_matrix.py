@@ -31,22 +31,19 @@ def _words(cell: Cell) -> str:
 
 @rule(
     "TAX-001",
-    "warning",
-    "Every sale to consumers has a tax rule",
+    "error",
+    "Every sale has a tax rule",
     "A sale without a rule is invoiced by guess.",
     mend="Write a TaxRule for it; `acorn tax matrix` shows every sale.",
 )
 def holes(context: Context) -> Iterator[Finding]:
-    """Every cell of `acorn tax matrix` for consumers has a rule and a rate today."""
-    found = [
-        c
-        for c in _cells(context)
-        if c.decision.problem and not c.decision.problem.startswith("tie") and c.supply.customer == "b2c"
-    ]
+    """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today.
+    Where there are no TaxRules at all, nothing is asked."""
+    found = [c for c in _cells(context) if c.decision.problem and not c.decision.problem.startswith("tie")]
     for cell in found[:SHOWN]:
         yield context.configuration.finding(
             "TAX-001",
-            "warning",
+            "error",
             context.configuration.stores[cell.supply.store],
             (),
             f"{cell.decision.problem} for {_words(cell)}",
@@ -55,10 +52,10 @@ def holes(context: Context) -> Iterator[Finding]:
     if len(found) > SHOWN:
         yield context.configuration.finding(
             "TAX-001",
-            "warning",
+            "error",
             context.configuration.stores[found[SHOWN].supply.store],
             (),
-            f"and {len(found) - SHOWN:,} more sales to consumers have no tax rule",
+            f"and {len(found) - SHOWN:,} more sales have no tax rule",
             "`acorn tax matrix` shows them all",
         )
 

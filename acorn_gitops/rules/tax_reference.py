@@ -66,16 +66,17 @@ def known_rate(context: Context) -> Iterator[Finding]:
         return
     for tax in config.taxes.values():
         result = tax.spec["result"]
-        percent = (result.get("rate") or {}).get("percent")
+        rate = result.get("rate") or {}
+        percent = rate.get("percent")
         validity = tax.spec["validity"]
         holds = validity["from"] <= today and (validity.get("to") or "9999") > today
         if percent is None or result["treatment"] != "standard" or not holds:
             continue
-        for country in (tax.spec["match"].get("supply") or {}).get("shipTo") or ():
+        for country in (tax.spec["match"].get("supply") or {}).get(rate.get("of") or "shipTo") or ():
             if country not in countries_with_rates():
                 continue
             known = sorted(set(rates_on(country, "standard", today)))
-            if known and all(Decimal(rate) != Decimal(percent) for rate in known):
+            if known and all(Decimal(one) != Decimal(percent) for one in known):
                 yield config.finding(
                     "TAX-040",
                     "warning",

@@ -71,6 +71,24 @@ def test_a_rate_becomes_percentages(rule: dict[str, Any], rate: dict[str, Any]) 
     assert rates_of(made).keys() == {("DE", "standard"), ("FR", "standard")}
 
 
+@pytest.mark.parametrize(
+    ("leaves", "rate"), [(["DE"], {"percent": "19"}), (["DE", "NL"], None), (["EU"], None), (None, None)]
+)
+def test_a_rate_of_the_country_of_departure(leaves: list[str] | None, rate: Any) -> None:
+    """It is one number where goods leave one country, and otherwise nothing that Vendure could hold."""
+    said = {
+        "validFrom": "2021-07-01",
+        "liableParty": "seller",
+        "treatment": "standard",
+        "supply": {"shipTo": ["FR", "IT"], **({"shipFrom": leaves} if leaves else {})},
+        "goods": {"taxClass": ["standard"]},
+        "rate": {"class": "standard", "of": "shipFrom"},
+    }
+    made, _, refused = fit("tax-rule", said)
+    assert (made and made["rate"]) == rate
+    assert [("write a percentage" in words) for words in refused] == ([] if rate else [True])
+
+
 @pytest.mark.parametrize(("start", "end", "there"), [
     ("2026-11-23", None, True), ("2026-11-24", None, False), ("2026-01-01", "2026-11-23", False),
     ("2026-01-01", "2026-11-24", True),

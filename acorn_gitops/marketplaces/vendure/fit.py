@@ -187,8 +187,21 @@ class _Work:
             self.lose("tax-rule", "supply.territoryExclude")
         if supply.get("shipFrom"):
             self.lose("tax-rule", "supply.shipFrom")
+        rate = said.get("rate") or {}
+        left: list[str] = list(supply.get("shipFrom") or ())
+        if (
+            rate.get("class")
+            and rate.get("of") == "shipFrom"
+            and (len(left) != 1 or len(left[0]) != 2 or left[0] == "EU")
+        ):
+            raise Impossible(
+                "its rate is that of the country which goods leave, and that is not one country; write a percentage"
+            )
+        whose = left[0] if rate.get("of") == "shipFrom" and rate.get("class") else None
         percents = {
-            (c, n): self._percent(c, said.get("rate"), said["treatment"]) for c in countries for n in classes
+            (c, n): self._percent(whose or c, said.get("rate"), said["treatment"])
+            for c in countries
+            for n in classes
         }
         return {
             "supply": {"shipTo": sorted(countries)},
