@@ -411,6 +411,8 @@ def test_explain_shows_the_winner_and_every_loser(repository: Repository) -> Non
     rows = repository.run("tax", "explain", "--store", "amz-de", "--to", "DE", "-o", "json").json
     assert (rows["rule"], rows["percent"], rows["problem"]) == ("home", "19", None)
     assert {c["rule"]: bool(c["lost"]) for c in rows["candidates"]} == {"home": False, "france": True}
+    short = repository.run("tax", "--store", "amz-de", "--sku", "KTL-17-BLK", "--to", "FR")
+    assert (short.code, short.out) == (result.code, result.out)
 
 
 def test_a_hole_is_an_error_of_explain_and_of_the_matrix(repository: Repository) -> None:

@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from acorn_gitops.specs.configuration import Configuration, Spec
 
 
-@click.group("tax")
+class _Asked(click.Group):
+    """A question without a name is `explain`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("--") and args[0] != "--help":
+            args = ["explain", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("tax", cls=_Asked)
 def command() -> None:
-    """Ask the tax rules: what holds for one sale, or for all that the specs speak of. Not tax advice."""
+    """Ask the tax rules: what holds for one sale (`acorn tax --store amz-de --to FR` is short for `acorn tax explain …`), or
+    for all that the specs speak of. Not tax advice."""
 
 
 def _loaded(root: Path | None, environment: str | None, no_color: bool) -> tuple[Session, Configuration]:
