@@ -79,12 +79,18 @@ def test_another_folder_and_one_that_is_missing(tmp_path: Path) -> None:
 
 
 def included(path: Path, spec: dict[str, Any], *more: dict[str, Any]) -> Repository:
-    """A repository that includes a pack."""
+    """A repository that includes a pack, and says of every other sale that it is out of scope."""
+    rest = {
+        "validity": {"from": "2000-01-01"},
+        "match": {"stores": {"names": ["amz-de"]}},
+        "result": {"liableParty": "none", "treatment": "outOfScope"},
+    }
     return Repository(
         path,
         storefront(country="DE"),
         sku(attributes={"taxClass": "standard"}),
         document("TaxRule", "eu", spec),
+        document("TaxRule", "rest", rest),
         *more,
     )
 
@@ -103,7 +109,7 @@ def test_every_pack_compiles_and_is_applied(key: tuple[str, str], tmp_path: Path
     assert {f["id"] for f in result.json["findings"] if f["severity"] == "error"} == set()
     made.apply()
     rules = {a for a in made.live() if "/tax-rule/" in a}
-    assert rules == {f"amz-de/tax-rule/eu-{name}" for name, _ in expanded(spec)}
+    assert rules == {f"amz-de/tax-rule/eu-{name}" for name, _ in expanded(spec)} | {"amz-de/tax-rule/rest"}
     assert made.plan()["changes"] == []
     for name, rule in expanded(spec):
         assert rule["evidence"]["source"], name
@@ -140,13 +146,41 @@ def test_a_wrong_inclusion_is_told(change: dict[str, Any], words: str, tmp_path:
 def test_part_of_a_pack_its_priority_and_its_evidence(tmp_path: Path) -> None:
     """`only` takes some of its rules; who looked at it is the spec's own."""
     evidence = {"source": "our adviser", "asOf": "2026-11-01"}
-    spec = {"pack": "eu-union-oss", "version": "2026.11", "stores": {"all": None, "names": ["amz-de"]}, "countries": ["FR"],
+    spec = {"pack": "eu-union-oss", "version": "2026.11", "stores": {"names": ["amz-de"]}, "countries": ["FR"],
             "only": ["consumers"], "priority": 5, "evidence": evidence}  # fmt: skip
-    spec["stores"] = {"names": ["amz-de"]}
     config = load(included(tmp_path / "r", spec).path, None, None).configuration
-    assert list(config.taxes) == ["eu-consumers"]
+    assert sorted(config.taxes) == ["eu-consumers", "rest"]
     assert config.taxes["eu-consumers"].spec["priority"] == 5
     assert config.taxes["eu-consumers"].spec["evidence"] == evidence
+
+
+def test_explain_tells_what_the_pack_says_and_what_the_spec(tmp_path: Path) -> None:
+    """Every value of a rule that a pack has made, with the place where it was said."""
+    spec = {
+        "pack": "eu-union-oss",
+        "version": "2026.11",
+        "stores": {"names": ["amz-de"]},
+        "countries": ["FR"],
+    }
+    made = included(tmp_path / "r", spec)
+    rows = {r["field"]: r for r in made.run("explain", "TaxRule/eu-no-id", "-o", "json").json["fields"]}
+    assert {f: r["value"] for f, r in rows.items() if not f.startswith("evidence")} == {
+        "match.customer.type": "b2b",
+        "match.customer.vatId": "absent",
+        "match.stores.names": ["amz-de"],
+        "match.supply.shipFrom": ["EU"],
+        "match.supply.shipTo": ["FR"],
+        "result.invoice.category": "S",
+        "result.liableParty": "seller",
+        "result.rate.class": "standard",
+        "result.rate.of": "shipFrom",
+        "result.scheme": "local",
+        "result.treatment": "standard",
+        "validity.from": "2021-07-01",
+    }
+    assert rows["match.supply.shipTo"]["layer"] == "spec"
+    assert rows["result.treatment"]["layer"] == "pack eu-union-oss 2026.11, included at"
+    assert all(r["place"].startswith("specs/") for r in rows.values())
 
 
 def test_two_inclusions_that_make_one_rule_are_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ applied, what is live, and who wrote the line."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,7 +13,7 @@ from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import TYPES, Address
 from acorn_gitops.report.text import Pen
 from acorn_gitops.report.words import value as shown
-from acorn_gitops.specs.configuration import Configuration, Spec
+from acorn_gitops.specs.configuration import Configuration, Layer, Spec
 from acorn_gitops.specs.merge import origins
 
 
@@ -95,6 +95,9 @@ def _line(row: dict[str, Any], pen: Pen) -> str:
 def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str, Any]]:
     """Every leaf with the layer and place that it came from."""
     layers = config.layers_of(spec)
+    included = (layers[-1].raw.data.get("spec") or {}) if layers and spec.kind == "TaxRule" else {}
+    if "pack" in included:
+        return _of_pack(config, spec, layers[-1], included, field)
     trees: list[tuple[str, Any]] = []
     for index, layer in enumerate(layers):
         data: Any = layer.raw.data
@@ -121,6 +124,46 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
                 "value": current,
                 "layer": layer.what,
                 "place": str(config.reader.place(layer.raw, full)),
+            }
+        )
+    return rows
+
+
+_TAKEN: Final = {
+    ("match", "stores"): "stores",
+    ("match", "supply", "shipTo"): "countries",
+    ("match", "supply", "shipFrom"): "shipFrom",
+    ("match", "goods"): "taxClass",
+    ("priority",): "priority",
+    ("evidence",): "evidence",
+}
+"""Parts of a pack's rule that whoever includes it says."""
+
+
+def _of_pack(
+    config: Configuration, spec: Spec, layer: Layer, included: dict[str, Any], field: str | None
+) -> list[dict[str, Any]]:
+    """Every leaf of a rule that a pack has made: said by the pack, or by the spec that includes it."""
+    assert config.reader is not None
+    rows = []
+    for path in sorted(origins([("pack", spec.spec)]), key=str):
+        name = ".".join(str(part) for part in path)
+        if field is not None and name != field and not name.startswith(field + "."):
+            continue
+        value: Any = spec.spec
+        for part in path:
+            value = value[part]
+        said = next(
+            (own for start, own in _TAKEN.items() if path[: len(start)] == start and own in included), None
+        )
+        rows.append(
+            {
+                "field": name,
+                "value": value,
+                "layer": layer.what
+                if said
+                else f"pack {included['pack']} {included['version']}, included at",
+                "place": str(config.reader.place(layer.raw, ("spec", said or "pack"))),
             }
         )
     return rows
