@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acorn_gitops.engines.tax import Supply, decide
 from acorn_gitops.model.reference import tax_packs
+from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import TABLES
 from acorn_gitops.specs.load import load
-from acorn_gitops.specs.packs import expanded
+from acorn_gitops.specs.packs import expanded, problems
 from tests.repository import Repository, document, sku, storefront
 
 
@@ -101,7 +104,9 @@ def test_every_pack_compiles_and_is_applied(key: tuple[str, str], tmp_path: Path
     pack = tax_packs()[key]
     spec: dict[str, Any] = {"pack": pack.name, "version": pack.version, "stores": {"names": ["amz-de"]}}
     if "countries" in pack.takes:
-        spec["countries"] = ["SG"] if pack.name == "one-rate" else ["FR"]
+        spec["countries"] = {"one-rate": ["SG"], "eu-export": ["CH"]}.get(pack.name, ["FR"])
+    if "taxClass" in pack.asks:
+        spec["taxClass"] = ["special"]
     if "shipFrom" in pack.takes:
         spec["shipFrom"] = ["CN"]
     made = included(tmp_path / "r", spec)
@@ -127,6 +132,7 @@ def test_every_pack_compiles_and_is_applied(key: tuple[str, str], tmp_path: Path
         ({"pack": "eu-deemed-supplier"}, "asks where goods come from"),
         ({"pack": "eu-domestic", "countries": None}, "asks for which countries"),
         ({"result": {}}, "unknown field result"),
+        ({"pack": "jp-reduced", "countries": None}, "asks for which goods"),
     ],
 )
 def test_a_wrong_inclusion_is_told(change: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -141,6 +147,74 @@ def test_a_wrong_inclusion_is_told(change: dict[str, Any], words: str, tmp_path:
     result = included(tmp_path / "r", {k: v for k, v in spec.items() if v is not None}).run("validate")
     assert result.code == 4
     assert words in " ".join(result.out.split())
+
+
+INSIDE, OUTSIDE = {"establishedIn": "DE"}, {"establishedIn": "CN"}
+VALID = {"customer": "b2b", "vat_id": "valid"}
+WORTH = {"150": (Decimal(150), "EUR"), "151": (Decimal(151), "EUR"), "6000": (Decimal(6000), "EUR")}
+
+
+@pytest.mark.parametrize(
+    ("packs", "entity", "supply", "words"),
+    [
+        # A seller in the EU: domestic, distance, to companies, out of the EU.
+        ("eu-union-oss", INSIDE, {"ship_from": "DE", "ship_to": "FR"}, "seller: standard 20 %"),
+        ("eu-union-oss", INSIDE, {"ship_from": "DE", "ship_to": "DE"}, "no rule"),
+        ("eu-union-oss eu-domestic", INSIDE, {"ship_from": "DE", "ship_to": "DE"}, "seller: standard 19 %"),
+        ("eu-intra-community", INSIDE, {"ship_from": "DE", "ship_to": "FR", **VALID}, "customer: intraCommunity"),
+        ("eu-intra-community", INSIDE, {"ship_from": "FR", "ship_to": "FR", **VALID}, "no rule"),
+        ("eu-union-oss", INSIDE, {"ship_from": "DE", "ship_to": "FR", "customer": "b2b"}, "seller: standard 19 %"),
+        ("eu-export", INSIDE, {"ship_from": "DE", "ship_to": "CH"}, "seller: export"),
+        # A seller in China: parcels, goods that lie in the EU, and what is neither.
+        ("eu-deemed-supplier", OUTSIDE, {"ship_from": "CN", "ship_to": "FR", "value": WORTH["150"]}, "marketplace: outOfScope"),
+        ("eu-deemed-supplier", OUTSIDE, {"ship_from": "CN", "ship_to": "FR", "value": WORTH["151"]}, "no rule"),
+        ("eu-deemed-supplier", OUTSIDE, {"ship_from": "DE", "ship_to": "FR", "value": WORTH["6000"]}, "marketplace: outOfScope"),
+        ("eu-deemed-supplier", INSIDE, {"ship_from": "CN", "ship_to": "FR", "value": WORTH["150"]}, "marketplace: outOfScope"),
+        ("eu-deemed-supplier", INSIDE, {"ship_from": "DE", "ship_to": "FR"}, "no rule"),
+        ("uk-online-marketplace", OUTSIDE, {"ship_from": "GB", "ship_to": "GB"}, "marketplace: outOfScope"),
+        ("uk-online-marketplace", {"establishedIn": "GB"}, {"ship_from": "GB", "ship_to": "GB"}, "no rule"),
+        # Phones to companies: the customer above the bound, the seller up to it.
+        *(
+            ("eu-domestic eu-domestic-reverse-charge-goods", INSIDE,
+             {"ship_from": "DE", "ship_to": "DE", "tax_class": "special", **VALID, "value": (Decimal(value), "EUR")}, words)
+            for value, words in (("5000", "seller: standard 19 %"), ("5000.01", "customer: reverseCharge"))
+        ),
+        # Canada: who is registered owes it, by province.
+        ("ca-platform ca-registered", OUTSIDE, {"ship_to": "CA-ON"}, "marketplace: outOfScope"),
+        *(
+            ("ca-platform ca-registered", {"establishedIn": "CA", "registrations": [{"country": "CA"}]}, {"ship_to": place}, words)
+            for place, words in (("CA-ON", "seller: standard 13 %"), ("CA-NS", "seller: standard 14 %"), ("CA-AB", "seller: standard 5 %"))
+        ),
+        ("jp-consumption", INSIDE, {"ship_to": "JP"}, "seller: standard 10 %"),
+        ("jp-consumption jp-reduced", INSIDE, {"ship_to": "JP", "tax_class": "special"}, "seller: reduced 8 %"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_packs_decide_as_the_law_does(
+    packs: str, entity: dict[str, Any], supply: dict[str, Any], words: str
+) -> None:
+    """For the seller that acorn.yaml knows."""
+    rules = []
+    for name in packs.split():
+        spec: dict[str, Any] = {"pack": name, "version": "2026.11", "stores": {}}
+        pack = tax_packs()[name, "2026.11"]
+        if "countries" in pack.takes and pack.countries is None:
+            spec["countries"] = ["CH", "DE", "FR"]
+        if "shipFrom" in pack.takes:
+            spec["shipFrom"] = ["CN"]
+        if "taxClass" in pack.asks:
+            spec["taxClass"] = ["special"]
+        assert problems(spec) == []
+        rules += [Spec("TaxRule", f"{name}-{n}", {}, body, "t.yaml", 1) for n, body in expanded(spec)]
+    front = {"platform": "network", "currency": "EUR", "country": "DE"}
+    body = {"type": "storefront", "storefront": front, "legalEntity": "us"}
+    store = Spec("Store", "shop", {}, body, "s.yaml", 1)
+    config = Configuration(
+        "t", "sandbox", {}, {}, {}, {}, {"shop": store}, [], {}, {r.name: r for r in rules}, {}, ""
+    )
+    config.settings = {"entities": {"us": entity}}  # type: ignore[misc]
+    asked = Supply(**{"store": "shop", "ship_from": "US", "date": "2026-11-26", **supply})
+    assert decide(config, asked).words == words
 
 
 def test_part_of_a_pack_its_priority_and_its_evidence(tmp_path: Path) -> None:

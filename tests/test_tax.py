@@ -31,6 +31,10 @@ def rule(name: str, result: str = "seller", **more: Any) -> Spec:
             "rate": more.get("rate", {"percent": "19"}),
         },
     }
+    if more.get("border") == "intraCommunity":
+        body["result"] = {"liableParty": result, "treatment": "intraCommunity"}
+    elif more.get("border"):
+        body["result"]["scheme"] = more["border"]
     body |= {k: v for k, v in more.items() if k in ("priority", "enabled")}
     return Spec("TaxRule", name, {}, body, "tax.yaml", 1)
 
@@ -272,7 +276,15 @@ choices = st.fixed_dictionaries(
                 "taxClass": st.sampled_from([["standard"], ["books"]]),
             },
         ),
-        "value": st.just({"currency": "EUR", "max": "150.00"}),
+        "value": st.sampled_from(
+            [
+                {"currency": "EUR", "max": "150.00"},
+                {"currency": "EUR", "above": "150"},
+                {"currency": "EUR", "above": "149.99", "max": "150.99"},
+                {"currency": "GBP", "max": "1000"},
+            ]
+        ),
+        "border": st.sampled_from(["intraCommunity", "union-oss"]),
         "priority": st.integers(-2, 2),
         "enabled": st.booleans(),
     },
@@ -299,6 +311,14 @@ def inside(territory: str, named: str) -> bool:
     return territory == named or territory.startswith(named + "-")
 
 
+def border(r: Spec) -> bool:
+    """Whether it speaks of goods that cross one."""
+    result = r.spec["result"]
+    return result["treatment"] == "intraCommunity" or (
+        result.get("scheme") == "union-oss" and result["liableParty"] == "seller"
+    )
+
+
 def oracle(rules: list[Spec], s: Supply) -> str:
     """Brute force: compare every pair of matching rules, and let those that nobody beats decide."""
 
@@ -318,7 +338,14 @@ def oracle(rules: list[Spec], s: Supply) -> str:
             {"any": True, "valid": s.vat_id == "valid", "present": s.vat_id != "absent", "absent": s.vat_id == "absent"}[
                 customer.get("vatId", "any")
             ],
-            "value" not in m or (s.value is not None and s.value[0] <= 150),
+            "value" not in m
+            or (
+                s.value is not None
+                and s.value[1] == m["value"]["currency"]
+                and s.value[0] <= Decimal(m["value"].get("max", "1e9"))
+                and s.value[0] > Decimal(m["value"].get("above", "-1"))
+            ),
+            not border(r) or s.ship_from[:2] != s.ship_to[:2],
         ]  # fmt: skip
         if not all(checks):
             return None
@@ -351,8 +378,8 @@ def oracle(rules: list[Spec], s: Supply) -> str:
     if not matching:
         return "no rule"
     top = [r for r, v in matching if all(v >= other for _, other in matching)]
-    results = {r.spec["result"]["liableParty"] for r in top}
-    return next(iter(results)) if len(results) == 1 else "tie"
+    results = {(r.spec["result"]["liableParty"], r.spec["result"]["treatment"], r.spec["result"].get("scheme")) for r in top}  # fmt: skip
+    return next(iter(results))[0] if len(results) == 1 else "tie"
 
 
 @given(
@@ -484,6 +511,47 @@ def test_the_matrix_asks_only_what_the_specs_speak_of() -> None:
         rule("imports", supply={"shipFrom": ["CN"], "shipTo": ["FR"]}),
     )
     assert {c.supply.ship_to for c in matrix(config, TODAY)} == {"DE"}
+
+
+def test_the_matrix_knows_every_member_of_a_bloc() -> None:
+    """Two rules for the EU that differ are a tie in each of its countries, not only at home."""
+    config = configuration(
+        rule("home", supply={"shipTo": ["DE"]}),
+        rule("one", "seller", supply={"shipTo": ["EU"]}),
+        rule("two", "customer", supply={"shipTo": ["EU"]}),
+    )
+    problems = {(c.supply.ship_to, c.decision.problem) for c in matrix(config, TODAY)}
+    assert len(problems) == 27
+    assert ("DE", "") in problems
+    assert ("SE", "tie of one and two") in problems
+
+
+def test_the_matrix_looks_on_both_sides_of_a_bound() -> None:
+    """A rule up to 150 leaves a hole above it, unless another rule begins there."""
+    small = rule("small", supply={"shipTo": ["DE"]}, value={"currency": "EUR", "max": "150"})
+    seen = {(c.supply.worth, c.decision.problem) for c in matrix(configuration(small), TODAY)}
+    assert seen == {("150 EUR", ""), ("151 EUR", "no rule")}
+    large = rule("large", supply={"shipTo": ["DE"]}, value={"currency": "EUR", "above": "150"})
+    cells = matrix(configuration(small, large), TODAY)
+    assert {(c.supply.worth, c.decision.winner.name) for c in cells if c.decision.winner} == {
+        ("150 EUR", "small"),
+        ("151 EUR", "large"),
+    }
+
+
+def test_a_storefront_of_which_no_rule_speaks_is_a_hole() -> None:
+    """As soon as there are tax rules at all."""
+    config = configuration(rule("elsewhere", stores={"names": ["other"]}))
+    assert {c.decision.problem for c in matrix(config, TODAY)} == {"no rule"}
+
+
+def test_what_begins_at_a_border_never_decides_inside_a_country() -> None:
+    """A business in Germany that buys from stock in Germany is a domestic sale, whatever the rule for the EU says."""
+    business = rule("business", "customer", supply={"shipFrom": ["EU"], "shipTo": ["EU"]}, border="intraCommunity")  # fmt: skip
+    parcels = rule("parcels", supply={"shipFrom": ["EU"], "shipTo": ["EU"]}, border="union-oss")
+    for one in (business, parcels):
+        assert winner(HOME, one) == "no rule"
+        assert winner(HOME._replace(ship_to="FR"), one) == one.name
 
 
 @pytest.mark.parametrize(

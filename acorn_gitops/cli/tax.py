@@ -12,6 +12,7 @@ import click
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
+_ID_WORDS = {"valid": "with", "present": "with an unchecked", "absent": "without"}
 TERRITORY = r"[A-Z]{2}(-[A-Z0-9-]{1,20})?"
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _json(supply: Supply, decision: Decision) -> dict[str, Any]:
     result = decision.winner.spec["result"] if decision.winner is not None else {}
     return {
         "format_version": "1.0",
-        "supply": {k: v if k != "value" else str(v) for k, v in supply._asdict().items() if v},
+        "supply": {k: v for k, v in {**supply._asdict(), "value": supply.worth}.items() if v},
         "problem": decision.problem or None,
         "rule": decision.winner.name if decision.winner is not None else None,
         "liable_party": result.get("liableParty"),
@@ -172,6 +173,7 @@ def _print(session: Session, supply: Supply, decision: Decision) -> None:
     click.echo(
         pen(f"{what} from {supply.ship_from} to {supply.ship_to}", "bold")
         + f" · {supply.store} · {who} · {supply.date}"
+        + (f" · {supply.worth}" if supply.worth else "")
     )
     if decision.winner is not None:
         result = decision.winner.spec["result"]
@@ -237,7 +239,8 @@ def matrix(
         shown: dict[str, list[str]] = {}
         for cell in row:
             s = cell.supply
-            who = "consumers" if s.customer == "b2c" else f"businesses {s.vat_id} id".replace("absent", "without").replace("valid", "with")  # fmt: skip
+            who = "consumers" if s.customer == "b2c" else f"businesses {_ID_WORDS[s.vat_id]} id"
+            who += f" at {s.worth}" if s.worth else ""
             shown.setdefault(cell.decision.words, []).append(who)
         for words, whom in shown.items():
             everybody = "everybody" if len(whom) == len(row) else ", ".join(whom)

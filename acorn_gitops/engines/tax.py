@@ -65,6 +65,11 @@ class Supply(NamedTuple):
     ptc: str = ""
     value: tuple[Decimal, str] | None = None
 
+    @property
+    def worth(self) -> str:
+        """The value in words; empty where none is said."""
+        return f"{self.value[0]} {self.value[1]}" if self.value is not None else ""
+
 
 class Candidate(NamedTuple):
     """A rule and how it fares. `lost`: why it does not decide; empty for the one that does."""
@@ -146,6 +151,8 @@ def _judge(rule: Spec, supply: Supply, store: Spec, entity: Mapping[str, Any] | 
     for excluded in (match.get("supply") or {}).get("territoryExclude") or ():
         if _covers(excluded, supply.ship_to):
             return Candidate(rule, (), f"it excludes {excluded}")
+    if _crosses_border(body["result"]) and _country(supply.ship_from) == _country(supply.ship_to):
+        return Candidate(rule, (), f"it is for goods that cross a border, and these stay in {supply.ship_to}")
     for part in parts:
         if isinstance(part, str):
             return Candidate(rule, (), part)
@@ -207,9 +214,21 @@ def country_of(front: Mapping[str, Any]) -> str | None:
     return row.country if row else None
 
 
+def _crosses_border(result: Mapping[str, Any]) -> bool:
+    """Whether what the rule speaks of begins with a border: an intra-Community supply (Directive 2006/112/EC Art. 138), or a
+    seller's distance sale under the Union scheme (Art. 33(a), 369b)."""
+    return result["treatment"] == "intraCommunity" or (
+        result.get("scheme") == "union-oss" and result["liableParty"] == "seller"
+    )
+
+
+def _country(territory: str) -> str:
+    return territory.partition("-")[0]
+
+
 def _covers(named: str, territory: str) -> bool:
     """Whether a territory lies in a named one: itself, its country, or its bloc."""
-    country = territory.partition("-")[0]
+    country = _country(territory)
     return named in (territory, country) or country in BLOCS.get(named, ())
 
 
@@ -244,6 +263,9 @@ def _seller(wanted: Mapping[str, Any], entity: Mapping[str, Any] | None) -> int 
     home = entity["establishedIn"]
     if wanted.get("establishedIn") and not any(_covers(named, home) for named in wanted["establishedIn"]):
         return f"the seller is established in {home}, the rule is for {', '.join(wanted['establishedIn'])}"
+    outside = [named for named in wanted.get("establishedOutside") or () if _covers(named, home)]
+    if outside:
+        return f"the seller is established in {home}, the rule is for sellers outside {', '.join(outside)}"
     have = {r["country"] for r in entity.get("registrations") or ()}
     lacks = [country for country in wanted.get("registeredIn") or () if country not in have]
     return f"the seller is not registered in {', '.join(lacks)}" if lacks else 1
@@ -252,12 +274,18 @@ def _seller(wanted: Mapping[str, Any], entity: Mapping[str, Any] | None) -> int 
 def _value(bound: Mapping[str, Any] | None, supply: Supply) -> int | str:
     if bound is None:
         return 0
+    above, most, currency = bound.get("above"), bound.get("max"), bound["currency"]
+    words = " and ".join(
+        f"{word} {edge} {currency}" for word, edge in (("above", above), ("up to", most)) if edge is not None
+    )
     if supply.value is None:
-        return f"it holds up to {bound['max']} {bound['currency']}, and no value is said"
-    amount, currency = supply.value
-    if currency != bound["currency"]:
-        return f"it holds up to {bound['max']} {bound['currency']}, and the value is in {currency}"
-    return 1 if amount <= Decimal(bound["max"]) else f"the value is above {bound['max']} {currency}"
+        return f"it holds {words}, and no value is said"
+    amount, told = supply.value
+    if told != currency:
+        return f"it holds {words}, and the value is in {told}"
+    if above is not None and amount <= Decimal(above):
+        return f"the value is not above {above} {currency}"
+    return 1 if most is None or amount <= Decimal(most) else f"the value is above {most} {currency}"
 
 
 def _weaker(loser: Candidate, winner: Candidate) -> str:
@@ -286,7 +314,7 @@ def _percent(rule: Spec, supply: Supply) -> tuple[str | None, str]:
         return str(rate["percent"]), ""
     if rate.get("class") is None:
         return None, ""
-    country = (supply.ship_from if rate.get("of") == "shipFrom" else supply.ship_to).partition("-")[0]
+    country = _country(supply.ship_from if rate.get("of") == "shipFrom" else supply.ship_to)
     found = sorted(set(rates_on(country, rate["class"], supply.date)))
     if len(found) == 1:
         return found[0], ""
@@ -307,9 +335,10 @@ CUSTOMERS: Final = (("b2c", "absent"), ("b2b", "valid"), ("b2b", "absent"))
 
 
 def matrix(configuration: Configuration, date: str, store: str | None = None) -> list[Cell]:
-    """Every supply that the specs speak of: from each place that holds stock for a store, to its own country and to
-    each territory that its rules name, for consumers and for businesses with and without a VAT id; for each tax class
-    that its listings have."""
+    """Every supply that the specs speak of: through each storefront that lists something, from each place that holds stock
+    for it, to its own country and to each territory that its rules name (a bloc means each of its members), for
+    consumers and for businesses with and without a VAT id, for each tax class that its listings have; and where rules
+    end or begin at a value, on both sides of it."""
     cells: list[Cell] = []
     places, classes = places_of(configuration), _classes(configuration)
     for front in sorted(configuration.stores.values(), key=lambda s: s.name):
@@ -323,28 +352,62 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
             for rule in configuration.taxes.values()
             if not isinstance(_store(rule.spec["match"].get("stores") or {}, front), str)
         ]
-        if not rules:
-            continue
         home = country_of(block)
         sources = places.get(front.name) or ({home} if home else set())
-        targets = {home} if home else set()
-        for rule in rules:
-            supply = rule.spec["match"].get("supply") or {}
-            named = supply.get("shipTo") or ()
-            # A rule for goods from elsewhere says nothing of where this store's goods go.
-            if not supply.get("shipFrom") or any(_covers(n, s) for n in supply["shipFrom"] for s in sources):
-                targets.update(t for t in named if t not in BLOCS)
-        if any("-" in t and t.partition("-")[0] == home for t in targets) and home == "US":
-            targets.discard(home)  # there is no sales tax of the country itself
+        targets = _targets(rules, home, sources)
         for tax_class in sorted(classes.get(front.name, {""})):
             for ship_from in sorted(sources):
                 for ship_to in sorted(targets):
+                    values = _values(rules, ship_from, ship_to)
                     for customer, vat_id in CUSTOMERS:
-                        asked = Supply(
-                            front.name, ship_from, ship_to, customer, vat_id, date, tax_class=tax_class
-                        )
-                        cells.append(Cell(asked, decide(configuration, asked, rules)))
+                        for value in values:
+                            asked = Supply(
+                                front.name,
+                                ship_from,
+                                ship_to,
+                                customer,
+                                vat_id,
+                                date,
+                                tax_class=tax_class,
+                                value=value,
+                            )
+                            cells.append(Cell(asked, decide(configuration, asked, rules)))
     return cells
+
+
+def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[str]:
+    """Where a store's goods go: its own country, and what its rules name."""
+    targets = {home} if home else set()
+    for rule in rules:
+        supply = rule.spec["match"].get("supply") or {}
+        # A rule for goods from elsewhere says nothing of where this store's goods go.
+        if not supply.get("shipFrom") or any(_covers(n, s) for n in supply["shipFrom"] for s in sources):
+            for named in supply.get("shipTo") or ():
+                targets.update(BLOCS.get(named, (named,)))
+    if any("-" in t and _country(t) == home for t in targets) and home == "US":
+        targets.discard(home)  # there is no sales tax of the country itself
+    return targets
+
+
+def _values(rules: Iterable[Spec], ship_from: str, ship_to: str) -> list[tuple[Decimal, str] | None]:
+    """Values of a consignment, one in each band that the rules of a route distinguish; only None where none does."""
+    edges: dict[str, set[Decimal]] = {}
+    for rule in rules:
+        match = rule.spec["match"]
+        bound, supply = match.get("value"), match.get("supply") or {}
+        if bound is None or any(
+            named and not any(_covers(name, place) for name in named)
+            for named, place in ((supply.get("shipFrom"), ship_from), (supply.get("shipTo"), ship_to))
+        ):
+            continue
+        edges.setdefault(bound["currency"], set()).update(
+            Decimal(bound[name]) for name in ("above", "max") if bound.get(name) is not None
+        )
+    return [
+        (amount, currency)
+        for currency, bounds in sorted(edges.items())
+        for amount in (*sorted(bounds), *([max(bounds) + 1] if bounds else ()))
+    ] or [None]
 
 
 def places_of(configuration: Configuration) -> dict[str, set[str]]:

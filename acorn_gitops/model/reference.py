@@ -96,6 +96,8 @@ class TaxPack(NamedTuple):
     words: str
     confidence: str
     takes: tuple[str, ...]
+    asks: tuple[str, ...]
+    """What must be said besides: a pack for some goods has no meaning for all of them."""
     countries: tuple[str, ...] | None
     note: str
     rules: tuple[dict[str, Any], ...]
@@ -112,6 +114,7 @@ def tax_packs() -> dict[tuple[str, str], TaxPack]:
             row["words"],
             row["confidence"],
             tuple(row["takes"]),
+            tuple(row.get("asks", ())),
             tuple(row["countries"]) if row["countries"] else None,
             row["note"],
             tuple(row["rules"]),

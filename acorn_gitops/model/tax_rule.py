@@ -60,6 +60,8 @@ class Seller(Strict):
     """Who sells."""
 
     establishedIn: list[Territory] | None = None
+    establishedOutside: list[Territory] | None = None
+    """None of these is where the company is established, as for deemed suppliers."""
     registeredIn: list[Country] | None = None
 
 
@@ -72,10 +74,13 @@ class Goods(Strict):
 
 
 class ValueBound(Strict):
-    """Only up to this value (inclusive)."""
+    """Only for goods of this value. At least one of `above` and `max`."""
 
     currency: Currency
-    max: Amount
+    above: Amount | None = None
+    """Only above this value (exclusive), as for domestic reverse charge."""
+    max: Amount | None = None
+    """Only up to this value (inclusive), as for small parcels."""
     basis: Literal["item", "consignment"] | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
@@ -41,7 +42,9 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
                 f"treatment {result['treatment']} needs a rate",
                 'add `rate: {class: standard}` or `rate: {percent: "19"}`',
             )
-        elif result["treatment"] not in _RATED and given and rate.get("percent") not in ("0", None):
+        elif result["treatment"] not in _RATED and (
+            rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0)
+        ):
             yield config.finding(
                 "TAX-003",
                 "error",
@@ -80,6 +83,39 @@ def class_exists(context: Context) -> Iterator[Finding]:
                     f"{country} has no rate of class {name} on {start} (table of {as_of('vat_rates')})",
                     "use another class, or a percentage with evidence",
                 )
+
+
+@rule(
+    "TAX-007",
+    "error",
+    "A bound on the value leaves values",
+    "A rule that no sale can meet says nothing, and looks as if it did.",
+    mend="Give `above`, `max` or both, with `above` below `max`.",
+)
+def bound_leaves_values(context: Context) -> Iterator[Finding]:
+    """match.value has above or max, and above lies below max."""
+    config = context.configuration
+    for tax in config.taxes.values():
+        bound = tax.spec["match"].get("value")
+        if not bound:
+            continue
+        above, most = bound.get("above"), bound.get("max")
+        words = (
+            "names neither `above` nor `max`"
+            if above is None and most is None
+            else f"holds above {above} and up to {most} {bound['currency']}: no value is both"
+            if above is not None and most is not None and Decimal(above) >= Decimal(most)
+            else None
+        )
+        if words:
+            yield config.finding(
+                "TAX-007",
+                "error",
+                tax,
+                ("spec", "match", "value"),
+                f"the bound on the value {words}",
+                'write `max: "150"`, `above: "5000"`, or both',
+            )
 
 
 @rule(

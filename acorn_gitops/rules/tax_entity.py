@@ -222,8 +222,9 @@ def import_scheme(context: Context) -> Iterator[Finding]:
             continue
         match = tax.spec["match"]
         bound = match.get("value") or {}
-        if not bound or bound["currency"] != "EUR" or Decimal(bound["max"]) > 150:
-            words = f"up to {bound['max']} {bound['currency']}" if bound else "of any value"
+        most = bound.get("max")
+        if most is None or bound["currency"] != "EUR" or Decimal(most) > 150:
+            words = f"up to {most} {bound['currency']}" if most is not None else "of any value"
             yield context.configuration.finding("TAX-017", "error", tax, ("spec", "match", "value"), f"{tax.name} uses IOSS for consignments {words}", 'it ends at 150 EUR: value: {currency: EUR, max: "150"}')  # fmt: skip
         inside = [
             c for c in (match.get("supply") or {}).get("shipFrom") or () if c in EU or c in ("EU", "EEA")

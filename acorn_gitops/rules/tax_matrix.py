@@ -26,6 +26,7 @@ def _words(cell: Cell) -> str:
     supply = cell.supply
     who = "consumers" if supply.customer == "b2c" else f"businesses (VAT id {supply.vat_id})"
     goods = f" of class {supply.tax_class}" if supply.tax_class else ""
+    goods += f" worth {supply.worth}" if supply.worth else ""
     return f"goods{goods} from {supply.ship_from} to {who} in {supply.ship_to} through {supply.store}"
 
 

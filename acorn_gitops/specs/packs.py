@@ -52,6 +52,10 @@ def problems(spec: dict[str, Any]) -> list[PackProblem]:
         found.append(PackProblem("pack", f"the pack {name} asks where goods come from", "add shipFrom: [CN]"))
     if "countries" in pack.takes and not spec.get("countries") and pack.countries is None:
         found.append(PackProblem("pack", f"the pack {name} asks for which countries", "add countries: [DE]"))
+    if "taxClass" in pack.asks and not spec.get("taxClass"):
+        found.append(
+            PackProblem("pack", f"the pack {name} asks for which goods", "add taxClass: [electronics]")
+        )
     rules = {rule for rule, _ in _rules(pack, spec)}
     for rule in spec.get("only") or ():
         if rule not in rules:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from acorn_gitops.cli.view.panel import chosen_stores, open_specs, options, show
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("tax")
@@ -45,6 +41,7 @@ def command(
                     "to": cell.supply.ship_to,
                     "customer": cell.supply.customer
                     + (f" ({cell.supply.vat_id} id)" if cell.supply.customer == "b2b" else ""),
+                    "value": cell.supply.worth or None,
                     "liable": result.get("liableParty"),
                     "treatment": result.get("treatment"),
                     "percent": cell.decision.percent if good else None,
@@ -58,6 +55,7 @@ def command(
         "from",
         "to",
         "customer",
+        "value",
         "liable",
         "treatment",
         "percent",

@@ -170,7 +170,9 @@ class _Work:
         if customer.get("type") == "b2b" or customer.get("vatId") in ("present", "valid"):
             raise Impossible("it is for companies, and Vendure would charge everybody so")
         if said.get("value"):
-            raise Impossible("it holds up to a value, and Vendure would charge so whatever the value")
+            raise Impossible(
+                "it is for goods of a certain value, and Vendure would charge so whatever the value"
+            )
         goods, supply = said.get("goods") or {}, said.get("supply") or {}
         if goods.get("skus") or goods.get("ptc"):
             raise Impossible("it is for single SKUs or product tax codes; Vendure knows tax classes only")
