@@ -24,6 +24,16 @@ from acorn_gitops.specs.facts import TABLES
 from acorn_gitops.specs.gate import KINDS, schema
 from acorn_gitops.specs.tables import FIELDS
 
+_PACKS = "---\n".join(
+    f"apiVersion: acorn/v1\nkind: TaxRule\nmetadata: {{name: {name}}}\nspec:\n  pack: {pack}\n"
+    f'  version: "2026.11"\n  stores: {{labels: {{region: eu}}}}\n  countries: {countries}\n'
+    for name, pack, countries in (
+        ("home", "eu-domestic", "[DE]"),
+        ("parcels", "eu-union-oss", "[FR, IT, ES]"),
+        ("companies", "eu-intra-community", "[FR, IT, ES]"),
+    )
+)
+"""A seller in Germany, as the page about packs shows it."""
 NOTE = "<!-- Written by docs/generate.py; edit the code, not this page. -->\n\n"
 
 
@@ -246,8 +256,7 @@ def reference() -> str:
     out.append(
         "\n## Tax packs\n\nRules that ship as dated data: a TaxRule includes one by name and version, for its own stores. A newer"
         " version is another text and is never taken by itself. Not tax advice: each rule names its source, and whoever includes it"
-        " reviews it (`evidence`).\n\n```yaml\napiVersion: acorn/v1\nkind: TaxRule\nmetadata: {name: eu}\nspec:\n  pack: eu-union-oss\n"
-        '  version: "2026.11"\n  stores: {labels: {region: eu}}\n  countries: [FR, IT, ES]\n  taxClass: [standard]\n```\n'
+        " reviews it (`evidence`).\n\n```yaml\n" + _PACKS + "```\n"
     )
     for (name, version), pack in sorted(tax_packs().items()):
         out.append(

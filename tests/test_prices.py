@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.calendar import Calendar, major, minor
+from acorn_gitops.engines.calendar import Calendar
+from acorn_gitops.engines.offer import major, minor
 from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of, pays_under
 from acorn_gitops.rules.sku import _below
 from acorn_gitops.specs.load import load
@@ -49,6 +50,11 @@ VECTORS: dict[str, tuple[int, list[Offer], int]] = {
     "V7 a sale above the list price": (4999, [sale("s", 5499)], 4999),
     "V8 60 % and 50 %": (3000, [percent("a", "60"), percent("b", "50")], 0),
     "nothing": (4999, [], 4999),
+    "a coupon better than the sale of its group": (4999, [sale("s", 4500, group="bf"), percent("c", "20", group="bf")], 3999),
+    "a sale better than the coupon of its group": (4999, [sale("s", 3500, group="bf"), percent("c", "20", group="bf")], 3500),
+    "a group with a sale beside another sale": (
+        10000, [sale("s", 9000), sale("t", 8500, group="g"), percent("c", "10", group="g")], 8100,
+    ),
     "the better of a group": (10000, [percent("a", "20", group="g"), amount("b", 2500, group="g")], 7500),
     "a group beside another offer": (
         10000,
@@ -120,6 +126,14 @@ def oracle(listed: int, offers: Sequence[Offer]) -> Decimal:
         share = of * offer.value / WHOLE
         return min(of, share.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
+    free = Decimal(min([listed, *(o.value for o in offers if o.kind == "sale" and not o.group)]))
+    for group in {o.group for o in offers if o.kind == "sale" and o.group}:
+        rivals = [o for o in offers if o.group == group]
+        alone_at = {
+            o: min(free, Decimal(o.value)) if o.kind == "sale" else free - off(o, free) for o in rivals
+        }
+        winner = min(rivals, key=lambda o: (alone_at[o], -o.priority, o.name))
+        offers = [o for o in offers if o.group != group or o is winner]
     base = Decimal(min([listed, *(o.value for o in offers if o.kind == "sale")]))
     others = [o for o in offers if o.kind != "sale"]
     for group in {o.group for o in others if o.group}:

@@ -10,13 +10,15 @@ is left; the others go on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
-from acorn_gitops.apply.price_guard import BOUNDS, Offered, promotion_refusal, refusal
+from acorn_gitops.apply.price_guard import BOUNDS, Offered, paid_refusal, promotion_refusal, refusal
+from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
@@ -105,13 +107,12 @@ def apply_plan(
         else:
             for part in _parts(change, left):
                 parts.setdefault(_wave(part), []).append(part)
-    for _, wave in sorted(parts.items()):
-        for store, group in groupby(
-            sorted(wave, key=lambda p: p.change.address), lambda p: p.change.address.store
-        ):
-            of_store = list(group)
-            for start in range(0, len(of_store), BATCH):
-                work.batch(store, of_store[start : start + BATCH])
+    ahead = sorted(wave for wave in parts if wave[0] == 0)
+    for wave in ahead:
+        work.wave(parts[wave])
+    work.again(ahead)
+    for wave in sorted(parts.keys() - set(ahead)):
+        work.wave(parts[wave])
     work.record([address for s in plan.stores for address in s.to_record if address in recording])
     report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted)
     status: PlanStatus = "complete" if report.complete else "partial"
@@ -125,14 +126,20 @@ def done_steps(plan: Plan, ledger: Ledger) -> frozenset[Step]:
 
 
 def _parts(change: Change, left: tuple[Step, ...]) -> list[Part]:
-    if change.moved_from is None:
+    if change.moved_from is None or change.address.type == "promotion":
         return [Part(change, left)]
     return [Part(change, (step,)) for step in left]
 
 
 def _wave(part: Part) -> tuple[int, int]:
-    wave = TYPES[part.change.address.type]
-    return (1, -wave) if part.steps[-1].operation == "delete" else (0, wave)
+    change = part.change
+    if (
+        change.moved_from is not None
+        and change.address.type != "promotion"
+        and part.steps[-1].operation == "delete"
+    ):
+        return 1, -TYPES[change.address.type]
+    return change.stage
 
 
 def _read(plan: Plan, marketplaces: Mapping[str, Marketplace]) -> dict[str, Snapshot]:
@@ -204,7 +211,9 @@ class _Work:
         self.declared = declared
         self.least = least
         self._listings: dict[str, dict[str, str]] = {}
-        self._offered: dict[str, dict[str, Offered]] = {}
+        self._promotions: dict[str, HeldPromotions] = {}
+        self._held: list[tuple[tuple[int, int], Part, str]] = []
+        """What the price guard holds back: when it was to be, and why it was not."""
         self.outcomes: dict[Address, Outcome] = {}
         """By the change's address; of a rename that of its last part."""
         self.interrupted = False
@@ -249,6 +258,30 @@ class _Work:
         ]
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "adopt")
 
+    def wave(self, parts: Iterable[Part]) -> None:
+        """All that can be done at once, store by store."""
+        ordered = sorted(parts, key=lambda p: p.change.address)
+        for store, group in groupby(ordered, lambda p: p.change.address.store):
+            of_store = list(group)
+            for start in range(0, len(of_store), BATCH):
+                self.batch(store, of_store[start : start + BATCH])
+
+    def again(self, waves: Sequence[tuple[int, int]]) -> None:
+        """What the price guard held back may go once something else is done: a price once a promotion has ended, a promotion once
+        another has. As long as that moves anything; the rest is written down as refused."""
+        while self._held:
+            held, self._held = self._held, []
+            for wave in waves:
+                self.wave(part for when, part, _ in held if when == wave)
+            if len(self._held) == len(held):
+                break
+        for _, part, why in self._held:
+            outcome = Outcome(part.change.address, "rejected", f"not sent: {why}")
+            self.outcomes[part.change.address] = outcome
+            row = self._settled(part.change, outcome)
+            self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
+        self._held = []
+
     def batch(self, store: str, parts: Sequence[Part]) -> None:
         """Intend, send, observe, settle: one batch of one store."""
         # The second part of a rename is for nothing when the first one failed.
@@ -278,44 +311,77 @@ class _Work:
             answers = [Outcome(w.address, "unknown", error.message) for w in writes]
         answers = self._observe(marketplace, store, writes, answers)
         self._settle(parts, writes, answers)
+        self._know(store, writes, answers)
         self._judge(store, parts)
         self.done += len(parts)
         kind = parts[0].change.address.type
         self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
 
     def _guarded(self, part: Part) -> bool:
-        """Whether the price guard stops this change; it is then written down as refused, and nothing is sent."""
-        change = part.change
-        for write in self._writes(part):
-            why = "" if write.operation == "delete" else self._refused(write)
+        """Whether the price guard stops this change for now; nothing of it is sent."""
+        writes = list(self._writes(part))
+        for write in writes:
+            if write.operation == "delete" and len(writes) == 2:
+                continue  # what follows takes its place
+            former = part.change.former.key if len(writes) == 2 else write.address.key
+            why = self._refused(write, former)
             if why:
-                outcome = Outcome(change.address, "rejected", f"not sent: {why}")
-                self.outcomes[change.address] = outcome
-                row = self._settled(change, outcome)
-                self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
+                self._held.append((_wave(part), part, why))
                 return True
         return False
 
-    def _refused(self, write: Write) -> str:
+    def _refused(self, write: Write, former: str) -> str:
         address = write.address
-        if address.type == "listing":
-            laid_over = self._bounded(address, live=write.operation == "update")
-            return refusal("listing", write.attributes, laid_over, self.least(address))
+        if address.type == "listing" and write.operation != "delete":
+            live = self._bounded(address, live=write.operation == "update")
+            least = self.least(address)
+            sku = str({**live, **write.attributes}.get("sku") or address.key)
+            return refusal("listing", write.attributes, live, least) or paid_refusal(
+                sku, write.attributes, live, least, self._promotions_of(address.store)
+            )
         if address.type == "promotion":
-            resources = self.snapshots[address.store].resources
-            have = resources.get((address.type, address.key)) if write.operation == "update" else None
-            sent = {**(have.attributes if have is not None else {}), **write.attributes}
+            held = self._promotions_of(address.store)
+            before = held.content(former) or {}
+            after = None
+            if write.operation != "delete":
+                after = {**(before if write.operation == "update" else {}), **write.attributes}
             keys = self._by_sku(address.store)
-            offered = self._offered.setdefault(
-                address.store, {}
-            )  # listings are a wave before: nothing of them changes now
-            skus = sent.get("skus") or ()
-            for sku in skus:
-                if sku not in offered:
-                    listing = Address(address.store, "listing", keys.get(sku, sku))
-                    offered[sku] = Offered(self._as_it_is(listing), self.least(listing))
-            return promotion_refusal(sent, {sku: offered[sku] for sku in skus})
+            skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
+            listings = {sku: Address(address.store, "listing", keys.get(sku, sku)) for sku in sorted(skus)}
+            return promotion_refusal(
+                held.proposed(address.key, after, instead_of=former),
+                {sku: Offered(self._as_it_is(at), self.least(at)) for sku, at in listings.items()},
+            )
         return ""
+
+    def _promotions_of(self, store: str) -> HeldPromotions:
+        """What the store holds of promotions at this moment of the run."""
+        if store not in self._promotions:
+            now = datetime.fromisoformat(self.edges.now()).astimezone(UTC)
+            self._promotions[store] = HeldPromotions(
+                now,
+                (
+                    (key, live.attributes)
+                    for (type, key), live in self.snapshots[store].resources.items()
+                    if type == "promotion"
+                ),
+            )
+        return self._promotions[store]
+
+    def _know(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        """What became of promotions. One that was accepted and not seen counts as both: as it was, and as it will be."""
+        for write, answer in zip(writes, answers, strict=True):
+            if write.address.type != "promotion" or answer.status not in ("observed", "accepted"):
+                continue
+            held, key = self._promotions_of(store), write.address.key
+            before = held.content(key)
+            after = None
+            if write.operation != "delete":
+                after = {**((before or {}) if write.operation == "update" else {}), **write.attributes}
+            if answer.status == "accepted" and after is not None and before is not None:
+                held.put(f"{key} (accepted, not seen)", after)
+            elif answer.status == "observed" or after is not None:
+                held.put(key, after)
 
     def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
         """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
@@ -388,7 +454,9 @@ class _Work:
             for step, answer in results:
                 if step.operation != "delete" or change.action == "delete":
                     settled.append(self._settled(change, answer))
-                elif len(results) == 1 or results[-1][1].status != "observed":
+                elif (
+                    len(results) == 1 or results[-1][1].status != "observed" or step.address != change.address
+                ):
                     # Half of a replacement: the other half is another part, or failed.
                     settled.append(
                         Settled(

@@ -1,20 +1,22 @@
 """The last look at a price, next to the write. Comes in: what is about to be sent, what is there, and the least price that leaves the
 agreed margin. Goes out: why not, or nothing. Caller: `carry_out`, for every write there is.
 
-Validation and planning judge prices with all that they know, promotions together and over the whole calendar; this
-judges again with only what is sent and what is there, so that no other way to a write leads past it: no selection, no
-saved plan, no fault of a rule.
+Validation and planning judge prices with all that the specs say; this judges again with only what is sent and what is
+there, so that no other way to a write leads past it: no selection, no saved plan, no half of a run, no promotion that
+specs do not know, no fault of a rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from acorn_gitops.engines.price import Offer, effective
+from acorn_gitops.engines.held import Breach, HeldPromotions, Proposed
+from acorn_gitops.engines.offer import NotComputable, major, minor
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import is_money
+from acorn_gitops.model.window import utc_text
 
 _BOUNDS = (
     ("minPrice", "floor", -1),
@@ -79,49 +81,97 @@ def _too_little(price: Mapping[str, str], least: Mapping[str, str]) -> str:
     )
 
 
-def promotion_refusal(sent: Mapping[str, Any], offered: Mapping[str, Offered]) -> str:
-    """Why a promotion must not be sent: alone, it takes one of these listings (by SKU) below its floor or margin. The minimum
-    advertised price is not asked: a promotion may be agreed to go below it."""
-    discount = sent.get("discount") or {}
+def paid_refusal(
+    sku: str,
+    sent: Mapping[str, Any],
+    live: Mapping[str, Any],
+    least: Mapping[str, str] | None,
+    held: HeldPromotions,
+) -> str:
+    """Why this write of a listing must not be sent: with the promotions that the store holds at this moment, buyers would pay
+    less than its floor or margin, and less than they do now. Empty when it may."""
+    after = {**live, **sent}
+    price, before = after.get("price"), live.get("price")
+    if price is None or not held or not ({"price", "minPrice", "status"} & sent.keys()):
+        return ""
+    if live.get("status") == "inactive" and after.get("status") != "inactive":
+        before = None  # it is not for sale now
+    try:
+        floor = _floor(price["currency"], after.get("minPrice"), least)
+        found = held.breach(sku, price, before, floor[0]) if floor is not None else None
+    except NotComputable as error:
+        return str(error)
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return "price or bound is no decimal amount"
+    if found is None or floor is None:
+        return ""
+    return f"{_words(found, price['currency'], floor)}; change {_them(found)} first, or with it"
+
+
+def promotion_refusal(proposed: Proposed, offered: Mapping[str, Offered]) -> str:
+    """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings (by SKU) below its
+    floor or margin, and lower than it is. The minimum advertised price is not asked: a promotion may be agreed to go below it."""
     for sku, (listing, least) in offered.items():
         price = listing.get("price")
         if price is None or not is_money(price):
             continue
-        currency = price["currency"]
+        bound = listing.get("minPrice")
+        if bound is not None and (not is_money(bound) or bound["currency"] != price["currency"]):
+            return f"the floor of {sku} is not in the currency of its price"
         try:
-            pays = _pays(price, discount)
-        except (InvalidOperation, TypeError, KeyError, ValueError):
+            floor = _floor(price["currency"], bound, least)
+            found = proposed.breach(sku, price, floor[0]) if floor is not None else None
+        except (KeyError, TypeError, ValueError, InvalidOperation):
             return f"what it takes off {sku} cannot be computed"
-        if pays is None:
-            continue
-        paid = {"currency": currency, "value": str(pays)}
-        floor = listing.get("minPrice")
-        if floor is not None:
-            if not is_money(floor) or floor["currency"] != currency:
-                return f"the floor of {sku} is not in the currency of its price"
-            if pays < Decimal(floor["value"]):
-                return f"{sku} would cost {pays} {currency}, below its floor {floor['value']}"
-        why = _too_little(paid, least) if least is not None else ""
-        if why:
-            return f"{sku}: {why}"
+        if found is not None and floor is not None:
+            return f"{sku} {_words(found, price['currency'], floor)}"
     return ""
 
 
-def _pays(price: Mapping[str, str], discount: Mapping[str, Any]) -> Decimal | None:
-    """The price under this discount alone; None where the discount does not change a piece's price."""
-    unit = quantum(price["currency"])
+def sold_below(
+    sku: str,
+    listing: Mapping[str, Any],
+    live: Mapping[str, Any],
+    least: Mapping[str, str] | None,
+    now: HeldPromotions,
+    then: HeldPromotions,
+) -> str:
+    """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the promotions that will be
+    there (`then`); empty where it is not, or where it is sold as low already (`live`, with those that are there `now`)."""
+    price = listing.get("price")
+    if not is_money(price) or price is None or listing.get("status") == "inactive":
+        return ""
+    try:
+        floor = _floor(price["currency"], listing.get("minPrice"), least)
+        found = then.breach(sku, price, None, floor[0]) if floor is not None else None
+        paid: Any = live.get("price")
+        already = now.breach(sku, paid, None, floor[0]) if found and floor and is_money(paid) else None
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return ""
+    if found is None or floor is None or (already is not None and already.pays <= found.pays):
+        return ""
+    return _words(found, price["currency"], floor)
 
-    def minor(money: Mapping[str, str]) -> int:
-        if money["currency"] != price["currency"]:
-            raise ValueError("another currency")
-        return int(Decimal(money["value"]) / unit)
 
-    if discount.get("percent") is not None:
-        offer = Offer("", "percent", int(Decimal(discount["percent"]) * 10_000))
-    elif discount.get("amount") is not None:
-        offer = Offer("", "amount", minor(discount["amount"]))
-    elif discount.get("salePrice") is not None:
-        offer = Offer("", "sale", minor(discount["salePrice"]))
-    else:
-        return None
-    return effective(minor(price), [offer]).pays * unit
+def _floor(
+    currency: str, bound: Mapping[str, str] | None, least: Mapping[str, str] | None
+) -> tuple[int, str] | None:
+    """The higher of floor and least price, in minor units, and its name."""
+    floors = []
+    if bound is not None and bound["currency"] == currency:
+        floors.append((minor(bound["value"], currency), "its floor"))
+    if least is not None and least["currency"] == currency:
+        amount = (Decimal(least["value"]) / quantum(currency)).to_integral_value(ROUND_CEILING)
+        floors.append((int(amount), "what the margin of its policy takes,"))
+    return max(floors, default=None)
+
+
+def _words(breach: Breach, currency: str, floor: tuple[int, str]) -> str:
+    return (
+        f"would cost {major(breach.pays, currency)} {currency} with {' and '.join(breach.promos)} from"
+        f" {utc_text(breach.start)}, below {floor[1]} {major(floor[0], currency)}"
+    )
+
+
+def _them(breach: Breach) -> str:
+    return "that promotion" if len(breach.promos) == 1 else "those promotions"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +14,6 @@ import click
 from acorn_gitops.cli.session import Session, output, select, shared
 from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
-from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.specs.load import Loaded
@@ -69,7 +68,7 @@ def command(
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_intent
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.cli.planning import compute, to_record
+    from acorn_gitops.cli.planning import compute, least_price, to_record
     from acorn_gitops.cli.situation import Wishes, declared
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
@@ -147,7 +146,7 @@ def command(
                     state.ledger,
                     edges,
                     lambda address: declared(state, address),
-                    _least(session, loaded),
+                    least_price(loaded, session.now()),
                     recording,
                     allow_empty,
                 )
@@ -163,19 +162,6 @@ def command(
     if report.interrupted:
         return 130
     return 0 if report.complete else 3
-
-
-def _least(session: Session, loaded: Loaded) -> Callable[[Address], dict[str, str] | None]:
-    """For the last price guard: the lowest price that leaves the margin of a listing's policy."""
-    from acorn_gitops.engines.margin import least_prices
-
-    ask = least_prices(loaded.configuration, session.now().date().isoformat())
-
-    def least(address: Address) -> dict[str, str] | None:
-        net = ask(address.store, address.key)
-        return None if net is None else {"currency": net.currency, "value": str(net.amount)}
-
-    return least
 
 
 class _Progress:

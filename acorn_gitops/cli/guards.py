@@ -7,13 +7,17 @@ Errors stop apply, warnings are read; budgets are warnings that stop apply, too,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from acorn_gitops.apply.price_guard import BOUNDS
+from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.cli.situation import Situation, StoreView
+from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.resource import protects
+from acorn_gitops.model.resource import Address, protects
 from acorn_gitops.plan.budgets import over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
@@ -89,6 +93,59 @@ def budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator
     if budgets:
         managed = Counter(type_ for type_, _ in view.applied)
         yield from over_budget(view.store, result.changes, managed, budgets)
+
+
+def sold_below(
+    view: StoreView,
+    result: StoreResult,
+    now: datetime,
+    least: Callable[[Address], Mapping[str, str] | None],
+) -> Iterator[Finding]:
+    """What would be sold below its floor with promotions that the store holds and this plan leaves as they are: unmanaged ones,
+    forgotten ones, those that were not selected. What the specs say of their own promotions the rules have judged."""
+    changed = {c.address.key: c for c in result.changes if c.address.type == "promotion" and c.writes}
+    former = {c.former.key for c in changed.values()}
+    foreign = {key: body for key, body in view.promotions.items() if key not in changed and key not in former}
+    foreign = {key: body for key, body in foreign.items() if ("promotion", key) not in view.desired}
+    touched = {c.address.key: c for c in result.changes if c.address.type == "listing" and c.writes}
+    if not foreign or not (touched or changed):
+        return
+    before = HeldPromotions(now, view.promotions.items())
+    after = HeldPromotions(now, view.promotions.items())
+    for change in changed.values():
+        after.put(change.former.key, None)
+        if change.action != "delete":
+            kept = view.promotions.get(change.former.key, {}) if change.action == "update" else {}
+            after.put(change.address.key, {**kept, **(change.after or {})})
+    reached = {sku for body in foreign.values() for sku in body.get("skus") or ()}
+    anew = {sku for c in changed.values() for sku in (c.after or {}).get("skus") or ()}
+    listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
+    for key in sorted({*listings, *touched}):
+        moved = touched.get(key)
+        if moved is not None and moved.action == "delete":
+            continue
+        live = listings.get(key, {})
+        address = Address(view.store, "listing", key)
+        want = view.desired.get(("listing", key))
+        bounds = {k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS}
+        listing = {**live, **bounds, **((moved.after or {}) if moved is not None else {})}
+        sku = str(listing.get("sku") or key)
+        if sku not in reached or (moved is None and sku not in anew):
+            continue
+        why = sold_at(sku, listing, live, least(address), before, after)
+        if why:
+            theirs = ", ".join(sorted(k for k, body in foreign.items() if sku in (body.get("skus") or ())))
+            yield Finding(
+                "ACN-025",
+                "error",
+                f"{address} {why}; {theirs} is there, and this plan leaves it as it is",
+                None
+                if moved is None or moved.origin is None
+                else Place(moved.origin.file, moved.origin.line),
+                "select it too, end it at the marketplace, or declare it (`acorn import`)",
+                "",
+                str(address),
+            )
 
 
 def already_there(result: StoreResult) -> int:

@@ -4,7 +4,8 @@ out: the plan with every finding about it. Callers: verbs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.cli import guards
@@ -44,6 +45,7 @@ def compute(
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
+    least = least_price(loaded, session.now())
     memory = Remembered(
         None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment
     )
@@ -88,6 +90,7 @@ def compute(
         blocking += guards.blocked(view, result)
         blocking += guards.mass_deletion(view, result)
         blocking += guards.ambiguous(view, state)
+        blocking += guards.sold_below(view, result, session.now(), least)
         budgeted += guards.budgeted(view, result, state)
         results.append(result)
         if state.selection.whole_store(view.store):
@@ -117,6 +120,19 @@ def compute(
         risks=risks_of(loaded.configuration, changes, state.today),
     )
     return plan, state
+
+
+def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, str] | None]:
+    """For the guards of prices: the lowest price that leaves the margin of a listing's policy."""
+    from acorn_gitops.engines.margin import least_prices
+
+    ask = least_prices(loaded.configuration, now.date().isoformat())
+
+    def least(address: Address) -> dict[str, str] | None:
+        net = ask(address.store, address.key)
+        return None if net is None else {"currency": net.currency, "value": str(net.amount)}
+
+    return least
 
 
 def plan_findings(

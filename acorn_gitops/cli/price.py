@@ -41,7 +41,8 @@ def command(
     output: str,
 ) -> int:
     """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is below a floor."""
-    from acorn_gitops.engines.calendar import Calendar, major
+    from acorn_gitops.engines.calendar import Calendar
+    from acorn_gitops.engines.offer import major
     from acorn_gitops.engines.price import effective
     from acorn_gitops.rules.promo_price import floor_of
 

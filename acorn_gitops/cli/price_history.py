@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.calendar import Listed, calendar_of, minor
-from acorn_gitops.engines.price import WHOLE, Offer, effective
+from acorn_gitops.engines.calendar import Listed, calendar_of
+from acorn_gitops.engines.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.price import Offer, effective
 from acorn_gitops.engines.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.model.money import MoneyError
@@ -123,15 +123,17 @@ class PriceHistory:
                     lists.setdefault(key, []).append((when, "", ""))
                 continue
             if key in open_promos:
-                self._close(store, *open_promos.pop(key), when)
+                self._close(store, key, *open_promos.pop(key), when)
             if attributes is not None:
                 open_promos[key] = (when, attributes)
-        for since, attributes in open_promos.values():
-            self._close(store, since, attributes, self._now)
+        for key, (since, attributes) in open_promos.items():
+            self._close(store, key, since, attributes, self._now)
 
-    def _close(self, store: str, since: datetime, attributes: dict[str, Any], until: datetime) -> None:
+    def _close(
+        self, store: str, key: str, since: datetime, attributes: dict[str, Any], until: datetime
+    ) -> None:
         """Of an applied promotion, the time in which it really held."""
-        offer = _offer(attributes)
+        offer = _offer(key, attributes)
         start = max(since, datetime.fromisoformat(attributes["start"]))
         end = min(until, datetime.fromisoformat(attributes["end"]))
         if offer is not None and start < end:
@@ -145,15 +147,14 @@ def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
     return bool(promotion.get("code")) or promotion.get("type") in _BASKETS
 
 
-def _offer(attributes: dict[str, Any]) -> Offer | None:
+def _offer(key: str, attributes: dict[str, Any]) -> Offer | None:
     """What everybody was offered."""
-    discount = attributes.get("discount") or {}
     if _shown_to_few(attributes):
         return None
-    if discount.get("percent") is not None:
-        return Offer("past", "percent", int(Decimal(discount["percent"]) * WHOLE / 100))
-    for name, kind in (("amount", "amount"), ("salePrice", "sale")):
-        money = discount.get(name)
-        if money is not None:
-            return Offer("past", kind, minor(money["value"], money["currency"]))  # type: ignore[arg-type]
-    return None
+    discount = attributes.get("discount") or {}
+    money = discount.get("amount") or discount.get("salePrice") or {}
+    try:
+        # Of a percentage the currency does not matter.
+        return offer_of(key, attributes, money.get("currency") or "EUR")
+    except NotComputable:
+        return None

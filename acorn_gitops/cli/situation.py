@@ -39,6 +39,8 @@ class StoreView:
     version: str = ""
     unchanged: bool = False
     """The store is at the version that the caller remembers, and was not read."""
+    promotions: Mapping[str, Attributes] = field(default_factory=dict)
+    """Every promotion that the store holds, also where only a part of it is planned."""
     ambiguous: Mapping[Key, str] = field(default_factory=dict)
     """What the marketplace holds several times under one key, and why that says nothing."""
 
@@ -158,6 +160,9 @@ def views(
                 view.applied = state.ledger.applied(store)
                 check_not_empty(snapshot, len(view.applied), wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
+                view.promotions = {
+                    key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
+                }
             del snapshot
             _leave_alone(view, state)
             if store in intents and not view.unchanged:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 class _Asked(click.Group):
     """A question without a name is `explain`."""
 
+    asks = "explain"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("--") and args[0] != "--help":
-            args = ["explain", *args]
+            args = [self.asks, *args]
         return super().parse_args(ctx, args)
 
 

@@ -8,7 +8,7 @@ same promotions share their intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,15 +17,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
-from acorn_gitops.model.money import MoneyError, canonical, quantum
+from acorn_gitops.engines.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.price import Offer, Price, effective, pays_under
+from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
 from acorn_gitops.specs.configuration import Configuration, Spec
-
-_DEFAULT_TIER = {"salePrice": 10, "coupon": 30, "promoCode": 40, "buyXGetY": 50, "quantityTier": 50}
 
 
 class Dated(NamedTuple):
@@ -240,9 +239,11 @@ class Calendar:
             found = self._payers[offers] = pays_under(offers)
         return found
 
-    def lows(self) -> Iterator[Low]:
-        """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used."""
+    def lows(self, kind: Callable[[Interval], Hashable] = lambda _: None) -> Iterator[Low]:
+        """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used. `kind`
+        sorts the times in which nothing changes; of each kind the lowest is told."""
         offers = self.offers
+        kinds: dict[int, list[list[Interval]]] = {}
         promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
@@ -250,12 +251,19 @@ class Calendar:
                 dated = offers.get((store, sku))
                 if dated is None:
                     continue
-                lowest, found = price, None
-                for interval in self.intervals(dated):
-                    pays = interval.pays(price)
-                    if found is None or pays < lowest:
-                        lowest, found = pays, interval
-                if found is not None:
+                every = self.intervals(dated)
+                sorts = kinds.get(id(every))
+                if sorts is None:
+                    by_kind: dict[Hashable, list[Interval]] = {}
+                    for interval in every:
+                        by_kind.setdefault(kind(interval), []).append(interval)
+                    sorts = kinds[id(every)] = list(by_kind.values())
+                for alike in sorts:
+                    lowest, found = alike[0].pays(price), alike[0]
+                    for interval in alike[1:]:
+                        pays = interval.pays(price)
+                        if pays < lowest:
+                            lowest, found = pays, interval
                     yield Low(Listed(spec, store, key, currency, price), lowest, found)
 
     def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
@@ -278,22 +286,6 @@ def calendar_of(configuration: Configuration) -> Calendar:
     """The one calendar of a configuration: it is swept by many."""
     made: Calendar = configuration.__dict__.setdefault("_calendar", Calendar(configuration))
     return made
-
-
-_MINOR: dict[tuple[str, str], int] = {}
-
-
-def minor(value: str, currency: str) -> int:
-    """An amount in the currency's minor unit. Memoised: a catalogue of 100,000 prices has a few thousand different ones."""
-    found = _MINOR.get((value, currency))
-    if found is None:
-        found = _MINOR[value, currency] = int(Decimal(value) / quantum(currency))
-    return found
-
-
-def major(amount: int, currency: str) -> str:
-    """Minor units as decimal text."""
-    return str(amount * quantum(currency))
 
 
 def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -336,52 +328,19 @@ def _dated(promo: Spec, store: Spec) -> Dated | None:
             return None
     if edges[0] >= edges[1]:
         return None
-    offer = _offer(promo, store.name, front["currency"])
+    try:
+        offer = offer_of(promo.name, _in_store(body, store.name), front["currency"])
+    except NotComputable:
+        return None
     return (
         Dated(offer, promo, edges[0], edges[1], body.get("audience") or "all") if offer is not None else None
     )
 
 
-def _offer(promo: Spec, store: str, currency: str) -> Offer | None:
-    body = promo.spec
+def _in_store(body: Mapping[str, Any], store: str) -> dict[str, Any]:
+    """A promotion's content as it is in one store: amounts are said by store."""
     discount = {k: v for k, v in (body.get("discount") or {}).items() if v is not None}
-    stacking = body.get("stacking") or {}
-    conditions = []
-    if body.get("code"):
-        conditions.append(f"with code {body['code']}")
-    elif body["type"] == "coupon":
-        conditions.append("with the coupon")
-    if (body.get("minimumOrder") or {}).get(store):
-        least = body["minimumOrder"][store]
-        conditions.append(f"from {least['value']} {least['currency']}")
-    if (body.get("audience") or "all") != "all":
-        conditions.append(f"for {body['audience']}")
-    try:
-        if "percent" in discount:
-            kind, value = "percent", int(Decimal(discount["percent"]) * WHOLE / 100)
-        elif "amount" in discount:
-            kind, value = "amount", minor(discount["amount"][store]["value"], currency)
-        elif "salePrice" in discount:
-            kind, value = "sale", minor(discount["salePrice"][store]["value"], currency)
-        elif "buyXGetY" in discount:
-            block = discount["buyXGetY"]
-            # Of a whole set: two for the price of one is half off each.
-            off = (
-                Decimal(block.get("discountPercent") or "100") * block["get"] / (block["buy"] + block["get"])
-            )
-            kind, value = "percent", int(off * WHOLE / 100)
-            conditions.append(f"buying {block['buy'] + block['get']}")
-        else:
-            return None
-    except (KeyError, TypeError):
-        return None
-    return Offer(
-        promo.name,
-        kind,  # type: ignore[arg-type]
-        value,
-        stacking.get("tier") or _DEFAULT_TIER.get(body["type"], 20),
-        stacking.get("priority") or 0,
-        stacking.get("group") or "",
-        stacking.get("mode") or "additive",
-        ", ".join(conditions),
-    )
+    for name in ("amount", "salePrice"):
+        if name in discount:
+            discount[name] = (discount[name] or {}).get(store) or {}
+    return {**body, "discount": discount, "minimumOrder": (body.get("minimumOrder") or {}).get(store)}

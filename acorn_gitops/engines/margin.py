@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import minor as _minor
+from acorn_gitops.engines.offer import minor as _minor
 from acorn_gitops.engines.tax import Supply, country_of, decide, places_of, shipping_places
 from acorn_gitops.model.money import quantum
 from acorn_gitops.specs.configuration import Configuration, Spec

@@ -3,9 +3,10 @@ did to it. Callers: `calendar`, cli `price`.
 
 In this order, so that the order of files decides nothing:
 1. Offers are sorted by tier, then priority (higher first), then name.
-2. The base is the lowest of the list price and the sale prices. A sale price above the list price raises nothing.
-3. Of an exclusivity group only the offer that is best for the buyer holds; of equal ones the higher priority, then
-   the first name.
+2. Of an exclusivity group only the offer that is best for the buyer holds, alone; of equal ones the higher priority,
+   then the first name. A group with a sale price in it is settled first, as the base depends on it.
+3. The base is the lowest of the list price and the sale prices that hold. A sale price above the list price raises
+   nothing.
 4. Additive offers each take their part of the base; multiplicative ones of what is left; a best-only offer holds
    alone, when alone it is better than everything else together. Every discount is rounded half up to the currency's
    minor unit before it is subtracted, and nothing costs less than nothing.
@@ -64,12 +65,10 @@ def part_of(amount: int, millionths: int) -> int:
 
 def effective(listed: int, offers: Iterable[Offer]) -> Price:
     """The price when all of these offers are active at once."""
-    ordered = sorted(offers, key=lambda o: (o.tier, -o.priority, o.name))
+    every = sorted(offers, key=lambda o: (o.tier, -o.priority, o.name))
     steps: dict[str, Step] = {}
-    base = listed
-    for offer in ordered:
-        if offer.kind == "sale":
-            base = min(base, offer.value)
+    ordered = _without_beaten_sales(every, listed, steps)
+    base = min([listed, *(offer.value for offer in ordered if offer.kind == "sale")])
     for offer in ordered:
         if offer.kind == "sale":
             lowest = offer.value == base and offer.value < listed
@@ -97,7 +96,7 @@ def effective(listed: int, offers: Iterable[Offer]) -> Price:
             )
         for offer, off in taken:
             steps[offer.name] = Step(offer, off)
-    return Price(listed, base, pays, tuple(steps[o.name] for o in ordered))
+    return Price(listed, base, pays, tuple(steps[o.name] for o in every))
 
 
 def pays_under(offers: Sequence[Offer]) -> Callable[[int], int]:
@@ -123,9 +122,9 @@ def pays_under(offers: Sequence[Offer]) -> Callable[[int], int]:
             left -= (2 * listed * value + WHOLE) // (2 * WHOLE)
         left = max(left, 0)
         for value in chained:
-            left -= (2 * left * value + WHOLE) // (2 * WHOLE)
+            left = max(left - (2 * left * value + WHOLE) // (2 * WHOLE), 0)
         if alone:
-            left = min(left, listed - (2 * listed * alone + WHOLE) // (2 * WHOLE))
+            left = min(left, max(listed - (2 * listed * alone + WHOLE) // (2 * WHOLE), 0))
         return left
 
     return pays
@@ -139,6 +138,27 @@ def _off(offer: Offer, amount: int) -> int:
 def _reversed(name: str) -> tuple[int, ...]:
     """So that of equal offers `max` chooses the first name."""
     return tuple(-ord(c) for c in name)
+
+
+def _without_beaten_sales(offers: Sequence[Offer], listed: int, steps: dict[str, Step]) -> list[Offer]:
+    """The offers without those that another of their group beats, for groups with a sale price."""
+    mixed = {o.group for o in offers if o.group and o.kind == "sale"}
+    if not mixed:
+        return list(offers)
+    base = min([listed, *(o.value for o in offers if o.kind == "sale" and not o.group)])
+
+    def key(offer: Offer) -> tuple[int, int, tuple[int, ...]]:
+        gives = max(0, base - offer.value) if offer.kind == "sale" else _off(offer, base)
+        return gives, offer.priority, _reversed(offer.name)
+
+    best = {group: max((o for o in offers if o.group == group), key=key) for group in mixed}
+    kept = []
+    for offer in offers:
+        if offer.group in best and best[offer.group] is not offer:
+            steps[offer.name] = Step(offer, 0, f"{best[offer.group].name} is better in group {offer.group}")
+        else:
+            kept.append(offer)
+    return kept
 
 
 def _best_of_groups(offers: Sequence[Offer], base: int, steps: dict[str, Step]) -> list[Offer]:

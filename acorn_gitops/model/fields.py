@@ -77,7 +77,7 @@ Amount = Annotated[
 ]
 Percent = Annotated[
     str,
-    StringConstraints(pattern=r"^(0|[1-9][0-9]?|100)(\.[0-9]{1,4})?$"),
+    StringConstraints(pattern=r"^((0|[1-9][0-9]?)(\.[0-9]{1,4})?|100(\.0{1,4})?)$"),
     Field(description="A percentage as a quoted decimal from 0 to 100.", examples=["19", "5.5"]),
 ]
 Decimal6 = Annotated[

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 
-from acorn_gitops.model.resource import Address, Attributes, Origin
+from acorn_gitops.model.resource import TYPES, Address, Attributes, Origin, is_money
 
 Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
 Reason = Literal[
@@ -35,6 +36,10 @@ SYMBOLS: Final[dict[str, str]] = {
     "forget": "x",
     "manual": "?",
 }
+
+
+FALLING: Final = max(TYPES.values()) + 1
+"""The wave of prices that fall: after the promotions."""
 
 
 class Applied:
@@ -95,13 +100,40 @@ class Change(NamedTuple):
         return self.address if self.moved_from is None else self.address._replace(key=self.moved_from)
 
     @property
+    def stage(self) -> tuple[int, int]:
+        """When it is carried out: what others stand on first, and taken away last. Promotions stand between prices that rise and
+        prices that fall, so that no moment of a run sells for less than its beginning or its end."""
+        wave = TYPES[self.address.type]
+        if self.action in ("delete", "forget") and self.address.type != "promotion":
+            return 1, -wave
+        return 0, FALLING if self._lowers_price() else wave
+
+    def _lowers_price(self) -> bool:
+        if self.address.type != "listing" or self.action != "update":
+            return False
+        before, after = (self.before or {}).get("price"), (self.after or {}).get("price")
+        if before is None or after is None or not (is_money(before) and is_money(after)):
+            return False
+        try:
+            return before["currency"] != after["currency"] or Decimal(after["value"]) < Decimal(
+                before["value"]
+            )
+        except InvalidOperation:
+            return True
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """What is done, in the order in which it must be. A rename creates first, so that what refers to the former
         can follow, and nothing is lost when the creation is refused."""
         if self.action != "replace":
             return (Step(self.address, self.action),)
         delete, create = Step(self.former, "delete"), Step(self.address, "create")
-        return (delete, create) if self.moved_from is None else (create, delete)
+        # Nothing refers to a promotion, and two of them at once would take the discount off twice.
+        return (
+            (delete, create)
+            if self.moved_from is None or self.address.type == "promotion"
+            else (create, delete)
+        )
 
 
 @dataclass(slots=True)

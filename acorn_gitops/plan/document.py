@@ -20,7 +20,7 @@ import orjson
 from acorn_gitops import __version__
 from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import TYPES, Address, Origin, is_money
+from acorn_gitops.model.resource import Address, Origin, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 
 FORMAT: Final = "1.0"
@@ -115,16 +115,9 @@ def make_plan(
 
 
 def in_order(changes: Iterable[Change]) -> list[Change]:
-    """Creations and updates by wave (store before tax class before listing before promotion), then deletions
-    in the opposite order; by address within."""
-
-    def position(change: Change) -> tuple[int, int, Address]:
-        wave = TYPES[change.address.type]
-        if change.action in ("delete", "forget"):
-            return 1, -wave, change.address
-        return 0, wave, change.address
-
-    return sorted(changes, key=position)
+    """Creations and updates by wave (store before tax class before listing before promotion before prices that fall), then
+    deletions in the opposite order; by address within."""
+    return sorted(changes, key=lambda change: (change.stage, change.address))
 
 
 def price_move(change: Change) -> tuple[str, str, str, str] | None:

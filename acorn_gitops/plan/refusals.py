@@ -19,6 +19,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
     "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
     "ACN-024": (4, "Whoever applies has no right to, where access is enforced."),
+    "ACN-025": (
+        4,
+        "With a promotion that the store holds and this plan leaves as it is, something would be sold below its floor or margin.",
+    ),
     "ACN-030": (
         0,
         "A warning: the marketplace cannot hold an attribute; it stays in the specs and is not compared.",

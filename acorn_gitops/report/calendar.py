@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from acorn_gitops.engines.calendar import Span, major
+from acorn_gitops.engines.calendar import Span
+from acorn_gitops.engines.offer import major
 from acorn_gitops.engines.prior_price import DAYS
 from acorn_gitops.engines.reductions import Reduction
 from acorn_gitops.model.window import utc_text

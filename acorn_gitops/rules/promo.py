@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from acorn_gitops.engines.calendar import calendar_of
+from acorn_gitops.engines.offer import major
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.selectors import Grouped, select
@@ -15,6 +17,8 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
+SHOWN = 10
+"""Of one promotion, so many listings are told."""
 _NEEDS = {"salePrice": "salePrice", "percentOff": "percent", "amountOff": "amount", "buyXGetY": "buyXGetY"}
 
 
@@ -82,47 +86,85 @@ def window(context: Context) -> Iterator[Finding]:
     mend="Give the type its discount: percent, amount, salePrice or buyXGetY, more than nothing and less than the price.",
 )
 def discount(context: Context) -> Iterator[Finding]:
-    """Exactly one discount field; percent above 0; the field that the type needs."""
+    """Exactly one discount field, the one that the type needs, of more than nothing; a sale price below the price of every
+    listing that it is for, and an amount that leaves something of it."""
     config = context.configuration
     for promo in config.promos.values():
-        given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None}
-        kind = promo.spec["type"]
-        path = ("spec", "discount")
-        if len(given) > 1:
+        path, words, mend = _no_discount(promo)
+        if words:
+            yield config.finding("PRO-002", "error", promo, path, words, mend)
+    if any(_by_store(promo) for promo in config.promos.values()):
+        yield from _raises(context)
+
+
+def _by_store(promo: Spec) -> str:
+    """The field of a discount that is an amount or a price of each store."""
+    given = promo.spec.get("discount") or {}
+    return next((name for name in ("salePrice", "amount") if given.get(name)), "")
+
+
+def _no_discount(promo: Spec) -> tuple[tuple[str, ...], str, str]:
+    """Where, what is wrong with a discount by itself, and what to do; no words where nothing is."""
+    given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None}
+    kind, path = promo.spec["type"], ("spec", "discount")
+    if len(given) > 1:
+        return path, f"a discount is one of {', '.join(sorted(given))}", "keep one"
+    if not given:
+        if kind == "freeShipping":
+            return (), "", ""
+        needs = _NEEDS.get(kind, "percent")
+        return ("spec", "type"), f"{kind} needs a discount", f"add `discount: {{{needs}: …}}`"
+    if kind in _NEEDS and _NEEDS[kind] not in given:
+        return path, f"{kind} needs discount.{_NEEDS[kind]}", "change type or discount"
+    if "percent" in given and not Decimal(given["percent"]):
+        return (*path, "percent"), "0 percent is no discount", "remove the promotion"
+    block = given.get("buyXGetY") or {}
+    if block.get("discountPercent") is not None and not Decimal(block["discountPercent"]):
+        return (*path, "buyXGetY", "discountPercent"), "0 percent is no discount", "remove the promotion"
+    for store, money in (given.get("amount") or {}).items():
+        if not Decimal(money["value"]):
+            return (*path, "amount", store, "value"), f"0 off in {store} is no discount", "take the store out"
+    return (), "", ""
+
+
+def _raises(context: Context) -> Iterator[Finding]:
+    """Sale prices that are none, and amounts that take all."""
+    config, calendar = context.configuration, calendar_of(context.configuration)
+    skus = {s.spec["sku"]: s for s in config.skus}
+    told: dict[str, int] = {}
+    for (store, sku), dated in calendar.offers.items():
+        for one in dated:
+            if one.offer.kind == "percent":
+                continue
+            for name, _, currency, price in calendar.prices_of(skus[sku]):
+                if name != store or one.offer.value < price:
+                    continue
+                told[one.promo.name] = told.get(one.promo.name, 0) + 1
+                if told[one.promo.name] > SHOWN:
+                    continue
+                field = _by_store(one.promo)
+                off = f"{major(one.offer.value, currency)} {currency}"
+                yield config.finding(
+                    "PRO-002",
+                    "error",
+                    one.promo,
+                    ("spec", "discount", field, store, "value"),
+                    f"a sale price of {off} is no reduction for {sku} in {store}, which costs {major(price, currency)}"
+                    if one.offer.kind == "sale"
+                    else f"{off} off leaves nothing of {sku} in {store}, which costs {major(price, currency)}",
+                    "go below its price, or exclude it by `skus.exclude`"
+                    if one.offer.kind == "sale"
+                    else "take less off, or exclude it by `skus.exclude`",
+                )
+    for name, count in told.items():
+        if count > SHOWN:
             yield config.finding(
                 "PRO-002",
                 "error",
-                promo,
-                path,
-                f"a discount is one of {', '.join(sorted(given))}",
-                "keep one",
-            )
-        elif not given and kind != "freeShipping":
-            yield config.finding(
-                "PRO-002",
-                "error",
-                promo,
-                ("spec", "type"),
-                f"{kind} needs a discount",
-                f"add `discount: {{{_NEEDS.get(kind, 'percent')}: …}}`",
-            )
-        elif kind in _NEEDS and _NEEDS[kind] not in given:
-            yield config.finding(
-                "PRO-002",
-                "error",
-                promo,
-                path,
-                f"{kind} needs discount.{_NEEDS[kind]}",
-                "change type or discount",
-            )
-        elif given.get("percent") is not None and Decimal(given["percent"]) == 0:
-            yield config.finding(
-                "PRO-002",
-                "error",
-                promo,
-                (*path, "percent"),
-                "0 percent is no discount",
-                "remove the promotion",
+                config.promos[name],
+                ("spec", "discount"),
+                f"and {count - SHOWN:,} more listings of {name}",
+                "see `acorn view prices`",
             )
 
 
@@ -134,9 +176,11 @@ def discount(context: Context) -> Iterator[Finding]:
     mend="Give each selected store an amount in its own currency.",
 )
 def currencies(context: Context) -> Iterator[Finding]:
-    """amount, salePrice and minimumOrder name every selected store, in its currency."""
+    """amount, salePrice and minimumOrder name every selected store, in its currency, and no store that is not there; a budget is in
+    the currency of a selected store."""
     config = context.configuration
     for promo in config.promos.values():
+        yield from _budget_currency(context, promo)
         parts: list[tuple[tuple[str, ...], Any]] = [
             (("spec", "discount", k), v)
             for k, v in (promo.spec.get("discount") or {}).items()
@@ -145,6 +189,16 @@ def currencies(context: Context) -> Iterator[Finding]:
         if promo.spec.get("minimumOrder"):
             parts.append((("spec", "minimumOrder"), promo.spec["minimumOrder"]))
         for path, by_store in parts:
+            for name in by_store:
+                if name not in config.stores:
+                    yield config.finding(
+                        "PRO-003",
+                        "error",
+                        promo,
+                        (*path, name),
+                        f"there is no store {name}",
+                        f"known: {', '.join(sorted(config.stores)[:8])}",
+                    )
             for store in _stores(context, promo):
                 money = by_store.get(store.name)
                 currency = store.spec["storefront"]["currency"] if store.spec.get("storefront") else None
@@ -179,6 +233,21 @@ def currencies(context: Context) -> Iterator[Finding]:
                             str(error),
                             "round it yourself",
                         )
+
+
+def _budget_currency(context: Context, promo: Spec) -> Iterator[Finding]:
+    budget = (promo.spec.get("limits") or {}).get("budget")
+    stores = _stores(context, promo) if budget else []
+    known = {store.spec["storefront"]["currency"] for store in stores}
+    if budget and known and budget["currency"] not in known:
+        yield context.configuration.finding(
+            "PRO-003",
+            "error",
+            promo,
+            ("spec", "limits", "budget", "currency"),
+            f"the budget is in {budget['currency']}, and {promo.name} runs in {', '.join(sorted(known))}",
+            f"give it in {sorted(known)[0]}",
+        )
 
 
 @rule(

@@ -81,15 +81,14 @@ def _met(one: Dated, other: Dated) -> bool:
 
 
 def _allows(one: Spec, other: Spec) -> bool:
-    """Whether a promotion that says with what it combines names the other: by name, type, group or audience `any`."""
+    """Whether a promotion that says with what it combines names the other: by name, type, group, or `deal` for both kinds of deal."""
     said = (one.spec.get("stacking") or {}).get("combinableWith")
     if said is None:
         return True
     group = (other.spec.get("stacking") or {}).get("group")
-    return bool(
-        {other.name, other.spec["type"], group, other.spec["type"].replace("lightningDeal", "deal")}
-        & set(said)
-    )
+    kind = other.spec["type"]
+    names = {other.name, kind, group, "deal" if kind in ("lightningDeal", "bestDeal") else kind}
+    return bool(names & set(said))
 
 
 @rule(

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from acorn_gitops.engines.calendar import major
+from acorn_gitops.engines.offer import major
 from acorn_gitops.engines.price import WHOLE
 from acorn_gitops.engines.prior_price import DAYS
 from acorn_gitops.engines.reductions import Reduction, reductions

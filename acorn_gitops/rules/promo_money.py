@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from acorn_gitops.engines.calendar import Listed, major
-from acorn_gitops.engines.price import part_of
+from acorn_gitops.engines.calendar import Listed, Low
+from acorn_gitops.engines.offer import major
+from acorn_gitops.engines.price import pays_under
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.window import utc_text
@@ -40,7 +41,11 @@ def margin(context: Context) -> Iterator[Finding]:
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
         return
-    lows = {(low.listed.store, low.listed.key): low for low in _lows(context)}
+    lows: dict[tuple[str, str], Low] = {}
+    for one in _lows(context):
+        at = (one.listed.store, one.listed.key)
+        if at not in lows or one.pays < lows[at].pays:
+            lows[at] = one
     calendar = _calendar(context)
     blind: set[str] = set()
     for sku in config.skus:
@@ -129,7 +134,8 @@ def spread(context: Context) -> Iterator[Finding]:
     mend="Lower `limits.quantity`, or move stock before the deal begins.",
 )
 def committed(context: Context) -> Iterator[Finding]:
-    """By recorded stock (facts: stock): `limits.quantity` of a promotion is at most what its SKUs may promise in its stores."""
+    """By recorded stock (facts: stock): `limits.quantity` of a promotion, with those of others that hold at the same time on the
+    same SKUs and stores, is at most what these may promise."""
     config = context.configuration
     if not config.facts.has("stock"):
         return
@@ -137,22 +143,30 @@ def committed(context: Context) -> Iterator[Finding]:
         quantity = (promo.spec.get("limits") or {}).get("quantity")
         if not quantity:
             continue
-        mine = {
-            key for key, dated in _calendar(context).offers.items() if any(d.promo is promo for d in dated)
-        }
+        mine, beside = set(), {}
+        for key, dated in _calendar(context).offers.items():
+            here = next((d for d in dated if d.promo is promo), None)
+            if here is None:
+                continue
+            mine.add(key)
+            for other in dated:
+                also = (other.promo.spec.get("limits") or {}).get("quantity")
+                if also and other.promo is not promo and other.start < here.end and here.start < other.end:
+                    beside[other.promo.name] = also
         there = 0
         for sku in sorted({sku for _, sku in mine}):
             allotment = inventory_of(context).allotment(sku)
             if allotment is not None:
                 stores = [n for s, n in allotment.stores.items() if (s, sku) in mine]
                 there += max(stores, default=0) if allotment.mode == "shared" else sum(stores)
-        if there < quantity:
+        if there < quantity + sum(beside.values()):
+            also = "".join(f", {name} {pieces:,}" for name, pieces in sorted(beside.items()))
             yield config.finding(
                 "PRO-050",
                 "warning",
                 promo,
                 ("spec", "limits", "quantity"),
-                f"{promo.name} commits {quantity:,} pieces, and {there:,} may be promised",
+                f"{promo.name} commits {quantity:,} pieces{also}, and {there:,} may be promised",
                 "`acorn view inventory` shows them",
             )
 
@@ -180,7 +194,7 @@ def budget(context: Context) -> Iterator[Finding]:
             if not mine or config.stores[store].spec["storefront"]["currency"] != money["currency"]:
                 continue
             for listed in _calendar(context).listings_of(specs[sku], store):
-                off = part_of(listed.price, mine[0].value) if mine[0].kind == "percent" else mine[0].value
+                off = listed.price - pays_under(mine)(listed.price)
                 deepest = max(deepest, Decimal(off) * quantum(listed.currency))
         fee = Decimal(COUPON_FEE.get(money["currency"], "0"))
         needs = (deepest + fee) * times
@@ -219,5 +233,5 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
                 promo,
                 ("spec", "limits"),
                 f"the coupon {promo.name} has no budget in {', '.join(amazon[:4])}",
-                'add limits: {budget: {currency: EUR, value: "500"}}',
+                f"add limits: {{budget: {{currency: {config.stores[amazon[0]].spec['storefront']['currency']}, value: AMOUNT}}}}",
             )

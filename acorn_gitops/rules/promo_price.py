@@ -5,11 +5,13 @@ They are judged over the whole calendar, boundary by boundary, in the worst case
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, Low, calendar_of, major, minor
+from acorn_gitops.engines.calendar import Calendar, Interval, Low, calendar_of
 from acorn_gitops.engines.margin import Margins
+from acorn_gitops.engines.offer import major, minor
 from acorn_gitops.engines.price import WHOLE, Offer
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError
@@ -22,13 +24,39 @@ SHOWN = 20
 """Of one promotion, so many listings are told."""
 
 
+class _Kind(NamedTuple):
+    """What rules ask of a time besides how low a price falls in it: a deeper time of another kind hides no breach."""
+
+    respect: frozenset[str]
+    """Floors that hold then."""
+    gift: bool
+    """A promotion that says 100 percent takes part."""
+    capped: frozenset[str]
+    """Promotions with `maxTotalPercent` that take part."""
+
+
 def _lows(context: Context) -> list[Low]:
+    """For every listing its lowest price in each kind of time."""
     lows: list[Low] | None = context.shared.get("lows")
     if lows is None:
+        promos = context.configuration.promos
         lows = context.shared["lows"] = (
-            list(_calendar(context).lows()) if context.configuration.promos else []
+            list(_calendar(context).lows(lambda i: _kind_of(i, promos))) if promos else []
         )
     return lows
+
+
+def _kind_of(interval: Interval, promos: Mapping[str, Spec]) -> _Kind:
+    respect = {"min"}
+    for offer in interval.offers:
+        said = (promos[offer.name].spec.get("floors") or {}).get("respect")
+        respect |= set(said) if said is not None else {"map"}
+    capped = {o.name for o in interval.offers if promos[o.name].spec.get("maxTotalPercent") is not None}
+    return _Kind(frozenset(respect), any(_gift(o) for o in interval.offers), frozenset(capped))
+
+
+def _gift(offer: Offer) -> bool:
+    return offer.kind == "percent" and offer.value >= WHOLE
 
 
 def _calendar(context: Context) -> Calendar:
@@ -73,18 +101,22 @@ def floors(context: Context) -> Iterator[Finding]:
     promos = context.configuration.promos
     told: dict[str, int] = {}
     respected: dict[tuple[Offer, ...], frozenset[str]] = {}
+    below: dict[tuple[str, str], Low] = {}
     for low in _lows(context):
         listed = low.listed
         respect = respected.get(low.interval.offers)
         if respect is None:
-            wanted = {"min"}
-            for offer in low.interval.offers:
-                said = (promos[offer.name].spec.get("floors") or {}).get("respect")
-                wanted |= set(said) if said is not None else {"map"}
-            respect = respected[low.interval.offers] = frozenset(wanted)
+            respect = respected[low.interval.offers] = _kind_of(low.interval, promos).respect
         floor = floor_of(listed.sku, listed.store, listed.currency, respect)
         if floor is None or low.pays >= floor[0]:
             continue
+        key = (listed.store, listed.key)
+        if key not in below or low.pays < below[key].pays:
+            below[key] = low
+    for low in below.values():
+        listed = low.listed
+        floor = floor_of(listed.sku, listed.store, listed.currency, respected[low.interval.offers])
+        assert floor is not None
         promo = _culprit(context, low)
         told[promo.name] = told.get(promo.name, 0) + 1
         if told[promo.name] > SHOWN:
@@ -201,7 +233,7 @@ def free(context: Context) -> Iterator[Finding]:
     for low in _lows(context):
         if low.pays or not low.listed.price:
             continue
-        if any(offer.kind == "percent" and offer.value >= WHOLE for offer in low.offers):
+        if any(_gift(offer) for offer in low.offers):
             continue
         promo = _culprit(context, low)
         if promo.name in told:
@@ -279,12 +311,16 @@ def overlaps(context: Context) -> Iterator[Finding]:
                     continue
                 if all((d.promo.spec.get("stacking") or {}).get("mode") for d in (one, other)):
                     continue
+                if {one.audience, other.audience} == {"b2b", "prime"}:
+                    continue  # nobody is both
                 told.add(pair)
+                sales = one.offer.kind == other.offer.kind == "sale"
+                how = "the lower sale price holds" if sales else "they stack"
                 yield context.configuration.finding(
                     "PRO-020",
                     "warning",
                     one.promo,
                     ("spec", "stacking"),
-                    f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and stack",
+                    f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
                     "give both one stacking.group (the better one holds), or say `stacking.mode`",
                 )

@@ -39,8 +39,9 @@ def command(
     """Every price in every store: listed, what is paid now, the lowest over the calendar, floor and margin."""
     from fnmatch import fnmatchcase
 
-    from acorn_gitops.engines.calendar import Calendar, major
+    from acorn_gitops.engines.calendar import Calendar
     from acorn_gitops.engines.margin import Margins
+    from acorn_gitops.engines.offer import major
     from acorn_gitops.engines.price import effective
     from acorn_gitops.model.money import quantum
     from acorn_gitops.report.table import Table

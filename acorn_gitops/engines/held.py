@@ -1,0 +1,168 @@
+"""What a buyer pays by what a marketplace holds. Comes in: the promotions of one store as they are there, an instant. Goes out:
+whether a change of a price or of a promotion takes what is paid below a floor, when and through what. Callers: apply's price
+guard next to the write, cli `guards` for the plan.
+
+Specs say what shall be; between two writes of a run, after half of one, or beside promotions that nobody manages, something
+else is. Every moment from now on is looked at, with every code used and every audience, boundary by boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from acorn_gitops.engines.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.price import Offer, pays_under
+
+Money = Mapping[str, str]
+
+
+class Running(NamedTuple):
+    """An offer of a promotion that has not ended, and when it holds."""
+
+    offer: Offer
+    start: datetime
+    end: datetime
+
+
+class Breach(NamedTuple):
+    """What would be paid below what is allowed: minor units, through which promotions, from when."""
+
+    pays: int
+    promos: tuple[str, ...]
+    start: datetime
+
+
+class _Stretch(NamedTuple):
+    """A time in which nothing changes: what is paid at a list price after the change, and before it."""
+
+    start: datetime
+    names: tuple[str, ...]
+    after: Callable[[int], int]
+    before: Callable[[int], int]
+
+
+class HeldPromotions:
+    """The promotions of one store, as they are at this moment of a run."""
+
+    def __init__(self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
+        self._now = now
+        self._content: dict[str, Mapping[str, Any]] = {}
+        self._skus: dict[str, set[str]] = {}
+        self._running: dict[tuple[str, str], Running | None] = {}
+        self._stretches: dict[tuple[frozenset[str], str], list[_Stretch]] = {}
+        for key, attributes in promotions:
+            self.put(key, attributes)
+
+    def put(self, key: str, attributes: Mapping[str, Any] | None) -> None:
+        """A promotion is now like this; None: it is gone."""
+        for sku in (self._content.pop(key, None) or {}).get("skus") or ():
+            self._skus[sku].discard(key)
+        for memo in [memo for memo in self._running if memo[0] == key]:
+            del self._running[memo]
+        self._stretches.clear()
+        if attributes is not None:
+            self._content[key] = attributes
+            for sku in attributes.get("skus") or ():
+                self._skus.setdefault(sku, set()).add(key)
+
+    def content(self, key: str) -> Mapping[str, Any] | None:
+        """A promotion as it is."""
+        return self._content.get(key)
+
+    def on(self, sku: str) -> frozenset[str]:
+        """The promotions that name a SKU."""
+        return frozenset(self._skus.get(sku, ()))
+
+    def breach(self, sku: str, after: Money, before: Money | None, floor: int) -> Breach | None:
+        """The first time at which a price `after` would be paid below a floor (minor units), and lower than `before` is paid
+        then; before None: it is not for sale. NotComputable when a promotion is in another currency."""
+        here = self.on(sku)
+        if not here:
+            return None
+        currency = after["currency"]
+        memo = (here, currency)
+        if memo not in self._stretches:
+            offers = self.running(here, currency)
+            self._stretches[memo] = _stretches(offers, offers)
+        paid = None
+        if before is not None and before["currency"] == currency:
+            paid = minor(before["value"], currency)
+        return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor)
+
+    def proposed(self, key: str, content: Mapping[str, Any] | None, *, instead_of: str = "") -> Proposed:
+        """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one whose place it takes,
+        where that has another key."""
+        return Proposed(self, key, content, instead_of or key, self._now)
+
+    def running(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
+        """Of these promotions, those that lower a price from now on."""
+        found = {}
+        for key in sorted(keys):
+            memo = (key, currency)
+            if memo not in self._running:
+                self._running[memo] = running(key, self._content[key], currency, self._now)
+            if one := self._running[memo]:
+                found[key] = one
+        return found
+
+
+class Proposed:
+    """A promotion that is about to be written, beside those that are there."""
+
+    def __init__(
+        self, held: HeldPromotions, key: str, content: Mapping[str, Any] | None, former: str, now: datetime
+    ) -> None:
+        self._held, self._key, self._content, self._former, self._now = held, key, content, former, now
+        self.skus = frozenset((content or {}).get("skus") or ())
+        self._stretches: dict[tuple[frozenset[str], bool, str], list[_Stretch]] = {}
+
+    def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
+        """The first time at which the price of a SKU would be paid below a floor, and lower than without the change.
+        NotComputable when a promotion is in another currency."""
+        here, currency = self._held.on(sku), price["currency"]
+        memo = (here, sku in self.skus, currency)
+        if memo not in self._stretches:
+            before = self._held.running(here, currency)
+            after = {key: one for key, one in before.items() if key not in (self._key, self._former)}
+            if self._content is not None and sku in self.skus:
+                mine = running(self._key, self._content, currency, self._now)
+                if mine is not None:
+                    after[self._key] = mine
+            self._stretches[memo] = _stretches(after, before)
+        amount = minor(price["value"], currency)
+        return _first_breach(self._stretches[memo], amount, amount, floor)
+
+
+def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:
+    edges = {edge for one in (*after.values(), *before.values()) for edge in (one.start, one.end)}
+    found = []
+    for start, _ in pairwise(sorted(edges)):
+        then = {key: one.offer for key, one in after.items() if one.start <= start < one.end}
+        earlier = [one.offer for one in before.values() if one.start <= start < one.end]
+        if then:
+            found.append(_Stretch(start, tuple(then), pays_under([*then.values()]), pays_under(earlier)))
+    return found
+
+
+def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None, floor: int) -> Breach | None:
+    for stretch in stretches:
+        pays = stretch.after(after)
+        if pays < floor and (before is None or pays < stretch.before(before)):
+            return Breach(pays, stretch.names, stretch.start)
+    return None
+
+
+def running(key: str, attributes: Mapping[str, Any], currency: str, now: datetime) -> Running | None:
+    """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when it is wrong."""
+    try:
+        start = datetime.fromisoformat(str(attributes["start"])).astimezone(UTC)
+        end = datetime.fromisoformat(str(attributes["end"])).astimezone(UTC)
+    except (KeyError, ValueError):
+        raise NotComputable(f"{key} has no window") from None
+    offer = offer_of(key, attributes, currency)
+    if offer is None or end <= now or start >= end:
+        return None
+    return Running(offer, max(start, now), end)
