@@ -97,23 +97,83 @@ def test_loading_cannot_be_waived_and_unknown_rules_are_told(project: Project) -
     assert "names the rule ABC-999, which there is not" in text
 
 
+def test_slips_in_waivers_are_told(project: Project) -> None:
+    """A budget that there is not, an environment that there is not, an exception for ever, and what nothing can waive."""
+    for text, words in (
+        (waiver("BUD-099", "*"), "names the rule BUD-099, which there is not"),
+        (waiver("ACN-025", "*"), "ACN-025 cannot be waived"),
+        (
+            waiver("SKU-016", "*", environments="[prodaction]"),
+            "the environment prodaction, which there is not",
+        ),
+        (waiver("SKU-016", "*", until="2099-01-01"), "more than a year"),
+    ):
+        project.settings("  waivers:\n" + text)
+        assert words in said(project)
+
+
+def test_a_rule_that_cannot_be_judged_blocks_whatever_is_configured(project: Project) -> None:
+    """Neither a severity nor a waiver softens it: an expression that is wrong, one that stumbles, one that would never end."""
+    (project.path / "policies").mkdir()
+    loops = "[1].all(a, [1].all(b, [1].all(c, true)))"
+    for check, words in (
+        ("spec.((", "the rule itself is wrong"),
+        ("spec.nope == 1", "cannot be judged"),
+        (loops, "loops inside one another"),
+    ):
+        text = (
+            "apiVersion: acorn/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n"
+            f"    - {{id: OUR-003, severity: error, title: T, why: W, mend: M, target: SkuMapping, check: '{check}'}}\n"
+        )
+        (project.path / "policies" / "p.yaml").write_text(text)
+        for settings in (
+            "  policies: {severities: {OUR-003: info}}\n",
+            "  waivers:\n" + waiver("OUR-003", "*"),
+        ):
+            project.settings(settings)
+            result = project.run("validate")
+            assert result.code == 4, check
+            assert words in said(project)
+
+
+def test_budgets_that_can_be_waived_are_those_that_there_are() -> None:
+    """The rules' room knows them by id only."""
+    from acorn_gitops.plan.budgets import GUARDS
+    from acorn_gitops.rules.waivers import BUDGETS
+
+    assert set(GUARDS) == BUDGETS
+
+
 def test_a_waiver_may_be_for_one_environment(project: Project) -> None:
     """Elsewhere it is as if it were not there."""
     project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
+    path = project.path / "acorn.yaml"
+    path.write_text(path.read_text().replace("{sandbox: {}}", "{sandbox: {}, production: {}}"))
     project.settings("  waivers:\n" + waiver("SKU-016", "*", environments="[production]"))
     assert project.run("validate").code == 4
     assert "GEN-021" not in said(project)
+    assert project.run("validate", "--env", "production").code == 0
 
 
 def test_severities_can_be_set_and_loading_keeps_its_own(project: Project) -> None:
-    """A warning made an error blocks; an error made a warning does not."""
+    """A warning made an error blocks; an error made a warning does not. What loading and budgets say stays, and slips are told."""
     project.write(sku("odd/SKU", "50.00"), file="odd.yaml")
     assert project.run("validate").code == 0
     project.settings("  policies: {severities: {SKU-001: error}}\n")
     assert project.run("validate").code == 4
     assert project.run("plan").code == 4
-    project.settings("  policies: {severities: {SKU-001: info, GEN-006: warning}}\n")
+    project.settings("  policies: {severities: {SKU-001: info}}\n")
     assert project.run("validate", "--strict").code == 0
+    for id, words in (
+        ("GEN-006", "cannot be changed"),
+        ("BUD-002", "cannot be changed"),
+        ("ABC-999", "which there is not"),
+    ):
+        project.settings(f"  policies: {{severities: {{{id}: info}}}}\n")
+        assert project.run("validate").code == 4
+        assert f"{id}" in said(project)
+        assert words in said(project)
+    project.settings("")
     project.text("apiVersion: acorn/v1\nkind: Store\nmetadata: {name: x}\nspec: {typo: 1}\n", "x.yaml")
     assert project.run("validate").code == 4
 
@@ -216,8 +276,65 @@ def test_an_ended_waiver_of_a_budget_blocks(project: Project) -> None:
     project.settings(budget("deletes: {count: 0}") + "  waivers:\n" + waiver("BUD-001", "*", "2026-01-01"))
     shrink(project, 8)
     result = project.run("apply", "--auto-approve")
-    assert result.code in (4, 5)
-    assert "GEN-020" in project.run("plan").out
+    assert result.code == 4
+    assert "GEN-020" in project.run("validate").out
+
+
+@pytest.mark.parametrize(("most", "over"), [("count: 2", True), ("count: 3", False), ('percent: "20"', True)])
+def test_taking_off_sale_counts_like_deleting(most: str, over: bool, project: Project) -> None:
+    """Three of ten are made inactive: a shop can be emptied without a single deletion."""
+    project.settings(budget(f"deletes: {{count: 0}}, offSale: {{{most}}}"))
+    rest = [sku(f"S-{n}", "50.00") for n in range(10)]
+    for one in rest[:3]:
+        one["spec"]["listings"][0]["status"] = "inactive"
+    project.write(storefront(), *rest)
+    result = project.run("apply", "--auto-approve")
+    assert result.code == (5 if over else 0)
+    assert ("BUD-005" in result.err) is over
+
+
+def test_a_price_moves_also_under_another_key(project: Project) -> None:
+    """The same SKU leaves and comes back under another seller SKU, a tenth as dear: that is a price that falls."""
+    project.settings(budget('priceDrop: "30"'))
+    rest = [sku(f"S-{n}", "50.00") for n in range(10)]
+    rest[0]["spec"]["listings"][0] |= {"sellerSku": "S-0-NEW", "price": {"currency": "EUR", "value": "5.00"}}
+    project.write(storefront(), *rest)
+    result = project.run("apply", "--auto-approve")
+    assert result.code == 5
+    assert "falls from 50.00 to 5.00" in result.err
+
+
+def test_what_was_reviewed_may_always_be_put_back(project: Project) -> None:
+    """Somebody sells at a tenth of the price: restoring it is no rise that a budget stops."""
+    project.settings(budget('priceDrop: "10", priceRise: "10", priceSum: "1"'))
+    assert (
+        project.run("sandbox", "disturb", 'amz-de/listing/S-3.price={"currency":"EUR","value":"5.00"}').code
+        == 0
+    )
+    assert project.run("apply", "--auto-approve").code == 0
+    assert project.live()["amz-de/listing/S-3"]["price"]["value"] == "50.00"
+
+
+def test_where_no_budget_is_written_one_is_built_in(project: Project) -> None:
+    """Ten prices that fall to a hundredth at once, or a shop that goes off sale, stop with exit code 5; single ones do not.
+    `budgets: {}` says that none is wanted."""
+    shrink(project, 10, "0.50")
+    plan = project.run("plan")
+    assert plan.code == 0
+    assert "BUD-006" in plan.out
+    assert project.run("apply", "--auto-approve").code == 5
+    few = [sku(f"S-{n}", "0.50" if n < 4 else "50.00") for n in range(10)]
+    project.write(storefront(), *few)
+    assert project.run("apply", "--auto-approve").code == 0
+    for one in few:
+        one["spec"]["listings"][0]["status"] = "inactive"
+    project.write(storefront(), *few)
+    assert project.run("apply", "--auto-approve").code == 5
+    project.settings("  waivers:\n" + waiver("BUD-006", "amz-de/budget/built-in"))
+    assert project.run("apply", "--auto-approve").code == 0
+    project.settings("  policies: {budgets: {}}\n")
+    shrink(project, 10, "9.00")
+    assert project.run("apply", "--auto-approve").code == 0
 
 
 def test_an_environment_changes_one_budget(project: Project) -> None:

@@ -49,6 +49,8 @@ def refusal(
         return ""
     if not is_money(price):
         return "the price is no amount with a currency"
+    if "price" in sent and _is_nothing(price["value"]):
+        return f"{price['value']} {price['currency']} is no price"
     for name, words, sign in _BOUNDS:
         bound = after.get(name)
         if bound is None:
@@ -65,6 +67,13 @@ def refusal(
     if least is not None and "price" in sent:
         return _too_little(price, least)
     return ""
+
+
+def _is_nothing(value: str) -> bool:
+    try:
+        return Decimal(value) <= 0
+    except (InvalidOperation, TypeError):
+        return False  # told below
 
 
 def _too_little(price: Mapping[str, str], least: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, protects
-from acorn_gitops.plan.budgets import over_budget
+from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
 
@@ -90,9 +90,11 @@ def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
 def budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator[Finding]:
     """What is over a budget of the project."""
     budgets = state.loaded.configuration.policies.get("budgets")
+    managed = Counter(type_ for type_, _ in view.applied)
     if budgets:
-        managed = Counter(type_ for type_, _ in view.applied)
         yield from over_budget(view.store, result.changes, managed, budgets)
+    elif budgets is None:
+        yield from built_in(view.store, result.changes, managed)
 
 
 def sold_below(

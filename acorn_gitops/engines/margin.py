@@ -2,8 +2,9 @@
 the landed cost. Callers: rules, cli plan and views.
 
 Margin = (price without tax - cost) / price without tax. The tax is that of a sale to a consumer in the store's country,
-from where the SKU's stock lies; of several such places the one with the highest rate counts. Fees of the marketplace
-are not in it: acorn does not know them. Where tax, cost or an exchange rate is not known, the answer is None, never a
+from where the SKU's stock lies; of several such places the one with the highest rate counts. Where the marketplace owes the
+tax it is in the price all the same, and goes to the marketplace. Fees of the marketplace are not in it: acorn does not
+know them. Where tax, cost or an exchange rate is not known, the answer is None, never a
 guess.
 """
 
@@ -17,8 +18,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from acorn_gitops.engines.offer import minor as _minor
-from acorn_gitops.engines.tax import Supply, country_of, decide, places_of, shipping_places
+from acorn_gitops.engines.tax import Supply, country_of, decide, places_of, shipping_places, values_of
 from acorn_gitops.model.money import quantum
+from acorn_gitops.model.reference import rates_on
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 _UNTAXED = frozenset({"US", "CA"})
@@ -184,15 +186,27 @@ class Margins:
             return None
         found: list[Decimal] = []
         for origin in origins or (home,):
-            supply = Supply(store, origin, home, "b2c", "absent", self.today, tax_class=tax_class)
-            decision = decide(self.configuration, supply)
-            if decision.winner is None or decision.problem:
-                return None
-            percent = decision.percent
-            if percent is None:
-                treatment = decision.winner.spec["result"]["treatment"]
-                if treatment not in ("zero", "exempt", "outOfScope", "export"):
+            for value in values_of(self.configuration.taxes.values(), origin, home):
+                supply = Supply(
+                    store, origin, home, "b2c", "absent", self.today, tax_class=tax_class, value=value
+                )
+                rate = self._included(supply)
+                if rate is None:
                     return None
-                percent = "0"
-            found.append(Decimal(percent))
+                found.append(rate)
         return max(found)
+
+    def _included(self, supply: Supply) -> Decimal | None:
+        """The tax that a price for consumers holds, in percent; None where it is not known."""
+        decision = decide(self.configuration, supply)
+        if decision.winner is None or decision.problem:
+            return None
+        if decision.percent is not None:
+            return Decimal(decision.percent)
+        result = decision.winner.spec["result"]
+        if result["liableParty"] == "marketplace":
+            # The marketplace takes the tax out of what the buyer pays: at the country's standard rate, so that no margin is
+            # thought larger than it is.
+            rates = set(rates_on(supply.ship_to.partition("-")[0], "standard", supply.date))
+            return Decimal(rates.pop()) if len(rates) == 1 else None
+        return Decimal(0) if result["treatment"] in ("zero", "exempt", "outOfScope", "export") else None

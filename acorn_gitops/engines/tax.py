@@ -358,7 +358,7 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
         for tax_class in sorted(classes.get(front.name, {""})):
             for ship_from in sorted(sources):
                 for ship_to in sorted(targets):
-                    values = _values(rules, ship_from, ship_to)
+                    values = values_of(rules, ship_from, ship_to)
                     for customer, vat_id in CUSTOMERS:
                         for value in values:
                             asked = Supply(
@@ -389,7 +389,7 @@ def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[
     return targets
 
 
-def _values(rules: Iterable[Spec], ship_from: str, ship_to: str) -> list[tuple[Decimal, str] | None]:
+def values_of(rules: Iterable[Spec], ship_from: str, ship_to: str) -> list[tuple[Decimal, str] | None]:
     """Values of a consignment, one in each band that the rules of a route distinguish; only None where none does."""
     edges: dict[str, set[Decimal]] = {}
     for rule in rules:

@@ -85,6 +85,11 @@ Decimal6 = Annotated[
     StringConstraints(pattern=r"^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,8})?$"),
     Field(description="A decimal number, quoted."),
 ]
+Factor = Annotated[
+    str,
+    StringConstraints(pattern=r"^([1-9][0-9]{0,8}(\.[0-9]{1,8})?|0\.0{0,7}[1-9][0-9]{0,7})$"),
+    Field(description="A decimal number above zero, quoted.", examples=["1.15"]),
+]
 Currency = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{3}$"),

@@ -45,6 +45,8 @@ class Finding(NamedTuple):
     hint: str = ""
     source: str = ""
     subject: str = ""
+    firm: bool = False
+    """Nothing waives or softens it: a rule could not be judged."""
 
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """By place, then id: order of discovery never shows."""

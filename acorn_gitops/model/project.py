@@ -11,7 +11,7 @@ from acorn_gitops.model.fields import (
     Country,
     Currency,
     Date,
-    Decimal6,
+    Factor,
     LabelText,
     LongText,
     Name,
@@ -78,6 +78,8 @@ class Budget(Strict):
     deletes: Allowance | None = None
     changes: Allowance | None = None
     """All of them together."""
+    offSale: Allowance | None = None
+    """Listings that are no longer sold afterwards: deleted, made inactive, or left without stock by a cap of 0."""
     priceDrop: Percent | None = None
     """The most that one price may fall."""
     priceRise: Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,4})(\.[0-9]{1,4})?$")] | None = (
@@ -126,9 +128,10 @@ class Policies(Strict):
     financeTolerance: Percent | None = None
     """How far, in percent, our books and the marketplace's settlement of a period may differ. Default: 0.5."""
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
-    """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) cannot be changed."""
+    """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) and budgets (BUD) cannot be
+    changed."""
     budgets: dict[Name, Budget] | None = None
-    """By name, so that an environment can change one of them."""
+    """By name, so that an environment can change one of them. Where none is written, one is built in: BUD-006."""
 
     prune: dict[ResourceType, bool] | None = None
     """By resource type: delete what left the specs (true) or only forget it (false). Default: true for
@@ -152,7 +155,7 @@ class Environment(Strict):
 class ForeignExchange(Strict):
     """A dated rate: 1 unit of the source currency in target currency."""
 
-    rate: Decimal6
+    rate: Factor
     asOf: Date
     source: Text
 
@@ -162,7 +165,7 @@ class PriceRule(Strict):
 
     fromStore: Name
     """The store whose price is taken."""
-    factor: Decimal6 | None = None
+    factor: Factor | None = None
     """Multiplied, default 1."""
     fx: ForeignExchange | None = None
     """Needed when the currencies differ."""

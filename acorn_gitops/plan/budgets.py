@@ -34,6 +34,14 @@ GUARDS: Final[dict[str, tuple[str, str]]] = {
         "A price moves further than the budget allows",
         "A lost digit is a price, too, and is sold at within minutes.",
     ),
+    "BUD-005": (
+        "More is taken off sale than the budget allows",
+        "A shop can be emptied without a single deletion.",
+    ),
+    "BUD-006": (
+        "A plan reaches a whole store, and no budget is written",
+        "Many prices that halve or double at once, or most of a shop that goes off sale, are a slip more often than a wish.",
+    ),
 }
 """Ids, what they say, and why."""
 _COUNTED: Final[dict[str, tuple[Action, ...]]] = {
@@ -42,6 +50,99 @@ _COUNTED: Final[dict[str, tuple[Action, ...]]] = {
     "deletes": ("delete", "replace"),
     "changes": ("create", "update", "replace", "delete"),
 }
+
+
+BUILT_IN: Final = "built-in"
+"""The name of the budget that holds where none is written."""
+MANY: Final = 5
+"""From so many listings on it is judged."""
+HALVED: Final = Decimal(50)
+DOUBLED: Final = Decimal(100)
+
+
+def built_in(store: str, changes: Sequence[Change], managed: Mapping[str, int]) -> Iterator[Finding]:
+    """Where the project writes no budgets: many prices of a store that halve or double at once, and most of its listings going
+    off sale. `budgets: {}` says that none is wanted."""
+    moves = [
+        (Decimal(move[1]), Decimal(move[2])) for change, move in _moves(changes) if not _put_back(change)
+    ]
+    far = [
+        (old, new)
+        for old, new in moves
+        if (old - new) * 100 >= old * HALVED or (new - old) * 100 >= old * DOUBLED
+    ]
+    if len(far) >= MANY and len(far) * 10 >= managed.get("listing", 0):
+        yield Finding(
+            "BUD-006",
+            "warning",
+            f"{store}: {len(far):,} prices halve or double at once, and no budget says that they may",
+            None,
+            _WRITE_ONE,
+            "",
+            f"{store}/budget/{BUILT_IN}",
+        )
+    off = sum(map(_off_sale, changes))
+    if off >= MANY and off * 2 > managed.get("listing", 0):
+        yield Finding(
+            "BUD-006",
+            "warning",
+            f"{store}: {off:,} of {managed.get('listing', 0):,} listings go off sale, and no budget says that they may",
+            None,
+            _WRITE_ONE,
+            "",
+            f"{store}/budget/{BUILT_IN}",
+        )
+
+
+_WRITE_ONE: Final = (
+    "write `policies.budgets` in acorn.yaml, or agree on a waiver; until then apply refuses the plan"
+)
+
+
+def _off_sale(change: Change) -> bool:
+    """Whether a listing is no longer sold afterwards."""
+    if change.address.type != "listing":
+        return False
+    before, after = change.before or {}, change.after or {}
+    if change.action == "delete":
+        return before.get("status") != "inactive"
+    if change.action != "update":
+        return False
+    stopped = after.get("status") == "inactive" and before.get("status") != "inactive"
+    cap = (after.get("allocation") or {}).get("cap")
+    return stopped or (cap == 0 and (before.get("allocation") or {}).get("cap") != 0)
+
+
+def _put_back(change: Change) -> bool:
+    """Whether only somebody else's hand is undone: the price was reviewed when it was applied."""
+    return any(field.path == "price" and field.reason == "drifted" for field in change.fields)
+
+
+def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
+    """Prices that move: of a listing, or from one that goes to one that comes for the same SKU or item."""
+    gone: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for change in changes:
+        if change.address.type == "listing" and change.action == "delete" and change.before:
+            for name in ("sku", "asin"):
+                if change.before.get(name):
+                    gone[name, str(change.before[name])] = change.before
+    for change in changes:
+        move = price_move(change)
+        if move is None and change.action == "create" and change.address.type == "listing" and change.after:
+            after = change.after
+            former = next(
+                (
+                    gone[name, str(after[name])]
+                    for name in ("sku", "asin")
+                    if (name, str(after.get(name))) in gone
+                ),
+                None,
+            )
+            old, new = (former or {}).get("price"), after.get("price")
+            if old and new and old["currency"] == new["currency"]:
+                move = (new["currency"], old["value"], new["value"], "")
+        if move is not None:
+            yield change, move
 
 
 def over_budget(
@@ -60,6 +161,7 @@ def over_budget(
         chosen = [c for c in changes if c.writes and (types is None or c.address.type in types)]
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, chosen, have)
+        yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
         yield from _prices(name, budget, chosen)
         yield from _sum(store, name, budget, chosen)
         yield from _permissions(store, name, budget, chosen)
@@ -87,6 +189,26 @@ def _counts(
             )
 
 
+def _sold(
+    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change], have: int
+) -> Iterator[Finding]:
+    allowance = budget.get("offSale")
+    if not allowance:
+        return
+    number = sum(map(_off_sale, changes))
+    most, why = _most(allowance, have)
+    if most is not None and number > most:
+        yield Finding(
+            "BUD-005",
+            "warning",
+            f"{store}: {number:,} listing{'s go' if number != 1 else ' goes'} off sale, and the budget {name} allows {most:,}{why}",
+            None,
+            _HINT,
+            "",
+            f"{store}/budget/{name}",
+        )
+
+
 def _most(allowance: Mapping[str, Any], have: int) -> tuple[int | None, str]:
     """The smaller of a count and a part; a part of a small store may be none at all."""
     found: list[tuple[int, str]] = []
@@ -102,11 +224,9 @@ def _prices(name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> 
     drop, rise = budget.get("priceDrop"), budget.get("priceRise")
     if drop is None and rise is None:
         return
-    for change in changes:
-        move = price_move(change)
-        if move is None:
+    for change, (currency, old, new, _) in _moves(changes):
+        if _put_back(change):
             continue
-        currency, old, new, _ = move
         before, after = Decimal(old), Decimal(new)
         # Compared exactly: the percentage that is shown is rounded.
         if drop is not None and after < before and (before - after) * 100 > before * Decimal(drop):
@@ -115,7 +235,7 @@ def _prices(name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> 
             what, most = "rises", rise
         else:
             continue
-        percent = f"by {abs((after - before) * 100 / before):.1f} %" if before else "from nothing"
+        percent = f"by {_exact(abs((after - before) * 100 / before))} %" if before else "from nothing"
         yield Finding(
             "BUD-002",
             "warning",
@@ -127,14 +247,19 @@ def _prices(name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> 
         )
 
 
+def _exact(percent: Decimal) -> Decimal:
+    """With one decimal; with two where one would hide what is over."""
+    one, two = percent.quantize(Decimal("0.1")), percent.quantize(Decimal("0.01"))
+    return one if one == percent or one > percent else two
+
+
 def _sum(store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> Iterator[Finding]:
     most = budget.get("priceSum")
     if most is None:
         return
     sums: dict[str, list[Decimal]] = {}
-    for change in changes:
-        move = price_move(change)
-        if move is not None:
+    for change, move in _moves(changes):
+        if not _put_back(change):
             before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
             sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
     for currency, (before, after) in sorted(sums.items()):

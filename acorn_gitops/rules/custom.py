@@ -1,7 +1,8 @@
 """Rules of your own, in CEL: over every spec of a kind, over every change, over a plan. Comes in: a context. Goes out: findings.
 Callers: `registry`, cli `policy`.
 
-CEL cannot loop for ever, read files or ask anybody: a rule of a pull request is as safe as its specs. It fails closed: an
+CEL cannot loop for ever, read files or ask anybody, and `cel_cost` bounds its loops: a rule of a pull request is as safe as its
+specs. It fails closed: an
 expression that is wrong, or stumbles over a value, is an error with the rule's id. Money is compared in minor units,
 never as a fraction: `minor(price) >= minor("9.99", "EUR")`.
 """
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.money import canonical, quantum
+from acorn_gitops.rules.cel_cost import too_dear
 from acorn_gitops.rules.context import Context, Phase
 from acorn_gitops.specs.own_rules import OwnRule
 
@@ -48,6 +50,10 @@ class _Compiled:
             text = getattr(rule, part)
             if text is None:
                 continue
+            dear = too_dear(text)
+            if dear:
+                self.broken = (rule.places[part], dear)
+                return
             try:
                 self._programs[part] = cel.compile(text)
             except Exception as error:  # noqa: BLE001 - whatever the engine says of an expression is told
@@ -66,7 +72,7 @@ class _Compiled:
             return None
         if "message" in self._programs:
             return str(self._run("message", variables))
-        return self.rule.title[:1].lower() + self.rule.title[1:]
+        return self.rule.title
 
     def _true(self, part: str, variables: Mapping[str, Any]) -> bool:
         answer = self._run(part, variables)
@@ -128,7 +134,7 @@ def check_custom(context: Context, phase: Phase) -> Iterator[Finding]:
             continue
         compiled = _Compiled(rule)
         if compiled.broken is not None:
-            yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", compiled.broken[0], "correct the expression; `acorn policy test` tries it")  # fmt: skip
+            yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", compiled.broken[0], "correct the expression; `acorn policy test` tries it", firm=True)  # fmt: skip
             continue
         yield from _findings(context, compiled)
 
@@ -139,7 +145,7 @@ def _findings(context: Context, compiled: _Compiled) -> Iterator[Finding]:
         try:
             message = compiled.judge(variables)
         except ValueError as error:
-            yield Finding(rule.id, "error", f"{subject}: {error}", rule.places["check"], "nothing is applied while a rule cannot be judged", "", subject)  # fmt: skip
+            yield Finding(rule.id, "error", f"{subject}: {error}", rule.places["check"], "nothing is applied while a rule cannot be judged", "", subject, firm=True)  # fmt: skip
             return  # the same fault once, not once for each spec
         if message is not None:
             severity: Severity = rule.severity  # type: ignore[assignment]

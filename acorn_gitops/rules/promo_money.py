@@ -35,8 +35,8 @@ def _policed(context: Context, field: str) -> list[Any]:
 )
 def margin(context: Context) -> Iterator[Finding]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and of the lowest price
-    over the calendar, without tax. Fees of the marketplace are not in it. Where tax or an exchange rate is unknown, that is
-    told as a note."""
+    over the calendar, without tax. Fees of the marketplace are not in it. Where the margin cannot be computed, PRO-034
+    says so."""
     config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
@@ -47,7 +47,6 @@ def margin(context: Context) -> Iterator[Finding]:
         if at not in lows or one.pays < lows[at].pays:
             lows[at] = one
     calendar = _calendar(context)
-    blind: set[str] = set()
     for sku in config.skus:
         if id(sku) not in policed or (sku.spec.get("attributes") or {}).get("cost") is None:
             continue
@@ -57,9 +56,7 @@ def margin(context: Context) -> Iterator[Finding]:
             low = lows.get((store, key))
             pays = low.pays if low is not None else price
             enough = judge(store, currency, pays)
-            if enough is None:
-                blind.add(store)
-            elif not enough:
+            if enough is False:
                 left = margins.percent(sku, store, Decimal(pays) * quantum(currency), currency)
                 reduced = low is not None and low.pays < price
                 culprit = _culprit(context, low) if low is not None and reduced else None
@@ -77,15 +74,6 @@ def margin(context: Context) -> Iterator[Finding]:
                     f" its policy is {least} %",
                     "`acorn view prices` shows every listing",
                 )
-    for store in sorted(blind):
-        yield config.finding(
-            "PRO-032",
-            "info",
-            config.stores[store],
-            (),
-            f"the margin in {store} is not known: its tax, a cost or an exchange rate is missing",
-            "add a TaxRule, or `exchangeRates` in acorn.yaml",
-        )
 
 
 @rule(

@@ -153,7 +153,8 @@ def floors(context: Context) -> Iterator[Finding]:
 )
 def floors_there(context: Context) -> Iterator[Finding]:
     """Every SKU of a promotion that says `floors.respect` has what it says there; with `policies.floors: required` every
-    active listing has `pricePolicy.min`."""
+    active listing has `pricePolicy.min`, above zero. Where `minMarginPercent` is written, the margin can be computed: a cost,
+    a tax rule and exchange rates are there."""
     config = context.configuration
     asks = {
         name: frozenset(said["respect"])
@@ -161,10 +162,11 @@ def floors_there(context: Context) -> Iterator[Finding]:
         if (said := promo.spec.get("floors")) and said.get("respect")
     }
     required = config.policies.get("floors") == "required"
+    margins = margins_of(context)
+    yield from _unknown_margins(context, margins)
     if not asks and not required:
         return
     offers = _calendar(context).offers if asks else {}
-    margins = margins_of(context)
     lacking: dict[tuple[str, str], list[str]] = {}
     for sku in config.skus:
         for index, entry in enumerate(sku.spec.get("listings") or ()):
@@ -194,6 +196,46 @@ def floors_there(context: Context) -> Iterator[Finding]:
         )
 
 
+def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
+    """SKUs whose policy asks for a margin that nobody can compute: without it any price would do."""
+    config = context.configuration
+    blind: dict[str, list[str]] = {}
+    fronts = {
+        s.name: s.spec["storefront"]["currency"] for s in config.stores.values() if s.spec.get("storefront")
+    }
+    for sku in config.skus:
+        percent = (sku.spec.get("pricePolicy") or {}).get("minMarginPercent")
+        if percent is None or not Decimal(percent):
+            continue
+        if (sku.spec.get("attributes") or {}).get("cost") is None:
+            yield config.finding(
+                "PRO-034",
+                "error",
+                sku,
+                ("spec", "pricePolicy", "minMarginPercent"),
+                f"{sku.spec['sku']} must leave {percent} %, and its cost is not known",
+                "write attributes.cost, or take minMarginPercent out on purpose",
+            )
+            continue
+        for entry in sku.spec.get("listings") or ():
+            store = entry["store"]
+            if store in fronts and margins.least(sku, store, fronts[store]) is None:
+                blind.setdefault(store, []).append(sku.spec["sku"])
+    for store, skus in sorted(blind.items()):
+        more = f" and {len(skus) - 3:,} more" if len(skus) > 3 else ""
+        yield config.finding(
+            "PRO-034",
+            "error",
+            config.stores[store],
+            (),
+            f"the margin of {', '.join(skus[:3])}{more} in {store} is not known: a tax rule for consumers there, or an exchange"
+            " rate for the cost, is missing",
+            "add a TaxRule, or `exchangeRates` in acorn.yaml; `acorn tax --store {store} --to COUNTRY` shows what is missing".replace(
+                "{store}", store
+            ),
+        )
+
+
 _MIN = frozenset({"min"})
 _PARTS = {
     "min": "the floor",
@@ -205,7 +247,7 @@ _FIELD = {"margin": "minMarginPercent"}
 
 def _lacks(sku: Spec, store: str, parts: frozenset[str], margins: Margins) -> list[str]:
     policy = sku.spec.get("pricePolicy") or {}
-    missing = (part for part in ("map", "min") if (policy.get(part) or {}).get(store) is None)
+    missing = (part for part in ("map", "min") if not Decimal((policy.get(part) or {}).get(store) or 0))
     lacking: list[str] = [part for part in missing if part in parts]
     if "margin" in parts:
         front = margins.configuration.stores[store].spec["storefront"]

@@ -134,14 +134,14 @@ LOADING: Final[dict[str, Loading]] = {
         "Correct `specs` in acorn.yaml, or begin with `acorn init` or `acorn import`.",
     ),
     "GEN-020": Loading(
-        "A waiver has ended, or is for what cannot be waived",
+        "A waiver has ended, or something is softened that cannot be",
         "An exception that nobody ends is a rule that nobody has.",
         "Mend what it was for and remove it, or agree on a new day.",
     ),
     "GEN-021": Loading(
-        "A waiver waives nothing, or ends soon",
-        "Told before it becomes an error.",
-        "Correct its scope, remove it, or mend what it is for.",
+        "A waiver waives nothing, ends soon, or lasts for more than a year",
+        "Told before it becomes an error, or a habit.",
+        "Correct its scope or its day, remove it, or mend what it is for.",
         severity="warning",
     ),
     "STO-003": Loading(
@@ -222,6 +222,7 @@ def check(
                     f"the rule itself failed: {type(error).__name__}: {error}",
                     None,
                     "please report this; nothing is applied while a rule cannot be judged",
+                    firm=True,
                 )
             )
     if phase == "validate":
@@ -230,7 +231,7 @@ def check(
     found += check_custom(context, phase)
     if not configuration.policies.get("severities") and not _has_waivers(configuration):
         return sorted(set(found), key=Finding.sort_key)
-    from acorn_gitops.rules.waivers import as_they_count
+    from acorn_gitops.rules.waivers import BUDGETS, as_they_count
 
     mine = [id for id, one in RULES.items() if one.phase == phase]
     mine += [
@@ -241,7 +242,7 @@ def check(
     every = None
     if phase == "validate":
         mine += LOADING
-        every = {*RULES, *LOADING, *(one.id for one in configuration.own_rules.rules)}
+        every = {*RULES, *LOADING, *BUDGETS, *(one.id for one in configuration.own_rules.rules)}
     counted = as_they_count(configuration, list(dict.fromkeys(found)), now.date(), known=mine, every=every)
     return sorted(set(counted), key=Finding.sort_key)
 

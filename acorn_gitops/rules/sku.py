@@ -280,11 +280,26 @@ def prices(context: Context) -> Iterator[Finding]:
     mend="Write the price, or remove the line: what is absent is left as it is.",
 )
 def nothing(context: Context) -> Iterator[Finding]:
-    """The value of a listing's price is above zero. What is given away is a promotion."""
-    config = context.configuration
+    """A listing's price is above zero, also where a rule computes it. What is given away is a promotion."""
+    config, currencies = context.configuration, _currencies(context)
     for sku in config.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
-            value = (listing.get("price") or {}).get("value")
+            price = listing.get("price") or {}
+            value = price.get("value")
+            if value is None and price.get("rule"):
+                value = _computed(
+                    config, sku.spec["listings"], price["rule"], currencies.get(listing["store"])
+                )
+                if value is not None and Decimal(value) <= 0:
+                    yield config.finding(
+                        "SKU-018",
+                        "error",
+                        sku,
+                        ("spec", "listings", index, "price", "rule"),
+                        f"{price['rule']} makes a price of {value} in {listing['store']}",
+                        "correct the factor, the rate or the ending of the price rule",
+                    )
+                continue
             if value is not None and value[0] == "0" and not value.strip("0."):
                 yield config.finding(
                     "SKU-018",
@@ -341,22 +356,24 @@ def _currencies(context: Context) -> dict[str, str]:
     mend="Renew the rate with its day, or break the circle.",
 )
 def price_rules(context: Context) -> Iterator[Finding]:
-    """No rule takes its price from a store that is itself priced by rule for that SKU; rates are at most 7 days old
-    (older: a warning)."""
+    """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies it has an exchange
+    rate; rates are at most 7 days old (older: a warning), and of no day to come."""
     config = context.configuration
-    today = context.now.date()
+    today, currencies = context.now.date(), _currencies(context)
     for name, price_rule in config.price_rules.items():
-        fx = price_rule.get("fx")
-        if fx is not None and (today - date.fromisoformat(fx["asOf"])).days > 7:
-            yield Finding(
+        fx, path = price_rule.get("fx"), ("priceRules", name, "fx", "asOf")
+        days = (today - date.fromisoformat(fx["asOf"])).days if fx is not None else 0
+        if fx is not None and not 0 <= days <= 7:
+            yield config.setting(
                 "SKU-015",
-                "warning",
-                f"the exchange rate of price rule {name} is of {fx['asOf']}",
-                None,
+                "warning" if days > 0 else "error",
+                path,
+                f"the exchange rate of price rule {name} is of {fx['asOf']}"
+                + ("" if days > 0 else ", a day that is still to come"),
                 "update rate and asOf in acorn.yaml",
-                "",
                 f"PriceRule/{name}",
             )
+    told: set[tuple[str, str]] = set()
     for sku in config.skus:
         listings = sku.spec.get("listings") or ()
         if not any((entry.get("price") or {}).get("rule") for entry in listings):
@@ -374,6 +391,18 @@ def price_rules(context: Context) -> Iterator[Finding]:
                     f"{rule_name} takes the price of {source}, but {sku.spec['sku']} has no price of its own there",
                     f"list it in {source} with a value",
                 )
+            elif rule_name and source is not None and (rule_name, listing["store"]) not in told:
+                one, other = currencies.get(source), currencies.get(listing["store"])
+                if one != other and None not in (one, other) and not config.price_rules[rule_name].get("fx"):
+                    told.add((rule_name, listing["store"]))
+                    yield config.finding(
+                        "SKU-015",
+                        "error",
+                        sku,
+                        ("spec", "listings", index, "price", "rule"),
+                        f"{rule_name} takes a price in {one} for {listing['store']}, which sells in {other}, without an exchange rate",
+                        f'add fx: {{rate: "…", asOf: {today}, source: …}} to the price rule',
+                    )
 
 
 @rule(

@@ -53,16 +53,6 @@ def _entities(context: Context) -> dict[str, Mapping[str, Any]]:
     return entities
 
 
-def _finding(
-    context: Context, id: str, severity: Any, path: tuple[Any, ...], message: str, hint: str
-) -> Finding:
-    config = context.configuration
-    assert config.reader is not None
-    assert config.project_raw is not None
-    place = config.reader.place(config.project_raw, ("spec", *path))
-    return Finding(id, severity, message, place, hint, config.reader.source(place), "Project")
-
-
 def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
     """Storefronts with their company and their country."""
     for store in context.configuration.stores.values():
@@ -90,14 +80,14 @@ def numbers(context: Context) -> Iterator[Finding]:
             at = ("entities", name, "registrations", index)
             what = f"{one['number']} of {name}"
             if well_formed(one["country"], one["number"]) is False:
-                yield _finding(context, "TAX-012", "error", (*at, "number"), f"{what} is no tax number of {one['country']}", "copy it again: form or check digits are wrong")  # fmt: skip
+                yield context.configuration.setting("TAX-012", "error", (*at, "number"), f"{what} is no tax number of {one['country']}", "copy it again: form or check digits are wrong")  # fmt: skip
             elif one.get("status") == "invalid":
-                yield _finding(context, "TAX-012", "error", (*at, "status"), f"{what} is not valid by its register", "ask your tax adviser today")  # fmt: skip
+                yield context.configuration.setting("TAX-012", "error", (*at, "status"), f"{what} is not valid by its register", "ask your tax adviser today")  # fmt: skip
             elif not one.get("checkedAt"):
-                yield _finding(context, "TAX-012", "warning", at, f"{what} was never checked", "ask the register, and record `checkedAt`")  # fmt: skip
+                yield context.configuration.setting("TAX-012", "warning", at, f"{what} was never checked", "ask the register, and record `checkedAt`")  # fmt: skip
             elif today - date.fromisoformat(one["checkedAt"]) > CHECKED:
                 days = (today - date.fromisoformat(one["checkedAt"])).days
-                yield _finding(context, "TAX-012", "warning", (*at, "checkedAt"), f"{what} was checked {days} days ago", "ask the register again")  # fmt: skip
+                yield context.configuration.setting("TAX-012", "warning", (*at, "checkedAt"), f"{what} was checked {days} days ago", "ask the register again")  # fmt: skip
 
 
 @rule(
@@ -260,4 +250,4 @@ def northern_ireland(context: Context) -> Iterator[Finding]:
         for index, one in enumerate(entity.get("registrations") or ()):
             prefix = re.sub(r"\s", "", one["number"]).upper()[:2]
             if (prefix == "GB" and one["country"] != "GB") or (prefix == "XI" and one["country"] != "XI"):
-                yield _finding(context, "TAX-018", "error", ("entities", name, "registrations", index), f"{one['number']} of {name} stands under {one['country']}", f"write country: {prefix}")  # fmt: skip
+                yield context.configuration.setting("TAX-018", "error", ("entities", name, "registrations", index), f"{one['number']} of {name} stands under {one['country']}", f"write country: {prefix}")  # fmt: skip

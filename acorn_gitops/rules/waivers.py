@@ -8,16 +8,18 @@ waived, nor can the last price guard, which stands next to the write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.specs.configuration import Configuration
 
 SOON: Final = timedelta(days=14)
 """So long before its end a waiver is told."""
+LONG: Final = timedelta(days=366)
+"""One that lasts longer is told."""
 
 
 def as_they_count(
@@ -28,16 +30,18 @@ def as_they_count(
     known: Iterable[str],
     every: Iterable[str] | None = None,
 ) -> list[Finding]:
-    """Findings of the rules `known`, with severities and waivers applied, and what is to be said of their waivers. `every`:
-    all ids that there are; a waiver of another one is told."""
+    """Findings of the rules `known`, with severities and waivers applied, and which of their waivers waive nothing. `every`, at
+    validate: all ids that there are; then the waivers and severities themselves are judged, too."""
     severities: Mapping[str, str] = configuration.policies.get("severities") or {}
     waivers = _waivers(configuration)
     rules = set(known)
-    all_ids = None if every is None else set(every)
     out: list[Finding] = []
     met: set[int] = set()
     for finding in found:
-        if finding.id in severities and not finding.id.startswith("GEN-"):
+        if finding.firm:
+            out.append(finding)
+            continue
+        if finding.id in severities and not _fixed(finding.id):
             finding = finding._replace(severity=severities[finding.id])  # type: ignore[arg-type]
         for number, waiver in waivers:
             if waiver["rule"] == finding.id and _covers(waiver["scope"], finding):
@@ -47,13 +51,75 @@ def as_they_count(
                     finding = finding._replace(severity="info", message=words)
                     break
         out.append(finding)
+    if every is not None:
+        out += _misspelt(configuration, set(every))
     for number, waiver in waivers:
-        if all_ids is not None and waiver["rule"] not in all_ids and waiver["rule"][:4] != "BUD-":
-            words = f"a waiver names the rule {waiver['rule']}, which there is not"
-            out.append(_finding(configuration, number, "GEN-020", "error", words, "`acorn rules` lists them"))
-        elif waiver["rule"] in rules:
-            out += _about(configuration, number, waiver, today, idle=number not in met)
+        if every is not None and _there(waiver["rule"], set(every)):
+            out += _about(configuration, number, waiver, today)
+        if (
+            waiver["rule"] in rules
+            and number not in met
+            and not waiver["rule"].startswith("GEN-")
+            and date.fromisoformat(waiver["until"]) > today
+        ):
+            words = f"{_words(waiver)} waives nothing"
+            out.append(_finding(configuration, number, "GEN-021", "warning", words, "remove it, or correct its scope"))  # fmt: skip
     return out
+
+
+BUDGETS: Final = frozenset({f"BUD-00{number}" for number in range(1, 7)})
+"""Ids of budgets, which a later room judges; a test holds them against it."""
+
+
+def _fixed(id: str) -> bool:
+    """Whether the severity of a rule cannot be changed: of loading, and of budgets, which only a waiver opens."""
+    return id[:4] in ("GEN-", "BUD-")
+
+
+def _there(id: str, every: Container[str]) -> bool:
+    return id in every and id[:4] != "ACN-"
+
+
+def _misspelt(configuration: Configuration, every: Container[str]) -> Iterator[Finding]:
+    """Severities and waivers of rules that there are not, or of what cannot be softened, and waivers for no environment."""
+    reader, raw = configuration.reader, configuration.project_raw
+    assert reader is not None
+    assert raw is not None
+    spec = raw.data["spec"]
+    environments = spec.get("environments") or {}
+    layers: list[tuple[tuple[str, ...], Any]] = [(("spec", "policies"), spec.get("policies"))]
+    layers += [
+        (("spec", "environments", n, "policies"), (e or {}).get("policies")) for n, e in environments.items()
+    ]
+    for path, policies in layers:
+        for id in (policies or {}).get("severities") or {}:
+            if id in every and not _fixed(id):
+                continue
+            place = reader.place(raw, (*path, "severities", id), key=True)
+            words, hint = (
+                (f"the severity of {id} cannot be changed", "a waiver has an owner and an end")
+                if id[:4] == "BUD-"
+                else (f"the severity of {id} cannot be changed", "remove the line")
+                if id[:4] in ("GEN-", "ACN-")
+                else (f"severities name the rule {id}, which there is not", "`acorn rules` lists them")
+            )
+            yield Finding("GEN-020", "error", words, place, hint, reader.source(place), "Project")
+    for number, waiver in enumerate(spec.get("waivers") or []):
+        id = waiver["rule"]
+        if id[:4] == "ACN-":
+            yield _finding(configuration, number, "GEN-020", "error", f"{id} cannot be waived", "mend it")
+        elif id not in every:
+            words = f"a waiver names the rule {id}, which there is not"
+            yield _finding(configuration, number, "GEN-020", "error", words, "`acorn rules` lists them")
+        for name in waiver.get("environments") or ():
+            if name not in environments:
+                words = f"a waiver is for the environment {name}, which there is not"
+                hint = f"known: {', '.join(sorted(environments))}"
+                yield _finding(configuration, number, "GEN-020", "error", words, hint)
+
+
+def _words(waiver: Mapping[str, Any]) -> str:
+    return f"the waiver of {waiver['rule']} for {waiver['scope']} ({waiver['owner']})"
 
 
 def _waivers(configuration: Configuration) -> list[tuple[int, Mapping[str, Any]]]:
@@ -75,45 +141,29 @@ def _covers(scope: str, finding: Finding) -> bool:
 
 
 def _about(
-    configuration: Configuration, number: int, waiver: Mapping[str, Any], today: date, *, idle: bool
-) -> Iterable[Finding]:
-    end = date.fromisoformat(waiver["until"])
-    words = f"the waiver of {waiver['rule']} for {waiver['scope']} ({waiver['owner']})"
+    configuration: Configuration, number: int, waiver: Mapping[str, Any], today: date
+) -> Iterator[Finding]:
+    """What is to be said of a waiver, whatever it meets."""
+    end, words = date.fromisoformat(waiver["until"]), _words(waiver)
+    left = (end - today).days
     if waiver["rule"].startswith("GEN-"):
-        yield _finding(
-            configuration,
-            number,
-            "GEN-020",
-            "error",
-            f"{words}: what is wrong while loading cannot be waived",
-            "mend it",
-        )
-    elif end <= today:
+        yield _finding(configuration, number, "GEN-020", "error", f"{words}: what is wrong while loading cannot be waived", "mend it")  # fmt: skip
+    elif left <= 0:
         yield _finding(
             configuration, number, "GEN-020", "error", f"{words} has ended on {waiver['until']}",
             "mend what it was for and remove it, or agree on a new day",
         )  # fmt: skip
-    elif idle:
-        yield _finding(
-            configuration,
-            number,
-            "GEN-021",
-            "warning",
-            f"{words} waives nothing",
-            "remove it, or correct its scope",
-        )
-    elif end - today <= SOON:
-        left = (end - today).days
+    elif left <= SOON.days:
         days = f"{left} day{'s' if left != 1 else ''}"
+        yield _finding(configuration, number, "GEN-021", "warning", f"{words} ends in {days}", "mend what it is for")  # fmt: skip
+    elif left > LONG.days:
         yield _finding(
-            configuration, number, "GEN-021", "warning", f"{words} ends in {days}", "mend what it is for"
-        )
+            configuration, number, "GEN-021", "warning", f"{words} lasts until {waiver['until']}, more than a year",
+            "end it within a year, and look at it again then; what holds for ever is a severity or another policy",
+        )  # fmt: skip
 
 
 def _finding(
-    configuration: Configuration, number: int, id: str, severity: Any, message: str, hint: str
+    configuration: Configuration, number: int, id: str, severity: Severity, message: str, hint: str
 ) -> Finding:
-    assert configuration.reader is not None
-    assert configuration.project_raw is not None
-    place = configuration.reader.place(configuration.project_raw, ("spec", "waivers", number))
-    return Finding(id, severity, message, place, hint, configuration.reader.source(place), "Project")
+    return configuration.setting(id, severity, ("waivers", number), message, hint)

@@ -144,6 +144,21 @@ class Configuration:
                     return layer.what, self.reader.place(layer.raw, full, key=key)
         return "spec", Place(spec.file, spec.line, 1)
 
+    def setting(
+        self,
+        id: str,
+        severity: Severity,
+        path: Iterable[Any],
+        message: str,
+        hint: str = "",
+        subject: str = "Project",
+    ) -> Finding:
+        """A finding at a field of acorn.yaml, below `spec`."""
+        if self.reader is None or self.project_raw is None:
+            return Finding(id, severity, message, None, hint, "", subject)
+        place = self.reader.place(self.project_raw, ("spec", *path))
+        return Finding(id, severity, message, place, hint, self.reader.source(place), subject)
+
     def finding(
         self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""
     ) -> Finding:
