@@ -201,13 +201,21 @@ def permission(
             None,
             0,
         ),
-        ([permission("a", ["*"], ["*"], breakGlass=True)], "ROL-020", 0),
+        (
+            [
+                permission(
+                    "a", ["*"], ["*"], breakGlass=True, justification="fire", validity={"until": "2027-02-01"}
+                )
+            ],
+            "ROL-020",
+            0,
+        ),
         ([permission("a", ["price"], ["write"], subject={"employment": "left"})], "ROL-008", 4),
         ([permission("a", ["price"], ["read"], review={"lastReviewed": "2026-01-01"})], "ROL-007", 0),
         ([permission("a", ["price"], ["read"], review={"lastReviewed": "2026-11-01"})], None, 0),
         ([permission("a", ["price"], ["read"], validity={"until": "2026-12-01"})], "ROL-004", 0),
         ([permission("a", ["price"], ["read"], validity={"until": "2027-12-01"})], None, 0),
-        ([permission("a", ["iam"], ["grant"])], "ROL-020", 0),
+        ([permission("a", ["iam"], ["grant"], approvals=TWO)], "ROL-020", 0),
         (
             [
                 permission("a", ["iam"], ["grant"], stores={"all": True}, approvals=TWO),
@@ -273,6 +281,171 @@ def test_whoever_applies_needs_the_right_to(repository: Repository, monkeypatch:
     result = repository.run("apply", "p.json")
     assert result.code == 4
     assert "no listing.apply" in result.err
+
+
+EVERYTHING = ["iam", "store", "listing", "price", "promo", "content", "inventory", "tax"]
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Ada may apply everything, Eve prices only until the end of 2026 and promotions up to a tenth; enforced, and applied."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-26T09:00:00Z")
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    made = Repository(tmp_path / "r")
+    write_guarded(made)
+    enforce(made)
+    made.apply()
+    monkeypatch.setenv("ACORN_ACTOR", "Eve@Example.com")
+    return made
+
+
+def write_guarded(made: Repository, *more: dict[str, Any], price: str = "49.99", **eve: Any) -> None:
+    """Its specs, with Eve's roles changed."""
+    limits = {"maxDiscountPercent": "10", "maxBudget": {"currency": "EUR", "value": "100.00"}}
+    promos = {"resources": ["promo"], "verbs": ["apply"], "constraints": limits}
+    rules = [{"resources": ["price"], "verbs": ["apply"]}, promos]
+    role = permission(
+        "eve",
+        ["price"],
+        ["apply"],
+        "eve@example.com",
+        **{"validity": {"until": "2026-12-31"}, "rules": rules, **eve},
+    )
+    admins = permission(
+        "admins", EVERYTHING, ["read", "apply", "delete"], approvals=TWO, stores={"all": True}
+    )
+    made.write(storefront(), sku(price=price), admins, role, *more)
+
+
+def test_nobody_uses_a_right_that_they_have_just_written(guarded: Repository) -> None:
+    """What specs are about to give is no right yet: not a wider role, not a longer one, and an ended one not at all."""
+    wider = [{"resources": ["price", "listing", "iam"], "verbs": ["apply", "delete"]}]
+    write_guarded(guarded, rules=wider, price="44.99", approvals=TWO)
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == 4
+    assert "ROL-012" in result.err, "and they wrote it themselves"
+    with (guarded.path / "acorn.yaml").open("a") as file:
+        file.write('  waivers: [{rule: ROL-012, scope: "*", reason: me, owner: eve, until: "2026-12-20"}]\n')
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == 4
+    assert "iam.apply in amz-de, which 1 change of this plan needs, is only about to be given" in result.err
+    assert guarded.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "49.99"
+
+
+def test_an_expired_right_cannot_be_prolonged_and_used(
+    guarded: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its day has come: a new one holds when somebody else has applied it."""
+    monkeypatch.setenv("ACORN_NOW", "2027-01-02T09:00:00Z")
+    write_guarded(
+        guarded, price="44.99", validity={"until": "2027-12-31"}, review={"lastReviewed": "2027-01-01"}
+    )
+    result = guarded.run("apply", "--auto-approve", "--select", "*/listing/*")
+    assert result.code == 4
+    assert "price.apply in amz-de, which 1 change of this plan needs, is only about to be given" in result.err
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    assert guarded.run("apply", "--auto-approve", "--select", "*/role/*").code == 0
+    monkeypatch.setenv("ACORN_ACTOR", "eve@example.com")
+    assert guarded.run("apply", "--auto-approve").code == 0
+
+
+def test_deleting_takes_the_right_to_delete(guarded: Repository) -> None:
+    """To apply is not to delete; and a creation takes the rights on all that it sets."""
+    wider = [{"resources": ["price", "listing"], "verbs": ["apply"]}]
+    write_guarded(guarded, rules=wider)
+    assert "ROL-012" in guarded.run("apply", "--auto-approve").err
+    made = permission(
+        "eve", ["price", "listing"], ["apply"], "eve@example.com", validity={"until": "2026-12-31"}
+    )
+    admins = permission(
+        "admins", EVERYTHING, ["read", "apply", "delete"], approvals=TWO, stores={"all": True}
+    )
+    guarded.write(storefront(), admins, made)
+    result = guarded.run("apply", "--auto-approve", "--select", "*/listing/*")
+    assert result.code == 4
+    assert "no listing.delete" in result.err
+
+
+@pytest.mark.parametrize(
+    ("percent", "budget", "words"),
+    [
+        ("10", "100.00", ""),
+        ("10.01", "100.00", "takes 10.1 % off, more than 10 %"),
+        ("5", "100.01", "has a budget of 100.01 EUR, more than 100.00 EUR"),
+        ("5", None, "has no budget, and 100.00 EUR are allowed"),
+    ],
+)
+def test_promotions_stay_within_the_limits_of_a_role(
+    percent: str, budget: str | None, words: str, guarded: Repository
+) -> None:
+    """`constraints` bind whoever applies."""
+    window = {
+        edge: {"local": f"2026-12-{day}T00:00", "tz": "UTC"} for edge, day in (("start", "01"), ("end", "05"))
+    }
+    body: dict[str, Any] = {
+        "type": "percentOff", "stores": {"names": ["amz-de"]}, "skus": {"names": ["KTL-17-BLK"]},
+        "window": window, "discount": {"percent": percent},
+    }  # fmt: skip
+    if budget is not None:
+        body["limits"] = {"budget": {"currency": "EUR", "value": budget}}
+    write_guarded(guarded, document("Promo", "bf", body))
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == (4 if words else 0), result
+    assert words in result.err
+
+
+def test_a_new_store_can_be_opened_by_who_may_elsewhere(
+    guarded: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Roles for all stores reach it; nobody has given themselves anything. Whoever may not elsewhere may not there."""
+    write_guarded(guarded, storefront("amz-fr"))
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == 4
+    assert "ROL-012" not in result.err
+    assert "no store.apply in amz-fr" in result.err
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    assert guarded.run("apply", "--auto-approve").code == 0
+
+
+def test_an_emergency_role_leaves_a_trace(guarded: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told when it is used, and stands in the history."""
+    glass = permission(
+        "glass",
+        ["*"],
+        ["*"],
+        "pat@example.com",
+        breakGlass=True,
+        justification="outage",
+        validity={"until": "2026-12-31"},
+    )
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    write_guarded(guarded, glass)
+    assert guarded.run("apply", "--auto-approve").code == 0
+    monkeypatch.setenv("ACORN_ACTOR", "pat@example.com")
+    write_guarded(guarded, glass, price="44.99")
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == 0
+    assert "ACN-026" in result.err
+    assert "pat@example.com (emergency role glass)" in guarded.run("history", "-o", "json").out
+
+
+def test_another_time_is_for_looking_ahead_only(guarded: Repository) -> None:
+    """What is written to something real goes by the real clock: an expired role or waiver does not come back by ACORN_NOW."""
+    path = guarded.path / "acorn.yaml"
+    path.write_text(path.read_text().replace('url: "sandbox:"', 'url: "http://127.0.0.1:9/"'))
+    result = guarded.run("apply", "--auto-approve")
+    assert result.code == 64
+    assert "goes by the real clock" in result.err
+
+
+def test_half_of_the_specs_gives_no_answer(guarded: Repository) -> None:
+    """A role that cannot be read may be the one that gives the right."""
+    guarded.text(
+        "apiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: x}\nspec: {rules: [\n", "broken.yaml"
+    )
+    result = guarded.run("access", "--who", "ada@example.com", "--what", "price.apply")
+    assert result.code == 4
+    assert "part of them would answer wrongly" in result.err
 
 
 def test_access_is_open_unless_it_is_enforced(

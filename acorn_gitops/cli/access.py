@@ -42,10 +42,10 @@ def command(
     """
     from datetime import date
 
-    from acorn_gitops.engines.access import RESOURCES, VERBS, Access, Right, Subject
+    from acorn_gitops.engines.access import RESOURCES, VERBS, Access, Right, subject
 
     session = Session(root, environment, no_color)
-    config = session.load().configuration
+    config = session.readable()
     if who is None and what is None:
         raise click.UsageError("say --who, --what, or both")
     if store is not None and store not in config.stores:
@@ -66,8 +66,9 @@ def command(
     subjects: list[Subject] = []
     if who is not None:
         kind, colon, id = who.partition(":")
-        subjects = [Subject(kind, id) if colon and kind in ("user", "group", "app") else Subject("user", who)]
-        subjects += [Subject("group", group) for group in groups]
+        known = colon and kind in ("user", "group", "app")
+        subjects = [subject(kind, id) if known else subject("user", who)]
+        subjects += [subject("group", group) for group in groups]
     stores = [store] if store is not None else sorted(config.stores)
     rows, denied = _rows(access, subjects, right, stores)
     if output == "json":
@@ -144,7 +145,9 @@ def _print(session: Session, rows: list[dict[str, Any]]) -> None:
                 resource, _, verb = right.rpartition(".")
                 by_resource.setdefault(resource, []).append(verb)
             for resource, verbs in by_resource.items():
-                click.echo(f"  {resource:<15} {', '.join(verbs)}")
+                roles = {s["role"] for verb in verbs for s in row["rights"][f"{resource}.{verb}"]}
+                through = pen(f"  through {', '.join(sorted(roles))}", "dim")
+                click.echo(f"  {resource:<15} {', '.join(verbs)}{through}")
         else:
             people = ", ".join(row["holders"]) or pen("nobody", "yellow")
             click.echo(f"{pen(row['store'], 'bold')}  {people}")

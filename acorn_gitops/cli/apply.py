@@ -67,6 +67,7 @@ def command(
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_intent
+    from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
     from acorn_gitops.cli.planning import compute, least_price, to_record
     from acorn_gitops.cli.situation import Wishes, declared
@@ -79,6 +80,7 @@ def command(
             "a saved plan is applied as it is: --select and --adopt belong to `acorn plan`"
         )
     session = Session(root, environment, no_color)
+    refuse_another_time(session)
     saved = read(plan_file) if plan_file is not None else None
     if saved is not None and session.environment is None:
         session.environment = saved.environment
@@ -120,7 +122,7 @@ def command(
             _refuse_blocked(plan)
             plan = saved
         _refuse_blocked(plan)
-        _refuse_actor(session, loaded, plan)
+        actor = permitted(session, loaded, plan, state)
         _refuse_unproven(session, loaded)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
@@ -131,7 +133,7 @@ def command(
         if plan.changes and not auto_approve and saved is None:
             _ask(session)
         edges = Edges(
-            actor=session.actor(),
+            actor=actor,
             now=session.stamp,
             pause=time.sleep,
             progress=_Progress(session),
@@ -235,39 +237,6 @@ def _refuse_blocked(plan: Plan) -> None:
     errors = [f for f in plan.findings if f.severity == "error"]
     if errors:
         raise Refused("the plan holds what must not be; nothing was written", findings=errors)
-
-
-def _refuse_actor(session: Session, loaded: Loaded, plan: Plan) -> None:
-    """Where access is enforced, whoever acts needs `apply` on every store and resource that the plan touches."""
-    config = loaded.configuration
-    if config.policies.get("access") != "enforced":
-        return
-    from acorn_gitops.engines.access import Access, Right, Subject, needed
-
-    kind, colon, id = session.actor().partition(":")
-    who = Subject(kind, id) if colon and kind in ("user", "app") else Subject("user", session.actor())
-    access = Access(config, session.now().date().isoformat())
-    missing: dict[tuple[str, Right], int] = {}
-    for change in plan.changes:
-        if change.writes:
-            rights = access.rights([who], change.address.store)
-            for right in needed(change.address.type, change.action, (f.path for f in change.fields)):
-                if right not in rights:
-                    key = (change.address.store, right)
-                    missing[key] = missing.get(key, 0) + 1
-    if missing:
-        findings = [
-            Finding(
-                "ACN-024",
-                "error",
-                f"{who} has no {right} in {store}, which {count:,} change{'s' * (count != 1)} of this plan need"
-                f"{'s' * (count == 1)}",
-                None,
-                f"`acorn access --who {who} --what {right} --store {store}` says why; a RolePermission gives it",
-            )
-            for (store, right), count in sorted(missing.items())
-        ]
-        raise Refused("whoever applies may not do this; nothing was written", findings=findings)
 
 
 def _refuse_unproven(session: Session, loaded: Loaded) -> None:

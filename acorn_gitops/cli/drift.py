@@ -50,7 +50,7 @@ def command(
         refuse_idle(state)
     session.close()
     changed = [(d.address, path.split(".")[0]) for s in found for d in s.drifted for path, _, _ in d.fields]
-    known = Known((), lambda *_: [], session.actor(), lambda *_: None, changed)
+    known = Known((), lambda *_: [], session.actor(), lambda *_: None, drifted=changed)
     seen = check(loaded.configuration, session.now(), phase="drift", known=known)
     drifted = sum(len(s.drifted) for s in found)
     if output == "json":

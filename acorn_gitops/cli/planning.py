@@ -4,8 +4,11 @@ out: the plan with every finding about it. Callers: verbs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.cli import guards
@@ -147,7 +150,12 @@ def plan_findings(
         return (actor, today) if wrote == ("", "") else wrote
 
     history = PriceHistory(loaded.configuration, state.ledger, session.now())
-    known = Known(changes, history.prices, actor, author)
+
+    def role(store: str, key: str) -> Mapping[str, Any] | None:
+        found = state.ledger.applied(store).get(("role", key))
+        return orjson.loads(found.attributes) if found is not None else None
+
+    known = Known(changes, history.prices, actor, author, role)
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]

@@ -18,6 +18,7 @@ from acorn_gitops.marketplaces.protocol import Marketplace, Settings
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.cache import default_folder
+from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import Project, find_root
 
@@ -152,6 +153,16 @@ class Session:
                 findings=sorted(findings, key=Finding.sort_key),
             )
         return loaded, findings
+
+    def readable(self) -> Configuration:
+        """The configuration, where all of it could be read: InvalidSpecs otherwise, as half of it answers wrongly."""
+        loaded = self.load()
+        if any(f.severity == "error" for f in loaded.findings):
+            raise InvalidSpecs(
+                "the specs cannot be read as a whole, and part of them would answer wrongly",
+                findings=sorted(loaded.findings, key=Finding.sort_key),
+            )
+        return loaded.configuration
 
     def ledger_path(self, project: Project) -> Path:
         """The environment's ledger file."""

@@ -101,10 +101,10 @@ class Access:
         for role in self.configuration.roles.values():
             if self._not_now(role) or store not in self.stores_of(role):
                 continue
-            for subject in subjects_of(role):
-                if subject in wanted:
+            for one in subjects_of(role):
+                if one in wanted:
                     for right, constraints in rights_of(role):
-                        found.setdefault(right, []).append(Source(role, subject, constraints))
+                        found.setdefault(right, []).append(Source(role, one, constraints))
         return found
 
     def holders(self, store: str, right: Right) -> list[Subject]:
@@ -142,20 +142,69 @@ class Access:
         return ""
 
 
+def subject(kind: str, id: str) -> Subject:
+    """Somebody. Addresses and names have one spelling: Ada@Example.com is ada@example.com."""
+    return Subject(kind, id.strip().lower())
+
+
+def acting(actor: str) -> Subject:
+    """Who acts, as `ACORN_ACTOR` or the forge says it: ada@example.com, user:ada@example.com, app:ci."""
+    kind, colon, id = actor.partition(":")
+    return subject(kind, id) if colon and kind in ("user", "app") else subject("user", actor)
+
+
 def subjects_of(role: Spec) -> list[Subject]:
     """Who a role is granted to; who has left has nothing."""
-    return [Subject(s["kind"], s["id"]) for s in role.spec["subjects"] if s.get("employment") != "left"]
+    return [subject(s["kind"], s["id"]) for s in role.spec["subjects"] if s.get("employment") != "left"]
+
+
+def in_force(
+    applied: Iterable[tuple[str, str, Mapping[str, Any]]], who: Iterable[Subject], today: str
+) -> dict[Right, list[Mapping[str, Any]]] | None:
+    """Rights that somebody has by what was last applied to a store, (type, key, attributes), with the limits of each; None where
+    no grant was ever applied there. Specs that are about to be applied give nobody a right yet."""
+    roles: dict[str, Mapping[str, Any]] = {}
+    grants: list[Mapping[str, Any]] = []
+    for type_, key, attributes in applied:
+        if type_ == "role":
+            roles[key] = attributes
+        elif type_ == "grant":
+            grants.append(attributes)
+    if not grants:
+        return None
+    wanted = set(who)
+    found: dict[Right, list[Mapping[str, Any]]] = {}
+    for grant in grants:
+        role = roles.get(grant["role"])
+        one = subject(grant["subject"]["kind"], grant["subject"]["id"])
+        if role is None or one not in wanted or grant.get("employment") == "left":
+            continue
+        if today < (role.get("validFrom") or "") or (role.get("validUntil") and today >= role["validUntil"]):
+            continue
+        for entry in role["rules"]:
+            for right in _spelt_out(entry):
+                found.setdefault(right, []).append(entry.get("constraints") or {})
+    return found
 
 
 def rights_of(role: Spec) -> Iterator[tuple[Right, Mapping[str, Any]]]:
     """Every right that a role gives, wildcards spelt out, with its limits."""
     for entry in role.spec["rules"]:
-        resources = RESOURCES if "*" in entry["resources"] else entry["resources"]
-        verbs = VERBS if "*" in entry["verbs"] else entry["verbs"]
         constraints = {k: v for k, v in (entry.get("constraints") or {}).items() if v is not None}
-        for resource in resources:
-            for verb in verbs:
-                yield Right(resource, verb), constraints
+        for right in _spelt_out(entry):
+            yield right, constraints
+
+
+def rules_of(rules: Iterable[Mapping[str, Any]]) -> Iterator[Right]:
+    """Every right that a role's `rules` give, as specs or a store hold them."""
+    for entry in rules:
+        yield from _spelt_out(entry)
+
+
+def _spelt_out(entry: Mapping[str, Any]) -> Iterator[Right]:
+    for resource in RESOURCES if "*" in entry["resources"] else entry["resources"]:
+        for verb in VERBS if "*" in entry["verbs"] else entry["verbs"]:
+            yield Right(resource, verb)
 
 
 class Pair(NamedTuple):
@@ -217,13 +266,17 @@ _INVENTORY: Final = frozenset({"allocation"})
 
 
 def needed(type: str, action: str, fields: Iterable[str]) -> set[Right]:
-    """The rights that carrying out a change takes."""
+    """The rights that carrying out a change takes: `apply` on what it is about, and `delete` besides where something goes. `fields`
+    are those that change, or all that a creation sets."""
+    gone = action in ("delete", "replace")
     if type != "listing":
-        return {Right(NEEDED[type], "apply")}
-    if action != "update":
-        found = {Right("listing", "apply")}
-        return found | ({Right("price", "apply")} if action in ("create", "replace") else set())
-    out: set[Right] = set()
+        found = {Right(NEEDED[type], "apply")}
+        return found | ({Right(NEEDED[type], "delete")} if gone else set())
+    out: set[Right] = set() if action == "update" else {Right("listing", "apply")}
+    if gone:
+        out.add(Right("listing", "delete"))
+    if action == "delete":
+        return out
     for name in fields:
         attribute = name.split(".")[0].split("[")[0]
         resource = (

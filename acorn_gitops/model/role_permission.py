@@ -65,10 +65,12 @@ class Subject(Strict):
 
 
 class Constraints(Strict):
-    """Limits on what the verb allows."""
+    """Limits on what the verb allows. Where access is enforced, `apply` holds promotions to those of promo.apply."""
 
     maxDiscountPercent: Percent | None = None
+    """The most that a promotion may take off any listing, whatever the form of its discount."""
     maxBudget: Money | None = None
+    """The largest budget; a promotion without one is beyond it."""
 
 
 class Rule(Strict):
@@ -95,6 +97,13 @@ class Approver(Strict):
     user: Text | None = None
 
 
+class GivenApproval(Strict):
+    """Who agreed, and when: a line that somebody else than those who gain by it writes."""
+
+    by: Text
+    at: Date
+
+
 class RoleApprovals(Strict):
     """What needs a second pair of eyes."""
 
@@ -103,6 +112,8 @@ class RoleApprovals(Strict):
     approvers: list[Approver] = Field(min_length=1)
     min: int | None = Field(default=None, ge=1, le=10)
     selfApproval: bool | None = None
+    given: list[GivenApproval] | None = None
+    """Approvals that were given. git is asked who wrote each line."""
 
 
 class Review(Strict):
@@ -125,7 +136,8 @@ class RolePermissionSpec(Strict):
     justification: LongText | None = None
     review: Review | None = None
     breakGlass: bool | None = None
-    """An emergency role: wildcards allowed, use is reported."""
+    """An emergency role: wildcards allowed. It needs a justification and an end, and its use is told and written into the
+    history."""
     key: Text | None = None
     """Its key at the marketplace; by default the name."""
     inherits: list[Name] | None = None

@@ -19,6 +19,7 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-022": (0, "A warning: no ledger here, though the stores hold declared resources already."),
     "ACN-023": (0, "A warning: a quarter of a store's managed resources would be deleted."),
     "ACN-024": (4, "Whoever applies has no right to, where access is enforced."),
+    "ACN-026": (0, "A warning: whoever applies may do so by an emergency role only (`breakGlass`)."),
     "ACN-025": (
         4,
         "With a promotion that the store holds and this plan leaves as it is, something would be sold below its floor or margin.",

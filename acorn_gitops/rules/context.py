@@ -4,7 +4,7 @@ knowledge. Goes out: a `Context`. Callers: every rule, `registry`, `custom`, cli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -51,6 +51,8 @@ class Known(NamedTuple):
     actor: str
     author: Callable[[str, int], tuple[str, str] | None]
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
+    roles: Callable[[str, str], Mapping[str, Any] | None] = lambda store, key: None
+    """(store, key): a role as it was last applied."""
     drifted: Sequence[tuple[Where, str]] = ()
     """Of the drift job: what was changed outside, and which attribute."""
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Final
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.role_access import access_of, amazon_stores
 
+_SHARED: Final = re.compile(
+    r"(info|sales|support|admin|office|team|contact|hello|service|shop|store|orders?|marketing|accounts?|billing|finance|hr|it"
+    r"|mail|noreply|no-reply|pricing|buchhaltung|vertrieb|einkauf|kundenservice|kontakt)([._-].*|\d*)"
+)
+"""Names of mailboxes that several people read."""
 _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
 
 
@@ -22,10 +30,27 @@ _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
     source="Kubernetes RBAC good practices",
 )
 def wildcards(context: Context) -> Iterator[Finding]:
-    """`*` in resources or verbs needs `breakGlass: true`."""
+    """`*` in resources or verbs needs `breakGlass: true`; and such a role says why it is there and when it ends."""
     config = context.configuration
     for role in config.roles.values():
         if role.spec.get("breakGlass") is True:
+            lacks = [
+                words
+                for words, there in (
+                    ("a justification", role.spec.get("justification")),
+                    ("an end (validity.until)", (role.spec.get("validity") or {}).get("until")),
+                )
+                if not there
+            ]
+            if lacks:
+                yield config.finding(
+                    "ROL-001",
+                    "warning",
+                    role,
+                    ("spec", "breakGlass"),
+                    f"the emergency role {role.name} lacks {' and '.join(lacks)}",
+                    "say what it is for, and when it is taken away again",
+                )
             continue
         for index, entry in enumerate(role.spec["rules"]):
             for part in ("resources", "verbs"):
@@ -49,7 +74,8 @@ def wildcards(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy",
 )
 def expiry(context: Context) -> Iterator[Finding]:
-    """An expired grant still declared is an error; external people need an end within 365 days."""
+    """An expired grant still declared is an error, and so is one that ends before it begins; external people need an end within
+    365 days."""
     config = context.configuration
     today = context.now.date()
     for role in config.roles.values():
@@ -63,6 +89,15 @@ def expiry(context: Context) -> Iterator[Finding]:
                 ("spec", "validity", "until"),
                 f"this grant ended on {until}",
                 "remove it, or renew it with a review",
+            )
+        if until is not None and validity.get("from") is not None and until <= validity["from"]:
+            yield config.finding(
+                "ROL-003",
+                "error",
+                role,
+                ("spec", "validity", "until"),
+                f"this grant ends on {until}, before it begins on {validity['from']}",
+                "correct one of the two days",
             )
         for index, subject in enumerate(role.spec["subjects"]):
             if subject.get("employment") in ("contractor", "external") and (
@@ -88,8 +123,10 @@ def expiry(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy",
 )
 def second_factor(context: Context) -> Iterator[Finding]:
-    """Users with a writing verb and `mfa: false`."""
-    config = context.configuration
+    """A user with a writing verb has `mfa: true` (not said, in a store of Amazon: a warning), and is a person: no shared mailbox such as
+    info@ or team@."""
+    config, access, amazon = context.configuration, access_of(context), amazon_stores(context)
+    unsaid: dict[str, list[str]] = {}
     for role in config.roles.values():
         if not any(_WRITING & set(entry["verbs"]) for entry in role.spec["rules"]):
             continue
@@ -103,6 +140,27 @@ def second_factor(context: Context) -> Iterator[Finding]:
                     f"{subject['id']} may write but has no second factor",
                     "enrol one, then set mfa: true",
                 )
+            elif subject["kind"] == "user" and subject.get("mfa") is None and access.stores_of(role) & amazon:
+                unsaid.setdefault(role.name, []).append(subject["id"])
+            if subject["kind"] == "user" and _SHARED.fullmatch(subject["id"].partition("@")[0].lower()):
+                yield config.finding(
+                    "ROL-009",
+                    "error",
+                    role,
+                    ("spec", "subjects", index),
+                    f"{subject['id']} is a mailbox of several people, and may write",
+                    "name each person; what a program does belongs to kind: app",
+                )
+    for name, people in unsaid.items():
+        more = f" and {len(people) - 3} more" if len(people) > 3 else ""
+        yield config.finding(
+            "ROL-009",
+            "warning",
+            config.roles[name],
+            ("spec", "subjects"),
+            f"it is not said whether {', '.join(people[:3])}{more} may write with a second factor only",
+            "write mfa: true where it is so",
+        )
 
 
 @rule(

@@ -3,19 +3,20 @@ Caller: `registry`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any, Final
 
-from acorn_gitops.engines.access import Access, Right, toxic
+from acorn_gitops.engines.access import Access, Right, acting, rights_of, rules_of, toxic
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.registry import rule
 
 CRITICAL = (Right("iam", "grant"), Right("store", "write"))
 """Rights without which nobody can help: giving rights, and changing a store."""
 
 
-def _access(context: Context) -> Access:
+def access_of(context: Context) -> Access:
     access: Access | None = context.shared.get("access")
     if access is None:
         access = context.shared["access"] = Access(context.configuration, context.now.date().isoformat())
@@ -31,9 +32,23 @@ def _access(context: Context) -> Access:
     source="separation of duties",
 )
 def apart(context: Context) -> Iterator[Finding]:
-    """For each subject and store, after the union of all their roles: no pair of the table of toxic pairs."""
-    config, access = context.configuration, _access(context)
+    """For each subject and store, after the union of all their roles, today and on every day on which a role begins: no pair of the
+    table of toxic pairs. What somebody has through a group is not known: the group itself is judged."""
     told: set[tuple[str, Right, Right]] = set()
+    days = {
+        begins
+        for role in context.configuration.roles.values()
+        if (begins := (role.spec.get("validity") or {}).get("from")) is not None and begins > context.today
+    }
+    for day in (context.today, *sorted(days)):
+        access = access_of(context) if day == context.today else Access(context.configuration, day)
+        yield from _apart(context, access, "" if day == context.today else f" from {day}", told)
+
+
+def _apart(
+    context: Context, access: Access, since: str, told: set[tuple[str, Right, Right]]
+) -> Iterator[Finding]:
+    config = context.configuration
     for subject in access.subjects():
         for store in config.stores.values():
             # An emergency role has everything on purpose; its use is reported instead.
@@ -55,7 +70,7 @@ def apart(context: Context) -> Iterator[Finding]:
                     "error" if pair.severity == "error" else "info",
                     role,
                     ("spec", "rules"),
-                    f"{subject} has {one} and {other} in {store.name} (through {', '.join(roles)}): {pair.why}",
+                    f"{subject} has {one} and {other} in {store.name}{since} (through {', '.join(roles)}): {pair.why}",
                     "give one of them to somebody else",
                 )
 
@@ -92,14 +107,27 @@ def ending(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy: at least quarterly",
 )
 def reviewed(context: Context) -> Iterator[Finding]:
-    """`review.lastReviewed` is not longer ago than `everyDays` (90 by default)."""
-    today = context.now.date()
+    """`review.lastReviewed` is not longer ago than `everyDays` (90 by default), nor a day to come; roles of Amazon's stores that were
+    never reviewed are told as a note."""
+    today, unread = context.now.date(), []
+    access, amazon = access_of(context), amazon_stores(context)
     for role in context.configuration.roles.values():
         review = role.spec.get("review")
         if not review:
+            if access.stores_of(role) & amazon:
+                unread.append(role)
             continue
         days = (today - date.fromisoformat(review["lastReviewed"])).days
-        if days > (review.get("everyDays") or 90):
+        if days < 0:
+            yield context.configuration.finding(
+                "ROL-007",
+                "warning",
+                role,
+                ("spec", "review", "lastReviewed"),
+                f"{review['lastReviewed']} is still to come",
+                "write the day on which it was looked at",
+            )
+        elif days > (review.get("everyDays") or 90):
             yield context.configuration.finding(
                 "ROL-007",
                 "warning",
@@ -108,6 +136,22 @@ def reviewed(context: Context) -> Iterator[Finding]:
                 f"this grant was last reviewed {days} days ago",
                 "look at it, and write down when",
             )
+    if unread:
+        names = ", ".join(r.name for r in unread[:3]) + (f" and {len(unread) - 3} more" if unread[3:] else "")
+        yield context.configuration.finding(
+            "ROL-007",
+            "info",
+            unread[0],
+            (),
+            f"nobody has written down that {names} {'was' if len(unread) == 1 else 'were'} reviewed",
+            "look at who is in them, and add review: {lastReviewed: DATE, by: NAME}",
+        )
+
+
+def amazon_stores(context: Context) -> frozenset[str]:
+    """Storefronts for which Amazon's data protection policy holds."""
+    stores = context.configuration.stores.values()
+    return frozenset(s.name for s in stores if (s.spec.get("storefront") or {}).get("platform") == "amazon")
 
 
 @rule(
@@ -133,30 +177,101 @@ def left(context: Context) -> Iterator[Finding]:
                 )
 
 
+MOST: Final = 5
+"""So many persons, besides groups, may give rights in a store before that is told."""
+
+
 @rule(
     "ROL-020",
     "warning",
     "Somebody can give rights and change the store, and not one person alone",
-    "An illness must not lock a company out of its shops.",
-    mend="Grant it to a group, or to a second person.",
+    "An illness must not lock a company out of its shops, and rights that everybody may give belong to everybody.",
+    mend="Grant it to a group, or to a second person; take it from those who do not need it.",
 )
 def covered(context: Context) -> Iterator[Finding]:
-    """Where anybody may give rights at all: in every store that a role reaches, iam.grant and store.write are held by a
-    group, or by two persons."""
-    config, access = context.configuration, _access(context)
-    if not any(access.holders(store, CRITICAL[0]) for store in config.stores):
+    """Where rights are managed at all (some role has anything of iam, or access is enforced): in every store that a role reaches,
+    iam.grant and store.write (and iam.apply, where access is enforced) are held by a group, or by two persons; and iam.grant by at
+    most five."""
+    config, access = context.configuration, access_of(context)
+    enforced = config.policies.get("access") == "enforced"
+    managed = any(
+        r.resource == "iam" and r.verb != "read" for role in config.roles.values() for r, _ in rights_of(role)
+    )
+    if not managed and not enforced:
         return  # rights are not managed from here
+    reached = {store for role in config.roles.values() for store in access.stores_of(role)}
     for store in config.stores.values():
-        for right in CRITICAL:
+        if store.name not in reached:
+            continue
+        for right in (*CRITICAL, *([Right("iam", "apply")] if enforced else [])):
             holders = access.holders(store.name, right)
-            if any(h.kind == "group" for h in holders) or len(holders) > 1:
+            persons = [h for h in holders if h.kind != "group"]
+            if right == CRITICAL[0] and len(persons) > MOST:
+                words, mend = f"{len(persons)} persons have", "leave it to a few, or to a group"
+            elif len(persons) < len(holders) or len(holders) > 1:
                 continue
-            who = f"only {holders[0]} has" if holders else "nobody has"
+            else:
+                words = f"only {holders[0]} has" if holders else "nobody has"
+                mend = "grant it to a group, or to a second person"
+            yield config.finding("ROL-020", "warning", store, (), f"{words} {right} in {store.name}", mend)
+
+
+@rule(
+    "ROL-021",
+    "error",
+    "Nobody locks everybody out",
+    "When the last one who may give rights is gone, only the marketplace's support can help, and it takes weeks.",
+    mend="Give the right to somebody else first; then take it away.",
+    phase="plan",
+)
+def locked_out(context: Context) -> Iterator[Finding]:
+    """A plan takes away grants or parts of roles that give iam.grant or iam.apply only where somebody still has that right
+    afterwards; and whoever applies does not take their own away."""
+    assert context.known is not None
+    config, access = context.configuration, access_of(context)
+    lost: dict[tuple[str, Right], set[str]] = {}
+    for change in context.known.changes:
+        for right in (Right("iam", "grant"), Right("iam", "apply")):
+            if right in _taken(change, context.known.roles):
+                who = str(
+                    ((change.before or {}).get("subject") or {}).get("id") or change.address.key
+                ).lower()
+                lost.setdefault((change.address.store, right), set()).add(who)
+    actor = acting(context.known.actor)
+    for (store, right), losers in sorted(lost.items()):
+        if store not in config.stores:
+            continue
+        if not access.holders(store, right):
             yield config.finding(
-                "ROL-020",
-                "warning",
-                store,
+                "ROL-021",
+                "error",
+                config.stores[store],
                 (),
-                f"{who} {right} in {store.name}",
-                "grant it to a group, or to a second person",
+                f"after this plan nobody has {right} in {store}",
+                "give it to somebody else first",
             )
+        elif actor.id in losers and right not in access.rights([actor], store):
+            yield config.finding(
+                "ROL-021",
+                "warning",
+                config.stores[store],
+                (),
+                f"{actor.id} would take {right} in {store} away from themselves",
+                "let somebody else apply it, so that nobody is left without",
+            )
+
+
+def _taken(change: Planned, roles: Callable[[str, str], Mapping[str, Any] | None]) -> set[Right]:
+    """Rights that a change takes from somebody; `roles`: (store, key), a role as it is."""
+    before, after = change.before or {}, change.after or {}
+    if change.address.type == "grant" and change.action in ("delete", "replace"):
+        role = roles(change.address.store, str(before.get("role"))) or {}
+        return set(rules_of(role.get("rules") or ()))
+    if change.address.type == "role" and change.action in ("delete", "update"):
+        kept = (
+            set()
+            if change.action == "delete"
+            else set(rules_of(after.get("rules") or before.get("rules") or ()))
+        )
+        return set(rules_of(before.get("rules") or ())) - kept
+    return set()

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from acorn_gitops.engines.access import Right, rights_of, subjects_of
+from acorn_gitops.engines.access import (
+    RESOURCES,
+    Access,
+    Right,
+    Subject,
+    acting,
+    rights_of,
+    rules_of,
+    subjects_of,
+)
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.role_access import _access
+from acorn_gitops.rules.role_access import access_of
+from acorn_gitops.specs.configuration import Configuration, Spec
 
 DORMANT: Final = 90
 """Days without use (the look-back of AWS Security Hub's unused-access findings)."""
 GRANTING: Final = Right("iam", "grant")
+APPLYING: Final = Right("iam", "apply")
 _CHANGING = frozenset({"write", "apply", "delete", "approve", "grant"})
 ROLES_OF: Final[dict[str, frozenset[str]]] = {
     "product": frozenset({"product-listing"}),
@@ -49,20 +60,25 @@ def _used(context: Context) -> dict[str, dict[tuple[str, str], date]]:
     source="AWS Security Hub: unused access, 90 days",
 )
 def dormant(context: Context) -> Iterator[Finding]:
-    """By recorded activity (facts: activity): every person of a role did anything within ninety days."""
+    """By recorded activity (facts: activity): every person of a role did anything that it allows, in one of its stores, within
+    ninety days."""
     if not context.configuration.facts.has("activity"):
         return
-    today = context.now.date()
+    today, access = context.now.date(), access_of(context)
     for role in context.configuration.roles.values():
         if role.spec.get("breakGlass") is True:
             continue
+        stores, given = access.stores_of(role), {str(right) for right, _ in rights_of(role)}
         since = (role.spec.get("validity") or {}).get("from")
         if since is not None and (today - date.fromisoformat(since)).days <= DORMANT:
             continue
         for index, subject in enumerate(role.spec["subjects"]):
             if subject["kind"] == "group" or subject.get("employment") == "left":
                 continue
-            last = max(_used(context).get(subject["id"].lower(), {}).values(), default=None)
+            mine = _used(context).get(subject["id"].lower(), {})
+            last = max(
+                (d for (store, right), d in mine.items() if store in stores and right in given), default=None
+            )
             if last is None or (today - last).days > DORMANT:
                 words = "was never seen" if last is None else f"was last seen {(today - last).days} days ago"
                 yield context.configuration.finding(
@@ -87,16 +103,17 @@ def unused(context: Context) -> Iterator[Finding]:
     people within ninety days."""
     if not context.configuration.facts.has("activity"):
         return
-    today = context.now.date()
+    today, access = context.now.date(), access_of(context)
     for role in context.configuration.roles.values():
+        stores = access.stores_of(role)
         people = [s for s in subjects_of(role) if s.kind != "group"]
         if role.spec.get("breakGlass") is True or len(people) != len(subjects_of(role)):
             continue  # who is in a group, and so what is used, is not known here
         recent = {
             right
             for person in people
-            for (_, right), last in _used(context).get(person.id.lower(), {}).items()
-            if (today - last).days <= DORMANT
+            for (store, right), last in _used(context).get(person.id, {}).items()
+            if store in stores and (today - last).days <= DORMANT
         }
         given = {str(right) for right, _ in rights_of(role) if right.verb in _CHANGING}
         idle = sorted(given - recent)
@@ -121,33 +138,53 @@ def unused(context: Context) -> Iterator[Finding]:
     source="Kubernetes RBAC: escalate; Vendure: grant only what you hold",
 )
 def escalation(context: Context) -> Iterator[Finding]:
-    """A role with iam.grant either asks somebody else (`approvals.requiredFor` has iam.grant, selfApproval is not on), or all
-    rights of the roles in its stores are its holders' own."""
-    config, access = context.configuration, _access(context)
+    """A role with iam.grant (or iam.apply, where access is enforced) asks somebody else: `approvals.requiredFor` has iam.grant,
+    selfApproval is not on, and an approver is a group or a person who does not hold the role. Or its holders have, in each of
+    its stores, every right that any role gives there and may be written into one."""
+    config, access = context.configuration, access_of(context)
+    giving = {GRANTING, *([APPLYING] if config.policies.get("access") == "enforced" else [])}
     for role in config.roles.values():
         gives = {right for right, _ in rights_of(role)}
-        asked = role.spec.get("approvals") or {}
-        guarded = "iam.grant" in (asked.get("requiredFor") or ()) and asked.get("selfApproval") is not True
-        if GRANTING not in gives or role.spec.get("breakGlass") is True or guarded:
+        if not giving & gives or role.spec.get("breakGlass") is True or _asks_somebody(role):
             continue
-        stores = access.stores_of(role)
-        for other in sorted(config.roles.values(), key=lambda r: r.name):
-            shared = sorted(stores & access.stores_of(other))
-            if other is role or not shared or other.spec.get("breakGlass") is True:
-                continue
-            wanted = {right for right, _ in rights_of(other)}
-            lacking = [s for s in subjects_of(role) if wanted - set(access.rights([s], shared[0]))]
-            if lacking:
-                more = sorted(wanted - set(access.rights([lacking[0]], shared[0])))
-                yield config.finding(
-                    "ROL-010",
-                    "error",
-                    role,
-                    ("spec", "rules"),
-                    f"{lacking[0]} may give away {other.name} in {shared[0]}, with {more[0]}, which they do not have",
-                    "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}",
-                )
-                break
+        found = next(_beyond(config, access, role), None)
+        if found is not None:
+            who, store, right, through = found
+            yield config.finding(
+                "ROL-010",
+                "error",
+                role,
+                ("spec", "rules"),
+                f"{who} may give {right} in {store}{through}, which they do not have",
+                "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}",
+            )
+
+
+def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple[Subject, str, Right, str]]:
+    """What holders of a role may give and do not have: in which store, of which role; without another role, of none."""
+    for store in sorted(access.stores_of(role)):
+        for who in subjects_of(role):
+            have = set(access.rights([who], store))
+            for other in sorted(config.roles.values(), key=lambda r: r.name):
+                if other is not role and store in access.stores_of(other):
+                    lacking = sorted({right for right, _ in rights_of(other)} - have)
+                    if lacking:
+                        yield who, store, lacking[0], f" ({other.name})"
+            free = sorted(
+                Right(r, v) for r in RESOURCES for v in ("write", "apply") if Right(r, v) not in have
+            )
+            if free:
+                yield who, store, free[0], " by writing a role"
+
+
+def _asks_somebody(role: Spec) -> bool:
+    asked = role.spec.get("approvals") or {}
+    if "iam.grant" not in (asked.get("requiredFor") or ()) or asked.get("selfApproval") is True:
+        return False
+    holders = {one.id for one in subjects_of(role) if one.kind == "user"}
+    return any(
+        a.get("group") or (a.get("user") or "").lower() not in {"", *holders} for a in asked["approvers"]
+    )
 
 
 @rule(
@@ -155,44 +192,84 @@ def escalation(context: Context) -> Iterator[Finding]:
     "error",
     "Nobody gives rights to themselves",
     "One person writes the grant, merges it and uses it, and nobody else has seen it.",
-    mend="Let somebody else apply it, or have a second person named in the role's `approvals`.",
+    mend="Let somebody else apply it; or have somebody else write down that they agree: `approvals.given`.",
     phase="plan",
 )
 def self_benefit(context: Context) -> Iterator[Finding]:
-    """No grant that a plan creates is for whoever applies it or for whoever wrote the line, unless the role asks a second
-    person (`approvals` with approvers, selfApproval not on)."""
+    """No plan gives a right to whoever applies it, or to whoever wrote the line: by a grant, by a role that gives more, or by one that
+    holds longer. Unless somebody else has written an approval into the role (`approvals.given`). A store that is new and falls
+    under a role that is not edited gives nobody anything that they do not have elsewhere; and where every store is new, somebody
+    has to be the first."""
     assert context.known is not None
-    config, told = context.configuration, set()
-    for change in context.known.changes:
-        if change.address.type != "grant" or change.action != "create" or change.after is None:
+    config, known, told = context.configuration, context.known, set[tuple[str, str]]()
+    new = {
+        c.address.store
+        for c in known.changes
+        if c.address.type in ("storefront", "location") and c.action == "create"
+    }
+    if new >= set(config.stores):
+        return
+    for change in known.changes:
+        role = _role_of(context, change)
+        if role is None or change.address.store in new:
             continue
-        who = str((change.after.get("subject") or {}).get("id"))
-        role = next(
-            (r for r in config.roles.values() if (r.spec.get("key") or r.name) == change.after["role"]), None
-        )
-        if role is None or (role.name, who) in told:
-            continue
-        asked = role.spec.get("approvals") or {}
-        if asked.get("approvers") and asked.get("selfApproval") is not True:
-            continue
-        index = next((i for i, s in enumerate(role.spec["subjects"]) if s["id"] == who), 0)
-        place = config.place(role, ("spec", "subjects", index))
-        wrote = context.known.author(place.file, place.line)
-        if who.lower() not in (_bare(context.known.actor), (wrote or ("", ""))[0].lower()):
-            continue
-        told.add((role.name, who))
-        yield config.finding(
-            "ROL-012",
-            "error",
-            role,
-            ("spec", "subjects", index),
-            f"{who} would be given {role.name} by themselves",
-            "let somebody else write and apply it",
-        )
+        for index, one in enumerate(role.spec["subjects"]):
+            who = one["id"].lower()
+            if (role.name, who) in told or not _gains(change, one):
+                continue
+            part = ("spec", "subjects", index) if change.address.type == "grant" else ("spec", "rules")
+            place = config.place(role, part)
+            wrote = known.author(place.file, place.line)
+            if who not in (acting(known.actor).id, (wrote or ("", ""))[0].lower()) or _agreed(
+                context, role, who
+            ):
+                continue
+            told.add((role.name, who))
+            what = f"given {role.name}" if change.address.type == "grant" else f"given more by {role.name}"
+            yield config.finding(
+                "ROL-012",
+                "error",
+                role,
+                part,
+                f"{who} would be {what} by themselves",
+                "let somebody else apply it, or have them write `approvals: {given: [{by: THEM, at: DAY}]}`",
+            )
 
 
-def _bare(actor: str) -> str:
-    return actor.removeprefix("user:").removeprefix("app:").lower()
+def _role_of(context: Context, change: Planned) -> Spec | None:
+    """The role that a change of a role or grant is about."""
+    if change.address.type not in ("role", "grant") or change.action not in ("create", "update", "replace"):
+        return None
+    key = change.address.key if change.address.type == "role" else (change.after or {}).get("role")
+    return next(
+        (r for r in context.configuration.roles.values() if (r.spec.get("key") or r.name) == key), None
+    )
+
+
+def _gains(change: Planned, subject: Mapping[str, Any]) -> bool:
+    """Whether a change gives a subject of its role something."""
+    before, after = change.before or {}, change.after or {}
+    if change.address.type == "grant":
+        return change.action != "update" and (after.get("subject") or {}).get("id") == subject["id"]
+    if change.action == "create":
+        return False  # the grants say to whom
+    more = set(rules_of(after.get("rules") or ())) - set(rules_of(before.get("rules") or ()))
+    sooner = (after.get("validFrom") or "") < (before.get("validFrom") or "")
+    longer = (
+        before.get("validUntil") is not None and (after.get("validUntil") or "9999") > before["validUntil"]
+    )
+    return bool(more or sooner or longer)
+
+
+def _agreed(context: Context, role: Spec, who: str) -> bool:
+    """Whether somebody else agreed: their line in the role, which whoever gains has not written."""
+    assert context.known is not None
+    for index, one in enumerate((role.spec.get("approvals") or {}).get("given") or ()):
+        place = context.configuration.place(role, ("spec", "approvals", "given", index))
+        wrote = (context.known.author(place.file, place.line) or ("", ""))[0].lower()
+        if one["by"].lower() != who and wrote not in ("", who):
+            return True
+    return False
 
 
 @rule(
@@ -205,7 +282,7 @@ def _bare(actor: str) -> str:
 )
 def partners(context: Context) -> Iterator[Finding]:
     """A subject with `employment: external` in an Amazon store has `account: partner`."""
-    config, access = context.configuration, _access(context)
+    config, access = context.configuration, access_of(context)
     amazon = {
         s.name for s in config.stores.values() if (s.spec.get("storefront") or {}).get("platform") == "amazon"
     }
@@ -239,7 +316,7 @@ def partners(context: Context) -> Iterator[Finding]:
 def applications(context: Context) -> Iterator[Finding]:
     """Where flows are declared: each of an application's `apiRoles` serves one of them; a restricted one needs the role's
     `justification`."""
-    config, access = context.configuration, _access(context)
+    config, access = context.configuration, access_of(context)
     for role in config.roles.values():
         for index, subject in enumerate(role.spec["subjects"]):
             mine = set(subject.get("apiRoles") or ())

@@ -1,0 +1,196 @@
+"""Whether whoever applies may. Comes in: a plan, who acts, the specs and what was last applied. Goes out: who acts, in the words of the
+ledger, or a refusal. Caller: `apply`.
+
+A right holds when the specs give it and what was last applied gave it already: what somebody writes into their own role
+becomes a right by somebody else's apply, and what the specs take away is gone at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from acorn_gitops.cli.session import Session
+from acorn_gitops.model.finding import Finding, Refused
+from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.cli.situation import Situation
+    from acorn_gitops.engines.access import Access, Right, Subject
+    from acorn_gitops.specs.configuration import Configuration
+
+
+def refuse_another_time(session: Session) -> None:
+    """ACORN_NOW is for looking ahead. Where something real is written, waivers, roles and the history go by the real clock."""
+    if not session.environ.get("ACORN_NOW"):
+        return
+    connections = session.load().configuration.connections
+    real = sorted(
+        n for n, c in connections.items() if not str(c.get("url") or "sandbox:").startswith("sandbox:")
+    )
+    if real:
+        raise click.UsageError(
+            f"ACORN_NOW is set, and {real[0]} is no sandbox: what is applied there goes by the real clock"
+        )
+
+
+def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) -> str:
+    """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they lack a right."""
+    from acorn_gitops.engines.access import Access, acting
+
+    config, actor = loaded.configuration, session.actor()
+    if config.policies.get("access") != "enforced":
+        return actor
+    today = session.now().date().isoformat()
+    who, access = acting(actor), Access(config, today)
+    held = _Held(state, who, today)
+    missing: dict[tuple[str, Right, str], int] = {}
+    emergency: set[str] = set()
+    for change in plan.changes:
+        if not change.writes:
+            continue
+        store = change.address.store
+        rights = access.rights([who], store)
+        for right in _needed(change):
+            sources = rights.get(right, [])
+            why = (
+                ""
+                if sources and held.has(store, right)
+                else "has no"
+                if not sources
+                else "is only about to be given"
+            )
+            if why:
+                missing[store, right, why] = missing.get((store, right, why), 0) + 1
+            elif all(source.role.spec.get("breakGlass") is True for source in sources):
+                emergency |= {source.role.name for source in sources}
+    findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
+    findings += _beyond_limits(config, plan.changes, who, access, held)
+    if findings:
+        raise Refused("whoever applies may not do this; nothing was written", findings=findings)
+    if emergency:
+        names = ", ".join(sorted(emergency))
+        session.warn(
+            [
+                Finding(
+                    "ACN-026",
+                    "warning",
+                    f"{who} uses the emergency role {names}; the history says so",
+                    None,
+                    "review what was done, and end the role",
+                )
+            ]
+        )
+        return f"{actor} (emergency role {names})"
+    return actor
+
+
+class _Held:
+    """Rights by what was last applied."""
+
+    def __init__(self, state: Situation, who: Subject, today: str) -> None:
+        self._state, self._who, self._today = state, who, today
+        self._stores: dict[str, Mapping[Right, list[Mapping[str, Any]]] | None] = {}
+
+    def of(self, store: str) -> Mapping[Right, list[Mapping[str, Any]]] | None:
+        """In a store; None where no grant was applied yet."""
+        from acorn_gitops.engines.access import in_force
+
+        if store not in self._stores:
+            rows = (
+                (type, key, orjson.loads(applied.attributes))
+                for (type, key), applied in self._state.ledger.applied(store).items()
+                if type in ("role", "grant")
+            )
+            self._stores[store] = in_force(rows, [self._who], self._today)
+        return self._stores[store]
+
+    def has(self, store: str, right: Right) -> bool:
+        """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at all, the first apply
+        makes them."""
+        here = self.of(store)
+        if here is not None:
+            return right in here
+        others = [found for name in self._state.ledger.stores() if (found := self.of(name)) is not None]
+        return not others or any(right in found for found in others)
+
+
+def _needed(change: Change) -> set[Right]:
+    from acorn_gitops.engines.access import needed
+
+    fields: Iterable[str] = (f.path for f in change.fields)
+    if change.action in ("create", "replace"):
+        fields = (change.after or {}).keys()
+    return needed(change.address.type, change.action, fields)
+
+
+def _finding(who: Subject, store: str, right: Right, why: str, count: int) -> Finding:
+    changes = f"{count:,} change{'s' * (count != 1)} of this plan need{'s' * (count == 1)}"
+    words = (
+        f"{who} has no {right} in {store}, which {changes}"
+        if why == "has no"
+        else f"{right} in {store}, which {changes}, is only about to be given to {who}: these specs give it, and nobody has"
+        " applied that yet"
+    )
+    hint = (
+        f"`acorn access --who {who} --what {right} --store {store}` says why; a RolePermission gives it"
+        if why == "has no"
+        else "let somebody who may give rights apply the role first"
+    )
+    return Finding("ACN-024", "error", words, None, hint)
+
+
+def _beyond_limits(
+    config: Configuration, changes: Iterable[Change], who: Subject, access: Access, held: _Held
+) -> list[Finding]:
+    """Promotions beyond what the right to apply them is limited to (`constraints`)."""
+    from acorn_gitops.engines.access import Right
+
+    right, found = Right("promo", "apply"), []
+    for change in changes:
+        if change.address.type != "promotion" or not change.writes or change.action == "delete":
+            continue
+        store = change.address.store
+        by_specs = [dict(source.constraints) for source in access.rights([who], store).get(right, [])]
+        applied = (held.of(store) or {}).get(right)
+        for limits in (by_specs, None if applied is None else [dict(one) for one in applied]):
+            if not limits or any(not _exceeds(config, change, one) for one in limits):
+                continue
+            why = _exceeds(config, change, limits[0])
+            found.append(
+                Finding(
+                    "ACN-024",
+                    "error",
+                    f"{who} may apply promotions in {store} within limits only: {change.address.key} {why}",
+                    None,
+                    "let somebody with wider limits apply it, or make it smaller",
+                )
+            )
+            break
+    return found
+
+
+def _exceeds(config: Configuration, change: Change, limits: Mapping[str, Any]) -> str:
+    """How a promotion exceeds a role's limits; empty where it does not."""
+    from acorn_gitops.engines.calendar import deepest_cut
+
+    after = {**(change.before or {}), **(change.after or {})}
+    most, budget = limits.get("maxDiscountPercent"), limits.get("maxBudget")
+    if most is not None:
+        cut = deepest_cut(config, change.address.store, change.address.key)
+        if cut is None or cut > Decimal(most):
+            words = "an amount that cannot be computed" if cut is None else f"{cut} %"
+            return f"takes {words} off, more than {most} %"
+    if budget is not None:
+        said = (after.get("limits") or {}).get("budget")
+        if said is None:
+            return f"has no budget, and {budget['value']} {budget['currency']} are allowed"
+        if said["currency"] != budget["currency"] or Decimal(said["value"]) > Decimal(budget["value"]):
+            return f"has a budget of {said['value']} {said['currency']}, more than {budget['value']} {budget['currency']}"
+    return ""
