@@ -78,7 +78,12 @@ def _parts(session: Session, offline: bool) -> Iterator[Part]:
     loaded = session.load()
     config = loaded.configuration
     found = [*loaded.findings, *check(config, session.now(), after_errors=bool(loaded.findings))]
+    unread = [f for f in loaded.findings if f.severity == "error"]
     for name, families, ask in _ORDER:
+        if unread and "GEN" not in families:
+            words = [f"{len(unread)} of the specs' errors must be mended first: part of them cannot be read"]
+            yield Part(name, "unknown", words, ask)
+            continue
         mine = [f for f in found if f.id[:3] in families]
         part = _judged(name, mine, ask)
         unrecorded = [f.message for f in mine if f.id == "ONB-001" and f.severity == "info"]
@@ -130,11 +135,10 @@ def _connection(session: Session, config: Any, offline: bool) -> Part:
 
 
 def _rehearsed(session: Session, config: Any) -> Part:
-    from acorn_gitops.rules.rehearsal import verdict
+    from acorn_gitops.rules.rehearsal import asked, verdict
 
     proof = verdict(config, session.now())
-    required = config.policies.get("rehearsal") == "required"
-    state = "good" if proof.passed else "blocked" if required else "attention"
+    state = "good" if proof.passed else "blocked" if asked(config) else "attention"
     return Part(
         "Rehearsal",
         state,

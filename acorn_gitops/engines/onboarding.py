@@ -42,13 +42,15 @@ def stage_of(store: Spec) -> str:
 
 
 def is_live(store: Spec) -> bool:
-    """Whether the spec says that the store sells."""
-    return (store.spec.get("storefront") or {}).get("lifecycle") == "live"
+    """Whether the store sells: its spec says so, or says nothing of a stage and sells in production."""
+    return bool(store.spec.get("storefront")) and stage_of(store) == "live"
 
 
 def duty(configuration: Configuration, store: Spec, block: str) -> bool:
     """Whether a live store is held to a block of its records: it keeps one, or the project asks every store for it."""
     required = configuration.policies.get("onboarding") == "required"
+    if block == "exit" and (store.spec.get("storefront") or {}).get("lifecycle") == "exiting":
+        return True
     return is_live(store) and (required or store.spec.get(block) is not None)
 
 
@@ -87,6 +89,12 @@ def _contacted(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         yield Missing(
             "ONB-004", ("spec", "onboarding", "contact"), "nobody's name and day of contact are recorded"
         )
+    elif _to_come(contact["date"], today):
+        yield Missing(
+            "ONB-004",
+            ("spec", "onboarding", "contact", "date"),
+            f"the contact of {contact['date']} is still to come",
+        )
 
 
 def _documents(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
@@ -102,6 +110,12 @@ def _documents(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         lacks = [name for name in ("ref", "sha256", "issued") if not paper.get(name)]
         if lacks:
             yield Missing("ONB-005", at, f"the {paper['type'].replace('-', ' ')} lacks {', '.join(lacks)}")
+        if _to_come(paper.get("issued"), today):
+            yield Missing(
+                "ONB-005",
+                (*at, "issued"),
+                f"the {paper['type'].replace('-', ' ')} is issued on {paper['issued']}, a day to come",
+            )
         if paper.get("expires") and date.fromisoformat(paper["expires"]) <= today:
             yield Missing(
                 "ONB-005", at, f"the {paper['type'].replace('-', ' ')} has expired on {paper['expires']}"
@@ -113,6 +127,9 @@ def _assessment(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
     if told.get("decision") != "accepted" or not told.get("decidedAt"):
         words = f"is {told['decision']}" if told.get("decision") else "is not recorded"
         yield Missing("ONB-006", ("spec", "onboarding", "assessment"), f"the marketplace's decision {words}")
+    elif _to_come(told["decidedAt"], today):
+        at = ("spec", "onboarding", "assessment", "decidedAt")
+        yield Missing("ONB-006", at, f"the marketplace's decision of {told['decidedAt']} is still to come")
 
 
 def _agreement(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
@@ -124,6 +141,11 @@ def _agreement(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         if lacks:
             at = ("spec", "onboarding", "agreements", index)
             yield Missing("ONB-007", at, f"the agreement {one['title']} lacks {', '.join(lacks)}")
+        elif _to_come(one["effective"], today):
+            day = ("spec", "onboarding", "agreements", index, "effective")
+            yield Missing(
+                "ONB-007", day, f"the agreement {one['title']} holds from {one['effective']}, a day to come"
+            )
 
 
 def _integration(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
@@ -133,6 +155,16 @@ def _integration(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         if access.get("status") == "granted":
             words = "is granted, without its reference and day"
         yield Missing("ONB-001", ("spec", "onboarding", "access"), f"access to the marketplace {words}")
+    elif _to_come(access["date"], today):
+        at = ("spec", "onboarding", "access", "date")
+        yield Missing(
+            "ONB-001", at, f"access to the marketplace is granted on {access['date']}, a day to come"
+        )
+
+
+def _to_come(day: str | None, today: date) -> bool:
+    """What is written down for a day that has not come has not happened."""
+    return day is not None and date.fromisoformat(day) > today
 
 
 _CHECKS: Final = {

@@ -137,7 +137,11 @@ def _missed(config: Configuration, now: datetime) -> Iterator[Reading]:
 
 def _gaps(config: Configuration, now: datetime) -> Iterator[Reading]:
     for store, rows in _by_store(config, "orders").items():
-        seen = sorted({at(r["seenAt"]) for r in rows})
+        first: dict[str, datetime] = {}
+        for row in rows:  # an order comes by several channels, and is one
+            when = at(row["seenAt"])
+            first[row["order"]] = min(when, first.get(row["order"], when))
+        seen = sorted(first.values())
         if len(seen) < 3 or seen[-1] == seen[0]:
             continue
         usual = (seen[-1] - seen[0]) / (len(seen) - 1)
@@ -167,14 +171,17 @@ def _oversold(config: Configuration) -> Iterator[Reading]:
         return
     inventory = Inventory(config)
     given = {a.sku: a for a in inventory.allotments()}
+    counted = {row["sku"] for row in config.facts.rows("stock")}
+    pooled = {s.spec["sku"] for s in config.skus if s.spec.get("inventory")} & counted
     for store, quantities in offered.items():
         worst: list[tuple[int, str]] = []
         for sku, quantity in quantities.items():
             allotment = given.get(sku)
-            if allotment is not None and store in allotment.stores:
-                over = quantity - allotment.stores[store]
-                if over > 0:
-                    worst.append((over, sku))
+            if allotment is None and sku not in pooled:
+                continue  # its stock is not divided from here
+            over = quantity - (allotment.stores.get(store, 0) if allotment is not None else 0)
+            if over > 0:
+                worst.append((over, sku))
         total = sum(over for over, _ in worst)
         words = (
             f"{total} pieces more are offered than allotted, most of {max(worst)[1]}"

@@ -23,6 +23,10 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "finance": ("settlement", "amount", "currency"),
 }
 """Fields of the store that a flow must fill or read, by entity."""
+KEYS: Final = frozenset({"sku", "order", "settlement"})
+"""Fields by which rows are told apart: every flow of an entity has them, and none owns them."""
+SLO_MINUTES: Final = 60
+"""So old a shop's stock may be where its flow does not say (`sloMinutes`)."""
 RATES: Final[dict[str, str]] = {
     "getOrders": "0.0167",
     "searchOrders": "0.0056",
@@ -84,7 +88,7 @@ def two_ways(context: Context) -> Iterator[Finding]:
     mend="Switch the first channel off for an hour, and record `lastFailoverTest`.",
 )
 def tried(context: Context) -> Iterator[Finding]:
-    """Every channel of a live storefront after a flow's first was tested within 180 days."""
+    """Every channel of a live storefront after a flow's first was tested within 180 days, and not on a day to come."""
     today = context.now.date()
     for store in context.configuration.stores.values():
         if not is_live(store):
@@ -93,8 +97,14 @@ def tried(context: Context) -> Iterator[Finding]:
             for number, channel in enumerate(flow["channels"][1:], 1):
                 last = channel.get("lastFailoverTest")
                 days = (today - date.fromisoformat(last)).days if last else None
-                if days is None or days > 180:
-                    words = "was never tested" if days is None else f"was last tested {days} days ago"
+                if days is None or not 0 <= days <= 180:
+                    words = (
+                        "was never tested"
+                        if days is None
+                        else f"was last tested {days} days ago"
+                        if days > 0
+                        else f"is said to have been tested on {last}, a day to come"
+                    )
                     yield context.configuration.finding(
                         "INT-002",
                         "warning",
@@ -113,8 +123,14 @@ def tried(context: Context) -> Iterator[Finding]:
     mend="Add the missing fields to `fieldMap`: ours on the left, the store's on the right.",
 )
 def mapped(context: Context) -> Iterator[Finding]:
-    """Where a flow has a `fieldMap`, the store's required fields of its entity are among its targets."""
+    """The flows of an entity in one direction have, among the targets of their `fieldMap`s together, the store's required fields;
+    each has the key by which rows are told apart. A live storefront's flows all have a `fieldMap`."""
     for store in context.configuration.stores.values():
+        together: dict[tuple[str, bool], set[str]] = {}
+        for _, flow in _flows(store):
+            together.setdefault((flow["entity"], flow["direction"] == "in"), set()).update(
+                (flow.get("fieldMap") or {}).values()
+            )
         for index, flow in _flows(store):
             if flow.get("fieldMap") is None:
                 if is_live(store):
@@ -127,7 +143,8 @@ def mapped(context: Context) -> Iterator[Finding]:
                         f"map at least {', '.join(NEEDED[flow['entity']])}",
                     )
                 continue
-            lacks = [name for name in NEEDED[flow["entity"]] if name not in flow["fieldMap"].values()]
+            mine, all_ = set(flow["fieldMap"].values()), together[flow["entity"], flow["direction"] == "in"]
+            lacks = [name for name in NEEDED[flow["entity"]] if name not in (mine if name in KEYS else all_)]
             if lacks:
                 yield context.configuration.finding(
                     "INT-003",
@@ -147,13 +164,16 @@ def mapped(context: Context) -> Iterator[Finding]:
     mend="Take the field out of one of the two flows: one system of record for each.",
 )
 def one_writer(context: Context) -> Iterator[Finding]:
-    """In one store, no two flows towards it from different systems have a target field of one entity in common."""
+    """In one store, no two flows towards it from different systems have a target field of one entity in common, but for the keys by
+    which rows are told apart (sku, order, settlement, and what the flow names as `key`)."""
     for store in context.configuration.stores.values():
         writers: dict[tuple[str, str], str] = {}
         for index, flow in _flows(store):
             if flow["direction"] == "in":
                 continue
             for target in (flow.get("fieldMap") or {}).values():
+                if target in KEYS or target == flow.get("key"):
+                    continue
                 first = writers.setdefault((flow["entity"], target), flow["system"])
                 if first != flow["system"]:
                     yield context.configuration.finding(
@@ -174,8 +194,8 @@ def one_writer(context: Context) -> Iterator[Finding]:
     mend="Give the shop an inventory flow from its till, as often as its `sloMinutes` says.",
 )
 def shop_feed(context: Context) -> Iterator[Finding]:
-    """A physical store that ships or hands over orders of a live storefront has an inventory flow with a cadence within its
-    agreed time."""
+    """A physical store that ships or hands over orders of a live storefront has an inventory flow out of its systems, whose fastest
+    channel is a notification or asks often enough: within `sloMinutes`, or an hour where that is not said."""
     config = context.configuration
     from acorn_gitops.rules.onboarding import _feeds
 
@@ -186,7 +206,7 @@ def shop_feed(context: Context) -> Iterator[Finding]:
         capabilities = store.spec["physical"].get("capabilities") or {}
         if not any((capabilities.get(c) or {}).get("enabled") for c in ("shipFromStore", "bopis")):
             continue
-        feeds = [(i, f) for i, f in _flows(store) if f["entity"] == "inventory"]
+        feeds = [(i, f) for i, f in _flows(store) if f["entity"] == "inventory" and f["direction"] != "in"]
         if not feeds:
             yield config.finding(
                 "INT-005",
@@ -198,16 +218,25 @@ def shop_feed(context: Context) -> Iterator[Finding]:
             )
         for index, flow in feeds:
             every = min((c["everySeconds"] for c in flow["channels"] if c.get("everySeconds")), default=None)
-            slo = flow.get("sloMinutes")
-            if slo is not None and every is not None and every > slo * 60:
-                yield config.finding(
-                    "INT-005",
-                    "error",
-                    store,
-                    ("spec", "integration", "flows", index),
-                    f"stock of {name} may be {slo} minutes old, and is asked every {every // 60} minutes",
-                    "ask more often, or agree on a longer time and a larger buffer",
-                )
+            slo = flow.get("sloMinutes") or SLO_MINUTES
+            if (
+                any(c["kind"] == "notification" for c in flow["channels"])
+                or (every or slo * 60 + 1) <= slo * 60
+            ):
+                continue
+            asked = (
+                f"is asked every {every // 60} minutes"
+                if every
+                else "nobody says how often it is asked (everySeconds)"
+            )
+            yield config.finding(
+                "INT-005",
+                "error",
+                store,
+                ("spec", "integration", "flows", index),
+                f"stock of {name} may be {slo} minutes old, and {asked}",
+                "ask more often, or agree on a longer time and a larger buffer",
+            )
 
 
 @rule(

@@ -13,6 +13,7 @@ from acorn_gitops.engines.signals import Reading, readings
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.specs.configuration import Spec
 
 WATCHED: Final = ("inventory-lag", "missed-orders", "order-gap", "account-state")
 """Signals without which a store is not live."""
@@ -188,6 +189,7 @@ def routed(context: Context) -> Iterator[Finding]:
     "On the day on which a secret ends every store of the account stands still.",
     mend="Rotate the client secret, or renew the authorisation, and record the day.",
     source="Selling Partner API: rotating credentials (180 days), renewing authorisations (365 days)",
+    phase="drift",
 )
 def credentials(context: Context) -> Iterator[Finding]:
     """A client secret is a warning at 150 days and an error at 180; an authorisation at 335 and 365."""
@@ -218,8 +220,10 @@ def ratings(context: Context) -> Iterator[Finding]:
     mend="Add the monitor with its route and runbook.",
 )
 def watched(context: Context) -> Iterator[Finding]:
-    """A storefront with `lifecycle: live` has monitors for stock delay, missed orders, order gaps and the account's state."""
+    """A live storefront has monitors for stock delay, missed orders, order gaps and the account's state. No store has two monitors of
+    one signal, and a warning comes before an error."""
     for store in context.configuration.stores.values():
+        yield from _contradictory(context, store)
         if not duty(context.configuration, store, "monitors"):
             continue
         have = {m["signal"] for m in store.spec.get("monitors") or ()}
@@ -232,4 +236,27 @@ def watched(context: Context) -> Iterator[Finding]:
                 ("spec", "monitors"),
                 f"{store.name} is live, and nobody watches {', '.join(lacks)}",
                 "`acorn rules MON-001` and the following say what each of them sees",
+            )
+
+
+def _contradictory(context: Context, store: Spec) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, monitor in enumerate(store.spec.get("monitors") or ()):
+        warn, fail = monitor.get("warnAt"), monitor.get("failAt")
+        words = (
+            f"{store.name} has two monitors of {monitor['signal']}"
+            if monitor["signal"] in seen
+            else f"{monitor['signal']} of {store.name} is an error from {fail} on, and a warning only from {warn}"
+            if warn is not None and fail is not None and fail < warn
+            else ""
+        )
+        seen.add(monitor["signal"])
+        if words:
+            yield context.configuration.finding(
+                "MON-020",
+                "error",
+                store,
+                ("spec", "monitors", index),
+                words,
+                "keep one, with warnAt below failAt",
             )

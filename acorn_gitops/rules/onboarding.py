@@ -8,7 +8,7 @@ from typing import Any
 
 from acorn_gitops.engines.access import Access
 from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
-from acorn_gitops.engines.tax import stocked_at
+from acorn_gitops.engines.tax import country_of, stocked_at
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -19,9 +19,9 @@ _TIME = timedelta(days=90)
 
 
 def _reached(context: Context, stage: str) -> Iterator[Spec]:
-    """Storefronts that name a stage, and have left this one behind."""
+    """Storefronts that have left this stage behind."""
     for store in context.configuration.stores.values():
-        own = (store.spec.get("storefront") or {}).get("lifecycle")
+        own = stage_of(store) if store.spec.get("storefront") else ""
         kept = (
             store.spec.get("onboarding") is not None
             or context.configuration.policies.get("onboarding") == "required"
@@ -48,18 +48,30 @@ def _stage(
     mend="Record `onboarding.access` with status granted, reference and date, or set `lifecycle` back.",
 )
 def admitted(context: Context) -> Iterator[Finding]:
-    """A storefront with `lifecycle: live` has `onboarding.access` granted, with its reference and day. Where neither the store
-    keeps such records nor `policies.onboarding` is required, that is told as a note."""
+    """A live storefront (`lifecycle: live`, or no stage and `environment: production`) has `onboarding.access` granted, with its
+    reference and day. Where stores keep no such records, no monitors, flows or way out, and `policies.onboarding` does not require
+    them, that is told as a note."""
     config = context.configuration
-    bare = sorted(s.name for s in config.stores.values() if is_live(s) and not duty(config, s, "onboarding"))
-    if bare:
-        more = f" and {len(bare) - 3} more" if len(bare) > 3 else ""
+    blocks = {
+        "onboarding": "how it went live",
+        "integration": "its systems",
+        "monitors": "who watches it",
+        "exit": "how it is left",
+    }
+    bare: dict[str, list[str]] = {}
+    for store in config.stores.values():
+        lacks = [block for block in blocks if is_live(store) and not duty(config, store, block)]
+        if lacks:
+            bare.setdefault(", ".join(lacks), []).append(store.name)
+    for lacking, names in sorted(bare.items()):
+        names.sort()
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield config.finding(
             "ONB-001",
             "info",
-            config.stores[bare[0]],
+            config.stores[names[0]],
             ("spec", "storefront", "lifecycle"),
-            f"nothing is recorded of how {', '.join(bare[:3])}{more} went live",
+            f"{', '.join(names[:3])}{more}: nothing is recorded of {', '.join(blocks[b] for b in lacking.split(', '))} ({lacking})",
             "`acorn onboard` shows what belongs there; `policies.onboarding: required` asks every live store for it",
         )
     yield from _stage(context, "ONB-001", "integration", "record the letter or case that granted it")
@@ -74,27 +86,35 @@ def admitted(context: Context) -> Iterator[Finding]:
     source="Supply Sources API use-case guide; amazonbopis.com requirements",
 )
 def entitled(context: Context) -> Iterator[Finding]:
-    """`entitlements` of a live storefront are granted or none: a requested one is not used yet. And a live Amazon store whose
-    shops offer pick-up has `bopis: granted`."""
+    """A live Amazon store whose shops offer pick-up has `entitlements.bopis: granted`, and one in the United States whose shops ship
+    its orders `mli: granted`: what was only requested is not used yet."""
     config = context.configuration
     feeds = _feeds(context)
     for store in config.stores.values():
         front = store.spec.get("storefront") or {}
         if not duty(config, store, "onboarding") or front.get("platform") != "amazon":
             continue
-        have = front.get("entitlements") or {}
+        have, lacking = front.get("entitlements") or {}, dict[str, tuple[str, str]]()
         for location in sorted(feeds.get(store.name, ())):
             capabilities = config.stores[location].spec["physical"].get("capabilities") or {}
-            if (capabilities.get("bopis") or {}).get("enabled") and have.get("bopis") != "granted":
-                yield config.finding(
-                    "ONB-002",
-                    "error",
-                    store,
-                    ("spec", "storefront", "entitlements"),
-                    f"{location} offers pick-up for {store.name}, whose programme bopis is {have.get('bopis') or 'none'}",
-                    "record the admission, or switch bopis off in that shop",
-                )
-                break
+            american = country_of(front) == "US"
+            for capability, programme, does in (
+                ("bopis", "bopis", "offers pick-up"),
+                ("shipFromStore", "mli", "ships orders"),
+            ):
+                if programme == "mli" and not american:
+                    continue  # there is none elsewhere: STO-015
+                if (capabilities.get(capability) or {}).get("enabled") and have.get(programme) != "granted":
+                    lacking.setdefault(programme, (location, does))
+        for programme, (location, does) in lacking.items():
+            yield config.finding(
+                "ONB-002",
+                "error",
+                store,
+                ("spec", "storefront", "entitlements"),
+                f"{location} {does} for {store.name}, whose programme {programme} is {have.get(programme) or 'none'}",
+                "record the admission, or switch that off in the shop",
+            )
 
 
 def _feeds(context: Context) -> dict[str, set[str]]:
@@ -215,7 +235,7 @@ def in_order(context: Context) -> Iterator[Finding]:
     mend="Renew it and record the new one.",
 )
 def expiring(context: Context) -> Iterator[Finding]:
-    """A document that expires within sixty days is told; within seven it is an error."""
+    """A document that expires within sixty days is told. When it has expired, ONB-005 is an error."""
     today = context.now.date()
     for store in context.configuration.stores.values():
         for index, paper in enumerate((store.spec.get("onboarding") or {}).get("documents") or ()):
@@ -225,10 +245,11 @@ def expiring(context: Context) -> Iterator[Finding]:
             if 0 < days <= 60:
                 yield context.configuration.finding(
                     "ONB-009",
-                    "error" if days <= 7 else "warning",
+                    "warning",
                     store,
                     ("spec", "onboarding", "documents", index, "expires"),
-                    f"the {paper['type'].replace('-', ' ')} of {store.name} expires in {days} day{'s' * (days != 1)}",
+                    f"the {paper['type'].replace('-', ' ')} of {store.name} expires in {days} day{'s' * (days != 1)}"
+                    + (": after that nothing can be applied" if days <= 7 else ""),
                     "renew it now; the marketplace takes days to look at it",
                 )
 
@@ -241,7 +262,8 @@ def expiring(context: Context) -> Iterator[Finding]:
     mend="Hold the training, and record it in `onboarding.training` with date, attendees, scenarios and result.",
 )
 def rehearsed(context: Context) -> Iterator[Finding]:
-    """Every person with a write right on a live store took part in a passed training."""
+    """Every person and group with a write right on a live store took part in a passed training that has been held; a group stands in
+    `attendees` by its name once everybody in it was trained."""
     config = context.configuration
     live = [s for s in config.stores.values() if duty(config, s, "onboarding")]
     if not live:
@@ -249,9 +271,14 @@ def rehearsed(context: Context) -> Iterator[Finding]:
     access = Access(config, context.today)
     for store in live:
         sessions = (store.spec.get("onboarding") or {}).get("training") or ()
-        trained = {who.lower() for t in sessions if t["result"] == "passed" for who in t["attendees"]}
+        trained = {
+            who.lower().removeprefix("group:")
+            for t in sessions
+            if t["result"] == "passed" and t["date"] <= context.today
+            for who in t["attendees"]
+        }
         for subject in access.subjects():
-            if subject.kind != "user" or subject.id.lower() in trained:
+            if subject.kind == "app" or subject.id in trained:
                 continue
             rights = access.rights([subject], store.name)
             writes = sorted(str(r) for r in rights if r.verb in ("write", "apply", "delete", "grant"))
@@ -312,11 +339,12 @@ def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
     phase="apply",
 )
 def proven(context: Context) -> Iterator[Finding]:
-    """Where `policies.rehearsal` is required: a passed rehearsal of the same specs, or of specs that differ from them in
-    everyday values only (prices, stock reserves, titles, promotions' windows). `acorn apply` asks this last."""
-    from acorn_gitops.rules.rehearsal import verdict
+    """Where `policies.rehearsal` is required, or a storefront says `environment: production` and the policy says nothing: a passed
+    rehearsal of the same specs, or of specs that differ from them in everyday values only (prices, stock reserves, titles,
+    promotions' windows; never floors, rates, rules or rights). `acorn apply` asks this last."""
+    from acorn_gitops.rules.rehearsal import asked, verdict
 
-    if context.configuration.policies.get("rehearsal") != "required":
+    if not asked(context.configuration):
         return
     proof = verdict(context.configuration, context.now)
     if not proof.passed:
@@ -337,7 +365,7 @@ def proven(context: Context) -> Iterator[Finding]:
     mend="Fill `exit`: formats, datasets, noticeDays, exportWithinDays, retentionDays, destructionProof.",
 )
 def exit_agreed(context: Context) -> Iterator[Finding]:
-    """A live storefront has every field of `exit`; any store's `exit` that is begun is complete."""
+    """A live storefront, and one that is exiting, has every field of `exit`; any store's `exit` that is begun is complete."""
     for store in context.configuration.stores.values():
         block = store.spec.get("exit")
         if block is None and not duty(context.configuration, store, "exit"):
@@ -369,6 +397,8 @@ def drilled(context: Context) -> Iterator[Finding]:
     if not duties:
         return
     last = last_drill(context.configuration)
+    if last is not None and last > context.now:
+        last = None  # a day to come proves nothing
     if last is not None and context.now - last <= _TIME:
         return
     words = (
@@ -395,13 +425,27 @@ def drilled(context: Context) -> Iterator[Finding]:
     mend="Export now, and record `exit.exportedAt`.",
 )
 def handed_over(context: Context) -> Iterator[Finding]:
-    """Of a store with `exit.noticeGiven`: everything was exported within `exportWithinDays`; told from the day of notice on."""
+    """Of a store with `exit.noticeGiven`: everything was exported after the notice and within `exportWithinDays`; told from the day of
+    notice on."""
     today = context.now.date()
     for store in context.configuration.stores.values():
         block: dict[str, Any] = store.spec.get("exit") or {}
-        if not block.get("noticeGiven") or block.get("exportedAt") or block.get("exportWithinDays") is None:
+        if not block.get("noticeGiven") or block.get("exportWithinDays") is None:
             continue
         end = date.fromisoformat(block["noticeGiven"]) + timedelta(days=block["exportWithinDays"])
+        exported = block.get("exportedAt")
+        if exported is not None and block["noticeGiven"] <= exported <= min(end.isoformat(), context.today):
+            continue
+        if exported is not None and end.isoformat() < exported <= context.today:
+            yield context.configuration.finding(
+                "ONB-032",
+                "warning",
+                store,
+                ("spec", "exit", "exportedAt"),
+                f"the data of {store.name} was exported on {exported}, and the agreement ends on {end}",
+                "have the other side confirm in writing that it is complete",
+            )
+            continue
         late = today > end
         days = abs((end - today).days)
         words = f"{days} day{'s' * (days != 1)} {'too late' if late else 'left'}"

@@ -32,7 +32,6 @@ EVERYDAY: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("listings", "*", "status"),
         ("attributes", "title"),
         ("attributes", "cost"),
-        ("pricePolicy",),
         ("inventory", "buffer"),
         ("inventory", "allocation", "weights"),
         ("approvals",),
@@ -52,6 +51,30 @@ class Verdict(NamedTuple):
     file: str
 
 
+def asked(configuration: Configuration) -> bool:
+    """Whether apply needs a rehearsal: the policy says so, or says nothing and a storefront sells in production."""
+    said = configuration.policies.get("rehearsal")
+    if said is not None:
+        return bool(said == "required")
+    return any(
+        (store.spec.get("storefront") or {}).get("environment") == "production"
+        for store in configuration.stores.values()
+    )
+
+
+_SETTINGS: Final = ("priceRules", "entities", "productTypes", "exchangeRates", "waivers")
+"""What decides, besides specs and policies, whether something is right."""
+
+
+def _decides(configuration: Configuration) -> bytes:
+    """Connections, policies and settings, and the repository's own rules."""
+    settings = {name: configuration.settings.get(name) for name in _SETTINGS}
+    own = sorted((r.id, r.severity, r.target, r.when, r.check) for r in configuration.own_rules.rules)
+    return orjson.dumps(
+        [configuration.connections, configuration.policies, settings, own], option=orjson.OPT_SORT_KEYS
+    )
+
+
 def record_file(environment: str) -> str:
     """Where an environment's rehearsal is recorded, from the root."""
     return f"{FOLDER}/rehearsal-{environment}.json"
@@ -65,12 +88,7 @@ def form_digest(configuration: Configuration) -> str:
         )
         for s in configuration.specs()
     )
-    settings = {k: configuration.settings.get(k) for k in ("priceRules", "entities", "productTypes")}
-    rows.append(
-        orjson.dumps(
-            [configuration.connections, configuration.policies, settings], option=orjson.OPT_SORT_KEYS
-        )
-    )
+    rows.append(_decides(configuration))
     return hashlib.sha256(b"\n".join(rows)).hexdigest()
 
 
@@ -80,12 +98,7 @@ def content_digest(configuration: Configuration) -> str:
         orjson.dumps([s.kind, s.name, s.labels, s.spec, s.lifecycle], option=orjson.OPT_SORT_KEYS)
         for s in configuration.specs()
     )
-    settings = {k: configuration.settings.get(k) for k in ("priceRules", "entities", "productTypes")}
-    rows.append(
-        orjson.dumps(
-            [configuration.connections, configuration.policies, settings], option=orjson.OPT_SORT_KEYS
-        )
-    )
+    rows.append(_decides(configuration))
     return hashlib.sha256(b"\n".join(rows)).hexdigest()
 
 
@@ -113,12 +126,14 @@ def verdict(configuration: Configuration, now: datetime) -> Verdict:
     if record is None:
         return Verdict(False, f"nobody has rehearsed {configuration.environment} ({file} is not there)", file)
     try:
-        when = datetime.fromisoformat(record["at"])
+        when = _instant(record["at"])
         result, digest, form = record["result"], record["digest"], record["form"]
     except (KeyError, TypeError, ValueError):
         return Verdict(False, f"{file} is no record of a rehearsal", file)
     if result != "passed":
         return Verdict(False, f"the rehearsal of {record['at']} failed", file)
+    if when > now:
+        return Verdict(False, f"the rehearsal of {record['at']} is still to come", file)
     if now - when > VALID:
         return Verdict(
             False, f"the last rehearsal is {(now - when).days} days ago; it proves {VALID.days}", file
@@ -134,9 +149,17 @@ def last_drill(configuration: Configuration) -> datetime | None:
     """When an export was last proved to hold everything."""
     record = _record(configuration, f"{FOLDER}/export-drill.json")
     try:
-        return datetime.fromisoformat(record["at"]) if record and record["result"] == "passed" else None
+        return _instant(record["at"]) if record and record["result"] == "passed" else None
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _instant(text: str) -> datetime:
+    """ValueError for what is no instant: without its zone it could be any of a day's."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return moment
 
 
 def _record(configuration: Configuration, file: str) -> dict[str, Any] | None:
