@@ -210,6 +210,77 @@ def test_bundles_and_parts_together_need_no_more_than_there_is(
         assert given_.get("B", 0) + given_["SET"] * other <= b
 
 
+def component(code: str) -> dict[str, Any]:
+    """A SKU that is only sold in sets."""
+    made = pooled(code)
+    return document("SkuMapping", made["metadata"]["name"], {**made["spec"], "listings": []})
+
+
+@pytest.mark.parametrize(
+    ("stock", "sets", "promised"),
+    [
+        # What one set cannot use another one gets.
+        ({"A": 2}, {"P": {"A": 3}, "Q": {"A": 2}}, {"P": 0, "Q": 1}),
+        ({"A": 5}, {"X": {"A": 3}, "Y": {"A": 3}}, {"X": 1, "Y": 0}),
+        ({"A": 100, "B": 2}, {"X": {"A": 1, "B": 1}, "Y": {"A": 1}}, {"X": 2, "Y": 98}),
+        ({"A": 17, "B": 9}, {"X": {"A": 2, "B": 1}}, {"X": 8}),
+    ],
+)
+def test_no_set_that_could_be_sold_is_left_lying(
+    stock: dict[str, int], sets: dict[str, dict[str, int]], promised: dict[str, int], tmp_path: Path
+) -> None:
+    """Components that are not sold alone serve one set after another."""
+    made = [
+        sku(
+            name,
+            composition={"type": "bundle", "components": [{"sku": p, "qty": q} for p, q in parts.items()]},
+        )
+        for name, parts in sets.items()
+    ]
+    rows = "".join(f"de-ber-mitte,{part},{number},0,{AT}\n" for part, number in stock.items())
+    engine = stocked(tmp_path / "r", rows, *(component(part) for part in stock), *made)
+    assert engine.bundles == promised
+
+
+def test_a_set_takes_no_more_than_its_stores_may_sell(tmp_path: Path) -> None:
+    """A cap of one leaves the rest to the component."""
+    made = sku(
+        "SET",
+        composition={"type": "multipack", "of": "A", "qty": 1},
+        inventory={"pool": "p", "allocation": {"mode": "weighted", "cap": {"amz-de": 1}}},
+    )
+    engine = stocked(tmp_path / "r", f"de-ber-mitte,A,100,0,{AT}\n", pooled("A"), made)
+    single, bundle = engine.allotment("A"), engine.allotment("SET")
+    assert single is not None
+    assert bundle is not None
+    assert (bundle.stores, single.stores) == ({"amz-de": 1}, {"amz-de": 99})
+
+
+def test_a_set_that_is_offered_everywhere_at_once_still_takes_its_pieces(tmp_path: Path) -> None:
+    """`mode: shared` of a set says how sets are offered; the pieces in it are promised once."""
+    made = sku(
+        "SET",
+        composition={"type": "multipack", "of": "A", "qty": 1},
+        inventory={"pool": "p", "allocation": {"mode": "shared"}},
+    )
+    engine = stocked(tmp_path / "r", f"de-ber-mitte,A,10,0,{AT}\n", pooled("A"), made)
+    single, bundle = engine.allotment("A"), engine.allotment("SET")
+    assert single is not None
+    assert bundle is not None
+    assert bundle.stores["amz-de"] + single.stores["amz-de"] == 10
+
+
+def test_a_till_may_have_a_share_of_its_own(tmp_path: Path) -> None:
+    """A weight for a shop keeps its part of the pool out of the online stores."""
+    made = pooled(
+        "A", inventory={"allocation": {"mode": "weighted", "weights": {"amz-de": 80, "de-ber-mitte": 20}}}
+    )
+    engine = stocked(tmp_path / "r", f"de-ber-mitte,A,100,0,{AT}\n", made)
+    allotment = engine.allotment("A")
+    assert allotment is not None
+    assert allotment.stores == {"amz-de": 80, "de-ber-mitte": 20}
+
+
 def test_amazons_own_stock_is_not_ours(tmp_path: Path) -> None:
     """A listing fulfilled by the marketplace gets nothing of our pool."""
     listings = [

@@ -30,18 +30,21 @@ def normalize(
     taken: dict[str, list[str]] = {}
     for spec in config.skus:
         taken.setdefault(collision_key(spec.spec["sku"]), []).append(spec.spec["sku"])
+    proposals: dict[str, list[str]] = {}
+    for spec in config.skus:
+        proposals.setdefault(collision_key(normal_form(spec.spec["sku"])), []).append(spec.spec["sku"])
     rows = []
     for spec in config.skus:
         sku = spec.spec["sku"]
         listed = sorted({x["store"] for x in spec.spec.get("listings") or ()} & chosen)
-        others = sorted({*taken[collision_key(sku)]} - {sku})
         proposed = normal_form(sku)
+        others = sorted({*taken[collision_key(sku)], *proposals[collision_key(proposed)]} - {sku})
         if (proposed == sku and not others) or (stores and not listed):
             continue
         rows.append(
             {
                 "sku": sku,
-                "normal_form": proposed,
+                "normal_form": proposed or None,
                 "collides_with": others or None,
                 "listed_in": listed or None,
                 "written": str(spec.origin),

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import at
 
+ENOUGH: Final = 1_000_000_000
+"""More than anybody has."""
 Mode = Literal["weighted", "priority", "shared"]
 
 
@@ -233,9 +235,10 @@ class Inventory:
 
     @cached_property
     def bundles(self) -> dict[str, int]:
-        """How many of each bundle may be promised. Every use of a component (each bundle that is sold, and the component
-        itself where it is sold alone) has an equal part of it, so that all of them together never need more than there
-        is."""
+        """How many of each bundle may be promised. Every use of a component (each bundle that is sold, and the component itself where
+        it is sold alone) has an equal part of it, so that all of them together never need more than there is. No bundle takes more than
+        its stores may sell; and of what is then left of components that are not sold alone, more sets are made, bundle after
+        bundle by name."""
         made = {
             sku: parts
             for sku in self._specs
@@ -247,10 +250,31 @@ class Inventory:
                 uses[part] = uses.get(part, 0) + 1
         for part in uses:
             uses[part] += self._sold(part)
-        return {
-            sku: min(self._pools[part][2] // (qty * (1 if self._mode(sku) == "shared" else uses[part])) for part, qty in parts)
+        most = {sku: self._most(sku) for sku in made}
+        found = {
+            sku: min(most[sku], *(self._pools[part][2] // (qty * uses[part]) for part, qty in parts))
             for sku, parts in made.items()
-        }  # fmt: skip
+        }
+        left = {part: 0 if self._sold(part) else self._pools[part][2] for part in uses}
+        for sku, parts in made.items():
+            for part, qty in parts:
+                if not self._sold(part):
+                    left[part] -= found[sku] * qty
+        for sku, parts in sorted(made.items()):
+            more = min(most[sku] - found[sku], *(left[part] // qty for part, qty in parts))
+            if more > 0:
+                found[sku] += more
+                for part, qty in parts:
+                    left[part] -= more * qty
+        return found
+
+    def _most(self, sku: str) -> int:
+        """The most that the stores of a bundle may sell together."""
+        caps = [share.most for share in self.shares(sku)]
+        if any(cap is None for cap in caps):
+            return ENOUGH
+        together = [cap for cap in caps if cap is not None]
+        return max(together, default=0) if self._mode(sku) == "shared" else sum(together)
 
     def _sold(self, sku: str) -> bool:
         return any(
@@ -265,7 +289,8 @@ class Inventory:
         return mode
 
     def shares(self, sku: str) -> list[Share]:
-        """The stores that sell a SKU from this stock, and what they may claim. Without weights all weigh the same."""
+        """The stores that sell a SKU from this stock, and what they may claim; shops that `weights` or `min` name have a share of their
+        own, for their tills. Without weights all weigh the same."""
         spec = self._specs[sku].spec
         allocation = (spec.get("inventory") or {}).get("allocation") or {}
         weights, least, most = (allocation.get(k) or {} for k in ("weights", "min", "cap"))
@@ -275,11 +300,16 @@ class Inventory:
                 for entry in spec.get("listings") or ()
                 if entry.get("status") != "inactive" and entry.get("fulfillment") != "afn"
             }
+            | {name for name in (*weights, *least) if self._is_shop(name)}
         )
         return [
             Share(s, max(weights.get(s, 0), 0) if weights else 1, least.get(s) or 0, most.get(s))
             for s in stores
         ]
+
+    def _is_shop(self, name: str) -> bool:
+        store = self.configuration.stores.get(name)
+        return store is not None and store.spec.get("physical") is not None
 
     def allotment(self, sku: str) -> Allotment | None:
         """What may be promised of a SKU, and where; None where nothing was counted."""
@@ -313,9 +343,8 @@ class Inventory:
         """Pieces of each component that bundles take."""
         taken: dict[str, int] = {}
         for sku, number in self.bundles.items():
-            if self._mode(sku) != "shared":
-                for part, qty in self.parts(sku):
-                    taken[part] = taken.get(part, 0) + number * qty
+            for part, qty in self.parts(sku):
+                taken[part] = taken.get(part, 0) + number * qty
         return taken
 
     def allotments(self) -> Iterable[Allotment]:

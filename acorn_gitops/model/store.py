@@ -212,6 +212,8 @@ class Physical(Strict):
     safetyStock: SafetyStock | None = None
     shippingTemplate: Text | None = None
     """The marketplace's shipping template (Shipping Settings Automation) that holds this location. Recorded, never sent."""
+    sharedBy: list[Text] | None = None
+    """Seller accounts that sell this stock, where there is more than one: each must know of the other. Recorded, never sent."""
     supplySourceId: Text | None = None
     """Given by the marketplace: state, not spec. Accepted for records, never sent."""
 

@@ -71,6 +71,16 @@ def clock_changes(tz: str, start: datetime, end: datetime) -> list[tuple[datetim
     return found
 
 
+def same_time(one: str, other: str, now: datetime) -> bool:
+    """Whether two zones show the same time over the coming year, by its quarters. A zone that there is not is told elsewhere."""
+    try:
+        first, second = zone(one), zone(other)
+    except NoSuchZone:
+        return True
+    moments = [now + timedelta(days=days) for days in (0, 91, 182, 273)]
+    return all(m.astimezone(first).utcoffset() == m.astimezone(second).utcoffset() for m in moments)
+
+
 def utc_text(moment: datetime) -> str:
     """The one spelling of an instant: 2026-11-26T23:00:00Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

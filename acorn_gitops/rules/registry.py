@@ -144,6 +144,12 @@ LOADING: Final[dict[str, Loading]] = {
         "Correct its scope or its day, remove it, or mend what it is for.",
         severity="warning",
     ),
+    "STO-004": Loading(
+        "No secret stands in a spec",
+        "Whoever can read the repository, or ever could, has the account.",
+        "Revoke it, keep the new one in the environment or a keyring, and write env:NAME.",
+        "Selling Partner API: credentials; git keeps every version",
+    ),
     "STO-003": Loading(
         "Templates: unknown, circular or too deep",
         "The resolved spec would be a guess.",

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from acorn_gitops.engines.sku_code import collision_key
+from acorn_gitops.engines.sku_code import collision_key, normal_form
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
@@ -18,6 +18,8 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Configuration, Spec
 
+_INSIDE = re.compile(r"[0-9](02|04|2[0-9])[0-9]{11}\Z|000000[02]")
+"""As 14 digits: GS1 prefixes 02, 04 and 20 to 29 (restricted circulation), and GTIN-8 that begin with 0 or 2."""
 _TIDY = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,38}[A-Z0-9]\Z")
 
 
@@ -36,9 +38,20 @@ def gtin_is_valid(text: str) -> bool:
     source="amzn/selling-partner-api-models#4727, #2505",
 )
 def tidy(context: Context) -> Iterator[Finding]:
-    """A legacy SKU is allowed, but said."""
+    """A legacy SKU is allowed, but said; so is a seller SKU, which is what the marketplace gets."""
     match = _TIDY.match
     for sku in context.configuration.skus:
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            code = listing.get("sellerSku")
+            if code is not None and match(code) is None:
+                yield context.configuration.finding(
+                    "SKU-001",
+                    "warning",
+                    sku,
+                    ("spec", "listings", index, "sellerSku"),
+                    f"{code!r} is not a tidy seller SKU",
+                    f"write it like {normal_form(code) or 'KTL-17-BLK'}, where it is still new",
+                )
         if match(sku.spec["sku"]) is None:
             yield context.configuration.finding(
                 "SKU-001",
@@ -58,8 +71,24 @@ def tidy(context: Context) -> Iterator[Finding]:
     mend="Rename one of them.",
 )
 def collisions(context: Context) -> Iterator[Finding]:
-    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one."""
+    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the seller SKUs of one store."""
     seen: dict[str, Spec] = {}
+    listed: dict[tuple[str, str], str] = {}
+    for sku in context.configuration.skus:
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            code = listing.get("sellerSku")
+            if code is None:
+                continue
+            other = listed.setdefault((listing["store"], collision_key(code)), code)
+            if other != code:
+                yield context.configuration.finding(
+                    "SKU-002",
+                    "error",
+                    sku,
+                    ("spec", "listings", index, "sellerSku"),
+                    f"{code!r} collides with {other!r} in {listing['store']}",
+                    "use one spelling, or give one of them another seller SKU",
+                )
     for sku in context.configuration.skus:
         text = sku.spec["sku"]
         first = seen.setdefault(collision_key(text), sku)
@@ -127,8 +156,10 @@ def listed(context: Context) -> Iterator[Finding]:
     source="Amazon: a seller SKU is unique in an account",
 )
 def seller_sku_once(context: Context) -> Iterator[Finding]:
-    """(store, sellerSku); the SKU itself where no sellerSku is given."""
+    """(store, sellerSku), the SKU itself where no sellerSku is given; and in one Amazon account a seller SKU is one product in all
+    marketplaces."""
     seen: dict[tuple[str, str], Spec] = {}
+    yield from _one_product(context)
     for sku in context.configuration.skus:
         own = sku.spec["sku"]
         for index, listing in enumerate(sku.spec.get("listings") or ()):
@@ -146,6 +177,32 @@ def seller_sku_once(context: Context) -> Iterator[Finding]:
                 seen[key] = sku
 
 
+def _one_product(context: Context) -> Iterator[Finding]:
+    config = context.configuration
+    accounts = {
+        name: (front["sellerId"], front.get("region") or "")
+        for name, store in config.stores.items()
+        if (front := store.spec.get("storefront") or {}).get("platform") == "amazon" and front.get("sellerId")
+    }
+    seen: dict[tuple[Any, str], tuple[Spec, str]] = {}
+    for sku in config.skus if accounts else ():
+        for index, listing in enumerate(sku.spec.get("listings") or ()):
+            code = listing.get("sellerSku")
+            account = accounts.get(listing["store"])
+            if code is None or account is None:
+                continue
+            first, store = seen.setdefault((account, code), (sku, listing["store"]))
+            if first is not sku and store != listing["store"]:
+                yield config.finding(
+                    "SKU-010",
+                    "error",
+                    sku,
+                    ("spec", "listings", index, "sellerSku"),
+                    f"{code} is {first.spec['sku']} in {store}, and {sku.spec['sku']} in {listing['store']} of the same account",
+                    "give each product a seller SKU of its own: an account knows it once",
+                )
+
+
 @rule(
     "SKU-011",
     "warning",
@@ -154,14 +211,18 @@ def seller_sku_once(context: Context) -> Iterator[Finding]:
     mend="List the item once, or give the second another condition.",
 )
 def offer_once(context: Context) -> Iterator[Finding]:
-    """(store, asin, condition, fulfillment)."""
+    """(store, asin, condition, fulfillment) of what is not inactive; new and mfn where nothing is said."""
     seen: dict[tuple[str, str, str, str], Spec] = {}
     for sku in context.configuration.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             asin = listing.get("asin")
-            if asin is None:
+            if asin is None or listing.get("status") == "inactive":
                 continue
-            key = (listing["store"], asin, listing.get("condition") or "", listing.get("fulfillment") or "")
+            condition, fulfillment = (
+                listing.get("condition") or "new_new",
+                listing.get("fulfillment") or "mfn",
+            )
+            key = (listing["store"], asin, condition, fulfillment)
             first = seen.setdefault(key, sku)
             if first is not sku:
                 yield context.configuration.finding(
@@ -183,17 +244,45 @@ def offer_once(context: Context) -> Iterator[Finding]:
     source="GS1 General Specifications",
 )
 def gtin(context: Context) -> Iterator[Finding]:
-    """GS1's check digit."""
-    for sku in context.configuration.skus:
+    """GS1's check digit; not all zeros; and in Amazon's stores no number of the ranges that GS1 keeps for use inside a company (a
+    warning). Fields of a product type (`attributes.extra`) name their type."""
+    config = context.configuration
+    amazon = {
+        n for n, s in config.stores.items() if (s.spec.get("storefront") or {}).get("platform") == "amazon"
+    }
+    for sku in config.skus:
         text = sku.spec.get("gtin")
-        if text and not gtin_is_valid(text):
-            yield context.configuration.finding(
+        if text and not (gtin_is_valid(text) and text.strip("0")):
+            yield config.finding(
                 "SKU-013",
                 "error",
                 sku,
                 ("spec", "gtin"),
-                f"the check digit of {text} is wrong",
+                f"the check digit of {text} is wrong" if text.strip("0") else f"{text} is no number",
                 "compare with the package",
+            )
+        elif (
+            text
+            and _INSIDE.match(text.zfill(14))
+            and any(e["store"] in amazon for e in sku.spec.get("listings") or ())
+        ):
+            yield config.finding(
+                "SKU-013",
+                "warning",
+                sku,
+                ("spec", "gtin"),
+                f"{text} is of the ranges that GS1 keeps for use inside a company: Amazon refuses it",
+                "use the product's own number, or ask Amazon for an exemption",
+            )
+        facts = sku.spec.get("attributes") or {}
+        if facts.get("extra") and facts.get("productType") is None:
+            yield config.finding(
+                "SKU-013",
+                "error",
+                sku,
+                ("spec", "attributes", "extra"),
+                f"{sku.spec['sku']} has fields of a product type, and says not of which",
+                "add attributes.productType",
             )
 
 
@@ -206,8 +295,10 @@ def gtin(context: Context) -> Iterator[Finding]:
     source="ISO 4217",
 )
 def prices(context: Context) -> Iterator[Finding]:
-    """Price: exactly one of value and rule; value needs a currency, which must be the store's."""
+    """Price: exactly one of value and rule; value needs a currency, which must be the store's. Floors, ceilings and costs have no more
+    decimals than their currency."""
     config = context.configuration
+    yield from _bounds(context)
     currencies = _currencies(context)
     units = minor_units()
     decimals = {name: units[currency] for name, currency in currencies.items() if currency in units}
@@ -270,6 +361,32 @@ def prices(context: Context) -> Iterator[Finding]:
                         str(error),
                         "round it yourself: acorn never does",
                     )
+
+
+def _bounds(context: Context) -> Iterator[Finding]:
+    """Amounts of pricePolicy and cost."""
+    config, currencies, units = context.configuration, _currencies(context), minor_units()
+    for sku in config.skus:
+        policy, cost = sku.spec.get("pricePolicy"), (sku.spec.get("attributes") or {}).get("cost")
+        amounts = [
+            (("spec", "pricePolicy", part, store), value, currencies.get(store))
+            for part, by_store in (policy or {}).items()
+            if isinstance(by_store, dict)
+            for store, value in by_store.items()
+            if value is not None
+        ]
+        if cost is not None:
+            amounts.append((("spec", "attributes", "cost", "value"), cost["value"], cost["currency"]))
+        for path, value, currency in amounts:
+            point = value.find(".")
+            if currency not in units or point < 0 or len(value) - point - 1 <= units[currency]:
+                continue
+            try:
+                canonical(value, currency)
+            except MoneyError as error:
+                yield config.finding(
+                    "SKU-014", "error", sku, path, str(error), "round it yourself: acorn never does"
+                )
 
 
 @rule(

@@ -19,14 +19,14 @@ from acorn_gitops.specs.configuration import Spec
 )
 def one_page(context: Context) -> Iterator[Finding]:
     """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles are other
-    products than their parts, and have their own)."""
+    products than their parts, and have their own). 614141020010 and 0614141020010 are one GTIN."""
     config = context.configuration
     # By store, so that nothing is built for the many listings that are alone on their page.
     asins: dict[str, dict[str, Spec]] = {}
     gtins: dict[str, dict[str, tuple[str, Spec]]] = {}
     for sku in config.skus:
-        gtin = sku.spec.get("gtin")
-        if gtin is None:
+        gtin = (sku.spec.get("gtin") or "").lstrip("0")
+        if not gtin:
             continue
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             asin = listing.get("asin")
@@ -34,13 +34,13 @@ def one_page(context: Context) -> Iterator[Finding]:
                 continue
             store = listing["store"]
             first = asins.setdefault(store, {}).setdefault(asin, sku)
-            if first is not sku and first.spec["gtin"] != gtin:
+            if first is not sku and first.spec["gtin"].lstrip("0") != gtin:
                 yield config.finding(
                     "SKU-012",
                     "error",
                     sku,
                     ("spec", "listings", index, "asin"),
-                    f"{asin} in {store} is GTIN {gtin} here and {first.spec['gtin']} in {first.name}",
+                    f"{asin} in {store} is GTIN {sku.spec['gtin']} here and {first.spec['gtin']} in {first.name}",
                     "one of the two is mistyped, or is another product",
                 )
             here = gtins.setdefault(store, {})
@@ -53,7 +53,7 @@ def one_page(context: Context) -> Iterator[Finding]:
                     "error",
                     sku,
                     ("spec", "listings", index, "asin"),
-                    f"GTIN {gtin} in {store} is {asin} here and {other[0]} in {other[1].name}",
+                    f"GTIN {sku.spec['gtin']} in {store} is {asin} here and {other[0]} in {other[1].name}",
                     "one of the two is mistyped, or the pages should be merged",
                 )
 
@@ -66,7 +66,8 @@ def one_page(context: Context) -> Iterator[Finding]:
     mend="Keep one of the two sources.",
 )
 def one_pool(context: Context) -> Iterator[Finding]:
-    """No location stands twice among a SKU's sources."""
+    """No location stands twice among a SKU's sources. A pool is a SKU's own: other SKUs at the same location may be of other pools,
+    as their pieces are not the same."""
     config = context.configuration
     for sku in config.skus:
         seen: set[str] = set()

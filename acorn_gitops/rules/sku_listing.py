@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from acorn_gitops.engines.sku_code import collision_key
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
+from acorn_gitops.specs.facts import Row
 
 _ALIKE = str.maketrans("OI", "01")
 
@@ -22,12 +24,13 @@ _ALIKE = str.maketrans("OI", "01")
     mend="Rename the newer one.",
 )
 def alike(context: Context) -> Iterator[Finding]:
-    """Not equal after taking O for 0 and I for 1."""
+    """Not equal after taking O for 0 and I for 1, and spaces, slash, underscore, dot and hyphen as one."""
     seen: dict[str, Spec] = {}
     for sku in context.configuration.skus:
         text = sku.spec["sku"]
-        first = seen.setdefault(text.upper().translate(_ALIKE), sku)
-        if first is not sku and first.spec["sku"].upper() != text.upper():
+        key = collision_key(text)
+        first = seen.setdefault(key.translate(_ALIKE), sku)
+        if first is not sku and collision_key(first.spec["sku"]) != key:
             yield context.configuration.finding(
                 "SKU-003",
                 "warning",
@@ -53,8 +56,8 @@ def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
     source="Listings Restrictions API 2021-08-01: reasonCode",
 )
 def restricted(context: Context) -> Iterator[Finding]:
-    """A listing that the marketplace restricts (facts: restrictions) has an approved record; one that is not eligible, or whose
-    ASIN is not found, is no listing."""
+    """A listing that the marketplace restricts, by its newest answer (facts: restrictions), has an approved record that holds; one that
+    is not eligible, or whose ASIN is not found, is no listing."""
     config = context.configuration
     if not config.facts.has("restrictions"):
         return
@@ -64,18 +67,29 @@ def restricted(context: Context) -> Iterator[Finding]:
         for index, entry in enumerate(sku.spec.get("listings") or ())
         if entry.get("status") != "inactive"
     }
+    newest: dict[tuple[str, str], Row] = {}
     for row in config.facts.rows("restrictions"):
+        key = (row["store"], row["sku"])
+        if key not in newest or newest[key]["asOf"] <= row["asOf"]:
+            newest[key] = row
+    for row in newest.values():
         found = listed.get((row["store"], row["sku"]))
         if found is None:
             continue
         sku, index = found
-        approved = any(a["status"] == "approved" for _, a in _papers(sku, row["store"]))
+        approved = any(
+            a["status"] == "approved" and (a.get("expires") or "9999") > context.today
+            for _, a in _papers(sku, row["store"])
+        )
         if row["reason"] == "APPROVAL_REQUIRED" and approved:
             continue
-        words = {
-            "APPROVAL_REQUIRED": "needs approval, and none is recorded",
-            "NOT_ELIGIBLE": "may not be listed by us",
-            "ASIN_NOT_FOUND": "is not found there",
+        words, mend = {
+            "APPROVAL_REQUIRED": (
+                "needs approval, and none that holds is recorded",
+                "apply for it and record it in `approvals`, or take the listing out",
+            ),
+            "NOT_ELIGIBLE": ("may not be listed by us", "take the listing out, or ask the marketplace why"),
+            "ASIN_NOT_FOUND": ("is not found there", "correct the ASIN, or take the listing out"),
         }[row["reason"]]
         yield config.finding(
             "SKU-030",
@@ -83,7 +97,7 @@ def restricted(context: Context) -> Iterator[Finding]:
             sku,
             ("spec", "listings", index),
             f"{row['sku']} in {row['store']} {words} ({row.place})",
-            "record the approval, or take the listing out",
+            mend,
         )
 
 
@@ -109,6 +123,8 @@ def approval(context: Context) -> Iterator[Finding]:
             elif ends is not None and ends - today <= timedelta(days=30):
                 days = (ends - today).days
                 yield context.configuration.finding("SKU-031", "warning", sku, (*at, "expires"), f"{what} expires in {days} day{'s' * (days != 1)}", "renew it now")  # fmt: skip
+            if one.get("at") and one["at"] > context.today:
+                yield context.configuration.finding("SKU-031", "error", sku, (*at, "at"), f"{what} is of {one['at']}, a day to come", "write the day of the letter")  # fmt: skip
             lacks = [name for name in ("at", "evidence") if not one.get(name)]
             if lacks:
                 yield context.configuration.finding("SKU-031", "warning", sku, at, f"{what} lacks {' and '.join(lacks)}", "keep the letter, and record its SHA-256")  # fmt: skip

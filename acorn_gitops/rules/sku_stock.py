@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from acorn_gitops.engines.inventory import Inventory
@@ -36,8 +37,9 @@ def inventory_of(context: Context) -> Inventory:
     mend="Name stores that list the SKU, with weights above nothing, or leave `weights` out for equal parts.",
 )
 def claims(context: Context) -> Iterator[Finding]:
-    """`weights`, `min` and `cap` name stores that list the SKU; a weight is more than nothing; in weighted mode every store
-    that lists it has one; no minimum is above its cap."""
+    """`weights`, `min` and `cap` name stores that list the SKU, or shops whose tills have a share of their own; a weight is more than
+    nothing; in weighted mode every store that lists it has one; no minimum is above its cap."""
+    shops = {s.name for s in context.configuration.stores.values() if s.spec.get("physical")}
     for sku, block in _stocked(context):
         allocation = block.get("allocation") or {}
         weights, bounded = allocation.get("weights"), allocation.get("min") or allocation.get("cap")
@@ -49,7 +51,7 @@ def claims(context: Context) -> Iterator[Finding]:
         at = ("spec", "inventory", "allocation")
         for part in ("weights", "min", "cap"):
             for store, value in (allocation.get(part) or {}).items():
-                if store not in sold:
+                if store not in sold and store not in shops:
                     yield context.configuration.finding("SKU-020", "error", sku, (*at, part, store), f"{part} of {sku.spec['sku']} name {store}, which does not sell it", f"it is sold in {', '.join(sorted(sold)[:6])}")  # fmt: skip
                 elif value < 0 or (part == "weights" and value == 0):
                     yield context.configuration.finding("SKU-020", "error", sku, (*at, part, store), f"{part} of {sku.spec['sku']} give {store} {value}", "write a number above nothing, or leave the store out")  # fmt: skip
@@ -105,19 +107,20 @@ def minimums(context: Context) -> Iterator[Finding]:
     mend="Give the source a `reserve`, the shop a `safetyStock`, or the SKU a `buffer`.",
 )
 def kept_back(context: Context) -> Iterator[Finding]:
-    """A source where customers pick up has a reserve, a safety stock, or the SKU a buffer. Told once for a shop."""
+    """A source where customers pick up, or whose till reports its stock, has a reserve, a safety stock, or the SKU a buffer. Told once
+    for a shop."""
     config = context.configuration
     bare = {
         s.name
         for s in config.stores.values()
         if (p := s.spec.get("physical"))
-        and ((p.get("capabilities") or {}).get("bopis") or {}).get("enabled")
+        and (((p.get("capabilities") or {}).get("bopis") or {}).get("enabled") or _has_till(s))
         and not (p.get("safetyStock") or {}).get("default")
     }
     told: set[str] = set()
     for sku, block in _stocked(context) if bare else ():
         buffer = block.get("buffer") or {}
-        if buffer.get("units") or buffer.get("percent") not in (None, "0"):
+        if buffer.get("units") or Decimal(buffer.get("percent") or 0):
             continue
         for index, source in enumerate(block.get("sources") or ()):
             if source["location"] in bare - told and not source.get("reserve"):
@@ -132,6 +135,11 @@ def kept_back(context: Context) -> Iterator[Finding]:
                 )
 
 
+def _has_till(store: Spec) -> bool:
+    systems = (store.spec.get("integration") or {}).get("systems") or {}
+    return any(system.get("kind") == "pos" for system in systems.values())
+
+
 @rule(
     "SKU-025",
     "error",
@@ -140,14 +148,15 @@ def kept_back(context: Context) -> Iterator[Finding]:
     mend="Take the store out of the allocation, or list the SKU with mfn.",
 )
 def not_ours(context: Context) -> Iterator[Finding]:
-    """No weight, minimum or cap is for a store in which the SKU is fulfilled by Amazon."""
+    """No weight, minimum or cap is for a store in which the SKU is fulfilled by Amazon only."""
     for sku, block in _stocked(context):
         allocation = block.get("allocation")
         if not allocation or all(e.get("fulfillment") != "afn" for e in sku.spec.get("listings") or ()):
             continue
         named = {store for part in ("weights", "min", "cap") for store in allocation.get(part) or ()}
+        ours = {e["store"] for e in sku.spec.get("listings") or () if e.get("fulfillment") != "afn"}
         for index, listing in enumerate(sku.spec.get("listings") or ()):
-            if listing.get("fulfillment") == "afn" and listing["store"] in named:
+            if listing.get("fulfillment") == "afn" and listing["store"] in named - ours:
                 yield context.configuration.finding(
                     "SKU-025",
                     "error",
@@ -166,7 +175,8 @@ def not_ours(context: Context) -> Iterator[Finding]:
     mend="Have the location's address verified.",
 )
 def known_places(context: Context) -> Iterator[Finding]:
-    """No source lies at a location whose address was rejected, or is said to be unverified. Told once for a location."""
+    """No source lies at a location whose address was rejected, is said to be unverified, or still waits for its verification. Told once
+    for a location."""
     config = context.configuration
     states = {
         s.name: (s.spec["physical"]["address"].get("verification") or {}).get("status")
@@ -177,7 +187,7 @@ def known_places(context: Context) -> Iterator[Finding]:
     for sku, block in _stocked(context):
         for index, source in enumerate(block.get("sources") or ()):
             name = source["location"]
-            if name in told or states.get(name) not in ("rejected", "unverified"):
+            if name in told or states.get(name) not in ("rejected", "unverified", "pending"):
                 continue
             told.add(name)
             yield config.finding(

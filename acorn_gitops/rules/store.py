@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from acorn_gitops.engines.tax import stocked_at
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import (
     amazon_marketplaces,
@@ -13,6 +14,7 @@ from acorn_gitops.model.reference import (
     is_shadow_marketplace,
     minor_units,
 )
+from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
@@ -130,10 +132,12 @@ def address(context: Context) -> Iterator[Finding]:
     source="Supply Sources API 2020-07-01: operatingHoursByDay",
 )
 def hours(context: Context) -> Iterator[Finding]:
-    """Each entry is [from, to] with from < to; a night is two entries."""
+    """Each entry is [from, to] with from < to; a night is two entries. A day has one exception, and the cut-off of shipping lies within
+    the hours of some day. Public holidays are not known here."""
     config = context.configuration
     for store in _physical(context):
         physical = store.spec["physical"]
+        yield from _exceptions_and_cutoff(context, store)
         days: list[tuple[tuple[Any, ...], Any]] = [
             (("hours", day), spans) for day, spans in (physical.get("hours") or {}).items()
         ]
@@ -170,6 +174,33 @@ def hours(context: Context) -> Iterator[Finding]:
                     last = span[1]
 
 
+def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Finding]:
+    config, physical = context.configuration, store.spec["physical"]
+    seen: set[str] = set()
+    for index, exception in enumerate(physical.get("exceptions") or ()):
+        if exception["date"] in seen:
+            yield config.finding(
+                "STO-014",
+                "error",
+                store,
+                ("spec", "physical", "exceptions", index, "date"),
+                f"{exception['date']} has two exceptions",
+                "keep one of them",
+            )
+        seen.add(exception["date"])
+    cutoff = ((physical.get("capabilities") or {}).get("shipFromStore") or {}).get("cutoff")
+    spans = [s for day in (physical.get("hours") or {}).values() for s in day or () if len(s) == 2]
+    if cutoff and spans and not any(start < cutoff <= end for start, end in spans):
+        yield config.finding(
+            "STO-014",
+            "error",
+            store,
+            ("spec", "physical", "capabilities", "shipFromStore", "cutoff"),
+            f"orders are taken until {cutoff}, when {store.name} is open on no day",
+            "choose a time within the opening hours",
+        )
+
+
 @rule(
     "STO-020",
     "error",
@@ -178,7 +209,9 @@ def hours(context: Context) -> Iterator[Finding]:
     mend="Remove one of the stores, or correct its account or code.",
 )
 def unique(context: Context) -> Iterator[Finding]:
-    """(platform, sellerId, marketplaceId) and location codes are unique."""
+    """(platform, sellerId, marketplaceId) and location codes are unique; a location that feeds two seller accounts names both in
+    `sharedBy`."""
+    yield from _shared(context)
     config = context.configuration
     seen: dict[tuple[str, ...], str] = {}
     for store in config.stores.values():
@@ -190,10 +223,7 @@ def unique(context: Context) -> Iterator[Finding]:
                 ("spec", "storefront", "sellerId"),
             )
         elif place:
-            key, path = (
-                ("code", store.spec.get("legalEntity") or "", place["code"]),
-                ("spec", "physical", "code"),
-            )
+            key, path = ("code", place["code"]), ("spec", "physical", "code")
         else:
             continue
         first = seen.setdefault(key, store.name)
@@ -208,6 +238,32 @@ def unique(context: Context) -> Iterator[Finding]:
             )
 
 
+def _shared(context: Context) -> Iterator[Finding]:
+    """Locations whose stock two seller accounts sell, and nobody has said so."""
+    config = context.configuration
+    sellers: dict[str, set[str]] = {}
+    for locations, fronts in stocked_at(config):
+        for front in fronts:
+            store = config.stores.get(front)
+            block = (store.spec.get("storefront") or {}) if store is not None else {}
+            if block.get("platform") == "amazon" and block.get("sellerId"):
+                for location in locations:
+                    sellers.setdefault(location, set()).add(block["sellerId"])
+    for location, accounts in sorted(sellers.items()):
+        store = config.stores.get(location)
+        physical = (store.spec.get("physical") or {}) if store is not None else {}
+        if store is None or len(accounts) < 2 or accounts <= set(physical.get("sharedBy") or ()):
+            continue
+        yield config.finding(
+            "STO-020",
+            "error",
+            store,
+            ("spec", "physical"),
+            f"{location} feeds the seller accounts {', '.join(sorted(accounts))}, which would each count its stock as their own",
+            f"say that it is meant: sharedBy: [{', '.join(sorted(accounts))}]",
+        )
+
+
 @rule(
     "STO-021",
     "error",
@@ -217,11 +273,20 @@ def unique(context: Context) -> Iterator[Finding]:
     source="Selling Partner API: Marketplace IDs",
 )
 def known_marketplace(context: Context) -> Iterator[Finding]:
-    """Amazon ids are those of the shipped table."""
+    """A storefront of Amazon has a marketplace id, and it is one of the shipped table."""
     config = context.configuration
     for store in _storefronts(context):
         front = store.spec["storefront"]
         marketplace_id = front.get("marketplaceId")
+        if front["platform"] == "amazon" and marketplace_id is None:
+            yield config.finding(
+                "STO-021",
+                "error",
+                store,
+                ("spec", "storefront"),
+                f"{store.name} says not which of Amazon's marketplaces it is",
+                "add marketplaceId: docs/reference-data.md has the ids",
+            )
         if front["platform"] != "amazon" or marketplace_id is None or marketplace_id in amazon_marketplaces():
             continue
         if is_shadow_marketplace(marketplace_id):
@@ -246,7 +311,9 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
     source="Selling Partner API: Marketplace IDs and endpoints",
 )
 def marketplace_facts(context: Context) -> Iterator[Finding]:
-    """Compared with the table of Amazon marketplaces; currencies with ISO 4217."""
+    """Compared with the table of Amazon marketplaces; currencies with ISO 4217. One of the languages is the marketplace's, its zone keeps
+    the marketplace's time (a warning), and one credential serves one region."""
+    yield from _one_region(context)
     config = context.configuration
     for store in _storefronts(context):
         front = store.spec["storefront"]
@@ -275,6 +342,49 @@ def marketplace_facts(context: Context) -> Iterator[Finding]:
                     f"{row.domain} has {field} {expected}, not {front[field]}",
                     f"write {expected}",
                 )
+        spoken = front.get("languages")
+        if spoken and not set(spoken) & set(row.languages):
+            yield config.finding(
+                "STO-024",
+                "error",
+                store,
+                ("spec", "storefront", "languages"),
+                f"{row.domain} is read in {', '.join(row.languages)}, not in {', '.join(spoken)}",
+                f"add {row.languages[0]}",
+            )
+        if front.get("timezone") and not same_time(row.timezone, front["timezone"], context.now):
+            yield config.finding(
+                "STO-024",
+                "warning",
+                store,
+                ("spec", "storefront", "timezone"),
+                f"{row.domain} lives by {row.timezone}, whose clocks differ from {front['timezone']}: `tz: store` begins at another hour",
+                f"write {row.timezone}",
+            )
+
+
+def _one_region(context: Context) -> Iterator[Finding]:
+    """A grant of Amazon's is for one region: a call on another host is refused."""
+    seen: dict[str, Spec] = {}
+    for store in _storefronts(context):
+        front = store.spec["storefront"]
+        reference, row = (
+            front.get("credentialsRef"),
+            amazon_marketplaces().get(front.get("marketplaceId") or ""),
+        )
+        if front["platform"] != "amazon" or not reference or row is None:
+            continue
+        first = seen.setdefault(reference, store)
+        its = amazon_marketplaces()[first.spec["storefront"]["marketplaceId"]].region
+        if its != row.region:
+            yield context.configuration.finding(
+                "STO-024",
+                "error",
+                store,
+                ("spec", "storefront", "credentialsRef"),
+                f"{reference} is for {first.name} in region {its}, and {store.name} is in {row.region}",
+                "authorise the application in each region, and keep a secret for each",
+            )
 
 
 @rule(

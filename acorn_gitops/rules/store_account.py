@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from acorn_gitops.engines.inventory import published
+from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import forbidden_marketplace, is_shadow_marketplace
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
-
-_SECRETS = re.compile(
-    r"Atz[ra]\||amzn1\.oa2-cs\.|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{30,}|glpat-[\w-]{20}"
-)
-"""Refresh and access tokens, client secrets, keys: what no reviewed file may hold."""
+from acorn_gitops.specs.facts import Row, at
 
 
 @rule(
@@ -38,57 +34,6 @@ def labels(context: Context) -> Iterator[Finding]:
                 yield context.configuration.finding("STO-002", "error", store, path, f"{store.name} has the label {key}, which was not agreed", f"known: {', '.join(sorted(known))}")  # fmt: skip
             elif known[key] is not None and value not in known[key]:
                 yield context.configuration.finding("STO-002", "error", store, path, f"{store.name} has {key}={value}, which was not agreed", f"known: {', '.join(known[key])}")  # fmt: skip
-
-
-@rule(
-    "STO-004",
-    "error",
-    "No secret stands in a spec",
-    "Whoever can read the repository, or ever could, has the account.",
-    mend="Revoke it, keep the new one in the environment or a keyring, and write env:NAME.",
-)
-def secrets(context: Context) -> Iterator[Finding]:
-    """No text of a store, role or acorn.yaml looks like a token, client secret or private key."""
-    config = context.configuration
-    for spec in (*config.stores.values(), *config.roles.values()):
-        for path, text in _texts(spec.spec, ("spec",)):
-            if _SECRETS.search(text):
-                found = config.finding(
-                    "STO-004",
-                    "error",
-                    spec,
-                    path,
-                    f"{path[-1]} of {spec.name} holds what looks like a secret",
-                    _REVOKE,
-                )
-                yield found._replace(source="")  # what is secret is not printed again
-    if config.project_raw is not None and config.reader is not None:
-        for path, text in _texts(config.project_raw.data["spec"], ("spec",)):
-            if _SECRETS.search(text):
-                place = config.reader.place(config.project_raw, path)
-                yield Finding(
-                    "STO-004",
-                    "error",
-                    f"{path[-1]} holds what looks like a secret",
-                    place,
-                    _REVOKE,
-                    "",
-                    "Project",
-                )
-
-
-_REVOKE = "revoke it now: it is in git's history from here on; then write env:NAME"
-
-
-def _texts(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _texts(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, (*path, index))
 
 
 @rule(
@@ -124,17 +69,30 @@ def shadow(context: Context) -> Iterator[Finding]:
     source="Sellers API: getMarketplaceParticipations",
 )
 def participation(context: Context) -> Iterator[Finding]:
-    """Country, currency and language of a storefront are those of the recorded participation (facts: participations)."""
+    """Country (as declared, or as the marketplace id says), currency and language of a storefront are those of its newest recorded
+    participation (facts: participations; UK is GB)."""
     config = context.configuration
+    newest: dict[tuple[str, str], Row] = {}
     for row in config.facts.rows("participations"):
+        key = (row["store"], row["country"])
+        if key not in newest or at(newest[key]["asOf"]) < at(row["asOf"]):
+            newest[key] = row
+    latest = {
+        store: max((at(r["asOf"]) for (s, _), r in newest.items() if s == store)) for store, _ in newest
+    }
+    for row in newest.values():
+        if at(row["asOf"]) < latest[row["store"]]:
+            continue  # of another day: what it said has been said again since
         store = config.stores.get(row["store"])
         front = store.spec.get("storefront") if store is not None else None
         if store is None or front is None:
             yield Finding("STO-023", "warning", f"the account takes part in {row['store']}, which is no storefront here", row.place, "declare it, or leave the marketplace")  # fmt: skip
             continue
-        for name in ("country", "currency"):
-            if front.get(name) is not None and front[name] != row[name]:
-                yield config.finding("STO-023", "error", store, ("spec", "storefront", name), f"{name} of {store.name} is {front[name]} here and {row[name]} at the marketplace", f"recorded in {row.place}")  # fmt: skip
+        ours = {"country": country_of(front), "currency": front["currency"]}
+        theirs = {"country": "GB" if row["country"] == "UK" else row["country"], "currency": row["currency"]}
+        for name, value in ours.items():
+            if value is not None and value != theirs[name]:
+                yield config.finding("STO-023", "error", store, ("spec", "storefront", name), f"{name} of {store.name} is {value} here and {row[name]} at the marketplace", f"recorded in {row.place}")  # fmt: skip
         language = row.cells.get("language")
         if language and front.get("languages") and language not in front["languages"]:
             yield config.finding("STO-023", "error", store, ("spec", "storefront", "languages"), f"{language}, the marketplace's language for {store.name}, is not among its languages", f"recorded in {row.place}")  # fmt: skip

@@ -9,8 +9,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.postal import address_hash
+from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.onboarding import _feeds
 from acorn_gitops.rules.registry import rule
@@ -19,6 +21,8 @@ from acorn_gitops.specs.facts import Row, at
 
 MAX_AGE = 365
 """Days for which a verification holds."""
+SHORTEST = 16
+"""Characters of an addressHash, at least."""
 NEAR = 30
 """Metres below which two locations are taken for one."""
 
@@ -43,10 +47,22 @@ def _serves(physical: dict[str, Any]) -> list[str]:
     source="MLI integration guide",
 )
 def verified(context: Context) -> Iterator[Finding]:
-    """`address.verification.status` is verified, with a day, where `shipFromStore` or `bopis` is on and the shop feeds an Amazon
-    storefront (for bopis: one in that programme). A rejected address serves nobody."""
+    """`address.verification.status` is verified, with its reference and a day that has come, where `shipFromStore` or `bopis` is on and
+    the shop feeds an Amazon storefront (for bopis: one in that programme), or feeds none yet where all storefronts are Amazon's. A
+    rejected address serves nobody."""
     asking: dict[str, set[str]] = {}
-    for front, places in _feeds(context).items():
+    feeds = _feeds(context)
+    fronts = [
+        s.spec["storefront"]["platform"]
+        for s in context.configuration.stores.values()
+        if s.spec.get("storefront")
+    ]
+    if fronts and set(fronts) == {"amazon"}:
+        fed = {place for places in feeds.values() for place in places}
+        asking = {
+            store.name: {"shipFromStore", "bopis"} for store, _ in _places(context) if store.name not in fed
+        }
+    for front, places in feeds.items():
         block = (
             context.configuration.stores[front].spec.get("storefront") or {}
             if front in context.configuration.stores
@@ -62,8 +78,16 @@ def verified(context: Context) -> Iterator[Finding]:
         proof = physical["address"].get("verification") or {}
         rejected = proof.get("status") == "rejected"
         serves = [c for c in _serves(physical) if rejected or c in asking.get(store.name, ())]
-        if serves and (proof.get("status") != "verified" or not proof.get("at")):
-            state = proof.get("status") or "recorded nowhere as verified"
+        lacks = [name for name in ("at", "ref") if not proof.get(name)]
+        early = proof.get("at") is not None and proof["at"] > context.today
+        if serves and (proof.get("status") != "verified" or lacks or early):
+            state = (
+                proof.get("status") or "recorded nowhere as verified"
+                if proof.get("status") != "verified"
+                else f"said to be verified on {proof['at']}, a day to come"
+                if early
+                else f"verified without {' and '.join(lacks)}"
+            )
             yield context.configuration.finding(
                 "STO-010",
                 "error",
@@ -90,10 +114,14 @@ def same_address(context: Context) -> Iterator[Finding]:
             continue
         now = address_hash(physical["address"])
         at = ("spec", "physical", "address", "verification")
-        if proof.get("addressHash") is None or not now.startswith(proof["addressHash"]):
+        said = proof.get("addressHash") or ""
+        short = 0 < len(said.removeprefix("sha256:")) < SHORTEST
+        if not said or short or not now.startswith(said):
             what = (
                 "says not which address was verified"
-                if not proof.get("addressHash")
+                if not said
+                else f"names {len(said.removeprefix('sha256:'))} characters of a digest, too few to tell addresses apart"
+                if short
                 else "is of another address"
             )
             yield context.configuration.finding(
@@ -124,16 +152,31 @@ def _zone_at(lat: str, lon: str) -> str:
 
 @cache
 def _zones_of() -> dict[str, frozenset[str]]:
-    """Countries of each zone, by the tz database's own table."""
+    """Countries of each zone, by the tz database's own table: the country that a zone is drawn for, and of a territory the state that
+    it belongs to as well. What it draws for nobody alone (Kosovo) has the countries that share its clocks."""
     from importlib.resources import files
 
     found: dict[str, set[str]] = {}
-    for name in ("zone1970.tab", "zone.tab"):
+    for name in ("zone.tab", "zone1970.tab"):
+        alone = set(found)
         for line in (files("tzdata.zoneinfo") / name).read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
                 countries, _, zone = line.split("\t")[:3]
-                found.setdefault(zone, set()).update(countries.split(","))
-    return {zone: frozenset(countries) for zone, countries in found.items()}
+                if zone not in alone:
+                    found.setdefault(zone, set()).update(countries.split(","))
+    found["Europe/Belgrade"] = {"RS", "XK"}
+    return {
+        zone: frozenset(countries | {_BELONGS[c] for c in countries if c in _BELONGS})
+        for zone, countries in found.items()
+    }
+
+
+_BELONGS = {
+    **dict.fromkeys(("PR", "VI", "GU", "AS", "MP", "UM"), "US"),
+    **dict.fromkeys(("GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "WF", "PF", "NC"), "FR"),
+    "AX": "FI", "SJ": "NO", "HK": "CN", "MO": "CN", "GL": "DK", "FO": "DK",
+}  # fmt: skip
+"""Territories with a country code of their own, by the state whose code their addresses may carry as well."""
 
 
 @rule(
@@ -160,7 +203,16 @@ def position(context: Context) -> Iterator[Finding]:
         zone = _zone_at(geo["lat"], geo["lon"])
         country = physical["address"]["countryCode"]
         countries = _zones_of().get(zone, frozenset())
-        if countries and country not in countries:
+        if zone.startswith("Etc/"):
+            yield config.finding(
+                "STO-013",
+                "error",
+                store,
+                at,
+                f"the position of {store.name} ({geo['lat']}, {geo['lon']}) lies at sea",
+                "copy latitude and longitude again; are they swapped?",
+            )
+        elif countries and country not in countries:
             yield config.finding(
                 "STO-013",
                 "error",
@@ -169,7 +221,7 @@ def position(context: Context) -> Iterator[Finding]:
                 f"the position of {store.name} lies in {', '.join(sorted(countries))} ({zone}), not in {country}",
                 "copy latitude and longitude again; are they swapped?",
             )
-        elif physical.get("timezone") and not _same_time(zone, physical["timezone"], context):
+        elif physical.get("timezone") and not same_time(zone, physical["timezone"], context.now):
             yield config.finding(
                 "STO-013",
                 "error",
@@ -195,19 +247,6 @@ def position(context: Context) -> Iterator[Finding]:
         seen.append((store, lat, lon))
 
 
-def _same_time(one: str, other: str, context: Context) -> bool:
-    from datetime import timedelta
-
-    from acorn_gitops.model.window import NoSuchZone, zone
-
-    try:
-        a, b = zone(one), zone(other)
-    except NoSuchZone:
-        return True  # told by STO-025
-    moments = [context.now + timedelta(days=days) for days in (0, 91, 182, 273)]
-    return all(m.astimezone(a).utcoffset() == m.astimezone(b).utcoffset() for m in moments)
-
-
 @rule(
     "STO-015",
     "error",
@@ -217,10 +256,18 @@ def _same_time(one: str, other: str, context: Context) -> bool:
     source="Supply Sources API: US marketplace only, no FBA stock, not together with BOPIS",
 )
 def multi_location(context: Context) -> Iterator[Finding]:
-    """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis, and no SKU that a
-    location feeds is listed there with fulfilment by Amazon."""
+    """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis in any store of the
+    seller or in a shop that feeds it, and no SKU that a location feeds is listed there with fulfilment by Amazon. Shops that ship
+    for Amazon elsewhere are told as a note, unless the store says `mli: none`: Amazon does not know them as places."""
     config = context.configuration
     used = set()
+    yield from _unknown_places(context)
+    picking = {
+        str(front.get("sellerId") or store.name)
+        for store in config.stores.values()
+        if (front := store.spec.get("storefront") or {}).get("platform") == "amazon"
+        and (front.get("entitlements") or {}).get("bopis") in ("requested", "granted")
+    }
     for store in config.stores.values():
         front = store.spec.get("storefront") or {}
         have = front.get("entitlements") or {}
@@ -229,10 +276,24 @@ def multi_location(context: Context) -> Iterator[Finding]:
         at = ("spec", "storefront", "entitlements", "mli")
         if front.get("marketplaceId") != "ATVPDKIKX0DER":
             yield config.finding("STO-015", "error", store, at, f"multi-location inventory is {have['mli']} for {store.name}, and exists in the United States only", "set it to none")  # fmt: skip
-        elif have.get("bopis") in ("requested", "granted"):
+        elif (
+            have.get("bopis") in ("requested", "granted")
+            or str(front.get("sellerId") or store.name) in picking
+        ):
             yield config.finding("STO-015", "error", store, at, f"{store.name} cannot have multi-location inventory and pick-up at once", "leave one of the two programmes")  # fmt: skip
         else:
             used.add(store.name)
+    for front_name in sorted(used):
+        for place in sorted(_feeds(context).get(front_name, ())):
+            if "bopis" in _serves(config.stores[place].spec["physical"]):
+                yield config.finding(
+                    "STO-015",
+                    "error",
+                    config.stores[place],
+                    ("spec", "physical", "capabilities", "bopis"),
+                    f"{place} offers pick-up and feeds {front_name}, which has multi-location inventory: Amazon allows one of the two",
+                    "switch pick-up off, or set entitlements.mli to none",
+                )
     for sku in config.skus if used else ():
         if not (sku.spec.get("inventory") or {}).get("sources"):
             continue
@@ -246,6 +307,31 @@ def multi_location(context: Context) -> Iterator[Finding]:
                     f"{sku.spec['sku']} is fulfilled by Amazon in {listing['store']}, which has multi-location inventory",
                     "list it with mfn, or take its sources away",
                 )
+
+
+def _unknown_places(context: Context) -> Iterator[Finding]:
+    config, shipping = context.configuration, dict[str, list[str]]()
+    for front, places in sorted(_feeds(context).items()):
+        store = config.stores.get(front)
+        block = (store.spec.get("storefront") or {}) if store is not None else {}
+        if block.get("platform") != "amazon" or country_of(block) in (None, "US"):
+            continue
+        if (block.get("entitlements") or {}).get("mli") == "none":
+            continue  # somebody knows
+        names = sorted(p for p in places if "shipFromStore" in _serves(config.stores[p].spec["physical"]))
+        if names:
+            shipping[front] = names
+    for front, names in shipping.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield config.finding(
+            "STO-015",
+            "info",
+            config.stores[front],
+            (),
+            f"Amazon knows locations in the United States only: what {', '.join(names[:3])}{more} ships for {front} is one quantity"
+            " there, without address and cut-off",
+            "keep a buffer, let the shops ship by your own order system, and write entitlements: {mli: none}",
+        )
 
 
 @rule(
@@ -294,6 +380,7 @@ def _located(context: Context, programme: str) -> dict[str, list[str]]:
     "What stands in DEFAULT is sold beside the locations' stock, and lies nowhere.",
     mend="Set the quantity of the SKU's DEFAULT channel to 0; its locations have their own.",
     source="MLI integration guide",
+    phase="plan",
 )
 def default_channel(context: Context) -> Iterator[Finding]:
     """Of SKUs that locations feed in a storefront with `mli: granted`, no recorded quantity of channel DEFAULT is above 0

@@ -142,6 +142,8 @@ class Configuration:
                 full = (*layer.path, *inner)
                 if path and self.reader.has(layer.raw, full):
                     return layer.what, self.reader.place(layer.raw, full, key=key)
+            if len(path) > 2:  # what is missing is missing in something
+                return self.located(spec, path[:-1], key=True)
         return "spec", Place(spec.file, spec.line, 1)
 
     def setting(

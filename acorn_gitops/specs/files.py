@@ -15,6 +15,7 @@ from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import fast, gate, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
 from acorn_gitops.specs.confine import Escape, inside
+from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import Node, compose
 from acorn_gitops.specs.text import MAX_BYTES, decode, too_large
 
@@ -63,6 +64,7 @@ class Reader:
         self.cache = cache
         self._composed: dict[str, list[Node]] = {}
         self._texts: dict[str, str] = {}
+        self._leaks: dict[str, list[Finding]] = {}
         self._encodings: dict[str, str] = {}
         self._tables: dict[tuple[str, int], dict[str, Any]] = {}
         self._cells: dict[tuple[str, int], tables.Cells] = {}
@@ -83,6 +85,7 @@ class Reader:
         if size > MAX_BYTES:
             return FileDocuments([], [too_large(file)], "")
         digest = hashlib.sha256(data).hexdigest()
+        self._leaks[file] = leaks(data, file)
         slot = self.cache.path(data) if self.cache is not None and len(data) >= MINIMUM else None
         if slot is not None and self.cache is not None:
             stored = self.cache.get(slot)
@@ -141,7 +144,7 @@ class Reader:
 
     def _with_tables(self, read: FileDocuments, path: Path) -> FileDocuments:
         documents: list[Raw] = []
-        findings = list(read.findings)
+        findings = [*read.findings, *self._leaks.get(self.relative(path), ())]
         digest = read.digest
         for raw in read.documents:
             spec = raw.data.get("spec")
@@ -170,6 +173,8 @@ class Reader:
                 continue
             digest = hashlib.sha256((digest + hashlib.sha256(content).hexdigest()).encode()).hexdigest()
             shown = self.relative(real)
+            self._leaks[shown] = leaks(content, shown)
+            findings += self._leaks[shown]
             table_raw, problems = self._table(raw, content, shown, table)
             findings += problems
             if table_raw is not None:
@@ -231,7 +236,8 @@ class Reader:
         if place is None or not place.line:
             return ""
         lines = self.text(place.file).split("\n")
-        return lines[place.line - 1] if place.line <= len(lines) else ""
+        line = lines[place.line - 1] if place.line <= len(lines) else ""
+        return masked(line) if self._leaks.get(place.file) else line
 
     def nodes(self, raw: Raw, path: tuple[Any, ...]) -> tuple[Node | None, tuple[Any, ...]]:
         """The composed document and the path in it; for an entry of a long list only that entry is composed."""

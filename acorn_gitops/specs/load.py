@@ -17,6 +17,7 @@ from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.confine import Escape, inside, spec_files
 from acorn_gitops.specs.files import READABLE, Raw, Reader
+from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
 
@@ -128,6 +129,8 @@ def load(root: Path, environment: str | None, cache_folder: Path | None) -> Load
         documents=len(documents) + len(overlays),
         project_raw=project.raw,
     )
+    if any(f.id == "STO-004" for f in findings):  # what is secret is not printed again by another finding
+        findings = [f._replace(message=masked(f.message), hint=masked(f.hint)) for f in findings]
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
 
 
