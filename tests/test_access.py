@@ -207,7 +207,7 @@ def permission(
                     "a", ["*"], ["*"], breakGlass=True, justification="fire", validity={"until": "2027-02-01"}
                 )
             ],
-            "ROL-020",
+            None,
             0,
         ),
         ([permission("a", ["price"], ["write"], subject={"employment": "left"})], "ROL-008", 4),

@@ -247,7 +247,7 @@ def test_a_set_takes_no_more_than_its_stores_may_sell(tmp_path: Path) -> None:
     made = sku(
         "SET",
         composition={"type": "multipack", "of": "A", "qty": 1},
-        inventory={"pool": "p", "allocation": {"mode": "weighted", "cap": {"amz-de": 1}}},
+        inventory={"pool": "p", "sources": [], "allocation": {"mode": "weighted", "cap": {"amz-de": 1}}},
     )
     engine = stocked(tmp_path / "r", f"de-ber-mitte,A,100,0,{AT}\n", pooled("A"), made)
     single, bundle = engine.allotment("A"), engine.allotment("SET")
@@ -261,7 +261,7 @@ def test_a_set_that_is_offered_everywhere_at_once_still_takes_its_pieces(tmp_pat
     made = sku(
         "SET",
         composition={"type": "multipack", "of": "A", "qty": 1},
-        inventory={"pool": "p", "allocation": {"mode": "shared"}},
+        inventory={"pool": "p", "sources": [], "allocation": {"mode": "shared"}},
     )
     engine = stocked(tmp_path / "r", f"de-ber-mitte,A,10,0,{AT}\n", pooled("A"), made)
     single, bundle = engine.allotment("A"), engine.allotment("SET")

@@ -455,7 +455,7 @@ def test_a_hole_is_an_error_of_explain_and_of_the_matrix(repository: Repository)
     result = repository.run("tax", "matrix")
     assert result.code == 1
     assert "the table has no zero rate in IT" in result.out
-    assert "3 without an answer" in result.out
+    assert "4 without an answer" in result.out
 
 
 def test_a_tie_is_an_error_of_validate(repository: Repository) -> None:

@@ -155,7 +155,9 @@ def plan_findings(
         found = state.ledger.applied(store).get(("role", key))
         return orjson.loads(found.attributes) if found is not None else None
 
-    known = Known(changes, history.prices, actor, author, role)
+    taxed = {c.address.store for c in changes if c.address.type == "tax-rule"}
+    untaxed = frozenset(s for s in taxed if not any(t == "tax-rule" for t, _ in state.ledger.applied(s)))
+    known = Known(changes, history.prices, actor, author, role, untaxed)
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]

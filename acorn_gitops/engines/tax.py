@@ -48,6 +48,25 @@ EU: Final = frozenset(
     ]
 )
 """Member states (Treaty on European Union; unchanged since 2020-02-01)."""
+OUTSIDE: Final = frozenset(
+    [
+        "DE-BUSINGEN",
+        "DE-HELGOLAND",
+        "ES-CE",
+        "ES-CN",
+        "ES-ML",
+        "FI-01",
+        "FR-GF",
+        "FR-GP",
+        "FR-MQ",
+        "FR-RE",
+        "FR-YT",
+        "GR-69",
+        "IT-CAMPIONE",
+        "IT-LIVIGNO",
+    ]
+)
+"""Territories of member states outside the EU's VAT area (Directive 2006/112/EC Art. 6)."""
 BLOCS: Final[dict[str, frozenset[str]]] = {"EU": EU, "EEA": EU | {"IS", "LI", "NO"}}
 
 
@@ -190,20 +209,12 @@ def _store(wanted: Mapping[str, Any], store: Spec) -> int | str:
 
 def matched_stores(spec: Spec, configuration: Configuration) -> list[str]:
     """Storefronts that the rule speaks of: every one when nothing is said, else by name, label or country."""
-    wanted = {k: v for k, v in (spec.spec["match"].get("stores") or {}).items() if v is not None}
-    found = []
-    for store in configuration.stores.values():
-        front = store.spec.get("storefront")
-        if front is None:
-            continue
-        if (
-            not wanted
-            or store.name in wanted.get("names", ())
-            or (wanted.get("labels") and labels_match(wanted["labels"], store.labels))
-            or country_of(front) in wanted.get("marketplaces", ())
-        ):
-            found.append(store.name)
-    return sorted(found)
+    wanted = spec.spec["match"].get("stores") or {}
+    return sorted(
+        store.name
+        for store in configuration.stores.values()
+        if store.spec.get("storefront") and not isinstance(_store(wanted, store), str)
+    )
 
 
 def country_of(front: Mapping[str, Any]) -> str | None:
@@ -227,8 +238,10 @@ def _country(territory: str) -> str:
 
 
 def _covers(named: str, territory: str) -> bool:
-    """Whether a territory lies in a named one: itself, its country, or its bloc."""
+    """Whether a territory lies in a named one: itself, its country, or its bloc (whose VAT area leaves some territories out)."""
     country = _country(territory)
+    if named in BLOCS and territory in OUTSIDE:
+        return False
     return named in (territory, country) or country in BLOCS.get(named, ())
 
 
@@ -297,7 +310,7 @@ def _weaker(loser: Candidate, winner: Candidate) -> str:
 
 def _result(rule: Spec) -> tuple[Any, ...]:
     result = rule.spec["result"]
-    rate = result.get("rate") or {}
+    rate, invoice = result.get("rate") or {}, result.get("invoice") or {}
     return (
         result["liableParty"],
         result["treatment"],
@@ -305,6 +318,8 @@ def _result(rule: Spec) -> tuple[Any, ...]:
         rate.get("class") and (rate.get("of") or "shipTo"),
         None if rate.get("percent") is None else Decimal(rate["percent"]),
         result.get("scheme"),
+        invoice.get("category"),
+        invoice.get("mention"),
     )
 
 
@@ -331,21 +346,23 @@ class Cell(NamedTuple):
     decision: Decision
 
 
-CUSTOMERS: Final = (("b2c", "absent"), ("b2b", "valid"), ("b2b", "absent"))
+CUSTOMERS: Final = (("b2c", "absent"), ("b2b", "valid"), ("b2b", "present"), ("b2b", "absent"))
+"""Who buys, and what they show: a VAT id that was checked, one that was only told, or none."""
 
 
 def matrix(configuration: Configuration, date: str, store: str | None = None) -> list[Cell]:
     """Every supply that the specs speak of: through each storefront that lists something, from each place that holds stock
     for it, to its own country and to each territory that its rules name (a bloc means each of its members), for
-    consumers and for businesses with and without a VAT id, for each tax class that its listings have; and where rules
-    end or begin at a value, on both sides of it."""
+    consumers and for businesses with a VAT id, an unchecked one and none, for each kind of goods that its listings have
+    (tax class; product tax code and SKU where its rules name some); and where rules end or begin at a value, on both sides
+    of it."""
     cells: list[Cell] = []
-    places, classes = places_of(configuration), _classes(configuration)
+    places, listed = places_of(configuration), _goods_of(configuration)
     for front in sorted(configuration.stores.values(), key=lambda s: s.name):
         block = front.spec.get("storefront")
         if block is None or store not in (None, front.name):
             continue
-        if classes and front.name not in classes:
+        if listed and front.name not in listed:
             continue  # nothing is listed there yet
         rules = [
             rule
@@ -355,7 +372,7 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
         home = country_of(block)
         sources = places.get(front.name) or ({home} if home else set())
         targets = _targets(rules, home, sources)
-        for tax_class in sorted(classes.get(front.name, {""})):
+        for tax_class, ptc, sku in sorted(_kinds(listed.get(front.name, {_NOTHING}), rules)):
             for ship_from in sorted(sources):
                 for ship_to in sorted(targets):
                     values = values_of(rules, ship_from, ship_to)
@@ -368,8 +385,10 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
                                 customer,
                                 vat_id,
                                 date,
-                                tax_class=tax_class,
-                                value=value,
+                                sku,
+                                tax_class,
+                                ptc,
+                                value,
                             )
                             cells.append(Cell(asked, decide(configuration, asked, rules)))
     return cells
@@ -451,17 +470,46 @@ def territory_of(address: Mapping[str, Any]) -> str:
     return f"{country}-{area}" if area and country == "US" and len(area) == 2 else country
 
 
-def _classes(configuration: Configuration) -> dict[str, set[str]]:
-    """By storefront, the tax classes of what it lists; "" where a listing has none."""
-    every = {
-        (
-            (sku.spec.get("attributes") or {}).get("taxClass") or "",
-            tuple([listing["store"] for listing in sku.spec.get("listings") or ()]),
-        )
-        for sku in configuration.skus
+Goods = tuple[str, str, str]
+"""Tax class, product tax code and SKU; "" where nothing is said."""
+_NOTHING: Final[Goods] = ("", "", "")
+
+
+def _goods_of(configuration: Configuration) -> dict[str, set[Goods]]:
+    """By storefront, what it lists. SKUs only where some rule names SKUs: a catalogue has few tax classes and codes."""
+    named = {
+        sku
+        for tax in configuration.taxes.values()
+        for sku in (tax.spec["match"].get("goods") or {}).get("skus") or ()
     }
-    found: dict[str, set[str]] = {}
-    for tax_class, stores in every:
+    every: set[tuple[Goods, tuple[str, ...]]] = set()
+    for sku in configuration.skus:
+        facts = sku.spec.get("attributes") or {}
+        code = sku.spec["sku"]
+        goods = (facts.get("taxClass") or "", facts.get("ptc") or "", code if code in named else "")
+        every.add((goods, tuple([listing["store"] for listing in sku.spec.get("listings") or ()])))
+    found: dict[str, set[Goods]] = {}
+    for goods, stores in every:
         for store in stores:
-            found.setdefault(store, set()).add(tax_class)
+            found.setdefault(store, set()).add(goods)
     return found
+
+
+def _kinds(listed: Iterable[Goods], rules: Iterable[Spec]) -> set[Goods]:
+    """What a store's rules can tell apart of its goods."""
+    blocks = [rule.spec["match"].get("goods") or {} for rule in rules]
+    by_code = any(block.get("ptc") for block in blocks)
+    skus = {sku for block in blocks for sku in block.get("skus") or ()}
+    return {(name, ptc if by_code else "", sku if sku in skus else "") for name, ptc, sku in listed}
+
+
+def turning_points(configuration: Configuration, today: str, until: str) -> list[str]:
+    """Days after today, up to `until`, on which a rule begins or ends: what holds changes on them only."""
+    days = {
+        day
+        for tax in configuration.taxes.values()
+        if tax.spec.get("enabled") is not False
+        for day in (tax.spec["validity"]["from"], tax.spec["validity"].get("to"))
+        if day is not None and today < day <= until
+    }
+    return sorted(days)

@@ -53,6 +53,8 @@ class Known(NamedTuple):
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
     roles: Callable[[str, str], Mapping[str, Any] | None] = lambda store, key: None
     """(store, key): a role as it was last applied."""
+    untaxed: frozenset[str] = frozenset()
+    """Stores to which no tax rule was ever applied."""
     drifted: Sequence[tuple[Where, str]] = ()
     """Of the drift job: what was changed outside, and which attribute."""
 

@@ -257,7 +257,7 @@ def position(context: Context) -> Iterator[Finding]:
 )
 def multi_location(context: Context) -> Iterator[Finding]:
     """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis in any store of the
-    seller or in a shop that feeds it, and no SKU that a location feeds is listed there with fulfilment by Amazon. Shops that ship
+    seller or in a shop that feeds Amazon's stores only, and no SKU that a location feeds is listed there with fulfilment by Amazon. Shops that ship
     for Amazon elsewhere are told as a note, unless the store says `mli: none`: Amazon does not know them as places."""
     config = context.configuration
     used = set()
@@ -283,9 +283,15 @@ def multi_location(context: Context) -> Iterator[Finding]:
             yield config.finding("STO-015", "error", store, at, f"{store.name} cannot have multi-location inventory and pick-up at once", "leave one of the two programmes")  # fmt: skip
         else:
             used.add(store.name)
+    amazon = {
+        n for n, s in config.stores.items() if (s.spec.get("storefront") or {}).get("platform") == "amazon"
+    }
     for front_name in sorted(used):
         for place in sorted(_feeds(context).get(front_name, ())):
-            if "bopis" in _serves(config.stores[place].spec["physical"]):
+            elsewhere = any(
+                place in places for front, places in _feeds(context).items() if front not in amazon
+            )
+            if "bopis" in _serves(config.stores[place].spec["physical"]) and not elsewhere:
                 yield config.finding(
                     "STO-015",
                     "error",
@@ -321,14 +327,16 @@ def _unknown_places(context: Context) -> Iterator[Finding]:
         names = sorted(p for p in places if "shipFromStore" in _serves(config.stores[p].spec["physical"]))
         if names:
             shipping[front] = names
-    for front, names in shipping.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    if shipping:
+        fronts, names = sorted(shipping), sorted({name for group in shipping.values() for name in group})
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        sold = ", ".join(fronts[:3]) + (f" and {len(fronts) - 3} more" if len(fronts) > 3 else "")
         yield config.finding(
             "STO-015",
             "info",
-            config.stores[front],
+            config.stores[fronts[0]],
             (),
-            f"Amazon knows locations in the United States only: what {', '.join(names[:3])}{more} ships for {front} is one quantity"
+            f"Amazon knows locations in the United States only: what {shown} ship{'s' * (len(names) == 1)} for {sold} is one quantity"
             " there, without address and cut-off",
             "keep a buffer, let the shops ship by your own order system, and write entitlements: {mli: none}",
         )

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
@@ -23,10 +23,23 @@ _TAXED = frozenset({"standard", "reduced", "superReduced"})
     mend="Write `validity.to` of the older rule: the day on which the newer begins.",
 )
 def overlap(context: Context) -> Iterator[Finding]:
-    """No two switched-on rules with the same `match` and priority and different results hold on one day."""
+    """No two switched-on rules with the same `match` and priority and different results hold on one day; and every rule ends after it
+    begins."""
+    for tax in context.configuration.taxes.values():
+        validity = tax.spec["validity"]
+        if validity.get("to") is not None and validity["to"] <= validity["from"]:
+            yield context.configuration.finding(
+                "TAX-004",
+                "error",
+                tax,
+                ("spec", "validity", "to"),
+                f"{tax.name} ends on {validity['to']}, before it begins on {validity['from']}: it never holds",
+                "correct one of the two days",
+            )
     groups: dict[bytes, list[Spec]] = {}
     for tax in context.configuration.taxes.values():
-        if tax.spec.get("enabled") is not False:
+        validity = tax.spec["validity"]
+        if tax.spec.get("enabled") is not False and (validity.get("to") or "9999") > validity["from"]:
             key = orjson.dumps(
                 [_sorted(tax.spec["match"]), tax.spec.get("priority") or 0], option=orjson.OPT_SORT_KEYS
             )
@@ -64,41 +77,71 @@ def _sorted(value: Any) -> Any:
     phase="plan",
 )
 def retroactive(context: Context) -> Iterator[Finding]:
-    """A tax rule that a plan creates or changes in its effect begins today or later, or says `retroactive: true`. What a store
-    gets for the first time, with all else, is no change of the past."""
+    """What a plan creates, changes or deletes of tax rules says nothing new of days that are over: a new rule begins today or later,
+    one that has begun changes in nothing but its end (today or later), its evidence and its words on invoices, and is ended
+    before it is deleted. Or the rule says `retroactive: true`. What a store gets with its first rules is no change of the past."""
     assert context.known is not None
     told: set[str] = set()
-    effective = {"liableParty", "treatment", "rate", "scheme", "validFrom"}
+    by_key = {t.spec.get("key") or t.name: t for t in context.configuration.taxes.values()}
     for change in context.known.changes:
-        if change.address.type != "tax-rule" or change.action != "update":
+        if change.address.type != "tax-rule" or change.address.store in context.known.untaxed:
             continue
-        before, after = change.before or {}, change.after or {}
-        if all(before.get(name) == after.get(name) for name in effective if name in after):
-            continue
-        tax = next(
-            (
-                t
-                for t in context.configuration.taxes.values()
-                if (t.spec.get("key") or t.name) == change.address.key
-            ),
-            None,
-        )
+        tax = by_key.get(change.address.key)
+        words = _of_the_past(change, context.today)
         if (
-            tax is None
-            or tax.name in told
-            or tax.spec.get("retroactive") is True
-            or tax.spec["validity"]["from"] >= context.today
+            not words
+            or change.address.key in told
+            or (tax is not None and tax.spec.get("retroactive") is True)
         ):
             continue
-        told.add(tax.name)
-        yield context.configuration.finding(
-            "TAX-006",
-            "warning",
-            tax,
-            ("spec", "validity", "from"),
-            f"{tax.name} holds since {tax.spec['validity']['from']}, and what it says would change",
-            "end it and begin a new one, or write retroactive: true",
+        told.add(change.address.key)
+        if tax is not None:
+            yield context.configuration.finding(
+                "TAX-006",
+                "warning",
+                tax,
+                ("spec", "validity", "from"),
+                f"{tax.name} {words}",
+                "end it and begin a new one, or write retroactive: true",
+            )
+        else:
+            yield Finding(
+                "TAX-006",
+                "warning",
+                f"{change.address.key} {words}",
+                None,
+                "first give it an end (validity.to), and delete it when its last day was declared",
+                "",
+                str(change.address),
+            )
+
+
+_UNTOUCHED = frozenset({"invoice", "validTo"})
+"""What may change of a rule that holds: its words, and its end, where that is to come."""
+
+
+def _of_the_past(change: Planned, today: str) -> str:
+    """What a change says anew of days that are over, in words; empty where it says nothing."""
+    before, after = change.before or {}, change.after or {}
+    begun = (before or after).get("validFrom", today) < today
+    if change.action == "create":
+        return f"begins on {after['validFrom']}, a day that is over" if begun else ""
+    if change.action == "delete":
+        ended = before.get("validTo") is not None and before["validTo"] <= today
+        return (
+            "holds for days that are over, and would be deleted without an end" if begun and not ended else ""
         )
+    if change.action != "update":
+        return ""
+    if after.get("validFrom", before.get("validFrom")) != before.get("validFrom"):
+        return f"would hold since {after['validFrom']}, and held since {before.get('validFrom')}"
+    ends = [day for day in (after.get("validTo"), before.get("validTo")) if day is not None]
+    if "validTo" in after and after["validTo"] != before.get("validTo") and min(ends, default=today) < today:
+        return f"would end on {after['validTo'] or 'no day'}, and ended on {before.get('validTo') or 'none'}"
+    changed = sorted(n for n in after if n not in _UNTOUCHED and after[n] != before.get(n))
+    if begun and changed:
+        return f"holds since {before.get('validFrom')}, and what it says would change ({', '.join(changed)})"
+    return ""
 
 
 @rule(

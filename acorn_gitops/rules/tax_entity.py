@@ -3,17 +3,18 @@ stores whose company is not kept there. Caller: `registry`. Not tax advice."""
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from acorn_gitops.engines.tax import EU, country_of, matched_stores
+from acorn_gitops.engines.tax import EU, OUTSIDE, Supply, country_of, matched_stores
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.tax_matrix import _cells
+from acorn_gitops.rules.tax_matrix import cells_of
 from acorn_gitops.specs.configuration import Spec
 
 CHECKED: Final = timedelta(days=90)
@@ -29,8 +30,6 @@ _BY_COUNTRY: Final = {
 def well_formed(country: str, number: str) -> bool | None:
     """Whether a tax number has its country's form and check digits (python-stdnum); None where no form is known. It says
     nothing of whether the number is registered."""
-    import importlib
-
     text = re.sub(r"[\s.-]", "", number).upper()
     if country in _OWN:
         return re.fullmatch(_OWN[country], text) is not None
@@ -72,10 +71,23 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
     source="python-stdnum; VIES answers are recorded, never asked while validating",
 )
 def numbers(context: Context) -> Iterator[Finding]:
-    """Each registration of `entities` has its country's form (an error), and was found valid within ninety days (a warning).
-    An answer that did not come says nothing."""
+    """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their form (an error), and each
+    registration was found valid within ninety days (a warning). An answer that did not come says nothing."""
     today = context.now.date()
     for name, entity in _entities(context).items():
+        for field, module, words in (
+            ("uscc", "cn.uscc", "social credit code"),
+            ("iossNumber", "eu.oss", "IOSS number"),
+        ):
+            number = entity.get(field)
+            if number and not importlib.import_module(f"stdnum.{module}").is_valid(number):
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "error",
+                    ("entities", name, field),
+                    f"{number} of {name} is no {words}",
+                    "copy it again: form or check digits are wrong",
+                )
         for index, one in enumerate(entity.get("registrations") or ()):
             at = ("entities", name, "registrations", index)
             what = f"{one['number']} of {name}"
@@ -85,6 +97,14 @@ def numbers(context: Context) -> Iterator[Finding]:
                 yield context.configuration.setting("TAX-012", "error", (*at, "status"), f"{what} is not valid by its register", "ask your tax adviser today")  # fmt: skip
             elif not one.get("checkedAt"):
                 yield context.configuration.setting("TAX-012", "warning", at, f"{what} was never checked", "ask the register, and record `checkedAt`")  # fmt: skip
+            elif date.fromisoformat(one["checkedAt"]) > today:
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "warning",
+                    (*at, "checkedAt"),
+                    f"{what} is said to be checked on {one['checkedAt']}, a day to come",
+                    "write the day on which the register answered",
+                )
             elif today - date.fromisoformat(one["checkedAt"]) > CHECKED:
                 days = (today - date.fromisoformat(one["checkedAt"])).days
                 yield context.configuration.setting("TAX-012", "warning", (*at, "checkedAt"), f"{what} was checked {days} days ago", "ask the register again")  # fmt: skip
@@ -132,38 +152,69 @@ def stock_registered(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 14a; UK online marketplaces (VATREG37210)",
 )
 def deemed_supplier(context: Context) -> Iterator[Finding]:
-    """A company established outside the EU (the UK) that sells to consumers through an Amazon store in the EU (the UK) is not the
-    liable party."""
+    """In an Amazon store in the EU (the UK), for sales to consumers there: of parcels from outside up to 150 euros (135 pounds), and of
+    goods that lie inside when the company is established outside, the seller is not the liable party. And where a storefront is
+    a shop of our own, no marketplace is."""
     config = context.configuration
-    told: set[str] = set()
-    fronts = {
-        s.name: (s, e, home)
-        for s, e, home in _fronts(context)
-        if s.spec["storefront"]["platform"] == "amazon"
-    }
-    if not fronts:
-        return
-    for cell in _cells(context):
-        if cell.supply.store not in fronts or cell.supply.customer != "b2c" or cell.decision.winner is None:
+    told: set[tuple[str, str]] = set()
+    entities = {s.name: e for s, e, _ in _fronts(context)}
+    for cell in cells_of(context):
+        winner, supply = cell.decision.winner, cell.supply
+        if winner is None or cell.decision.problem or (supply.store, winner.name) in told:
             continue
-        store, entity, home = fronts[cell.supply.store]
-        abroad = (home in EU and entity["establishedIn"] not in EU) or (
-            home == "GB" and entity["establishedIn"] != "GB"
-        )
-        winner = cell.decision.winner
-        if abroad and winner.spec["result"]["liableParty"] == "seller" and store.name not in told:
-            to = cell.supply.ship_to.partition("-")[0]
-            if (home in EU and to in EU) or home == to:
-                told.add(store.name)
-                yield config.finding(
-                    "TAX-015",
-                    "error",
-                    winner,
-                    ("spec", "result", "liableParty"),
-                    f"{store.spec['legalEntity']} is established in {entity['establishedIn']}; for sales to consumers in {to} through"
-                    f" {store.name} the marketplace owes the tax, and {winner.name} says the seller",
-                    "write liableParty: marketplace for such sellers",
-                )
+        store = config.stores[supply.store]
+        front = store.spec["storefront"]
+        liable = winner.spec["result"]["liableParty"]
+        if liable == "marketplace" and front["platform"] in OWN_SHOPS:
+            told.add((supply.store, winner.name))
+            yield config.finding(
+                "TAX-015",
+                "error",
+                winner,
+                ("spec", "result", "liableParty"),
+                f"{supply.store} is a shop of our own ({front['platform']}): there is no marketplace that owes the tax, and {winner.name}"
+                " says so",
+                "write liableParty: seller for it, and leave the store out of the rule for marketplaces",
+            )
+            continue
+        if liable != "seller" or front["platform"] != "amazon" or supply.customer != "b2c":
+            continue
+        why = _deemed(supply, country_of(front), entities.get(supply.store))
+        if why:
+            told.add((supply.store, winner.name))
+            yield config.finding(
+                "TAX-015",
+                "error",
+                winner,
+                ("spec", "result", "liableParty"),
+                f"{why}: for sales to consumers in {supply.ship_to} through {supply.store} the marketplace owes the tax, and"
+                f" {winner.name} says the seller",
+                "write liableParty: marketplace for such sales; packs eu-deemed-supplier and uk-online-marketplace have them",
+            )
+
+
+OWN_SHOPS: Final = frozenset({"vendure", "shopify", "other"})
+"""Platforms that are software for a shop of one's own."""
+_BOUNDS: Final = {"EU": (Decimal(150), "EUR"), "GB": (Decimal(135), "GBP")}
+"""Consignments up to which the marketplace is the supplier of what is imported."""
+
+
+def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) -> str:
+    """Why the marketplace is the supplier of a sale to a consumer; empty where it is not, or where that is not known."""
+    target, source = supply.ship_to.partition("-")[0], supply.ship_from.partition("-")[0]
+    area = "EU" if home in EU and target in EU else "GB" if home == target == "GB" else ""
+    if not area or supply.ship_to in OUTSIDE:
+        return ""
+    inside = source in EU if area == "EU" else source == "GB"
+    if not inside:
+        bound, currency = _BOUNDS[area]
+        if supply.value is not None and (supply.value[1] != currency or supply.value[0] > bound):
+            return ""
+        return f"goods from {supply.ship_from} are imported, up to {bound} {currency}"
+    if entity is None:
+        return ""
+    outside = entity["establishedIn"] not in EU if area == "EU" else entity["establishedIn"] != "GB"
+    return f"our company is established in {entity['establishedIn']}" if outside else ""
 
 
 @rule(
@@ -175,17 +226,21 @@ def deemed_supplier(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 138, 194",
 )
 def business_preset(context: Context) -> Iterator[Finding]:
-    """Every storefront of a known company in the EU is matched by a rule with intraCommunity or reverseCharge."""
+    """Where there are tax rules, every storefront of a marketplace in the EU is matched by one with intraCommunity or reverseCharge that holds today."""
     config = context.configuration
     thought = {
         name
         for tax in config.taxes.values()
         if tax.spec["result"]["treatment"] in ("intraCommunity", "reverseCharge")
         and tax.spec.get("enabled") is not False
+        and tax.spec["validity"]["from"] <= context.today < (tax.spec["validity"].get("to") or "9999")
         for name in matched_stores(tax, config)
     }
-    for store, _, home in _fronts(context):
-        if home in EU and store.name not in thought:
+    for store in config.stores.values() if config.taxes else ():
+        front = store.spec.get("storefront")
+        if not front or front["platform"] in OWN_SHOPS:
+            continue  # whether a shop of our own sells to companies is ours to say
+        if country_of(front) in EU and store.name not in thought:
             yield config.finding(
                 "TAX-016",
                 "warning",
@@ -205,8 +260,8 @@ def business_preset(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 369l",
 )
 def import_scheme(context: Context) -> Iterator[Finding]:
-    """A rule with scheme ioss is bounded at 150 EUR, has no shipFrom in the EU, and where the seller is liable the company files
-    the scheme."""
+    """A rule with scheme ioss is bounded at 150 EUR, says where goods come from, and that is outside the EU; where the seller is
+    liable, the company files the scheme, and the storefront is no marketplace's, which would be the supplier."""
     for tax in context.configuration.taxes.values():
         if tax.spec["result"].get("scheme") != "ioss":
             continue
@@ -221,9 +276,29 @@ def import_scheme(context: Context) -> Iterator[Finding]:
         ]
         if inside:
             yield context.configuration.finding("TAX-017", "error", tax, ("spec", "match", "supply", "shipFrom"), f"{tax.name} uses IOSS for goods from {', '.join(inside)}, which are no import", "inside the EU the Union scheme holds")  # fmt: skip
+        elif not (match.get("supply") or {}).get("shipFrom"):
+            yield context.configuration.finding(
+                "TAX-017",
+                "error",
+                tax,
+                ("spec", "match"),
+                f"{tax.name} uses IOSS wherever goods come from",
+                "name where they are imported from: shipFrom: [CN]",
+            )
         if tax.spec["result"]["liableParty"] == "seller":
             for name in matched_stores(tax, context.configuration):
-                entity = context.configuration.entity(context.configuration.stores[name])
+                store = context.configuration.stores[name]
+                if store.spec["storefront"]["platform"] == "amazon":
+                    yield context.configuration.finding(
+                        "TAX-017",
+                        "error",
+                        tax,
+                        ("spec", "result", "scheme"),
+                        f"{tax.name} uses our IOSS number in {name}, where Amazon is the supplier and uses its own",
+                        "leave the store out; pack eu-deemed-supplier is for it",
+                    )
+                    break
+                entity = context.configuration.entity(store)
                 if entity is not None and "ioss" not in (entity.get("schemes") or ()):
                     yield context.configuration.finding("TAX-017", "error", tax, ("spec", "result", "scheme"), f"{tax.name} uses IOSS for {name}, whose company does not file it", "add the scheme and number to `entities`, or let the marketplace be liable")  # fmt: skip
                     break

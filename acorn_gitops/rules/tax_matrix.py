@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 
-from acorn_gitops.engines.tax import Cell, matrix
+from acorn_gitops.engines.tax import Cell, Supply, matrix, turning_points
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -13,7 +15,12 @@ SHOWN = 10
 """Of one kind, so many are told."""
 
 
-def _cells(context: Context) -> list[Cell]:
+AHEAD: Final = timedelta(days=366)
+"""So far ahead the matrix is asked on every day on which a rule begins or ends."""
+
+
+def cells_of(context: Context) -> list[Cell]:
+    """The matrix of today."""
     cells: list[Cell] | None = context.shared.get("tax matrix")
     if cells is None:
         config = context.configuration
@@ -22,10 +29,20 @@ def _cells(context: Context) -> list[Cell]:
     return cells
 
 
+def _later(context: Context) -> Iterator[tuple[str, list[Cell]]]:
+    """The matrices of days to come, where they differ from the one before."""
+    config, now = context.configuration, context.now.date()
+    until = (now + AHEAD).isoformat()
+    for day in turning_points(config, context.today, until) if config.taxes else ():
+        yield day, matrix(config, day)
+
+
 def _words(cell: Cell) -> str:
     supply = cell.supply
     who = "consumers" if supply.customer == "b2c" else f"businesses (VAT id {supply.vat_id})"
     goods = f" of class {supply.tax_class}" if supply.tax_class else ""
+    goods += f" with code {supply.ptc}" if supply.ptc else ""
+    goods = f" {supply.sku}" if supply.sku else goods
     goods += f" worth {supply.worth}" if supply.worth else ""
     return f"goods{goods} from {supply.ship_from} to {who} in {supply.ship_to} through {supply.store}"
 
@@ -38,9 +55,10 @@ def _words(cell: Cell) -> str:
     mend="Write a TaxRule for it; `acorn tax matrix` shows every sale.",
 )
 def holes(context: Context) -> Iterator[Finding]:
-    """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today.
-    Where there are no TaxRules at all, nothing is asked."""
-    found = [c for c in _cells(context) if c.decision.problem and not c.decision.problem.startswith("tie")]
+    """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today; on
+    days within a year on which a rule begins or ends, a hole is a warning. Where there are no TaxRules at all, nothing is
+    asked."""
+    found = [c for c in cells_of(context) if _is_hole(c)]
     for cell in found[:SHOWN]:
         yield context.configuration.finding(
             "TAX-001",
@@ -60,6 +78,28 @@ def holes(context: Context) -> Iterator[Finding]:
             "`acorn tax matrix` shows them all",
         )
 
+    seen = {_sale(c) for c in found}
+    for day, cells in _later(context):
+        new = [c for c in cells if _is_hole(c) and _sale(c) not in seen]
+        seen |= {_sale(c) for c in new}
+        for cell in new[:SHOWN]:
+            yield context.configuration.finding(
+                "TAX-001",
+                "warning",
+                context.configuration.stores[cell.supply.store],
+                (),
+                f"from {day} on: {cell.decision.problem} for {_words(cell)}",
+                f"let a rule begin that day; `acorn tax matrix --date {day}` shows every sale",
+            )
+
+
+def _is_hole(cell: Cell) -> bool:
+    return bool(cell.decision.problem) and not cell.decision.problem.startswith("tie")
+
+
+def _sale(cell: Cell) -> Supply:
+    return cell.supply._replace(date="")
+
 
 @rule(
     "TAX-002",
@@ -69,9 +109,11 @@ def holes(context: Context) -> Iterator[Finding]:
     mend="Make one rule more specific, or give one the higher `priority`.",
 )
 def ties(context: Context) -> Iterator[Finding]:
-    """In no cell of `acorn tax matrix` do two equally specific rules of equal priority differ in their result."""
+    """In no cell of `acorn tax matrix`, today and on days within a year on which a rule begins or ends, do two equally specific
+    rules of equal priority differ in their result."""
     told: set[str] = set()
-    for cell in _cells(context):
+    days = [("", cells_of(context)), *((f"from {day} on: ", cells) for day, cells in _later(context))]
+    for since, cell in ((since, cell) for since, cells in days for cell in cells):
         problem = cell.decision.problem
         if not problem.startswith("tie") or problem in told:
             continue
@@ -82,6 +124,6 @@ def ties(context: Context) -> Iterator[Finding]:
             "error",
             tied,
             ("spec", "match"),
-            f"{problem}: both decide {_words(cell)}",
+            f"{since}{problem}: both decide {_words(cell)}",
             "make one of them more specific, or give it `priority`",
         )
