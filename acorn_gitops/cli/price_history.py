@@ -143,8 +143,9 @@ class PriceHistory:
 
 
 def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
-    """Codes and baskets lower nobody's shown price."""
-    return bool(promotion.get("code")) or promotion.get("type") in _BASKETS
+    """Codes and baskets lower nobody's shown price; what businesses or members pay is no price for consumers."""
+    few = (promotion.get("audience") or "all") != "all"
+    return few or bool(promotion.get("code")) or promotion.get("type") in _BASKETS
 
 
 def _offer(key: str, attributes: dict[str, Any]) -> Offer | None:

@@ -104,6 +104,7 @@ def explain(
 ) -> int:
     """Decide one sale: the winning rule, and why every other one lost. Exit 1 for a hole or a tie."""
     from acorn_gitops.engines.tax import Supply, country_of, decide, territory_of
+    from acorn_gitops.rules.reference import countries
 
     session, config = _loaded(root, environment, no_color)
     front = _storefront(config, store)
@@ -130,7 +131,11 @@ def explain(
         _amount(value),
     )
     for option, territory in (("--to", supply.ship_to), ("--from", supply.ship_from)):
-        if not re.fullmatch(TERRITORY, territory):
+        if not re.fullmatch(TERRITORY, territory) or territory.partition("-")[0] not in {
+            *countries(),
+            "XI",
+            "XK",
+        }:
             raise click.UsageError(f"{option} {territory} is no territory like FR, US-NY or ES-CN")
     decision = decide(config, supply)
     if output == "json":
@@ -143,13 +148,19 @@ def explain(
 
 
 def _amount(text: str | None) -> tuple[Decimal, str] | None:
+    from acorn_gitops.model.reference import minor_units
+
     if text is None:
         return None
     number, _, currency = text.partition(" ")
     try:
-        return Decimal(number), currency or "EUR"
+        amount = Decimal(number)
     except InvalidOperation:
-        raise click.UsageError(f'--value {text} is no amount like "120.00 EUR"') from None
+        amount = Decimal("NaN")
+    currency = currency.strip().upper()
+    if not amount.is_finite() or amount < 0 or currency not in minor_units():
+        raise click.UsageError(f'--value {text} is no amount with its currency like "120.00 EUR"')
+    return amount, currency
 
 
 def _json(supply: Supply, decision: Decision) -> dict[str, Any]:

@@ -20,6 +20,10 @@ ANNOUNCED: Final = frozenset(
 """Types that show everybody a reduction."""
 
 
+_NO_CONSUMERS: Final = frozenset({"b2b", "segment"})
+"""Audiences to whom the directive does not speak."""
+
+
 class Reduction(NamedTuple):
     """What a promotion does to one listing. Amounts in minor units."""
 
@@ -74,7 +78,11 @@ def reductions(
         if store not in european:
             continue
         for dated in every:
-            if dated.promo.spec["type"] not in ANNOUNCED or dated.end <= now:
+            if (
+                dated.promo.spec["type"] not in ANNOUNCED
+                or dated.end <= now
+                or dated.audience in _NO_CONSUMERS
+            ):
                 continue
             if not certain and dated.start - month >= now and len(every) == 1:
                 continue

@@ -101,7 +101,10 @@ class PromoApproval(Strict):
 
     role: Name
     by: Text
+    """The e-mail address with which they commit."""
     at: Date
+    listings: int | None = Field(default=None, ge=0, le=100_000_000)
+    """How many listings it was about: a selector by label may grow later."""
 
 
 class PromoSpec(Strict):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from acorn_gitops.engines.calendar import Dated
+from acorn_gitops.engines.calendar import Dated, calendar_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, utc_text, zone
 from acorn_gitops.rules.context import Context
@@ -143,22 +143,44 @@ def combinations(context: Context) -> Iterator[Finding]:
     phase="plan",
 )
 def approved(context: Context) -> Iterator[Finding]:
-    """Of a promotion with `approvals`: nobody among them wrote its discount, (an error), and the latest is not older than the
-    last change of its discount or window (a warning: rewritten history changes days, too). Asked of git; uncommitted lines are as of now, by whoever acts."""
+    """Of a promotion with `approvals`: nobody among them wrote any line of it but the approvals (an error), and the latest is not older
+    than the last change of such a line (a warning: rewritten history changes days, too), nor for fewer listings than it selects
+    now, where it says how many (`listings`). Asked of git by e-mail address; uncommitted lines are as of now, by whoever
+    acts."""
     assert context.known is not None
     config = context.configuration
     for promo in config.promos.values():
         approvals = promo.spec.get("approvals") or ()
         if not approvals:
             continue
-        wrote: list[tuple[str, str]] = []
-        for path in (("spec", "discount"), ("spec", "window")):
-            place = config.place(promo, path)
-            author = context.known.author(place.file, place.line) if place.line else None
-            if author is not None:
-                wrote.append(author)
+        lines = {
+            (place.file, place.line)
+            for path in _leaves({k: v for k, v in promo.spec.items() if k != "approvals"}, ("spec",))
+            if (place := config.place(promo, path)).line
+        }
+        wrote = [found for line in sorted(lines) if (found := context.known.author(*line)) is not None]
+        grown = _listings(context, promo)
+        told = max((one["listings"] for one in approvals if one.get("listings") is not None), default=None)
+        if told is not None and grown > told:
+            yield config.finding(
+                "PRO-060",
+                "error",
+                promo,
+                ("spec", "approvals"),
+                f"{promo.name} was approved for {told:,} listings and selects {grown:,}",
+                "have it approved as it is now",
+            )
         names = {name.lower() for name, _ in wrote}
         for index, one in enumerate(approvals):
+            if "@" not in one["by"]:
+                yield config.finding(
+                    "PRO-060",
+                    "warning",
+                    promo,
+                    ("spec", "approvals", index, "by"),
+                    f"git knows nobody by {one['by']}: whether they wrote {promo.name} themselves cannot be told",
+                    "write the e-mail address with which they commit",
+                )
             if one["by"].lower() in names:
                 yield config.finding(
                     "PRO-060",
@@ -179,3 +201,21 @@ def approved(context: Context) -> Iterator[Finding]:
                 f"{promo.name} was approved on {latest} and changed on {changed}",
                 "have it approved as it is now",
             )
+
+
+def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path
+
+
+def _listings(context: Context, promo: Spec) -> int:
+    """How many listings a promotion that lowers prices is about."""
+    return sum(
+        any(d.promo is promo for d in dated) for dated in calendar_of(context.configuration).offers.values()
+    )

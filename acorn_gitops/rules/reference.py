@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
+from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.specs.configuration import Spec
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)
@@ -27,8 +33,11 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:
-    """Stores, locations, connections and price rules that specs name."""
+    """Stores, locations, connections, price rules and countries that specs name; and no two documents make one resource: roles,
+    tax rules and promotions with one `key`, a subject twice in a role."""
     config = context.configuration
+    yield from _countries(context)
+    yield from _twice(context)
     storefronts = {n for n, s in config.stores.items() if s.spec["type"] == "storefront"}
     locations = config.stores.keys() - storefronts
     for store in config.stores.values():
@@ -40,7 +49,7 @@ def references(context: Context) -> Iterator[Finding]:
                 store,
                 ("spec", "connection"),
                 f"there is no connection {connection}",
-                _nearest(connection, config.connections),
+                nearest(connection, config.connections),
             )
         elif connection is None and len(config.connections) > 1:
             yield config.finding(
@@ -66,7 +75,7 @@ def references(context: Context) -> Iterator[Finding]:
                     sku,
                     ("spec", "listings", index, "store"),
                     what,
-                    _nearest(name, storefronts),
+                    nearest(name, storefronts),
                 )
             price = listing.get("price")
             if price and price.get("rule") is not None and price["rule"] not in config.price_rules:
@@ -76,7 +85,7 @@ def references(context: Context) -> Iterator[Finding]:
                     sku,
                     ("spec", "listings", index, "price", "rule"),
                     f"there is no price rule {price['rule']}",
-                    _nearest(price["rule"], config.price_rules),
+                    nearest(price["rule"], config.price_rules),
                 )
         inventory = sku.spec.get("inventory")
         if inventory:
@@ -88,7 +97,7 @@ def references(context: Context) -> Iterator[Finding]:
                         sku,
                         ("spec", "inventory", "sources", index, "location"),
                         f"there is no physical store {source['location']}",
-                        _nearest(source["location"], locations),
+                        nearest(source["location"], locations),
                     )
             allocation = inventory.get("allocation") or {}
             for part in ("weights", "min", "cap"):
@@ -100,7 +109,7 @@ def references(context: Context) -> Iterator[Finding]:
                             sku,
                             ("spec", "inventory", "allocation", part, name),
                             f"there is no store {name}",
-                            _nearest(name, config.stores),
+                            nearest(name, config.stores),
                         )
         for part, prices in (sku.spec.get("pricePolicy") or {}).items():
             if isinstance(prices, dict):
@@ -112,7 +121,7 @@ def references(context: Context) -> Iterator[Finding]:
                             sku,
                             ("spec", "pricePolicy", part, name),
                             f"there is no store {name}",
-                            _nearest(name, storefronts),
+                            nearest(name, storefronts),
                         )
     for spec in (*config.roles.values(), *config.promos.values()):
         for part in ("names", "exclude"):
@@ -124,7 +133,7 @@ def references(context: Context) -> Iterator[Finding]:
                         spec,
                         ("spec", "stores", part, index),
                         f"there is no store {name}",
-                        _nearest(name, config.stores),
+                        nearest(name, config.stores),
                     )
     for spec in config.taxes.values():
         for index, name in enumerate((spec.spec["match"].get("stores") or {}).get("names") or ()):
@@ -135,7 +144,7 @@ def references(context: Context) -> Iterator[Finding]:
                     spec,
                     ("spec", "match", "stores", "names", index),
                     f"there is no store {name}",
-                    _nearest(name, storefronts),
+                    nearest(name, storefronts),
                 )
     for rule_name, price_rule in config.price_rules.items():
         if price_rule["fromStore"] not in storefronts:
@@ -144,5 +153,102 @@ def references(context: Context) -> Iterator[Finding]:
                 "error",
                 f"price rule {rule_name} takes prices from {price_rule['fromStore']}, which is no storefront",
                 None,
-                _nearest(price_rule["fromStore"], storefronts),
+                nearest(price_rule["fromStore"], storefronts),
             )
+
+
+_SPELT = {"UK": "GB", "EL": "GR"}
+"""What tax offices write, and ISO 3166 does not."""
+_MORE = frozenset({"EU", "EEA", "XI", "XK"})
+"""Blocs, Northern Ireland and Kosovo: used, and not in ISO 3166."""
+
+
+@cache
+def countries() -> frozenset[str]:
+    """ISO 3166 codes of countries, by the tz database's copy."""
+    text = (files("tzdata.zoneinfo") / "iso3166.tab").read_text(encoding="utf-8")
+    return frozenset(line[:2] for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _countries(context: Context) -> Iterator[Finding]:
+    config = context.configuration
+    known = countries() | _MORE
+
+    def wrong(territory: Any) -> str:
+        code = str(territory).partition("-")[0]
+        return code if code not in known else ""
+
+    def hint(code: str) -> str:
+        return (
+            f"write {_SPELT[code]}"
+            if code in _SPELT
+            else "ISO 3166, e.g. DE; a part of a country like US-NY or ES-CN"
+        )
+
+    for store in config.stores.values():
+        front, physical = store.spec.get("storefront") or {}, store.spec.get("physical") or {}
+        for path, value in (
+            (("storefront", "country"), front.get("country")),
+            (("physical", "address", "countryCode"), (physical.get("address") or {}).get("countryCode")),
+        ):
+            if value is not None and (code := wrong(value)):
+                yield config.finding(
+                    "GEN-012", "error", store, ("spec", *path), f"there is no country {code}", hint(code)
+                )
+    for tax in config.taxes.values():
+        match = tax.spec["match"]
+        for block, part in (
+            ("supply", "shipFrom"), ("supply", "shipTo"), ("supply", "territoryExclude"), ("stores", "marketplaces"),
+            ("seller", "establishedIn"), ("seller", "establishedOutside"), ("seller", "registeredIn"),
+        ):  # fmt: skip
+            for index, value in enumerate((match.get(block) or {}).get(part) or ()):
+                if code := wrong(value):
+                    at = ("spec", "match", block, part, index)
+                    yield config.finding(
+                        "GEN-012", "error", tax, at, f"there is no country {code}", hint(code)
+                    )
+    for name, entity in (config.settings.get("entities") or {}).items():
+        if entity.get("establishedIn") and (code := wrong(entity["establishedIn"])):
+            at_entity = ("entities", name, "establishedIn")
+            yield config.setting("GEN-012", "error", at_entity, f"there is no country {code}", hint(code))
+        for index, one in enumerate(entity.get("registrations") or ()):
+            if code := wrong(one["country"]):
+                within = ("entities", name, "registrations", index, "country")
+                yield config.setting("GEN-012", "error", within, f"there is no country {code}", hint(code))
+
+
+def _twice(context: Context) -> Iterator[Finding]:
+    """Documents that would be one resource in some store."""
+    config = context.configuration
+    candidates = [(s.name, s.labels) for s in config.stores.values()]
+    for specs in (config.roles, config.taxes, config.promos):
+        seen: dict[tuple[str, str], Spec] = {}
+        told: set[str] = set()
+        for spec in specs.values():
+            key = spec.spec.get("key") or spec.name
+            stores = (
+                matched_stores(spec, config)
+                if spec.kind == "TaxRule"
+                else select(spec.spec["stores"], candidates)
+            )
+            for store in stores:
+                first = seen.setdefault((store, key), spec)
+                if first is not spec and spec.name not in told:
+                    told.add(spec.name)
+                    at: tuple[Any, ...] = ("spec", "key") if spec.spec.get("key") else ()
+                    words = f"{spec.name} and {first.name} have one key, {key}, and would be one {spec.kind} in {store}"
+                    yield config.finding("GEN-010", "error", spec, at, words, "give one of them another key")
+    for role in config.roles.values():
+        named: set[tuple[str, str]] = set()
+        for index, one in enumerate(role.spec["subjects"]):
+            who = (one["kind"], one["id"].lower())
+            if who in named:
+                yield config.finding(
+                    "GEN-010",
+                    "error",
+                    role,
+                    ("spec", "subjects", index),
+                    f"{one['id']} stands twice in {role.name}",
+                    "keep one of the two",
+                )
+            named.add(who)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from acorn_gitops.engines.tax import BLOCS, country_of, matched_stores
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
 from acorn_gitops.rules.context import Context
@@ -64,7 +65,8 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     source="table of rates",
 )
 def class_exists(context: Context) -> Iterator[Finding]:
-    """For every country of the table whose rate is meant, on the first day of the rule's validity."""
+    """For every country of the table whose rate is meant (of a bloc each member; where no country is named, those of its stores), on the
+    first day of the rule's validity."""
     config = context.configuration
     for tax in config.taxes.values():
         rate = tax.spec["result"].get("rate") or {}
@@ -73,7 +75,11 @@ def class_exists(context: Context) -> Iterator[Finding]:
             continue
         supply = tax.spec["match"].get("supply") or {}
         start = max(tax.spec["validity"]["from"], rates_begin())
-        for country in supply.get(rate.get("of") or "shipTo") or ():
+        named = supply.get(rate.get("of") or "shipTo")
+        if not named:
+            fronts = [config.stores[store].spec["storefront"] for store in matched_stores(tax, config)]
+            named = sorted({home for front in fronts if (home := country_of(front)) is not None})
+        for country in sorted({c for one in named for c in BLOCS.get(one, (one,))}):
             if country in countries_with_rates() and not rates_on(country, name, start):
                 yield config.finding(
                     "TAX-005",

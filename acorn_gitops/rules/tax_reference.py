@@ -11,6 +11,7 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.tax_matrix import cells_of
 
 STALE = 120
 """Days after which the table of rates should be looked at again."""
@@ -25,7 +26,8 @@ STALE = 120
     source="Amazon seller tax settings: no code means A_GEN_NOTAX",
 )
 def tax_code(context: Context) -> Iterator[Finding]:
-    """`attributes.ptc` of a SKU that an Amazon storefront there lists."""
+    """`attributes.ptc` of a SKU that an Amazon storefront there lists. Where a rule says that the seller owes the tax, it is an error:
+    Amazon would collect nothing for us."""
     config = context.configuration
     there = {
         name: country
@@ -36,6 +38,11 @@ def tax_code(context: Context) -> Iterator[Finding]:
     }
     if not there:
         return
+    owing = {
+        cell.supply.store
+        for cell in cells_of(context)
+        if cell.decision.winner is not None and cell.decision.winner.spec["result"]["liableParty"] == "seller"
+    }
     for sku in config.skus:
         if (sku.spec.get("attributes") or {}).get("ptc"):
             continue
@@ -43,7 +50,7 @@ def tax_code(context: Context) -> Iterator[Finding]:
         if stores:
             yield config.finding(
                 "TAX-020",
-                "warning",
+                "error" if owing & set(stores) else "warning",
                 sku,
                 ("spec", "attributes"),
                 f"{sku.spec['sku']} has no product tax code and is sold in {', '.join(stores)}",
