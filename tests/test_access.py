@@ -432,7 +432,7 @@ def test_an_emergency_role_leaves_a_trace(guarded: Repository, monkeypatch: pyte
 def test_another_time_is_for_looking_ahead_only(guarded: Repository) -> None:
     """What is written to something real goes by the real clock: an expired role or waiver does not come back by ACORN_NOW."""
     path = guarded.path / "acorn.yaml"
-    path.write_text(path.read_text().replace('url: "sandbox:"', 'url: "http://127.0.0.1:9/"'))
+    path.write_text(path.read_text().replace('url: "sandbox:"', 'url: "https://retail.example.com/"'))
     result = guarded.run("apply", "--auto-approve")
     assert result.code == 64
     assert "goes by the real clock" in result.err

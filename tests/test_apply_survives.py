@@ -704,6 +704,9 @@ def test_no_specs_at_all_are_refused(tmp_path: Path) -> None:
 def test_stores_without_specs_are_forgotten_not_destroyed(tmp_path: Path) -> None:
     """Stores that left the specs are only forgotten, whatever becomes of what they hold."""
     made = small(tmp_path / "r", storefront("amz-fr"))
+    assert made.run(*APPLY).code == 5, "a whole store goes off sale: BUD-006"
+    with (made.path / "acorn.yaml").open("a") as file:
+        file.write("  policies: {budgets: {}}\n")
     gone = {"amz-de/storefront/amz-de", "de-ber-mitte/location/de-ber-mitte"}
     assert {c[1] for c in changes(made.plan()) if c[0] == "forget"} == gone
     assert made.run(*APPLY).code == 0

@@ -243,31 +243,35 @@ def test_no_set_that_could_be_sold_is_left_lying(
 
 
 def test_a_set_takes_no_more_than_its_stores_may_sell(tmp_path: Path) -> None:
-    """A cap of one leaves the rest to the component."""
+    """A cap of one set leaves the rest to the component."""
     made = sku(
         "SET",
-        composition={"type": "multipack", "of": "A", "qty": 1},
-        inventory={"pool": "p", "sources": [], "allocation": {"mode": "weighted", "cap": {"amz-de": 1}}},
+        composition={"type": "multipack", "of": "A", "qty": 2},
+        inventory={
+            "pool": "p",
+            "sources": [{"location": "de-ber-mitte"}],
+            "allocation": {"mode": "weighted", "cap": {"amz-de": 1}},
+        },
     )
     engine = stocked(tmp_path / "r", f"de-ber-mitte,A,100,0,{AT}\n", pooled("A"), made)
     single, bundle = engine.allotment("A"), engine.allotment("SET")
     assert single is not None
     assert bundle is not None
-    assert (bundle.stores, single.stores) == ({"amz-de": 1}, {"amz-de": 99})
+    assert (bundle.stores, single.stores) == ({"amz-de": 1}, {"amz-de": 98})
 
 
 def test_a_set_that_is_offered_everywhere_at_once_still_takes_its_pieces(tmp_path: Path) -> None:
     """`mode: shared` of a set says how sets are offered; the pieces in it are promised once."""
     made = sku(
         "SET",
-        composition={"type": "multipack", "of": "A", "qty": 1},
-        inventory={"pool": "p", "sources": [], "allocation": {"mode": "shared"}},
+        composition={"type": "multipack", "of": "A", "qty": 2},
+        inventory={"pool": "p", "sources": [{"location": "de-ber-mitte"}], "allocation": {"mode": "shared"}},
     )
     engine = stocked(tmp_path / "r", f"de-ber-mitte,A,10,0,{AT}\n", pooled("A"), made)
     single, bundle = engine.allotment("A"), engine.allotment("SET")
     assert single is not None
     assert bundle is not None
-    assert bundle.stores["amz-de"] + single.stores["amz-de"] == 10
+    assert bundle.stores["amz-de"] * 2 + single.stores["amz-de"] == 10
 
 
 def test_a_till_may_have_a_share_of_its_own(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ spec:
     code: BER1
     address: {countryCode: DE, lines: [Weg 1], locality: Berlin, postalCode: "10115"}
     capabilities:
-      shipFromStore: {enabled: true, cutoff: "14:00"}
+      shipFromStore: {enabled: false, cutoff: "14:00"}
 """
 SKU = """\
 apiVersion: acorn/v1

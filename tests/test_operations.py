@@ -31,7 +31,7 @@ def test_every_stage_is_shown_with_what_it_lacks(live: Repository) -> None:
     """A complete store has a tick at each; a gap blocks at the first stage that has one."""
     result = live.run("onboard", "amz-de")
     assert result.code == 0
-    assert result.out.count("✓") == 6
+    assert result.out.count("✓") == 7
     patched(live, {"Store/amz-de": {"onboarding": {"assessment": None, "contact": None}}})
     result = live.run("onboard")
     assert result.code == 1

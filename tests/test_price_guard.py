@@ -338,6 +338,7 @@ def test_neither_a_price_nor_a_promotion_gets_around_the_margin(
         },
     )
     made.apply()
+    monkeypatch.setattr("acorn_gitops.cli.guards.not_sent", lambda *_: iter(()))
     for id in ("PRO-030", "PRO-032", "SKU-016"):
         monkeypatch.setitem(registry.RULES, id, registry.RULES[id]._replace(check=lambda _: iter(())))
     # 20.00 of cost, 19 % VAT, 30 % margin: 34.00 is the least price.
@@ -371,6 +372,21 @@ def test_neither_a_price_nor_a_promotion_gets_around_the_margin(
     assert made.live()["amz-de/listing/KTL-17-BLK"]["price"] == euros("49.99")
 
 
+def test_what_the_last_guard_will_refuse_is_told_by_the_plan(tmp_path: Path) -> None:
+    """A rule that is waived opens nothing: the plan says so, and apply writes nothing rather than a part."""
+    made = Repository(tmp_path / "r", *kettle("100.00", None))
+    made.apply()
+    with (made.path / "acorn.yaml").open("a") as file:
+        file.write('  waivers: [{rule: SKU-016, scope: "*", reason: r, owner: ada, until: "2027-01-20"}]\n')
+    made.write(*kettle("69.99", None))
+    assert "ACN-025: amz-de/listing/K would not be sent" in " ".join(
+        made.run("apply", "--auto-approve").err.split()
+    )
+    assert "apply will refuse" in made.run("plan", "-o", "markdown").out
+    assert made.run("apply", "--auto-approve").code == 4
+    assert paid_now(made) == 100
+
+
 def test_a_broken_rule_cannot_let_a_price_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even when the rule that checks prices says nothing, the write is not sent: exit 3, the rest is done, and the
     history says why."""
@@ -382,6 +398,7 @@ def test_a_broken_rule_cannot_let_a_price_through(tmp_path: Path, monkeypatch: p
 
     made = Repository(tmp_path / "r", storefront(), mapped("49.90"))
     made.apply()
+    monkeypatch.setattr("acorn_gitops.cli.guards.not_sent", lambda *_: iter(()))
     monkeypatch.setitem(
         registry.RULES, "SKU-016", registry.RULES["SKU-016"]._replace(check=lambda _: iter(()))
     )

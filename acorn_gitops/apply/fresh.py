@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+import orjson
+
 from acorn_gitops import __version__
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.finding import MarketplaceError, Stale
@@ -45,13 +47,13 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
     """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows that do
     not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows that the plan
     does not touch, unless the specs themselves changed. `known`: whether the ledger still has an address."""
-    planned = {step: change.after for change in now.changes for step in change.steps}
+    planned = {step: change for change in now.changes for step in change.steps}
     moved: set[Address] = set()
     for change in reviewed.changes:
         for step in change.steps:
             if step in done or (step.operation == "forget" and not known(step.address)):
                 planned.pop(step, None)
-            elif step not in planned or (step.operation != "delete" and planned[step] != change.after):
+            elif step not in planned or not _same(change, planned[step], step):
                 moved.add(change.address)
                 planned.pop(step, None)
             else:
@@ -69,6 +71,20 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
             f"{what} since this plan was made; {plural('row', len(names))} differ{'s' * (len(names) == 1)}:\n  {rows}",
             hint="plan again and have it reviewed",
         )
+
+
+def _same(reviewed: Change, now: Change, step: Step) -> bool:
+    """Whether what was reviewed is what would be planned: what is written, and what was shown of it."""
+    if step.operation == "delete":
+        return True
+    shown = {(field.path, _text(field.before), _text(field.after)) for field in reviewed.fields}
+    return reviewed.after == now.after and shown == {
+        (f.path, _text(f.before), _text(f.after)) for f in now.fields
+    }
+
+
+def _text(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: Collection[Step]) -> None:

@@ -107,6 +107,10 @@ def main(arguments: list[str] | None = None) -> None:
     loaded lives until the end, and looking for cycles in it would cost a fifth of a plan.
     """
     gc.disable()
+    # A stream that the caller closed (`acorn validate >&-`) is as good as nobody reading.
+    if sys.stdout is None or sys.stderr is None:
+        nobody = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+        sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an arrow that cp1252 lacks must not end a plan
@@ -169,7 +173,8 @@ def _say(error: AcornError) -> None:
     if error.findings:
         click.echo(findings_text(error.findings, pen), err=True, nl=False)
         count = sum(f.severity == "error" for f in error.findings)
-        click.echo(f"{count} error{'s' if count != 1 else ''}: {error.message}", err=True)
+        head = f"{count} error{'s' if count != 1 else ''}: " if count else ""
+        click.echo(f"{head}{error.message}", err=True)
     else:
         click.echo(pen("error", "red") + f" {error.id}: {error.message}", err=True)
     if error.hint:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -17,6 +18,21 @@ from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused,
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.specs.load import Loaded
+
+
+class _Seconds(click.FloatRange):
+    """A time to wait: a number of seconds, nothing below zero and no end that never comes."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if seconds != seconds:  # a range lets "nan" through
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0, max=86_400)
 
 
 @click.command("apply")
@@ -35,7 +51,7 @@ from acorn_gitops.specs.load import Loaded
 )
 @click.option(
     "--lock-timeout",
-    type=float,
+    type=SECONDS,
     default=0.0,
     show_default=True,
     metavar="SECONDS",
@@ -43,7 +59,7 @@ from acorn_gitops.specs.load import Loaded
 )
 @click.option(
     "--wait",
-    type=float,
+    type=SECONDS,
     default=10.0,
     show_default=True,
     metavar="SECONDS",

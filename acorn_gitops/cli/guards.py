@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from acorn_gitops.apply.price_guard import BOUNDS
+from acorn_gitops.apply.price_guard import BOUNDS, refusal
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.engines.held import HeldPromotions
@@ -95,6 +95,32 @@ def budgeted(view: StoreView, result: StoreResult, state: Situation) -> Iterator
         yield from over_budget(view.store, result.changes, managed, budgets)
     elif budgets is None:
         yield from built_in(view.store, result.changes, managed)
+
+
+def not_sent(
+    result: StoreResult, view: StoreView, least: Callable[[Address], Mapping[str, str] | None]
+) -> Iterator[Finding]:
+    """Prices that the last guard before the write will refuse: better told now, and nothing written, than applied in part. Rules say
+    so first; this is for what was waived or softened, and for bounds that only the store knows."""
+    for change in result.changes:
+        if change.address.type != "listing" or change.action not in ("create", "update", "replace"):
+            continue
+        have = view.live.get((change.former.type, change.former.key)) if change.action == "update" else None
+        want = view.desired.get((change.address.type, change.address.key))
+        bounds = {
+            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
+        }
+        changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
+        sent = {k: v for k, v in (change.after or {}).items() if change.action != "update" or k in changed}
+        live = {**(have.attributes if have is not None else {}), **bounds}
+        why = refusal("listing", sent, live, least(change.address))
+        if why:
+            yield _finding(
+                "ACN-025",
+                change,
+                f"{change.address} would not be sent: {why}",
+                "no waiver opens this: change price or bound",
+            )
 
 
 def sold_below(

@@ -10,6 +10,22 @@ import click
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
+DUTIES = frozenset(
+    [
+        "ONB-002",
+        "ONB-010",
+        "ONB-011",
+        "ONB-020",
+        "ONB-030",
+        "ONB-031",
+        "ONB-032",
+        "INT-001",
+        "INT-002",
+        "MON-020",
+    ]
+)
+"""What a store that is live is held to, beside what led it there."""
+
 
 @click.command("onboard")
 @click.argument("stores", nargs=-1)
@@ -26,15 +42,15 @@ def command(
     no_color: bool,
     output: str,
 ) -> int:
-    """Show how far every store has come: each stage with what it still lacks. Exit 1 when a stage before the store's own is
-    not done."""
+    """Show how far every store has come: each stage with what it still lacks, and what a live store is held to. Exit 1 when a stage
+    before the store's own is not done, or a live store breaks a duty."""
     import orjson
 
     from acorn_gitops.engines.onboarding import STAGES, blocking, missing, stage_of
+    from acorn_gitops.rules.registry import check
 
     session = Session(root, environment, no_color)
-    loaded = session.load()
-    config = loaded.configuration
+    config = session.readable()
     fronts = {s.name: s for s in config.stores.values() if s.spec.get("storefront")}
     unknown = [name for name in stores if name not in fronts]
     if unknown:
@@ -48,6 +64,13 @@ def command(
         )
         return 0
     today, pen, blocked = session.now().date(), session.pen, 0
+    found = [*check(config, session.now()), *check(config, session.now(), phase="apply")]
+    told = [f for f in found if f.id in DUTIES and f.severity != "info"]
+    told = [
+        f if f.subject else f._replace(subject=f"Store/{n}")
+        for f in told
+        for n in (fronts if not f.subject else [""])
+    ]
     rows: list[dict[str, Any]] = []
     for name in sorted(stores or fronts):
         store = fronts[name]
@@ -61,7 +84,17 @@ def command(
             }
             for stage in STAGES[:-1]
         ]
-        rows.append({"store": name, "stage": own, "blocked_at": first or None, "stages": stages})
+        duties = [f for f in told if f.subject == f"Store/{name}"] if own == "live" else []
+        blocked += not first and any(f.severity == "error" for f in duties)
+        live = [{"rule": f.id, "what": f.message} for f in duties]
+        rows.append(
+            {
+                "store": name,
+                "stage": own,
+                "blocked_at": first or None,
+                "stages": [*stages, {"stage": "live", "missing": live}],
+            }
+        )
         if output == "json":
             continue
         click.echo(pen(name, "bold") + f"  {own}" + (pen(f"  blocked at {first}", "red") if first else ""))
@@ -71,6 +104,11 @@ def command(
             mark = pen("✓", "green") if not lacks else pen("!", "red") if index < reached else pen("·", "dim")
             click.echo(f"  {mark} {entry['stage']}")
             for one in lacks if index <= reached else ():
+                for line in pen.wrapped(f"      {one['rule']} {one['what']}", "dim"):
+                    click.echo(line)
+        if own == "live":
+            click.echo(f"  {pen('!', 'red') if live else pen('✓', 'green')} live")
+            for one in live:
                 for line in pen.wrapped(f"      {one['rule']} {one['what']}", "dim"):
                     click.echo(line)
     if output == "json":

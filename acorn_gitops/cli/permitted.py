@@ -31,13 +31,18 @@ def refuse_another_time(session: Session) -> None:
     if not session.environ.get("ACORN_NOW"):
         return
     connections = session.load().configuration.connections
-    real = sorted(
-        n for n, c in connections.items() if not str(c.get("url") or "sandbox:").startswith("sandbox:")
-    )
+    real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
     if real:
         raise click.UsageError(
-            f"ACORN_NOW is set, and {real[0]} is no sandbox: what is applied there goes by the real clock"
+            f"ACORN_NOW is set, and {real[0]} is no sandbox on this machine: what is applied there goes by the real clock"
         )
+
+
+def _is_trial(url: str) -> bool:
+    """The embedded sandbox, or a server on this machine."""
+    from urllib.parse import urlsplit
+
+    return url.startswith("sandbox:") or urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) -> str:

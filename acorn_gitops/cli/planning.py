@@ -93,6 +93,7 @@ def compute(
         blocking += guards.blocked(view, result)
         blocking += guards.mass_deletion(view, result)
         blocking += guards.ambiguous(view, state)
+        blocking += guards.not_sent(result, view, least)
         blocking += guards.sold_below(view, result, session.now(), least)
         budgeted += guards.budgeted(view, result, state)
         results.append(result)

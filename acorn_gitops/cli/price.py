@@ -42,9 +42,10 @@ def command(
 ) -> int:
     """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is below a floor."""
     from acorn_gitops.engines.calendar import Calendar
-    from acorn_gitops.engines.offer import major
+    from acorn_gitops.engines.floors import floor_of, respected
+    from acorn_gitops.engines.margin import Margins
+    from acorn_gitops.engines.offer import major, minor
     from acorn_gitops.engines.price import effective
-    from acorn_gitops.rules.promo_price import floor_of
 
     session = Session(root, environment, no_color)
     loaded = session.load()
@@ -55,18 +56,26 @@ def command(
         fronts = [s.name for s in config.stores.values() if s.spec.get("storefront")]
         raise AcornError(f"there is no storefront {store}", hint=_near(store, fronts))
     calendar = Calendar(config)
-    found = list(calendar.listings(store, sku))
+    found = [one for one in calendar.listings(store) if sku in (one.sku.spec["sku"], one.key)]
     if not found:
         known = [s.spec["sku"] for s in config.skus]
-        why = f"{sku} has no usable price in {store}" if sku in known else f"there is no SKU {sku}"
-        raise AcornError(why, hint=_near(sku, known))
-    listed = found[0]
+        if sku in known:
+            raise AcornError(f"{sku} has no usable price in {store}", hint="list it there with a price")
+        raise AcornError(f"there is no SKU {sku}", hint=_near(sku, known))
+    if len(found) > 1 and sku not in [one.key for one in found]:
+        keys = ", ".join(one.key for one in found)
+        raise AcornError(f"{sku} is listed {len(found)} times in {store}", hint=f"ask for one of {keys}")
+    listed = next((one for one in found if one.key == sku), found[0])
     zone = config.stores[store].spec["storefront"].get("timezone") or "UTC"
     at = _moment(moment, zone, session.now())
     here = calendar.active(listed, at, audience)
     price = effective(listed.price, [o for o in here if not o.condition or o.condition == f"for {audience}"])
     worst = effective(listed.price, here)
-    floor = floor_of(listed.sku, store, listed.currency, frozenset({"min", "map"}))
+    promos = [config.promos[offer.name] for offer in here]
+    floor = floor_of(listed.sku, store, listed.currency, respected(promos))
+    least = Margins(config, at.date().isoformat()).least(listed.sku, store, listed.currency)
+    if least is not None:
+        floor = max(floor or (0, ""), (minor(str(least.amount), listed.currency), "margin"))
     low = floor is not None and worst.pays < floor[0]
 
     def money(amount: int) -> str:
@@ -133,7 +142,7 @@ def _moment(text: str | None, zone: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo is not None else instant(text, zone)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise click.UsageError(f"--at {text}: {error}; write a time like 2026-11-27T12:00") from None
 
 

@@ -64,8 +64,16 @@ def serve(
 
     _, database = _open(root, environment, name)
     click.echo(f"sandbox on http://{host}:{port}/v1/stores (contract: /openapi.json)", err=True)
-    uvicorn.run(Sandbox(database, token, asyncio.sleep), host=host, port=port, log_level="warning")
-    database.close()
+    app = Sandbox(database, token, asyncio.sleep)
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning"))
+    try:
+        server.run()
+    except SystemExit:  # it ends the process where it cannot listen
+        pass
+    finally:
+        database.close()
+    if not server.started:
+        raise AcornError(f"nothing can listen on {host}:{port}", hint="choose another --host or --port")
     return 0
 
 

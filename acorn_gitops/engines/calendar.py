@@ -17,6 +17,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
 from acorn_gitops.model.money import MoneyError, canonical
@@ -212,15 +213,16 @@ class Calendar:
             cuts: list[Cut] = []
             for listed in listings:
                 sku = listed.sku.spec["sku"]
-                offers = tuple(d.offer for d in here[sku] if d.start <= start < d.end)
+                dated = [d for d in here[sku] if d.start <= start < d.end]
+                offers = tuple(d.offer for d in dated)
                 if not offers:
                     continue
                 names.update(offer.name for offer in offers)
                 skus += 1
                 stacked += len(offers) > 1
                 pays = self.payer(offers)(listed.price)
-                bound = (listed.sku.spec.get("pricePolicy") or {}).get("min", {}) or {}
-                floor = minor(bound[store], listed.currency) if store in bound else None
+                bound = floor_of(listed.sku, store, listed.currency, respected(d.promo for d in dated))
+                floor = bound[0] if bound is not None else None
                 below += floor is not None and pays < floor
                 cuts.append(Cut(sku, listed.currency, listed.price, pays, floor))
             if cuts:

@@ -22,7 +22,8 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-026": (0, "A warning: whoever applies may do so by an emergency role only (`breakGlass`)."),
     "ACN-025": (
         4,
-        "With a promotion that the store holds and this plan leaves as it is, something would be sold below its floor or margin.",
+        "The last price guard would refuse a price; or with a promotion that the store holds and this plan leaves as it is, something"
+        " would be sold below its floor or margin.",
     ),
     "ACN-030": (
         0,

@@ -5,6 +5,7 @@ Callers: cli.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from acorn_gitops.plan.change import SYMBOLS, Change
@@ -15,6 +16,8 @@ from acorn_gitops.report.words import REASONS, plural, safe, value
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
+STOPS: Final = 10
+"""Of what stops apply, so many are told at the top."""
 _ICON: Final = {
     "create": "➕",
     "update": "✏️",
@@ -50,7 +53,12 @@ def plan_markdown(plan: Plan) -> str:
         )
         if counts[a]
     ]
+    stops = [
+        f for f in plan.findings if f.severity == "error" or (f.id[:4] == "BUD-" and f.severity != "info")
+    ]
     state = "failed" if plan.errored else " · ".join(shown) or "no changes"
+    if stops and not plan.errored:
+        state += " · apply will refuse"
     head = [f"### acorn plan · `{plan.environment}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:
@@ -67,6 +75,9 @@ def plan_markdown(plan: Plan) -> str:
             if t.effect
         ]
     danger += [f"{escape(s.store)} could not be read: {escape(s.error)}" for s in plan.stores if s.error]
+    danger += [f"{f.id} {escape(f.message)}" for f in stops[:STOPS]]
+    if len(stops) > STOPS:
+        danger.append(f"and {len(stops) - STOPS:,} more; the full plan has them all.")
     if danger:
         head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]
     table = _table(plan)
@@ -96,11 +107,14 @@ def plan_markdown(plan: Plan) -> str:
 
 
 def _table(plan: Plan) -> list[str]:
+    """What loses most comes first; of many alike the widest moves are named."""
     if not plan.changes:
         return []
     rows = ["| | What | Change |", "|---|---|---|"]
     written = 0
-    for _, members in groups(plan.changes):
+    for _, members in sorted(
+        groups(plan.changes), key=lambda g: min((_order(c, plan) for c in g[1]), default=())
+    ):
         if written == ROWS:
             rows.append(f"| | … | {len(plan.changes) - written:,} more |")
             break
@@ -113,9 +127,33 @@ def _table(plan: Plan) -> list[str]:
             written += 1
             continue
         for change in members[: ROWS - written]:
-            rows.append(f"| {_ICON[change.action]} | {escape(str(change.address))} | {_what(change)} |")
+            rows.append(
+                f"| {_ICON[change.action]} | {escape(str(change.address))} | {_what(change)}{_money(change, plan)} |"
+            )
             written += 1
     return [*rows, ""]
+
+
+def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
+    """Deletions, then what loses most money, then the deepest cut; all else in the plan's own order."""
+    risk = plan.risks.get(change.address)
+    effect = Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
+    move = price_move(change)
+    percent = Decimal(move[3]) if move is not None and move[3] else Decimal(0)
+    return Decimal(change.action not in ("delete", "replace")), effect, percent
+
+
+def _money(change: Change, plan: Plan) -> str:
+    """What is left of the price, and what the change means for the stock that is there."""
+    risk = plan.risks.get(change.address)
+    if risk is None:
+        return ""
+    parts = [f"leaves {risk.margin} %"] if risk.margin is not None else []
+    if risk.effect is not None:
+        parts.append(
+            f"{'' if str(risk.effect).startswith('-') else '+'}{risk.effect} for {risk.stock} in stock"
+        )
+    return f"<br>{escape(', '.join(parts))}" if parts else ""
 
 
 def _what(change: Change) -> str:

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from acorn_gitops.engines.calendar import Calendar, Interval, Low, calendar_of
+from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.margin import Margins
-from acorn_gitops.engines.offer import major, minor
+from acorn_gitops.engines.offer import major
 from acorn_gitops.engines.price import WHOLE, Offer
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.money import MoneyError
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -47,12 +47,9 @@ def _lows(context: Context) -> list[Low]:
 
 
 def _kind_of(interval: Interval, promos: Mapping[str, Spec]) -> _Kind:
-    respect = {"min"}
-    for offer in interval.offers:
-        said = (promos[offer.name].spec.get("floors") or {}).get("respect")
-        respect |= set(said) if said is not None else {"map"}
+    respect = respected(promos[offer.name] for offer in interval.offers)
     capped = {o.name for o in interval.offers if promos[o.name].spec.get("maxTotalPercent") is not None}
-    return _Kind(frozenset(respect), any(_gift(o) for o in interval.offers), frozenset(capped))
+    return _Kind(respect, any(_gift(o) for o in interval.offers), frozenset(capped))
 
 
 def _gift(offer: Offer) -> bool:
@@ -71,20 +68,6 @@ def _culprit(context: Context, low: Low) -> Spec:
 
 def _names(low: Low) -> str:
     return " and ".join(step.offer.name for step in low.price.steps if step.taken)
-
-
-def floor_of(sku: Spec, store: str, currency: str, respect: frozenset[str]) -> tuple[int, str] | None:
-    """The highest floor of a listing that is to be respected, in minor units, and its name."""
-    policy = sku.spec.get("pricePolicy") or {}
-    floors = []
-    for part, words in (("min", "floor"), ("map", "minimum advertised price")):
-        bound = (policy.get(part) or {}).get(store)
-        if bound is not None and part in respect:
-            try:
-                floors.append((minor(bound, currency), words))
-            except (MoneyError, KeyError):
-                continue
-    return max(floors, default=None)
 
 
 @rule(

@@ -93,7 +93,7 @@ def command(
         )
         or "none needed",
     }
-    totals = _totals(shown, rows, sales, base, any(note.startswith("no rate") for note in notes))
+    totals = _totals(shown, rows, sales, margins, base)
     return show(Table("finance", headings, rows, fresh, notes, totals), output, session)
 
 
@@ -123,20 +123,36 @@ def _row(
 
 
 def _totals(
-    found: Sequence[Statement], rows: Sequence[dict[str, Any]], sales: str, base: str, partly: bool
+    found: Sequence[Statement], rows: Sequence[dict[str, Any]], sales: str, margins: Margins, base: str
 ) -> list[dict[str, Any]]:
     """A sum for each currency, and one over all in the base currency: of the rows as they are shown, so that they agree. A sum of
-    which a part was not reported is not known."""
+    which a part was not reported, or cannot be exchanged, is not known."""
     totals = []
     for currency in sorted({s.currency for s in found}):
         mine = [s for s in found if s.currency == currency]
         sums: dict[str, Any] = {"store": "TOTAL", "currency": currency}
         for name, shown in _COLUMNS.items():
-            amounts = [s.amounts[name] for s in mine]
-            known = [a for a in amounts if a is not None]
-            sums[shown] = str(sum(known, Decimal(0))) if len(known) == len(amounts) else None
+            sums[shown] = _together([s.amounts[name] for s in mine])
         totals.append(sums)
     if found:
-        total = sum((Decimal(row[sales]) for row in rows if row.get(sales) is not None), Decimal(0))
-        totals.append({"store": "TOTAL", "currency": f"all in {base}", sales: None if partly else str(total)})
+        every: dict[str, Any] = {"store": "TOTAL", "currency": f"all in {base}"}
+        for name, shown in _COLUMNS.items():
+            every[shown] = _together([_exchanged(s, name, margins, base) for s in found])
+        in_base = [row.get(sales) for row in rows if row.get("from")]
+        every[sales] = _together([None if text is None else Decimal(text) for text in in_base])
+        totals.append(every)
     return totals
+
+
+def _exchanged(one: Statement, name: str, margins: Margins, base: str) -> Decimal | None:
+    from acorn_gitops.model.money import round_half_up
+
+    amount = one.amounts[name]
+    here = margins.exchange(amount, one.currency, base) if amount is not None else None
+    return round_half_up(here, base) if here is not None else None
+
+
+def _together(amounts: Sequence[Decimal | None]) -> str | None:
+    """A sum; None where a part is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return str(sum(known, Decimal(0))) if len(known) == len(amounts) else None

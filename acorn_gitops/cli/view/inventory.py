@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acorn_gitops.cli.view.panel import age, chosen_stores, open_specs, options, show
+from acorn_gitops.cli.view.panel import age, chosen_stores, flow_limit, open_specs, options, show, state_of
 
 if TYPE_CHECKING:
     from acorn_gitops.specs.configuration import Configuration
@@ -34,17 +34,18 @@ def command(
 
     session, config = open_specs(root, environment, no_color)
     chosen = {s.name for s in chosen_stores(config, stores)}
-    rows = list(_inventory(config, Inventory(config), chosen, skus, session.now()))
+    rows = list(_inventory(config, Inventory(config), chosen, skus, session.now(), everywhere=not stores))
     fresh = {
         name: age(session.now(), (r["asOf"] for r in config.facts.rows(name)))
         for name in ("stock", "published")
     }
     notes = []
-    blind = [s.spec["sku"] for s in config.skus if s.spec.get("inventory")]
-    known = {row["sku"] for row in rows}
-    missing = [sku for sku in blind if sku not in known]
+    counted = {row["sku"] for row in config.facts.rows("stock")}
+    pooled = [s.spec["sku"] for s in config.skus if s.spec.get("inventory")]
+    missing = [sku for sku in pooled if sku not in counted and sku not in {row["sku"] for row in rows}]
     if missing and not skus and not stores:
-        notes.append(f"{len(missing):,} SKUs have a pool and no recorded stock: {', '.join(missing[:3])} …")
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        notes.append(f"no recorded stock of {', '.join(missing[:3])}{more}, which have a pool")
     headings = [
         "sku",
         "pool",
@@ -59,12 +60,39 @@ def command(
         "published",
         "lag_minutes",
         "left",
+        "state",
     ]
     return show(Table("inventory", headings, rows, fresh, notes), output, session)
 
 
+def _unsold(allotment: Any) -> dict[str, Any]:
+    """Stock that no store sells by itself: parts of sets, what is listed nowhere."""
+    return {
+        "sku": allotment.sku,
+        "pool": allotment.pool or None,
+        "on_hand": allotment.on_hand,
+        "reserved": allotment.reserved,
+        "kept": sum(c.kept for c in allotment.counted),
+        "buffer": allotment.buffer,
+        "atp": allotment.atp,
+        "bundled": allotment.bundled,
+        "store": None,
+        "allotted": None,
+        "published": None,
+        "lag_minutes": None,
+        "left": allotment.left,
+        "state": "unsold",
+    }
+
+
 def _inventory(
-    config: Configuration, engine: Any, chosen: set[str], skus: tuple[str, ...], now: datetime
+    config: Configuration,
+    engine: Any,
+    chosen: set[str],
+    skus: tuple[str, ...],
+    now: datetime,
+    *,
+    everywhere: bool,
 ) -> Iterator[dict[str, Any]]:
     from fnmatch import fnmatchcase
 
@@ -92,4 +120,11 @@ def _inventory(
                 "published": there.quantity if there is not None else None,
                 "lag_minutes": int((now - there.since).total_seconds() // 60) if there is not None else None,
                 "left": allotment.left,
+                "state": state_of(
+                    now,
+                    allotment.as_of.isoformat() if allotment.as_of is not None else None,
+                    flow_limit(config.stores[store], "inventory"),
+                ),
             }
+        if not allotment.stores and everywhere:
+            yield _unsold(allotment)

@@ -78,12 +78,16 @@ def age(now: datetime, stamps: Iterable[str], *, newest: bool = False) -> str:
     return f"{known[0]} ({hours} h old)" if hours else f"{known[0]} (fresh)"
 
 
+LATE = {"order": timedelta(hours=24), "inventory": timedelta(hours=24), "finance": timedelta(days=45)}
+"""From when on a feed is stale where its flow does not say (`sloMinutes`)."""
+
+
 def flow_limit(store: Spec, entity: str) -> timedelta | None:
     """So late data of an entity may be, by the store's own flow (`sloMinutes`)."""
     for flow in (store.spec.get("integration") or {}).get("flows") or ():
         if flow["entity"] == entity and flow.get("sloMinutes"):
             return timedelta(minutes=flow["sloMinutes"])
-    return None
+    return LATE.get(entity)
 
 
 def state_of(now: datetime, stamp: str | None, limit: timedelta | None) -> str:

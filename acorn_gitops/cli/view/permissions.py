@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ def command(
     output: str,
     who: str | None,
 ) -> int:
-    """Who may do what in every store, and when that was last used and reviewed."""
+    """Who may do what in every store, and when that was last used and reviewed; stores in which nobody may anything say so."""
     from acorn_gitops.engines.access import Access
     from acorn_gitops.report.table import Table
 
@@ -36,6 +36,13 @@ def command(
         used[key] = max(used.get(key, ""), fact["lastUsed"])
     rows = []
     for store in chosen_stores(config, stores):
+        if (
+            who is None
+            and config.roles
+            and not any(access.rights([s], store.name) for s in access.subjects())
+        ):
+            nobody: dict[str, Any] = {"store": store.name, "subject": "nobody", "rights": None, "roles": None}
+            rows.append({**nobody, "last_used": None, "reviewed": None})
         for subject in access.subjects():
             if who is not None and who.lower() not in (subject.id.lower(), str(subject).lower()):
                 continue

@@ -40,12 +40,12 @@ def command(
     from fnmatch import fnmatchcase
 
     from acorn_gitops.engines.calendar import Calendar
+    from acorn_gitops.engines.floors import floor_of
     from acorn_gitops.engines.margin import Margins
     from acorn_gitops.engines.offer import major
     from acorn_gitops.engines.price import effective
     from acorn_gitops.model.money import quantum
     from acorn_gitops.report.table import Table
-    from acorn_gitops.rules.promo_price import floor_of
 
     session, config = open_specs(root, environment, no_color)
     chosen = {s.name for s in chosen_stores(config, stores, fronts=True)}
