@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from acorn_gitops.engines.calendar import Calendar
 from acorn_gitops.engines.offer import major, minor
 from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of, pays_under
-from acorn_gitops.rules.sku import _below
+from acorn_gitops.rules.families.sku.price import _below
 from acorn_gitops.specs.load import load
 from tests.repository import Repository, document, storefront
 

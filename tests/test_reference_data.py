@@ -112,7 +112,7 @@ def test_gtins_agree_with_python_stdnum() -> None:
     """Check digits, over right and wrong ones."""
     from stdnum import ean
 
-    from acorn_gitops.rules.sku import gtin_is_valid
+    from acorn_gitops.rules.families.sku.code import gtin_is_valid
 
     for number in range(4006381333900, 4006381334000):
         assert gtin_is_valid(str(number)) == ean.is_valid(str(number))

@@ -104,7 +104,7 @@ def explain(
 ) -> int:
     """Decide one sale: the winning rule, and why every other one lost. Exit 1 for a hole or a tie."""
     from acorn_gitops.engines.tax import Supply, country_of, decide, territory_of
-    from acorn_gitops.rules.reference import countries
+    from acorn_gitops.rules.families.general.reference import countries
 
     session, config = _loaded(root, environment, no_color)
     front = _storefront(config, store)

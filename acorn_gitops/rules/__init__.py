@@ -1,6 +1,7 @@
-"""What is true of specs. Comes in: a configuration and the present instant. Goes out: findings.
+"""What is true of specs. Comes in: a configuration and the present instant; in later phases changes, prices, authors. Goes out: findings.
 
-`registry` collects the rules; each other file is one family (`store` STO, `sku` SKU, `role` ROL, `tax` TAX,
-`promo` PRO, `reference` GEN). A new rule is one decorated function; a new family is one new file. Loading's
-own findings (GEN-001 to GEN-017) are listed in `registry` too, so that every id is documented.
+`registry` collects and runs the rules of `families/`, one room for each family of ids (general GEN, store STO, sku SKU, role ROL, tax
+TAX, promo PRO, onboarding ONB, integration INT, monitor MON), and those of the repository itself in CEL (`custom`); `waivers`
+says how a finding counts here. A new rule is one decorated function with its cases in `case_files/`. What loading alone
+can decide is listed in `registry`, so that every id is documented.
 """

@@ -194,10 +194,10 @@ def all_rules() -> list[Rule]:
 
 
 def _load_families() -> None:
-    import acorn_gitops.rules as package
+    import acorn_gitops.rules.families as package
 
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"acorn_gitops.rules.{module.name}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 
 def check(

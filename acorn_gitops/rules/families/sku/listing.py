@@ -119,12 +119,40 @@ def approval(context: Context) -> Iterator[Finding]:
             what = f"the approval of {sku.spec['sku']} for {one['category']} in {one['store']}"
             ends = date.fromisoformat(one["expires"]) if one.get("expires") else None
             if ends is not None and ends <= today:
-                yield context.configuration.finding("SKU-031", "error", sku, (*at, "expires"), f"{what} has expired on {ends}", "renew it, or take the listing out")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-031",
+                    "error",
+                    sku,
+                    (*at, "expires"),
+                    f"{what} has expired on {ends}",
+                    "renew it, or take the listing out",
+                )
             elif ends is not None and ends - today <= timedelta(days=30):
                 days = (ends - today).days
-                yield context.configuration.finding("SKU-031", "warning", sku, (*at, "expires"), f"{what} expires in {days} day{'s' * (days != 1)}", "renew it now")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-031",
+                    "warning",
+                    sku,
+                    (*at, "expires"),
+                    f"{what} expires in {days} day{'s' * (days != 1)}",
+                    "renew it now",
+                )
             if one.get("at") and one["at"] > context.today:
-                yield context.configuration.finding("SKU-031", "error", sku, (*at, "at"), f"{what} is of {one['at']}, a day to come", "write the day of the letter")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-031",
+                    "error",
+                    sku,
+                    (*at, "at"),
+                    f"{what} is of {one['at']}, a day to come",
+                    "write the day of the letter",
+                )
             lacks = [name for name in ("at", "evidence") if not one.get(name)]
             if lacks:
-                yield context.configuration.finding("SKU-031", "warning", sku, at, f"{what} lacks {' and '.join(lacks)}", "keep the letter, and record its SHA-256")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-031",
+                    "warning",
+                    sku,
+                    at,
+                    f"{what} lacks {' and '.join(lacks)}",
+                    "keep the letter, and record its SHA-256",
+                )

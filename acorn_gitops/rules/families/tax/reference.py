@@ -10,8 +10,8 @@ from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
 from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.tax_matrix import cells_of
 
 STALE = 120
 """Days after which the table of rates should be looked at again."""

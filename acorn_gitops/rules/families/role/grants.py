@@ -10,8 +10,8 @@ from typing import Final
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.families.role.rights import access_of, amazon_stores
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.role_access import access_of, amazon_stores
 
 _SHARED: Final = re.compile(
     r"(info|sales|support|admin|office|team|contact|hello|service|shop|store|orders?|marketing|accounts?|billing|finance|hr|it"

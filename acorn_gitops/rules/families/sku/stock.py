@@ -52,16 +52,44 @@ def claims(context: Context) -> Iterator[Finding]:
         for part in ("weights", "min", "cap"):
             for store, value in (allocation.get(part) or {}).items():
                 if store not in sold and store not in shops:
-                    yield context.configuration.finding("SKU-020", "error", sku, (*at, part, store), f"{part} of {sku.spec['sku']} name {store}, which does not sell it", f"it is sold in {', '.join(sorted(sold)[:6])}")  # fmt: skip
+                    yield context.configuration.finding(
+                        "SKU-020",
+                        "error",
+                        sku,
+                        (*at, part, store),
+                        f"{part} of {sku.spec['sku']} name {store}, which does not sell it",
+                        f"it is sold in {', '.join(sorted(sold)[:6])}",
+                    )
                 elif value < 0 or (part == "weights" and value == 0):
-                    yield context.configuration.finding("SKU-020", "error", sku, (*at, part, store), f"{part} of {sku.spec['sku']} give {store} {value}", "write a number above nothing, or leave the store out")  # fmt: skip
+                    yield context.configuration.finding(
+                        "SKU-020",
+                        "error",
+                        sku,
+                        (*at, part, store),
+                        f"{part} of {sku.spec['sku']} give {store} {value}",
+                        "write a number above nothing, or leave the store out",
+                    )
         for store, least in (allocation.get("min") or {}).items():
             most = (allocation.get("cap") or {}).get(store)
             if most is not None and least > most:
-                yield context.configuration.finding("SKU-020", "error", sku, (*at, "min", store), f"{store} is promised at least {least} and at most {most} of {sku.spec['sku']}", "lower one, or raise the other")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-020",
+                    "error",
+                    sku,
+                    (*at, "min", store),
+                    f"{store} is promised at least {least} and at most {most} of {sku.spec['sku']}",
+                    "lower one, or raise the other",
+                )
         if weights and allocation["mode"] == "weighted" and not sold <= weights.keys():
             for store in sorted(sold - weights.keys() - _by_marketplace(sku)):
-                yield context.configuration.finding("SKU-020", "warning", sku, (*at, "weights"), f"{store} sells {sku.spec['sku']} and has no weight, so it is given none", "give it one, or list it as inactive")  # fmt: skip
+                yield context.configuration.finding(
+                    "SKU-020",
+                    "warning",
+                    sku,
+                    (*at, "weights"),
+                    f"{store} sells {sku.spec['sku']} and has no weight, so it is given none",
+                    "give it one, or list it as inactive",
+                )
 
 
 def _by_marketplace(sku: Spec) -> set[str]:

@@ -198,9 +198,14 @@ def _countries(context: Context) -> Iterator[Finding]:
     for tax in config.taxes.values():
         match = tax.spec["match"]
         for block, part in (
-            ("supply", "shipFrom"), ("supply", "shipTo"), ("supply", "territoryExclude"), ("stores", "marketplaces"),
-            ("seller", "establishedIn"), ("seller", "establishedOutside"), ("seller", "registeredIn"),
-        ):  # fmt: skip
+            ("supply", "shipFrom"),
+            ("supply", "shipTo"),
+            ("supply", "territoryExclude"),
+            ("stores", "marketplaces"),
+            ("seller", "establishedIn"),
+            ("seller", "establishedOutside"),
+            ("seller", "registeredIn"),
+        ):
             for index, value in enumerate((match.get(block) or {}).get(part) or ()):
                 if code := wrong(value):
                     at = ("spec", "match", block, part, index)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from acorn_gitops.engines.tax import EU, OUTSIDE, Supply, country_of, matched_stores
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.tax_matrix import cells_of
 from acorn_gitops.specs.configuration import Spec
 
 CHECKED: Final = timedelta(days=90)
@@ -22,9 +22,19 @@ CHECKED: Final = timedelta(days=90)
 _OWN: Final = {"AE": r"[0-9]{15}", "SA": r"3[0-9]{13}3", "JP": r"T[0-9]{13}"}
 """Forms of numbers that python-stdnum does not know."""
 _BY_COUNTRY: Final = {
-    "AU": "au.abn", "CA": "ca.bn", "IN": "in_.gstin", "SG": "sg.uen", "CN": "cn.uscc", "BR": "br.cnpj",
-    "MX": "mx.rfc", "TR": "tr.vkn", "EG": "eg.tn", "US": "us.ein", "CH": "ch.vat", "NO": "no.mva",
-}  # fmt: skip
+    "AU": "au.abn",
+    "CA": "ca.bn",
+    "IN": "in_.gstin",
+    "SG": "sg.uen",
+    "CN": "cn.uscc",
+    "BR": "br.cnpj",
+    "MX": "mx.rfc",
+    "TR": "tr.vkn",
+    "EG": "eg.tn",
+    "US": "us.ein",
+    "CH": "ch.vat",
+    "NO": "no.mva",
+}
 
 
 def well_formed(country: str, number: str) -> bool | None:
@@ -92,11 +102,29 @@ def numbers(context: Context) -> Iterator[Finding]:
             at = ("entities", name, "registrations", index)
             what = f"{one['number']} of {name}"
             if well_formed(one["country"], one["number"]) is False:
-                yield context.configuration.setting("TAX-012", "error", (*at, "number"), f"{what} is no tax number of {one['country']}", "copy it again: form or check digits are wrong")  # fmt: skip
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "error",
+                    (*at, "number"),
+                    f"{what} is no tax number of {one['country']}",
+                    "copy it again: form or check digits are wrong",
+                )
             elif one.get("status") == "invalid":
-                yield context.configuration.setting("TAX-012", "error", (*at, "status"), f"{what} is not valid by its register", "ask your tax adviser today")  # fmt: skip
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "error",
+                    (*at, "status"),
+                    f"{what} is not valid by its register",
+                    "ask your tax adviser today",
+                )
             elif not one.get("checkedAt"):
-                yield context.configuration.setting("TAX-012", "warning", at, f"{what} was never checked", "ask the register, and record `checkedAt`")  # fmt: skip
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "warning",
+                    at,
+                    f"{what} was never checked",
+                    "ask the register, and record `checkedAt`",
+                )
             elif date.fromisoformat(one["checkedAt"]) > today:
                 yield context.configuration.setting(
                     "TAX-012",
@@ -107,7 +135,13 @@ def numbers(context: Context) -> Iterator[Finding]:
                 )
             elif today - date.fromisoformat(one["checkedAt"]) > CHECKED:
                 days = (today - date.fromisoformat(one["checkedAt"])).days
-                yield context.configuration.setting("TAX-012", "warning", (*at, "checkedAt"), f"{what} was checked {days} days ago", "ask the register again")  # fmt: skip
+                yield context.configuration.setting(
+                    "TAX-012",
+                    "warning",
+                    (*at, "checkedAt"),
+                    f"{what} was checked {days} days ago",
+                    "ask the register again",
+                )
 
 
 @rule(
@@ -121,7 +155,7 @@ def numbers(context: Context) -> Iterator[Finding]:
 def stock_registered(context: Context) -> Iterator[Finding]:
     """The company of each storefront has a registration in each country where its SKUs lie (outside the United States, whose
     states decide)."""
-    from acorn_gitops.rules.onboarding import _feeds
+    from acorn_gitops.rules.families.onboarding import _feeds
 
     config = context.configuration
     told: set[tuple[str, str]] = set()
@@ -270,12 +304,26 @@ def import_scheme(context: Context) -> Iterator[Finding]:
         most = bound.get("max")
         if most is None or bound["currency"] != "EUR" or Decimal(most) > 150:
             words = f"up to {most} {bound['currency']}" if most is not None else "of any value"
-            yield context.configuration.finding("TAX-017", "error", tax, ("spec", "match", "value"), f"{tax.name} uses IOSS for consignments {words}", 'it ends at 150 EUR: value: {currency: EUR, max: "150"}')  # fmt: skip
+            yield context.configuration.finding(
+                "TAX-017",
+                "error",
+                tax,
+                ("spec", "match", "value"),
+                f"{tax.name} uses IOSS for consignments {words}",
+                'it ends at 150 EUR: value: {currency: EUR, max: "150"}',
+            )
         inside = [
             c for c in (match.get("supply") or {}).get("shipFrom") or () if c in EU or c in ("EU", "EEA")
         ]
         if inside:
-            yield context.configuration.finding("TAX-017", "error", tax, ("spec", "match", "supply", "shipFrom"), f"{tax.name} uses IOSS for goods from {', '.join(inside)}, which are no import", "inside the EU the Union scheme holds")  # fmt: skip
+            yield context.configuration.finding(
+                "TAX-017",
+                "error",
+                tax,
+                ("spec", "match", "supply", "shipFrom"),
+                f"{tax.name} uses IOSS for goods from {', '.join(inside)}, which are no import",
+                "inside the EU the Union scheme holds",
+            )
         elif not (match.get("supply") or {}).get("shipFrom"):
             yield context.configuration.finding(
                 "TAX-017",
@@ -300,7 +348,14 @@ def import_scheme(context: Context) -> Iterator[Finding]:
                     break
                 entity = context.configuration.entity(store)
                 if entity is not None and "ioss" not in (entity.get("schemes") or ()):
-                    yield context.configuration.finding("TAX-017", "error", tax, ("spec", "result", "scheme"), f"{tax.name} uses IOSS for {name}, whose company does not file it", "add the scheme and number to `entities`, or let the marketplace be liable")  # fmt: skip
+                    yield context.configuration.finding(
+                        "TAX-017",
+                        "error",
+                        tax,
+                        ("spec", "result", "scheme"),
+                        f"{tax.name} uses IOSS for {name}, whose company does not file it",
+                        "add the scheme and number to `entities`, or let the marketplace be liable",
+                    )
                     break
 
 
@@ -320,9 +375,22 @@ def northern_ireland(context: Context) -> Iterator[Finding]:
         supply = tax.spec["match"].get("supply") or {}
         for side in ("shipFrom", "shipTo"):
             if "GB" in (supply.get(side) or ()):
-                yield context.configuration.finding("TAX-018", "error", tax, ("spec", "match", "supply", side), f"{tax.name} is intra-community and names GB", "GB left; only XI (goods) is inside")  # fmt: skip
+                yield context.configuration.finding(
+                    "TAX-018",
+                    "error",
+                    tax,
+                    ("spec", "match", "supply", side),
+                    f"{tax.name} is intra-community and names GB",
+                    "GB left; only XI (goods) is inside",
+                )
     for name, entity in _entities(context).items():
         for index, one in enumerate(entity.get("registrations") or ()):
             prefix = re.sub(r"\s", "", one["number"]).upper()[:2]
             if (prefix == "GB" and one["country"] != "GB") or (prefix == "XI" and one["country"] != "XI"):
-                yield context.configuration.setting("TAX-018", "error", ("entities", name, "registrations", index), f"{one['number']} of {name} stands under {one['country']}", f"write country: {prefix}")  # fmt: skip
+                yield context.configuration.setting(
+                    "TAX-018",
+                    "error",
+                    ("entities", name, "registrations", index),
+                    f"{one['number']} of {name} stands under {one['country']}",
+                    f"write country: {prefix}",
+                )

@@ -14,7 +14,7 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.postal import address_hash
 from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.onboarding import _feeds
+from acorn_gitops.rules.families.onboarding import _feeds
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.facts import Row, at
@@ -174,8 +174,13 @@ def _zones_of() -> dict[str, frozenset[str]]:
 _BELONGS = {
     **dict.fromkeys(("PR", "VI", "GU", "AS", "MP", "UM"), "US"),
     **dict.fromkeys(("GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "WF", "PF", "NC"), "FR"),
-    "AX": "FI", "SJ": "NO", "HK": "CN", "MO": "CN", "GL": "DK", "FO": "DK",
-}  # fmt: skip
+    "AX": "FI",
+    "SJ": "NO",
+    "HK": "CN",
+    "MO": "CN",
+    "GL": "DK",
+    "FO": "DK",
+}
 """Territories with a country code of their own, by the state whose code their addresses may carry as well."""
 
 
@@ -198,7 +203,14 @@ def position(context: Context) -> Iterator[Finding]:
             continue
         at = ("spec", "physical", "geo")
         if abs(Decimal(geo["lat"])) > 90 or abs(Decimal(geo["lon"])) > 180:
-            yield config.finding("STO-013", "error", store, at, f"{geo['lat']}, {geo['lon']} is nowhere on earth", "latitude is at most 90, longitude 180")  # fmt: skip
+            yield config.finding(
+                "STO-013",
+                "error",
+                store,
+                at,
+                f"{geo['lat']}, {geo['lon']} is nowhere on earth",
+                "latitude is at most 90, longitude 180",
+            )
             continue
         zone = _zone_at(geo["lat"], geo["lon"])
         country = physical["address"]["countryCode"]
@@ -275,12 +287,26 @@ def multi_location(context: Context) -> Iterator[Finding]:
             continue
         at = ("spec", "storefront", "entitlements", "mli")
         if front.get("marketplaceId") != "ATVPDKIKX0DER":
-            yield config.finding("STO-015", "error", store, at, f"multi-location inventory is {have['mli']} for {store.name}, and exists in the United States only", "set it to none")  # fmt: skip
+            yield config.finding(
+                "STO-015",
+                "error",
+                store,
+                at,
+                f"multi-location inventory is {have['mli']} for {store.name}, and exists in the United States only",
+                "set it to none",
+            )
         elif (
             have.get("bopis") in ("requested", "granted")
             or str(front.get("sellerId") or store.name) in picking
         ):
-            yield config.finding("STO-015", "error", store, at, f"{store.name} cannot have multi-location inventory and pick-up at once", "leave one of the two programmes")  # fmt: skip
+            yield config.finding(
+                "STO-015",
+                "error",
+                store,
+                at,
+                f"{store.name} cannot have multi-location inventory and pick-up at once",
+                "leave one of the two programmes",
+            )
         else:
             used.add(store.name)
     amazon = {
@@ -457,10 +483,24 @@ def capacity(context: Context) -> Iterator[Finding]:
         cap = physical.get("throughput")
         at = ("spec", "physical", "throughput")
         if not cap:
-            yield config.finding("STO-019", "warning", store, at, f"{store.name} serves online orders and says not how many", "write throughput: {orders: 40, per: day}")  # fmt: skip
+            yield config.finding(
+                "STO-019",
+                "warning",
+                store,
+                at,
+                f"{store.name} serves online orders and says not how many",
+                "write throughput: {orders: 40, per: day}",
+            )
             continue
         if not cap["orders"]:
-            yield config.finding("STO-019", "error", store, at, f"{store.name} serves online orders, and can pack none", "switch the capability off")  # fmt: skip
+            yield config.finding(
+                "STO-019",
+                "error",
+                store,
+                at,
+                f"{store.name} serves online orders, and can pack none",
+                "switch the capability off",
+            )
         for row in config.facts.rows("forecast"):
             if row["location"] != store.name or row["date"] < context.today:
                 continue

@@ -13,9 +13,9 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.promo_price import _calendar, _culprit, _lows, _names, margins_of
+from acorn_gitops.rules.families.promo.price import _calendar, _culprit, _lows, _names, margins_of
+from acorn_gitops.rules.families.sku.stock import inventory_of
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.sku_stock import inventory_of
 
 COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}
 """Amazon's redemption fee of a coupon by currency: dated data (seller guides until 2025), so that the rule warns only."""

@@ -18,8 +18,8 @@ from acorn_gitops.engines.access import (
 )
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Planned
+from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.registry import rule
-from acorn_gitops.rules.role_access import access_of
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 DORMANT: Final = 90
@@ -29,11 +29,13 @@ APPLYING: Final = Right("iam", "apply")
 _CHANGING = frozenset({"write", "apply", "delete", "approve", "grant"})
 ROLES_OF: Final[dict[str, frozenset[str]]] = {
     "product": frozenset({"product-listing"}),
-    "inventory": frozenset({"inventory-and-order-tracking", "amazon-fulfillment", "product-listing", "selling-partner-insights"}),
+    "inventory": frozenset(
+        {"inventory-and-order-tracking", "amazon-fulfillment", "product-listing", "selling-partner-insights"}
+    ),
     "order": frozenset({"inventory-and-order-tracking"}),
     "price": frozenset({"pricing", "product-listing"}),
     "finance": frozenset({"finance-and-accounting"}),
-}  # fmt: skip
+}
 """Which of the Selling Partner API's roles serve a flow of an entity."""
 RESTRICTED: Final = frozenset({"direct-to-consumer-shipping", "tax-invoicing", "tax-remittance"})
 """Roles that open buyers' data."""
@@ -325,7 +327,14 @@ def applications(context: Context) -> Iterator[Finding]:
             at = ("spec", "subjects", index, "apiRoles")
             for name in sorted(mine & RESTRICTED):
                 if not role.spec.get("justification"):
-                    yield config.finding("ROL-014", "warning", role, at, f"{subject['id']} has the restricted role {name}, and nobody says why", "write `justification`, or give the role back")  # fmt: skip
+                    yield config.finding(
+                        "ROL-014",
+                        "warning",
+                        role,
+                        at,
+                        f"{subject['id']} has the restricted role {name}, and nobody says why",
+                        "write `justification`, or give the role back",
+                    )
             flows = [
                 f
                 for name in access.stores_of(role)
@@ -333,4 +342,11 @@ def applications(context: Context) -> Iterator[Finding]:
             ]
             needed: set[Any] = set().union(*(ROLES_OF[f["entity"]] for f in flows))
             for name in sorted(mine - RESTRICTED - needed) if flows else ():
-                yield config.finding("ROL-014", "warning", role, at, f"{subject['id']} has the role {name}, which no flow of its stores needs", "give it back")  # fmt: skip
+                yield config.finding(
+                    "ROL-014",
+                    "warning",
+                    role,
+                    at,
+                    f"{subject['id']} has the role {name}, which no flow of its stores needs",
+                    "give it back",
+                )

@@ -9,7 +9,7 @@ from typing import Final
 from acorn_gitops.engines.access import RESOURCES, VERBS
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.reference import nearest
+from acorn_gitops.rules.families.general.reference import nearest
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.facts import TABLES, Row, at
 

@@ -48,18 +48,26 @@ def _runbook(context: Context, reading: Reading) -> str:
 
 
 @rule(
-    "MON-001", "error", "Stock is published in time", "What is shown as available was sold an hour ago.",
-    mend="Look at the inventory flow; `acorn doctor` names the first cause.", phase="drift",
-)  # fmt: skip
+    "MON-001",
+    "error",
+    "Stock is published in time",
+    "What is shown as available was sold an hour ago.",
+    mend="Look at the inventory flow; `acorn doctor` names the first cause.",
+    phase="drift",
+)
 def lag(context: Context) -> Iterator[Finding]:
     """More than 15 minutes since the last published stock is a warning, more than 60 an error (facts: published)."""
     yield from _told(context, "MON-001", "inventory-lag", "look at the inventory flow of this store")
 
 
 @rule(
-    "MON-002", "error", "No order is missed", "A customer has paid, and nobody packs.",
-    mend="Fetch the orders that the backup has, and repair the primary channel.", phase="drift",
-)  # fmt: skip
+    "MON-002",
+    "error",
+    "No order is missed",
+    "A customer has paid, and nobody packs.",
+    mend="Fetch the orders that the backup has, and repair the primary channel.",
+    phase="drift",
+)
 def missed(context: Context) -> Iterator[Finding]:
     """No order was seen by the backup channel alone for more than ten minutes (facts: orders)."""
     yield from _told(
@@ -68,45 +76,65 @@ def missed(context: Context) -> Iterator[Finding]:
 
 
 @rule(
-    "MON-003", "warning", "Orders keep coming", "A broken listing sells nothing, silently.",
-    mend="Buy something in the store; then look at prices, stock and the account.", phase="drift",
-)  # fmt: skip
+    "MON-003",
+    "warning",
+    "Orders keep coming",
+    "A broken listing sells nothing, silently.",
+    mend="Buy something in the store; then look at prices, stock and the account.",
+    phase="drift",
+)
 def gap(context: Context) -> Iterator[Finding]:
     """Not more than six usual intervals without an order (facts: orders; the interval is that of the recorded orders)."""
     yield from _told(context, "MON-003", "order-gap", "look whether the store still sells at all")
 
 
 @rule(
-    "MON-004", "warning", "Messages are processed", "A feed of which a tenth is refused is a catalogue with holes.",
-    mend="Read the processing report, mend the rows and send them again.", phase="drift",
-)  # fmt: skip
+    "MON-004",
+    "warning",
+    "Messages are processed",
+    "A feed of which a tenth is refused is a catalogue with holes.",
+    mend="Read the processing report, mend the rows and send them again.",
+    phase="drift",
+)
 def failures(context: Context) -> Iterator[Finding]:
     """No message of the last processing failed; five percent are an error (facts: processing)."""
     yield from _told(context, "MON-004", "processing-failures", "read the processing report")
 
 
 @rule(
-    "MON-005", "error", "Nothing is offered that is not there", "An oversold order is cancelled, and the account is rated by it.",
-    mend="Publish the allotted quantity; `acorn view inventory` shows it.", phase="drift",
-)  # fmt: skip
+    "MON-005",
+    "error",
+    "Nothing is offered that is not there",
+    "An oversold order is cancelled, and the account is rated by it.",
+    mend="Publish the allotted quantity; `acorn view inventory` shows it.",
+    phase="drift",
+)
 def oversell(context: Context) -> Iterator[Finding]:
     """No store publishes more than it was allotted (facts: published and stock)."""
     yield from _told(context, "MON-005", "oversell", "publish what `acorn view inventory` says")
 
 
 @rule(
-    "MON-006", "warning", "Every channel is up", "On the backup there is no backup.",
-    mend="Repair the channel while the other one carries its load.", phase="drift",
-)  # fmt: skip
+    "MON-006",
+    "warning",
+    "Every channel is up",
+    "On the backup there is no backup.",
+    mend="Repair the channel while the other one carries its load.",
+    phase="drift",
+)
 def channel(context: Context) -> Iterator[Finding]:
     """No channel is down or replaced for more than five minutes (facts: channels)."""
     yield from _told(context, "MON-006", "channel-down", "repair it while the other one carries its load")
 
 
 @rule(
-    "MON-007", "warning", "Our prices are ours", "Somebody, or a repricer, sells at another price than was agreed.",
-    mend="`acorn plan` puts it back; `acorn import --drifted` takes it into the specs.", phase="drift",
-)  # fmt: skip
+    "MON-007",
+    "warning",
+    "Our prices are ours",
+    "Somebody, or a repricer, sells at another price than was agreed.",
+    mend="`acorn plan` puts it back; `acorn import --drifted` takes it into the specs.",
+    phase="drift",
+)
 def own_price(context: Context) -> Iterator[Finding]:
     """No price was changed outside since the last apply."""
     stores: dict[str, list[str]] = {}
@@ -127,10 +155,14 @@ def own_price(context: Context) -> Iterator[Finding]:
 
 
 @rule(
-    "MON-008", "warning", "Nobody sells our product below our floor", "The brand's price ends where the cheapest offer begins.",
-    mend="Look at the evidence, and talk to the seller; acorn never acts on others' prices.", phase="drift",
+    "MON-008",
+    "warning",
+    "Nobody sells our product below our floor",
+    "The brand's price ends where the cheapest offer begins.",
+    mend="Look at the evidence, and talk to the seller; acorn never acts on others' prices.",
+    phase="drift",
     source="resale price maintenance is restricted in the EU, the UK and China: report, never enforce",
-)  # fmt: skip
+)
 def foreign(context: Context) -> Iterator[Finding]:
     """No foreign offer of a SKU lies below its floor or minimum advertised price there (facts: offers)."""
     yield from _told(
@@ -139,9 +171,13 @@ def foreign(context: Context) -> Iterator[Finding]:
 
 
 @rule(
-    "MON-009", "error", "The account is in good standing", "Suspended listings sell nothing, and the reason has a deadline.",
-    mend="Answer the marketplace's notice; it has a date.", phase="drift",
-)  # fmt: skip
+    "MON-009",
+    "error",
+    "The account is in good standing",
+    "Suspended listings sell nothing, and the reason has a deadline.",
+    mend="Answer the marketplace's notice; it has a date.",
+    phase="drift",
+)
 def account(context: Context) -> Iterator[Finding]:
     """The marketplace says that the account takes part and is not suspended (facts: participations)."""
     yield from _told(context, "MON-009", "account-state", "read the marketplace's notice today")

@@ -197,7 +197,7 @@ def shop_feed(context: Context) -> Iterator[Finding]:
     """A physical store that ships or hands over orders of a live storefront has an inventory flow out of its systems, whose fastest
     channel is a notification or asks often enough: within `sloMinutes`, or an hour where that is not said."""
     config = context.configuration
-    from acorn_gitops.rules.onboarding import _feeds
+    from acorn_gitops.rules.families.onboarding import _feeds
 
     live = {s.name for s in config.stores.values() if duty(config, s, "integration")}
     used = {location for front, places in _feeds(context).items() if front in live for location in places}

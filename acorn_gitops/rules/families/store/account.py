@@ -31,9 +31,23 @@ def labels(context: Context) -> Iterator[Finding]:
         for key, value in store.labels.items():
             path = ("metadata", "labels", key)
             if key not in known:
-                yield context.configuration.finding("STO-002", "error", store, path, f"{store.name} has the label {key}, which was not agreed", f"known: {', '.join(sorted(known))}")  # fmt: skip
+                yield context.configuration.finding(
+                    "STO-002",
+                    "error",
+                    store,
+                    path,
+                    f"{store.name} has the label {key}, which was not agreed",
+                    f"known: {', '.join(sorted(known))}",
+                )
             elif known[key] is not None and value not in known[key]:
-                yield context.configuration.finding("STO-002", "error", store, path, f"{store.name} has {key}={value}, which was not agreed", f"known: {', '.join(known[key])}")  # fmt: skip
+                yield context.configuration.finding(
+                    "STO-002",
+                    "error",
+                    store,
+                    path,
+                    f"{store.name} has {key}={value}, which was not agreed",
+                    f"known: {', '.join(known[key])}",
+                )
 
 
 @rule(
@@ -86,16 +100,36 @@ def participation(context: Context) -> Iterator[Finding]:
         store = config.stores.get(row["store"])
         front = store.spec.get("storefront") if store is not None else None
         if store is None or front is None:
-            yield Finding("STO-023", "warning", f"the account takes part in {row['store']}, which is no storefront here", row.place, "declare it, or leave the marketplace")  # fmt: skip
+            yield Finding(
+                "STO-023",
+                "warning",
+                f"the account takes part in {row['store']}, which is no storefront here",
+                row.place,
+                "declare it, or leave the marketplace",
+            )
             continue
         ours = {"country": country_of(front), "currency": front["currency"]}
         theirs = {"country": "GB" if row["country"] == "UK" else row["country"], "currency": row["currency"]}
         for name, value in ours.items():
             if value is not None and value != theirs[name]:
-                yield config.finding("STO-023", "error", store, ("spec", "storefront", name), f"{name} of {store.name} is {value} here and {row[name]} at the marketplace", f"recorded in {row.place}")  # fmt: skip
+                yield config.finding(
+                    "STO-023",
+                    "error",
+                    store,
+                    ("spec", "storefront", name),
+                    f"{name} of {store.name} is {value} here and {row[name]} at the marketplace",
+                    f"recorded in {row.place}",
+                )
         language = row.cells.get("language")
         if language and front.get("languages") and language not in front["languages"]:
-            yield config.finding("STO-023", "error", store, ("spec", "storefront", "languages"), f"{language}, the marketplace's language for {store.name}, is not among its languages", f"recorded in {row.place}")  # fmt: skip
+            yield config.finding(
+                "STO-023",
+                "error",
+                store,
+                ("spec", "storefront", "languages"),
+                f"{language}, the marketplace's language for {store.name}, is not among its languages",
+                f"recorded in {row.place}",
+            )
 
 
 @rule(

@@ -9,7 +9,7 @@ from acorn_gitops.engines.calendar import Dated, calendar_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, utc_text, zone
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.promo_price import _calendar
+from acorn_gitops.rules.families.promo.price import _calendar
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 

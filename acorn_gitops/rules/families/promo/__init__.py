@@ -1,0 +1,1 @@
+"""PRO: promotions: when, how deep, by whom."""

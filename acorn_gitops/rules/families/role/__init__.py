@@ -1,0 +1,1 @@
+"""ROL: who may do what, and whether they should."""

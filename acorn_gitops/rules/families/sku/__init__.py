@@ -1,0 +1,1 @@
+"""SKU: codes, listings, prices and stock."""

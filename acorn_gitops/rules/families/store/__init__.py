@@ -1,0 +1,1 @@
+"""STO: storefronts, shops and their accounts."""

@@ -1,0 +1,1 @@
+"""TAX: who owes which tax, and whether the specs say so."""
