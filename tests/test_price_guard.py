@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from acorn_gitops.apply.price_guard import Offered, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.rules import registry
+from tests.faults import KILLED, MOMENTS, ROW, copy, died
 from tests.repository import Repository, document, storefront
 from tests.rule_cases import lay_out
 
@@ -303,6 +304,25 @@ def test_a_refused_promotion_holds_back_the_price_that_needs_it(
     assert paid_now(on_sale) >= 70
     on_sale.apply()
     assert paid_now(on_sale) == Decimal(price) * (100 - Decimal(off or 0)) / 100
+
+
+@pytest.mark.parametrize("moment", [*MOMENTS, ROW])
+@pytest.mark.parametrize(("price", "off"), [("80.00", "10"), ("120.00", "40")])
+def test_killed_at_any_point_nothing_is_sold_below_the_floor(
+    price: str, off: str, moment: str, on_sale: Repository, tmp_path: Path
+) -> None:
+    """Each end is above the floor of 70.00, and so is every state in which a killed run may leave the store; running again arrives."""
+    on_sale.write(*kettle(price, off))
+    for number in range(40):
+        broken = copy(on_sale, tmp_path / str(number))
+        code = died(broken, moment, number, "apply", "--auto-approve").returncode
+        assert paid_now(broken) >= 70, number
+        if code != KILLED:
+            assert code == 0
+            break
+        broken.apply()
+        assert paid_now(broken) == Decimal(price) * (100 - Decimal(off)) / 100
+    assert number >= 2
 
 
 def test_a_promotion_that_was_forgotten_and_runs_still_counts(on_sale: Repository) -> None:
