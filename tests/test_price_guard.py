@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -433,3 +434,30 @@ def test_a_broken_rule_cannot_let_a_price_through(tmp_path: Path, monkeypatch: p
     assert told["amz-de/listing/POT"][0] == "observed"
     assert made.live()["amz-de/listing/KTL"]["price"] == euros("49.90")
     assert "below its floor" in made.run("history", "-o", "json").out
+
+
+@pytest.mark.parametrize(
+    ("live", "theirs"),
+    [
+        ("90.00", True),
+        ("70.00", True),
+        ("69.99", False),
+        ("110.00", True),
+        ("130.00", False),
+        ("59.00", False),
+    ],
+)
+def test_a_price_is_ceded_within_its_band_and_above_its_floor_only(
+    live: str, theirs: bool, tmp_path: Path
+) -> None:
+    """The band goes from 60.00 to 120.00, the floor is 70.00: a repricer that goes below it has drifted, and is put back."""
+    documents = kettle("100.00", None)
+    documents[-1]["lifecycle"] = {"ceded": {"price": {"by": "repricer", "min": "60.00", "max": "120.00"}}}
+    made = Repository(tmp_path / "r", *documents)
+    made.apply()
+    price = json.dumps(euros(live))
+    assert made.run("sandbox", "disturb", f"amz-de/listing/K.price={price}").code == 0
+    assert made.run("drift", "--detailed-exitcode").code == (0 if theirs else 2)
+    assert [c["action"] for c in made.plan()["changes"]] == ([] if theirs else ["update"])
+    made.apply()
+    assert paid_now(made) == (Decimal(live) if theirs else 100)

@@ -6,7 +6,7 @@ Live values are only brought into canonical form when they look different: in a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -67,11 +67,20 @@ def holds(attributes: Attributes, live: Live | None) -> bool:
     )
 
 
-def inside_band(value: Any, band: dict[str, Any]) -> bool:
-    """Whether a ceded value is within its owner's range. Anything unreadable is outside."""
+def inside_band(name: str, value: Any, band: Mapping[str, Any], whole: Attributes) -> bool:
+    """Whether a ceded value is within its owner's range. A price is ceded within the bounds of its listing (`whole`) only,
+    whatever the range says. Anything unreadable is outside."""
     try:
         amount = Decimal(str(value["value"] if is_money(value) else value))
-        return Decimal(band["min"]) <= amount <= Decimal(band["max"])
+        if not Decimal(band["min"]) <= amount <= Decimal(band["max"]):
+            return False
+        if name != "price":
+            return True
+        low = [bound for part in ("minPrice", "mapPrice") if (bound := whole.get(part)) is not None]
+        high = [bound for part in ("maxPrice",) if (bound := whole.get(part)) is not None]
+        return all(Decimal(bound["value"]) <= amount for bound in low) and all(
+            amount <= Decimal(bound["value"]) for bound in high
+        )
     except (InvalidOperation, TypeError, KeyError):
         return False
 

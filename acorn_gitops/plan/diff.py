@@ -131,7 +131,7 @@ def _differs(
         current = have.attributes.get(name)
         if name in ignored or same(value, current, name):
             continue
-        if name in bands and inside_band(current, bands[name]):
+        if name in bands and inside_band(name, current, bands[name], want.whole or want.attributes):
             ceded = True
             continue
         if current is not None or name not in IMMUTABLE.get(key[0], ()):

@@ -60,7 +60,8 @@ def store_drift(
             current = have.attributes.get(name)
             if value == current or name in ignored or same(value, current, name):
                 continue
-            if name in bands and inside_band(current, bands[name]):
+            whole = want.whole or want.attributes if want is not None else last
+            if name in bands and inside_band(name, current, bands[name], whole):
                 continue
             fields += field_differences(name, value, current)
         if fields:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.calendar import Listed, Low
 from acorn_gitops.engines.offer import major
@@ -16,6 +18,7 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar, _culprit, _lows, _names, margins_of
 from acorn_gitops.rules.families.sku.stock import inventory_of
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.specs.configuration import Spec
 
 COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}
 """Amazon's redemption fee of a coupon by currency: dated data (seller guides until 2025), so that the rule warns only."""
@@ -85,33 +88,89 @@ def margin(context: Context) -> Iterator[Finding]:
 )
 def spread(context: Context) -> Iterator[Finding]:
     """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above the cheapest, in one
-    currency by `exchangeRates`. Stores whose tax or rate is not known are left out."""
-    config, margins = context.configuration, margins_of(context)
-    base = config.settings.get("baseCurrency") or "EUR"
+    currency by `exchangeRates`. Stores whose tax or rate is not known are left out. Where promotions for everybody take
+    prices further apart for a day or longer (the same window in two time zones is not meant), that is a warning."""
+    config, calendar = context.configuration, _calendar(context)
     for sku in _policed(context, "spreadMaxPercent"):
-        nets: list[tuple[Decimal, Listed]] = []
-        for listed in _calendar(context).listings_of(sku):
-            price = Decimal(listed.price) * quantum(listed.currency)
-            net = margins.net(sku, listed.store, price, listed.currency)
-            amount = margins.exchange(net.amount, net.currency, base) if net is not None else None
-            if amount:
-                nets.append((amount, listed))
-        if len(nets) < 2:
-            continue
-        low, high = min(nets, key=lambda n: (n[0], n[1].store)), max(nets, key=lambda n: (n[0], n[1].store))
-        most = Decimal(sku.spec["pricePolicy"]["spreadMaxPercent"])
-        apart = (high[0] - low[0]) * 100 / low[0]
-        if apart > most:
-            cents = Decimal("0.01")
+        code, most = sku.spec["sku"], Decimal(sku.spec["pricePolicy"]["spreadMaxPercent"])
+        listings = list(calendar.listings_of(sku))
+        found = _apart(context, sku, [(one, one.price) for one in listings])
+        if found is not None and found.percent > most:
             yield config.finding(
                 "PRO-033",
                 "error",
                 sku,
                 ("spec", "pricePolicy", "spreadMaxPercent"),
-                f"{sku.spec['sku']} costs {high[0].quantize(cents, ROUND_HALF_UP)} {base} without tax in {high[1].store} and"
-                f" {low[0].quantize(cents, ROUND_HALF_UP)} in {low[1].store}, {apart:.1f} % apart; its policy is {most} %",
+                f"{code} {found.words}; its policy is {most} %",
                 "bring them together",
             )
+            continue
+        worst = max(_promoted(context, sku, listings), key=lambda t: t[0].percent, default=None)
+        if worst is not None and worst[0].percent > most:
+            wide, start, promo = worst
+            yield config.finding(
+                "PRO-033",
+                "warning",
+                promo,
+                ("spec", "stores"),
+                f"from {utc_text(start)} {code} {wide.words}; its policy is {most} %",
+                "promote it in all stores at once, or widen `spreadMaxPercent`",
+            )
+
+
+class _Apart(NamedTuple):
+    """How far the prices of one SKU are apart."""
+
+    percent: Decimal
+    words: str
+
+
+def _apart(context: Context, sku: Spec, prices: Iterable[tuple[Listed, int]]) -> _Apart | None:
+    """Of prices in minor units, without tax and in the base currency; None where fewer than two are known."""
+    margins = margins_of(context)
+    base = context.configuration.settings.get("baseCurrency") or "EUR"
+    nets: list[tuple[Decimal, str]] = []
+    for listed, pays in prices:
+        net = margins.net(sku, listed.store, Decimal(pays) * quantum(listed.currency), listed.currency)
+        amount = margins.exchange(net.amount, net.currency, base) if net is not None else None
+        if amount:
+            nets.append((amount, listed.store))
+    if len(nets) < 2:
+        return None
+    (low, cheap), (high, dear) = min(nets), max(nets)
+    percent = (high - low) * 100 / low
+    there, here = (str(n.quantize(Decimal("0.01"), ROUND_HALF_UP)) for n in (high, low))
+    return _Apart(
+        percent, f"costs {there} {base} without tax in {dear} and {here} in {cheap}, {percent:.1f} % apart"
+    )
+
+
+def _promoted(
+    context: Context, sku: Spec, listings: Sequence[Listed]
+) -> Iterator[tuple[_Apart, datetime, Spec]]:
+    """Every time of a day or longer in which promotions for everybody hold: how far prices are apart, and one of them."""
+    calendar = _calendar(context)
+    offers = {
+        store: [d for d in dated if d.audience == "all" and not d.offer.condition]
+        for store in {one.store for one in listings}
+        if (dated := calendar.offers.get((store, sku.spec["sku"])))
+    }
+    edges = sorted({edge for dated in offers.values() for d in dated for edge in (d.start, d.end)})
+    for start, end in pairwise(edges):
+        if end - start < _LONG:
+            continue
+        now = {store: [d for d in dated if d.start <= start < d.end] for store, dated in offers.items()}
+        promo = next((d.promo for dated in now.values() for d in dated), None)
+        pays = [
+            (one, calendar.payer(tuple(d.offer for d in now.get(one.store, ())))(one.price))
+            for one in listings
+        ]
+        found = _apart(context, sku, pays)
+        if promo is not None and found is not None:
+            yield found, start, promo
+
+
+_LONG: Final = timedelta(days=1)
 
 
 @rule(
