@@ -289,11 +289,16 @@ def test_prices_together_have_a_budget(
     assert priced.run("apply", "--auto-approve").code == (5 if id else 0)
 
 
-def role(ids: list[str], verbs: list[str]) -> dict[str, Any]:
+def role(ids: list[str], verbs: list[str], until: str = "2027-06-01") -> dict[str, Any]:
     """A role with people."""
     subjects = [{"kind": "user", "id": i, "mfa": True} for i in ids]
     return document(
-        "RolePermission", "r", {"subjects": subjects, "stores": {"all": True}, "rules": [{"resources": ["price"], "verbs": verbs}]}
+        "RolePermission", "r", {
+            "subjects": subjects,
+            "stores": {"all": True},
+            "rules": [{"resources": ["price"], "verbs": verbs}],
+            "validity": {"until": until},
+        },
     )  # fmt: skip
 
 
@@ -304,6 +309,11 @@ def role(ids: list[str], verbs: list[str]) -> dict[str, Any]:
         (role(["a@x.y", "b@x.y", "c@x.y"], ["read"]), False),  # one right less
         (role(["a@x.y", "b@x.y"], ["read"]), True),  # one of each
         (role(["a@x.y", "b@x.y", "c@x.y"], ["read", "write", "plan"]), False),
+        (role(["a@x.y", "b@x.y", "c@x.y"], ["read", "write"], until="2026-12-24"), True),  # everybody, then
+        (
+            role(["a@x.y", "b@x.y", "c@x.y"], ["read", "write"], until="2027-07-01"),
+            False,
+        ),  # longer than before
     ],
 )
 def test_permissions_that_go_have_a_budget(after: dict[str, Any], over: bool, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class Budget(Strict):
     priceSum: Percent | None = None
     """The most, in percent of their sum before, by which all prices of a plan in the store may move together, up or down."""
     permissionsRemoved: int | None = Field(default=None, ge=0, le=1_000_000)
-    """The most rights and grants that may go."""
+    """The most rights and grants that may go, at once or because a role ends sooner or begins later."""
 
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[0-9]{3}$")]

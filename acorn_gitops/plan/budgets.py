@@ -296,12 +296,25 @@ def _permissions(
 
 
 def _taken(change: Change) -> int:
-    """Grants that end, and rights (resource and verb) that a role loses."""
+    """Grants that end, and rights (resource and verb) that a role loses: at once, or by an end that comes nearer or a beginning
+    that is put off."""
     if change.address.type == "grant":
         return int(change.action == "delete")
     if change.address.type != "role":
         return 0
-    return len(_rights(change.before) - (_rights(change.after) if change.action != "delete" else set()))
+    before, after = change.before or {}, change.after or {}
+    if change.action == "delete" or _shorter(before, after):
+        return len(_rights(before))
+    return len(_rights(before) - _rights(after))
+
+
+def _shorter(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Days of `YYYY-MM-DD` compare as text; none is never, or always."""
+    if not before:
+        return False
+    until, since = after.get("validUntil"), after.get("validFrom")
+    ended = until is not None and until < (before.get("validUntil") or "9999-12-31")
+    return ended or (since is not None and since > (before.get("validFrom") or ""))
 
 
 def _rights(role: Mapping[str, Any] | None) -> set[tuple[str, str]]:

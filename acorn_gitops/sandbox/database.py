@@ -52,9 +52,12 @@ class Database:
         try:
             self._open(path)
         except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"{path} is no sandbox that could be used: {error}; run `acorn sandbox reset`"
-            ) from None
+            # What only may not be written is whole: nobody should be told to delete it.
+            shut = path is not None and not all(
+                os.access(p, os.W_OK) for p in (path.parent, path) if p.exists()
+            )
+            remedy = f"{path.parent} must be writable" if path and shut else "run `acorn sandbox reset`"
+            raise ValueError(f"{path} is no sandbox that could be used: {error}; {remedy}") from None
 
     def _open(self, path: Path | None) -> None:
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
