@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,10 +18,8 @@ from acorn_gitops.specs.configuration import Spec
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    import difflib
-
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = get_close_matches(word, names, n=1)
     if close:
         return f"did you mean {close[0]}?"
     return f"known: {', '.join(names[:8])}" if names else "declare it first"
@@ -33,11 +33,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:
-    """Stores, locations, connections, price rules and countries that specs name; and no two documents make one resource: roles,
+    """Stores, locations, connections, price rules and countries that specs name, and stores that budgets do; and no two documents make one resource: roles,
     tax rules and promotions with one `key`, a subject twice in a role."""
     config = context.configuration
     yield from _countries(context)
     yield from _twice(context)
+    yield from _budgets(context)
     storefronts = {n for n, s in config.stores.items() if s.spec["type"] == "storefront"}
     locations = config.stores.keys() - storefronts
     for store in config.stores.values():
@@ -148,13 +149,43 @@ def references(context: Context) -> Iterator[Finding]:
                 )
     for rule_name, price_rule in config.price_rules.items():
         if price_rule["fromStore"] not in storefronts:
-            yield Finding(
+            yield config.setting(
                 "GEN-012",
                 "error",
+                ("priceRules", rule_name, "fromStore"),
                 f"price rule {rule_name} takes prices from {price_rule['fromStore']}, which is no storefront",
-                None,
                 nearest(price_rule["fromStore"], storefronts),
             )
+
+
+def _budgets(context: Context) -> Iterator[Finding]:
+    """A budget that holds for no store protects nothing, and one that an environment spells otherwise changes nothing."""
+    config = context.configuration
+    base = (config.settings.get("policies") or {}).get("budgets") or {}
+    layers: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [(("policies", "budgets"), base)]
+    for name, environment in (config.settings.get("environments") or {}).items():
+        own = ((environment or {}).get("policies") or {}).get("budgets") or {}
+        layers.append((("environments", name, "policies", "budgets"), own))
+    for path, budgets in layers:
+        for name, budget in budgets.items():
+            for index, pattern in enumerate((budget or {}).get("stores") or ()):
+                if not any(fnmatchcase(store, pattern) for store in config.stores):
+                    yield config.setting(
+                        "GEN-012",
+                        "error",
+                        (*path, name, "stores", index),
+                        f"the budget {name} is for {pattern}, and no store is called so",
+                        nearest(pattern, config.stores),
+                    )
+            close = get_close_matches(name, base, n=1, cutoff=0.85) if name not in base else []
+            if close:
+                yield config.setting(
+                    "GEN-012",
+                    "warning",
+                    (*path, name),
+                    f"the environment has a budget {name} of its own, beside {close[0]}",
+                    f"did you mean {close[0]}?",
+                )
 
 
 _SPELT = {"UK": "GB", "EL": "GR"}
