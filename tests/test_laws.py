@@ -139,7 +139,10 @@ def configurations(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 def fresh(*documents: dict[str, Any]) -> Repository:
     """A repository in a folder of its own (hypothesis runs many in one test)."""
-    return Repository(Path(tempfile.mkdtemp(prefix="acorn-law-")), *documents)
+    made = Repository(Path(tempfile.mkdtemp(prefix="acorn-law-")), *documents)
+    with (made.path / "acorn.yaml").open("a") as file:
+        file.write("  policies: {budgets: {}}\n")  # any move is meant
+    return made
 
 
 @given(configurations(), configurations())

@@ -179,12 +179,14 @@ def test_severities_can_be_set_and_loading_keeps_its_own(project: Project) -> No
 
 
 def test_the_last_price_guard_knows_no_waiver(project: Project) -> None:
-    """A waived floor is still a floor next to the write."""
+    """A waived floor is still a floor: the plan says so, and nothing is applied, not even the rest."""
     project.write(sku("BELOW", "10.00", pricePolicy={"min": {"amz-de": "20.00"}}), file="low.yaml")
     project.settings("  waivers:\n" + waiver("SKU-016", "*"))
     result = project.run("apply", "--auto-approve")
-    assert result.code == 3
-    assert "10.00 EUR is below its floor 20.00" in result.out
+    assert result.code == 4
+    assert "ACN-025" in result.err
+    assert "10.00 EUR is below its floor 20.00" in " ".join(result.err.split())
+    assert "amz-de/listing/BELOW" not in project.live()
 
 
 # Budgets
@@ -217,6 +219,8 @@ def shrink(project: Project, left: int, price: str = "50.00") -> None:
 )
 def test_deletions_over_budget_are_shown_and_not_applied(text: str, over: bool, project: Project) -> None:
     """Three of ten leave: the plan renders, apply exits 5 without writing, a saved plan too."""
+    project.write(storefront("amz-fr", zone="Europe/Paris", marketplaceId="A13V1IB3VIYZZH"), file="fr.yaml")
+    project.apply()
     project.settings(budget(text))
     shrink(project, 7)
     plan = project.run("plan", "--out", "p.json", "--detailed-exitcode")

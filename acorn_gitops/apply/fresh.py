@@ -53,7 +53,7 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
         for step in change.steps:
             if step in done or (step.operation == "forget" and not known(step.address)):
                 planned.pop(step, None)
-            elif step not in planned or not _same(change, planned[step], step):
+            elif step not in planned or not _same(change, planned[step], step, done):
                 moved.add(change.address)
                 planned.pop(step, None)
             else:
@@ -73,10 +73,13 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
         )
 
 
-def _same(reviewed: Change, now: Change, step: Step) -> bool:
-    """Whether what was reviewed is what would be planned: what is written, and what was shown of it."""
+def _same(reviewed: Change, now: Change, step: Step, done: Collection[Step]) -> bool:
+    """Whether what was reviewed is what would be planned: what is written, and what was shown of it. Of a replacement whose old
+    row is gone already only what is written is left."""
     if step.operation == "delete":
         return True
+    if any(other in done for other in reviewed.steps):
+        return reviewed.after == now.after
     shown = {(field.path, _text(field.before), _text(field.after)) for field in reviewed.fields}
     return reviewed.after == now.after and shown == {
         (f.path, _text(f.before), _text(f.after)) for f in now.fields
