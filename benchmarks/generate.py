@@ -43,7 +43,20 @@ RICH_PROJECT = """  entities:
 RICH_SPECS = """apiVersion: acorn/v1
 kind: Store
 metadata: {name: wh-berlin}
-spec: {type: physical, legalEntity: acme-gmbh, physical: {code: WH-1, address: {countryCode: DE, lines: [Hafen 1], locality: Berlin, postalCode: "10117"}}}
+spec: {type: physical, legalEntity: acme-gmbh, physical: {code: WH-1, sharedBy: [A1EXAMPLE2345EU, A1EXAMPLE2345NA], address: {countryCode: DE, lines: [Hafen 1], locality: Berlin, postalCode: "10117"}}}
+---
+apiVersion: acorn/v1
+kind: TaxRule
+metadata: {name: uk-parcels}
+spec:
+  validity: {from: "2024-01-01"}
+  match:
+    stores: {names: [amz-uk]}
+    supply: {shipFrom: [DE], shipTo: [GB]}
+    customer: {type: b2c}
+    value: {max: "135.00", currency: GBP}
+    goods: {taxClass: [standard]}
+  result: {liableParty: marketplace, treatment: outOfScope, scheme: mpf}
 ---
 apiVersion: acorn/v1
 kind: TaxRule

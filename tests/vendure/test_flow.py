@@ -27,7 +27,7 @@ metadata: {{name: test}}
 spec:
   specs: [specs]
   connections: {{main: {{adapter: vendure, url: "{url}", token: "env:VENDURE_PASSWORD", options: {{user: superadmin}}}}}}
-  environments: {{sandbox: {{policies: {{severities: {{TAX-001: warning}}}}}}}}
+  environments: {{sandbox: {{policies: {{severities: {{TAX-001: warning, TAX-015: warning}}}}}}}}
   defaultEnvironment: sandbox
 """
 SHOP = """apiVersion: acorn/v1
