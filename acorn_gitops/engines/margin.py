@@ -72,6 +72,7 @@ class Margins:
     )
     """What SKUs that are taxed, kept and bought alike have in common: by store, price over cost."""
     _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
+    _ratios: dict[tuple[str, str, Origins, str, str, str], Fraction | None] = field(default_factory=dict)
 
     @cached_property
     def _where(self) -> dict[str, str]:
@@ -151,7 +152,15 @@ class Margins:
     def _ratio(
         self, store: str, tax_class: str, origins: Origins, paid_in: str, currency: str, least: str
     ) -> Fraction | None:
-        """A price in minor units is enough from cost in minor units times this."""
+        """A price in minor units is enough from cost in minor units times this. Kept: a catalogue has few of them."""
+        key = (store, tax_class, origins, paid_in, currency, least)
+        if key not in self._ratios:
+            self._ratios[key] = self._computed(*key)
+        return self._ratios[key]
+
+    def _computed(
+        self, store: str, tax_class: str, origins: Origins, paid_in: str, currency: str, least: str
+    ) -> Fraction | None:
         rate = self._rate(store, tax_class, origins)
         exchanged = self.exchange(Decimal(1), paid_in, currency)
         kept = 1 - Fraction(Decimal(least)) / 100

@@ -200,9 +200,10 @@ def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
                 "write attributes.cost, or take minMarginPercent out on purpose",
             )
             continue
+        judge = margins.enough(sku, percent)
         for entry in sku.spec.get("listings") or ():
             store = entry["store"]
-            if store in fronts and margins.least(sku, store, fronts[store]) is None:
+            if store in fronts and judge(store, fronts[store], 1) is None:
                 blind.setdefault(store, []).append(sku.spec["sku"])
     for store, skus in sorted(blind.items()):
         more = f" and {len(skus) - 3:,} more" if len(skus) > 3 else ""
