@@ -1,5 +1,5 @@
 """Below what a listing must not be sold. Comes in: a SKU, a store, which floors are to be respected. Goes out: the highest of them. Callers:
-`calendar`, rules `promo_price`, cli `price` and views.
+`calendar`, rules `promo.price`, cli `price` and views.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def _promoted(
     }
     edges = sorted({edge for dated in offers.values() for d in dated for edge in (d.start, d.end)})
     for start, end in pairwise(edges):
-        if end - start < _LONG:
+        if end <= context.now or end - start < _LONG:
             continue
         now = {store: [d for d in dated if d.start <= start < d.end] for store, dated in offers.items()}
         promo = next((d.promo for dated in now.values() for d in dated), None)
