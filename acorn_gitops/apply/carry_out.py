@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
-from acorn_gitops.apply.price_guard import BOUNDS, Offered, paid_refusal, promotion_refusal, refusal
+from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
@@ -386,11 +386,7 @@ class _Work:
     def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
         """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
         have = self.snapshots[address.store].resources.get((address.type, address.key)) if live else None
-        want = self.declared(address)
-        bounds = {
-            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
-        }
-        return {**(have.attributes if have is not None else {}), **bounds}
+        return {**(have.attributes if have is not None else {}), **bounds_of(self.declared(address))}
 
     def _as_it_is(self, address: Address) -> dict[str, Any]:
         """A listing at this moment of the run: what was there, and what this run has sent and seen."""
@@ -506,8 +502,8 @@ class _Work:
                 yield Write("delete", step.address, {}, have.etag if have else "", key)
             elif step.operation == "update":
                 wanted = change.after or {}
-                changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
-                patch = {k: v for k, v in wanted.items() if k in changed}
+                touched = change.touched
+                patch = {k: v for k, v in wanted.items() if k in touched}
                 yield Write("update", step.address, patch, have.etag if have else "", key)
             else:
                 # What the specs do not speak of is carried over: replacing must not blank it.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from acorn_gitops.engines.held import Breach, HeldPromotions, Proposed
 from acorn_gitops.engines.offer import NotComputable, major, minor
 from acorn_gitops.model.money import quantum
-from acorn_gitops.model.resource import is_money
+from acorn_gitops.model.resource import Desired, is_money
 from acorn_gitops.model.window import utc_text
 
 _BOUNDS = (
@@ -25,8 +25,10 @@ _BOUNDS = (
 )
 
 
-BOUNDS = frozenset(name for name, _, _ in _BOUNDS)
-"""Attributes that bound a price."""
+def bounds_of(want: Desired | None) -> dict[str, Any]:
+    """What the spec of a listing says of bounds, also where the marketplace cannot hold them."""
+    said = (want.whole if want is not None else None) or {}
+    return {name: said[name] for name, _, _ in _BOUNDS if said.get(name) is not None}
 
 
 class Offered(NamedTuple):

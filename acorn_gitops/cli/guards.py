@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from acorn_gitops.apply.price_guard import BOUNDS, refusal
+from acorn_gitops.apply.price_guard import bounds_of, refusal
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.engines.held import HeldPromotions
@@ -107,12 +107,9 @@ def not_sent(
             continue
         have = view.live.get((change.former.type, change.former.key)) if change.action == "update" else None
         want = view.desired.get((change.address.type, change.address.key))
-        bounds = {
-            k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS and v is not None
-        }
-        changed = {f.path.split(".")[0].split("[")[0] for f in change.fields}
-        sent = {k: v for k, v in (change.after or {}).items() if change.action != "update" or k in changed}
-        live = {**(have.attributes if have is not None else {}), **bounds}
+        touched = change.touched
+        sent = {k: v for k, v in (change.after or {}).items() if change.action != "update" or k in touched}
+        live = {**(have.attributes if have is not None else {}), **bounds_of(want)}
         why = refusal("listing", sent, live, least(change.address))
         if why:
             yield _finding(
@@ -155,8 +152,7 @@ def sold_below(
         live = listings.get(key, {})
         address = Address(view.store, "listing", key)
         want = view.desired.get(("listing", key))
-        bounds = {k: v for k, v in ((want.whole if want else None) or {}).items() if k in BOUNDS}
-        listing = {**live, **bounds, **((moved.after or {}) if moved is not None else {})}
+        listing = {**live, **bounds_of(want), **((moved.after or {}) if moved is not None else {})}
         sku = str(listing.get("sku") or key)
         if sku not in reached or (moved is None and sku not in anew):
             continue

@@ -21,7 +21,7 @@ from acorn_gitops.cli.situation import (
     views,
 )
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
-from acorn_gitops.model.resource import Address, Attributes, Live, protects
+from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -242,7 +242,7 @@ def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, st
                 continue
             spec = by_origin.get((want.origin.kind, want.origin.name))
             live = view.live[(row.address.type, row.address.key)].attributes
-            for name in dict.fromkeys(path.split(".")[0].split("[")[0] for path, _, _ in row.fields):
+            for name in dict.fromkeys(attribute_of(path) for path, _, _ in row.fields):
                 places = (
                     spec_paths(row.address, name, normal(live.get(name), name), spec)
                     if spec is not None

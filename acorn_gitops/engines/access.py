@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.model.selectors import select
 from acorn_gitops.specs.configuration import Configuration, Spec
 
@@ -278,7 +279,7 @@ def needed(type: str, action: str, fields: Iterable[str]) -> set[Right]:
     if action == "delete":
         return out
     for name in fields:
-        attribute = name.split(".")[0].split("[")[0]
+        attribute = attribute_of(name)
         resource = (
             "price"
             if attribute in _PRICES

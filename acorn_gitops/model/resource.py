@@ -96,6 +96,11 @@ class Live(NamedTuple):
     remote_id: str = ""
 
 
+def attribute_of(path: str) -> str:
+    """The attribute that a path of a field lies in: `hours` of `hours.monday[0]`."""
+    return path.split(".")[0].split("[")[0]
+
+
 def is_money(value: object) -> bool:
     """Whether a value is an amount of money: it is compared and shown as one thing."""
     return isinstance(value, dict) and value.keys() == {"currency", "value"}

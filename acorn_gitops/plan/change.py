@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 
-from acorn_gitops.model.resource import TYPES, Address, Attributes, Origin, is_money
+from acorn_gitops.model.resource import TYPES, Address, Attributes, Origin, attribute_of, is_money
 
 Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
 Reason = Literal[
@@ -93,6 +93,11 @@ class Change(NamedTuple):
     def writes(self) -> bool:
         """Whether it sends anything to the marketplace."""
         return self.action in ("create", "update", "replace", "delete")
+
+    @property
+    def touched(self) -> set[str]:
+        """The attributes in which something differs."""
+        return {attribute_of(field.path) for field in self.fields}
 
     @property
     def former(self) -> Address:
