@@ -6,17 +6,17 @@ package, imported when it is called, so that `--help` and completion are instant
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import os
 import sys
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import click
 
 from acorn_gitops import __version__
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.confine.text import Output
+from acorn_gitops.model.finding import AcornError, Refused
 
 USAGE: Final = 64
 click.UsageError.exit_code = USAGE
@@ -45,12 +45,15 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "policy": ("policy", "Test the repository's own rules."),
     "rules": ("rules", "List the rules, or explain one."),
     "history": ("history", "Show what was applied, when, by whom."),
+    "trust": ("trust", "Say which addresses may be asked from this machine."),
     "state": ("state", "Look at the ledger, and mend it."),
     "sandbox": ("sandbox", "Serve, seed, disturb or reset the embedded marketplace."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 
 
+WRITERS: Final = frozenset({"init", "apply", "import", "export", "rehearse", "sandbox", "trust"})
+"""Verbs that nobody needs for looking at a pull request; of `state` also what changes the ledger."""
 _DAMAGED: Final = (
     "a damaged sandbox is made anew by `acorn sandbox reset`; of a ledger, restore its .backup when there is one, or move"
     " it away and run `acorn state rebuild`"
@@ -66,6 +69,11 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
+        if cmd_name in WRITERS and os.environ.get("ACORN_UNTRUSTED", "") not in ("", "0"):
+            raise Refused(
+                f"ACORN_UNTRUSTED is set, and `acorn {cmd_name}` is more than reading",
+                hint="run it where the change is merged",
+            )
         module = importlib.import_module(f"acorn_gitops.cli.{VERBS[cmd_name][0]}")
         command: click.Command = module.command
         return command
@@ -114,21 +122,34 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an arrow that cp1252 lacks must not end a plan
-    code = run(arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = code or 0
-    except OSError as error:
-        sys.stderr.write(f"error ACN-001: the output could not be written: {error.strerror}\n")
-        code = code or 1
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
-    os._exit(code)
+    os._exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code. What is said on the way is harmless on its way out, and whether anybody reads it
+    changes nothing of what is done."""
+    out, err = sys.stdout, sys.stderr
+    said, told = Output(out), Output(err)
+    sys.stdout, sys.stderr = cast(TextIO, said), cast(TextIO, told)
+    try:
+        code = _run(arguments)
+        said.flush()
+        # Whoever closed the pipe (`| head`) has what they wanted; a full disk keeps a result from whoever waits for it.
+        if said.lost is not None and not isinstance(said.lost, BrokenPipeError):
+            _say(
+                AcornError(
+                    f"the output could not be written: {said.lost.strerror}",
+                    hint="only what was said is lost, nothing that was done",
+                )
+            )
+            code = code or 1
+        told.flush()
+        return code
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="acorn", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -141,10 +162,6 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
-    except (BrokenPipeError, SystemExit):
-        # The reader went away (`| head`); what it wanted it has. Click, which saw it first, would exit with 1.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         if os.environ.get("ACORN_DEBUG"):
             raise

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.confine.text import OWN
 from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.change import Change
@@ -195,7 +196,7 @@ class _Progress:
         if self.moving:
             width = self.session.err.width
             shown = self.session.err(text[: width - 1].ljust(width - 1), "dim")
-            click.echo(f"\r{shown}", err=True, nl=done == total)
+            click.echo(f"{OWN}1G{shown}", err=True, nl=done == total)
         elif done * 10 // total > self.tenth:
             self.tenth = done * 10 // total
             self.session.say(self.session.err(text, "dim"))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from acorn_gitops.cli.session import Session, select, shared
+from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address, Attributes
 from acorn_gitops.specs.load import Loaded
@@ -62,6 +63,7 @@ def command(
             f"{folder} is not empty", hint="name a new folder: an export never mixes with another"
         )
     session = Session(root, environment, no_color)
+    writable(folder / "README.md", session.root, anywhere=True)
     loaded, _ = session.checked()
     state = situation(session, loaded, Wishes(selected))
     live: dict[Address, Attributes] = {}
@@ -114,9 +116,7 @@ def command(
         files["specs/skus.yaml"] = written([document]).encode()
     for name, content in files.items():
         if content:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            replace(folder / name, content, root=session.root, anywhere=True)
     for address, why in made.unsaid:
         session.say(session.err(f"· {address} is in live.jsonl only: {why}", "yellow"))
     session.close()
@@ -193,8 +193,7 @@ def _drill(
         },
     }
     target = session.root / "evidence" / "export-drill.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+    replace(target, orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n", root=session.root)
     for words in wrong[:10]:
         session.say(session.err(f"! {words}", "red"))
     verdict = session.pen("Failed", "red") if wrong else session.pen("Passed", "green")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from acorn_gitops.cli.session import Session, shared
+from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
 
 
@@ -29,21 +31,26 @@ def command(
     """
     import difflib
 
-    from acorn_gitops.specs.confine import Found, spec_files
+    from acorn_gitops.confine.files import replace
+    from acorn_gitops.confine.paths import Found, spec_files
     from acorn_gitops.specs.fmt import formatted
 
     session = Session(root, environment, no_color)
     findings: list[Finding] = []
     files: list[Path] = []
-    named = {path for path in paths if not path.is_dir()}
-    for path in paths:
-        if not _within(session.root, path):
-            findings.append(_refused(path, "is not in this repository"))
+    named = set[Path]()
+    for written in paths:
+        try:
+            path = _named(session.root, written)
+        except Escape as error:
+            findings.append(_refused(written, str(error)))
             continue
+        if not path.is_dir():
+            named.add(path)
         if path.is_file() and path.suffix not in (".yaml", ".yml"):
             findings.append(_refused(path, "is not a .yaml file"))
             continue
-        found = spec_files(session.root, path) if path.is_dir() else Found([path], [])
+        found = spec_files(path) if path.is_dir() else Found([path], [])
         files += found.files
         findings += [_refused(refused, why) for refused, why in found.refused]
     if not paths:
@@ -51,11 +58,7 @@ def command(
     changed = 0
     for file in files:
         data = file.read_bytes()
-        shown = (
-            file.resolve().relative_to(session.root).as_posix()
-            if session.root in file.resolve().parents
-            else str(file)
-        )
+        shown = file.relative_to(session.root).as_posix()
         text, problems = formatted(data, shown)
         if file not in named and paths and [p.id for p in problems] == ["GEN-011"]:
             click.echo(f"passed over {shown}: it is not acorn's", err=True)
@@ -75,9 +78,7 @@ def command(
         elif check:
             click.echo(shown)
         else:
-            temporary = file.with_name(f".{file.name}.tmp")
-            temporary.write_bytes(text.encode())
-            temporary.replace(file)
+            replace(file, text.encode(), root=session.root)
             click.echo(f"formatted {shown}", err=True)
     if findings:
         raise InvalidSpecs("some files could not be formatted", findings=findings)
@@ -86,15 +87,24 @@ def command(
     return 1 if changed and (check or diff) else 0
 
 
-def _within(root: Path, path: Path) -> bool:
-    real = path.resolve()
-    return real == root or root in real.parents
+def _named(root: Path, written: Path) -> Path:
+    """A file or folder of the command line, as it lies in the repository. Escape where it lies elsewhere or passes a link."""
+    absolute = Path(os.path.normpath(Path.cwd() / written))
+    if absolute != root and root not in absolute.parents:
+        absolute = absolute.parent.resolve() / absolute.name
+    if absolute == root:
+        return root
+    if root not in absolute.parents:
+        raise Escape("is not in this repository")
+    try:
+        return inside(root, str(absolute.relative_to(root)), folder=True)
+    except FileNotFoundError:
+        raise Escape("is a link that leads nowhere") from None
 
 
 def _refused(path: Path, why: str) -> Finding:
-    return Finding(
-        "GEN-005", "error", f"{path} {why}", Place(str(path)), "specs are files of this repository"
-    )
+    message = why if why.startswith("'") else f"{path} {why}"
+    return Finding("GEN-005", "error", message, Place(str(path)), "specs are files of this repository")
 
 
 def _all(session: Session, findings: list[Finding]) -> list[Path]:

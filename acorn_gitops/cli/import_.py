@@ -20,6 +20,7 @@ from acorn_gitops.cli.situation import (
     situation,
     views,
 )
+from acorn_gitops.confine.files import writable
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -79,10 +80,12 @@ def command(
     for note in notes:
         session.say(session.err(f"· {note}", "yellow"))
     for path in sorted(files):
+        writable(session.root / path, session.root)
+    for path in sorted(files):
         if not dry_run:
             from acorn_gitops.specs.edit import save
 
-            save(session.root / path, files[path])
+            save(session.root / path, files[path], session.root)
         click.echo(f"{'would write' if dry_run else 'wrote'} {path}")
     if not files:
         click.echo("nothing to take in")
@@ -130,7 +133,7 @@ def _new(
     files: dict[str, str] = {}
     notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
     notes += [f"{view.store} stays as it is: {why}" for view in collected for why in view.ambiguous.values()]
-    folder = to.strip("/") or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
+    folder = to or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
     mapped = {s.spec["sku"]: s for s in config.skus}
     fresh = [item for item in made.skus if item["sku"] not in mapped]
     for item in made.skus:

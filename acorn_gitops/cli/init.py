@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError
 
 PROJECT = """# The project file: where specs lie, how stores are reached, which environments there are.
@@ -168,7 +169,7 @@ def _ignore(path: Path) -> None:
     missing = [line for line in IGNORED.splitlines() if line not in text.splitlines()]
     if missing:
         end = "" if not text or text.endswith("\n") else "\n"
-        path.write_text(text + end + "\n".join(missing) + "\n", encoding="utf-8")
+        replace(path, (text + end + "\n".join(missing) + "\n").encode(), root=path.parent)
 
 
 @click.command("init")
@@ -201,6 +202,7 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
             hint="a repository inside another one would be read as its specs",
         )
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
     if (folder / "acorn.yaml").exists():
         raise AcornError(
             f"{folder / 'acorn.yaml'} exists already; nothing was written",
@@ -219,6 +221,8 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
             GITLAB if ci == "gitlab" else GITHUB
         )
     files |= {f"schemas/{schema}": content.decode() for schema, content in schema_files().items()}
+    for path in (*files, "specs/.keep"):
+        writable(folder / path, folder)
     (folder / "specs").mkdir(exist_ok=True)
     kept = []
     for path, text in files.items():
@@ -229,8 +233,7 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
         if target.exists():
             kept.append(path)
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        replace(target, text.encode(), root=folder, lasting=False)
     initialise(folder)
     for path in kept:
         click.echo(f"{path} was there and stays as it is", err=True)

@@ -56,13 +56,13 @@ def command(
 
     session = Session(root, environment, no_color)
     if out is not None:
-        check_replaceable(out)
+        check_replaceable(out, session.root)
     revision = Revision(session.root)
     loaded, findings = session.checked()
     plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty, refresh), revision)
     session.close()
     if out is not None:
-        write(plan, out)
+        write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose), nl=False)
     if out is not None and output == "text":
         session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")

@@ -46,11 +46,14 @@ def command(
     a record that proves these specs. Exit 1 when a scenario fails."""
     import orjson
 
+    from acorn_gitops.confine.files import replace, writable
     from acorn_gitops.rules.rehearsal import content_digest, form_digest, record_file
 
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
     config = loaded.configuration
+    target = (folder or session.root / "evidence") / Path(record_file(config.environment)).name
+    writable(target, session.root, anywhere=True)
     steps: list[Step] = []
     with tempfile.TemporaryDirectory(prefix="acorn-rehearsal-") as name:
         stage = Path(name)
@@ -74,9 +77,9 @@ def command(
         "marketplace": "embedded",
         "scenarios": [{"name": s.name, "passed": s.passed} for s in steps],
     }
-    target = (folder or session.root / "evidence") / Path(record_file(config.environment)).name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+    replace(
+        target, orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n", root=session.root, anywhere=True
+    )
     if output == "json":
         click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
     else:
@@ -97,6 +100,7 @@ def _shown(path: Path, root: Path) -> str:
 def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) -> None:
     """The repository's own files, with every connection embedded. Access, budgets and the rehearsal itself are no part of it:
     an empty marketplace is filled at once."""
+    from acorn_gitops.confine.paths import Escape, inside
     from acorn_gitops.specs.edit import written
 
     spec = dict(project["spec"])
@@ -110,14 +114,20 @@ def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) ->
         *(spec.get("productTypes") or {}).values(),
     ]
     for name in dict.fromkeys(wanted):
-        source, target = root / name, stage / name
-        if target.exists() or not source.exists():
+        target = stage / name
+        try:
+            source = inside(root, name, folder=True)
+        except (Escape, FileNotFoundError):
+            continue
+        if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
+            # Links are copied as links: what they lead to is no part of the repository, and reading refuses them.
             shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns(".*", "node_modules"), dirs_exist_ok=True
-            )
+                source, target, symlinks=True, ignore=shutil.ignore_patterns(".*", "node_modules"),
+                dirs_exist_ok=True,
+            )  # fmt: skip
         else:
             shutil.copy2(source, target)
     spec["connections"] = {n: {"adapter": "network", "url": f"sandbox:{n}"} for n in spec["connections"]}

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from acorn_gitops import __version__
+from acorn_gitops.confine.files import cache
 from acorn_gitops.model.resource import Desired
 from acorn_gitops.plan.change import StoreResult
 from acorn_gitops.plan.diff import Policy
@@ -94,11 +95,4 @@ class Remembered:
             "ceded": result.ceded,
             "live": result.live,
         }
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / f"{result.store}.json"
-            temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(orjson.dumps(row))
-            temporary.replace(path)
-        except OSError:
-            pass  # only a cache
+        cache(self._folder / f"{result.store}.json", orjson.dumps(row))

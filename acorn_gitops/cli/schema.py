@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from acorn_gitops.confine.files import around, replace
+
 
 @click.command("schema")
 @click.argument("folder", default="schemas", type=click.Path(path_type=Path, file_okay=False))
@@ -13,6 +15,7 @@ import click
 def command(folder: Path, check: bool) -> int:
     """Write the JSON Schemas of the five kinds, of acorn.yaml and of overlays, and the network API, to FOLDER."""
     files = schema_files()
+    root = around(folder)
     different = []
     for name, text in files.items():
         path = folder / name
@@ -20,8 +23,7 @@ def command(folder: Path, check: bool) -> int:
             continue
         different.append(name)
         if not check:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text)
+            replace(path, text, root=root, anywhere=True)
     if check:
         for name in different:
             click.echo(

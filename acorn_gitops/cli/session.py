@@ -7,15 +7,25 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
-from acorn_gitops.marketplaces.protocol import Marketplace, Settings
-from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
+from acorn_gitops.confine.files import PassesLink, database
+from acorn_gitops.marketplaces.protocol import (
+    Management,
+    Marketplace,
+    Outcome,
+    Scope,
+    Settings,
+    Snapshot,
+    Write,
+)
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, MarketplaceError
+from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.cache import default_folder
 from acorn_gitops.specs.configuration import Configuration
@@ -103,6 +113,9 @@ class Session:
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
         self.cache_folder = default_folder(dict(self.environ))
+        self.trust = Trust(self.root, self.environ)
+        self.untrusted = self.environ.get("ACORN_UNTRUSTED", "") not in ("", "0")
+        """A stranger's pull request is looked at: what a reader does not need is off."""
         self._opened: dict[str, Marketplace] = {}
 
     def now(self) -> datetime:
@@ -165,15 +178,23 @@ class Session:
         return loaded.configuration
 
     def ledger_path(self, project: Project) -> Path:
-        """The environment's ledger file."""
-        return self.root / project.ledger
+        """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside the repository and
+        the default branch does not keep it there."""
+        path = self.root / project.ledger
+        try:
+            return database(path, self.root)
+        except PassesLink:
+            outside = self.root not in Path(os.path.normpath(path)).parents
+            if outside and self.trust.trusts_ledger(project.environment, project.ledger):
+                return path
+            raise
 
     def sandbox_path(self, url: str) -> Path:
         """The file of an embedded marketplace."""
         name = url.removeprefix("sandbox:").strip("/")
         if not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidSpecs(f"{url} is no sandbox name", hint="letters, digits, - and _ after `sandbox:`")
-        return self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db")
+        return database(self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.root)
 
     def marketplaces(self, connections: Mapping[str, Mapping[str, Any]]) -> dict[str, Marketplace]:
         """Every connection, opened once."""
@@ -200,9 +221,23 @@ class Session:
             return open_marketplace(
                 Settings(name, adapter, url, "", {}), transport=transport, pause=time.sleep
             )
+        why = self._distrust(name, settings)
+        if why:
+            return Untrusted(name, why)
         token = secret(settings["token"], self.root, self.environ).strip() if settings.get("token") else ""
         parts = {"pause": time.sleep} if adapter in ("network", "vendure") else {}
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
+
+    def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:
+        """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an address without a secret
+        may be, but where a stranger's pull request is looked at."""
+        why = self.trust.refusal(settings)
+        if not why or (not settings.get("token") and not self.untrusted and _here(str(settings.get("url")))):
+            return ""
+        return (
+            f"the connection {name} ({shown_address(settings)}) is not trusted: {why}; nothing was sent. Merge it first, or trust"
+            f" it on this machine: `acorn trust {name}`"
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -219,6 +254,59 @@ class Session:
         click.echo(findings_text(findings, self.err), err=True, nl=False)
 
 
+class Untrusted:
+    """In place of a marketplace that may not be asked: every question is answered with why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self._why = why
+
+    def capabilities(self) -> Mapping[str, Management]:
+        """Nothing is known of what it manages."""
+        return {}
+
+    def stores(self) -> Sequence[str]:
+        """MarketplaceError with the reason."""
+        raise MarketplaceError(self._why)
+
+    def read(self, scope: Scope) -> Snapshot:
+        """MarketplaceError with the reason."""
+        raise MarketplaceError(self._why)
+
+    def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """MarketplaceError with the reason."""
+        raise MarketplaceError(self._why)
+
+    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """MarketplaceError with the reason."""
+        raise MarketplaceError(self._why)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def _here(url: str) -> bool:
+    """Whether an address can only mean this machine, as the client that would use it reads it."""
+    import httpx2
+
+    try:
+        return is_loopback(httpx2.URL(url).host)
+    except httpx2.InvalidURL:
+        return False
+
+
+def shown_address(settings: Mapping[str, Any]) -> str:
+    """A connection's address for people: without credentials and query."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(str(settings.get("url")))
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        shown = "an address that is none"
+    return f"{shown} with {settings['token']}" if settings.get("token") else shown
+
+
 def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
     """The secret that a reference names. AcornError when it is not there; its value is never in a message."""
     kind, _, name = reference.partition(":")
@@ -230,10 +318,24 @@ def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
             )
         return environ[name]
     if kind == "file":
+        folder = secrets_folder(environ, root)
+        if name.startswith(("/", "~")) or ".." in Path(name).parts:
+            raise AcornError(
+                f"{reference} does not name a file of the folder for secrets",
+                hint=f"write file:NAME; the folder is {folder} (ACORN_SECRETS_DIR)",
+            )
         try:
-            return (root / name).read_text().strip()
+            if not (folder / name).is_file():
+                raise FileNotFoundError(2, "there is no such file")
+            with (folder / name).open("rb") as file:
+                return file.read(1 << 16).decode().strip()
+        except UnicodeDecodeError:
+            raise AcornError(f"the secret file {name} holds no text", hint="one secret in UTF-8") from None
         except OSError as error:
-            raise AcornError(f"the secret file {name} cannot be read: {error.strerror}") from None
+            raise AcornError(
+                f"the secret file {name} cannot be read: {error.strerror}",
+                hint=f"it is looked for in {folder} (ACORN_SECRETS_DIR)",
+            ) from None
     if kind == "keyring":
         try:
             import keyring

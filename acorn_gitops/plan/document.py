@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from acorn_gitops import __version__
+from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, Origin, is_money
@@ -207,21 +208,21 @@ def plan_id(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def write(plan: Plan, path: Path) -> None:
-    """Save a plan, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def write(plan: Plan, path: Path, root: Path) -> None:
+    """Save a plan, whole or not at all. `root`: of the repository, none of whose links is followed."""
     try:
-        temporary.write_bytes(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n")
-        temporary.replace(path)
+        content = orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n"
+        replace(path, content, root=root, anywhere=True)
     except OSError as error:
         raise AcornError(
             f"the plan cannot be saved as {path}: {error.strerror}", hint="choose a folder that exists"
         ) from None
 
 
-def check_replaceable(path: Path) -> None:
-    """AcornError when a plan must not be saved here: something else than a plan would be lost, or the file would be
-    taken for a spec."""
+def check_replaceable(path: Path, root: Path) -> None:
+    """AcornError when a plan must not be saved here: something else than a plan would be lost, the file would be taken for a
+    spec, or a link of the repository would be followed."""
+    writable(path, root, anywhere=True)
     if path.suffix in (".yaml", ".yml", ".csv"):
         raise AcornError(
             f"a plan is not saved as {path}: it would be taken for a spec",

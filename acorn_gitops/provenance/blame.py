@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from acorn_gitops.confine.git import NoAnswer, Questions, find
+
 
 class Authorship(NamedTuple):
     """The commit that last changed a line."""
@@ -20,20 +22,7 @@ class Authorship(NamedTuple):
 
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
     """Of the line as it stands in the working tree. None where git does not know the file, or there is no git."""
-    from git import Repo
-    from git.exc import GitError
-
-    try:
-        repo = Repo(root, search_parent_directories=True)
-        told = str(repo.git.blame("--porcelain", f"-L{line},{line}", "--", str((root / file).resolve())))
-    except (GitError, ValueError, OSError):
-        return None
-    commit = told.split(" ", 1)[0]
-    if not commit.strip("0"):
-        return Authorship("", "", "", "")
-    facts = dict(row.partition(" ")[::2] for row in told.splitlines()[1:] if not row.startswith("\t"))
-    when = datetime.fromtimestamp(int(facts.get("committer-time", "0")), UTC).strftime("%Y-%m-%d")
-    return Authorship(commit[:12], facts.get("author", ""), when, facts.get("summary", ""))
+    return Authors(root).line(file, line, alone=True)
 
 
 class Authors:
@@ -41,10 +30,14 @@ class Authors:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        repository = find(root)
+        self._questions = Questions(repository) if repository is not None else None
         self._files: dict[str, dict[int, Authorship]] = {}
 
-    def line(self, file: str, line: int) -> Authorship | None:
-        """As `line_author`, for many lines."""
+    def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
+        """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
+        if alone:
+            return self._ask(file, f"-L{line},{line}").get(line)
         if file not in self._files:
             self._files[file] = self._ask(file)
         return self._files[file].get(line)
@@ -54,19 +47,20 @@ class Authors:
         wrote = self.line(file, line)
         return (wrote.mail, wrote.at) if wrote is not None else None
 
-    def _ask(self, file: str) -> dict[int, Authorship]:
-        from git import Repo
-        from git.exc import GitError
-
-        try:
-            repo = Repo(self._root, search_parent_directories=True)
-            told = str(repo.git.blame("--line-porcelain", "--", str((self._root / file).resolve())))
-        except (GitError, ValueError, OSError):
+    def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
+        if self._questions is None:
             return {}
+        try:
+            answer = self._questions.ask(
+                self._root, "blame", "--line-porcelain", "--no-textconv", *lines, "--", file
+            )
+        except NoAnswer:
+            return {}
+        told = answer.decode("utf-8", "replace")
         found: dict[int, Authorship] = {}
         number, commit = 0, ""
         facts: dict[str, str] = {}
-        for row in told.splitlines():
+        for row in told.split("\n"):
             parts = row.split(" ", 3)
             if row.startswith("\t"):
                 day = datetime.fromtimestamp(int(facts.get("committer-time", "0")), UTC).strftime("%Y-%m-%d")

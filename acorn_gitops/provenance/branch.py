@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acorn_gitops.confine.git import AUTHENTIC, authentic, find
 from acorn_gitops.model.finding import AcornError, Stale
 
 _WHO = {
@@ -85,12 +86,16 @@ def _local(branch: str) -> str:
 
 
 def _git(root: Path) -> Any:
-    from git import InvalidGitRepositoryError, NoSuchPathError, Repo
+    """Git with the repository's own remotes and credentials, and nothing else of it that could start a program."""
+    from git import Git
 
-    try:
-        return Repo(root, search_parent_directories=True).git
-    except (InvalidGitRepositoryError, NoSuchPathError):
-        raise AcornError(f"{root} is in no git repository", hint="`git init` makes one") from None
+    repository = find(root)
+    if repository is None:
+        raise AcornError(f"{root} is in no git repository", hint="`git init` makes one")
+    git = Git(str(repository.top))
+    git.update_environment(**authentic(repository))
+    git.set_persistent_git_options(c=[option for option in AUTHENTIC if option != "-c"])
+    return git
 
 
 def _error() -> type[Exception]:

@@ -5,14 +5,16 @@ Callers: cli.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Final
 
+from acorn_gitops.confine.text import safe
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.text import Pen, plan_text
-from acorn_gitops.report.words import REASONS, plural, safe, value
+from acorn_gitops.report.words import REASONS, plural, value
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
@@ -38,6 +40,11 @@ def escape(text: str) -> str:
     return text.replace("@", "@\u2060").replace("://", ":\u2060//")
 
 
+def _word(text: str) -> str:
+    """A name where Markdown has no escapes: inside a code span or a comment."""
+    return re.sub(r"[^\w.-]", "?", text)
+
+
 def plan_markdown(plan: Plan) -> str:
     """Counts first, then what destroys or costs, a table, the whole plan folded, provenance."""
     counts = plan.counts()
@@ -59,7 +66,7 @@ def plan_markdown(plan: Plan) -> str:
     state = "failed" if plan.errored else " · ".join(shown) or "no changes"
     if stops and not plan.errored:
         state += " · apply will refuse"
-    head = [f"### acorn plan · `{plan.environment}` — **{state}**", ""]
+    head = [f"### acorn plan · `{_word(plan.environment)}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:
         danger.append(
@@ -83,10 +90,10 @@ def plan_markdown(plan: Plan) -> str:
     table = _table(plan)
     foot = [
         "",
-        f"Plan `{plan.id[:12]}`"
-        + (f" for `{plan.commit[:10]}`" if plan.commit else "")
+        f"Plan `{_word(plan.id[:12])}`"
+        + (f" for `{_word(plan.commit[:10])}`" if plan.commit else "")
         + (" with uncommitted edits" if plan.dirty else ""),
-        f"<!-- acorn:plan environment={plan.environment} v=1 -->",
+        f"<!-- acorn:plan environment={_word(plan.environment)} v=1 -->",
     ]
     body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)

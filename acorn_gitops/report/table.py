@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from acorn_gitops.confine.text import safe
 from acorn_gitops.report.text import Pen
-from acorn_gitops.report.words import cut, safe
+from acorn_gitops.report.words import cut
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from acorn_gitops.confine.text import OWN, safe
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import is_money
@@ -16,7 +17,7 @@ from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
 from acorn_gitops.plan.document import Plan, Risk, groups, price_move, signature
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.risk import totals
-from acorn_gitops.report.words import REASONS, cut, plural, safe, set_difference, value
+from acorn_gitops.report.words import REASONS, cut, plural, set_difference, value
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _ACTION_COLOUR: Final = {
@@ -42,7 +43,7 @@ class Pen:
         self.width = max(40, width)
 
     def __call__(self, text: str, style: str) -> str:
-        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
+        return f"{OWN}{_CODES[style]}m{text}{OWN}0m" if self.colour and text else text
 
     def wrapped(self, text: str, style: str) -> list[str]:
         """Lines of a paragraph, indented by two from the second."""
@@ -81,7 +82,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
         if store.error:
             lines += pen.wrapped(f"! {store.store} could not be read: {safe(store.error)}", "red")
     if plan.selected:
-        lines.append(pen(f"selected: {', '.join(plan.selected)}", "dim"))
+        lines.append(pen(f"selected: {safe(', '.join(plan.selected))}", "dim"))
     lines.append("")
     told = list(groups(plan.changes))
     single: list[Change] = []
@@ -317,7 +318,7 @@ def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
     lines: list[str] = []
     for finding in findings:
         colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
-        place = f"{finding.place}: " if finding.place else ""
+        place = f"{safe(str(finding.place))}: " if finding.place else ""
         subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
         lines.append(
             pen(place, "bold")

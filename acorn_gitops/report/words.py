@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any, Final
 
 import orjson
 
+from acorn_gitops.confine.text import safe
 from acorn_gitops.model.resource import is_money
 
 REASONS: Final[dict[str, str]] = {
@@ -31,21 +31,12 @@ def plural(type: str, count: int) -> str:
     return f"{count:,} {single if count == 1 else PLURALS.get(type, single + 's')}"
 
 
-def safe(text: str) -> str:
-    """Without control, bidirectional or invisible characters, which a terminal or a reviewer would obey."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text
-    )
-
-
 def value(thing: Any) -> str:
     """A value in one line."""
     if thing is None:
         return "(none)"
     if is_money(thing):
-        return f"{thing['value']} {thing['currency']}"
+        return safe(f"{thing['value']} {thing['currency']}")
     if isinstance(thing, str):
         return safe(thing)
     if isinstance(thing, bool):

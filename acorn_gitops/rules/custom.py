@@ -1,20 +1,23 @@
 """Rules of your own, in CEL: over every spec of a kind, over every change, over a plan. Comes in: a context. Goes out: findings.
 Callers: `registry`, cli `policy`.
 
-CEL cannot loop for ever, read files or ask anybody, and `cel_cost` bounds its loops: a rule of a pull request is as safe as its
-specs. It fails closed: an
-expression that is wrong, or stumbles over a value, is an error with the rule's id. Money is compared in minor units,
-never as a fraction: `minor(price) >= minor("9.99", "EUR")`.
+CEL reads no files and asks nobody. `cel_cost` refuses expressions that plainly take too long, with advice; what it overlooks is
+ended by `confine.bounded`, in which every expression is compiled and run. It fails closed: an expression that is wrong, stumbles
+over a value or does not end is an error with the rule's id. Money is compared in minor units, never as a fraction:
+`minor(price) >= minor("9.99", "EUR")`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import orjson
+
+from acorn_gitops.confine.bounded import Limits, Step, Unbounded, bounded
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.money import canonical, quantum
 from acorn_gitops.rules.cel_cost import too_dear
@@ -121,14 +124,46 @@ FUNCTIONS: Final[dict[str, Any]] = {"minor": _minor, "percent": _percent}
 """What expressions have besides CEL's own."""
 
 
-def check_custom(context: Context, phase: Phase) -> Iterator[Finding]:
+LIMITS: Final = Limits(step=10, whole=120)
+"""For one expression over one kind of subject, and for all rules of a phase."""
+STOPPED: Final = "make the expression simpler; nothing is applied while a rule cannot be judged"
+
+
+def check_custom(context: Context, phase: Phase) -> list[Finding]:
     """Findings of a phase: specs at validate, changes and plans at plan."""
     rules = [
         r
         for r in context.configuration.own_rules.rules
         if phase == ("validate" if r.target in SPEC_TARGETS else "plan")
     ]
+    if not rules:
+        return []
+    # Compiling may be as endless as running: both happen where they can be ended.
+    try:
+        answer = bounded(lambda step: _packed(_judged(context, rules, step)), LIMITS)
+    except Unbounded as stopped:
+        place = next((r.places["check"] for r in rules if r.id == stopped.step), rules[0].places[""])
+        id = stopped.step or rules[0].id
+        return [
+            Finding(
+                id, "error", f"the rule does not come to an end: {stopped.why}", place, STOPPED, firm=True
+            )
+        ]
+    return [_unpacked(row) for row in orjson.loads(answer)]
+
+
+def _packed(findings: Iterable[Finding]) -> bytes:
+    return orjson.dumps([[*f[:3], f.place and [*f.place], *f[4:]] for f in findings])
+
+
+def _unpacked(row: list[Any]) -> Finding:
+    id, severity, message, place, *more = row
+    return Finding(id, severity, message, Place(*place) if place else None, *more)
+
+
+def _judged(context: Context, rules: Sequence[OwnRule], step: Step) -> Iterator[Finding]:
     for rule in rules:
+        step(rule.id)
         if rule.id[:3] in FAMILIES:
             yield Finding("GEN-010", "error", f"{rule.id} is in a family of acorn's own", rule.places[""], "choose three other letters, e.g. OUR-001")  # fmt: skip
             continue
@@ -136,12 +171,13 @@ def check_custom(context: Context, phase: Phase) -> Iterator[Finding]:
         if compiled.broken is not None:
             yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", compiled.broken[0], "correct the expression; `acorn policy test` tries it", firm=True)  # fmt: skip
             continue
-        yield from _findings(context, compiled)
+        yield from _findings(context, compiled, step)
 
 
-def _findings(context: Context, compiled: _Compiled) -> Iterator[Finding]:
+def _findings(context: Context, compiled: _Compiled, step: Step) -> Iterator[Finding]:
     rule = compiled.rule
     for variables, place, subject in subjects(context, rule.target):
+        step(rule.id)
         try:
             message = compiled.judge(variables)
         except ValueError as error:
@@ -190,8 +226,17 @@ def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, Any], Pl
 def run_tests(context: Context) -> list[Case]:
     """Every test of every rule. A rule needs a case that passes and one that does not: else nobody knows whether it can
     fail."""
+    try:
+        answer = bounded(lambda step: orjson.dumps([[*case] for case in _tested(context, step)]), LIMITS)
+    except Unbounded as stopped:
+        return [Case(stopped.step, "expression", False, f"it does not come to an end: {stopped.why}")]
+    return [Case(*row) for row in orjson.loads(answer)]
+
+
+def _tested(context: Context, step: Step) -> list[Case]:
     cases: list[Case] = []
     for rule in context.configuration.own_rules.rules:
+        step(rule.id)
         compiled = _Compiled(rule)
         if compiled.broken is not None:
             cases.append(Case(rule.id, "expression", False, compiled.broken[1]))

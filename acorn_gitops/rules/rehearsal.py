@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.specs.configuration import Configuration
-from acorn_gitops.specs.confine import Escape, inside
 
 FOLDER: Final = "evidence"
 VALID: Final = timedelta(days=90)

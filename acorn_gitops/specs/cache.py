@@ -8,11 +8,12 @@ cannot be found. Losing the cache costs time only.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from acorn_gitops.confine.files import cache
 
 MINIMUM = 32 * 1024
 """Smaller files parse faster than they are looked up."""
@@ -39,13 +40,7 @@ class ParseCache:
 
     def put(self, path: Path, value: Any) -> None:
         """Store a parse. A full disk or a read-only home is no error: it is only a cache."""
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(orjson.dumps(value))
-            temporary.replace(path)
-        except OSError:
-            pass
+        cache(path, orjson.dumps(value))
 
 
 def default_folder(environ: dict[str, str]) -> Path | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from acorn_gitops.confine.files import replace
 from acorn_gitops.specs.fmt import round_trip
 from acorn_gitops.specs.scalars import needs_quotes, quoted
 from acorn_gitops.specs.strict import Node, compose
@@ -159,9 +160,6 @@ def written(documents: Sequence[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def save(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+def save(path: Path, text: str, root: Path) -> None:
+    """Write whole or not at all, inside the repository."""
+    replace(path, text.encode(), root=root)

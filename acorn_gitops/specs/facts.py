@@ -16,8 +16,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.specs.confine import Escape, inside
 
 FOLDER: Final = "facts"
 """Where they are kept when acorn.yaml does not say."""

@@ -11,10 +11,10 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import fast, gate, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
-from acorn_gitops.specs.confine import Escape, inside
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import Node, compose
 from acorn_gitops.specs.text import MAX_BYTES, decode, too_large

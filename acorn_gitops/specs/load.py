@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from acorn_gitops import __version__
+from acorn_gitops.confine.paths import Escape, inside, spec_files
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration
-from acorn_gitops.specs.confine import Escape, inside, spec_files
 from acorn_gitops.specs.files import READABLE, Raw, Reader
 from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
@@ -142,7 +142,7 @@ def files_of(
         real = inside(reader.root, written, folder=True)
         if real.is_file():
             return [real]
-        found = spec_files(reader.root, real)
+        found = spec_files(real)
         for refused, why in found.refused:
             at = Place(reader.relative(refused))
             message = f"{at.file} {why}"

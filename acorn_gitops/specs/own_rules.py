@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.confine.paths import Escape, inside, spec_files
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
-from acorn_gitops.specs.confine import Escape, inside, spec_files
 from acorn_gitops.specs.files import Raw, Reader
 
 FOLDER: Final = "policies"
@@ -48,7 +48,7 @@ def read_own_rules(reader: Reader, written: Sequence[str] | None) -> OwnRules:
         try:
             real = inside(reader.root, name, folder=True)
             if real.is_dir():
-                found = spec_files(reader.root, real)
+                found = spec_files(real)
                 files = found.files
                 out.findings += [
                     Finding("GEN-005", "error", f"{reader.relative(p)} {why}", Place(reader.relative(p)), "rules are files of this repository")

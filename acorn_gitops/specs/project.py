@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
+from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
-from acorn_gitops.specs import gate
-from acorn_gitops.specs.confine import Escape, inside
-from acorn_gitops.specs.files import Raw, Reader
+from acorn_gitops.specs import fast, gate
+from acorn_gitops.specs.files import READABLE, Raw, Reader
 from acorn_gitops.specs.merge import merge
+from acorn_gitops.specs.strict import compose
 
 FILE = "acorn.yaml"
 
@@ -33,6 +36,41 @@ class Project(NamedTuple):
     ledger: str
     digest: str
     raw: Raw
+
+
+class Targets(NamedTuple):
+    """Where a project file reaches, over all its environments: connections in one spelling, ledgers by environment."""
+
+    connections: frozenset[bytes]
+    ledgers: Mapping[str, str]
+
+
+def targets_of(text: str) -> Targets | None:
+    """What a project file names, given as text; None where it is none. Only its form is looked at, no file is read."""
+    try:
+        documents = fast.parse(text)
+        data = documents[0].data if len(documents) == 1 else None
+    except fast.NotSimple:
+        composed = compose(text, FILE)
+        usable = len(composed.documents) == 1 and all(f.id in READABLE for f in composed.findings)
+        data = composed.documents[0].data if usable else None
+    if not isinstance(data, dict) or not gate.accepts("Project", data):
+        return None
+    spec = data["spec"]
+    connections = {spelled(settings) for settings in spec["connections"].values()}
+    ledgers: dict[str, str] = {}
+    for name, chosen in spec["environments"].items():
+        changed = (chosen or {}).get("connections") or {}
+        connections |= {spelled(settings) for settings in merge(spec["connections"], changed).values()}
+        if (chosen or {}).get("ledger"):
+            ledgers[name] = chosen["ledger"]
+    return Targets(frozenset(connections), ledgers)
+
+
+def spelled(settings: Mapping[str, Any]) -> bytes:
+    """A connection in one spelling: all that decides what is sent where."""
+    said = {name: settings.get(name) for name in ("adapter", "url", "token", "options") if settings.get(name)}
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
 def find_root(start: Path) -> Path:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
+import orjson
+
+from acorn_gitops.confine.bounded import Limits, Step, Unbounded, bounded
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -95,22 +99,78 @@ def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
 def product_type(context: Context) -> Iterator[Finding]:
     """`attributes.extra` against the JSON Schema that acorn.yaml names for `attributes.productType`."""
     config = context.configuration
-    if not config.product_types:
+    asked = [
+        (index, str(attributes["productType"]), attributes.get("extra") or {})
+        for index, sku in enumerate(config.skus)
+        if (attributes := sku.spec.get("attributes") or {}).get("productType") in config.product_types
+    ]
+    if not asked:
         return
-    from jsonschema import Draft202012Validator
-
-    validators = {name: Draft202012Validator(schema) for name, schema in config.product_types.items()}
-    for sku in config.skus:
-        attributes = sku.spec.get("attributes") or {}
-        validator = validators.get(attributes.get("productType") or "")
-        if validator is None:
+    # Schemas and their patterns are a stranger's: a reference may name a file, a pattern may never end.
+    try:
+        answer = bounded(lambda step: orjson.dumps([*_misfits(config.product_types, asked, step)]), LIMITS)
+    except Unbounded as stopped:
+        yield _unusable(context, stopped.step, f"checking against it does not come to an end: {stopped.why}")
+        return
+    for index, path, message in orjson.loads(answer):
+        name = asked[index][1]
+        if path is None:
+            yield _unusable(context, name, message)
             continue
-        for error in validator.iter_errors(attributes.get("extra") or {}):
-            yield config.finding(
-                "SKU-017",
-                "error",
-                sku,
-                ("spec", "attributes", "extra", *error.path),
-                error.message,
-                f"see the schema of {attributes['productType']}",
+        sku = config.skus[asked[index][0]]
+        where = ("spec", "attributes", "extra", *path)
+        yield config.finding("SKU-017", "error", sku, where, message, f"see the schema of {name}")
+
+
+LIMITS: Final = Limits(step=5, whole=600)
+"""For the attributes of one SKU, and for all of them."""
+
+
+def _misfits(
+    schemas: Mapping[str, Any], asked: Sequence[tuple[int, str, Any]], step: Step
+) -> Iterator[tuple[int, list[Any] | None, str]]:
+    """(index in `asked`, path, message) of what does not fit; path None once for a schema that cannot be used."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    broken = set[str]()
+    validators: dict[str, Any] = {}
+    for index, (_, name, extra) in enumerate(asked):
+        step(name)
+        if name in broken:
+            continue
+        try:
+            if name not in validators:
+                if not isinstance(schemas[name], dict | bool):
+                    raise TypeError("a JSON Schema is an object")
+                # An empty registry retrieves nothing: what a reference names must stand in the schema itself.
+                validators[name] = Draft202012Validator(schemas[name], registry=Registry())
+            for error in validators[name].iter_errors(extra):
+                yield index, [*error.path], error.message[:LONGEST]
+        except Exception as error:  # noqa: BLE001 - whatever a schema makes the library do is told
+            broken.add(name)
+            words = (
+                "it goes too deep"
+                if isinstance(error, RecursionError)
+                else f"{type(error).__name__}: {error}"
             )
+            yield index, None, words[:LONGEST]
+
+
+LONGEST: Final = 500
+"""Characters of a message: values of a spec are repeated in it."""
+
+
+def _unusable(context: Context, name: str, why: str) -> Finding:
+    config = context.configuration
+    place = None
+    if config.reader is not None and config.project_raw is not None:
+        place = config.reader.place(config.project_raw, ("spec", "productTypes", name))
+    return Finding(
+        "SKU-017",
+        "error",
+        f"the schema of product type {name} cannot be used: {why}",
+        place,
+        "it may refer only to itself (`#/$defs/…`), and its patterns must be simple",
+        firm=True,
+    )

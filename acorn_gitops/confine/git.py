@@ -1,0 +1,228 @@
+"""Asks git without obeying the repository. Comes in: a folder. Goes out: what git says of its files and commits. Callers:
+`provenance`.
+
+A repository can name programs for git to run: monitors, hooks, filters, helpers, transports. Here git never reads its
+configuration. Each question is asked in a folder of our own that borrows the repository's objects and index, and whose
+configuration is the few lines below. Where the repository lies is found by looking for a real `.git` folder, so that a folder
+shaped like a bare repository, or a `.git` file that points elsewhere, means nothing; `GIT_*` of the environment means nothing
+either.
+
+Only what talks to a remote (`authentic`, for the ledger's branch) uses the real configuration, since that holds addresses and
+credentials; monitors, hooks and the `ext` transport are off there, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+SECONDS: Final = 120.0
+"""How long one question may take."""
+_OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_HARMLESS: Final = frozenset(
+    {"filemode", "ignorecase", "autocrlf", "eol", "symlinks", "precomposeunicode", "sparsecheckout"}
+)
+"""Settings of `[core]` that say how files lie on this disk, and start nothing."""
+_MOST: Final = 1 << 20
+"""Bytes that are read of a reference, a list of them, or a configuration."""
+
+
+class NoAnswer(Exception):
+    """Git is not installed, or could not answer; the words are for people."""
+
+
+class Repository(NamedTuple):
+    """Where a repository lies: its working tree, its own folder, and the folder that worktrees share."""
+
+    top: Path
+    folder: Path
+    common: Path
+
+
+def find(root: Path) -> Repository | None:
+    """The repository that a folder belongs to; None where it is in none, or where `.git` is not what git itself makes."""
+    for top in (root, *root.parents):
+        marker = top / ".git"
+        if marker.is_symlink():
+            return None
+        if marker.is_dir():
+            return Repository(top, marker, marker) if (marker / "HEAD").is_file() else None
+        if marker.is_file():
+            return _pointed_to(top, marker)
+    return None
+
+
+def _pointed_to(top: Path, marker: Path) -> Repository | None:
+    """A worktree or a submodule: its `.git` is a file that names a folder, and that folder must name this one back."""
+    words = _read(marker).strip()
+    if not words.startswith("gitdir: "):
+        return None
+    folder = Path(os.path.normpath(top / words.removeprefix("gitdir: ")))
+    if folder.parent.name == "worktrees":
+        back = _read(folder / "gitdir").strip()
+        common = folder.parent.parent
+        if back and Path(os.path.normpath(folder / back)) == marker and (common / "HEAD").is_file():
+            return Repository(top, folder, common)
+    for above in top.parents:
+        modules = above / ".git" / "modules"
+        if modules in folder.parents and not (above / ".git").is_symlink() and (folder / "HEAD").is_file():
+            return Repository(top, folder, folder)
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def resolve(repository: Repository, name: str) -> str:
+    """The commit that a reference names (`HEAD`, `refs/remotes/origin/main`); "" where it cannot be known. Files are read, and
+    no program is asked."""
+    for _ in range(5):
+        words = _reference(repository, name)
+        if not words.startswith("ref: "):
+            return words if _OBJECT_ID.fullmatch(words) else ""
+        name = words.removeprefix("ref: ").strip()
+    return ""
+
+
+def symbolic(repository: Repository, name: str) -> str:
+    """The reference that a symbolic one leads to, e.g. of `refs/remotes/origin/HEAD`; "" where it is none."""
+    words = _reference(repository, name)
+    return words.removeprefix("ref: ").strip() if words.startswith("ref: ") else ""
+
+
+def _reference(repository: Repository, name: str) -> str:
+    if (name != "HEAD" and not re.fullmatch(r"refs/[A-Za-z0-9._/+@#%=-]{1,300}", name)) or ".." in name:
+        return ""
+    for folder in (repository.folder, repository.common):
+        words = _read(folder / name).strip()
+        if words:
+            return words
+    for line in _read(repository.common / "packed-refs").splitlines():
+        commit, _, packed = line.partition(" ")
+        if packed == name:
+            return commit
+    return ""
+
+
+class Questions:
+    """Asks about one repository. Its folder is made with the first question and gone when this is."""
+
+    def __init__(self, repository: Repository, environ: Mapping[str, str] | None = None) -> None:
+        self.repository = repository
+        self._environ = os.environ if environ is None else environ
+        self._folder = ""
+
+    def start(self, root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin to ask; the caller reads. NoAnswer where there is no git."""
+        try:
+            return subprocess.Popen(
+                ["git", *arguments],
+                cwd=root,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise NoAnswer(f"git cannot be started: {error.strerror}") from None
+
+    def ask(self, root: Path, *arguments: str) -> bytes:
+        """One answer. NoAnswer where git refuses or does not come to an end."""
+        process = self.start(root, *arguments)
+        try:
+            answer, _ = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise NoAnswer(f"git {arguments[0]} took more than {SECONDS:.0f} seconds") from None
+        except BaseException:
+            process.kill()
+            raise
+        if process.returncode:
+            raise NoAnswer(f"git {arguments[0]} ended with {process.returncode}")
+        return answer
+
+    def _environment(self) -> dict[str, str]:
+        own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
+        return own | {
+            "GIT_DIR": self._own_folder(),
+            "GIT_WORK_TREE": str(self.repository.top),
+            "GIT_OBJECT_DIRECTORY": str(self.repository.common / "objects"),
+            "GIT_INDEX_FILE": str(self.repository.folder / "index"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_PAGER": "cat",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def _own_folder(self) -> str:
+        if self._folder:
+            return self._folder
+        self._folder = tempfile.mkdtemp(prefix="acorn-git-")
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        made = Path(self._folder)
+        commit = resolve(self.repository, "HEAD")
+        (made / "refs").mkdir()
+        (made / "info").mkdir()
+        (made / "HEAD").write_text(f"{commit or 'ref: refs/heads/none'}\n")
+        (made / "config").write_text(_configuration(self.repository, wide=len(commit) == 64))
+        for name in ("shallow", "info/exclude", "info/sparse-checkout"):
+            content = _read(self.repository.common / name) or _read(self.repository.folder / name)
+            if content:
+                (made / name).write_text(content)
+        return self._folder
+
+
+def _configuration(repository: Repository, *, wide: bool) -> str:
+    lines = ["[core]", "\tbare = false", f"\trepositoryformatversion = {int(wide)}"]
+    section = ""
+    for line in _read(repository.common / "config").splitlines():
+        head = re.match(r"\s*\[\s*([^\]\s]*)[^\]]*\]", line)
+        if head:
+            section = head[1].lower()
+            continue
+        name, _, value = line.partition("=")
+        known = section == "core" and name.strip().lower() in _HARMLESS
+        if known and re.fullmatch(r"[a-z]{1,8}", value.strip()):
+            lines.append(f"\t{name.strip().lower()} = {value.strip()}")
+    if wide:
+        lines += ["[extensions]", "\tobjectFormat = sha256"]
+    return "\n".join(lines) + "\n"
+
+
+AUTHENTIC: Final[Sequence[str]] = (
+    "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "protocol.ext.allow=never",
+    "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false",
+)  # fmt: skip
+"""Options for a question that must use the repository's own configuration: addresses and credentials of remotes."""
+
+
+def authentic(repository: Repository) -> dict[str, str]:
+    """Variables for such a question, so that nothing but the repository that was found can be meant."""
+    return {
+        "GIT_DIR": str(repository.folder),
+        "GIT_COMMON_DIR": str(repository.common),
+        "GIT_WORK_TREE": str(repository.top),
+        "GIT_OBJECT_DIRECTORY": str(repository.common / "objects"),
+        "GIT_INDEX_FILE": str(repository.folder / "index"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        "GIT_NAMESPACE": "",
+        "GIT_TERMINAL_PROMPT": "0",
+    }

@@ -1,0 +1,100 @@
+"""Keeps every file that a repository names inside it. Comes in: a root and a path as written. Goes out: the path, or why not.
+Callers: whoever reads specs, tables, schemas, facts, records; `files` for what is written.
+
+Absolute paths, `..`, home directories, git's own folder, links of any kind and what is no regular file (devices, pipes) are
+refused by name: a pull request comes from people who may not read or write the disk of the machine that plans it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final, NamedTuple
+
+GIT: Final = ".git"
+
+
+class Escape(ValueError):
+    """The path leaves the repository, passes a link, or is no regular file or folder."""
+
+
+def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool = False) -> Path:
+    """The path of `written`, relative to `beside` (a file's folder) or `root`, absolute and free of links.
+
+    Escape when it leads outside, passes a link or is the wrong kind of thing; FileNotFoundError when it is missing.
+    """
+    if not written or written.startswith(("/", "\\", "~")) or "\x00" in written or ":" in written[:3]:
+        raise Escape(f"{written!r} is not a path inside the repository: write it relative, without ~ or /")
+    parts = Path(written).parts
+    if ".." in parts:
+        raise Escape(f"{written!r} climbs with ..: name it from inside the repository")
+    if GIT in (part.lower() for part in parts):
+        raise Escape(f"{written!r} is git's own: name a file of the repository")
+    real_root = root.resolve()
+    start = beside.resolve() if beside is not None else real_root
+    if start != real_root and real_root not in start.parents:
+        raise Escape(f"{written!r} is named by a file outside the repository")
+    path = start / written
+    link = first_link(path, real_root)
+    if link is not None:
+        raise Escape(f"{written!r} is a link, or leads through one ({link.name}): name what it leads to")
+    mode = os.stat(path, follow_symlinks=False).st_mode  # noqa: PTH116 - FileNotFoundError is the caller's
+    if folder and stat.S_ISDIR(mode):
+        return path
+    if not stat.S_ISREG(mode):
+        raise Escape(f"{written!r} is not a regular file")
+    return path
+
+
+def first_link(path: Path, root: Path) -> Path | None:
+    """The first part of an absolute path below `root` that is a link; None where there is none, or nothing is there."""
+    current = root
+    for part in path.relative_to(root).parts:
+        current = current / part
+        if current.is_symlink():
+            return current
+    return None
+
+
+class Found(NamedTuple):
+    """YAML files below a folder, and what stands there that may not be read: path and why."""
+
+    files: list[Path]
+    refused: list[tuple[Path, str]]
+
+
+def spec_files(folder: Path) -> Found:
+    """YAML files below a folder that `inside` gave, sorted; hidden ones are left out. Nothing else is passed over in silence:
+    links, devices and pipes are refused by name."""
+    found: list[Path] = []
+    refused: list[tuple[Path, str]] = []
+    unreadable: list[OSError] = []
+    for base, folders, files in os.walk(folder, onerror=unreadable.append):
+        kept = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in kept if not Path(base, name).is_symlink()]
+        refused += [
+            (Path(base, name), "is a link to a folder: name that folder in acorn.yaml instead")
+            for name in kept
+            if name not in folders
+        ]
+        for name in files:
+            if name.endswith((".yaml", ".yml")) and not name.startswith("."):
+                path = Path(base, name)
+                why = _refusal(path)
+                if why:
+                    refused.append((path, why))
+                else:
+                    found.append(path)
+    refused += [(Path(error.filename), "cannot be read") for error in unreadable]
+    return Found(sorted(found), sorted(refused))
+
+
+def _refusal(path: Path) -> str:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return "cannot be read"
+    if stat.S_ISLNK(mode):
+        return "is a link: put the file itself there"
+    return "" if stat.S_ISREG(mode) else "is not a regular file"

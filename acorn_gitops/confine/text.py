@@ -1,0 +1,111 @@
+"""Takes the power out of foreign text. Comes in: what somebody else wrote. Goes out: the same, visible and without effect.
+Callers: renderers (`safe`), cli for everything that leaves the process (`Output`), adapters (`Redacted`).
+
+A terminal obeys control characters, a reviewer is deceived by characters that cannot be seen, a log keeps a token for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import IO, Any, Final
+
+OWN: Final = f"\x1b{os.urandom(8).hex()}["
+"""How a control sequence of acorn's own begins, until it leaves the process: nobody outside can guess it."""
+_OBEYED: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]|\r(?!\n)"
+)
+"""What terminals and editors act upon. Line ends and tabs are text."""
+
+
+def safe(text: str) -> str:
+    """In one line, without control, bidirectional or invisible characters; each is shown as `\\u202e`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text
+    )
+
+
+def harmless(text: str) -> str:
+    """Text of several lines that no terminal acts upon, in which acorn's own sequences have become real ones."""
+    return "\x1b[".join(_OBEYED.sub(_shown, part) for part in text.split(OWN))
+
+
+def _shown(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+class Output:
+    """A stream on its way out of the process: harmless, and never a reason to stop. What cannot be written is dropped, and
+    `lost` says why: what is done does not depend on who reads about it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.lost: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write, or drop it where nobody reads any more."""
+        if self.lost is None:
+            try:
+                self._stream.write(harmless(text))
+            except OSError as error:
+                self.lost = error
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Hand it over, or drop it."""
+        if self.lost is None:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self.lost = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+SHORTEST: Final = 8
+"""Characters of a secret that is looked for in answers: shorter ones are in any text by chance."""
+REDACTED: Final = "(secret)"
+
+
+class Redacted:
+    """Removes secrets from what comes back from where they were sent."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._texts = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
+        self._bytes = [s.encode() for s in self._texts]
+
+    def content(self, body: bytes) -> bytes:
+        """A body, as it travelled."""
+        for secret in self._bytes:
+            if secret in body:
+                body = body.replace(secret, REDACTED.encode())
+        return body
+
+    def text(self, text: str) -> str:
+        """A text, e.g. a header."""
+        for secret in self._texts:
+            if secret in text:
+                text = text.replace(secret, REDACTED)
+        return text
+
+    def values(self, value: Any) -> Any:
+        """A parsed answer, in which a secret may have been spelt with escapes."""
+        if not self._texts:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(k): self.values(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.values(entry) for entry in value]
+        return value

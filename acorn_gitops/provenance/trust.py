@@ -1,0 +1,179 @@
+"""Which addresses may be asked, and given secrets. Comes in: a repository, a connection as the specs say it. Goes out: nothing
+where it is trusted, else why not. Callers: cli `session`, `trust`.
+
+A pull request can change every file that it touches, and with them where a secret would be sent. So a connection counts as a
+whole: adapter, address, reference of its secret and options must stand so in acorn.yaml of the default branch, as the remote
+last had it, or in a file of the user's own that lies outside the repository. What cannot be known is not trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from acorn_gitops.confine.files import replace
+from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve, symbolic
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.specs.project import FILE, Targets, spelled, targets_of
+
+REMOTE: Final = "origin"
+_PREFIX: Final = f"refs/remotes/{REMOTE}/"
+_MOST: Final = 4 << 20
+"""Bytes of acorn.yaml that are looked at."""
+
+
+class Trust:
+    """Of one repository. Git and the user's file are asked once, when the first connection is."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self._root = root
+        self._environ = environ
+
+    def refusal(self, settings: Mapping[str, Any]) -> str:
+        """Why a connection is not trusted; empty where it is."""
+        wanted = spelled(settings)
+        if wanted in self._own or wanted in self._merged[0].connections:
+            return ""
+        if self._merged[1]:
+            return f"{self._merged[1]}, and {self._own_name()} does not name it"
+        return f"the default branch ({self._branch}) does not name it so, and neither does {self._own_name()}"
+
+    def trusts_ledger(self, environment: str, path: str) -> bool:
+        """Whether the default branch keeps an environment's ledger at this path."""
+        return self._merged[0].ledgers.get(environment) == path
+
+    def remember(self, settings: Mapping[str, Any]) -> Path:
+        """Trust a connection on this machine from now on. AcornError where the user's file cannot be written, or would lie in
+        the repository."""
+        file = self.own_file()
+        entries = sorted({*self._own, spelled(settings)})
+        content = {"format_version": "1.0", "connections": [orjson.loads(entry) for entry in entries]}
+        try:
+            replace(file, orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n", root=file.parent)
+        except OSError as error:
+            raise AcornError(f"{file} cannot be written: {error.strerror}") from None
+        self.__dict__.pop("_own", None)
+        return file
+
+    def own_file(self) -> Path:
+        """ACORN_TRUST_FILE, or `acorn/trusted.json` in the user's folder for settings. AcornError where it lies in the
+        repository, in which a pull request could write it."""
+        chosen = self._environ.get("ACORN_TRUST_FILE")
+        base = self._environ.get("XDG_CONFIG_HOME") or self._environ.get("APPDATA")
+        home = self._environ.get("HOME")
+        if not chosen and not base and not home:
+            raise AcornError("there is no home folder for what is trusted", hint="set ACORN_TRUST_FILE")
+        file = (
+            Path(chosen)
+            if chosen
+            else (Path(base) if base else Path(home or "", ".config")) / "acorn" / "trusted.json"
+        )
+        file = Path.cwd() / file
+        real = file.resolve()
+        if self._root in real.parents:
+            raise AcornError(
+                f"what is trusted cannot be kept in the repository ({file})",
+                hint="let ACORN_TRUST_FILE name a file outside it",
+            )
+        return file
+
+    def _own_name(self) -> str:
+        try:
+            return str(self.own_file())
+        except AcornError:
+            return "a file of yours"
+
+    @cached_property
+    def _own(self) -> frozenset[bytes]:
+        try:
+            document = orjson.loads(self.own_file().read_bytes())
+            return frozenset(spelled(entry) for entry in document["connections"])
+        except (AcornError, OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            return frozenset()
+
+    @property
+    def _branch(self) -> str:
+        return self._default_branch.removeprefix("refs/remotes/")
+
+    @cached_property
+    def _default_branch(self) -> str:
+        """The reference of the default branch, as the remote last had it; "" where nobody says which that is."""
+        name = self._environ.get("ACORN_DEFAULT_BRANCH") or self._environ.get("CI_DEFAULT_BRANCH")
+        name = name or _of_event(self._environ.get("GITHUB_EVENT_PATH"))
+        if name:
+            return _PREFIX + name
+        repository = find(self._root)
+        found = symbolic(repository, f"{_PREFIX}HEAD") if repository is not None else ""
+        return found if found.startswith(_PREFIX) else ""
+
+    @cached_property
+    def _merged(self) -> tuple[Targets, str]:
+        """What the default branch names, or why it cannot be known."""
+        nothing = Targets(frozenset(), {})
+        repository = find(self._root)
+        if repository is None:
+            return nothing, "this is no clone of a repository, so that no default branch says what is trusted"
+        if not self._default_branch:
+            return nothing, (
+                f"nobody says which branch of {REMOTE} is the default one (`git remote set-head {REMOTE} --auto` asks it;"
+                " in CI set ACORN_DEFAULT_BRANCH)"
+            )
+        commit = resolve(repository, self._default_branch)
+        short = self._default_branch.removeprefix(_PREFIX)
+        missing = f"the default branch is not here (`git fetch --depth=1 {REMOTE} +{short}:{self._default_branch}` brings it)"
+        if not commit:
+            return nothing, missing
+        path = (self._root.relative_to(repository.top) / FILE).as_posix()
+        questions = Questions(repository, self._environ)
+        try:
+            size = int(questions.ask(self._root, "cat-file", "-s", f"{commit}:{path}"))
+            if size > _MOST:
+                return nothing, f"{FILE} of the default branch is too large"
+            text = questions.ask(self._root, "cat-file", "blob", f"{commit}:{path}").decode()
+        except (NoAnswer, ValueError):
+            return nothing, f"the default branch holds no {path}, or {missing}"
+        found = targets_of(text)
+        return (found, "") if found is not None else (nothing, f"{FILE} of the default branch cannot be read")
+
+
+def _of_event(file: str | None) -> str:
+    """GitHub tells a job's default branch in the event that began it, a file that the runner writes."""
+    if not file:
+        return ""
+    try:
+        with Path(file).open("rb") as event:
+            found = orjson.loads(event.read(_MOST))["repository"]["default_branch"]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def secrets_folder(environ: Mapping[str, str], root: Path) -> Path:
+    """The folder that `file:` secrets come from: ACORN_SECRETS_DIR, outside the repository. AcornError where there is none."""
+    chosen = environ.get("ACORN_SECRETS_DIR")
+    if not chosen:
+        raise AcornError(
+            "no folder for secrets is named",
+            hint="set ACORN_SECRETS_DIR to a folder outside the repository; file:NAME is a file in it",
+        )
+    folder = Path(chosen).resolve()
+    if folder == root or root in folder.parents:
+        raise AcornError(
+            f"secrets cannot lie in the repository ({chosen})",
+            hint="let ACORN_SECRETS_DIR name a folder outside it",
+        )
+    return folder
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only mean this machine."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
