@@ -16,7 +16,7 @@ import click
 
 from acorn_gitops import __version__
 from acorn_gitops.confine.text import Output
-from acorn_gitops.model.finding import AcornError, Refused
+from acorn_gitops.model.finding import AcornError
 
 USAGE: Final = 64
 click.UsageError.exit_code = USAGE
@@ -69,11 +69,10 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        if cmd_name in WRITERS and os.environ.get("ACORN_UNTRUSTED", "") not in ("", "0"):
-            raise Refused(
-                f"ACORN_UNTRUSTED is set, and `acorn {cmd_name}` is more than reading",
-                hint="run it where the change is merged",
-            )
+        if cmd_name in WRITERS and os.environ.get("ACORN_UNTRUSTED"):
+            from acorn_gitops.cli.session import refuse_untrusted
+
+            refuse_untrusted(cmd_name)
         module = importlib.import_module(f"acorn_gitops.cli.{VERBS[cmd_name][0]}")
         command: click.Command = module.command
         return command

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.confine.text import safe
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.report.words import plural
 
@@ -74,7 +75,7 @@ def command(
             )
             commit, _, dirty = str(e.body.get("commit") or "").partition("-")
             commit = commit[:10] + (" + uncommitted edits" if dirty else "")
-            click.echo(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else ""))
+            click.echo(safe(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else "")))
         if not entries:
             click.echo("Nothing was applied from here yet.")
     if broken is not None:

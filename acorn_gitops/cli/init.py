@@ -70,6 +70,8 @@ variables: {ACORN_ENV: production}
   image: "python:3.13" # with git
   before_script:
     - pip install --quiet acorn-gitops
+    # Only addresses that the default branch names are given secrets: it must be here.
+    - git fetch --quiet --depth=1 origin "+$CI_DEFAULT_BRANCH:refs/remotes/origin/$CI_DEFAULT_BRANCH"
 acorn:plan:
   extends: .acorn
   stage: plan
@@ -80,6 +82,7 @@ acorn:plan:
   artifacts: {paths: [plan.acorn.json], access: developer, expire_in: 1 week}
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+      variables: {ACORN_UNTRUSTED: "1"} # a stranger's change is only read
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE != "schedule"
 acorn:apply:
   extends: .acorn
@@ -113,12 +116,16 @@ permissions: {contents: read}
 env:
   ACORN_ENV: production
   ACORN_TOKEN: ${{ secrets.ACORN_TOKEN }}
+  # Only addresses that the default branch names are given secrets; a stranger's change is only read.
+  ACORN_DEFAULT_BRANCH: ${{ github.event.repository.default_branch }}
+  ACORN_UNTRUSTED: ${{ github.event_name == 'pull_request' && '1' || '' }}
 jobs:
   plan:
     if: github.event_name != 'schedule'
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
+      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       - run: acorn validate
       - run: acorn state pull
@@ -136,6 +143,7 @@ jobs:
       - uses: actions/checkout@v7
       - uses: actions/download-artifact@v8
         with: {name: plan}
+      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       - run: acorn state pull
       - run: acorn apply plan.acorn.json
@@ -146,6 +154,7 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
+      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       - run: acorn state pull
       - run: acorn drift --detailed-exitcode

@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from acorn_gitops.confine.files import PassesLink, database
+from acorn_gitops.confine.text import safe
 from acorn_gitops.marketplaces.protocol import (
     Management,
     Marketplace,
@@ -24,7 +25,7 @@ from acorn_gitops.marketplaces.protocol import (
     Snapshot,
     Write,
 )
-from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, MarketplaceError
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, MarketplaceError, Refused
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.cache import default_folder
@@ -99,6 +100,20 @@ def _width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
+def is_untrusted(environ: Mapping[str, str]) -> bool:
+    """Whether a stranger's pull request is looked at (ACORN_UNTRUSTED): then all that a reader does not need is off."""
+    return environ.get("ACORN_UNTRUSTED", "") not in ("", "0")
+
+
+def refuse_untrusted(verb: str) -> None:
+    """Refused where a stranger's pull request is looked at and a verb does more than reading."""
+    if is_untrusted(os.environ):
+        raise Refused(
+            f"ACORN_UNTRUSTED is set, and `acorn {verb}` does more than reading",
+            hint="run it where the change is merged",
+        )
+
+
 class Session:
     """One run of one verb."""
 
@@ -114,8 +129,7 @@ class Session:
         self.err = error_pen(no_color)
         self.cache_folder = default_folder(dict(self.environ))
         self.trust = Trust(self.root, self.environ)
-        self.untrusted = self.environ.get("ACORN_UNTRUSTED", "") not in ("", "0")
-        """A stranger's pull request is looked at: what a reader does not need is off."""
+        self.untrusted = is_untrusted(self.environ)
         self._opened: dict[str, Marketplace] = {}
 
     def now(self) -> datetime:
@@ -137,7 +151,7 @@ class Session:
         """Who acts: ACORN_ACTOR, the forge's user, or the login."""
         for name in ("ACORN_ACTOR", "GITLAB_USER_LOGIN", "GITHUB_ACTOR"):
             if self.environ.get(name):
-                return self.environ[name]
+                return safe(self.environ[name])
         import getpass
         import socket
 

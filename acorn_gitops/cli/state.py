@@ -7,15 +7,20 @@ from typing import Any
 
 import click
 
-from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.cli.session import Session, output, refuse_untrusted, shared
 from acorn_gitops.ledger.ledger import Ledger, Settled, open_ledger
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
 
+WRITERS = frozenset({"rm", "rebuild", "push"})
+
 
 @click.group("state")
-def command() -> None:
+@click.pass_context
+def command(context: click.Context) -> None:
     """Look at the ledger (what was last applied), and mend it. Never touches a marketplace."""
+    if context.invoked_subcommand in WRITERS:
+        refuse_untrusted(f"state {context.invoked_subcommand}")
 
 
 def _open(

@@ -149,12 +149,17 @@ def _misfits(
                 yield index, [*error.path], error.message[:LONGEST]
         except Exception as error:  # noqa: BLE001 - whatever a schema makes the library do is told
             broken.add(name)
-            words = (
-                "it goes too deep"
-                if isinstance(error, RecursionError)
-                else f"{type(error).__name__}: {error}"
-            )
-            yield index, None, words[:LONGEST]
+            yield index, None, _why(error)[:LONGEST]
+
+
+def _why(error: Exception) -> str:
+    from referencing.exceptions import Unresolvable
+
+    if isinstance(error, RecursionError):
+        return "it goes too deep"
+    if isinstance(error, Unresolvable):
+        return f"it refers to {error.ref}, and nothing outside the schema is read"
+    return " ".join(str(error).split()) or "it makes no sense"
 
 
 LONGEST: Final = 500
