@@ -26,6 +26,12 @@ PINNED = (
     "ACORN_SELECT",
     "ACORN_DEBUG",
     "FORCE_COLOR",
+    "ACORN_UNTRUSTED",
+    "ACORN_DEFAULT_BRANCH",
+    "ACORN_SECRETS_DIR",
+    "ACORN_LEDGER_BRANCH",
+    "CI_DEFAULT_BRANCH",
+    "GITHUB_EVENT_PATH",
     "CI",
     "GITLAB_USER_LOGIN",
     "GITHUB_ACTOR",
@@ -33,8 +39,13 @@ PINNED = (
 
 
 @pytest.fixture(autouse=True)
-def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No colours, 80 columns, no cache, a known actor."""
+def _quiet_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """No colours, 80 columns, no cache, a known actor, nothing trusted yet."""
+    monkeypatch.setenv(
+        "ACORN_TRUST_FILE", str(tmp_path_factory.getbasetemp() / f"trust-{os.urandom(4).hex()}.json")
+    )
     for name in PINNED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")

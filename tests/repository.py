@@ -113,6 +113,11 @@ class Repository:
             code = run(list(arguments))
         return Result(code, out.getvalue(), err.getvalue())
 
+    def trust(self, *connections: str) -> None:
+        """Trust connections on this machine, as a person would."""
+        result = self.run("trust", *(connections or ("main",)))
+        assert result.code == 0, result
+
     def apply(self) -> Result:
         """Apply, and expect it to be complete."""
         result = self.run("apply", "--auto-approve")

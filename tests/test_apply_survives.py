@@ -819,6 +819,7 @@ def test_a_token_is_in_no_output_and_no_file(
         with served(Database(tmp_path / "served.db"), CANARY) as url:
             project = PROJECT.replace('url: "sandbox:"', f'url: "{url}", token: "env:MARKET_TOKEN"')
             (made.path / "acorn.yaml").write_text(project)
+            made.trust()
             for arguments in (
                 ("validate",),
                 ("plan", "--out", "p.json", "--verbose"),

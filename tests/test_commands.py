@@ -372,6 +372,7 @@ def test_the_sandbox_serves_over_http_and_stops_on_a_signal(tmp_path: Path) -> N
             project.replace('url: "sandbox:"', f'url: "http://127.0.0.1:{port}", token: env:TEST_TOKEN')
         )
         os.environ["TEST_TOKEN"] = "t0ken"
+        made.trust()
         made.apply()
         assert made.plan()["changes"] == []
         assert set(server.live()) == {"amz-de/storefront/amz-de", "amz-de/listing/KTL-17-BLK"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.confine.text import harmless
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Desired, Live, Origin, digest
 from acorn_gitops.plan.change import Applied, StoreResult
@@ -193,7 +194,7 @@ def test_colour_changes_nothing_but_colour(name: str) -> None:
     """Without its escape codes the coloured plan is the plain one."""
     import re
 
-    coloured = plan_text(PLANS[name](), Pen(True, 80))
+    coloured = harmless(plan_text(PLANS[name](), Pen(True, 80)))
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[0-9]+m", "", coloured) == plan_text(PLANS[name](), Pen(False, 80))
     golden(f"plan-{name}.colour.txt", coloured)

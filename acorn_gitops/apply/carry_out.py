@@ -12,22 +12,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
-from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
-from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.apply.generation import begin, check_not_behind
+from acorn_gitops.apply.guard import Guard
+from acorn_gitops.apply.observe import gone, observe
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
-from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
+from acorn_gitops.marketplaces.protocol import Marketplace, Moved, Outcome, Scope, Snapshot, Superseded, Write
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 
-BATCH = 500
+BATCH: Final = 500
+TRIES: Final = 3
+"""How often a batch is sent to a store that somebody else changes at the same time."""
 
 
 @dataclass(slots=True)
@@ -40,8 +42,12 @@ class Edges:
     progress: Callable[[int, int, str], None]
     """How many changes of how many are sent, and where."""
     stopping: Callable[[], bool]
+    nonce: Callable[[], str]
+    """Text that was never used before: it keeps idempotency keys of two runs apart."""
     wait_seconds: float = 10.0
     """How long an accepted write may take to be seen."""
+    publish: Callable[[], None] | None = None
+    """Puts the ledger where the next run finds it, before the first write; None where it is there already."""
 
 
 @dataclass(slots=True)
@@ -82,23 +88,27 @@ def apply_plan(
     recording: Collection[Address] = (),
     allow_empty: Collection[str] = (),
 ) -> Report:
-    """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit.
+    """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when somebody else has
+    applied since this ledger was written.
 
     `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin of its
     policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
     """
     check_applicable(plan, ledger.plan_status(plan.id))
-    snapshots = _read(plan, marketplaces)
+    owner = f"{plan.project}/{plan.environment}"
+    touched = {c.address.store for c in plan.changes if c.writes}
+    connections = {s.store: s.connection for s in plan.stores}
+    fenced = check_not_behind(touched, marketplaces, connections, ledger, owner)
+    snapshots = {store: marketplaces[connections[store]].read(Scope(store)) for store in sorted(touched)}
     for store, snapshot in snapshots.items():
         check_not_empty(snapshot, len(ledger.applied(store)), allow_empty)
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
     check_live(plan.changes, snapshots, done)
-    ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment)
-    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least)
+    run = edges.nonce()
+    head = ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment, run)
+    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
     parts: dict[tuple[int, int], list[Part]] = {}
-    work.forget([c for c in plan.changes if c.action == "forget"])
-    work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
     for change in plan.changes:
         if not change.writes:
             continue
@@ -107,16 +117,35 @@ def apply_plan(
         else:
             for part in _parts(change, left):
                 parts.setdefault(_wave(part), []).append(part)
+    if edges.publish is not None:
+        # Whoever comes after a run that died finds in the published ledger what it was about to do.
+        work.intend([part for wave in sorted(parts) for part in parts[wave]])
+        edges.publish()
+    try:
+        begin(fenced, owner, head)
+    except (MarketplaceError, Superseded):
+        work.close_unsent()
+        ledger.end_plan(plan.id, "partial", edges.now(), edges.actor, {})
+        raise
+    work.forget([c for c in plan.changes if c.action == "forget"])
+    work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
     ahead = sorted(wave for wave in parts if wave[0] == 0)
     for wave in ahead:
         work.wave(parts[wave])
     work.again(ahead)
     for wave in sorted(parts.keys() - set(ahead)):
         work.wave(parts[wave])
-    work.record([address for s in plan.stores for address in s.to_record if address in recording])
+    work.close_unsent()
+    if not work.superseded:
+        work.record([address for s in plan.stores for address in s.to_record if address in recording])
     report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted)
     status: PlanStatus = "complete" if report.complete else "partial"
     ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts())
+    if work.superseded:
+        raise Superseded(
+            f"{work.superseded}; {work.done:,} of {work.total:,} changes were sent before, nothing after",
+            hint="wait for it, bring ledger and specs up to date (`acorn state pull`), and plan again",
+        )
     return report
 
 
@@ -142,12 +171,6 @@ def _wave(part: Part) -> tuple[int, int]:
     return change.stage
 
 
-def _read(plan: Plan, marketplaces: Mapping[str, Marketplace]) -> dict[str, Snapshot]:
-    touched = {c.address.store for c in plan.changes if c.writes}
-    connections = {s.store: s.connection for s in plan.stores}
-    return {store: marketplaces[connections[store]].read(Scope(store)) for store in sorted(touched)}
-
-
 def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> int:
     """Close intents that an earlier run left open, by looking at what is there: a write that is visible
     happened. Returns how many were closed."""
@@ -159,7 +182,7 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> 
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
         if intent.operation == "delete":
-            happened = _gone(have, intent.remote_id)
+            happened = gone(have, intent.remote_id)
         else:
             happened = holds(intent.attributes or {}, have)
         if not happened and not intent.open:
@@ -185,9 +208,13 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> 
     return len(settled)
 
 
-def _gone(have: Live | None, remote_id: str) -> bool:
-    """Whether a resource was deleted. One with another id under the same key is its successor."""
-    return have is None or bool(remote_id and have.remote_id and have.remote_id != remote_id)
+@dataclass(slots=True)
+class _Sent:
+    """One batch on its way: what was sent for which changes, and what was answered."""
+
+    parts: list[Part]
+    writes: list[Write]
+    answers: list[Outcome]
 
 
 class _Work:
@@ -202,24 +229,33 @@ class _Work:
         snapshots: Mapping[str, Snapshot],
         declared: Callable[[Address], Desired | None],
         least: Callable[[Address], Mapping[str, str] | None],
+        run: str,
     ) -> None:
         self.plan = plan
         self.marketplaces = marketplaces
         self.ledger = ledger
         self.edges = edges
         self.snapshots = snapshots
+        """The stores as the plan was checked against them: what is written presumes these versions."""
+        self.latest = dict(snapshots)
+        """The stores as they were last read."""
         self.declared = declared
-        self.least = least
-        self._listings: dict[str, dict[str, str]] = {}
-        self._promotions: dict[str, HeldPromotions] = {}
-        self._held: list[tuple[tuple[int, int], Part, str]] = []
-        """What the price guard holds back: when it was to be, and why it was not."""
+        self.run = run
         self.outcomes: dict[Address, Outcome] = {}
         """By the change's address; of a rename that of its last part."""
+        self.guard = Guard(
+            plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
+        )
+        self.waiting: list[tuple[tuple[int, int], Part, str]] = []
+        """What the price guard holds back: when it was to be, and why it was not."""
         self.interrupted = False
+        self.superseded = ""
+        """Who else writes by now; then nothing more is sent."""
         self.connections = {s.store: s.connection for s in plan.stores}
         self.broken: dict[str, str] = {}
         self.unfinished = ledger.unfinished()
+        self.intended: dict[Step, str] = {i.step: i.key for i in ledger.intents_of(plan.id)}
+        """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
 
@@ -258,64 +294,125 @@ class _Work:
         ]
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "adopt")
 
+    def intend(self, parts: Sequence[Part]) -> None:
+        """Write down what is about to be sent, where that is not written down yet."""
+        at = self.edges.now()
+        fresh = [
+            self._intent(part.change, write, at)
+            for part in parts
+            for step, write in zip(part.steps, self._writes(part), strict=True)
+            if step not in self.intended
+        ]
+        self.ledger.intend(fresh)
+        self.intended.update({intent.step: intent.key for intent in fresh})
+
+    def close_unsent(self) -> None:
+        """What was written down ahead and never sent is no open question."""
+        closed = [Closed(self.plan.id, step.address, step.operation, "skipped") for step in self.intended]
+        if closed:
+            self.ledger.settle([], closed, self.edges.now(), self.edges.actor, self.plan.revision)
+
     def wave(self, parts: Iterable[Part]) -> None:
-        """All that can be done at once, store by store."""
+        """All that can be done at once, store by store: sent batch by batch, then looked at once, then written down."""
         ordered = sorted(parts, key=lambda p: p.change.address)
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
+            sent: list[_Sent] = []
             for start in range(0, len(of_store), BATCH):
-                self.batch(store, of_store[start : start + BATCH])
+                batch = self.send(store, of_store[start : start + BATCH])
+                sent += [batch] if batch is not None else []
+                if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
+                    # Whether more can be sent is known when somebody has looked.
+                    self._look(store, sent)
+                    sent = []
+            if sent:
+                self._look(store, sent)
 
     def again(self, waves: Sequence[tuple[int, int]]) -> None:
         """What the price guard held back may go once something else is done: a price once a promotion has ended, a promotion once
         another has. As long as that moves anything; the rest is written down as refused."""
-        while self._held:
-            held, self._held = self._held, []
+        while self.waiting:
+            waiting, self.waiting = self.waiting, []
             for wave in waves:
-                self.wave(part for when, part, _ in held if when == wave)
-            if len(self._held) == len(held):
+                self.wave(part for when, part, _ in waiting if when == wave)
+            if len(self.waiting) == len(waiting):
                 break
-        for _, part, why in self._held:
+        for _, part, why in self.waiting:
             outcome = Outcome(part.change.address, "rejected", f"not sent: {why}")
             self.outcomes[part.change.address] = outcome
             row = self._settled(part.change, outcome)
             self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
-        self._held = []
+        self.waiting = []
 
-    def batch(self, store: str, parts: Sequence[Part]) -> None:
-        """Intend, send, observe, settle: one batch of one store."""
+    def send(self, store: str, parts: Sequence[Part]) -> _Sent | None:
+        """Intend and send one batch of one store. None when nothing of it was sent."""
         # The second part of a rename is for nothing when the first one failed.
         parts = [p for p in parts if self.outcomes.get(p.change.address, _DONE).status == "observed"]
         if not parts:
-            return
+            return None
         if self.edges.stopping():
             self.interrupted = True
-        why = "interrupted" if self.interrupted else self.broken.get(store, "")
+        why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
         if why:
             for part in parts:
                 self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
-            return
-        parts = [part for part in parts if not self._guarded(part)]
-        if not parts:
-            return
-        writes = [write for part in parts for write in self._writes(part)]
-        owners = [part.change for part in parts for _ in part.steps]
-        at = self.edges.now()
-        self.ledger.intend(
-            self._intent(change, write, at) for change, write in zip(owners, writes, strict=True)
-        )
-        marketplace = self.marketplaces[self.connections[store]]
+            return None
+        left = [part for part in parts if not self._guarded(part)]
+        self.intend(left)
+        for _ in range(TRIES):
+            if not left:
+                return None
+            writes = [write for part in left for write in self._writes(part)]
+            try:
+                answers = list(self.marketplaces[self.connections[store]].write(store, writes))
+            except Moved as moved:
+                left = self._unmoved(store, left, moved.message)
+                continue
+            except Superseded as other:
+                self.superseded = other.message
+                for part in left:
+                    self.outcomes[part.change.address] = Outcome(
+                        part.change.address, "skipped", other.message
+                    )
+                return None
+            except MarketplaceError as error:
+                answers = [Outcome(w.address, "unknown", error.message) for w in writes]
+            self.guard.sent(store, writes, answers)
+            self.done += len(left)
+            kind = left[0].change.address.type
+            self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
+            return _Sent(left, writes, answers)
+        for part in left:
+            self._conflict(part, f"{store} is changed by somebody else all the time")
+        return None
+
+    def _unmoved(self, store: str, parts: Sequence[Part], why: str) -> list[Part]:
+        """The store is another than the one that was read: read it again, and keep of a batch that was not carried out what nobody
+        else has touched and the guard still lets pass."""
         try:
-            answers = list(marketplace.write(store, writes))
+            latest = self.marketplaces[self.connections[store]].read(Scope(store, base=self.latest[store]))
         except MarketplaceError as error:
-            answers = [Outcome(w.address, "unknown", error.message) for w in writes]
-        answers = self._observe(marketplace, store, writes, answers)
-        self._settle(parts, writes, answers)
-        self._know(store, writes, answers)
-        self._judge(store, parts)
-        self.done += len(parts)
-        kind = parts[0].change.address.type
-        self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
+            for part in parts:
+                self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", error.message)
+            self.broken[store] = error.message
+            return []
+        before = self.snapshots[store].resources
+        self.latest[store] = latest
+        self.guard.read(latest)
+        kept = []
+        for part in parts:
+            keys = {(step.address.type, step.address.key) for step in part.steps}
+            if any(_etag(before.get(key)) != _etag(latest.resources.get(key)) for key in keys):
+                self._conflict(part, f"it was changed by somebody else meanwhile ({why})")
+            elif not self._guarded(part):
+                kept.append(part)
+        return kept
+
+    def _conflict(self, part: Part, why: str) -> None:
+        outcome = Outcome(part.change.address, "conflict", why)
+        self.outcomes[part.change.address] = outcome
+        row = self._settled(part.change, outcome)
+        self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
 
     def _guarded(self, part: Part) -> bool:
         """Whether the price guard stops this change for now; nothing of it is sent."""
@@ -324,97 +421,32 @@ class _Work:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place
             former = part.change.former.key if len(writes) == 2 else write.address.key
-            why = self._refused(write, former)
+            why = self.guard.refusal(write, former)
             if why:
-                self._held.append((_wave(part), part, why))
+                self.waiting.append((_wave(part), part, why))
                 return True
         return False
 
-    def _refused(self, write: Write, former: str) -> str:
-        address = write.address
-        if address.type == "listing" and write.operation != "delete":
-            live = self._bounded(address, live=write.operation == "update")
-            least = self.least(address)
-            sku = str({**live, **write.attributes}.get("sku") or address.key)
-            return refusal("listing", write.attributes, live, least) or paid_refusal(
-                sku, write.attributes, live, least, self._promotions_of(address.store)
-            )
-        if address.type == "promotion":
-            held = self._promotions_of(address.store)
-            before = held.content(former) or {}
-            after = None
-            if write.operation != "delete":
-                after = {**(before if write.operation == "update" else {}), **write.attributes}
-            keys = self._by_sku(address.store)
-            skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
-            listings = {sku: Address(address.store, "listing", keys.get(sku, sku)) for sku in sorted(skus)}
-            return promotion_refusal(
-                held.proposed(address.key, after, instead_of=former),
-                {sku: Offered(self._as_it_is(at), self.least(at)) for sku, at in listings.items()},
-            )
-        return ""
-
-    def _promotions_of(self, store: str) -> HeldPromotions:
-        """What the store holds of promotions at this moment of the run."""
-        if store not in self._promotions:
-            now = datetime.fromisoformat(self.edges.now()).astimezone(UTC)
-            self._promotions[store] = HeldPromotions(
-                now,
-                (
-                    (key, live.attributes)
-                    for (type, key), live in self.snapshots[store].resources.items()
-                    if type == "promotion"
-                ),
-            )
-        return self._promotions[store]
-
-    def _know(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
-        """What became of promotions. One that was accepted and not seen counts as both: as it was, and as it will be."""
-        for write, answer in zip(writes, answers, strict=True):
-            if write.address.type != "promotion" or answer.status not in ("observed", "accepted"):
-                continue
-            held, key = self._promotions_of(store), write.address.key
-            before = held.content(key)
-            after = None
-            if write.operation != "delete":
-                after = {**((before or {}) if write.operation == "update" else {}), **write.attributes}
-            if answer.status == "accepted" and after is not None and before is not None:
-                held.put(f"{key} (accepted, not seen)", after)
-            elif answer.status == "observed" or after is not None:
-                held.put(key, after)
-
-    def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
-        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
-        have = self.snapshots[address.store].resources.get((address.type, address.key)) if live else None
-        return {**(have.attributes if have is not None else {}), **bounds_of(self.declared(address))}
-
-    def _as_it_is(self, address: Address) -> dict[str, Any]:
-        """A listing at this moment of the run: what was there, and what this run has sent and seen."""
-        outcome, want = self.outcomes.get(address), self.declared(address)
-        sent = (
-            want.attributes
-            if want is not None and outcome is not None and outcome.status == "observed"
-            else {}
+    def _look(self, store: str, sent: Sequence[_Sent]) -> None:
+        """Read the store once for all batches of a wave, and write down what became of them."""
+        writes = [write for batch in sent for write in batch.writes]
+        answers = [answer for batch in sent for answer in batch.answers]
+        seen = observe(
+            self.marketplaces[self.connections[store]],
+            writes,
+            answers,
+            self.latest[store],
+            pause=self.edges.pause,
+            wait_seconds=self.edges.wait_seconds,
         )
-        return {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
-
-    def _by_sku(self, store: str) -> dict[str, str]:
-        """Keys of listings whose key is not their SKU."""
-        if store not in self._listings:
-            found = {
-                live.attributes["sku"]: key
-                for (type, key), live in self.snapshots[store].resources.items()
-                if type == "listing" and live.attributes.get("sku")
-            }
-            for change in self.plan.changes:
-                if (
-                    change.address.store == store
-                    and change.address.type == "listing"
-                    and (change.after or {}).get("sku")
-                ):
-                    found[(change.after or {})["sku"]] = change.address.key
-            self._listings[store] = found
-        return self._listings[store]
+        if seen.snapshot is not None:
+            self.latest[store] = seen.snapshot
+            self.guard.seen(seen.snapshot, writes, seen.outcomes)
+        following = iter(seen.outcomes)
+        for batch in sent:
+            batch.answers = [next(following) for _ in batch.writes]
+            self._settle(batch)
+            self._judge(store, batch.parts)
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
         deletes = write.operation == "delete"
@@ -437,17 +469,18 @@ class _Work:
         want = self.declared(change.address)
         return want is not None and protects(want.lifecycle)
 
-    def _settle(self, parts: Sequence[Part], writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+    def _settle(self, batch: _Sent) -> None:
         settled: list[Settled] = []
         closed = [
             Closed(self.plan.id, w.address, w.operation, a.status, a.message)
-            for w, a in zip(writes, answers, strict=True)
+            for w, a in zip(batch.writes, batch.answers, strict=True)
         ]
-        following = iter(answers)
-        for part in parts:
+        following = iter(batch.answers)
+        for part in batch.parts:
             change = part.change
             results = [(step, next(following)) for step in part.steps]
             for step, answer in results:
+                self.intended.pop(step, None)
                 if step.operation != "delete" or change.action == "delete":
                     settled.append(self._settled(change, answer))
                 elif (
@@ -497,7 +530,7 @@ class _Work:
         resources = self.snapshots[change.address.store].resources
         have = resources.get((change.former.type, change.former.key))
         for step in part.steps:
-            key = _key(self.plan.id, step)
+            key = self.intended.get(step) or _key(self.run, step)
             if step.operation == "delete":
                 yield Write("delete", step.address, {}, have.etag if have else "", key)
             elif step.operation == "update":
@@ -512,51 +545,15 @@ class _Work:
                 merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
                 yield Write("create", step.address, merged, "", key)
 
-    def _observe(
-        self, marketplace: Marketplace, store: str, writes: Sequence[Write], answers: list[Outcome]
-    ) -> list[Outcome]:
-        """Look again for what was only accepted, or not answered: a write is done when it is seen."""
-        waited, step = 0.0, 0.5
-        before = self.snapshots[store].resources
-        while any(a.status in ("accepted", "unknown") for a in answers):
-            try:
-                live = marketplace.read(Scope(store)).resources
-            except MarketplaceError:
-                return answers
-            answers = [
-                _seen(w, a, live, before) if a.status in ("accepted", "unknown") else a
-                for w, a in zip(writes, answers, strict=True)
-            ]
-            if waited >= self.edges.wait_seconds or not any(a.status == "accepted" for a in answers):
-                break
-            self.edges.pause(step)
-            waited += step
-            step = min(step * 2, 5.0)
-        return answers
-
 
 _DONE = Outcome(Address("", "listing", ""), "observed")
 
 
-def _key(plan: str, step: Step) -> str:
-    """The idempotency key of a step of a plan: the same whenever it is sent again."""
-    text = f"{plan}:{step.address}:{step.operation}"
+def _etag(have: Live | None) -> str | None:
+    return have.etag if have is not None else None
+
+
+def _key(run: str, step: Step) -> str:
+    """The idempotency key of a step: never used by another run, whatever ledger it has."""
+    text = f"{run}:{step.address}:{step.operation}"
     return f"acorn-{hashlib.sha256(text.encode()).hexdigest()[:48]}"
-
-
-def _seen(
-    write: Write,
-    answer: Outcome,
-    live: Mapping[tuple[str, str], Live],
-    before: Mapping[tuple[str, str], Live],
-) -> Outcome:
-    key = (write.address.type, write.address.key)
-    have = live.get(key)
-    if write.operation == "delete":
-        old = before.get(key)
-        if _gone(have, old.remote_id if old is not None else ""):
-            return Outcome(write.address, "observed")
-        return answer
-    if have is not None and holds(write.attributes, have):
-        return Outcome(write.address, "observed", "", have.etag, have.remote_id)
-    return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 import time
@@ -155,6 +156,7 @@ def command(
             pause=time.sleep,
             progress=_Progress(session),
             stopping=lambda: stop.asked,
+            nonce=lambda: secrets.token_hex(16),
             wait_seconds=wait,
         )
         try:

@@ -183,7 +183,9 @@ def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> 
                 continue
             snapshots[store] = snapshot
     if snapshots:
-        edges = Edges(session.actor(), session.stamp, lambda _: None, lambda *_: None, lambda: False)
+        edges = Edges(
+            session.actor(), session.stamp, lambda _: None, lambda *_: None, lambda: False, lambda: ""
+        )
         recover(state.ledger, snapshots, edges)
 
 

@@ -69,13 +69,22 @@ def database(path: Path, root: Path) -> Path:
     return writable(path, root)
 
 
-def replace(path: Path, content: bytes, *, root: Path, anywhere: bool = False, lasting: bool = True) -> None:
-    """Write whole or not at all; folders on the way are made. `lasting`: it must survive a power cut.
+def replace(
+    path: Path,
+    content: bytes,
+    *,
+    root: Path,
+    anywhere: bool = False,
+    folders: bool = True,
+    lasting: bool = True,
+) -> None:
+    """Write whole or not at all. `folders`: those on the way are made; `lasting`: it must survive a power cut.
 
     PassesLink as `writable`; OSError when the disk refuses, and then the old file is as it was.
     """
     target = writable(path, root, anywhere=anywhere)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if folders:
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         mode = stat.S_IMODE(target.lstat().st_mode)
     except FileNotFoundError:

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import IO, Any, Final
 
+import orjson
+
 OWN: Final = f"\x1b{os.urandom(8).hex()}["
 """How a control sequence of acorn's own begins, until it leaves the process: nobody outside can guess it."""
 _OBEYED: Final = re.compile(
@@ -27,6 +29,12 @@ def safe(text: str) -> str:
     return "".join(
         c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text
     )
+
+
+def one_line(text: str, most: int) -> str:
+    """Foreign words for a message: harmless, in one line, and of bounded length."""
+    shown = safe(text[: most + 1])
+    return shown if len(text) <= most else f"{shown[:most]}…"
 
 
 def harmless(text: str) -> str:
@@ -84,8 +92,17 @@ class Redacted:
         self._texts = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
         self._bytes = [s.encode() for s in self._texts]
 
+    def also(self, secret: str) -> Redacted:
+        """The same with one secret more."""
+        return Redacted((*self._texts, secret))
+
     def content(self, body: bytes) -> bytes:
-        """A body, as it travelled."""
+        """A body, as it travelled. JSON can spell a secret with escapes: such an answer is spelt anew."""
+        if self._texts and b"\\" in body:
+            try:
+                return orjson.dumps(self.values(orjson.loads(body)))
+            except (orjson.JSONDecodeError, TypeError, RecursionError):
+                pass  # no JSON, or none that would be believed
         for secret in self._bytes:
             if secret in body:
                 body = body.replace(secret, REDACTED.encode())
@@ -99,9 +116,7 @@ class Redacted:
         return text
 
     def values(self, value: Any) -> Any:
-        """A parsed answer, in which a secret may have been spelt with escapes."""
-        if not self._texts:
-            return value
+        """A parsed answer."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):

@@ -31,15 +31,17 @@ def body_of(stored: bytes | str) -> dict[str, Any]:
     return body if isinstance(body, dict) else {"unreadable": repr(stored)[:200]}
 
 
-def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[str, Any]) -> None:
-    """Add a row inside the caller's transaction."""
+def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[str, Any]) -> str:
+    """Add a row inside the caller's transaction; answers its hash."""
     last = db.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    own = _hash(previous, sequence, at, actor, event, content)
     db.execute(
         "INSERT INTO audit (sequence, at, actor, event, body, previous, hash) VALUES (?,?,?,?,?,?,?)",
-        (sequence, at, actor, event, content, previous, _hash(previous, sequence, at, actor, event, content)),
+        (sequence, at, actor, event, content, previous, own),
     )
+    return own
 
 
 def first_broken(rows: Iterable[tuple[int, str, str, str, bytes, str, str]]) -> int | None:

@@ -54,6 +54,11 @@ class Intent(NamedTuple):
     open: bool = True
     """False: the run ended knowing that it does not know."""
 
+    @property
+    def step(self) -> Step:
+        """The step of its plan that it is for."""
+        return Step(self.address, self.operation)
+
 
 class Closed(NamedTuple):
     """What became of one intended write."""
@@ -268,16 +273,31 @@ class Ledger:
             self._rows("SELECT sequence, at, actor, event, body, previous, hash FROM audit ORDER BY sequence")
         )
 
-    def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str) -> None:
-        """Record that a plan is being applied."""
+    def intents_of(self, plan: str) -> list[Intent]:
+        """Writes of a plan that are still open."""
+        return self._intents(
+            "intent.plan=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))", (plan,)
+        )
+
+    def knows(self, head: str) -> bool:
+        """Whether this trail holds an entry with this hash, or took it over when the ledger was made again."""
+        sql = "SELECT 1 FROM audit WHERE hash=? OR (event='state.rebuild' AND instr(CAST(body AS TEXT), ?)) LIMIT 1"
+        return bool(self._rows(sql, (head, orjson.dumps(head).decode())))
+
+    def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str, run: str = "") -> str:
+        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET status='running'",
                 (plan, at, actor, commit),
             )
-            audit.append(
-                db, at, actor, "apply.begin", {"plan": plan, "commit": commit, "environment": environment}
+            return audit.append(
+                db,
+                at,
+                actor,
+                "apply.begin",
+                {"plan": plan, "commit": commit, "environment": environment, "run": run},
             )
 
     def end_plan(self, plan: str, status: PlanStatus, at: str, actor: str, counts: dict[str, int]) -> None:

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.finding import Finding, MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 
 Management = Literal["managed", "observed", "attested"]
 Operation = Literal["create", "update", "delete"]
 Status = Literal["observed", "accepted", "rejected", "conflict", "unknown", "skipped"]
-"""observed: done, and seen. accepted: taken, not seen yet. rejected: refused with a reason. conflict: the
+"""observed: done, by the marketplace's own word. accepted: taken, not seen yet. rejected: refused with a reason. conflict: the
 resource moved since it was read. unknown: no answer. skipped: not tried."""
 
 
@@ -33,6 +33,9 @@ class Scope(NamedTuple):
     known: str = ""
     """A version of the whole store that the caller still remembers: when it is current, an empty snapshot marked
     `unchanged` will do."""
+    base: Snapshot | None = None
+    """A whole snapshot that the caller still has: an adapter may ask only for what has changed since, and must answer with a
+    whole one again."""
 
 
 class Snapshot(NamedTuple):
@@ -70,6 +73,8 @@ class Outcome(NamedTuple):
     message: str = ""
     etag: str = ""
     remote_id: str = ""
+    read_back: bool = False
+    """Whether it was read again after the write, and not only answered. What was not, whoever applies looks for."""
 
 
 Shards = Mapping[str, Mapping[tuple[str, str], Desired]]
@@ -95,6 +100,37 @@ class Fits(Protocol):
 
     def keeps(self) -> frozenset[str]:
         """Types of which it deletes nothing: what leaves the specs is only forgotten."""
+
+
+class Generation(NamedTuple):
+    """What a marketplace remembers of the last apply to one of its stores: a number that grows by one with each, and the hash of
+    the audit entry with which it began. Number 0: none yet."""
+
+    number: int
+    head: str
+
+
+class Moved(MarketplaceError):
+    """The store was changed since it was read; nothing of the batch was done. Read again, judge again, send again."""
+
+    id = "ACN-013"
+
+
+class Superseded(Stale):
+    """Somebody else has begun to apply since; nothing of the batch was done, and nothing more may be sent."""
+
+
+@runtime_checkable
+class Fences(Protocol):
+    """An adapter whose marketplace remembers generations, and refuses a batch of another generation or of another version of the
+    store, implements this too."""
+
+    def generation(self, store: str, owner: str) -> Generation | None:
+        """What `owner` (project/environment) last applied to a store; None where this one cannot remember it."""
+
+    def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
+        """Begin the next generation, and stamp every later batch of this store with it. Superseded when another than `expected`
+        stands there."""
 
 
 class Marketplace(Protocol):

@@ -212,7 +212,7 @@ def write(plan: Plan, path: Path, root: Path) -> None:
     """Save a plan, whole or not at all. `root`: of the repository, none of whose links is followed."""
     try:
         content = orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n"
-        replace(path, content, root=root, anywhere=True)
+        replace(path, content, root=root, anywhere=True, folders=False)
     except OSError as error:
         raise AcornError(
             f"the plan cannot be saved as {path}: {error.strerror}", hint="choose a folder that exists"

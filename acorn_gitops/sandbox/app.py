@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Coroutine
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -43,14 +43,19 @@ Answer = tuple[int, dict[str, str], bytes]
 class Refusal(Exception):
     """A request that is answered with a problem document."""
 
-    def __init__(self, status: int, detail: str, title: str = "") -> None:
+    def __init__(self, status: int, detail: str, title: str = "", kind: str = "") -> None:
         super().__init__(detail)
-        self.answer = _problem(Problem(status, title or _TITLES.get(status, "Error"), detail))
+        self.answer = _problem(Problem(status, title or _TITLES.get(status, "Error"), detail), kind)
 
 
-def _problem(problem: Problem, **headers: str) -> Answer:
+def _problem(problem: Problem, kind: str = "", **headers: str) -> Answer:
     body = orjson.dumps(
-        {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
+        {
+            "type": f"urn:acorn:{kind}" if kind else "about:blank",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.detail,
+        }
     )
     return problem.status, {"content-type": "application/problem+json", **headers}, body
 
@@ -178,6 +183,8 @@ class Sandbox:
                 return self._page(_text(store), query, headers.get("if-none-match", ""))
             case [store, "resources", type, key] if type in TYPES:
                 return self._resource(method, _text(store), type, _text(key), headers, body)
+            case [store, "generations", owner]:
+                return self._generation(method, _text(store), _text(owner), body)
             case [store, "batch"]:
                 self._only(method, "POST")
                 return self._batch(_text(store), query.get("validate", [""])[0] == "true", body)
@@ -204,6 +211,7 @@ class Sandbox:
         if type is not None and type not in TYPES:
             raise Refusal(400, f"unknown type {type}")
         version = self.database.version(store)
+        since = self.database.since(query["since"][0]) if "since" in query and type is None else None
         if "cursor" in query:
             at, total, after = _read_cursor(query["cursor"][0])
             if at < self.database.oldest() or at > self.database.revision():
@@ -212,13 +220,29 @@ class Sandbox:
             if known and known.strip('"') == version:
                 return 304, {"etag": known}, b""
             at, after = self.database.revision(), ("", "")
-            total = self.database.count(store, type, at)
-        if not total and not (type and self.database.count(store, None, at)):
+            total = (
+                self.database.count(store, type, at)
+                if since is None
+                else self.database.count_changed(store, since, at)
+            )
+        everything = total if type is None and since is None else self.database.count(store, None, at)
+        if not everything:
             raise Refusal(404, f"there is no store {store}")
-        rows = self.database.page(store, type, at, after, limit + 1)
+        if since is None:
+            rows = self.database.page(store, type, at, after, limit + 1)
+        else:
+            rows = self.database.changed(store, since, at, after, limit + 1)
         following = orjson.dumps(_cursor(at, total, rows[limit - 1][:2])) if len(rows) > limit else b"null"
         items = b",".join([row[2] for row in rows[:limit]])
-        body = b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b}' % (items, total, at, following)
+        body = b'{"items":[%b],"total":%d,"snapshot":"%d","next":%b' % (items, total, at, following)
+        if since is not None:
+            gone = [{"type": t, "key": k} for t, k in self.database.gone(store, since, at)]
+            body += b',"since":%b,"all":%d,"gone":%b' % (
+                orjson.dumps(query["since"][0]),
+                everything,
+                orjson.dumps(gone),
+            )
+        body += b"}"
         return _json(200, body, etag=f'"{version}"')
 
     def _resource(
@@ -262,8 +286,9 @@ class Sandbox:
     def _batch(self, store: str, validate: bool, body: bytes) -> Answer:
         request = _body(body)
         items = request.get("items") if isinstance(request, dict) else None
-        if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH or set(request) != {"items"}:
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH or set(request) - _BATCH_FIELDS:
             raise Refusal(400, f"the body must be {{items: […]}} with 1 to {MAX_BATCH} rows")
+        fence = _fence(request)
         for index, item in enumerate(items):
             _check_item(item, index)
         rules = Rules(self.database, store)
@@ -271,6 +296,7 @@ class Sandbox:
         faults = [] if validate else for_rows(self.database)
         try:
             with self.database.transaction() as db:
+                self._hold(store, fence, items)
                 for item in items:
                     results.append(
                         self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules)
@@ -279,7 +305,38 @@ class Sandbox:
                     raise _Undo
         except _Undo:
             pass
-        return _json(200, orjson.dumps({"items": results}))
+        return _json(200, orjson.dumps({"items": results, "version": self.database.version(store)}))
+
+    def _hold(self, store: str, fence: _Fence, items: list[dict[str, Any]]) -> None:
+        """Refusal of a batch that was made for another generation, or for the store as it was. What was carried out already is
+        answered again: the store has moved by this very batch."""
+        if fence.owner and self.database.generation(store, fence.owner)[0] != fence.number:
+            raise Refusal(
+                412, f"{fence.owner} is at another generation by now", "Another generation", "generation"
+            )
+        moved = fence.version and self.database.version(store) != fence.version
+        if moved and all(self.database.answered(item["idempotencyKey"]) is None for item in items):
+            raise Refusal(412, "the store was changed since it was read", "Moved", "version")
+
+    def _generation(self, method: str, store: str, owner: str, body: bytes) -> Answer:
+        self._only(method, "GET", "PUT")
+        if method == "PUT":
+            given = _body(body)
+            if not isinstance(given, dict) or set(given) != {"number", "head", "expected"}:
+                raise Refusal(400, "the body must be {number, head, expected}")
+            number, head, expected = given["number"], given["head"], given["expected"]
+            if type(number) is not int or type(expected) is not int or not 0 <= expected < number < 1 << 53:
+                raise Refusal(400, "number must be greater than expected, and both whole numbers")
+            if not isinstance(head, str) or not 1 <= len(head) <= 100 or not head.isprintable():
+                raise Refusal(400, "head must be text of at most 100 characters")
+            with self.database.transaction() as db:
+                if self.database.generation(store, owner)[0] != expected:
+                    raise Refusal(
+                        412, f"{owner} is at another generation by now", "Another generation", "generation"
+                    )
+                self.database.advance(db, store, owner, number, head)
+        number, head = self.database.generation(store, owner)
+        return _json(200, orjson.dumps({"number": number, "head": head}))
 
     def _meddled_row(
         self, db: Any, store: str, item: dict[str, Any], faults: list[Fault]
@@ -345,6 +402,28 @@ class Sandbox:
 
 class _Undo(Exception):
     pass
+
+
+class _Fence(NamedTuple):
+    """For which generation of whom, and for which version of the store, a batch was made; empty where it does not say."""
+
+    owner: str
+    number: int
+    version: str
+
+
+_BATCH_FIELDS: Final = frozenset({"items", "owner", "generation", "ifVersion"})
+
+
+def _fence(request: dict[str, Any]) -> _Fence:
+    owner, number, version = request.get("owner"), request.get("generation"), request.get("ifVersion")
+    if (owner is None) != (number is None):
+        raise Refusal(400, "owner and generation belong together")
+    if owner is not None and (not isinstance(owner, str) or not owner or type(number) is not int):
+        raise Refusal(400, "owner must be text, and generation a whole number")
+    if version is not None and not isinstance(version, str):
+        raise Refusal(400, "ifVersion must be text")
+    return _Fence(owner or "", number or 0, version or "")
 
 
 def _failure(problem: Problem) -> dict[str, Any]:

@@ -78,6 +78,11 @@ class Database:
         if birth is None:
             raise ValueError("this sandbox is not complete; run `acorn sandbox reset`")
         self._birth = int(birth[0])
+        # Made where it is missing: sandboxes from before it are as good without.
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS generation (store TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,"
+            " head TEXT NOT NULL, PRIMARY KEY (store, owner)) WITHOUT ROWID"
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -141,6 +146,52 @@ class Database:
             " AND since<=? AND (until IS NULL OR until>?) ORDER BY type, key LIMIT ?",
             (store, *after, type, type, at, at, limit),
         ).fetchall()
+
+    def since(self, version: str) -> int | None:
+        """The revision that a store's version stands for; None where what happened since is no longer known."""
+        birth, _, revision = version.partition("-")
+        if birth != str(self._birth) or not revision.isdigit() or len(revision) > 18:
+            return None
+        return int(revision) if self.oldest() <= int(revision) <= self.revision() else None
+
+    def changed(
+        self, store: str, since: int, at: int, after: tuple[str, str], limit: int
+    ) -> list[tuple[str, str, bytes]]:
+        """As `page`, of what was written after a revision."""
+        return self._db.execute(
+            "SELECT type, key, document FROM resource WHERE store=? AND (type, key) > (?, ?) AND since>? AND since<=?"
+            " AND (until IS NULL OR until>?) ORDER BY type, key LIMIT ?",
+            (store, *after, since, at, at, limit),
+        ).fetchall()
+
+    def count_changed(self, store: str, since: int, at: int) -> int:
+        """How much was written after a revision."""
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM resource WHERE store=? AND since>? AND since<=? AND (until IS NULL OR until>?)",
+                (store, since, at, at),
+            ).fetchone()[0]
+        )
+
+    def gone(self, store: str, since: int, at: int) -> list[tuple[str, str]]:
+        """(type, key) of what was there at a revision and is not at a later one."""
+        return self._db.execute(
+            "SELECT type, key FROM resource AS was WHERE store=? AND since<=? AND until>? AND until<=? AND NOT EXISTS"
+            " (SELECT 1 FROM resource AS now WHERE now.store=was.store AND now.type=was.type AND now.key=was.key"
+            " AND now.since<=? AND (now.until IS NULL OR now.until>?)) ORDER BY type, key",
+            (store, since, since, at, at, at),
+        ).fetchall()
+
+    def generation(self, store: str, owner: str) -> tuple[int, str]:
+        """(number, head) of what an owner last applied to a store; (0, "") before the first."""
+        row = self._db.execute(
+            "SELECT number, head FROM generation WHERE store=? AND owner=?", (store, owner)
+        ).fetchone()
+        return (0, "") if row is None else (int(row[0]), str(row[1]))
+
+    def advance(self, db: sqlite3.Connection, store: str, owner: str, number: int, head: str) -> None:
+        """Begin a generation."""
+        db.execute("INSERT OR REPLACE INTO generation VALUES (?,?,?,?)", (store, owner, number, head))
 
     def each(
         self, store: str | None = None, type: str | None = None

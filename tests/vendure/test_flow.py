@@ -111,6 +111,7 @@ class Shop(Repository):
     def connect(self, url: str) -> None:
         """Point the connection somewhere."""
         (self.path / "acorn.yaml").write_text(PROJECT.format(url=url))
+        self.trust()
 
     def changes(self, *arguments: str) -> dict[str, str]:
         """What a plan would do, by address."""

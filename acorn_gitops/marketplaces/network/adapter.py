@@ -3,11 +3,14 @@ outcomes. Caller: cli, conformance.
 
 A read follows cursors of one snapshot to the end and counts: the number of resources must be the number that
 the marketplace announced, each once, or the read is `Incomplete`. A write without an answer is looked up
-under its idempotency key by sending it again, which the contract makes safe.
+under its idempotency key by sending it again, which the contract makes safe. Once a generation was begun, every batch carries
+it and the version at which the store is known: a marketplace that has either otherwise does nothing of the batch.
 """
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import Any, Final
@@ -15,26 +18,58 @@ from urllib.parse import quote
 
 import orjson
 
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response, Transport
-from acorn_gitops.marketplaces.protocol import Management, Outcome, Scope, Settings, Snapshot, Status, Write
+from acorn_gitops.marketplaces.protocol import (
+    Generation,
+    Management,
+    Moved,
+    Outcome,
+    Scope,
+    Settings,
+    Snapshot,
+    Status,
+    Superseded,
+    Write,
+)
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 from acorn_gitops.model.resource import TYPES, Live
+from acorn_gitops.model.sound import unfit
 
 PAGE: Final = 5000
 BATCH: Final = 500
 ATTEMPTS: Final = 5
 MAX_PAUSE: Final = 60.0
+MOST: Final = 5_000_000
+"""Resources of one store."""
+STORE_SECONDS: Final = 1800.0
+"""Reading one store takes no longer."""
+_JSON_TYPES: Final = ("application/json", "application/problem+json")
+_FAULT: Final = "this is a fault of the marketplace"
+_SUSPICIOUS: Final = re.compile(
+    rb'"(?:value|currency)"\s*:\s*(?!"(?:-?[0-9]{1,15}(?:\.[0-9]{1,6})?|[A-Z]{3})")|[\[{]{20}|\}{20}'
+)
+"""What may be no amount, or nested without end: such a page is looked at value by value."""
 
 
 class NetworkMarketplace:
     """One connection to a retail network API."""
 
     def __init__(
-        self, settings: Settings, transport: Transport, pause: Callable[[float], None] | None = None
+        self,
+        settings: Settings,
+        transport: Transport,
+        pause: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._pause = pause
+        self._clock = clock
+        self._fences: dict[str, tuple[str, int]] = {}
+        """By store: who writes, and in which generation."""
+        self._versions: dict[str, str] = {}
+        """By store: the version at which the writer knows it."""
 
     @property
     def name(self) -> str:
@@ -52,59 +87,30 @@ class NetworkMarketplace:
             names = [row["store"] for row in page["stores"]]
         except (KeyError, TypeError) as error:
             raise _nonsense("the list of stores", error) from None
-        if not all(isinstance(name, str) for name in names):
-            raise _nonsense("the list of stores", "a name that is no text")
+        if not all(isinstance(name, str) and _is_name(name) for name in names):
+            raise _nonsense("the list of stores", "a name that is none")
         return sorted(names)
 
     def read(self, scope: Scope) -> Snapshot:
-        """All resources of a store, of one moment."""
-        resources: dict[tuple[str, str], Live] = {}
-        base = f"/v1/stores/{quote(scope.store, safe='')}/resources?limit={PAGE}"
-        path, moment, seen, cursors, version = base, "", 0, set[str](), ""
-        while True:
-            answer = self._ask("GET", path, missing_ok=True, known=scope.known if path == base else "")
+        """All resources of a store, of one moment. Where the caller still has a former snapshot, only what has changed since
+        travels, if the marketplace can tell."""
+        reading = _Reading(scope)
+        path = reading.first
+        until = self._clock() + STORE_SECONDS
+        while path:
+            if self._clock() > until:
+                raise Incomplete(f"{scope.store}: reading it took more than {STORE_SECONDS:.0f} seconds")
+            answer = self._ask(
+                "GET", path, missing_ok=True, known=scope.known if path == reading.first else ""
+            )
             if answer.status == 404:
                 return Snapshot(scope.store, False, {})
             if answer.status == 304:
                 return Snapshot(scope.store, True, {}, scope.known, True)
-            if path == base:
-                version = answer.headers.get("etag", "").strip('"')
-            page = _json(answer)
-            try:
-                items, total, following = page["items"], page["total"], page["next"]
-                if moment and page["snapshot"] != moment:
-                    raise Incomplete(
-                        f"{scope.store}: the snapshot changed while it was read", hint="run again"
-                    )
-                moment = page["snapshot"]
-                for item in items:
-                    attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
-                    type_, key = item["type"], item["key"]
-                    if not (
-                        type(attributes) is dict and type(etag) is type(id) is type(type_) is type(key) is str
-                    ):
-                        raise _nonsense(f"{scope.store}: a row", key)
-                    resources[(type_, key)] = Live(attributes, etag, id)
-            except (KeyError, TypeError, AttributeError) as error:
-                raise _nonsense(f"{scope.store}: a page", error) from None
-            if type(total) is not int or not (following is None or type(following) is str):
-                raise _nonsense(f"{scope.store}: a page", "total or next")
-            seen += len(items)
-            if following is None:
-                break
-            if following in cursors:
-                raise Incomplete(
-                    f"{scope.store}: the marketplace repeats a page",
-                    hint="this is a fault of the marketplace",
-                )
-            cursors.add(following)
-            path = f"{base}&cursor={quote(following, safe='')}"
-        if seen != total or len(resources) != total:
-            raise Incomplete(
-                f"{scope.store}: {len(resources)} of {total} resources were read",
-                hint="run again; nothing was concluded from this",
-            )
-        return Snapshot(scope.store, True, resources, version)
+            path = reading.take(answer)
+        snapshot = reading.snapshot()
+        self._versions[scope.store] = snapshot.version
+        return snapshot
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Ask the marketplace what it would say."""
@@ -118,15 +124,44 @@ class NetworkMarketplace:
         """Let go of connections."""
         self._transport.close()
 
+    def generation(self, store: str, owner: str) -> Generation | None:
+        """What `owner` last applied there, as the marketplace remembers it; None where it remembers nothing of the kind."""
+        answer = self._ask("GET", _generation_path(store, owner), missing_ok=True, other=(400, 405))
+        if answer.status != 200:
+            return None
+        found = _json(answer)
+        number, head = (found.get("number"), found.get("head")) if isinstance(found, dict) else (None, None)
+        if type(number) is not int or not 0 <= number < 1 << 53 or type(head) is not str or len(head) > 100:
+            raise _nonsense(f"{store}: the generation", number)
+        return Generation(number, head)
+
+    def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
+        """Begin the next generation, and stamp what is written from now on with it. Superseded when it is not `expected` any
+        more."""
+        following = Generation(expected.number + 1, head)
+        body = orjson.dumps({"number": following.number, "head": head, "expected": expected.number})
+        answer = self._ask("PUT", _generation_path(store, owner), body, other=(412,))
+        # Without an answer the request was sent again: then it is ours that stands there.
+        if answer.status == 412 and self.generation(store, owner) != following:
+            raise Superseded(f"{store}: somebody else began to apply meanwhile")
+        self._fences[store] = (owner, following.number)
+        return following
+
     def _batches(self, store: str, writes: Sequence[Write], query: str) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for start in range(0, len(writes), BATCH):
             part = writes[start : start + BATCH]
-            body = orjson.dumps({"items": [_item(w) for w in part]})
+            body: dict[str, Any] = {"items": [_item(w) for w in part]}
+            fence = self._fences.get(store) if not query else None
+            if fence is not None:
+                body |= {"owner": fence[0], "generation": fence[1]}
+                if self._versions.get(store):
+                    body["ifVersion"] = self._versions[store]
             path = f"/v1/stores/{quote(store, safe='')}/batch{query}"
             try:
-                answer = self._ask("POST", path, body)
+                answer = self._ask("POST", path, orjson.dumps(body), other=(412,) if fence else ())
             except Unreachable as error:
+                self._versions.pop(store, None)
                 outcomes += [Outcome(w.address, "unknown", error.message) for w in part]
                 outcomes += [
                     Outcome(w.address, "skipped", "the marketplace did not answer")
@@ -136,14 +171,35 @@ class NetworkMarketplace:
             except MarketplaceError as error:
                 outcomes += [Outcome(w.address, "rejected", error.message) for w in part]
                 continue
-            outcomes += _outcomes(part, _json(answer))
+            page = _json(answer)
+            if answer.status == 412:
+                self._refused(store, page)
+            if not query:
+                version = page.get("version") if isinstance(page, dict) else None
+                self._versions[store] = version if isinstance(version, str) and _is_version(version) else ""
+            outcomes += _outcomes(part, page)
         return outcomes
 
+    def _refused(self, store: str, problem: Any) -> None:
+        """A whole batch of which nothing was done: the store, or the generation, is another by now."""
+        kind = str(problem.get("type", "")) if isinstance(problem, dict) else ""
+        if kind.endswith("generation"):
+            raise Superseded(f"{store}: somebody else began to apply meanwhile")
+        raise Moved(f"{store} was changed by somebody else since it was read")
+
     def _ask(
-        self, method: str, path: str, body: bytes = b"", *, missing_ok: bool = False, known: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        missing_ok: bool = False,
+        known: str = "",
+        other: Sequence[int] = (),
     ) -> Response:
-        """Send until there is an answer that says something. Every request here may be repeated: reads by
-        nature, batches by their idempotency keys."""
+        """Send until there is an answer that says something, and believe only what was asked for: 200 with JSON; 404 where that
+        may be; 304 where a version was named; `other` statuses that mean something here. Every request may be repeated: reads
+        by nature, batches by their idempotency keys, generations by their number."""
         trouble = ""
         maybe_done = False
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
@@ -154,24 +210,33 @@ class NetworkMarketplace:
             except NoAnswer as error:
                 trouble = f"no answer ({error})"
                 maybe_done = True
+                if error.hopeless:
+                    raise Unreachable(f"{self.name}: {trouble}", hint=_FAULT) from None
             else:
-                if answer.status == 304 and known:
+                status = answer.status
+                if status == 304 and known:
                     return answer
-                if answer.status < 400 or (answer.status == 404 and missing_ok):
-                    if answer.headers.get("content-type", "").startswith(
-                        ("application/json", "application/problem+json")
-                    ):
+                if status == 404 and missing_ok:
+                    return answer
+                if status == 200 or status in other:
+                    if answer.headers.get("content-type", "").startswith(_JSON_TYPES):
                         return answer
-                    trouble = f"answered {answer.status} with {answer.headers.get('content-type', 'no type')}, not JSON"
+                    kind = one_line(answer.headers.get("content-type", "no type"), 100)
+                    trouble = f"answered {status} with {kind}, not JSON"
                     maybe_done = True
-                elif answer.status == 429 or answer.status >= 500:
+                elif status == 429 or status >= 500:
                     trouble = _problem(answer)
                     wait = _retry_after(answer, wait)
-                    maybe_done = maybe_done or answer.status >= 500
+                    maybe_done = maybe_done or status >= 500
+                elif status < 400:
+                    # Nobody asked for it: a redirection, an answer out of a cache, a success without content.
+                    raise Unreachable(
+                        f"{self.name}: answered {status}, which is no answer to this", hint=_FAULT
+                    )
                 elif maybe_done and method != "GET":
                     # An earlier try may have had its effect: a refusal of the repetition does not undo it.
                     raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
-                elif answer.status in (401, 403):
+                elif status in (401, 403):
                     raise MarketplaceError(
                         f"{self.name}: {_problem(answer)}", hint="check the connection's token"
                     )
@@ -182,6 +247,116 @@ class NetworkMarketplace:
         raise Unreachable(
             f"{self.name}: {trouble}, {ATTEMPTS} times", hint="run again when the marketplace answers"
         )
+
+
+class _Reading:
+    """The pages of one snapshot of one store, as they come in."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._store = scope.store
+        self._base = scope.base if scope.base is not None and scope.base.version else None
+        query = f"limit={PAGE}"
+        if self._base is not None:
+            query += f"&since={quote(self._base.version, safe='')}"
+        self.first = f"/v1/stores/{quote(scope.store, safe='')}/resources?{query}"
+        self._resources: dict[tuple[str, str], Live] = {}
+        self._gone: list[tuple[str, str]] = []
+        self._seen = 0
+        self._total = -1
+        self._all: int | None = None
+        self._moment: str | None = None
+        self._version = ""
+        self._cursors: set[str] = set()
+
+    def take(self, answer: Response) -> str:
+        """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those of one snapshot."""
+        page = _json(answer)
+        try:
+            items, total, following, moment = page["items"], page["total"], page["next"], page["snapshot"]
+            if type(total) is not int or not (following is None or type(following) is str):
+                raise _nonsense(f"{self._store}: a page", "total or next")
+            if type(items) is not list or type(moment) is not str or not 0 <= total <= MOST:
+                raise _nonsense(f"{self._store}: a page", "items, total or snapshot")
+            if self._moment is None:
+                self._begin(page, answer, total)
+            elif (moment, total) != (self._moment, self._total):
+                raise Incomplete(f"{self._store}: the snapshot changed while it was read", hint="run again")
+            self._moment = moment
+            for item in items:
+                self._row(item)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _nonsense(f"{self._store}: a page", error) from None
+        if _SUSPICIOUS.search(answer.body) or b"\\u" in answer.body:
+            for item in items:
+                self._values(item)
+        self._seen += len(items)
+        if self._seen > self._total:
+            raise Incomplete(
+                f"{self._store}: more resources came than the {self._total} that were announced", hint=_FAULT
+            )
+        if following is None:
+            return ""
+        if not items or following in self._cursors:
+            raise Incomplete(f"{self._store}: the pages do not come to an end", hint=_FAULT)
+        self._cursors.add(following)
+        return f"{self.first}&cursor={quote(following, safe='')}"
+
+    def _begin(self, page: dict[str, Any], answer: Response, total: int) -> None:
+        self._total = total
+        version = answer.headers.get("etag", "").strip('"')
+        self._version = version if _is_version(version) else ""
+        if self._base is None or page.get("since") != self._base.version:
+            return  # everything comes, whatever was asked for
+        self._all = page["all"]
+        self._gone = [(row["type"], row["key"]) for row in page["gone"]]
+
+    def _row(self, item: Any) -> None:
+        attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
+        type_, key = item["type"], item["key"]
+        if not (type(attributes) is dict and type(etag) is type(id) is type(type_) is type(key) is str):
+            raise _nonsense(f"{self._store}: a row", one_line(str(key), 100))
+        if not key.isprintable() or not 0 < len(key) <= 400 or len(etag) > 400 or len(id) > 400:
+            raise _nonsense(f"{self._store}: a row", f"a key, id or etag that is none: {one_line(key, 60)}")
+        self._resources[(type_, key)] = Live(attributes, etag, id)
+
+    def _values(self, item: dict[str, Any]) -> None:
+        why = unfit(item["attributes"])
+        if why:
+            raise _nonsense(f"{self._store}: {one_line(item['type'], 40)} {one_line(item['key'], 60)}", why)
+
+    def snapshot(self) -> Snapshot:
+        """The whole store. Incomplete when what came is not what was announced."""
+        came = len(self._resources)
+        if self._seen != self._total or came != self._total:
+            raise Incomplete(
+                f"{self._store}: {came} of {self._total} resources were read",
+                hint="run again; nothing was concluded from this",
+            )
+        if self._all is None or self._base is None:
+            return Snapshot(self._store, True, self._resources, self._version)
+        whole = {**self._base.resources}
+        for gone in self._gone:
+            whole.pop(gone, None)
+        whole.update(self._resources)
+        if len(whole) != self._all:
+            raise Incomplete(
+                f"{self._store}: {len(whole)} resources after the changes, and {self._all} are there",
+                hint="run again; nothing was concluded from this",
+            )
+        return Snapshot(self._store, bool(whole), whole, self._version)
+
+
+def _generation_path(store: str, owner: str) -> str:
+    return f"/v1/stores/{quote(store, safe='')}/generations/{quote(owner, safe='')}"
+
+
+def _is_version(text: str) -> bool:
+    """Whether a version can be sent back in a header."""
+    return text.isascii() and text.isprintable() and len(text) <= 200 and '"' not in text
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and 0 < len(text) <= 200
 
 
 def _item(write: Write) -> dict[str, Any]:
@@ -210,7 +385,7 @@ def _outcome(write: Write, item: Any) -> Outcome:
     problem = item.get("problem") if isinstance(item, dict) else None
     if type(status) is not int or not (problem is None or isinstance(problem, dict)):
         return Outcome(write.address, "unknown", "the marketplace's answer for this row makes no sense")
-    words = [str(problem[k]) for k in ("title", "detail") if problem.get(k)] if problem else []
+    words = [one_line(str(problem[k]), 300) for k in ("title", "detail") if problem.get(k)] if problem else []
     etag, id = item.get("etag"), item.get("id")
     return Outcome(
         write.address,
@@ -223,7 +398,7 @@ def _outcome(write: Write, item: Any) -> Outcome:
 
 def _nonsense(what: str, detail: object) -> Incomplete:
     return Incomplete(
-        f"{what} from the marketplace makes no sense ({detail})", hint="this is a fault of the marketplace"
+        f"{what} from the marketplace makes no sense ({one_line(str(detail), 200)})", hint=_FAULT
     )
 
 
@@ -258,7 +433,7 @@ def _retry_after(answer: Response, default: float) -> float:
 def _problem(answer: Response) -> str:
     try:
         problem = orjson.loads(answer.body)
-        words = ": ".join(str(problem[k]) for k in ("title", "detail") if problem.get(k))
+        words = ": ".join(one_line(str(problem[k]), 300) for k in ("title", "detail") if problem.get(k))
     except (orjson.JSONDecodeError, TypeError, AttributeError):
         words = ""
     return f"{answer.status} {words}".strip()

@@ -261,6 +261,14 @@ def openapi() -> Schema:
         "required": True,
         "schema": {"type": "string", "enum": list(TYPES)},
     }
+    owner = {
+        "name": "owner",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
+        "description": "Who applies: project/environment, URL-encoded.",
+    }
+    generation = {"application/json": {"schema": {"$ref": "#/components/schemas/Generation"}}}
     key = {
         "name": "key",
         "in": "path",
@@ -358,6 +366,13 @@ def openapi() -> Schema:
                         {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 600}},
                         {"name": "type", "in": "query", "schema": {"type": "string", "enum": list(TYPES)}},
                         {
+                            "name": "since",
+                            "in": "query",
+                            "schema": {"type": "string", "maxLength": 200},
+                            "description": "A version of the store: only what was written after it, and what is gone since. Who"
+                            " cannot tell answers with everything, and without `since`.",
+                        },
+                        {
                             "name": "If-None-Match",
                             "in": "header",
                             "required": False,
@@ -426,6 +441,32 @@ def openapi() -> Schema:
                     "responses": {"204": {"description": "Deleted."}, **errors, **changed},
                 },
             },
+            "/v1/stores/{store}/generations/{owner}": {
+                "get": {
+                    "operationId": "getGeneration",
+                    "summary": "What an owner (project/environment) last applied to a store; number 0 before the first time.",
+                    "parameters": [store, owner],
+                    "responses": {
+                        "200": {"description": "The generation.", "content": generation},
+                        **errors,
+                    },
+                },
+                "put": {
+                    "operationId": "advanceGeneration",
+                    "summary": "Begin the next generation; refused when `expected` is not the present one.",
+                    "parameters": [store, owner],
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Advance"}}},
+                    },
+                    "responses": {
+                        "200": {"description": "The generation.", "content": generation},
+                        **errors,
+                        "412": {**problem, "description": "Another generation stands there."},
+                        **too_large,
+                    },
+                },
+            },
             "/v1/stores/{store}/batch": {
                 "post": {
                     "operationId": "writeBatch",
@@ -452,6 +493,11 @@ def openapi() -> Schema:
                         },
                         **too_large,
                         **errors,
+                        "412": {
+                            **problem,
+                            "description": "Nothing was done: another generation has begun (type urn:acorn:generation), or the"
+                            " store is at another version (type urn:acorn:version).",
+                        },
                     },
                 }
             },
@@ -489,14 +535,57 @@ def openapi() -> Schema:
                         "total": {"type": "integer"},
                         "snapshot": _text(100),
                         "next": {"type": ["string", "null"]},
+                        "since": {
+                            "type": "string",
+                            "description": "Only what changed since this version is told.",
+                        },
+                        "all": {
+                            "type": "integer",
+                            "description": "With `since`: how many resources there are.",
+                        },
+                        "gone": {
+                            "type": "array",
+                            "description": "With `since`: what was there then and is not any more.",
+                            "items": _block(
+                                {"type": {"type": "string", "enum": list(TYPES)}, "key": _KEY}, "type", "key"
+                            ),
+                        },
                     },
                     "items",
                     "total",
                     "snapshot",
                     "next",
                 ),
+                "Generation": _block(
+                    {
+                        "number": {"type": "integer", "minimum": 0},
+                        "head": {"type": "string", "maxLength": 100},
+                    },
+                    "number",
+                    "head",
+                ),
+                "Advance": _block(
+                    {
+                        "number": {"type": "integer", "minimum": 1, "maximum": (1 << 53) - 1},
+                        "head": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[ -~]+$"},
+                        "expected": {"type": "integer", "minimum": 0, "maximum": (1 << 53) - 2},
+                    },
+                    "number",
+                    "head",
+                    "expected",
+                ),
                 "Batch": _block(
                     {
+                        "owner": {
+                            **_text(200),
+                            "description": "Whose `generation` must be the present one of the store.",
+                        },
+                        "generation": {"type": "integer", "minimum": 0},
+                        "ifVersion": {
+                            **_text(200),
+                            "description": "The version at which the store must be. Not asked where a row of the batch was"
+                            " carried out already, under its idempotency key.",
+                        },
                         "items": {
                             "type": "array",
                             "minItems": 1,
@@ -515,12 +604,13 @@ def openapi() -> Schema:
                                 "key",
                                 "idempotencyKey",
                             ),
-                        }
+                        },
                     },
                     "items",
                 ),
                 "BatchResult": _block(
                     {
+                        "version": {"type": "string", "description": "The store's version afterwards."},
                         "items": {
                             "type": "array",
                             "items": {
@@ -533,7 +623,7 @@ def openapi() -> Schema:
                                     "problem": {"$ref": "#/components/schemas/Problem"},
                                 },
                             },
-                        }
+                        },
                     },
                     "items",
                 ),

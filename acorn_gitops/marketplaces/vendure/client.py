@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import httpx2
 import orjson
 
+from acorn_gitops.confine import http
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.vendure import operations
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
 TAKE: Final = 1000
 """Vendure refuses more in one page (USER_INPUT_ERROR)."""
 PARALLEL: Final = 4
+MOST: Final = 2_000_000
+"""Items of one list."""
 ATTEMPTS: Final = 4
 SIGNED_OUT: Final = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
 
@@ -52,7 +55,7 @@ class Client:
         self._user = user
         self._secret = secret
         self._pause = pause or time.sleep
-        if secret and not (secret.isascii() and secret.isprintable()):
+        if secret and not http.header(secret):
             raise MarketplaceError(
                 f"{name}: the secret holds characters that no HTTP header can carry",
                 hint="printable ASCII only; look for a line end or a letter from another alphabet",
@@ -60,7 +63,7 @@ class Client:
         headers = {"user-agent": "acorn-gitops", "content-type": "application/json"}
         if secret and not user:
             headers[key_header] = secret
-        self._http = httpx2.Client(headers=headers, timeout=timeout)
+        self._http = http.Client(headers, [secret] if secret else [], timeout)
         self._url = url if url.rstrip("/").endswith("-api") else url.rstrip("/") + "/admin-api"
         self._token = ""
 
@@ -89,6 +92,10 @@ class Client:
             given = dict(variables or {})
             options = {**given.pop("options", {}), "take": TAKE, "skip": skip, "sort": {"id": "ASC"}}
             found = self.read(operation, {**given, "options": options}, channel)[field]
+            if not 0 <= int(found["totalItems"]) <= MOST or len(found["items"]) > TAKE:
+                raise Incomplete(
+                    f"{self.name}: the list of {field} makes no sense", hint="this is a fault of the server"
+                )
             return list(found["items"]), int(found["totalItems"])
 
         items, total = page(0)
@@ -146,34 +153,34 @@ class Client:
                 hint="check `options.user` and the secret that `token` names",
             )
         self._token = answer.headers.get("vendure-auth-token", "")
+        self._http.hide(self._token)
         if not self._token:
             raise MarketplaceError(
                 f"{self.name}: the server gives no bearer token",
                 hint="its authOptions.tokenMethod must have `bearer`; or use an API key",
             )
 
-    def _send(self, body: bytes, channel: str, *, repeatable: bool) -> httpx2.Response:
+    def _send(self, body: bytes, channel: str, *, repeatable: bool) -> http.Answer:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if channel:
             headers["vendure-token"] = channel
         trouble = ""
         for attempt in range(ATTEMPTS):
             try:
-                answer = self._http.post(self._url, content=body, headers=headers)
-            except httpx2.ConnectError as error:
-                trouble = type(error).__name__  # it never arrived: any request may be sent again
-            except httpx2.HTTPError as error:
-                # Only the kind: the words of some errors repeat the request's headers, and so the token.
-                trouble = type(error).__name__
-                if not repeatable:
+                answer = self._http.request("POST", self._url, headers, body)
+            except http.NotSent as error:
+                trouble = str(error)  # any request may be sent again
+            except http.NoAnswer as error:
+                trouble = str(error)
+                if not repeatable or isinstance(error, http.Hopeless):
                     break
             else:
-                if answer.status_code < 500 and answer.status_code != 429:
+                if answer.status < 500 and answer.status != 429:
                     return answer
                 if answer.headers.get("content-type", "").startswith("application/json"):
                     return answer
-                trouble = f"status {answer.status_code}"
-                if answer.status_code != 429 and not repeatable:
+                trouble = f"status {answer.status}"
+                if answer.status != 429 and not repeatable:
                     break
             if attempt + 1 < ATTEMPTS:
                 self._pause(0.25 * 2**attempt)
@@ -181,12 +188,12 @@ class Client:
             f"{self.name}: no usable answer ({trouble})", hint="run again when the server answers"
         )
 
-    def _data(self, answer: httpx2.Response) -> Any:
+    def _data(self, answer: http.Answer) -> Any:
         try:
-            document = orjson.loads(answer.content)
+            document = orjson.loads(answer.body)
         except orjson.JSONDecodeError:
             raise Unreachable(
-                f"{self.name}: answered {answer.status_code} with something that is not JSON",
+                f"{self.name}: answered {answer.status} with something that is not JSON",
                 hint="check the connection's url: it is the address of Vendure's admin API",
             ) from None
         if not isinstance(document, dict):
@@ -196,7 +203,7 @@ class Client:
             first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
             extensions = first.get("extensions") or {}
             code = str(extensions.get("code") or "")
-            told = f"{self.name}: {first.get('message', 'refused')}"
+            told = f"{self.name}: {one_line(str(first.get('message', 'refused')), 500)}"
             if code in SIGNED_OUT and not self._user:
                 told += (
                     " (an API key holds only in the channel in which it was made, and in the default channel)"
@@ -213,6 +220,8 @@ def _check_result(result: Any) -> None:
     if not isinstance(result, dict):
         return
     if result.get("errorCode"):
-        raise Refusal(str(result.get("message") or result["errorCode"]), str(result["errorCode"]))
+        raise Refusal(
+            one_line(str(result.get("message") or result["errorCode"]), 500), str(result["errorCode"])
+        )
     if result.get("result") == "NOT_DELETED":
-        raise Refusal(str(result.get("message") or "not deleted"), "NOT_DELETED")
+        raise Refusal(one_line(str(result.get("message") or "not deleted"), 500), "NOT_DELETED")

@@ -182,15 +182,15 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
         if row is None:
             return None
         if (again or kind.shared) and holds(write.attributes, row.live):
-            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id)
+            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id, True)
         return Outcome(write.address, "conflict", "it exists already")
     if row is None:
         if write.operation == "delete":
-            return Outcome(write.address, "observed")
+            return Outcome(write.address, "observed", read_back=True)
         return Outcome(write.address, "rejected", "it is not there")
     if write.etag and write.etag != row.live.etag:
         if again and write.operation == "update" and holds(write.attributes, row.live):
-            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id)
+            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id, True)
         return Outcome(write.address, "conflict", "it was changed since it was read")
     return None
 
@@ -199,9 +199,9 @@ def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:
     if trouble is not None:
         return Outcome(write.address, "rejected", trouble)
     if write.operation == "delete":
-        return Outcome(write.address, "observed" if row is None else "accepted")
+        return Outcome(write.address, "observed" if row is None else "accepted", read_back=True)
     if row is None:
         return Outcome(write.address, "accepted", "it was taken, and cannot be seen")
     status = "observed" if holds(write.attributes, row.live) else "accepted"
     why = "" if status == "observed" else "it was taken, and reads differently"
-    return Outcome(write.address, status, why, row.live.etag, row.live.remote_id)  # type: ignore[arg-type]
+    return Outcome(write.address, status, why, row.live.etag, row.live.remote_id, True)  # type: ignore[arg-type]

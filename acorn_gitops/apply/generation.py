@@ -1,0 +1,52 @@
+"""Who applied last, where all can see it. Comes in: the stores of a plan, a ledger. Goes out: fenced stores, or `Stale`. Caller:
+`carry_out`, before the first write.
+
+A ledger is a copy that a clone carries; the marketplace is the one place that everybody writes to. Where it can, it remembers for
+each store and owner a number and the audit entry with which the last apply began. A ledger that does not hold that entry is
+behind: whoever has it knows less than what was applied, and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
+from acorn_gitops.model.finding import Stale
+
+Fenced = Mapping[str, tuple[Fences, Generation]]
+"""By store: who keeps its generation, and what it is now."""
+
+
+def check_not_behind(
+    stores: Iterable[str],
+    marketplaces: Mapping[str, Marketplace],
+    connections: Mapping[str, str],
+    ledger: Ledger,
+    owner: str,
+) -> dict[str, tuple[Fences, Generation]]:
+    """The generation of every store that keeps one. Stale where this ledger does not know how the last apply began."""
+    found: dict[str, tuple[Fences, Generation]] = {}
+    behind: list[str] = []
+    for store in sorted(stores):
+        marketplace = marketplaces[connections[store]]
+        now = marketplace.generation(store, owner) if isinstance(marketplace, Fences) else None
+        if now is None or not isinstance(marketplace, Fences):
+            continue
+        if now.number and not ledger.knows(now.head):
+            behind.append(store)
+        found[store] = (marketplace, now)
+    if behind:
+        names = ", ".join(behind[:10]) + (f" and {len(behind) - 10} more" if len(behind) > 10 else "")
+        raise Stale(
+            f"somebody else has applied since this ledger was written: {names}; nothing was written",
+            hint="`acorn state pull` brings the newest ledger; bring the specs up to date, too, and plan again. If the ledger that"
+            " knows is lost, `acorn state rebuild` makes one from what is there",
+        )
+    return found
+
+
+def begin(fenced: Fenced, owner: str, head: str) -> None:
+    """Begin the next generation in every store. Superseded where somebody else began meanwhile."""
+    for store, (marketplace, now) in fenced.items():
+        marketplace.advance(store, owner, now, head)

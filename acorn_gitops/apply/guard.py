@@ -1,0 +1,169 @@
+"""What the last look at a price knows at each moment of a run. Comes in: what the stores held when they were last read, what the
+run has sent since. Goes out: why a write must not be sent, or nothing. Caller: `carry_out`, before every write.
+
+`price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and promotions that were sent and
+not seen yet, which count both as they were and as they will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
+from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
+from acorn_gitops.model.resource import Address, Desired
+from acorn_gitops.plan.change import Change
+
+
+class Guard:
+    """Of one run. `stores` is what each store held when it was last read; `outcomes` what became of changes so far."""
+
+    def __init__(
+        self,
+        changes: Iterable[Change],
+        stores: Mapping[str, Snapshot],
+        outcomes: Mapping[Address, Outcome],
+        *,
+        declared: Callable[[Address], Desired | None],
+        least: Callable[[Address], Mapping[str, str] | None],
+        now: Callable[[], str],
+    ) -> None:
+        self._changes = list(changes)
+        self._stores = dict(stores)
+        self._outcomes = outcomes
+        self._declared = declared
+        self._least = least
+        self._now = now
+        self._listings: dict[str, dict[str, str]] = {}
+        self._promotions: dict[str, HeldPromotions] = {}
+        self._waiting: dict[str, dict[str, Mapping[str, Any]]] = {}
+        """By store: promotions that were sent and not seen, as they will be."""
+
+    def read(self, snapshot: Snapshot) -> None:
+        """A store was read again."""
+        self._stores[snapshot.store] = snapshot
+        self._promotions.pop(snapshot.store, None)
+        self._listings.pop(snapshot.store, None)
+
+    def refusal(self, write: Write, former: str) -> str:
+        """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes the place of. What
+        cannot be judged is not sent."""
+        try:
+            return self._refusal(write, former)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            return f"it cannot be judged by what the store holds ({type(error).__name__})"
+
+    def _refusal(self, write: Write, former: str) -> str:
+        address = write.address
+        if address.type == "listing" and write.operation != "delete":
+            live = self._bounded(address, live=write.operation == "update")
+            least = self._least(address)
+            sku = str({**live, **write.attributes}.get("sku") or address.key)
+            return refusal("listing", write.attributes, live, least) or paid_refusal(
+                sku, write.attributes, live, least, self._promotions_of(address.store)
+            )
+        if address.type == "promotion":
+            held = self._promotions_of(address.store)
+            before = held.content(former) or {}
+            after = None
+            if write.operation != "delete":
+                after = {**(before if write.operation == "update" else {}), **write.attributes}
+            keys = self._by_sku(address.store)
+            skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
+            listings = {sku: Address(address.store, "listing", keys.get(sku, sku)) for sku in sorted(skus)}
+            return promotion_refusal(
+                held.proposed(address.key, after, instead_of=former),
+                {sku: Offered(self._as_it_is(at), self._least(at)) for sku, at in listings.items()},
+            )
+        return ""
+
+    def _promotions_of(self, store: str) -> HeldPromotions:
+        """What the store holds of promotions at this moment of the run."""
+        if store not in self._promotions:
+            now = datetime.fromisoformat(self._now()).astimezone(UTC)
+            self._promotions[store] = HeldPromotions(
+                now,
+                (
+                    (key, live.attributes)
+                    for (type, key), live in self._stores[store].resources.items()
+                    if type == "promotion"
+                ),
+            )
+            held = self._promotions[store]
+            for key, content in self._waiting.get(store, {}).items():
+                held.put(key if held.content(key) is None else _unseen(key), content)
+        return self._promotions[store]
+
+    def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        """What was answered to promotions, before anybody has looked. One that was taken counts as both: as it was, and as it will
+        be."""
+        for write, answer in zip(writes, answers, strict=True):
+            if write.address.type != "promotion" or answer.status not in ("observed", "accepted"):
+                continue
+            held, key = self._promotions_of(store), write.address.key
+            before = held.content(key)
+            after = self._after(write, before)
+            if answer.status == "observed":
+                held.put(key, after)
+            elif after is not None:
+                held.put(key if before is None else _unseen(key), after)
+
+    def seen(self, snapshot: Snapshot, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        """A store was read again after these writes: what is there is known, and what is not yet there may still come."""
+        self.read(snapshot)
+        waiting = self._waiting.setdefault(snapshot.store, {})
+        for write, answer in zip(writes, answers, strict=True):
+            if write.address.type != "promotion" or write.operation == "delete":
+                continue
+            key = write.address.key
+            if answer.status == "observed":
+                waiting.pop(key, None)
+            elif answer.status in ("accepted", "unknown"):
+                have = snapshot.resources.get(("promotion", key))
+                waiting[key] = self._after(write, have.attributes if have is not None else None) or {}
+
+    @staticmethod
+    def _after(write: Write, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if write.operation == "delete":
+            return None
+        return {**((before or {}) if write.operation == "update" else {}), **write.attributes}
+
+    def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
+        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
+        have = self._stores[address.store].resources.get((address.type, address.key)) if live else None
+        return {**(have.attributes if have is not None else {}), **bounds_of(self._declared(address))}
+
+    def _as_it_is(self, address: Address) -> dict[str, Any]:
+        """A listing at this moment of the run: what was there, and what this run has sent and seen."""
+        outcome, want = self._outcomes.get(address), self._declared(address)
+        sent = (
+            want.attributes
+            if want is not None and outcome is not None and outcome.status == "observed"
+            else {}
+        )
+        return {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+
+    def _by_sku(self, store: str) -> dict[str, str]:
+        """Keys of listings whose key is not their SKU."""
+        if store not in self._listings:
+            found = {
+                live.attributes["sku"]: key
+                for (type, key), live in self._stores[store].resources.items()
+                if type == "listing" and live.attributes.get("sku")
+            }
+            for change in self._changes:
+                if (
+                    change.address.store == store
+                    and change.address.type == "listing"
+                    and (change.after or {}).get("sku")
+                ):
+                    found[(change.after or {})["sku"]] = change.address.key
+            self._listings[store] = found
+        return self._listings[store]
+
+
+def _unseen(key: str) -> str:
+    return f"{key} (accepted, not seen)"
