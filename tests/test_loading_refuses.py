@@ -13,6 +13,7 @@ import pytest
 
 from acorn_gitops import cli
 from acorn_gitops.compile.configuration import compile_configuration
+from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.finding import AcornError, Finding
 from acorn_gitops.specs import load as loading
 from acorn_gitops.specs import text as text_module
@@ -959,8 +960,8 @@ def test_a_remembered_parse_means_the_same(write: Write, tmp_path: Path, content
         content.replace("metadata:", "# " + "x" * 40_000 + "\nmetadata:") + '    - {sku: B-1, gtin: "1"}\n'
     )
     root = write({"specs/x.yaml": padded})
-    cold = loading.load(root, None, tmp_path / "cache")
-    warm = loading.load(root, None, tmp_path / "cache")
+    cold = loading.load(root, None, Cache(tmp_path / "cache", b"k" * 32))
+    warm = loading.load(root, None, Cache(tmp_path / "cache", b"k" * 32))
     assert cold.findings == warm.findings == load(root).findings
     assert cold.findings
 
@@ -969,8 +970,8 @@ def test_a_remembered_parse_means_the_same(write: Write, tmp_path: Path, content
 def test_a_spoilt_cache_costs_time_only(write: Write, tmp_path: Path, stored: bytes) -> None:
     """An entry of the cache that is not what was stored is parsed anew."""
     root = write({"specs/x.yaml": SKUS.replace("metadata:", "# " + "x" * 40_000 + "\nmetadata:")})
-    plain = state_of(loading.load(root, None, tmp_path / "cache"))
+    plain = state_of(loading.load(root, None, Cache(tmp_path / "cache", b"k" * 32)))
     for path in (tmp_path / "cache").rglob("*"):
         if path.is_file():
             path.write_bytes(stored)
-    assert state_of(loading.load(root, None, tmp_path / "cache")) == plain
+    assert state_of(loading.load(root, None, Cache(tmp_path / "cache", b"k" * 32))) == plain

@@ -21,7 +21,7 @@ from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.observe import gone, observe
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Moved, Outcome, Scope, Snapshot, Superseded, Write
-from acorn_gitops.model.finding import MarketplaceError
+from acorn_gitops.model.finding import AcornError, MarketplaceError
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
@@ -120,10 +120,11 @@ def apply_plan(
     if edges.publish is not None:
         # Whoever comes after a run that died finds in the published ledger what it was about to do.
         work.intend([part for wave in sorted(parts) for part in parts[wave]])
-        edges.publish()
     try:
+        if edges.publish is not None:
+            edges.publish()
         begin(fenced, owner, head)
-    except (MarketplaceError, Superseded):
+    except AcornError:
         work.close_unsent()
         ledger.end_plan(plan.id, "partial", edges.now(), edges.actor, {})
         raise
@@ -443,9 +444,13 @@ class _Work:
             self.latest[store] = seen.snapshot
             self.guard.seen(seen.snapshot, writes, seen.outcomes)
         following = iter(seen.outcomes)
+        settled: list[Settled] = []
+        closed: list[Closed] = []
         for batch in sent:
             batch.answers = [next(following) for _ in batch.writes]
-            self._settle(batch)
+            self._settle(batch, settled, closed)
+        self.ledger.settle(settled, closed, self.edges.now(), self.edges.actor, self.plan.revision)
+        for batch in sent:
             self._judge(store, batch.parts)
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
@@ -469,9 +474,9 @@ class _Work:
         want = self.declared(change.address)
         return want is not None and protects(want.lifecycle)
 
-    def _settle(self, batch: _Sent) -> None:
-        settled: list[Settled] = []
-        closed = [
+    def _settle(self, batch: _Sent, settled: list[Settled], closed: list[Closed]) -> None:
+        """Add what became of a batch."""
+        closed += [
             Closed(self.plan.id, w.address, w.operation, a.status, a.message)
             for w, a in zip(batch.writes, batch.answers, strict=True)
         ]
@@ -500,7 +505,6 @@ class _Work:
                 else ""
             )
             self.outcomes[change.address] = last._replace(address=change.address, message=last.message + half)
-        self.ledger.settle(settled, closed, self.edges.now(), self.edges.actor, self.plan.revision)
 
     def _settled(self, change: Change, answer: Outcome) -> Settled:
         return Settled(

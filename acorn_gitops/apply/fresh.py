@@ -43,6 +43,24 @@ def check_not_empty(snapshot: Snapshot, applied: int, allowed: Collection[str]) 
         )
 
 
+def check_bound(reviewed: Plan, now: Plan) -> None:
+    """A saved plan is for the marketplaces that it was made for. Stale when a store is held by another connection now, or when that
+    connection leads to another address."""
+    here = {s.store: s for s in now.stores}
+    wrong = []
+    for store in reviewed.stores:
+        to = here.get(store.store)
+        if to is not None and (store.connection, store.binding) != (to.connection, to.binding):
+            was = f"{store.connection} ({store.marketplace})" if store.marketplace else store.connection
+            wrong.append(f"{store.store}: made for {was}, and now it is {to.connection} ({to.marketplace})")
+    if wrong:
+        rows = "\n  ".join(wrong[:SHOWN])
+        raise Stale(
+            f"this plan was made for another marketplace; nothing was written:\n  {rows}",
+            hint="plan again and have it reviewed",
+        )
+
+
 def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Callable[[Address], bool]) -> None:
     """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows that do
     not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows that the plan

@@ -8,7 +8,8 @@ behind: whoever has it knows less than what was applied, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
@@ -37,13 +38,21 @@ def check_not_behind(
             behind.append(store)
         found[store] = (marketplace, now)
     if behind:
-        names = ", ".join(behind[:10]) + (f" and {len(behind) - 10} more" if len(behind) > 10 else "")
-        raise Stale(
-            f"somebody else has applied since this ledger was written: {names}; nothing was written",
-            hint="`acorn state pull` brings the newest ledger; bring the specs up to date, too, and plan again. If the ledger that"
-            " knows is lost, `acorn state rebuild` makes one from what is there",
-        )
+        raise stale_ledger(behind)
     return found
+
+
+def stale_ledger(stores: Sequence[str]) -> Stale:
+    """The refusal of whoever knows less than what was applied to these stores."""
+    names = ", ".join(stores[:10]) + (f" and {len(stores) - 10} more" if len(stores) > 10 else "")
+    return Stale(f"{BEHIND}: {names}; nothing was written", hint=CATCH_UP)
+
+
+BEHIND: Final = "somebody else has applied since this ledger was written"
+CATCH_UP: Final = (
+    "`acorn state pull` brings the newest ledger; bring the specs up to date, too, and plan again. If the ledger that knows is lost,"
+    " `acorn state rebuild` makes one from what is there"
+)
 
 
 def begin(fenced: Fenced, owner: str, head: str) -> None:

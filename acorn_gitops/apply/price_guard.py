@@ -9,6 +9,7 @@ specs do not know, no fault of a rule.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -162,6 +163,37 @@ def sold_below(
     if found is None or floor is None or (already is not None and already.pays <= found.pays):
         return ""
     return _words(found, price["currency"], floor)
+
+
+def sold_below_now(
+    sku: str,
+    listing: Mapping[str, Any],
+    least: Mapping[str, str] | None,
+    standing: HeldPromotions,
+    now: datetime,
+) -> str:
+    """How a listing is sold below its floor or margin at this moment, with the promotions that the store holds; empty where it is
+    not, or where nobody can tell."""
+    price = listing.get("price")
+    if not is_money(price) or price is None or listing.get("status") == "inactive":
+        return ""
+    try:
+        floor = _floor(price["currency"], listing.get("minPrice"), least)
+        if floor is None:
+            return ""
+        amount = minor(price["value"], price["currency"])
+        if amount < floor[0]:
+            return f"costs {price['value']} {price['currency']}, below {floor[1]} {major(floor[0], price['currency'])}"
+        found = standing.breach(sku, price, None, floor[0])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return ""
+    if found is None or found.start > now:
+        return ""
+    names = " and ".join(found.promos)
+    return (
+        f"costs {major(found.pays, price['currency'])} {price['currency']} with {names}, below {floor[1]}"
+        f" {major(floor[0], price['currency'])}"
+    )
 
 
 def _floor(

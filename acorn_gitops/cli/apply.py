@@ -7,9 +7,10 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,9 @@ from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused,
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.ledger.ledger import Ledger
 
 
 class _Seconds(click.FloatRange):
@@ -84,7 +88,8 @@ def command(
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
-    from acorn_gitops.apply.fresh import check_applicable, check_intent
+    from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
+    from acorn_gitops.cli.ledger_branch import REMOTE, bring, send
     from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
     from acorn_gitops.cli.planning import compute, least_price, to_record
@@ -124,13 +129,19 @@ def command(
         "since": session.stamp(),
         "plan": saved.id if saved is not None else "planning",
     }
-    with held(session.ledger_path(loaded.project), holder, lock_timeout):
+    path = session.ledger_path(loaded.project)
+    branch = session.environ.get("ACORN_LEDGER_BRANCH", "")
+    unsent: AcornError | None = None
+    with held(path, holder, lock_timeout):
+        if branch:
+            bring(session, path, REMOTE, branch)
         plan, state = compute(session, loaded, findings, wishes, revision, write=True)
         recording = to_record(plan)
         if saved is not None:
             _refuse_unread(plan)
             _refuse_blocked(saved)
             check_applicable(saved, state.ledger.plan_status(saved.id))
+            check_bound(saved, plan)
             check_intent(
                 saved,
                 plan,
@@ -138,7 +149,8 @@ def command(
                 lambda a: (a.type, a.key) in state.ledger.applied(a.store),
             )
             _refuse_blocked(plan)
-            plan = saved
+            # What is recorded is the revision that these specs were read from, not what a file says of itself.
+            plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
         _refuse_blocked(plan)
         actor = permitted(session, loaded, plan, state)
         _refuse_unproven(session, loaded)
@@ -157,6 +169,7 @@ def command(
             progress=_Progress(session),
             stopping=lambda: stop.asked,
             nonce=lambda: secrets.token_hex(16),
+            publish=(lambda: _publish(session, state.ledger, branch)) if branch else None,
             wait_seconds=wait,
         )
         try:
@@ -171,6 +184,11 @@ def command(
                     recording,
                     allow_empty,
                 )
+            if branch:
+                try:
+                    send(session, state.ledger, REMOTE, branch)
+                except AcornError as error:
+                    unsent = error  # what was done is told first
         finally:
             state.ledger.close()
             session.close()
@@ -180,9 +198,20 @@ def command(
         from acorn_gitops.report.text import report_text
 
         click.echo(report_text(report.outcomes, report.interrupted, session.pen), nl=False)
+    if unsent is not None:
+        raise AcornError(
+            f"what was done is not on {branch} yet: {unsent.message}",
+            hint="`acorn state push` sends it; what was about to be done is there, so that the next run looks for it",
+        )
     if report.interrupted:
         return 130
     return 0 if report.complete else 3
+
+
+def _publish(session: Session, ledger: Ledger, branch: str) -> None:
+    from acorn_gitops.cli.ledger_branch import REMOTE, send
+
+    send(session, ledger, REMOTE, branch)
 
 
 class _Progress:

@@ -30,7 +30,10 @@ def command(
 ) -> int:
     """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited specs are not
     drift, and are only counted."""
+    from acorn_gitops.cli import guards
+    from acorn_gitops.cli.planning import least_price, nonsense
     from acorn_gitops.cli.situation import Wishes, refuse_idle, situation, views
+    from acorn_gitops.model.finding import Finding
     from acorn_gitops.plan.drift import store_drift
     from acorn_gitops.report.text import drift_text, findings_text
     from acorn_gitops.rules.context import Known
@@ -41,17 +44,25 @@ def command(
     wishes = Wishes(selected, False, allow_empty)
     state = situation(session, loaded, wishes)
     found, errors = [], {}
+    below: list[Finding] = []
+    least = least_price(loaded, session.now())
     for view in views(state, wishes):
         if view.error:
             errors[view.store] = view.error
-        else:
-            found.append(store_drift(view.store, view.desired, view.live, view.applied))
+            continue
+        try:
+            drift = store_drift(view.store, view.desired, view.live, view.applied)
+            below += guards.below_floor(view, session.now(), least)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            errors[view.store] = nonsense(error)
+            continue
+        found.append(drift)
     if not errors:
         refuse_idle(state)
     session.close()
     changed = [(d.address, path.split(".")[0]) for s in found for d in s.drifted for path, _, _ in d.fields]
     known = Known((), lambda *_: [], session.actor(), lambda *_: None, drifted=changed)
-    seen = check(loaded.configuration, session.now(), phase="drift", known=known)
+    seen = [*below, *check(loaded.configuration, session.now(), phase="drift", known=known)]
     drifted = sum(len(s.drifted) for s in found)
     if output == "json":
         import orjson

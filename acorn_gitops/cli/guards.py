@@ -7,12 +7,13 @@ Errors stop apply, warnings are read; budgets are warnings that stop apply, too,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from acorn_gitops.apply.price_guard import bounds_of, refusal
+from acorn_gitops.apply.generation import BEHIND, CATCH_UP
+from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.engines.held import HeldPromotions
@@ -170,6 +171,42 @@ def sold_below(
                 "",
                 str(address),
             )
+
+
+def below_floor(
+    view: StoreView, now: datetime, least: Callable[[Address], Mapping[str, str] | None]
+) -> Iterator[Finding]:
+    """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan changes anything."""
+    standing = HeldPromotions(now, view.promotions.items())
+    for (type_, key), live in view.live.items():
+        if type_ != "listing":
+            continue
+        want = view.desired.get((type_, key))
+        listing = live.attributes
+        if want is not None and want.whole:
+            listing = {**listing, **bounds_of(want)}
+        address = Address(view.store, "listing", key)
+        floor = least(address)
+        if floor is None and listing.get("minPrice") is None:
+            continue
+        why = sold_below_now(str(listing.get("sku") or key), listing, floor, standing, now)
+        if why:
+            yield Finding(
+                "ACN-033",
+                "warning",
+                f"{address} {why}: it is sold so now",
+                None if want is None else Place(want.origin.file, want.origin.line),
+                "end the promotion or raise the price; a floor that is too high is lowered in `pricePolicy`",
+                "",
+                str(address),
+            )
+
+
+def behind(stores: Sequence[str]) -> Iterator[Finding]:
+    """That apply would be refused, since this ledger knows less than what was applied."""
+    if stores:
+        names = ", ".join(stores[:10]) + (f" and {len(stores) - 10} more" if len(stores) > 10 else "")
+        yield Finding("ACN-035", "warning", f"{BEHIND}: {names}; apply will refuse", None, CATCH_UP)
 
 
 def already_there(result: StoreResult) -> int:

@@ -27,13 +27,13 @@ def command(
     address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int
 ) -> int:
     """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is broken."""
+    from acorn_gitops.confine.sealed import open_cache
     from acorn_gitops.ledger.ledger import open_ledger
-    from acorn_gitops.specs.cache import default_folder
     from acorn_gitops.specs.load import open_reader
     from acorn_gitops.specs.project import read_project
 
     session = Session(root, environment, no_color)
-    project = read_project(open_reader(session.root, default_folder(dict(session.environ))), environment)
+    project = read_project(open_reader(session.root, open_cache(session.environ)), environment)
     ledger = open_ledger(session.ledger_path(project))
     entries = ledger.history()
     if address is not None:

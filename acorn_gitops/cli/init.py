@@ -65,7 +65,7 @@ GITLAB = """# Plans every merge request, applies the default branch by hand, loo
 # Once: CI/CD variable ACORN_TOKEN (masked, protected), and Settings > CI/CD > Job token permissions >
 # Allow Git push requests: what was applied is remembered on the branch acorn-ledger.
 stages: [plan, apply]
-variables: {ACORN_ENV: production}
+variables: {ACORN_ENV: production, ACORN_LEDGER_BRANCH: acorn-ledger}
 .acorn:
   image: "python:3.13" # with git
   before_script:
@@ -90,10 +90,8 @@ acorn:apply:
   needs: ["acorn:plan"]
   resource_group: acorn
   script:
-    - acorn state pull
-    - code=0; acorn apply plan.acorn.json || code=$?
-    - acorn state push
-    - exit $code
+    # Brings the ledger, keeps on the branch what is about to be done, and then what was done.
+    - acorn apply plan.acorn.json
   rules: [{if: '$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE != "schedule"', when: manual}]
 acorn:drift:
   extends: .acorn
@@ -115,6 +113,7 @@ on:
 permissions: {contents: read}
 env:
   ACORN_ENV: production
+  ACORN_LEDGER_BRANCH: acorn-ledger
   ACORN_TOKEN: ${{ secrets.ACORN_TOKEN }}
   # Only addresses that the default branch names are given secrets; a stranger's change is only read.
   ACORN_DEFAULT_BRANCH: ${{ github.event.repository.default_branch }}
@@ -145,10 +144,8 @@ jobs:
         with: {name: plan}
       - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
-      - run: acorn state pull
+      # Brings the ledger, keeps on the branch what is about to be done, and then what was done.
       - run: acorn apply plan.acorn.json
-      - run: acorn state push
-        if: always()
   drift:
     if: github.event_name == 'schedule'
     runs-on: ubuntu-latest

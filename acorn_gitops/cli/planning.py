@@ -4,6 +4,7 @@ out: the plan with every finding about it. Callers: verbs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
+from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.cli import guards
 from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
-from acorn_gitops.cli.session import Session
+from acorn_gitops.cli.session import Session, address_of
 from acorn_gitops.cli.situation import Situation, Wishes, policy_of, refuse_idle, situation, views
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address
@@ -49,11 +52,10 @@ def compute(
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
     least = least_price(loaded, session.now())
-    memory = Remembered(
-        None if wishes.fresh else session.cache_folder, session.root, loaded.project.environment
-    )
+    memory = Remembered(None if wishes.fresh else session.cache, session.root, loaded.project.environment)
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
+    behind: list[str] = []
 
     def keys(store: str, connection: str) -> Keys:
         shard = lambda: state.desired.stores.get(store, {})  # noqa: E731 - compiled only when it is asked for
@@ -78,28 +80,44 @@ def compute(
         if view.error:
             results.append(StoreResult(view.store, view.connection, error=view.error))
             continue
+        if view.behind:
+            behind.append(view.store)
         if view.unchanged:
             results.append(clean[view.store])
             memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
-        result = diff_store(
-            view.store,
-            view.connection,
-            view.desired,
-            view.live,
-            view.applied,
-            policy_of(state, view.connection, wishes.adopt),
-        )
-        blocking += guards.blocked(view, result)
-        blocking += guards.mass_deletion(view, result)
-        blocking += guards.ambiguous(view, state)
-        blocking += guards.not_sent(result, view, least)
-        blocking += guards.sold_below(view, result, session.now(), least)
-        budgeted += guards.budgeted(view, result, state)
+        judged: list[Finding] = []
+        below: list[Finding] = []
+        over: list[Finding] = []
+        try:
+            result = diff_store(
+                view.store,
+                view.connection,
+                view.desired,
+                view.live,
+                view.applied,
+                policy_of(state, view.connection, wishes.adopt),
+            )
+            judged += guards.blocked(view, result)
+            judged += guards.mass_deletion(view, result)
+            judged += guards.ambiguous(view, state)
+            judged += guards.not_sent(result, view, least)
+            judged += guards.sold_below(view, result, session.now(), least)
+            below += guards.below_floor(view, session.now(), least)
+            over += guards.budgeted(view, result, state)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # What one store holds must not end the plan of all; nothing is concluded from it.
+            results.append(StoreResult(view.store, view.connection, error=nonsense(error)))
+            continue
+        blocking += [*judged, *below]
+        budgeted += over
         results.append(result)
-        if state.selection.whole_store(view.store):
+        if state.selection.whole_store(view.store) and not below and not view.behind:
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
+    if behind and write:
+        raise stale_ledger(behind)
+    blocking += guards.behind(behind)
     blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
@@ -109,6 +127,11 @@ def compute(
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
     blocking += plan_findings(session, loaded, state, changes)
+    for result in results:
+        settings = loaded.configuration.connections.get(result.connection)
+        if settings is not None:
+            result.marketplace = one_line(f"{settings['adapter']} {address_of(settings)}", 200)
+            result.binding = _binding(settings)
     commit, dirty = revision.get()
     plan = make_plan(
         results,
@@ -124,6 +147,19 @@ def compute(
         risks=risks_of(loaded.configuration, changes, state.today),
     )
     return plan, state
+
+
+def nonsense(error: Exception) -> str:
+    """That what a store holds cannot be compared with anything, in words."""
+    return f"what it holds makes no sense: {one_line(f'{type(error).__name__}: {error}', 200)}"
+
+
+def _binding(settings: Mapping[str, Any]) -> str:
+    """Which marketplace a connection leads to, as a digest: secrets may change their place, addresses may not. An embedded one is a
+    file of this repository."""
+    url = str(settings.get("url") or "sandbox:")
+    where = [settings["adapter"], url, settings.get("options") or {}]
+    return hashlib.sha256(orjson.dumps(where, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, str] | None]:

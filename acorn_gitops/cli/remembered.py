@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from acorn_gitops import __version__
-from acorn_gitops.confine.files import cache
+from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.resource import Desired
 from acorn_gitops.plan.change import StoreResult
 from acorn_gitops.plan.diff import Policy
@@ -52,17 +52,18 @@ class Keys:
 class Remembered:
     """Clean results of one repository and environment."""
 
-    def __init__(self, folder: Path | None, root: Path, environment: str) -> None:
+    def __init__(self, cache: Cache | None, root: Path, environment: str) -> None:
         name = hashlib.sha256(f"{root}\0{environment}".encode()).hexdigest()[:32]
-        self._folder = folder / "clean" / name if folder is not None else None
+        self._cache = cache.within("clean").within(name) if cache is not None else None
         self._config: dict[str, str] = {}
 
     def get(self, store: str, keys: Keys) -> tuple[str, StoreResult] | None:
         """The live version at which the store was in sync, and the result then."""
-        if self._folder is None:
+        content = self._cache.get(f"{store}.json") if self._cache is not None else None
+        if content is None:
             return None
         try:
-            row: dict[str, Any] = orjson.loads((self._folder / f"{store}.json").read_bytes())
+            row: dict[str, Any] = orjson.loads(content)
             if row["config"] != keys.config and row["shard"] != keys.shard():
                 return None
             self._config[store] = row["config"]
@@ -75,7 +76,7 @@ class Remembered:
     def put(self, keys: Keys, version: str, result: StoreResult) -> None:
         """Remember a clean result; anything less is not remembered."""
         if (
-            self._folder is None
+            self._cache is None
             or not version
             or result.changes
             or result.notes
@@ -95,4 +96,4 @@ class Remembered:
             "ceded": result.ceded,
             "live": result.live,
         }
-        cache(self._folder / f"{result.store}.json", orjson.dumps(row))
+        self._cache.put(f"{result.store}.json", orjson.dumps(row))

@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from acorn_gitops.confine.files import PassesLink, database
+from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
 from acorn_gitops.marketplaces.protocol import (
     Management,
@@ -28,7 +29,6 @@ from acorn_gitops.marketplaces.protocol import (
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, MarketplaceError, Refused
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
-from acorn_gitops.specs.cache import default_folder
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import Project, find_root
@@ -127,7 +127,7 @@ class Session:
         self.environ = os.environ
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
-        self.cache_folder = default_folder(dict(self.environ))
+        self.cache = open_cache(self.environ)
         self.trust = Trust(self.root, self.environ)
         self.untrusted = is_untrusted(self.environ)
         self._opened: dict[str, Marketplace] = {}
@@ -162,7 +162,7 @@ class Session:
 
     def load(self) -> Loaded:
         """Load the specs."""
-        return load(self.root, self.environment, self.cache_folder)
+        return load(self.root, self.environment, self.cache)
 
     def checked(self, *, quiet: bool = False) -> tuple[Loaded, list[Finding]]:
         """Load and check. InvalidSpecs with every error; otherwise the warnings."""
@@ -309,15 +309,23 @@ def _here(url: str) -> bool:
         return False
 
 
-def shown_address(settings: Mapping[str, Any]) -> str:
+def address_of(settings: Mapping[str, Any]) -> str:
     """A connection's address for people: without credentials and query."""
     from urllib.parse import urlsplit
 
+    url = str(settings.get("url") or "sandbox:")
+    if url.startswith("sandbox:"):
+        return url
     try:
-        parts = urlsplit(str(settings.get("url")))
-        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        parts = urlsplit(url)
     except ValueError:
-        shown = "an address that is none"
+        return "an address that is none"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def shown_address(settings: Mapping[str, Any]) -> str:
+    """The same, and which secret goes with it."""
+    shown = address_of(settings)
     return f"{shown} with {settings['token']}" if settings.get("token") else shown
 
 

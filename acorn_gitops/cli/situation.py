@@ -41,6 +41,8 @@ class StoreView:
     """The store is at the version that the caller remembers, and was not read."""
     promotions: Mapping[str, Attributes] = field(default_factory=dict)
     """Every promotion that the store holds, also where only a part of it is planned."""
+    behind: bool = False
+    """Somebody else has applied there since this ledger was written."""
     ambiguous: Mapping[Key, str] = field(default_factory=dict)
     """What the marketplace holds several times under one key, and why that says nothing."""
 
@@ -71,6 +73,11 @@ class Situation:
     today: str = ""
 
     @property
+    def owner(self) -> str:
+        """Who applies, as marketplaces remember it."""
+        return f"{self.loaded.project.name}/{self.loaded.project.environment}"
+
+    @property
     def desired(self) -> DesiredState:
         """The specs, compiled when the first store needs them: of stores that have not changed none does."""
         return self.fitted[0]
@@ -96,6 +103,10 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
     """Open the ledger and the connections."""
     config = loaded.configuration
     ledger = open_ledger(session.ledger_path(loaded.project), write=write)
+    if write:
+        ledger.check_sound()
+    else:
+        ledger.check_small()
     labels = {s.name: s.labels for s in config.stores.values()}
     connections = connections_of(config)
     try:
@@ -153,8 +164,10 @@ def views(
             if not connection:
                 raise MarketplaceError("it left the specs, and no connection holds it any more")
             version = known(store, connection) if known is not None else ""
-            snapshot = state.marketplaces[connection].read(Scope(store, version))
+            snapshot = state.marketplaces[connection].read(Scope(store, version, state.owner))
             view.version, view.unchanged = snapshot.version, snapshot.unchanged
+            last = snapshot.generation
+            view.behind = last is not None and last.number > 0 and not state.ledger.knows(last.head)
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)

@@ -26,12 +26,12 @@ def command(context: click.Context) -> None:
 def _open(
     root: Path | None, environment: str | None, no_color: bool, *, write: bool = False
 ) -> tuple[Session, Ledger]:
-    from acorn_gitops.specs.cache import default_folder
+    from acorn_gitops.confine.sealed import open_cache
     from acorn_gitops.specs.load import open_reader
     from acorn_gitops.specs.project import read_project
 
     session = Session(root, environment, no_color)
-    project = read_project(open_reader(session.root, default_folder(dict(session.environ))), environment)
+    project = read_project(open_reader(session.root, open_cache(session.environ)), environment)
     return session, open_ledger(session.ledger_path(project), write=write)
 
 
@@ -99,6 +99,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     live. What differs is drift or intent afterwards; nothing is guessed about the rest."""
     from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.marketplaces.protocol import Fences
 
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
@@ -108,10 +109,15 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
         state.ledger.backup()
         rows: list[Settled] = []
         errors = []
+        heads: set[str] = set()
+        owner = f"{loaded.project.name}/{loaded.project.environment}"
         for view in views(state, Wishes()):
             if view.error:
                 errors.append(f"{view.store}: {view.error}")
                 continue
+            marketplace = state.marketplaces[view.connection]
+            last = marketplace.generation(view.store, owner) if isinstance(marketplace, Fences) else None
+            heads |= {last.head} if last is not None and last.number else set()
             for key, want in view.desired.items():
                 have = view.live.get(key)
                 if have is not None:
@@ -133,7 +139,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             raise AcornError(
                 "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
             )
-        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild")
+        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", sorted(heads))
     session.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
     return 0
@@ -144,6 +150,7 @@ def _kept(function: Any) -> Any:
         click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Git remote."),
         click.option(
             "--branch",
+            envvar="ACORN_LEDGER_BRANCH",
             default="acorn-ledger",
             show_default=True,
             metavar="NAME",
@@ -159,35 +166,24 @@ def _kept(function: Any) -> Any:
 @_kept
 def pull(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
     """Fetch this environment's ledger from a branch of the repository: for machines that forget, such as CI. A ledger
-    here that knows more is never overwritten."""
-    from acorn_gitops.ledger.ledger import unpacked
+    here that knows more is never overwritten, and one whose history was changed is not taken over."""
+    from acorn_gitops.cli.ledger_branch import bring
     from acorn_gitops.ledger.lock import held
-    from acorn_gitops.provenance import branch as kept_branch
 
     session, ledger = _open(root, environment, no_color)
-    kept = kept_branch.fetch(session.root, remote, branch, _name_on_branch(session, ledger))
-    if kept.content is None:
+    path = ledger.path
+    ledger.close()
+    with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state pull"}, 0):
+        brought = bring(session, path, remote, branch)
+    if not brought.there:
         session.say(f"{branch} of {remote} holds no ledger of this environment yet")
         return 0
-    with held(ledger.path, {"who": session.actor(), "since": session.stamp(), "plan": "state pull"}, 0):
-        arriving = ledger.path.with_name(f".{ledger.path.name}.arriving")
-        try:
-            there = unpacked(kept.content, arriving)
-            serial, order = there.serial(), _order(ledger, there, branch)
-            there.close()
-            ledger.close()
-            if order < 0:
-                for suffix in ("-wal", "-shm"):
-                    ledger.path.with_name(ledger.path.name + suffix).unlink(missing_ok=True)
-                arriving.replace(ledger.path)
-        finally:
-            arriving.unlink(missing_ok=True)
-    if order > 0:
+    if brought.order > 0:
         raise Stale(
             f"the ledger here knows more than that of {branch}; nothing was written",
             hint="`acorn state push` sends it",
         )
-    click.echo(f"the ledger is at serial {serial}, as on {branch} ({kept.commit[:10]})")
+    click.echo(f"the ledger is at serial {brought.serial}, as on {branch} ({brought.commit[:10]})")
     return 0
 
 
@@ -196,53 +192,12 @@ def pull(environment: str | None, root: Path | None, no_color: bool, remote: str
 @_kept
 def push(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
     """Keep this environment's ledger on a branch of the repository. Refused when the branch holds a newer one."""
-    import tempfile
-
-    from acorn_gitops.ledger.ledger import unpacked
-    from acorn_gitops.provenance import branch as kept_branch
+    from acorn_gitops.cli.ledger_branch import send
 
     session, ledger = _open(root, environment, no_color)
-    name, packed, serial = _name_on_branch(session, ledger), ledger.packed(), ledger.serial()
-    kept = kept_branch.fetch(session.root, remote, branch, name)
-    if kept.content is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            there = unpacked(kept.content, Path(folder) / "ledger.db")
-            order = _order(ledger, there, branch)
-            there.close()
-        if order < 0:
-            raise Stale(
-                f"{branch} of {remote} holds a newer ledger; nothing was sent",
-                hint="somebody else applied: `acorn state pull`, then plan again",
-            )
-        if order == 0:
-            click.echo(f"{branch} holds serial {serial} already")
-            return 0
-    message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
-    commit = kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
-    click.echo(f"serial {serial} pushed to {branch} as {commit[:10]}")
+    commit = send(session, ledger, remote, branch)
+    if commit:
+        click.echo(f"serial {ledger.serial()} pushed to {branch} as {commit[:10]}")
+    else:
+        click.echo(f"{branch} holds serial {ledger.serial()} already")
     return 0
-
-
-def _order(here: Ledger, there: Ledger, branch: str) -> int:
-    """1: here continues there; -1: there continues here; 0: they are the same. Stale when neither does: each knows
-    of writes that the other does not."""
-    ours, theirs = here.trail(), there.trail()
-    if ours == theirs:
-        return 0 if here.serial() == there.serial() else 1 if here.serial() > there.serial() else -1
-    if ours[: len(theirs)] == theirs:
-        return 1
-    if theirs[: len(ours)] == ours:
-        return -1
-    raise Stale(
-        f"the ledger here and that of {branch} have gone apart: each knows of writes that the other does not",
-        hint="move the one here away and pull; then `acorn plan` shows what is different, and `acorn state rebuild`"
-        " records what is there",
-    )
-
-
-def _name_on_branch(session: Session, ledger: Ledger) -> str:
-    try:
-        name = ledger.path.resolve().relative_to(session.root.resolve()).as_posix()
-    except ValueError:
-        name = ledger.path.name
-    return f"{name.removeprefix('.acorn/')}.gz"

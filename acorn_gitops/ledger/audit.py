@@ -15,6 +15,20 @@ from typing import Any
 import orjson
 
 GENESIS = "0" * 64
+SEALED = "ledger.sealed"
+"""The event with which a ledger from before there were seals got them."""
+
+
+def seal(rows: Iterable[Iterable[Any]]) -> str:
+    """What vouches for the last-applied rows of a store: SHA-256 over all of them, in the order of their keys. It stands in the entry
+    of the history that changed them last."""
+    return hashlib.sha256(orjson.dumps([list(row) for row in rows])).hexdigest()
+
+
+def seals_of(stored: bytes | str) -> dict[str, Any]:
+    """The seals that an entry holds, by store."""
+    seals = body_of(stored).get("seals")
+    return seals if isinstance(seals, dict) else {}
 
 
 def _hash(previous: str, sequence: int, at: str, actor: str, event: str, body: bytes) -> str:

@@ -11,9 +11,9 @@ import gzip
 import os
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -21,10 +21,16 @@ import orjson
 
 from acorn_gitops.ledger import audit
 from acorn_gitops.model.finding import AcornError, Stale
-from acorn_gitops.model.resource import Address, Attributes, digest
+from acorn_gitops.model.resource import TYPES, Address, Attributes, digest
 from acorn_gitops.plan.change import Applied, Step
 
 SCHEMA: Final = 1
+SMALL: Final = 2 << 20
+"""Bytes up to which a whole ledger is looked through for every plan."""
+RATIO: Final = 100
+"""How often larger than it travelled a ledger may be; real ones are ten to twenty times."""
+LEAST_ROOM: Final = 64 << 20
+_OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
 _SUBJECT: Final = (
     "CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.address') END"
 )
@@ -122,22 +128,102 @@ class Ledger:
     def serial(self) -> int:
         """Grows with every recorded change; a plan presumes one."""
         rows = self._rows("SELECT value FROM meta WHERE name='serial'")
-        return int(rows[0][0]) if rows else 0
+        try:
+            return int(rows[0][0]) if rows else 0
+        except (TypeError, ValueError):
+            raise self._unsound("its serial is no number") from None
 
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
-        """Last-applied resources of a store; their content is read when it is asked for."""
+        """Last-applied resources of a store; their content is read when it is asked for. Stale where they are not those that the
+        trail vouches for."""
+        rows = self._rows(_OF_STORE, (store,))
+        if not self._vouched(store, rows):
+            raise self._unsound(f"what was last applied to {store} is not what its history says")
         return {
-            (type, key): Applied(dig, partial(self._content, store, type, key), protected=bool(protected))
-            for type, key, dig, protected in self._rows(
-                "SELECT type, key, digest, protected FROM resource WHERE store=?", (store,)
+            (type, key): Applied(
+                dig, partial(self._content, store, type, key, dig), protected=bool(protected)
             )
+            for type, key, dig, protected in rows
         }
 
-    def _content(self, store: str, type: str, key: str) -> bytes:
-        return bytes(
-            self._rows(
-                "SELECT attributes FROM resource WHERE store=? AND type=? AND key=?", (store, type, key)
-            )[0][0]
+    def _content(self, store: str, type: str, key: str, expected: str) -> bytes:
+        sql = "SELECT attributes FROM resource WHERE store=? AND type=? AND key=?"
+        content = bytes(self._rows(sql, (store, type, key))[0][0])
+        try:
+            honest = digest(orjson.loads(content)) == expected
+        except (orjson.JSONDecodeError, TypeError, AttributeError):
+            honest = False
+        if not honest:
+            raise self._unsound(f"{store}/{type}/{key} was changed in the file itself")
+        return content
+
+    def _vouched(self, store: str, rows: Sequence[Any]) -> bool:
+        """Whether a store's rows are those that the last entry about them sealed."""
+        if not self._has_seals:
+            return not self._rows("SELECT 1 FROM audit WHERE event=? LIMIT 1", (audit.SEALED,))
+        found = self._rows("SELECT value, sequence FROM seal WHERE store=?", (store,))
+        if not found:
+            return not rows
+        value, sequence = found[0]
+        if value != audit.seal(rows):
+            return False
+        entries = self._rows("SELECT body FROM audit WHERE sequence=?", (sequence,))
+        return bool(entries) and audit.seals_of(entries[0][0]).get(store) == value
+
+    @cached_property
+    def _has_seals(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type='table' AND name='seal'"))
+
+    def check_sound(self) -> None:
+        """Stale where the history was changed or cut, or where what was last applied is not what it says: before anything is
+        written, and where a ledger comes from elsewhere."""
+        broken = self.verify()
+        if broken is not None:
+            raise self._unsound(
+                f"its history was changed: entry {broken} does not follow from the one before it"
+            )
+        stores = {*self.stores()}
+        if self._has_seals:
+            stores |= {row[0] for row in self._rows("SELECT store FROM seal")}
+            counted, last = self._rows("SELECT count(*), max(sequence) FROM audit")[0]
+            known = self._rows("SELECT max(sequence) FROM seal")[0][0]
+            if (known or 0) > (last or 0) or counted != (last or 0):
+                raise self._unsound("the end of its history was cut off")
+        for store in sorted(stores):
+            rows = self._rows(_OF_STORE, (store,))
+            if not self._vouched(store, rows):
+                raise self._unsound(f"what was last applied to {store} is not what its history says")
+            for type, key, dig, _ in rows:
+                self._content(store, type, key, dig)
+
+    def check_small(self) -> None:
+        """`check_sound` where it costs nothing: for plans, on ledgers of a few megabytes."""
+        try:
+            small = self._db is not None and self.path.stat().st_size < SMALL
+        except OSError:
+            small = False
+        if small and self._db is not None:
+            broken = self._rows("PRAGMA quick_check(1)")[0][0]
+            if broken != "ok":
+                raise _unusable(self.path, broken)
+            self.check_sound()
+
+    def _unsound(self, why: str) -> Stale:
+        return _unusable(self.path, why)
+
+    def _seal(self, db: sqlite3.Connection, stores: Iterable[str]) -> dict[str, str]:
+        """The seals of these stores as they are now; to be written into the next entry."""
+        return {
+            store: audit.seal(db.execute(_OF_STORE, (store,)).fetchall()) for store in sorted(set(stores))
+        }
+
+    @staticmethod
+    def _keep_seals(db: sqlite3.Connection, seals: Mapping[str, str]) -> None:
+        """After the entry that holds them was appended."""
+        sequence = db.execute("SELECT max(sequence) FROM audit").fetchone()[0]
+        db.executemany(
+            "INSERT OR REPLACE INTO seal (store, value, sequence) VALUES (?,?,?)",
+            [(store, value, sequence) for store, value in seals.items()],
         )
 
     def stores(self) -> list[str]:
@@ -184,6 +270,12 @@ class Ledger:
         return {intent.address: intent.attributes or {} for intent in found}
 
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
+        try:
+            return [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
+        except (orjson.JSONDecodeError, TypeError, ValueError):
+            raise self._unsound("an open intent cannot be read") from None
+
+    def _read_intents(self, where: str, values: Sequence[Any]) -> list[Intent]:
         return [
             Intent(
                 p,
@@ -350,32 +442,47 @@ class Ledger:
                         one.operation,
                     ),
                 )
-            for row in settled:
+            rows = list(settled)
+            for row in rows:
                 if row.outcome == "observed":
                     if row.attributes is None:
                         db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     else:
                         _put(db, row, at, row.commit or commit)
+            seals = self._seal(db, (row.address.store for row in rows if row.outcome == "observed"))
+            for number, row in enumerate(rows, 1):
+                body = {
+                    "address": str(row.address),
+                    "action": row.action,
+                    "plan": row.plan,
+                    "commit": row.commit or commit,
+                    "origin": row.origin,
+                    "attributes": row.attributes,
+                    "message": row.message,
+                }
+                # The last entry vouches for the stores as they are after all of them.
                 audit.append(
                     db,
                     at,
                     actor,
                     f"write.{row.outcome}",
-                    {
-                        "address": str(row.address),
-                        "action": row.action,
-                        "plan": row.plan,
-                        "commit": row.commit or commit,
-                        "origin": row.origin,
-                        "attributes": row.attributes,
-                        "message": row.message,
-                    },
+                    {**body, "seals": seals} if seals and number == len(rows) else body,
                 )
+            self._keep_seals(db, seals)
             db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
 
-    def record(self, rows: Sequence[Settled], at: str, actor: str, commit: str, event: str) -> None:
-        """Take resources into the ledger (or, without attributes, out of it) without any write."""
-        if not rows:
+    def record(
+        self,
+        rows: Sequence[Settled],
+        at: str,
+        actor: str,
+        commit: str,
+        event: str,
+        heads: Sequence[str] = (),
+    ) -> None:
+        """Take resources into the ledger (or, without attributes, out of it) without any write. `heads`: of applies that this ledger
+        does not know and takes over from what the marketplaces remember."""
+        if not rows and not heads:
             return
         with self._transaction() as db:
             for row in rows:
@@ -383,14 +490,30 @@ class Ledger:
                     db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                 else:
                     _put(db, row, at, commit)
+            seals = self._seal(db, (row.address.store for row in rows))
             audit.append(
                 db,
                 at,
                 actor,
                 event,
-                {"count": len(rows), "addresses": [str(r.address) for r in rows[:1000]], "commit": commit},
+                {
+                    "count": len(rows),
+                    "addresses": [str(r.address) for r in rows[:1000]],
+                    "commit": commit,
+                    "seals": seals,
+                    **({"heads": sorted(heads)} if heads else {}),
+                },
             )
+            self._keep_seals(db, seals)
             db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
+
+    def seal_as_it_stands(self) -> None:
+        """Vouch for every store as it is now."""
+        with self._transaction() as db:
+            seals = self._seal(db, self.stores())
+            last = db.execute("SELECT max(at) FROM audit").fetchone()[0] or ""
+            audit.append(db, last, "acorn", audit.SEALED, {"seals": seals})
+            self._keep_seals(db, seals)
 
     def backup(self) -> Path | None:
         """A copy beside the file, made before anything drastic."""
@@ -421,12 +544,21 @@ class Ledger:
 
 
 def unpacked(packed: bytes, path: Path) -> Ledger:
-    """A ledger from `packed` bytes, written to a new file. AcornError when it is none, or made by a newer acorn."""
+    """A ledger from `packed` bytes, written to a new file, with a sound history. AcornError when it is none, made by a newer acorn,
+    or far larger than it travelled."""
+    most = max(LEAST_ROOM, len(packed) * RATIO)
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        path.write_bytes(gzip.decompress(packed))
+        content = unpacking.decompress(packed, most)
+        if not unpacking.eof:
+            what = "it is cut off" if len(content) < most else f"it unpacks to more than {most >> 20} MiB"
+            raise AcornError(f"it is not a usable ledger: {what}")
+        path.write_bytes(content)
     except (OSError, EOFError, zlib.error) as error:
         raise AcornError(f"it is not a usable ledger: {error}") from None
-    return open_ledger(path)
+    ledger = open_ledger(path)
+    ledger.check_sound()
+    return ledger
 
 
 class Settled(NamedTuple):
@@ -489,6 +621,10 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     if broken != "ok":
         db.close()
         raise _unusable(path, broken)
+    strange_parts = _foreign_parts(db) if version else []
+    if strange_parts:
+        db.close()
+        raise _unusable(path, f"it holds what no ledger has: {', '.join(strange_parts[:3])}")
     if version > SCHEMA:
         db.close()
         raise Stale(
@@ -511,11 +647,59 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         # A ledger is small and precious: every commit reaches the disk.
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute(SEALS)
         # No change of shape: ledgers without it are read as well, and slower.
         db.execute(
             f"CREATE INDEX IF NOT EXISTS audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'"
         )
-    return Ledger(path, db)
+    ledger = Ledger(path, db)
+    if write:
+        _seal_old(ledger, db)
+    return ledger
+
+
+SEALS: Final = "CREATE TABLE IF NOT EXISTS seal (store TEXT PRIMARY KEY, value TEXT NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID"
+_PARTS: Final = {
+    "table": {"meta", "resource", "plan", "intent", "audit", "seal", "alembic_version"},
+    "index": {"intent_plan", "intent_address", "audit_subject"},
+    "trigger": {"audit_no_update", "audit_no_delete"},
+}
+_FORBIDS: Final = "SELECT RAISE(ABORT, 'history is append-only')"
+
+
+def _foreign_parts(db: sqlite3.Connection) -> list[str]:
+    """Views, triggers and tables that acorn does not make: each could run or feign something whenever the file is used."""
+    try:
+        parts = db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    except sqlite3.DatabaseError:
+        return []  # told by whoever reads next
+    found = []
+    for kind, name, sql in parts:
+        known = str(name).startswith("sqlite_") or name in _PARTS.get(kind, ())
+        if not known or (kind == "trigger" and _FORBIDS not in str(sql)) or "VIRTUAL" in str(sql).upper():
+            found.append(f"the {kind} {str(name)[:40]}")
+    return found
+
+
+def _seal_old(ledger: Ledger, db: sqlite3.Connection) -> None:
+    """A ledger from before there were seals is sealed as it stands, once."""
+    if db.execute("SELECT 1 FROM seal LIMIT 1").fetchone() is not None or not ledger.stores():
+        return
+    if db.execute(
+        'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1',
+        (audit.SEALED,),
+    ).fetchone():
+        return  # it had seals: their lack is told by whoever asks for the rows
+    ledger.seal_as_it_stands()
+
+
+def _is_intent(intent: Intent) -> bool:
+    """Whether a row can be one: ValueError where it is not."""
+    if intent.address.type not in TYPES or not intent.address.store or not intent.address.key:
+        raise ValueError("no address")
+    if not all(part is None or isinstance(part, dict) for part in (intent.attributes, intent.declared)):
+        raise ValueError("no attributes")
+    return True
 
 
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:

@@ -26,6 +26,14 @@ Status = Literal["observed", "accepted", "rejected", "conflict", "unknown", "ski
 resource moved since it was read. unknown: no answer. skipped: not tried."""
 
 
+class Generation(NamedTuple):
+    """What a marketplace remembers of the last apply to one of its stores: a number that grows by one with each, and the hash of
+    the audit entry with which it began. Number 0: none yet."""
+
+    number: int
+    head: str
+
+
 class Scope(NamedTuple):
     """What to read."""
 
@@ -33,6 +41,8 @@ class Scope(NamedTuple):
     known: str = ""
     """A version of the whole store that the caller still remembers: when it is current, an empty snapshot marked
     `unchanged` will do."""
+    owner: str = ""
+    """Who asks (project/environment): a marketplace that remembers generations tells this one's with the snapshot."""
     base: Snapshot | None = None
     """A whole snapshot that the caller still has: an adapter may ask only for what has changed since, and must answer with a
     whole one again."""
@@ -48,6 +58,8 @@ class Snapshot(NamedTuple):
     """The version of the whole store, where the marketplace has one: moves with every change in it."""
     unchanged: bool = False
     """The store is at `Scope.known`; nothing was read."""
+    generation: Generation | None = None
+    """What `Scope.owner` last applied; None where nobody knows, or nobody asked."""
     ambiguous: Mapping[tuple[str, str], str] = {}
     """Keys under which the marketplace holds several things, with a sentence about each: none of them is in
     `resources`, and nothing is created, changed or deleted there."""
@@ -100,14 +112,6 @@ class Fits(Protocol):
 
     def keeps(self) -> frozenset[str]:
         """Types of which it deletes nothing: what leaves the specs is only forgotten."""
-
-
-class Generation(NamedTuple):
-    """What a marketplace remembers of the last apply to one of its stores: a number that grows by one with each, and the hash of
-    the audit entry with which it began. Number 0: none yet."""
-
-    number: int
-    head: str
 
 
 class Moved(MarketplaceError):

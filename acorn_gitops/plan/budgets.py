@@ -64,7 +64,7 @@ def built_in(store: str, changes: Sequence[Change], managed: Mapping[str, int]) 
     """Where the project writes no budgets: many prices of a store that halve or double at once, and most of its listings going
     off sale. `budgets: {}` says that none is wanted."""
     moves = [
-        (Decimal(move[1]), Decimal(move[2])) for change, move in _moves(changes) if not _put_back(change)
+        (Decimal(move[1]), Decimal(move[2])) for _, move in _judged_moves(changes, managed.get("listing", 0))
     ]
     far = [
         (old, new)
@@ -118,6 +118,18 @@ def _put_back(change: Change) -> bool:
     return any(field.path == "price" and field.reason == "drifted" for field in change.fields)
 
 
+def _judged_moves(
+    changes: Sequence[Change], listings: int
+) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
+    """The prices that a budget is about: all that move, but for a few that are only put back. Many that were changed outside at once
+    are no slip of somebody's hand; rather these specs are old."""
+    repaired = sum(map(_put_back, changes))
+    mass = repaired >= MANY and repaired * 10 >= listings
+    for change, move in _moves(changes):
+        if mass or not _put_back(change):
+            yield change, move
+
+
 def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
     """Prices that move: of a listing, or from one that goes to one that comes for the same SKU or item."""
     gone: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -162,8 +174,8 @@ def over_budget(
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, chosen, have)
         yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
-        yield from _prices(name, budget, chosen)
-        yield from _sum(store, name, budget, chosen)
+        yield from _prices(name, budget, chosen, managed.get("listing", 0))
+        yield from _sum(store, name, budget, chosen, managed.get("listing", 0))
         yield from _permissions(store, name, budget, chosen)
 
 
@@ -220,13 +232,13 @@ def _most(allowance: Mapping[str, Any], have: int) -> tuple[int | None, str]:
     return min(found, default=(None, ""), key=lambda f: f[0] if f[0] is not None else 0)
 
 
-def _prices(name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> Iterator[Finding]:
+def _prices(
+    name: str, budget: Mapping[str, Any], changes: Sequence[Change], listings: int
+) -> Iterator[Finding]:
     drop, rise = budget.get("priceDrop"), budget.get("priceRise")
     if drop is None and rise is None:
         return
-    for change, (currency, old, new, _) in _moves(changes):
-        if _put_back(change):
-            continue
+    for change, (currency, old, new, _) in _judged_moves(changes, listings):
         before, after = Decimal(old), Decimal(new)
         # Compared exactly: the percentage that is shown is rounded.
         if drop is not None and after < before and (before - after) * 100 > before * Decimal(drop):
@@ -253,15 +265,16 @@ def _exact(percent: Decimal) -> Decimal:
     return one if one == percent or one > percent else two
 
 
-def _sum(store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change]) -> Iterator[Finding]:
+def _sum(
+    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change], listings: int
+) -> Iterator[Finding]:
     most = budget.get("priceSum")
     if most is None:
         return
     sums: dict[str, list[Decimal]] = {}
-    for change, move in _moves(changes):
-        if not _put_back(change):
-            before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
-            sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
+    for _, move in _judged_moves(changes, listings):
+        before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
+        sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
     for currency, (before, after) in sorted(sums.items()):
         if abs(after - before) * 100 > before * Decimal(most):
             percent = f"{(after - before) * 100 / before:+.1f} %" if before else "from nothing"

@@ -156,3 +156,7 @@ class StoreResult:
     to_record: list[Address] = field(default_factory=list)
     """In sync, but the ledger does not know it in these words yet."""
     error: str = ""
+    marketplace: str = ""
+    """What the connection reaches, for people: adapter and address, without credentials."""
+    binding: str = ""
+    """A digest of all that decides which marketplace that is: a saved plan is for this one and no other."""

@@ -23,8 +23,9 @@ from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, Origin, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
+from acorn_gitops.plan.form import misformed
 
-FORMAT: Final = "1.0"
+FORMAT: Final = "1.1"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
 
 
@@ -153,6 +154,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
             {
                 "store": s.store,
                 "connection": s.connection,
+                "marketplace": s.marketplace,
+                "binding": s.binding,
                 "live": s.live,
                 "in_sync": s.in_sync,
                 "ceded": s.ceded,
@@ -261,6 +264,9 @@ def read(path: Path) -> Plan:
             f"{path} was changed after it was made",
             hint="plan again; a plan is applied as reviewed or not at all",
         )
+    wrong = misformed(document)
+    if wrong:
+        raise Stale(f"{path} is not a usable plan: {wrong}", hint="plan again")
     try:
         return _from_json(document)
     except (KeyError, TypeError, ValueError) as error:
@@ -270,8 +276,8 @@ def read(path: Path) -> Plan:
 def _from_json(document: Mapping[str, Any]) -> Plan:
     stores = [
         StoreResult(
-            s["store"],
-            s["connection"],
+            _plain(s["store"]),
+            _plain(s["connection"]),
             s["in_sync"],
             s["ceded"],
             s["live"],
@@ -280,6 +286,8 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             list(s["notes"]),
             [Address.parse(a) for a in s["to_record"]],
             s["error"],
+            _plain(s.get("marketplace", "")),
+            _plain(s.get("binding", "")),
         )
         for s in document["stores"]
     ]
@@ -288,13 +296,13 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
     for change in changes:
         by_store[change.address.store].changes.append(change)
     plan = Plan(
-        document["project"],
-        document["environment"],
-        document["config_digest"],
+        _plain(document["project"]),
+        _plain(document["environment"]),
+        _plain(document["config_digest"]),
         document["ledger_serial"],
-        document["commit"],
-        document["dirty"],
-        document["created_at"],
+        _plain(document["commit"]),
+        document["dirty"] is True,
+        _plain(document["created_at"]),
         changes,
         stores,
         [_finding_of(f) for f in document["findings"]],
@@ -308,6 +316,13 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         },
     )
     return plan
+
+
+def _plain(text: Any) -> str:
+    """A name of a plan's file; ValueError where it is no text in one line, which nobody but a forger writes."""
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError(f"{str(text)[:40]!r} is no name")
+    return text
 
 
 def _change_of(row: Mapping[str, Any]) -> Change:

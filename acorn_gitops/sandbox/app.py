@@ -242,6 +242,9 @@ class Sandbox:
                 everything,
                 orjson.dumps(gone),
             )
+        if "owner" in query and "cursor" not in query:
+            number, head = self.database.generation(store, query["owner"][0])
+            body += b',"generation":' + orjson.dumps({"number": number, "head": head})
         body += b"}"
         return _json(200, body, etag=f'"{version}"')
 

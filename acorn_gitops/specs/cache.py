@@ -1,19 +1,18 @@
 """Parsed files by content. Comes in: bytes. Goes out: what they parsed to last time. Caller: `files`.
 
-Kept in the user's cache folder, never in the repository, where a pull request could plant a wrong parse;
-stored as JSON, so that reading it can run nothing. The key names content, parser and schema: a stale entry
+Kept in the user's cache folder, never in the repository, where a pull request could plant a wrong parse, and sealed
+(`confine.sealed`); stored as JSON, so that reading it can run nothing. The name is of content, parser and schema: a stale entry
 cannot be found. Losing the cache costs time only.
 """
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from acorn_gitops.confine.files import cache
+from acorn_gitops.confine.sealed import Cache
 
 MINIMUM = 32 * 1024
 """Smaller files parse faster than they are looked up."""
@@ -22,34 +21,23 @@ MINIMUM = 32 * 1024
 class ParseCache:
     """Parsed documents by SHA-256 of content and of whatever else decides the parse."""
 
-    def __init__(self, folder: Path, salt: bytes) -> None:
-        self.folder = folder
+    def __init__(self, cache: Cache, salt: bytes) -> None:
+        self.cache = cache
         self.salt = salt
 
-    def path(self, data: bytes) -> Path:
-        """Where the parse of these bytes is kept."""
+    def name(self, data: bytes) -> str:
+        """Under which name the parse of these bytes is kept."""
         name = hashlib.sha256(self.salt + data).hexdigest()
-        return self.folder / name[:2] / name
+        return f"{name[:2]}/{name}"
 
-    def get(self, path: Path) -> Any | None:
+    def get(self, name: str) -> Any | None:
         """The stored parse, or None."""
+        content = self.cache.get(name)
         try:
-            return orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError):
+            return None if content is None else orjson.loads(content)
+        except orjson.JSONDecodeError:
             return None
 
-    def put(self, path: Path, value: Any) -> None:
+    def put(self, name: str, value: Any) -> None:
         """Store a parse. A full disk or a read-only home is no error: it is only a cache."""
-        cache(path, orjson.dumps(value))
-
-
-def default_folder(environ: dict[str, str]) -> Path | None:
-    """The cache folder: ACORN_CACHE_DIR, or `acorn` below the user's cache folder (XDG; %LOCALAPPDATA% on
-    Windows); None when ACORN_CACHE_DIR is empty (off), or there is no home."""
-    chosen = environ.get("ACORN_CACHE_DIR")
-    if chosen is not None:
-        return Path(chosen) if chosen else None
-    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA")
-    if not base and not environ.get("HOME"):
-        return None
-    return (Path(base) if base else Path(environ["HOME"], ".cache")) / "acorn"
+        self.cache.put(name, orjson.dumps(value))

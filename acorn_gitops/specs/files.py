@@ -86,7 +86,7 @@ class Reader:
             return FileDocuments([], [too_large(file)], "")
         digest = hashlib.sha256(data).hexdigest()
         self._leaks[file] = leaks(data, file)
-        slot = self.cache.path(data) if self.cache is not None and len(data) >= MINIMUM else None
+        slot = self.cache.name(data) if self.cache is not None and len(data) >= MINIMUM else None
         if slot is not None and self.cache is not None:
             stored = self.cache.get(slot)
             if _is_parse(stored):

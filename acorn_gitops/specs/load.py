@@ -12,6 +12,7 @@ import orjson
 
 from acorn_gitops import __version__
 from acorn_gitops.confine.paths import Escape, inside, spec_files
+from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
@@ -58,15 +59,15 @@ def salt() -> bytes:
     return __version__.encode() + hashlib.sha256(mapping).digest()
 
 
-def open_reader(root: Path, cache_folder: Path | None) -> Reader:
-    """A reader of a repository, with a parse cache where a folder is given."""
-    return Reader(root, ParseCache(cache_folder / "parsed", salt()) if cache_folder is not None else None)
+def open_reader(root: Path, cache: Cache | None) -> Reader:
+    """A reader of a repository, with a parse cache where there is one."""
+    return Reader(root, ParseCache(cache.within("parsed"), salt()) if cache is not None else None)
 
 
-def load(root: Path, environment: str | None, cache_folder: Path | None) -> Loaded:
+def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     """Load everything. InvalidSpecs only when acorn.yaml itself cannot be used."""
     root = root.resolve()
-    reader = open_reader(root, cache_folder)
+    reader = open_reader(root, cache)
     project = read_project(reader, environment)
     findings: list[Finding] = []
     digest = hashlib.sha256(f"{project.environment}\0{project.digest}".encode())

@@ -577,6 +577,7 @@ def test_an_api_key_does_as_well(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("VENDURE_PASSWORD", made["createApiKey"]["apiKey"])
     project = shop.path / "acorn.yaml"
     project.write_text(project.read_text().replace(", options: {user: superadmin}", ""))
+    shop.trust()
     result = shop.run("plan", "--detailed-exitcode")
     assert result.code == 0, result.out
 

@@ -129,11 +129,7 @@ class NetworkMarketplace:
         answer = self._ask("GET", _generation_path(store, owner), missing_ok=True, other=(400, 405))
         if answer.status != 200:
             return None
-        found = _json(answer)
-        number, head = (found.get("number"), found.get("head")) if isinstance(found, dict) else (None, None)
-        if type(number) is not int or not 0 <= number < 1 << 53 or type(head) is not str or len(head) > 100:
-            raise _nonsense(f"{store}: the generation", number)
-        return Generation(number, head)
+        return _generation(store, _json(answer))
 
     def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
         """Begin the next generation, and stamp what is written from now on with it. Superseded when it is not `expected` any
@@ -258,6 +254,8 @@ class _Reading:
         query = f"limit={PAGE}"
         if self._base is not None:
             query += f"&since={quote(self._base.version, safe='')}"
+        if scope.owner:
+            query += f"&owner={quote(scope.owner, safe='')}"
         self.first = f"/v1/stores/{quote(scope.store, safe='')}/resources?{query}"
         self._resources: dict[tuple[str, str], Live] = {}
         self._gone: list[tuple[str, str]] = []
@@ -266,6 +264,7 @@ class _Reading:
         self._all: int | None = None
         self._moment: str | None = None
         self._version = ""
+        self._generation: Generation | None = None
         self._cursors: set[str] = set()
 
     def take(self, answer: Response) -> str:
@@ -305,6 +304,8 @@ class _Reading:
         self._total = total
         version = answer.headers.get("etag", "").strip('"')
         self._version = version if _is_version(version) else ""
+        if isinstance(page.get("generation"), dict):
+            self._generation = _generation(self._store, page["generation"])
         if self._base is None or page.get("since") != self._base.version:
             return  # everything comes, whatever was asked for
         self._all = page["all"]
@@ -333,7 +334,7 @@ class _Reading:
                 hint="run again; nothing was concluded from this",
             )
         if self._all is None or self._base is None:
-            return Snapshot(self._store, True, self._resources, self._version)
+            return Snapshot(self._store, True, self._resources, self._version, generation=self._generation)
         whole = {**self._base.resources}
         for gone in self._gone:
             whole.pop(gone, None)
@@ -343,7 +344,14 @@ class _Reading:
                 f"{self._store}: {len(whole)} resources after the changes, and {self._all} are there",
                 hint="run again; nothing was concluded from this",
             )
-        return Snapshot(self._store, bool(whole), whole, self._version)
+        return Snapshot(self._store, bool(whole), whole, self._version, generation=self._generation)
+
+
+def _generation(store: str, found: Any) -> Generation:
+    number, head = (found.get("number"), found.get("head")) if isinstance(found, dict) else (None, None)
+    if type(number) is not int or not 0 <= number < 1 << 53 or type(head) is not str or len(head) > 100:
+        raise _nonsense(f"{store}: the generation", number)
+    return Generation(number, head)
 
 
 def _generation_path(store: str, owner: str) -> str:

@@ -366,6 +366,12 @@ def openapi() -> Schema:
                         {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 600}},
                         {"name": "type", "in": "query", "schema": {"type": "string", "enum": list(TYPES)}},
                         {
+                            "name": "owner",
+                            "in": "query",
+                            "schema": {"type": "string", "maxLength": 200},
+                            "description": "Whose generation the first page tells, too.",
+                        },
+                        {
                             "name": "since",
                             "in": "query",
                             "schema": {"type": "string", "maxLength": 200},
@@ -535,6 +541,7 @@ def openapi() -> Schema:
                         "total": {"type": "integer"},
                         "snapshot": _text(100),
                         "next": {"type": ["string", "null"]},
+                        "generation": {"$ref": "#/components/schemas/Generation"},
                         "since": {
                             "type": "string",
                             "description": "Only what changed since this version is told.",

@@ -1,0 +1,105 @@
+"""A ledger that lives on a branch of the repository, for machines that forget. Comes in: a session, a ledger's file, remote and
+branch. Goes out: the newer of the two, here or there; Stale where neither continues the other. Callers: `state pull`, `state push`,
+`apply`.
+
+Whatever comes from the branch is verified before it is believed. Git's lease refuses a push onto a branch that has moved: of two
+that apply at once one is refused before its first write.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from acorn_gitops.cli.session import Session
+from acorn_gitops.confine.files import database
+from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
+from acorn_gitops.model.finding import Stale
+from acorn_gitops.provenance import branch as kept_branch
+
+REMOTE: Final = "origin"
+BRANCH: Final = "acorn-ledger"
+
+
+class Brought(NamedTuple):
+    """What the branch holds: its commit ("" for no branch), whether there is a ledger of this environment, its serial, and how it
+    stands to the one here: -1 it was newer and is here now, 0 the same, 1 the one here is newer."""
+
+    commit: str
+    there: bool
+    serial: int
+    order: int
+
+
+def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
+    """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have gone apart, or where the
+    arriving one is not sound."""
+    ledger = open_ledger(path)
+    kept = kept_branch.fetch(session.root, remote, branch, name_on_branch(session, path))
+    if kept.content is None:
+        alone = Brought(kept.commit, False, ledger.serial(), int(ledger.exists))
+        ledger.close()
+        return alone
+    arriving = path.with_name(f".{path.name}.arriving")
+    database(arriving, session.root)
+    try:
+        there = unpacked(kept.content, arriving)
+        serial, order = there.serial(), order_of(ledger, there, branch)
+        there.close()
+        ledger.close()
+        if order < 0:
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            arriving.replace(path)
+    finally:
+        arriving.unlink(missing_ok=True)
+    return Brought(kept.commit, True, serial, order)
+
+
+def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
+    """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch holds a newer one, or
+    moves at the same time."""
+    ledger.check_sound()
+    name, packed, serial = name_on_branch(session, ledger.path), ledger.packed(), ledger.serial()
+    kept = kept_branch.fetch(session.root, remote, branch, name)
+    if kept.content is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            there = unpacked(kept.content, Path(folder) / "ledger.db")
+            order = order_of(ledger, there, branch)
+            there.close()
+        if order < 0:
+            raise Stale(
+                f"{branch} of {remote} holds a newer ledger; nothing was sent",
+                hint="somebody else applied: `acorn state pull`, then plan again",
+            )
+        if order == 0:
+            return ""
+    message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
+    return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+
+
+def order_of(here: Ledger, there: Ledger, branch: str) -> int:
+    """1: here continues there; -1: there continues here; 0: they are the same. Stale when neither does: each knows
+    of writes that the other does not."""
+    ours, theirs = here.trail(), there.trail()
+    if ours == theirs:
+        return 0 if here.serial() == there.serial() else 1 if here.serial() > there.serial() else -1
+    if ours[: len(theirs)] == theirs:
+        return 1
+    if theirs[: len(ours)] == ours:
+        return -1
+    raise Stale(
+        f"the ledger here and that of {branch} have gone apart: each knows of writes that the other does not",
+        hint="move the one here away and pull; then `acorn plan` shows what is different, and `acorn state rebuild`"
+        " records what is there",
+    )
+
+
+def name_on_branch(session: Session, path: Path) -> str:
+    """Under which name an environment's ledger lies on the branch."""
+    try:
+        name = path.resolve().relative_to(session.root.resolve()).as_posix()
+    except ValueError:
+        name = path.name
+    return f"{name.removeprefix('.acorn/')}.gz"
