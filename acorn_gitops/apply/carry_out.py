@@ -20,8 +20,8 @@ from acorn_gitops.apply.generation import begin, check_not_behind
 from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.observe import gone, observe
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
-from acorn_gitops.marketplaces.protocol import Marketplace, Moved, Outcome, Scope, Snapshot, Superseded, Write
-from acorn_gitops.model.finding import AcornError, MarketplaceError
+from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
+from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
@@ -57,6 +57,8 @@ class Report:
     plan: str
     outcomes: list[tuple[Change, Outcome]] = field(default_factory=list)
     interrupted: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Stores that were left out, and why they could not be read."""
 
     def counts(self) -> dict[str, int]:
         """How many of each status."""
@@ -68,7 +70,8 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every change is done and seen."""
-        return not self.interrupted and all(o.status == "observed" for _, o in self.outcomes)
+        seen = all(outcome.status == "observed" for _, outcome in self.outcomes)
+        return seen and not self.interrupted and not self.unread
 
 
 class Part(NamedTuple):
@@ -87,30 +90,43 @@ def apply_plan(
     least: Callable[[Address], Mapping[str, str] | None],
     recording: Collection[Address] = (),
     allow_empty: Collection[str] = (),
+    skip_unreadable: bool = False,
 ) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when somebody else has
     applied since this ledger was written.
 
     `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin of its
-    policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
+    policy, for the last price guard; `recording` are resources that are in sync and not recorded yet. `skip_unreadable`: a store
+    that cannot be read is left out and told; otherwise it ends everything before the first write.
     """
-    check_applicable(plan, ledger.plan_status(plan.id))
+    check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
     owner = f"{plan.project}/{plan.environment}"
     touched = {c.address.store for c in plan.changes if c.writes}
     connections = {s.store: s.connection for s in plan.stores}
-    fenced = check_not_behind(touched, marketplaces, connections, ledger, owner)
-    snapshots = {store: marketplaces[connections[store]].read(Scope(store)) for store in sorted(touched)}
-    for store, snapshot in snapshots.items():
-        check_not_empty(snapshot, len(ledger.applied(store)), allow_empty)
+    fenced = check_not_behind(
+        touched - {s.store for s in plan.stores if s.error}, marketplaces, connections, ledger, owner
+    )
+    snapshots: dict[str, Snapshot] = {}
+    unread = {s.store: s.error for s in plan.stores if s.error}
+    for store in sorted(touched):
+        try:
+            snapshot = marketplaces[connections[store]].read(Scope(store))
+            check_not_empty(snapshot, ledger.applied(store), allow_empty)
+            snapshots[store] = snapshot
+        except MarketplaceError as error:
+            if not skip_unreadable:
+                raise
+            unread[store] = error.message
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
-    check_live(plan.changes, snapshots, done)
+    check_live([c for c in plan.changes if c.address.store not in unread], snapshots, done)
     run = edges.nonce()
     head = ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment, run)
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
+    work.skip(unread)
     parts: dict[tuple[int, int], list[Part]] = {}
     for change in plan.changes:
-        if not change.writes:
+        if not change.writes or change.address.store in unread:
             continue
         if not (left := tuple(step for step in change.steps if step not in done)):
             work.outcomes[change.address] = Outcome(change.address, "observed", "done by an earlier run")
@@ -139,7 +155,7 @@ def apply_plan(
     work.close_unsent()
     if not work.superseded:
         work.record([address for s in plan.stores for address in s.to_record if address in recording])
-    report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted)
+    report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread)
     status: PlanStatus = "complete" if report.complete else "partial"
     ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts())
     if work.superseded:
@@ -259,6 +275,15 @@ class _Work:
         """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
+
+    def skip(self, unread: Mapping[str, str]) -> None:
+        """Leave out whatever is in stores that could not be read."""
+        for change in self.plan.changes:
+            why = unread.get(change.address.store)
+            if why is not None and change.writes:
+                self.outcomes[change.address] = Outcome(
+                    change.address, "skipped", f"the store could not be read: {why}"
+                )
 
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what is no longer ours from the ledger; nothing is sent."""

@@ -6,7 +6,9 @@ Everything is checked before the first write: a plan fits whole or is not applie
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 import orjson
 
@@ -21,9 +23,9 @@ from acorn_gitops.report.words import plural
 SHOWN = 20
 
 
-def check_applicable(plan: Plan, status: str | None) -> None:
+def check_applicable(plan: Plan, status: str | None, *, skip_unreadable: bool = False) -> None:
     """The plan itself: complete, of this version, not yet applied."""
-    if plan.errored:
+    if plan.errored and not skip_unreadable:
         broken = ", ".join(s.store for s in plan.stores if s.error)
         raise Stale(f"this plan is incomplete: {broken} could not be read", hint="plan again")
     if plan.tool.split(".")[:2] != __version__.split(".")[:2]:
@@ -35,12 +37,26 @@ def check_applicable(plan: Plan, status: str | None) -> None:
         raise Stale(f"plan {plan.id[:12]} was already applied", hint="a plan is applied once; plan again")
 
 
-def check_not_empty(snapshot: Snapshot, applied: int, allowed: Collection[str]) -> None:
-    """A store that had resources and shows none is more likely a lost permission than a wish."""
-    if not snapshot.resources and not snapshot.ambiguous and applied and snapshot.store not in allowed:
-        raise MarketplaceError(
-            f"it shows no resources, but {applied} were applied there; if that is true, say --allow-empty {snapshot.store}"
-        )
+VANISHED: Final = 10
+"""From so many resources of a type on, that all of them are gone at once is not believed."""
+
+
+def check_not_empty(
+    snapshot: Snapshot, applied: Collection[tuple[str, str]], allowed: Collection[str]
+) -> None:
+    """A store that had resources and shows none, or none of a type, is more likely a lost permission than a wish. `applied`: type
+    and key of what was applied there."""
+    if snapshot.store in allowed or not applied:
+        return
+    believe = f"if that is true, say --allow-empty {snapshot.store}"
+    if not snapshot.resources and not snapshot.ambiguous:
+        raise MarketplaceError(f"it shows no resources, but {len(applied)} were applied there; {believe}")
+    there = {type for type, _ in (*snapshot.resources, *snapshot.ambiguous)}
+    for type, count in sorted(Counter(type for type, _ in applied if type not in there).items()):
+        if count >= VANISHED:
+            raise MarketplaceError(
+                f"it shows none of the {plural(type, count)} that were applied there; {believe}"
+            )
 
 
 def check_bound(reviewed: Plan, now: Plan) -> None:

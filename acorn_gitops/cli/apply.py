@@ -137,6 +137,7 @@ def command(
             bring(session, path, REMOTE, branch)
         plan, state = compute(session, loaded, findings, wishes, revision, write=True)
         recording = to_record(plan)
+        skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
             _refuse_unread(plan)
             _refuse_blocked(saved)
@@ -151,12 +152,12 @@ def command(
             _refuse_blocked(plan)
             # What is recorded is the revision that these specs were read from, not what a file says of itself.
             plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
-        _refuse_blocked(plan)
+        _refuse_blocked(plan, skip_unreadable=skip and saved is None)
         actor = permitted(session, loaded, plan, state)
         _refuse_unproven(session, loaded)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
-        if not plan.changes and not recording:
+        if not plan.changes and not recording and not plan.errored:
             if output == "json":
                 click.echo(_json(plan, [], False))
             return 0
@@ -183,6 +184,7 @@ def command(
                     least_price(loaded, session.now()),
                     recording,
                     allow_empty,
+                    skip,
                 )
             if branch:
                 try:
@@ -194,10 +196,10 @@ def command(
             session.close()
     if output == "json":
         click.echo(_json(plan, report.outcomes, report.interrupted))
-    elif report.outcomes:
+    elif report.outcomes or report.unread:
         from acorn_gitops.report.text import report_text
 
-        click.echo(report_text(report.outcomes, report.interrupted, session.pen), nl=False)
+        click.echo(report_text(report.outcomes, report.interrupted, session.pen, report.unread), nl=False)
     if unsent is not None:
         raise AcornError(
             f"what was done is not on {branch} yet: {unsent.message}",
@@ -270,8 +272,8 @@ def _refuse_unread(now: Plan) -> None:
         raise AcornError(f"some stores cannot be read: {broken}", hint="run again when they answer")
 
 
-def _refuse_blocked(plan: Plan) -> None:
-    if plan.errored:
+def _refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
+    if plan.errored and not skip_unreadable:
         broken = [
             Finding("ACN-010", "error", f"{s.store} could not be read: {s.error}")
             for s in plan.stores

@@ -8,7 +8,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.report.words import plural
 
 
@@ -84,5 +84,10 @@ def command(
                 f"the history was changed: entry {broken} does not follow from the one before it", "red"
             )
         )
+        return 1
+    try:
+        ledger.check_sound()
+    except Stale as error:
+        session.say(session.err(error.message, "red"))
         return 1
     return 0

@@ -214,7 +214,7 @@ def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> 
         if store in state.connections:
             try:
                 snapshot = state.marketplaces[state.connections[store]].read(Scope(store))
-                check_not_empty(snapshot, len(state.ledger.applied(store)), allow_empty)
+                check_not_empty(snapshot, state.ledger.applied(store), allow_empty)
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot

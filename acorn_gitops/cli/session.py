@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from acorn_gitops.confine.files import PassesLink, database
+from acorn_gitops.confine.files import database
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
 from acorn_gitops.marketplaces.protocol import (
@@ -26,7 +26,14 @@ from acorn_gitops.marketplaces.protocol import (
     Snapshot,
     Write,
 )
-from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, MarketplaceError, Refused
+from acorn_gitops.model.finding import (
+    AcornError,
+    Finding,
+    InvalidSpecs,
+    MarketplaceError,
+    PassesLink,
+    Refused,
+)
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.configuration import Configuration

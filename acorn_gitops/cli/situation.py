@@ -171,7 +171,7 @@ def views(
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
-                check_not_empty(snapshot, len(view.applied), wishes.allow_empty)
+                check_not_empty(snapshot, view.applied, wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"

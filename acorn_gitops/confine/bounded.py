@@ -98,16 +98,20 @@ def _run(work: Callable[[Step], bytes], limits: Limits, writing: int) -> NoRetur
 def _limit(limits: Limits) -> None:
     import resource
 
-    seconds = int(limits.whole) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    def lower(kind: int, most: int) -> None:
+        """A limit that is there already is only ever lowered."""
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+    lower(resource.RLIMIT_CPU, int(limits.whole) + 2)
+    lower(resource.RLIMIT_CORE, 0)
     try:
         with open("/proc/self/statm", "rb") as pages:  # noqa: PTH123 - no more than a number is read
             used = int(pages.read().split()[0]) * resource.getpagesize()
     except OSError:
         return  # no such file on this system: time alone is bounded
-    most = used + limits.memory * (1 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    lower(resource.RLIMIT_AS, used + limits.memory * (1 << 20))
 
 
 def _listen(reading: int, limits: Limits) -> bytes:

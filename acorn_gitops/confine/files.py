@@ -13,17 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from acorn_gitops.confine.paths import GIT, first_link
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, PassesLink
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".holder", ".backup", ".before-migration")
 """What SQLite and acorn keep beside a database."""
-
-
-class PassesLink(AcornError):
-    """A write would go where a link of the repository leads, or out of the repository."""
-
-    exit_code = 4
-    id = "ACN-034"
 
 
 def writable(path: Path, root: Path, *, anywhere: bool = False) -> Path:

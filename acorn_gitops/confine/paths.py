@@ -27,6 +27,8 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
     if not written or written.startswith(("/", "\\", "~")) or "\x00" in written or ":" in written[:3]:
         raise Escape(f"{written!r} is not a path inside the repository: write it relative, without ~ or /")
     parts = Path(written).parts
+    if not written.isprintable():
+        raise Escape(f"{written!r} holds a character that nobody sees: give the file another name")
     if ".." in parts:
         raise Escape(f"{written!r} climbs with ..: name it from inside the repository")
     if GIT in (part.lower() for part in parts):
@@ -91,6 +93,8 @@ def spec_files(folder: Path) -> Found:
 
 
 def _refusal(path: Path) -> str:
+    if not path.name.isprintable():
+        return "has a name with a character that nobody sees: give it another one"
     try:
         mode = path.lstat().st_mode
     except OSError:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from acorn_gitops.model.finding import Finding, MarketplaceError, Stale
+from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 
 Management = Literal["managed", "observed", "attested"]
@@ -112,16 +112,6 @@ class Fits(Protocol):
 
     def keeps(self) -> frozenset[str]:
         """Types of which it deletes nothing: what leaves the specs is only forgotten."""
-
-
-class Moved(MarketplaceError):
-    """The store was changed since it was read; nothing of the batch was done. Read again, judge again, send again."""
-
-    id = "ACN-013"
-
-
-class Superseded(Stale):
-    """Somebody else has begun to apply since; nothing of the batch was done, and nothing more may be sent."""
 
 
 @runtime_checkable

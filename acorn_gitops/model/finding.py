@@ -6,12 +6,15 @@ The error tree is split by what the caller should do next, and each branch knows
     AcornError (1)           report and stop
     ├── InvalidSpecs (4)     mend the specs
     ├── Refused (4)          a rule or policy forbids it
+    ├── PassesLink (4)       remove the link, or name another path
     ├── OverBudget (5)       smaller steps, or a waiver
     ├── Stale (6)            plan again
+    │   └── Superseded       somebody else applies: wait, and catch up first
     ├── Locked (6)           wait for the holder
     └── MarketplaceError (1) the live side failed; nothing is known beyond what is said
         ├── Unreachable      no answer: we do not know whether a write landed
-        └── Incomplete       a read that cannot prove it saw everything
+        ├── Incomplete       a read that cannot prove it saw everything
+        └── Moved            nothing was done: read, judge and send again
 """
 
 from __future__ import annotations
@@ -99,6 +102,17 @@ class Stale(AcornError):
     id = "ACN-006"
 
 
+class Superseded(Stale):
+    """Somebody else has begun to apply since; nothing more is sent."""
+
+
+class PassesLink(AcornError):
+    """A write would go where a link of the repository leads, or out of the repository; nothing was written."""
+
+    exit_code = 4
+    id = "ACN-034"
+
+
 class Locked(AcornError):
     """Somebody else is applying; nothing was written."""
 
@@ -122,3 +136,9 @@ class Incomplete(MarketplaceError):
     """A read without proof of completeness; nothing may be concluded from it."""
 
     id = "ACN-012"
+
+
+class Moved(MarketplaceError):
+    """The store was changed since it was read; nothing of the batch was done."""
+
+    id = "ACN-013"

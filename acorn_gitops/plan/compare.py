@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from acorn_gitops.confine.text import safe
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.resource import Attributes, Live, is_money
 
@@ -106,7 +107,7 @@ def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str,
     for levels in found.values():
         for level in levels:
             path = "".join(
-                f"[{step}]" if isinstance(step, int) else f".{step}"
+                f"[{step}]" if isinstance(step, int) else f".{safe(str(step))}"
                 for step in level.path(output_format="list")
             )
             rows[name + path] = (_present(level.t1), _present(level.t2))

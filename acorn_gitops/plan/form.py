@@ -14,7 +14,12 @@ from acorn_gitops.model.finding import Severity
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Action, Reason
 
-_WORD: Final = {"type": "string", "maxLength": 1_000}
+_WORD: Final = {
+    "type": "string",
+    "maxLength": 1_000,
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$",
+}
+_NAMED: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 _TEXT: Final = {"type": "string", "maxLength": 20_000}
 _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": 1 << 40}
 _ADDRESS: Final = {"type": "string", "maxLength": 1_000, "pattern": "^[^/]+/[^/]+/."}
@@ -97,8 +102,8 @@ SCHEMA: Final = _object(
         "format_version": _WORD,
         "acorn_version": _WORD,
         "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "project": _WORD,
-        "environment": _WORD,
+        "project": _NAMED,
+        "environment": _NAMED,
         "commit": _WORD,
         "dirty": {"type": "boolean"},
         "created_at": _WORD,

@@ -34,6 +34,11 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         4,
         "A marketplace holds several things under one key, one of which is declared; a warning where none is.",
     ),
+    "ACN-033": (0, "A warning, of plan and drift: something is sold below its floor or margin now."),
+    "ACN-035": (
+        0,
+        "A warning: somebody else has applied since this ledger was written; apply refuses with exit code 6.",
+    ),
 }
 
 

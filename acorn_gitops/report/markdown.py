@@ -191,7 +191,8 @@ def _columns(text: str) -> str:
                 break
         else:
             line = " " + line if line[:1] in "+-!" and line else line
-        out.append(line)
+        # GitLab acts upon a line that begins with a slash, wherever it stands.
+        out.append(re.sub(r"^(\s*\W?\s*)/(?=\w)", "\\1\u2060/", line))
     return "\n".join(out).replace("@", "@\u2060").replace("<!--", "<\u2060!--")
 
 

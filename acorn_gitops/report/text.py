@@ -5,7 +5,7 @@ in: values. Goes out: text. Callers: cli. The plan is the product's face; golden
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -406,9 +406,15 @@ def _percent(before: Any, after: Any) -> str:
     return "" if percent is None else f"  {percent:+} %"
 
 
-def report_text(outcomes: Sequence[tuple[Change, Any]], interrupted: bool, pen: Pen) -> str:
-    """What became of an apply."""
-    lines: list[str] = []
+def report_text(
+    outcomes: Sequence[tuple[Change, Any]],
+    interrupted: bool,
+    pen: Pen,
+    unread: Mapping[str, str] | None = None,
+) -> str:
+    """What became of an apply. `unread`: stores that were left out, and why."""
+    left_out = dict(unread or {})
+    lines = [pen(f"  ! {store} was left out: {safe(why)}", "red") for store, why in left_out.items()]
     bad = [(c, o) for c, o in outcomes if o.status != "observed"]
     for change, outcome in bad[:50]:
         mark = {
@@ -430,10 +436,11 @@ def report_text(outcomes: Sequence[tuple[Change, Any]], interrupted: bool, pen: 
             pen("Interrupted.", "red")
             + f" {done:,} done, {len(bad):,} not; run `acorn apply` again to finish."
         )
-    elif bad:
+    elif bad or left_out:
+        stores = f", {plural('store', len(left_out))} left out" if left_out else ""
         lines.append(
             pen("Partly applied.", "red")
-            + f" {done:,} done, {len(bad):,} not; mend the cause and run `acorn apply` again."
+            + f" {done:,} done, {len(bad):,} not{stores}; mend the cause and run `acorn apply` again."
         )
     else:
         lines.append(pen("Applied.", "green") + f" {plural('change', done)} done and seen.")

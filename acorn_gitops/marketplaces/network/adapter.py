@@ -23,16 +23,14 @@ from acorn_gitops.marketplaces.network.transport import NoAnswer, Response, Tran
 from acorn_gitops.marketplaces.protocol import (
     Generation,
     Management,
-    Moved,
     Outcome,
     Scope,
     Settings,
     Snapshot,
     Status,
-    Superseded,
     Write,
 )
-from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Moved, Superseded, Unreachable
 from acorn_gitops.model.resource import TYPES, Live
 from acorn_gitops.model.sound import unfit
 
@@ -129,7 +127,7 @@ class NetworkMarketplace:
         answer = self._ask("GET", _generation_path(store, owner), missing_ok=True, other=(400, 405))
         if answer.status != 200:
             return None
-        return _generation(store, _json(answer))
+        return _generation(_json(answer))
 
     def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
         """Begin the next generation, and stamp what is written from now on with it. Superseded when it is not `expected` any
@@ -304,8 +302,7 @@ class _Reading:
         self._total = total
         version = answer.headers.get("etag", "").strip('"')
         self._version = version if _is_version(version) else ""
-        if isinstance(page.get("generation"), dict):
-            self._generation = _generation(self._store, page["generation"])
+        self._generation = _generation(page.get("generation"))
         if self._base is None or page.get("since") != self._base.version:
             return  # everything comes, whatever was asked for
         self._all = page["all"]
@@ -347,10 +344,11 @@ class _Reading:
         return Snapshot(self._store, bool(whole), whole, self._version, generation=self._generation)
 
 
-def _generation(store: str, found: Any) -> Generation:
+def _generation(found: Any) -> Generation | None:
+    """None for what is no generation: whoever answers so keeps none."""
     number, head = (found.get("number"), found.get("head")) if isinstance(found, dict) else (None, None)
     if type(number) is not int or not 0 <= number < 1 << 53 or type(head) is not str or len(head) > 100:
-        raise _nonsense(f"{store}: the generation", number)
+        return None
     return Generation(number, head)
 
 

@@ -1,0 +1,59 @@
+"""ROL rules about names of people: what a reviewer cannot tell apart. Caller: `registry`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.registry import rule
+
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks by their class that show nothing."""
+_SELECTORS: Final = frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+"""Variation selectors: they choose between forms of the letter before them."""
+_LOOK_ALIKE: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "DESERET")
+"""Scripts with letters that look like Latin ones."""
+
+
+@rule(
+    "ROL-022",
+    "error",
+    "A subject's name shows what it is",
+    "аdmin with a Cyrillic а is another person than admin, and no reviewer sees it.",
+    mend="Write the name with the keyboard of its own script, without invisible characters.",
+    source="Unicode TR39, Unicode Security Mechanisms: identifier profiles and mixed-script detection",
+)
+def subjects(context: Context) -> Iterator[Finding]:
+    """No invisible character, no compatibility form, no letters of another script among Latin ones."""
+    config = context.configuration
+    for role in config.roles.values():
+        for index, subject in enumerate(role.spec.get("subjects") or ()):
+            why = deceptive(subject["id"])
+            if why:
+                path = ("spec", "subjects", index, "id")
+                yield config.finding(
+                    "ROL-022", "error", role, path, f"{subject['id']!a} {why}", "type it anew"
+                )
+
+
+def deceptive(name: str) -> str:
+    """Why a name is not what it looks like; empty where it is."""
+    if name.isascii():
+        return "" if name.isprintable() else "holds a control character"
+    for character in name:
+        unseen = (
+            unicodedata.category(character) in ("Cf", "Cc", "Co", "Cn", "Zl", "Zp") or character in _BLANK
+        )
+        if unseen or ord(character) in _SELECTORS or (character.isspace() and character != " "):
+            shown = unicodedata.name(character, "without a name")
+            return f"holds a character that nobody sees: U+{ord(character):04X} {shown}"
+    if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
+        return "holds letters in a form for looks, like full width"
+    scripts = {unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()}
+    alien = sorted(scripts.intersection(_LOOK_ALIKE))
+    if alien and "LATIN" in scripts:
+        return f"mixes Latin letters with {alien[0].capitalize()} ones that look like them"
+    return ""
