@@ -19,7 +19,8 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -124,10 +125,14 @@ class Questions:
         self._environ = os.environ if environ is None else environ
         self._folder = ""
 
-    def start(self, root: Path, *arguments: str) -> subprocess.Popen[bytes]:
-        """Begin to ask; the caller reads. NoAnswer where there is no git."""
+    def ask(self, root: Path, *arguments: str) -> bytes:
+        """One answer. NoAnswer where git refuses, is not there, or does not come to an end."""
+        return self.later(root, *arguments)()
+
+    def later(self, root: Path, *arguments: str) -> Callable[[], bytes]:
+        """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then as `ask`."""
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["git", *arguments],
                 cwd=root,
                 env=self._environment(),
@@ -137,22 +142,7 @@ class Questions:
             )
         except OSError as error:
             raise NoAnswer(f"git cannot be started: {error.strerror}") from None
-
-    def ask(self, root: Path, *arguments: str) -> bytes:
-        """One answer. NoAnswer where git refuses or does not come to an end."""
-        process = self.start(root, *arguments)
-        try:
-            answer, _ = process.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise NoAnswer(f"git {arguments[0]} took more than {SECONDS:.0f} seconds") from None
-        except BaseException:
-            process.kill()
-            raise
-        if process.returncode:
-            raise NoAnswer(f"git {arguments[0]} ended with {process.returncode}")
-        return answer
+        return partial(_answer, process, arguments[0])
 
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
@@ -188,6 +178,21 @@ class Questions:
             if content:
                 (made / name).write_text(content)
         return self._folder
+
+
+def _answer(process: subprocess.Popen[bytes], verb: str) -> bytes:
+    try:
+        answer, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise NoAnswer(f"git {verb} took more than {SECONDS:.0f} seconds") from None
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode:
+        raise NoAnswer(f"git {verb} ended with {process.returncode}")
+    return answer
 
 
 def _configuration(repository: Repository, *, wide: bool) -> str:

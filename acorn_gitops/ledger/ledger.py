@@ -716,7 +716,6 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     else:
         db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA busy_timeout=30000")
-    db.execute("PRAGMA trusted_schema=OFF")
     # Text that is none is read all the same: seals and hashes tell of it, in words.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return db

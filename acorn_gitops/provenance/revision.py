@@ -7,7 +7,7 @@ says so.
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
@@ -17,33 +17,23 @@ class Revision:
     """Started early, read late."""
 
     def __init__(self, root: Path) -> None:
-        self._commit = ""
-        self._running: subprocess.Popen[bytes] | None = None
+        self._status: Callable[[], bytes] | None = None
         repository = find(root)
-        if repository is None:
-            return
-        self._commit = resolve(repository, "HEAD")
-        if not self._commit:
+        self._commit = resolve(repository, "HEAD") if repository is not None else ""
+        if repository is None or not self._commit:
             return
         self._questions = Questions(repository)
+        asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=all", "--", ".")
         try:
-            self._running = self._questions.start(
-                root,
-                "status",
-                "--porcelain",
-                "--untracked-files=normal",
-                "--ignore-submodules=all",
-                "--",
-                ".",
-            )
+            self._status = self._questions.later(root, *asked)
         except NoAnswer:
-            self._commit = ""
+            return
 
     def get(self) -> tuple[str, bool]:
         """(commit id or "", whether anything below the root is not committed)."""
-        if self._running is None:
+        if self._status is None:
             return "", False
-        edited = bool(self._running.communicate()[0].strip())
-        if self._running.returncode:
+        try:
+            return self._commit, bool(self._status().strip())
+        except NoAnswer:
             return "", False
-        return self._commit, edited

@@ -1,0 +1,73 @@
+"""The border is one package: nothing else starts a process, replaces a file, follows a reference or opens a connection."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "acorn_gitops"
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "confine")
+
+STARTS = {
+    "subprocess",
+    "multiprocessing",
+    "pty",
+    "socket",
+    "urllib.request",
+    "http.client",
+    "httpx",
+    "requests",
+}
+"""Modules that reach beyond the process."""
+MAY_IMPORT = {
+    ("cli/rehearse.py", "subprocess"),  # acorn itself, on a copy of the specs, with an embedded marketplace
+    ("cli/session.py", "socket"),  # the name of this machine, for the history
+}
+WRITES = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"}
+MAY_WRITE = {
+    "cli/rehearse.py",  # into a folder that it has just made outside the repository
+    "cli/export.py",  # the drill, in such a folder
+    "provenance/branch.py",  # content for git, in such a folder
+    "ledger/ledger.py",  # an arriving ledger, at a path that `confine.files.database` gave
+    "ledger/lock.py",  # beside the ledger: `confine.files.database` asks for links there, too
+}
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=shown)
+def test_only_the_border_reaches_out(path: Path) -> None:
+    """No module outside `confine` starts a program, opens a socket, writes a file or asks git."""
+    tree = ast.parse(path.read_text())
+    foreign = {name for name in imports(tree) if name in STARTS}
+    assert not {name for name in foreign if (shown(path), name) not in MAY_IMPORT}
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
+    assert not (names & WRITES) or shown(path) in MAY_WRITE, names & WRITES
+    assert not names & {"system", "popen", "spawnv", "execv", "execvp", "fork", "posix_spawn"}
+    opened = [
+        c for c in calls if isinstance(c, ast.Name) and c.id in ("eval", "exec", "compile", "__import__")
+    ]
+    assert not opened
+    if "git" in set(imports(tree)) | {name.split(".")[0] for name in imports(tree)}:
+        assert shown(path) in ("provenance/blame.py", "provenance/branch.py")
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "confine").glob("*.py")), ids=lambda p: p.name)
+def test_the_border_knows_no_room_above_it(path: Path) -> None:
+    """It can be read alone: of acorn's own it imports the model's errors and itself."""
+    own = {name for name in imports(ast.parse(path.read_text())) if name.startswith("acorn_gitops")}
+    assert all(name.startswith(("acorn_gitops.confine", "acorn_gitops.model")) for name in own)
