@@ -158,6 +158,10 @@ def command(
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
         if not plan.changes and not recording and not plan.errored:
+            if branch and state.ledger.exists:
+                send(
+                    session, state.ledger, REMOTE, branch
+                )  # what was found of an earlier run is known to all
             if output == "json":
                 click.echo(_json(plan, [], False))
             return 0

@@ -30,6 +30,9 @@ SMALL: Final = 2 << 20
 RATIO: Final = 100
 """How often larger than it travelled a ledger may be; real ones are ten to twenty times."""
 LEAST_ROOM: Final = 64 << 20
+SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
+_ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
 _SUBJECT: Final = (
     "CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.address') END"
@@ -107,7 +110,7 @@ class Ledger:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return [] if self._db is None else self._db.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except SPOILT as error:
             raise _unusable(self.path, error) from None
 
     @contextmanager
@@ -116,7 +119,7 @@ class Ledger:
             raise AcornError("the ledger was opened for reading only")
         try:
             self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.DatabaseError as error:
+        except SPOILT as error:
             raise _unusable(self.path, error) from None
         try:
             yield self._db
@@ -161,7 +164,7 @@ class Ledger:
     def _vouched(self, store: str, rows: Sequence[Any]) -> bool:
         """Whether a store's rows are those that the last entry about them sealed."""
         if not self._has_seals:
-            return not self._rows("SELECT 1 FROM audit WHERE event=? LIMIT 1", (audit.SEALED,))
+            return not self._was_sealed
         found = self._rows("SELECT value, sequence FROM seal WHERE store=?", (store,))
         if not found:
             return not rows
@@ -170,6 +173,11 @@ class Ledger:
             return False
         entries = self._rows("SELECT body FROM audit WHERE sequence=?", (sequence,))
         return bool(entries) and audit.seals_of(entries[0][0]).get(store) == value
+
+    @cached_property
+    def _was_sealed(self) -> bool:
+        """Whether any entry vouches for rows: a ledger from before there were seals has none."""
+        return bool(self._rows(_ANY_SEALS, (audit.SEALED,)))
 
     @cached_property
     def _has_seals(self) -> bool:
@@ -357,7 +365,7 @@ class Ledger:
     def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         try:
             yield from () if self._db is None else self._db.execute(sql, values)
-        except sqlite3.DatabaseError as error:
+        except SPOILT as error:
             raise _unusable(self.path, error) from None
 
     def verify(self) -> int | None:
@@ -534,7 +542,7 @@ class Ledger:
             raise AcornError("there is no ledger here yet", hint="`acorn apply` makes it")
         try:
             content = bytearray(self._db.serialize())
-        except sqlite3.DatabaseError as error:
+        except SPOILT as error:
             raise _unusable(self.path, error) from None
         content[18:20] = b"\x01\x01"  # a file of its own, not one with a journal beside it
         return gzip.compress(content, 6, mtime=0)
@@ -613,7 +621,7 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         db = _connect(path, write=write)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write and version else "ok"
-    except sqlite3.DatabaseError as error:
+    except SPOILT as error:
         raise _unusable(path, error) from None
     except OSError as error:
         raise AcornError(
@@ -672,8 +680,8 @@ def _foreign_parts(db: sqlite3.Connection) -> list[str]:
     """Views, triggers and tables that acorn does not make: each could run or feign something whenever the file is used."""
     try:
         parts = db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-    except sqlite3.DatabaseError:
-        return []  # told by whoever reads next
+    except SPOILT:
+        return ["a list of parts that cannot be read"]
     found = []
     for kind, name, sql in parts:
         known = str(name).startswith("sqlite_") or name in _PARTS.get(kind, ())
@@ -686,10 +694,7 @@ def _seal_old(ledger: Ledger, db: sqlite3.Connection) -> None:
     """A ledger from before there were seals is sealed as it stands, once."""
     if db.execute("SELECT 1 FROM seal LIMIT 1").fetchone() is not None or not ledger.stores():
         return
-    if db.execute(
-        'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1',
-        (audit.SEALED,),
-    ).fetchone():
+    if db.execute(_ANY_SEALS, (audit.SEALED,)).fetchone() is not None:
         return  # it had seals: their lack is told by whoever asks for the rows
     ledger.seal_as_it_stands()
 

@@ -52,5 +52,9 @@ def cloned(bare: Path, to: Path, *options: str) -> Repository:
 
 def connected(url: str, token: str = "", **more: str) -> str:
     """acorn.yaml with one connection to an address."""
-    parts = [f'url: "{url}"', *([f'token: "{token}"'] if token else []), *(f"{k}: {v}" for k, v in more.items())]
+    parts = [
+        f'url: "{url}"',
+        *([f'token: "{token}"'] if token else []),
+        *(f"{k}: {v}" for k, v in more.items()),
+    ]
     return PROJECT.replace('url: "sandbox:"', ", ".join(parts))

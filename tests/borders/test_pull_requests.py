@@ -89,12 +89,16 @@ def _included(made: Repository, mark: Path) -> None:
     git(made.path, "init", "-q")
     git(made.path, "add", "-A")
     git(made.path, "commit", "-qm", "x")
-    (made.path / "more.cfg").write_text(f"[core]\n\tfsmonitor = \"touch {mark}; false\"\n")
+    (made.path / "more.cfg").write_text(f'[core]\n\tfsmonitor = "touch {mark}; false"\n')
     git(made.path, "config", "include.path", "../more.cfg")
 
 
-@pytest.mark.parametrize("prepare", [_monitored, _filtered, _hooked, _lazy, _included], ids=lambda f: f.__name__[1:])
-def test_no_configuration_of_a_repository_runs_anything(prepare: object, made: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "prepare", [_monitored, _filtered, _hooked, _lazy, _included], ids=lambda f: f.__name__[1:]
+)
+def test_no_configuration_of_a_repository_runs_anything(
+    prepare: object, made: Repository, tmp_path: Path
+) -> None:
     """An unpacked archive with a `.git` of its own: monitors, filters, hooks, transports, included files."""
     mark = tmp_path / "ran"
     prepare(made, mark)  # type: ignore[operator]
@@ -113,7 +117,9 @@ def test_a_folder_shaped_like_a_bare_repository_means_nothing(made: Repository, 
     team = outer / "team"
     made.path.rename(team)
     (team / "HEAD").write_text("ref: refs/heads/main\n")
-    (team / "config").write_text(f'[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = "touch {mark}; false"\n')
+    (team / "config").write_text(
+        f'[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = "touch {mark}; false"\n'
+    )
     for folder in ("refs/heads", "objects/info", "objects/pack"):
         (team / folder).mkdir(parents=True)
         (team / folder / ".keep").touch()
@@ -125,11 +131,16 @@ def test_a_folder_shaped_like_a_bare_repository_means_nothing(made: Repository, 
     for arguments in READERS:
         victim.run(*arguments)
     assert not mark.exists()
-    assert victim.run("plan", "-o", "json").json["commit"] == git(tmp_path / "victim", "rev-parse", "HEAD").strip()
+    assert (
+        victim.run("plan", "-o", "json").json["commit"]
+        == git(tmp_path / "victim", "rev-parse", "HEAD").strip()
+    )
 
 
 @pytest.mark.parametrize("pointer", ["absolute", "relative", "link"])
-def test_a_git_file_that_points_elsewhere_means_nothing(pointer: str, made: Repository, tmp_path: Path) -> None:
+def test_a_git_file_that_points_elsewhere_means_nothing(
+    pointer: str, made: Repository, tmp_path: Path
+) -> None:
     """`.git` as a file or link that leads to a stranger's folder."""
     mark = tmp_path / "ran"
     trap = Repository(tmp_path / "trap", storefront())
@@ -147,7 +158,9 @@ def test_a_git_file_that_points_elsewhere_means_nothing(pointer: str, made: Repo
     assert made.run("plan", "-o", "json").json["commit"] == ""
 
 
-@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF"])
+@pytest.mark.parametrize(
+    "name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF"]
+)
 def test_the_environment_cannot_lead_git_elsewhere(
     name: str, made: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,8 +272,12 @@ def test_no_write_passes_a_link(name: str, made: Repository, tmp_path: Path) -> 
     assert victim.read_text() == "PRECIOUS"
 
 
-@pytest.mark.parametrize("arguments", [("plan",), ("apply", "--auto-approve"), ("sandbox", "reset"), ("history",)])
-def test_a_linked_folder_of_acorn_is_refused(arguments: tuple[str, ...], made: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("plan",), ("apply", "--auto-approve"), ("sandbox", "reset"), ("history",)]
+)
+def test_a_linked_folder_of_acorn_is_refused(
+    arguments: tuple[str, ...], made: Repository, tmp_path: Path
+) -> None:
     """`.acorn` as a link: neither read nor written, nor emptied."""
     victim = tmp_path / "victim"
     victim.mkdir()
@@ -324,7 +341,11 @@ def test_schemas_are_offline(made: Repository, server: Server, tmp_path: Path) -
     for reference in (
         f"{server.url}/meta-data", f"file://{secret}", str(secret), "../key.json", "file:///proc/self/environ", f"//{secret}",
     ):  # fmt: skip
-        for schema in ({"$ref": reference}, {"properties": {"a": {"$ref": f"{reference}#/x"}}}, {"$dynamicRef": reference}):
+        for schema in (
+            {"$ref": reference},
+            {"properties": {"a": {"$ref": f"{reference}#/x"}}},
+            {"$dynamicRef": reference},
+        ):
             typed(made, schema, {"a": "b"})
             result = made.run("validate")
             assert result.code == 4, (reference, result)
@@ -353,7 +374,9 @@ def test_a_pattern_that_never_ends_is_ended(schema: object, made: Repository) ->
     assert "acorn.yaml:" in result.out + result.err
 
 
-@pytest.mark.parametrize("schema", [{"$ref": "#"}, [1, 2], {"type": 5, "properties": 7}, {"pattern": "("}, 7, None])
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "#"}, [1, 2], {"type": 5, "properties": 7}, {"pattern": "("}, 7, None]
+)
 def test_a_schema_that_is_none_is_told(schema: object, made: Repository) -> None:
     """No traceback, no name of a class."""
     typed(made, schema, {"a": "b"})
@@ -440,9 +463,13 @@ EVIL = {
     "another secret": lambda url, evil: connected(url, "env:AWS_SECRET_ACCESS_KEY"),
     "both": lambda url, evil: connected(evil, "env:AWS_SECRET_ACCESS_KEY"),
     "a path of the same host": lambda url, evil: connected(f"{url}/collect", "env:ACORN_TOKEN"),
-    "credentials in the address": lambda url, evil: connected(url.replace("://", "://user:pass@"), "env:ACORN_TOKEN"),
+    "credentials in the address": lambda url, evil: connected(
+        url.replace("://", "://user:pass@"), "env:ACORN_TOKEN"
+    ),
     "other options": lambda url, evil: connected(url, "env:ACORN_TOKEN", options="{a: 1}"),
-    "another adapter": lambda url, evil: connected(url, "env:ACORN_TOKEN").replace("network, url", "vendure, url"),
+    "another adapter": lambda url, evil: connected(url, "env:ACORN_TOKEN").replace(
+        "network, url", "vendure, url"
+    ),
     "an environment": lambda url, evil: connected(url, "env:ACORN_TOKEN").replace(
         "sandbox: {}", f'sandbox: {{connections: {{main: {{url: "{evil}"}}}}}}'
     ),
@@ -455,7 +482,13 @@ def test_a_pull_request_sends_no_secret_anywhere(name: str, team: Repository, se
     with Server() as evil:
         git(team.path, "checkout", "-q", "-b", "stranger")
         (team.path / "acorn.yaml").write_text(EVIL[name](server.url, evil.url))
-        for arguments in (*READERS, ("apply", "--auto-approve"), ("export", "out"), ("state", "rebuild"), ("onboard",)):
+        for arguments in (
+            *READERS,
+            ("apply", "--auto-approve"),
+            ("export", "out"),
+            ("state", "rebuild"),
+            ("onboard",),
+        ):
             result = team.run(*arguments)
             assert "the-right-secret" not in result.out + result.err
             assert "CANARY" not in result.out + result.err
@@ -472,7 +505,14 @@ def _shallow(team: Repository, tmp_path: Path) -> Repository:
     folder.mkdir()
     git(folder, "init", "-q")
     git(folder, "remote", "add", "origin", f"file://{tmp_path / 'team.git'}")
-    git(folder, "fetch", "-q", "--depth=1", f"file://{tmp_path / 'team.git'}", "+refs/heads/main:refs/pull/1/merge")
+    git(
+        folder,
+        "fetch",
+        "-q",
+        "--depth=1",
+        f"file://{tmp_path / 'team.git'}",
+        "+refs/heads/main:refs/pull/1/merge",
+    )
     git(folder, "checkout", "-q", "refs/pull/1/merge")
     job = Repository.__new__(Repository)
     job.path = folder
@@ -517,7 +557,9 @@ def test_the_runner_says_which_branch_is_the_default(
     assert [one.authorization for one in server.asked] == ["Bearer the-right-secret"]
 
 
-def test_what_a_person_trusts_once_is_asked(made: Repository, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_person_trusts_once_is_asked(
+    made: Repository, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a remote: by `acorn trust`, for exactly these settings, in a file outside the repository."""
     monkeypatch.setenv("ACORN_TOKEN", "the-right-secret")
     (made.path / "acorn.yaml").write_text(connected(server.url, "env:ACORN_TOKEN"))
@@ -553,9 +595,16 @@ def test_secret_files_come_from_a_folder_outside(
     assert "cannot lie in the repository" in made.run("plan").err
 
 
-def test_an_address_that_is_not_trusted_is_not_even_asked(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_not_trusted_is_not_even_asked(
+    made: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a secret it could still be an address of the network behind the runner; only this machine may be asked so."""
-    for url in ("http://169.254.169.254/latest", "http://intranet.example/", "http://127.0.0.1.example/", "http://0x7f.1/"):
+    for url in (
+        "http://169.254.169.254/latest",
+        "http://intranet.example/",
+        "http://127.0.0.1.example/",
+        "http://0x7f.1/",
+    ):
         (made.path / "acorn.yaml").write_text(connected(url))
         assert "is not trusted" in " ".join(made.run("plan").out.split())
 
