@@ -54,6 +54,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 
 WRITERS: Final = frozenset({"init", "apply", "import", "export", "rehearse", "sandbox", "trust"})
 """Verbs that nobody needs for looking at a pull request; of `state` also what changes the ledger."""
+_FULL: Final = "make room and run the same command again: what was written down is whole, and what was sent is looked for"
 _DAMAGED: Final = (
     "a damaged sandbox is made anew by `acorn sandbox reset`; of a ledger, restore its .backup when there is one, or move"
     " it away and run `acorn state rebuild`"
@@ -170,6 +171,9 @@ def _run(arguments: list[str] | None) -> int:
     except Exception as error:
         if os.environ.get("ACORN_DEBUG"):
             raise
+        if type(error).__module__ == "sqlite3" and ("is full" in str(error) or "disk I/O" in str(error)):
+            _say(AcornError(f"the disk is full, or does not take what is written: {error}", hint=_FULL))
+            return 1
         if type(error).__module__ == "sqlite3":
             _say(AcornError(f"a database in .acorn cannot be used: {error}", hint=_DAMAGED))
             return 1

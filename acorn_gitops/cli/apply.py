@@ -16,7 +16,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
 from acorn_gitops.confine.text import OWN
-from acorn_gitops.marketplaces.protocol import Outcome
+from acorn_gitops.marketplaces.protocol import Fences, Outcome
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
@@ -89,7 +89,7 @@ def command(
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
-    from acorn_gitops.cli.ledger_branch import REMOTE, bring, send
+    from acorn_gitops.cli.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
     from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
     from acorn_gitops.cli.planning import compute, least_price, to_record
@@ -130,7 +130,8 @@ def command(
         "plan": saved.id if saved is not None else "planning",
     }
     path = session.ledger_path(loaded.project)
-    branch = session.environ.get("ACORN_LEDGER_BRANCH", "")
+    chosen = session.environ.get("ACORN_LEDGER_BRANCH", "")
+    branch = "" if chosen == NONE else chosen
     unsent: AcornError | None = None
     with held(path, holder, lock_timeout):
         if branch:
@@ -155,6 +156,11 @@ def command(
         _refuse_blocked(plan, skip_unreadable=skip and saved is None)
         actor = permitted(session, loaded, plan, state)
         _refuse_unproven(session, loaded)
+        unfenced = {
+            s.store for s in plan.stores if not isinstance(state.marketplaces.get(s.connection), Fences)
+        }
+        if not chosen and any(c.writes and c.address.store in unfenced for c in plan.changes):
+            refuse_behind(session, state.ledger)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
         if not plan.changes and not recording and not plan.errored:

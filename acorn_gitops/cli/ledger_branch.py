@@ -12,14 +12,20 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.cli.session import Session
 from acorn_gitops.confine.files import database
+from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
-from acorn_gitops.model.finding import Stale
+from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.provenance import branch as kept_branch
 
 REMOTE: Final = "origin"
 BRANCH: Final = "acorn-ledger"
+
+
+NONE: Final = "none"
+"""In place of a branch's name: ledgers are kept nowhere else."""
 
 
 class Brought(NamedTuple):
@@ -77,6 +83,31 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
             return ""
     message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
     return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+
+
+def refuse_behind(session: Session, ledger: Ledger) -> None:
+    """For marketplaces that remember no generation: Stale where the branch of the repository's remote holds a newer ledger, or where
+    the remote cannot be asked."""
+    repository = find(session.root)
+    if repository is None or not has_remote(repository, REMOTE):
+        return  # nobody else can see what is applied from here, and nothing is there to compare with
+    try:
+        kept = kept_branch.fetch(session.root, REMOTE, BRANCH, name_on_branch(session, ledger.path))
+        if kept.content is None:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            there = unpacked(kept.content, Path(folder) / "ledger.db")
+            order = order_of(ledger, there, BRANCH)
+            there.close()
+    except Stale:
+        raise
+    except AcornError as error:
+        raise Stale(
+            f"{REMOTE} cannot be asked whether somebody else has applied: {error.message}; nothing was written",
+            hint=f"let it be reached; ACORN_LEDGER_BRANCH={NONE} says that ledgers are kept nowhere else",
+        ) from None
+    if order < 0:
+        raise stale_ledger([f"what {BRANCH} of {REMOTE} says"])
 
 
 def order_of(here: Ledger, there: Ledger, branch: str) -> int:

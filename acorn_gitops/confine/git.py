@@ -97,6 +97,11 @@ def resolve(repository: Repository, name: str) -> str:
     return ""
 
 
+def has_remote(repository: Repository, name: str) -> bool:
+    """Whether the repository has a remote of this name. Only read, not asked."""
+    return f'[remote "{name}"]' in _read(repository.common / "config")
+
+
 def symbolic(repository: Repository, name: str) -> str:
     """The reference that a symbolic one leads to, e.g. of `refs/remotes/origin/HEAD`; "" where it is none."""
     words = _reference(repository, name)

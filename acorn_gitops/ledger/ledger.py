@@ -217,7 +217,7 @@ class Ledger:
                 raise _unusable(self.path, broken)
             self.check_sound()
 
-    def _unsound(self, why: str) -> Stale:
+    def _unsound(self, why: str) -> AcornError:
         return _unusable(self.path, why)
 
     def _seal(self, db: sqlite3.Connection, stores: Iterable[str]) -> dict[str, str]:
@@ -726,7 +726,13 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     return db
 
 
-def _unusable(path: Path, error: object) -> Stale:
+def _unusable(path: Path, error: object) -> AcornError:
+    words = str(error)
+    if "is full" in words or "disk I/O" in words:
+        return AcornError(
+            f"the disk is full, or does not take what the ledger writes ({path.name}: {words})",
+            hint="make room and run the same command again: the ledger is whole, and what was sent is looked for",
+        )
     if "readonly" in str(error):
         return Stale(
             f"{path} cannot be written: it is read-only", hint="give acorn write access to its folder"

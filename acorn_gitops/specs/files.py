@@ -64,6 +64,7 @@ class Reader:
         self.cache = cache
         self._composed: dict[str, list[Node]] = {}
         self._texts: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
         self._leaks: dict[str, list[Finding]] = {}
         self._encodings: dict[str, str] = {}
         self._tables: dict[tuple[str, int], dict[str, Any]] = {}
@@ -231,11 +232,17 @@ class Reader:
             self._texts[file] = decode(data, file)[0]
         return self._texts[file]
 
+    def lines(self, file: str) -> list[str]:
+        """The lines of a file: split once, however many findings ask."""
+        if file not in self._lines:
+            self._lines[file] = self.text(file).split("\n")
+        return self._lines[file]
+
     def source(self, place: Place | None) -> str:
         """The line of text at a place."""
         if place is None or not place.line:
             return ""
-        lines = self.text(place.file).split("\n")
+        lines = self.lines(place.file)
         line = lines[place.line - 1] if place.line <= len(lines) else ""
         return masked(line) if self._leaks.get(place.file) else line
 
@@ -245,7 +252,7 @@ class Reader:
             return None, path
         if len(path) >= 3 and path[:2] == ("spec", "items") and raw.item_lines and isinstance(path[2], int):
             begin = raw.item_lines[path[2]]
-            lines = self.text(raw.file).split("\n")
+            lines = self.lines(raw.file)
             if not lines[begin - 1].lstrip(" ").startswith("- "):  # a flow list, or a dash on its own line
                 return self._whole(raw), path
             following = raw.item_lines[path[2] + 1 : path[2] + 2]

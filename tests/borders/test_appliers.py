@@ -447,3 +447,36 @@ def test_idempotency_keys_of_two_runs_differ(tmp_path: Path, monkeypatch: pytest
         keys.append(set())
         made.apply()
     assert keys[0] and not keys[0] & keys[1]
+
+
+class Forgetful(NetworkMarketplace):
+    """A marketplace that remembers no generation."""
+
+    def generation(self, store: str, owner: str) -> Generation | None:
+        return None
+
+
+@pytest.mark.parametrize("state", ["newer there", "the same", "no branch", "cannot be asked"])
+def test_where_no_generation_is_remembered_the_branch_is_asked(
+    state: str, team: tuple[Repository, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is behind what the ledger's branch says is refused, with the command left as people type it."""
+    monkeypatch.setattr("acorn_gitops.marketplaces.network.NetworkMarketplace", Forgetful)
+    monkeypatch.setattr("acorn_gitops.cli.apply.Fences", type("Nothing", (), {}))
+    made, bare = team
+    made.apply()
+    if state != "no branch":
+        assert made.run("state", "push").code == 0
+    laptop = copied(made, tmp_path / "laptop")
+    if state == "newer there":
+        made.write(*shelf("21.00"))
+        made.apply()
+        assert made.run("state", "push").code == 0
+    if state == "cannot be asked":
+        bare.rename(tmp_path / "away.git")
+    laptop.write(*shelf("22.00"))
+    result = laptop.run("apply", "--auto-approve")
+    assert result.code == (6 if state in ("newer there", "cannot be asked") else 0), result
+    if state == "cannot be asked":
+        monkeypatch.setenv("ACORN_LEDGER_BRANCH", "none")
+        laptop.apply()
