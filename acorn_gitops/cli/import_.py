@@ -16,6 +16,7 @@ from acorn_gitops.cli.situation import (
     StoreView,
     Wishes,
     declared,
+    heads_of,
     refuse_unknown,
     situation,
     views,
@@ -313,7 +314,7 @@ def _listed(addresses: Sequence[Address]) -> str:
 def _record(session: Session, selected: tuple[str, ...]) -> None:
     """Load again what was written, and take into the ledger what is now declared and as declared."""
     from acorn_gitops.cli.planning import compute
-    from acorn_gitops.ledger.ledger import Settled
+    from acorn_gitops.ledger.ledger import Settled, open_ledger
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.provenance.revision import Revision
 
@@ -329,6 +330,7 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
         ) from None
     path = session.ledger_path(loaded.project)
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "import"}, 10):
+        first = not open_ledger(path).exists
         plan, state = compute(
             session,
             loaded,
@@ -336,6 +338,7 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             Wishes(selected, fresh=True, lenient=True),
             Revision(session.root),
             write=True,
+            takes_over=first,
         )
         rows = [
             Settled(
@@ -351,6 +354,7 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             for address in sorted(to_record(plan))
             if (want := declared(state, address)) is not None
         ]
-        state.ledger.record(rows, session.stamp(), session.actor(), plan.revision, "import")
+        heads = heads_of(state) if first else []
+        state.ledger.record(rows, session.stamp(), session.actor(), plan.revision, "import", heads)
         state.ledger.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")

@@ -43,8 +43,10 @@ def compute(
     revision: Revision,
     *,
     write: bool = False,
+    takes_over: bool = False,
 ) -> tuple[Plan, Situation]:
-    """The plan. A store that cannot be read is an error in it; the others are planned all the same."""
+    """The plan. A store that cannot be read is an error in it; the others are planned all the same. `takes_over`: the ledger begins
+    with what is there, so that it cannot be behind."""
     state = situation(session, loaded, wishes, write=write)
     if write:
         _recover(session, state, wishes.allow_empty)
@@ -115,7 +117,7 @@ def compute(
         if state.selection.whole_store(view.store) and not below and not view.behind:
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
-    if behind and write:
+    if behind and write and not takes_over:
         raise stale_ledger(behind)
     blocking += guards.behind(behind)
     blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)

@@ -17,7 +17,7 @@ from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
-from acorn_gitops.marketplaces.protocol import Fits, Marketplace, Scope
+from acorn_gitops.marketplaces.protocol import Fences, Fits, Marketplace, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 from acorn_gitops.plan.change import Applied
@@ -217,6 +217,17 @@ def _narrow(view: StoreView, selection: Selection) -> None:
     view.desired = {k: v for k, v in view.desired.items() if chosen(k)}
     view.live = {k: v for k, v in view.live.items() if chosen(k)}
     view.applied = {k: v for k, v in view.applied.items() if chosen(k)}
+
+
+def heads_of(state: Situation) -> list[str]:
+    """How the last applies to the declared stores began, for a ledger that begins with what is there."""
+    found = set[str]()
+    for store, connection in state.connections.items():
+        marketplace = state.marketplaces[connection]
+        last = marketplace.generation(store, state.owner) if isinstance(marketplace, Fences) else None
+        if last is not None and last.number:
+            found.add(last.head)
+    return sorted(found)
 
 
 def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:

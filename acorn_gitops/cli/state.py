@@ -97,9 +97,8 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
     live. What differs is drift or intent afterwards; nothing is guessed about the rest."""
-    from acorn_gitops.cli.situation import Wishes, situation, views
+    from acorn_gitops.cli.situation import Wishes, heads_of, situation, views
     from acorn_gitops.ledger.lock import held
-    from acorn_gitops.marketplaces.protocol import Fences
 
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
@@ -109,15 +108,10 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
         state.ledger.backup()
         rows: list[Settled] = []
         errors = []
-        heads: set[str] = set()
-        owner = f"{loaded.project.name}/{loaded.project.environment}"
         for view in views(state, Wishes()):
             if view.error:
                 errors.append(f"{view.store}: {view.error}")
                 continue
-            marketplace = state.marketplaces[view.connection]
-            last = marketplace.generation(view.store, owner) if isinstance(marketplace, Fences) else None
-            heads |= {last.head} if last is not None and last.number else set()
             for key, want in view.desired.items():
                 have = view.live.get(key)
                 if have is not None:
@@ -139,7 +133,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             raise AcornError(
                 "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
             )
-        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", sorted(heads))
+        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", heads_of(state))
     session.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
     return 0

@@ -382,7 +382,7 @@ class Ledger:
 
     def knows(self, head: str) -> bool:
         """Whether this trail holds an entry with this hash, or took it over when the ledger was made again."""
-        sql = "SELECT 1 FROM audit WHERE hash=? OR (event='state.rebuild' AND instr(CAST(body AS TEXT), ?)) LIMIT 1"
+        sql = "SELECT 1 FROM audit WHERE hash=? OR (event IN ('state.rebuild', 'import') AND instr(CAST(body AS TEXT), ?)) LIMIT 1"
         return bool(self._rows(sql, (head, orjson.dumps(head).decode())))
 
     def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str, run: str = "") -> str:
