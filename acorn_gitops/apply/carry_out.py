@@ -19,10 +19,12 @@ from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_emp
 from acorn_gitops.apply.generation import begin, check_not_behind
 from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.observe import gone, observe
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
+from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
@@ -103,27 +105,35 @@ def apply_plan(
     owner = f"{plan.project}/{plan.environment}"
     touched = {c.address.store for c in plan.changes if c.writes}
     connections = {s.store: s.connection for s in plan.stores}
-    fenced = check_not_behind(
-        touched - {s.store for s in plan.stores if s.error}, marketplaces, connections, ledger, owner
-    )
     snapshots: dict[str, Snapshot] = {}
     unread = {s.store: s.error for s in plan.stores if s.error}
     for store in sorted(touched):
         try:
-            snapshot = marketplaces[connections[store]].read(Scope(store))
+            snapshot = marketplaces[connections[store]].read(Scope(store, owner=owner))
             check_not_empty(snapshot, ledger.applied(store), allow_empty)
+            _check_sound(plan, snapshot)
             snapshots[store] = snapshot
         except MarketplaceError as error:
             if not skip_unreadable:
                 raise
             unread[store] = error.message
+    fenced = check_not_behind(snapshots.values(), marketplaces, connections, ledger, owner)
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
     check_live([c for c in plan.changes if c.address.store not in unread], snapshots, done)
     run = edges.nonce()
-    head = ledger.begin_plan(plan.id, edges.now(), edges.actor, plan.revision, plan.environment, run)
+    head = ledger.begin_plan(
+        plan.id,
+        edges.now(),
+        edges.actor,
+        plan.revision,
+        plan.environment,
+        run,
+        publishes=edges.publish is not None,
+    )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
     work.skip(unread)
+    work.guard.expect(ledger.open_intents())
     parts: dict[tuple[int, int], list[Part]] = {}
     for change in plan.changes:
         if not change.writes or change.address.store in unread:
@@ -164,6 +174,16 @@ def apply_plan(
             hint="wait for it, bring ledger and specs up to date (`acorn state pull`), and plan again",
         )
     return report
+
+
+def _check_sound(plan: Plan, snapshot: Snapshot) -> None:
+    """MarketplaceError where what the plan touches, or what prices depend on, cannot be reckoned with."""
+    touched = {(c.former.type, c.former.key) for c in plan.changes if c.address.store == snapshot.store}
+    for key, live in snapshot.resources.items():
+        if (key in touched or key[0] == "promotion") and (why := unfit(live.attributes)):
+            raise MarketplaceError(
+                f"{snapshot.store}: {key[0]} {one_line(key[1], 60)} makes no sense ({one_line(why, 200)})"
+            )
 
 
 def done_steps(plan: Plan, ledger: Ledger) -> frozenset[Step]:
@@ -343,9 +363,13 @@ class _Work:
         ordered = sorted(parts, key=lambda p: p.change.address)
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
+            if of_store[0].change.address.type in ("listing", "promotion") and not self.latest[store].version:
+                self._refresh(
+                    store
+                )  # no version fences the batch: prices are judged on a reading of this moment
             sent: list[_Sent] = []
-            for start in range(0, len(of_store), BATCH):
-                batch = self.send(store, of_store[start : start + BATCH])
+            for some in _batches(of_store):
+                batch = self.send(store, some)
                 sent += [batch] if batch is not None else []
                 if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
                     # Whether more can be sent is known when somebody has looked.
@@ -415,16 +439,14 @@ class _Work:
     def _unmoved(self, store: str, parts: Sequence[Part], why: str) -> list[Part]:
         """The store is another than the one that was read: read it again, and keep of a batch that was not carried out what nobody
         else has touched and the guard still lets pass."""
-        try:
-            latest = self.marketplaces[self.connections[store]].read(Scope(store, base=self.latest[store]))
-        except MarketplaceError as error:
+        self._refresh(store)
+        if self.broken.get(store):
             for part in parts:
-                self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", error.message)
-            self.broken[store] = error.message
+                self.outcomes[part.change.address] = Outcome(
+                    part.change.address, "skipped", self.broken[store]
+                )
             return []
-        before = self.snapshots[store].resources
-        self.latest[store] = latest
-        self.guard.read(latest)
+        before, latest = self.snapshots[store].resources, self.latest[store]
         kept = []
         for part in parts:
             keys = {(step.address.type, step.address.key) for step in part.steps}
@@ -433,6 +455,17 @@ class _Work:
             elif not self._guarded(part):
                 kept.append(part)
         return kept
+
+    def _refresh(self, store: str) -> None:
+        """Read a store again for the guard; one that cannot be read is left."""
+        try:
+            latest = self.marketplaces[self.connections[store]].read(Scope(store, base=self.latest[store]))
+            check_not_empty(latest, self.latest[store].resources.keys(), ())
+        except MarketplaceError as error:
+            self.broken[store] = error.message
+            return
+        self.latest[store] = latest
+        self.guard.read(latest)
 
     def _conflict(self, part: Part, why: str) -> None:
         outcome = Outcome(part.change.address, "conflict", why)
@@ -573,6 +606,20 @@ class _Work:
                 kept = kept or self.unfinished.get(step.address, {})
                 merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
                 yield Write("create", step.address, merged, "", key)
+
+
+def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Parts that are sent together: of at most BATCH writes, so that a marketplace takes or refuses them as one."""
+    batch: list[Part] = []
+    count = 0
+    for part in parts:
+        if count + len(part.steps) > BATCH:
+            yield batch
+            batch, count = [], 0
+        batch.append(part)
+        count += len(part.steps)
+    if batch:
+        yield batch
 
 
 _DONE = Outcome(Address("", "listing", ""), "observed")

@@ -110,6 +110,8 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
 def _same(reviewed: Change, now: Change, step: Step, done: Collection[Step]) -> bool:
     """Whether what was reviewed is what would be planned: what is written, and what was shown of it. Of a replacement whose old
     row is gone already only what is written is left."""
+    if not any(other in done for other in reviewed.steps) and reviewed.action != now.action:
+        return False  # half of a replacement is not a deletion
     if step.operation == "delete":
         return True
     if any(other in done for other in reviewed.steps):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from acorn_gitops.ledger.ledger import Ledger
-from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
+from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace, Snapshot
 from acorn_gitops.model.finding import Stale
 
 Fenced = Mapping[str, tuple[Fences, Generation]]
@@ -20,19 +20,23 @@ Fenced = Mapping[str, tuple[Fences, Generation]]
 
 
 def check_not_behind(
-    stores: Iterable[str],
+    stores: Iterable[Snapshot],
     marketplaces: Mapping[str, Marketplace],
     connections: Mapping[str, str],
     ledger: Ledger,
     owner: str,
 ) -> dict[str, tuple[Fences, Generation]]:
-    """The generation of every store that keeps one. Stale where this ledger does not know how the last apply began."""
+    """The generation of every store that keeps one, by the reading on which the plan is checked. Stale where this ledger does not know
+    how the last apply began."""
     found: dict[str, tuple[Fences, Generation]] = {}
     behind: list[str] = []
-    for store in sorted(stores):
+    for snapshot in sorted(stores, key=lambda s: s.store):
+        store = snapshot.store
         marketplace = marketplaces[connections[store]]
-        now = marketplace.generation(store, owner) if isinstance(marketplace, Fences) else None
-        if now is None or not isinstance(marketplace, Fences):
+        if not isinstance(marketplace, Fences):
+            continue
+        now = snapshot.generation or marketplace.generation(store, owner)
+        if now is None:
             continue
         if now.number and not ledger.knows(now.head):
             behind.append(store)

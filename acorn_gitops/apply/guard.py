@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.ledger.ledger import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
-from acorn_gitops.model.resource import Address, Desired
+from acorn_gitops.model.resource import Address, Desired, is_money
 from acorn_gitops.plan.change import Change
 
 
@@ -41,12 +43,28 @@ class Guard:
         self._promotions: dict[str, HeldPromotions] = {}
         self._waiting: dict[str, dict[str, Mapping[str, Any]]] = {}
         """By store: promotions that were sent and not seen, as they will be."""
+        self._coming: dict[Address, Mapping[str, str]] = {}
+        """Prices of listings that were sent and not seen."""
 
     def read(self, snapshot: Snapshot) -> None:
         """A store was read again."""
         self._stores[snapshot.store] = snapshot
         self._promotions.pop(snapshot.store, None)
         self._listings.pop(snapshot.store, None)
+
+    def expect(self, intents: Iterable[Intent]) -> None:
+        """What earlier runs sent and nobody has seen yet may still come: prices and promotions count as they are and as they will
+        be."""
+        for intent in intents:
+            attributes = intent.attributes or {}
+            if intent.operation == "delete":
+                continue
+            if intent.address.type == "listing" and is_money(attributes.get("price")):
+                self._coming[intent.address] = attributes["price"]
+            elif intent.address.type == "promotion" and intent.address.store in self._stores:
+                have = self._stores[intent.address.store].resources.get(("promotion", intent.address.key))
+                after = {**(have.attributes if have is not None else {}), **attributes}
+                self._waiting.setdefault(intent.address.store, {})[intent.address.key] = after
 
     def refusal(self, write: Write, former: str) -> str:
         """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes the place of. What
@@ -116,6 +134,14 @@ class Guard:
         self.read(snapshot)
         waiting = self._waiting.setdefault(snapshot.store, {})
         for write, answer in zip(writes, answers, strict=True):
+            if (
+                write.address.type == "listing"
+                and write.operation != "delete"
+                and is_money(write.attributes.get("price"))
+            ):
+                self._coming.pop(write.address, None)
+                if answer.status in ("accepted", "unknown"):
+                    self._coming[write.address] = write.attributes["price"]
             if write.address.type != "promotion" or write.operation == "delete":
                 continue
             key = write.address.key
@@ -144,7 +170,16 @@ class Guard:
             if want is not None and outcome is not None and outcome.status == "observed"
             else {}
         )
-        return {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+        now = {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+        coming, price = self._coming.get(address), now.get("price")
+        if (
+            coming is not None
+            and price is not None
+            and is_money(price)
+            and coming["currency"] == price["currency"]
+        ):
+            now["price"] = min(price, coming, key=lambda money: Decimal(money["value"]))
+        return now
 
     def _by_sku(self, store: str) -> dict[str, str]:
         """Keys of listings whose key is not their SKU."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Address, Live
@@ -41,12 +42,20 @@ def observe(
     outcomes = list(answers)
     latest: Snapshot | None = None
     waited, step = 0.0, FIRST_PAUSE
+    deleted = {(w.address.type, w.address.key) for w in writes if w.operation == "delete"}
     while any(map(_unproven, outcomes)):
         try:
             latest = marketplace.read(Scope(before.store, base=latest or before))
+            check_not_empty(latest, before.resources.keys() - deleted, ())
         except MarketplaceError as error:
             return Seen([_not_looked(outcome, error) for outcome in outcomes], None)
-        made = {w.address for w in writes if w.operation == "create"}
+        made = {
+            write.address
+            for write in writes
+            if write.operation == "create"
+            and (have := latest.resources.get((write.address.type, write.address.key))) is not None
+            and holds(write.attributes, have)
+        }
         outcomes = [
             _judged(write, outcome, latest.resources, before.resources, made)
             if _unproven(outcome)
@@ -81,8 +90,10 @@ def _judged(
     have = live.get(key)
     if write.operation == "delete":
         old = before.get(key)
-        # What was made in its place under the same key proves that it went, where nothing has an id.
-        if gone(have, old.remote_id if old is not None else "") or write.address in made:
+        former = old.remote_id if old is not None else ""
+        # Where nothing has an id, what was made in its place under the same key proves that it went.
+        nameless = not former or have is None or not have.remote_id
+        if gone(have, former) or (nameless and write.address in made):
             return Outcome(write.address, "observed", read_back=True)
     elif have is not None and holds(write.attributes, have):
         return Outcome(write.address, "observed", "", have.etag, have.remote_id, read_back=True)

@@ -8,6 +8,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
+from acorn_gitops.ledger.ledger import INTENDED
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.report.words import plural
 
@@ -68,6 +69,8 @@ def command(
         )
     else:
         for e in entries:
+            if e.event == INTENDED:
+                continue  # what became of each is told below it
             what = e.body.get("address") or (
                 plural("resource", int(e.body["count"]))
                 if "count" in e.body

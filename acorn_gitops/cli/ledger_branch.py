@@ -50,8 +50,16 @@ def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
     arriving = path.with_name(f".{path.name}.arriving")
     database(arriving, session.root)
     try:
-        there = unpacked(kept.content, arriving)
-        serial, order = there.serial(), order_of(ledger, there, branch)
+        there = _arrived(kept.content, arriving, branch)
+        serial = there.serial()
+        try:
+            order = order_of(ledger, there, branch)
+        except Stale:
+            if not ledger.only_intended_since(there.trail()):
+                raise
+            order = (
+                -1
+            )  # nothing was sent of what only this one knows: it was refused, or died, before its first write
         there.close()
         ledger.close()
         if order < 0:
@@ -83,6 +91,16 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
             return ""
     message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
     return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+
+
+def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
+    try:
+        return unpacked(packed, path)
+    except AcornError as error:
+        raise type(error)(
+            f"the ledger on {branch} cannot be used: {error.message}; the one here is as it was",
+            hint=f"put an older commit of {branch} back, or push the ledger of a machine that has a sound one",
+        ) from None
 
 
 def refuse_behind(session: Session, ledger: Ledger) -> None:

@@ -106,6 +106,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state rebuild"}, 0):
         state = situation(session, loaded, Wishes(), write=True)
         state.ledger.backup()
+        heads = heads_of(state)  # before anything is read: who applies meanwhile is not vouched for
         rows: list[Settled] = []
         errors = []
         for view in views(state, Wishes()):
@@ -133,7 +134,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             raise AcornError(
                 "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
             )
-        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", heads_of(state))
+        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", heads)
     session.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
     return 0

@@ -26,6 +26,8 @@ GRACE: Final = 10.0
 """Seconds after its first byte in which an answer may come at any pace."""
 PACE: Final = 10_000
 """Bytes a second that it must have come at after that, on average."""
+PIECE: Final = 16_384
+"""Bytes that are sent at once: between two pieces the pace is looked at."""
 ANSWER: Final = 300.0
 """Seconds that an answer may take from its first byte to its last."""
 
@@ -76,9 +78,14 @@ class _Metered:
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As the stream's own."""
+        """As the stream's own, piece by piece; _Crawl when they are taken too slowly."""
         self._first, self._bytes = None, 0
-        self._stream.write(buffer, timeout)
+        began = self._clock()
+        for start in range(0, len(buffer), PIECE):
+            spent = self._clock() - began
+            if spent > ANSWER or (spent > GRACE and start < spent * PACE):
+                raise _Crawl(f"{start:,} bytes were taken in {spent:.0f} seconds")
+            self._stream.write(buffer[start : start + PIECE], timeout)
 
     def start_tls(self, *arguments: Any, **named: Any) -> Any:
         """As the stream's own; what follows is metered, too."""

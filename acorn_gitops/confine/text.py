@@ -83,6 +83,8 @@ class Output:
 SHORTEST: Final = 8
 """Characters of a secret that is looked for in answers: shorter ones are in any text by chance."""
 REDACTED: Final = "(secret)"
+_NEEDLESS: Final = re.compile(rb"\\u00(2[013-9a-fA-F]|[3467][0-9a-fA-F]|5[0-9abd-fABD-F])|\\/")
+"""JSON's escapes of printable ASCII other than quotes and backslashes."""
 
 
 class Redacted:
@@ -90,19 +92,19 @@ class Redacted:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._texts = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
-        self._bytes = [s.encode() for s in self._texts]
+        spelt = {form for s in self._texts for form in (s, orjson.dumps(s).decode()[1:-1])}
+        self._bytes = [form.encode() for form in sorted(spelt, key=len, reverse=True)]
 
     def also(self, secret: str) -> Redacted:
         """The same with one secret more."""
         return Redacted((*self._texts, secret))
 
     def content(self, body: bytes) -> bytes:
-        """A body, as it travelled. JSON can spell a secret with escapes: such an answer is spelt anew."""
-        if self._texts and b"\\" in body:
-            try:
-                return orjson.dumps(self.values(orjson.loads(body)))
-            except (orjson.JSONDecodeError, TypeError, RecursionError):
-                pass  # no JSON, or none that would be believed
+        """A body, as it travelled. What JSON spells with escapes and need not is spelt plainly first."""
+        if not self._bytes:
+            return body
+        if b"\\" in body:
+            body = _NEEDLESS.sub(_plain, body)
         for secret in self._bytes:
             if secret in body:
                 body = body.replace(secret, REDACTED.encode())
@@ -115,12 +117,6 @@ class Redacted:
                 text = text.replace(secret, REDACTED)
         return text
 
-    def values(self, value: Any) -> Any:
-        """A parsed answer."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(k): self.values(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [self.values(entry) for entry in value]
-        return value
+
+def _plain(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 16)]) if match[1] else b"/"

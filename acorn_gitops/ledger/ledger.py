@@ -20,8 +20,9 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 
 from acorn_gitops.ledger import audit
-from acorn_gitops.model.finding import AcornError, Stale
+from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.model.resource import TYPES, Address, Attributes, digest
+from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Applied, Step
 
 SCHEMA: Final = 1
@@ -30,6 +31,7 @@ SMALL: Final = 2 << 20
 RATIO: Final = 100
 """How often larger than it travelled a ledger may be; real ones are ten to twenty times."""
 LEAST_ROOM: Final = 64 << 20
+MOST_ROOM: Final = 2 << 30
 SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
@@ -247,11 +249,11 @@ class Ledger:
                 {
                     "attributes": audit.body_of(a),
                     "adopted": bool(ad),
-                    "remote_id": r,
-                    "plan": p,
-                    "commit": c,
-                    "applied_at": at,
-                    "origin": o,
+                    "remote_id": _text(r),
+                    "plan": _text(p),
+                    "commit": _text(c),
+                    "applied_at": _text(at),
+                    "origin": _text(o),
                 },
             )
             for s, t, k, a, ad, r, p, c, at, o in self._rows(
@@ -279,6 +281,7 @@ class Ledger:
         return {intent.address: intent.attributes or {} for intent in found}
 
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
+        self._vouch_intents()
         try:
             return [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
         except (orjson.JSONDecodeError, TypeError, ValueError):
@@ -385,8 +388,19 @@ class Ledger:
         sql = "SELECT 1 FROM audit WHERE hash=? OR (event IN ('state.rebuild', 'import') AND instr(CAST(body AS TEXT), ?)) LIMIT 1"
         return bool(self._rows(sql, (head, orjson.dumps(head).decode())))
 
-    def begin_plan(self, plan: str, at: str, actor: str, commit: str, environment: str, run: str = "") -> str:
-        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other."""
+    def begin_plan(
+        self,
+        plan: str,
+        at: str,
+        actor: str,
+        commit: str,
+        environment: str,
+        run: str = "",
+        *,
+        publishes: bool = False,
+    ) -> str:
+        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other; `publishes`: it
+        writes nothing before this entry is where others see it."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
@@ -398,7 +412,13 @@ class Ledger:
                 at,
                 actor,
                 "apply.begin",
-                {"plan": plan, "commit": commit, "environment": environment, "run": run},
+                {
+                    "plan": plan,
+                    "commit": commit,
+                    "environment": environment,
+                    "run": run,
+                    "publishes": publishes,
+                },
             )
 
     def end_plan(self, plan: str, status: PlanStatus, at: str, actor: str, counts: dict[str, int]) -> None:
@@ -408,8 +428,12 @@ class Ledger:
             audit.append(db, at, actor, "apply.end", {"plan": plan, "status": status, "counts": counts})
 
     def intend(self, intents: Iterable[Intent]) -> None:
-        """Write ahead: what is about to be sent."""
+        """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken for ours."""
+        given = list(intents)
+        if not given:
+            return
         with self._transaction() as db:
+            first = db.execute("SELECT coalesce(max(id), 0) + 1 FROM intent").fetchone()[0]
             db.executemany(
                 "INSERT INTO intent (plan, store, type, key, action, operation, idempotency_key, attributes, declared,"
                 " origin, remote_id, protected, at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -427,9 +451,48 @@ class Ledger:
                         i.protected,
                         i.at,
                     )
-                    for i in intents
+                    for i in given
                 ],
             )
+            last = first + len(given) - 1
+            body = {
+                "plan": given[0].plan,
+                "first": first,
+                "last": last,
+                "seal": _intents_seal(db, first, last),
+            }
+            audit.append(db, given[0].at, "", INTENDED, body)
+
+    def _vouch_intents(self) -> None:
+        """Stale where an open intent is not one that the history knows. A ledger from before it knew any is taken as it is."""
+        waiting = [
+            row[0]
+            for row in self._rows(
+                "SELECT id FROM intent WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted')"
+            )
+        ]
+        if not waiting:
+            return
+        known = [
+            (
+                audit.body_of(body).get("first"),
+                audit.body_of(body).get("last"),
+                audit.body_of(body).get("seal"),
+            )
+            for (body,) in self._rows(
+                "SELECT body FROM audit WHERE event=? ORDER BY sequence DESC", (INTENDED,)
+            )
+        ]
+        if not known and not self._was_sealed:
+            return
+        sound: set[tuple[Any, Any]] = set()
+        for id in waiting:
+            span = next(((f, t, s) for f, t, s in known if type(f) is type(t) is int and f <= id <= t), None)
+            if span is not None and span[:2] not in sound and self._db is not None:
+                honest = _intents_seal(self._db, span[0], span[1]) == span[2]
+                sound |= {span[:2]} if honest else set()
+            if span is None or span[:2] not in sound:
+                raise self._unsound("it holds an open intent that its history does not know")
 
     def settle(
         self, settled: Iterable[Settled], closed: Iterable[Closed], at: str, actor: str, commit: str
@@ -524,6 +587,19 @@ class Ledger:
             audit.append(db, last, "acorn", audit.SEALED, {"seals": seals})
             self._keep_seals(db, seals)
 
+    def only_intended_since(self, others: Sequence[str]) -> bool:
+        """Whether all that this trail knows beyond another is what was about to be done, and nothing of it was published: then
+        nothing was sent."""
+        ours = self.trail()
+        common = next(
+            (n for n, (a, b) in enumerate(zip(ours, others, strict=False)) if a != b),
+            min(len(ours), len(others)),
+        )
+        rows = self._rows("SELECT event, body FROM audit WHERE sequence>?", (common,))
+        begun = [audit.body_of(body) for event, body in rows if event == "apply.begin"]
+        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, "apply.end"}
+        return only and all(body.get("publishes") is True for body in begun)
+
     def backup(self) -> Path | None:
         """A copy beside the file, made before anything drastic."""
         if self._db is None:
@@ -555,14 +631,18 @@ class Ledger:
 def unpacked(packed: bytes, path: Path) -> Ledger:
     """A ledger from `packed` bytes, written to a new file, with a sound history. AcornError when it is none, made by a newer acorn,
     or far larger than it travelled."""
-    most = max(LEAST_ROOM, len(packed) * RATIO)
+    most = min(max(LEAST_ROOM, len(packed) * RATIO), MOST_ROOM)
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        content = unpacking.decompress(packed, most)
-        if not unpacking.eof:
-            what = "it is cut off" if len(content) < most else f"it unpacks to more than {most >> 20} MiB"
-            raise AcornError(f"it is not a usable ledger: {what}")
-        path.write_bytes(content)
+        with path.open("wb") as file:
+            size, left = 0, packed
+            while not unpacking.eof:
+                part = unpacking.decompress(left, 1 << 20)
+                left, size = unpacking.unconsumed_tail, size + len(part)
+                if size > most or not part:
+                    what = f"it unpacks to more than {most >> 20} MiB" if size > most else "it is cut off"
+                    raise AcornError(f"it is not a usable ledger: {what}")
+                file.write(part)
     except (OSError, EOFError, zlib.error) as error:
         raise AcornError(f"it is not a usable ledger: {error}") from None
     ledger = open_ledger(path)
@@ -673,7 +753,18 @@ _PARTS: Final = {
     "index": {"intent_plan", "intent_address", "audit_subject"},
     "trigger": {"audit_no_update", "audit_no_delete"},
 }
-_FORBIDS: Final = "SELECT RAISE(ABORT, 'history is append-only')"
+_INDEXES: Final = {
+    "intent_plan": "CREATE INDEX intent_plan ON intent (plan)",
+    "intent_address": "CREATE INDEX intent_address ON intent (store, type, key)",
+    "audit_subject": f"CREATE INDEX audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'",
+}
+_TRIGGERS: Final = {
+    f"audit_no_{verb.lower()}": (
+        f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit BEGIN SELECT RAISE(ABORT, 'history is append-only'); END"
+    )
+    for verb in ("UPDATE", "DELETE")
+}
+"""Triggers word for word: whatever else one says would run whenever the file is used."""
 
 
 def _foreign_parts(db: sqlite3.Connection) -> list[str]:
@@ -685,7 +776,9 @@ def _foreign_parts(db: sqlite3.Connection) -> list[str]:
     found = []
     for kind, name, sql in parts:
         known = str(name).startswith("sqlite_") or name in _PARTS.get(kind, ())
-        if not known or (kind == "trigger" and _FORBIDS not in str(sql)) or "VIRTUAL" in str(sql).upper():
+        if kind == "index" and sql is not None and " ".join(str(sql).split()) != _INDEXES.get(name):
+            known = False  # it would hide rows from whoever looks through it
+        if not known or (kind == "trigger" and sql != _TRIGGERS.get(name)) or "VIRTUAL" in str(sql).upper():
             found.append(f"the {kind} {str(name)[:40]}")
     return found
 
@@ -699,12 +792,42 @@ def _seal_old(ledger: Ledger, db: sqlite3.Connection) -> None:
     ledger.seal_as_it_stands()
 
 
+def _text(value: object) -> str:
+    """A column of text; of a file that was tampered with, what can be shown of it."""
+    return value if isinstance(value, str) else repr(value)[:200]
+
+
+INTENDED: Final = "apply.intend"
+"""The event that vouches for intents, by the span of their ids."""
+
+
+def _intents_seal(db: sqlite3.Connection, first: int, last: int) -> str:
+    rows = db.execute(
+        "SELECT id, plan, store, type, key, action, operation, idempotency_key, CAST(attributes AS TEXT), CAST(declared AS TEXT),"
+        " origin, remote_id, protected FROM intent WHERE id BETWEEN ? AND ? ORDER BY id",
+        (first, last),
+    )
+    return audit.seal(rows)
+
+
 def _is_intent(intent: Intent) -> bool:
     """Whether a row can be one: ValueError where it is not."""
     if intent.address.type not in TYPES or not intent.address.store or not intent.address.key:
         raise ValueError("no address")
-    if not all(part is None or isinstance(part, dict) for part in (intent.attributes, intent.declared)):
-        raise ValueError("no attributes")
+    for part in (intent.attributes, intent.declared):
+        if part is not None and (not isinstance(part, dict) or unfit(part)):
+            raise ValueError("no attributes")
+    texts = (
+        intent.plan,
+        *intent.address,
+        intent.action,
+        intent.operation,
+        intent.key,
+        intent.origin,
+        intent.remote_id,
+    )
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("no text")
     return True
 
 
@@ -732,6 +855,10 @@ def _unusable(path: Path, error: object) -> AcornError:
         return AcornError(
             f"the disk is full, or does not take what the ledger writes ({path.name}: {words})",
             hint="make room and run the same command again: the ledger is whole, and what was sent is looked for",
+        )
+    if "is locked" in words:
+        return Locked(
+            f"another program holds {path.name}: {words}", hint="close it, or wait; the ledger is whole"
         )
     if "readonly" in str(error):
         return Stale(

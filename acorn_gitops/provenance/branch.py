@@ -40,7 +40,12 @@ def fetch(root: Path, remote: str, branch: str, name: str) -> Kept:
     _run(git, "fetch", "--quiet", "--no-tags", "--depth=1", remote, f"+refs/heads/{branch}:{_local(branch)}")
     if not _run(git, "ls_tree", commit, "--", name).strip():
         return Kept(commit, None)
-    content = git.cat_file("blob", f"{commit}:{name}", stdout_as_string=False, strip_newline_in_stdout=False)
+    try:
+        content = git.cat_file(
+            "blob", f"{commit}:{name}", stdout_as_string=False, strip_newline_in_stdout=False
+        )
+    except _error() as error:
+        raise AcornError(f"{name} on {branch} is no file: {_said(error)}") from None
     return Kept(commit, bytes(content))
 
 

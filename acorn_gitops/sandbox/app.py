@@ -299,8 +299,13 @@ class Sandbox:
         faults = [] if validate else for_rows(self.database)
         try:
             with self.database.transaction() as db:
-                self._hold(store, fence, items)
+                moved = self._hold(store, fence, items)
                 for item in items:
+                    if moved and self.database.answered(item["idempotencyKey"]) is None:
+                        results.append(
+                            _failure(Problem(412, "Moved", "the store was changed since it was read"))
+                        )
+                        continue
                     results.append(
                         self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules)
                     )
@@ -310,16 +315,18 @@ class Sandbox:
             pass
         return _json(200, orjson.dumps({"items": results, "version": self.database.version(store)}))
 
-    def _hold(self, store: str, fence: _Fence, items: list[dict[str, Any]]) -> None:
-        """Refusal of a batch that was made for another generation, or for the store as it was. What was carried out already is
-        answered again: the store has moved by this very batch."""
+    def _hold(self, store: str, fence: _Fence, items: list[dict[str, Any]]) -> bool:
+        """Refusal of a batch that was made for another generation, or for the store as it was. Of a batch that is repeated, what was
+        carried out already is answered again (the store may have moved by this very batch), and True says that no other row of it
+        may be."""
         if fence.owner and self.database.generation(store, fence.owner)[0] != fence.number:
             raise Refusal(
                 412, f"{fence.owner} is at another generation by now", "Another generation", "generation"
             )
-        moved = fence.version and self.database.version(store) != fence.version
+        moved = bool(fence.version) and self.database.version(store) != fence.version
         if moved and all(self.database.answered(item["idempotencyKey"]) is None for item in items):
             raise Refusal(412, "the store was changed since it was read", "Moved", "version")
+        return moved
 
     def _generation(self, method: str, store: str, owner: str, body: bytes) -> Answer:
         self._only(method, "GET", "PUT")

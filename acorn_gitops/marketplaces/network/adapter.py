@@ -40,12 +40,16 @@ ATTEMPTS: Final = 5
 MAX_PAUSE: Final = 60.0
 MOST: Final = 5_000_000
 """Resources of one store."""
+STORE_BYTES: Final = 768 << 20
+"""Of all pages of one store, unpacked."""
+PATIENCE: Final = 300.0
+"""Seconds that are waited between tries, all together, for one connection of one run."""
 STORE_SECONDS: Final = 1800.0
 """Reading one store takes no longer."""
 _JSON_TYPES: Final = ("application/json", "application/problem+json")
 _FAULT: Final = "this is a fault of the marketplace"
 _SUSPICIOUS: Final = re.compile(
-    rb'"(?:value|currency)"\s*:\s*(?!"(?:-?[0-9]{1,15}(?:\.[0-9]{1,6})?|[A-Z]{3})")|[\[{]{20}|\}{20}'
+    rb'"value"\s*:\s*(?!"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")|"currency"\s*:\s*(?!"[A-Z]{3}")|(?:[\[{]\s*){20}|(?:[\]}]\s*){20}'
 )
 """What may be no amount, or nested without end: such a page is looked at value by value."""
 
@@ -64,6 +68,7 @@ class NetworkMarketplace:
         self._transport = transport
         self._pause = pause
         self._clock = clock
+        self._patience = PATIENCE
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
         self._versions: dict[str, str] = {}
@@ -167,6 +172,13 @@ class NetworkMarketplace:
                 continue
             page = _json(answer)
             if answer.status == 412:
+                if start:
+                    # What was sent before is done: only the rest is not.
+                    rest = writes[start:]
+                    outcomes += [
+                        Outcome(w.address, "conflict", "the store was changed meanwhile") for w in rest
+                    ]
+                    break
                 self._refused(store, page)
             if not query:
                 version = page.get("version") if isinstance(page, dict) else None
@@ -210,10 +222,12 @@ class NetworkMarketplace:
                 status = answer.status
                 if status == 304 and known:
                     return answer
-                if status == 404 and missing_ok:
-                    return answer
-                if status == 200 or status in other:
+                if status == 200 or status in other or (status == 404 and missing_ok):
+                    # A proxy's own page is nobody's answer, and least of all that something is not there.
                     if answer.headers.get("content-type", "").startswith(_JSON_TYPES):
+                        if status == 412 and maybe_done and method == "POST":
+                            # Refused by now; whether an earlier try was carried out is not known.
+                            raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
                         return answer
                     kind = one_line(answer.headers.get("content-type", "no type"), 100)
                     trouble = f"answered {status} with {kind}, not JSON"
@@ -236,6 +250,8 @@ class NetworkMarketplace:
                     )
                 else:
                     raise MarketplaceError(f"{self.name}: {_problem(answer)}")
+            wait = min(wait, self._patience)
+            self._patience -= wait
             if attempt + 1 < ATTEMPTS and self._pause is not None:
                 self._pause(wait)
         raise Unreachable(
@@ -258,6 +274,7 @@ class _Reading:
         self._resources: dict[tuple[str, str], Live] = {}
         self._gone: list[tuple[str, str]] = []
         self._seen = 0
+        self._bytes = 0
         self._total = -1
         self._all: int | None = None
         self._moment: str | None = None
@@ -268,6 +285,9 @@ class _Reading:
     def take(self, answer: Response) -> str:
         """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those of one snapshot."""
         page = _json(answer)
+        self._bytes += len(answer.body)
+        if self._bytes > STORE_BYTES:
+            raise Incomplete(f"{self._store}: more than {STORE_BYTES >> 20} MiB came", hint=_FAULT)
         try:
             items, total, following, moment = page["items"], page["total"], page["next"], page["snapshot"]
             if type(total) is not int or not (following is None or type(following) is str):
@@ -300,13 +320,16 @@ class _Reading:
 
     def _begin(self, page: dict[str, Any], answer: Response, total: int) -> None:
         self._total = total
-        version = answer.headers.get("etag", "").strip('"')
+        # A proxy that packs answers makes a version weak: it names the same state of the store.
+        version = answer.headers.get("etag", "").removeprefix("W/").strip('"')
         self._version = version if _is_version(version) else ""
         self._generation = _generation(page.get("generation"))
         if self._base is None or page.get("since") != self._base.version:
             return  # everything comes, whatever was asked for
         self._all = page["all"]
         self._gone = [(row["type"], row["key"]) for row in page["gone"]]
+        if type(self._all) is not int or not all(type(t) is type(k) is str for t, k in self._gone):
+            raise _nonsense(f"{self._store}: a page", "all or gone")
 
     def _row(self, item: Any) -> None:
         attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")

@@ -590,8 +590,8 @@ def openapi() -> Schema:
                         "generation": {"type": "integer", "minimum": 0},
                         "ifVersion": {
                             **_text(200),
-                            "description": "The version at which the store must be. Not asked where a row of the batch was"
-                            " carried out already, under its idempotency key.",
+                            "description": "The version at which the store must be. Of a batch that is repeated, rows that were"
+                            " carried out already are answered again, and every other row with 412.",
                         },
                         "items": {
                             "type": "array",
