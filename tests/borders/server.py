@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -113,3 +115,42 @@ class Server:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Answered(NamedTuple):
+    """What an upstream server answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def upstream(url: str, exchange: Exchange) -> Answered:
+    """Ask the real server the same."""
+    names = ("content-type", "if-none-match", "authorization")
+    headers = {name: value for name in names if (value := exchange.handler.headers.get(name))}
+    asked = exchange.asked
+    request = urllib.request.Request(url + asked.path, asked.body or None, headers, method=asked.method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return Answered(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+    except urllib.error.HTTPError as error:
+        return Answered(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+
+def between(
+    url: str,
+    meddle: Callable[[Exchange], Answered | None],
+    spoil: Callable[[Answered], Answered] | None = None,
+) -> Behaviour:
+    """A proxy before a real marketplace. `meddle` may answer in its place; `spoil` may change what it answered."""
+
+    def behave(exchange: Exchange) -> None:
+        answer = meddle(exchange)
+        if answer is None:
+            answer = upstream(url, exchange)
+            answer = spoil(answer) if spoil is not None else answer
+        etag = {"ETag": answer.headers["etag"]} if "etag" in answer.headers else {}
+        exchange.answer(answer.body, answer.status, answer.headers.get("content-type", "text/html"), **etag)
+
+    return behave

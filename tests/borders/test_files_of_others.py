@@ -97,6 +97,9 @@ FORGED: dict[str, Callable[[Any], Any]] = {
     "another price": lambda d: d["changes"][-1]["after"]["price"].update(value="0.01"),
     "a change more": lambda d: d["changes"].append({**d["changes"][-1], "address": "amz-de/listing/EVIL"}),
     "a change twice": lambda d: d["changes"].append(dict(d["changes"][-1])),
+    "a creation made a deletion": lambda d: d["changes"][-1].update(
+        action="delete", reason="undeclared", after=None
+    ),
     "a deletion": lambda d: d["changes"].append(
         {**d["changes"][-1], "address": "amz-de/listing/FOREIGN", "action": "delete", "reason": "undeclared"}
     ),
@@ -238,6 +241,15 @@ TAMPERED: dict[str, tuple[str, ...]] = {
     "a serial that is none": ("UPDATE meta SET value='abc' WHERE name='serial'",),
     "a view": ("ALTER TABLE resource RENAME TO other", "CREATE VIEW resource AS SELECT * FROM other"),
     "a trigger": ("CREATE TRIGGER t AFTER INSERT ON audit BEGIN DELETE FROM audit WHERE sequence=new.sequence; END",),
+    "a trigger in acorn's words": (
+        "CREATE TRIGGER audit_no_update BEFORE INSERT ON audit WHEN new.event='x' BEGIN SELECT 1;"
+        " /* SELECT RAISE(ABORT, 'history is append-only') */ END",
+    ),
+    "an index of other rows": ("DROP INDEX audit_subject", "CREATE INDEX audit_subject ON audit (at) WHERE event='x'"),
+    "an intent planted": (
+        "INSERT INTO intent (plan,store,type,key,action,operation,idempotency_key,attributes,declared,origin,remote_id,protected,at)"
+        " VALUES ('p','amz-de','listing','FOREIGN','create','create','k','{}','{}','','',0,'')",
+    ),
     "an intent that is none": (
         "INSERT INTO intent (plan,store,type,key,action,operation,idempotency_key,attributes,declared,origin,remote_id,protected,at)"
         " VALUES ('p','amz-de','listing','A-1','update','update','k','nope','[]','','',0,'')",

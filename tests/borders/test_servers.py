@@ -194,6 +194,21 @@ NO_AMOUNT: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["NAN", "INF", "ABC", ""])
+def test_compact_answers_are_looked_at_as_well(value: str, made: Repository, server: Server) -> None:
+    """Without a space between name and value, as most servers write."""
+    rows = page(STOREFRONT, listing(price={"currency": "EUR", "value": value}))
+    unread(made, always(json.dumps(rows, separators=(",", ":")).encode()), server)
+
+
+@pytest.mark.parametrize("depth", [20, 300, 900])
+def test_a_secret_is_taken_out_at_any_depth(depth: int, made: Repository, server: Server) -> None:
+    """Also of an answer that is nested deeper than it could be spelt anew."""
+    spelt = "".join(f"\\u{ord(c):04x}" for c in TOKEN)
+    body = f'{{"title":"bad","detail":"got {spelt}","x":{"[" * depth}{"]" * depth}}}'.encode()
+    unread(made, always(body, 400, "application/problem+json"), server)
+
+
 @pytest.mark.parametrize("value", NO_AMOUNT, ids=lambda v: ascii(v)[:20])
 @pytest.mark.parametrize("attribute", ["price", "minPrice"])
 def test_a_price_that_is_none_never_reaches_arithmetic(
