@@ -31,7 +31,7 @@ def command(
     """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited specs are not
     drift, and are only counted."""
     from acorn_gitops.cli import guards
-    from acorn_gitops.cli.planning import least_price, nonsense
+    from acorn_gitops.cli.planning import has_margins, least_price, nonsense
     from acorn_gitops.cli.situation import Wishes, refuse_idle, situation, views
     from acorn_gitops.model.finding import Finding
     from acorn_gitops.plan.drift import store_drift
@@ -52,7 +52,7 @@ def command(
             continue
         try:
             drift = store_drift(view.store, view.desired, view.live, view.applied)
-            below += guards.below_floor(view, session.now(), least)
+            below += guards.below_floor(view, session.now(), least, margins=has_margins(loaded))
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             errors[view.store] = nonsense(error)
             continue

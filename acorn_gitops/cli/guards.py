@@ -174,17 +174,21 @@ def sold_below(
 
 
 def below_floor(
-    view: StoreView, now: datetime, least: Callable[[Address], Mapping[str, str] | None]
+    view: StoreView, now: datetime, least: Callable[[Address], Mapping[str, str] | None], *, margins: bool
 ) -> Iterator[Finding]:
-    """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan changes anything."""
+    """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan changes anything.
+    `margins`: whether any listing has a margin to keep."""
     standing = HeldPromotions(now, view.promotions.items())
-    for (type_, key), live in view.live.items():
-        if type_ != "listing":
+    for identity, live in view.live.items():
+        if identity[0] != "listing":
             continue
-        want = view.desired.get((type_, key))
+        want = view.desired.get(identity)
         listing = live.attributes
         if want is not None and want.whole:
             listing = {**listing, **bounds_of(want)}
+        if not margins and "minPrice" not in listing:
+            continue
+        key = identity[1]
         address = Address(view.store, "listing", key)
         floor = least(address)
         if floor is None and listing.get("minPrice") is None:

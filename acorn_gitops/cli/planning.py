@@ -53,7 +53,7 @@ def compute(
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
-    least = least_price(loaded, session.now())
+    least, margins = least_price(loaded, session.now()), has_margins(loaded)
     memory = Remembered(None if wishes.fresh else session.cache, session.root, loaded.project.environment)
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
@@ -105,7 +105,7 @@ def compute(
             judged += guards.ambiguous(view, state)
             judged += guards.not_sent(result, view, least)
             judged += guards.sold_below(view, result, session.now(), least)
-            below += guards.below_floor(view, session.now(), least)
+            below += guards.below_floor(view, session.now(), least, margins=margins)
             over += guards.budgeted(view, result, state)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # What one store holds must not end the plan of all; nothing is concluded from it.
@@ -149,6 +149,12 @@ def compute(
         risks=risks_of(loaded.configuration, changes, state.today),
     )
     return plan, state
+
+
+def has_margins(loaded: Loaded) -> bool:
+    """Whether any SKU has a margin that its prices must leave."""
+    policies = (spec.spec.get("pricePolicy") for spec in loaded.configuration.skus)
+    return any(policy and policy.get("minMarginPercent") is not None for policy in policies)
 
 
 def nonsense(error: Exception) -> str:

@@ -384,9 +384,16 @@ class Ledger:
         )
 
     def knows(self, head: str) -> bool:
-        """Whether this trail holds an entry with this hash, or took it over when the ledger was made again."""
-        sql = "SELECT 1 FROM audit WHERE hash=? OR (event IN ('state.rebuild', 'import') AND instr(CAST(body AS TEXT), ?)) LIMIT 1"
-        return bool(self._rows(sql, (head, orjson.dumps(head).decode())))
+        """Whether this trail holds the entry with which an apply began, or took it over when the ledger was made again."""
+        return head in self._heads
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
+        began = self._rows("SELECT hash FROM audit WHERE event='apply.begin'")
+        taken = self._rows("SELECT body FROM audit WHERE event IN ('state.rebuild', 'import')")
+        over = (audit.body_of(body).get("heads") for (body,) in taken)
+        named = (head for heads in over if isinstance(heads, list) for head in heads)
+        return frozenset((*(row[0] for row in began), *(head for head in named if isinstance(head, str))))
 
     def begin_plan(
         self,
@@ -737,7 +744,8 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute(SEALS)
-        # No change of shape: ledgers without it are read as well, and slower.
+        # No change of shape: ledgers without them are read as well, and slower.
+        db.execute("CREATE INDEX IF NOT EXISTS audit_event ON audit (event, hash)")
         db.execute(
             f"CREATE INDEX IF NOT EXISTS audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'"
         )
@@ -750,12 +758,13 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
 SEALS: Final = "CREATE TABLE IF NOT EXISTS seal (store TEXT PRIMARY KEY, value TEXT NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID"
 _PARTS: Final = {
     "table": {"meta", "resource", "plan", "intent", "audit", "seal", "alembic_version"},
-    "index": {"intent_plan", "intent_address", "audit_subject"},
+    "index": {"intent_plan", "intent_address", "audit_subject", "audit_event"},
     "trigger": {"audit_no_update", "audit_no_delete"},
 }
 _INDEXES: Final = {
     "intent_plan": "CREATE INDEX intent_plan ON intent (plan)",
     "intent_address": "CREATE INDEX intent_address ON intent (store, type, key)",
+    "audit_event": "CREATE INDEX audit_event ON audit (event, hash)",
     "audit_subject": f"CREATE INDEX audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'",
 }
 _TRIGGERS: Final = {

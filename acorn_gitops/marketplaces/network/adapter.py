@@ -48,9 +48,11 @@ STORE_SECONDS: Final = 1800.0
 """Reading one store takes no longer."""
 _JSON_TYPES: Final = ("application/json", "application/problem+json")
 _FAULT: Final = "this is a fault of the marketplace"
-_SUSPICIOUS: Final = re.compile(
-    rb'"value"\s*:\s*(?!"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")|"currency"\s*:\s*(?!"[A-Z]{3}")|(?:[\[{]\s*){20}|(?:[\]}]\s*){20}'
+_NO_AMOUNT: Final = (
+    re.compile(rb'"value"\s*:\s*(?!"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")'),
+    re.compile(rb'"currency"\s*:\s*(?!"[A-Z]{3}")'),
 )
+_DEEP: Final = (b"}" * 12, b"]" * 12, b"[" * 12)
 """What may be no amount, or nested without end: such a page is looked at value by value."""
 
 
@@ -303,7 +305,7 @@ class _Reading:
                 self._row(item)
         except (KeyError, TypeError, AttributeError) as error:
             raise _nonsense(f"{self._store}: a page", error) from None
-        if _SUSPICIOUS.search(answer.body) or b"\\u" in answer.body:
+        if _is_suspicious(answer.body):
             for item in items:
                 self._values(item)
         self._seen += len(items)
@@ -365,6 +367,15 @@ class _Reading:
                 hint="run again; nothing was concluded from this",
             )
         return Snapshot(self._store, bool(whole), whole, self._version, generation=self._generation)
+
+
+def _is_suspicious(body: bytes) -> bool:
+    """Whether a page must be looked at value by value. Asked with patterns that begin with plain text, which are found fast."""
+    return (
+        b"\\u" in body
+        or any(run in body for run in _DEEP)
+        or any(pattern.search(body) for pattern in _NO_AMOUNT)
+    )
 
 
 def _generation(found: Any) -> Generation | None:
