@@ -93,7 +93,7 @@ class Guard:
             skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
             listings = {sku: Address(address.store, "listing", keys.get(sku, sku)) for sku in sorted(skus)}
             return promotion_refusal(
-                held.proposed(address.key, after, instead_of=former),
+                held.proposed(address.key, after, instead_of=former, without=_unseen(address.key)),
                 {sku: Offered(self._as_it_is(at), self._least(at)) for sku, at in listings.items()},
             )
         return ""

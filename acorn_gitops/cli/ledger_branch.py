@@ -42,7 +42,7 @@ def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
     """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have gone apart, or where the
     arriving one is not sound."""
     ledger = open_ledger(path)
-    kept = kept_branch.fetch(session.root, remote, branch, name_on_branch(session, path))
+    kept = _fetch(session, path, remote, branch)
     if kept.content is None:
         alone = Brought(kept.commit, False, ledger.serial(), int(ledger.exists))
         ledger.close()
@@ -76,7 +76,7 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
     moves at the same time."""
     ledger.check_sound()
     name, packed, serial = name_on_branch(session, ledger.path), ledger.packed(), ledger.serial()
-    kept = kept_branch.fetch(session.root, remote, branch, name)
+    kept = _fetch(session, ledger.path, remote, branch)
     if kept.content is not None:
         with tempfile.TemporaryDirectory() as folder:
             there = unpacked(kept.content, Path(folder) / "ledger.db")
@@ -91,6 +91,11 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
             return ""
     message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
     return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+
+
+def _fetch(session: Session, path: Path, remote: str, branch: str) -> kept_branch.Kept:
+    name = name_on_branch(session, path)
+    return kept_branch.fetch(session.root, remote, branch, name, strangers=session.untrusted)
 
 
 def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
@@ -110,7 +115,7 @@ def refuse_behind(session: Session, ledger: Ledger) -> None:
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
     try:
-        kept = kept_branch.fetch(session.root, REMOTE, BRANCH, name_on_branch(session, ledger.path))
+        kept = _fetch(session, ledger.path, REMOTE, BRANCH)
         if kept.content is None:
             return
         with tempfile.TemporaryDirectory() as folder:

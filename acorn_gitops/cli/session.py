@@ -34,6 +34,7 @@ from acorn_gitops.model.finding import (
     PassesLink,
     Refused,
 )
+from acorn_gitops.provenance.tracked import held_link
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.configuration import Configuration
@@ -121,15 +122,28 @@ def refuse_untrusted(verb: str) -> None:
         )
 
 
+def _start(root: Path | None, environ: Mapping[str, str]) -> Path:
+    """The folder that was meant, -C or where the shell is. PassesLink where a link that a repository holds leads there: a pull
+    request could choose what is looked at."""
+    here = Path.cwd()
+    shell = Path(environ.get("PWD") or here)
+    if shell.is_absolute() and shell.is_dir() and shell.samefile(here):
+        here = shell
+    start = here / (root or "")
+    link = held_link(start)
+    if link is not None:
+        raise PassesLink(
+            f"{link} is a link that a repository holds; nothing was read through it",
+            hint="name the folder itself with -C",
+        )
+    return start
+
+
 class Session:
     """One run of one verb."""
 
     def __init__(self, root: Path | None, environment: str | None, no_color: bool = False) -> None:
-        self.root = (
-            find_root((root or Path.cwd()).resolve())
-            if root is None or (root / "acorn.yaml").is_file()
-            else find_root(root.resolve())
-        )
+        self.root = find_root(_start(root, os.environ).resolve())
         self.environment = environment
         self.environ = os.environ
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())

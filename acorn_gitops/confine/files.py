@@ -56,10 +56,36 @@ def around(folder: Path) -> Path:
 
 
 def database(path: Path, root: Path) -> Path:
-    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link."""
+    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link, and no journal of
+    theirs names another file."""
     for suffix in _BESIDE:
         writable(path.with_name(path.name + suffix), root)
+        check_journal(path.with_name(path.name + suffix))
     return writable(path, root)
+
+
+_NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
+"""What SQLite writes last into a rollback journal that names a further file (its file format, "The Rollback Journal")."""
+
+
+def check_journal(database: Path) -> None:
+    """PassesLink where the rollback journal beside a database names a further file: SQLite would delete that one, wherever it is.
+    Acorn writes no such journal; git may have carried it here."""
+    journal = database.with_name(f"{database.name}-journal")
+    try:
+        about = journal.lstat()
+        last = b""
+        if stat.S_ISREG(about.st_mode):
+            with journal.open("rb") as file:
+                file.seek(max(about.st_size - len(_NAMES_ANOTHER), 0))
+                last = file.read(len(_NAMES_ANOTHER))
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(about.st_mode) or last == _NAMES_ANOTHER:
+        raise PassesLink(
+            f"{journal.name} beside the database is none that acorn writes; nothing was opened",
+            hint=f"remove {journal.name} (git may have carried it here)",
+        )
 
 
 def replace(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import weakref
@@ -40,11 +41,13 @@ class NoAnswer(Exception):
 
 
 class Repository(NamedTuple):
-    """Where a repository lies: its working tree, its own folder, and the folder that worktrees share."""
+    """Where a repository lies: its working tree, its own folder, and the folder that worktrees share. `cloned`: a person or a
+    job made it, and no file of another repository said where it comes from."""
 
     top: Path
     folder: Path
     common: Path
+    cloned: bool = True
 
 
 def find(root: Path) -> Repository | None:
@@ -70,16 +73,25 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
         back = _read(folder / "gitdir").strip()
         common = folder.parent.parent
         if back and Path(os.path.normpath(folder / back)) == marker and (common / "HEAD").is_file():
-            return Repository(top, folder, common)
+            return Repository(top, folder, common, cloned="modules" not in _git_parts(common))
     for above in top.parents:
         modules = above / ".git" / "modules"
         if modules in folder.parents and not (above / ".git").is_symlink() and (folder / "HEAD").is_file():
-            return Repository(top, folder, folder)
+            return Repository(top, folder, folder, cloned=False)
     return None
 
 
+def _git_parts(folder: Path) -> tuple[str, ...]:
+    """The parts of a path from the first `.git` on."""
+    parts = folder.parts
+    return parts[parts.index(".git") :] if ".git" in parts else ()
+
+
 def _read(path: Path) -> str:
+    """A small file of git's own; "" where it is missing, or no regular file: a pipe would never end."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return ""
         with path.open("rb") as file:
             return file.read(_MOST).decode("utf-8", "replace")
     except OSError:
@@ -150,6 +162,10 @@ class Questions:
         return partial(_answer, process, arguments[0])
 
     def _environment(self) -> dict[str, str]:
+        for name in ("index", "shallow"):
+            kept = self.repository.folder / name
+            if kept.exists() and not kept.is_file():
+                raise NoAnswer(f"{name} in git's own folder is not a regular file")
         own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
         return own | {
             "GIT_DIR": self._own_folder(),
@@ -218,10 +234,20 @@ def _configuration(repository: Repository, *, wide: bool) -> str:
 
 
 AUTHENTIC: Final[Sequence[str]] = (
-    "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "protocol.ext.allow=never",
-    "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false",
+    "core.fsmonitor=false", f"core.hooksPath={os.devnull}", "protocol.ext.allow=never", "submodule.recurse=false",
+    "fetch.recurseSubmodules=false", "push.recurseSubmodules=no", "protocol.git.allow=never", "core.askPass=",
+    "core.alternateRefsCommand=true", "maintenance.auto=false", "gc.auto=0", "push.gpgSign=false",
 )  # fmt: skip
-"""Options for a question that must use the repository's own configuration: addresses and credentials of remotes."""
+"""Settings for a question that must use the repository's own configuration: addresses and credentials of remotes."""
+
+
+PROGRAMS: Final = r"^remote\..*\.(uploadpack|receivepack)$"
+"""Settings that name a program for a remote, as a pattern of `git config --get-regexp`. Of several git takes the first, so that
+no option overrules them."""
+
+
+STRANGERS: Final = ("core.sshCommand=ssh", "credential.helper=")
+"""More such settings, where a stranger's clone is looked at: what people choose for themselves is the usual there."""
 
 
 def authentic(repository: Repository) -> dict[str, str]:
@@ -234,5 +260,6 @@ def authentic(repository: Repository) -> dict[str, str]:
         "GIT_INDEX_FILE": str(repository.folder / "index"),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
         "GIT_NAMESPACE": "",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_TERMINAL_PROMPT": "0",
     }

@@ -59,6 +59,9 @@ def first_link(path: Path, root: Path) -> Path | None:
     return None
 
 
+_UNSEEN: Final = "has a name with a character that nobody sees: give it another one"
+
+
 class Found(NamedTuple):
     """YAML files below a folder, and what stands there that may not be read: path and why."""
 
@@ -73,7 +76,9 @@ def spec_files(folder: Path) -> Found:
     refused: list[tuple[Path, str]] = []
     unreadable: list[OSError] = []
     for base, folders, files in os.walk(folder, onerror=unreadable.append):
-        kept = sorted(name for name in folders if not name.startswith("."))
+        shown = sorted(name for name in folders if not name.startswith("."))
+        kept = [name for name in shown if name.isprintable()]
+        refused += [(Path(base, name), _UNSEEN) for name in shown if name not in kept]
         folders[:] = [name for name in kept if not Path(base, name).is_symlink()]
         refused += [
             (Path(base, name), "is a link to a folder: name that folder in acorn.yaml instead")
@@ -94,7 +99,7 @@ def spec_files(folder: Path) -> Found:
 
 def _refusal(path: Path) -> str:
     if not path.name.isprintable():
-        return "has a name with a character that nobody sees: give it another one"
+        return _UNSEEN
     try:
         mode = path.lstat().st_mode
     except OSError:

@@ -92,10 +92,13 @@ class HeldPromotions:
             paid = minor(before["value"], currency)
         return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor)
 
-    def proposed(self, key: str, content: Mapping[str, Any] | None, *, instead_of: str = "") -> Proposed:
+    def proposed(
+        self, key: str, content: Mapping[str, Any] | None, *, instead_of: str = "", without: str = ""
+    ) -> Proposed:
         """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one whose place it takes,
-        where that has another key."""
-        return Proposed(self, key, content, instead_of or key, self._now)
+        where that has another key. `without`: one that does not count, neither before nor after: an earlier version of the same,
+        of which nobody knows whether it came."""
+        return Proposed(self, key, content, frozenset({key, instead_of or key}), without, self._now)
 
     def running(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
         """Of these promotions, those that lower a price from now on."""
@@ -113,20 +116,27 @@ class Proposed:
     """A promotion that is about to be written, beside those that are there."""
 
     def __init__(
-        self, held: HeldPromotions, key: str, content: Mapping[str, Any] | None, former: str, now: datetime
+        self,
+        held: HeldPromotions,
+        key: str,
+        content: Mapping[str, Any] | None,
+        ended: frozenset[str],
+        without: str,
+        now: datetime,
     ) -> None:
-        self._held, self._key, self._content, self._former, self._now = held, key, content, former, now
+        self._held, self._key, self._content, self._now = held, key, content, now
+        self._ended, self._without = ended, without
         self.skus = frozenset((content or {}).get("skus") or ())
         self._stretches: dict[tuple[frozenset[str], bool, str], list[_Stretch]] = {}
 
     def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
         """The first time at which the price of a SKU would be paid below a floor, and lower than without the change.
         NotComputable when a promotion is in another currency."""
-        here, currency = self._held.on(sku), price["currency"]
+        here, currency = self._held.on(sku) - {self._without}, price["currency"]
         memo = (here, sku in self.skus, currency)
         if memo not in self._stretches:
             before = self._held.running(here, currency)
-            after = {key: one for key, one in before.items() if key not in (self._key, self._former)}
+            after = {key: one for key, one in before.items() if key not in self._ended}
             if self._content is not None and sku in self.skus:
                 mine = running(self._key, self._content, currency, self._now)
                 if mine is not None:

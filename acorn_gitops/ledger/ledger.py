@@ -19,7 +19,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.files import check_journal
 from acorn_gitops.ledger import audit
+from acorn_gitops.ledger.shape import PARTS, SUBJECT, TYPED, is_own
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.model.resource import TYPES, Address, Attributes, digest
 from acorn_gitops.model.sound import unfit
@@ -36,10 +38,6 @@ SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
-_SUBJECT: Final = (
-    "CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.address') END"
-)
-"""What a row of history is about. There is an index over it, so that years of history cost a plan nothing."""
 PlanStatus = Literal["running", "partial", "complete"]
 
 
@@ -133,10 +131,10 @@ class Ledger:
     def serial(self) -> int:
         """Grows with every recorded change; a plan presumes one."""
         rows = self._rows("SELECT value FROM meta WHERE name='serial'")
-        try:
-            return int(rows[0][0]) if rows else 0
-        except (TypeError, ValueError):
-            raise self._unsound("its serial is no number") from None
+        serial = rows[0][0] if rows else 0
+        if not isinstance(serial, int):
+            raise self._unsound("its serial is no number")
+        return serial
 
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
         """Last-applied resources of a store; their content is read when it is asked for. Stale where they are not those that the
@@ -171,7 +169,10 @@ class Ledger:
         if not found:
             return not rows
         value, sequence = found[0]
-        if value != audit.seal(rows):
+        try:
+            if value != audit.seal(rows):
+                return False
+        except (TypeError, ValueError):  # a value of a type that no seal was ever made of
             return False
         entries = self._rows("SELECT body FROM audit WHERE sequence=?", (sequence,))
         return bool(entries) and audit.seals_of(entries[0][0]).get(store) == value
@@ -193,6 +194,11 @@ class Ledger:
             raise self._unsound(
                 f"its history was changed: entry {broken} does not follow from the one before it"
             )
+        for table, tests in TYPED.items():
+            if self._has_seals or table != "seal":
+                odd = self._rows(f"SELECT 1 FROM {table} WHERE {tests} LIMIT 1")
+                if odd:
+                    raise self._unsound(f"its table {table} holds a value of another type")
         stores = {*self.stores()}
         if self._has_seals:
             stores |= {row[0] for row in self._rows("SELECT store FROM seal")}
@@ -239,7 +245,7 @@ class Ledger:
 
     def stores(self) -> list[str]:
         """Stores that the ledger knows."""
-        return [row[0] for row in self._rows("SELECT DISTINCT store FROM resource ORDER BY store")]
+        return [_text(row[0]) for row in self._rows("SELECT DISTINCT store FROM resource ORDER BY store")]
 
     def resources(self) -> list[tuple[Address, dict[str, Any]]]:
         """Every row, for `state list`, `state show` and export."""
@@ -342,7 +348,7 @@ class Ledger:
         wanted = {str(address): address for address in addresses}
         seen: set[str] = set()
         sql = (
-            f"SELECT at, body FROM audit WHERE event='write.observed' AND {_SUBJECT} IN (SELECT value FROM json_each(?))"
+            f"SELECT at, body FROM audit WHERE event='write.observed' AND {SUBJECT} IN (SELECT value FROM json_each(?))"
             " ORDER BY sequence"
         )
         for at, raw in self._each(sql, (orjson.dumps(list(wanted)).decode(),)):
@@ -359,7 +365,7 @@ class Ledger:
         """Every resource of a type that a store has, or once had."""
         under = f"{store}/{type}/"
         rows = self._each(
-            f"SELECT DISTINCT {_SUBJECT} FROM audit WHERE event='write.observed' AND {_SUBJECT} >= ? AND {_SUBJECT} < ?",
+            f"SELECT DISTINCT {SUBJECT} FROM audit WHERE event='write.observed' AND {SUBJECT} >= ? AND {SUBJECT} < ?",
             (under, under[:-1] + chr(ord("/") + 1)),
         )
         known = self._each("SELECT key FROM resource WHERE store=? AND type=?", (store, type))
@@ -612,6 +618,7 @@ class Ledger:
         if self._db is None:
             return None
         copy = self.path.with_name(f"{self.path.name}.backup")
+        check_journal(copy)
         target = sqlite3.connect(copy)
         try:
             self._db.backup(target)
@@ -707,26 +714,28 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
         db = _connect(path, write=write)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write and version else "ok"
+        broken = "ok"
     except SPOILT as error:
         raise _unusable(path, error) from None
     except OSError as error:
         raise AcornError(
             f"the ledger {path} cannot be opened: {error.strerror}", hint="see `ledger` in acorn.yaml"
         ) from None
-    if broken != "ok":
-        db.close()
-        raise _unusable(path, broken)
-    strange_parts = _foreign_parts(db) if version else []
-    if strange_parts:
-        db.close()
-        raise _unusable(path, f"it holds what no ledger has: {', '.join(strange_parts[:3])}")
     if version > SCHEMA:
         db.close()
         raise Stale(
             f"{path} was written by a newer acorn (format {version}, this one knows {SCHEMA})",
             hint="use that version or a newer one",
         )
+    if broken == "ok" and version:
+        strange_parts = _foreign_parts(db)
+        if strange_parts:
+            db.close()
+            raise _unusable(path, f"it holds what no ledger has: {', '.join(strange_parts[:3])}")
+        broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write else "ok"
+    if broken != "ok":
+        db.close()
+        raise _unusable(path, broken)
     if version < SCHEMA:
         strange = not version and path.stat().st_size > 0
         db.close()
@@ -743,53 +752,24 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         # A ledger is small and precious: every commit reaches the disk.
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute(SEALS)
+        db.execute(PARTS["seal"].replace("TABLE", "TABLE IF NOT EXISTS", 1))
         # No change of shape: ledgers without them are read as well, and slower.
-        db.execute("CREATE INDEX IF NOT EXISTS audit_event ON audit (event, hash)")
-        db.execute(
-            f"CREATE INDEX IF NOT EXISTS audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'"
-        )
+        for index in ("audit_event", "audit_subject"):
+            db.execute(PARTS[index].replace("INDEX", "INDEX IF NOT EXISTS", 1))
     ledger = Ledger(path, db)
     if write:
         _seal_old(ledger, db)
     return ledger
 
 
-SEALS: Final = "CREATE TABLE IF NOT EXISTS seal (store TEXT PRIMARY KEY, value TEXT NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID"
-_PARTS: Final = {
-    "table": {"meta", "resource", "plan", "intent", "audit", "seal", "alembic_version"},
-    "index": {"intent_plan", "intent_address", "audit_subject", "audit_event"},
-    "trigger": {"audit_no_update", "audit_no_delete"},
-}
-_INDEXES: Final = {
-    "intent_plan": "CREATE INDEX intent_plan ON intent (plan)",
-    "intent_address": "CREATE INDEX intent_address ON intent (store, type, key)",
-    "audit_event": "CREATE INDEX audit_event ON audit (event, hash)",
-    "audit_subject": f"CREATE INDEX audit_subject ON audit ({_SUBJECT}) WHERE event='write.observed'",
-}
-_TRIGGERS: Final = {
-    f"audit_no_{verb.lower()}": (
-        f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit BEGIN SELECT RAISE(ABORT, 'history is append-only'); END"
-    )
-    for verb in ("UPDATE", "DELETE")
-}
-"""Triggers word for word: whatever else one says would run whenever the file is used."""
-
-
 def _foreign_parts(db: sqlite3.Connection) -> list[str]:
-    """Views, triggers and tables that acorn does not make: each could run or feign something whenever the file is used."""
+    """Whatever acorn does not make, or makes otherwise: views, triggers, computed columns, each could run or feign something
+    whenever the file is used."""
     try:
         parts = db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     except SPOILT:
         return ["a list of parts that cannot be read"]
-    found = []
-    for kind, name, sql in parts:
-        known = str(name).startswith("sqlite_") or name in _PARTS.get(kind, ())
-        if kind == "index" and sql is not None and " ".join(str(sql).split()) != _INDEXES.get(name):
-            known = False  # it would hide rows from whoever looks through it
-        if not known or (kind == "trigger" and sql != _TRIGGERS.get(name)) or "VIRTUAL" in str(sql).upper():
-            found.append(f"the {kind} {str(name)[:40]}")
-    return found
+    return [f"the {kind} {str(name)[:40]}" for kind, name, sql in parts if not is_own(name, sql)]
 
 
 def _seal_old(ledger: Ledger, db: sqlite3.Connection) -> None:
@@ -843,6 +823,7 @@ def _is_intent(intent: Intent) -> bool:
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """For reading, a place where nothing may be written is good enough: without write access SQLite could not make
     the files that it shares with writers, so there the file is read as it stands."""
+    check_journal(path)
     still = (
         not write
         and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))

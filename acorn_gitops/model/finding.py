@@ -107,7 +107,8 @@ class Superseded(Stale):
 
 
 class PassesLink(AcornError):
-    """A write would go where a link of the repository leads, or out of the repository; nothing was written."""
+    """A write would go where a link of the repository leads, or another thing in it, or out of the repository; nothing was
+    written."""
 
     exit_code = 4
     id = "ACN-034"

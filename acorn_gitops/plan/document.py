@@ -246,7 +246,7 @@ def check_replaceable(path: Path, root: Path) -> None:
 def read(path: Path) -> Plan:
     """Load a saved plan. Stale when it was edited, truncated, or made by another format."""
     try:
-        document = orjson.loads(path.read_bytes())
+        document = orjson.loads(_content(path))
         version = str(document["format_version"])
     except OSError as error:
         raise Stale(
@@ -271,6 +271,20 @@ def read(path: Path) -> Plan:
         return _from_json(document)
     except (KeyError, TypeError, ValueError) as error:
         raise Stale(f"{path} is not a usable plan: {error}", hint="plan again") from None
+
+
+MOST: Final = 256 << 20
+"""Bytes of a saved plan: some hundred thousand changes take a tenth of it."""
+
+
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise Stale(f"{path} is no file", hint="make one with `acorn plan --out FILE`")
+    with path.open("rb") as file:
+        content = file.read(MOST + 1)
+    if len(content) > MOST:
+        raise Stale(f"{path} is larger than any plan", hint="make one with `acorn plan --out FILE`")
+    return content
 
 
 def _from_json(document: Mapping[str, Any]) -> Plan:

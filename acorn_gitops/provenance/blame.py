@@ -63,7 +63,7 @@ class Authors:
         for row in told.split("\n"):
             parts = row.split(" ", 3)
             if row.startswith("\t"):
-                day = datetime.fromtimestamp(int(facts.get("committer-time", "0")), UTC).strftime("%Y-%m-%d")
+                day = _day(facts.get("committer-time", "0"))
                 mail = facts.get("author-mail", "").strip("<>")
                 known = Authorship(commit[:12], facts.get("author", ""), day, facts.get("summary", ""), mail)
                 found[number] = known if commit.strip("0") else Authorship("", "", "", "")
@@ -73,6 +73,14 @@ class Authors:
                 name, _, value = row.partition(" ")
                 facts[name] = value
         return found
+
+
+def _day(seconds: str) -> str:
+    """ "" for a number that no calendar has: git keeps any."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def initialise(root: Path) -> None:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acorn_gitops.confine.git import AUTHENTIC, authentic, find
+from acorn_gitops.confine.git import AUTHENTIC, PROGRAMS, STRANGERS, authentic, find
 from acorn_gitops.model.finding import AcornError, Stale
 
 _WHO = {
@@ -30,9 +30,10 @@ class Kept(NamedTuple):
     content: bytes | None
 
 
-def fetch(root: Path, remote: str, branch: str, name: str) -> Kept:
-    """The newest version. AcornError when the remote cannot be asked."""
-    git = _git(root)
+def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = False) -> Kept:
+    """The newest version. `strangers`: no program that the clone's configuration names is started, not even an ssh of its own.
+    AcornError when the remote cannot be asked."""
+    git = _git(root, strangers=strangers)
     listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}")
     if not listed.strip():
         return Kept("", None)
@@ -51,7 +52,7 @@ def fetch(root: Path, remote: str, branch: str, name: str) -> Kept:
 
 def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:
     """Put a version on top of `onto` ("" begins the branch); answers its commit. Stale when the branch has moved."""
-    git = _git(root)
+    git = _git(root, strangers=False)
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +72,7 @@ def push(root: Path, remote: str, branch: str, name: str, content: bytes, messag
         git.push("--quiet", expected, remote, f"{commit}:refs/heads/{branch}")
     except _error() as error:
         said = _said(error)
-        if "stale info" in said or "non-fast-forward" in said or "fetch first" in said:
+        if any(words in said for words in _MOVED):
             raise Stale(
                 f"the branch {branch} was moved by somebody else meanwhile",
                 hint="somebody else applied: run `acorn state pull`, plan again, and apply again",
@@ -86,11 +87,22 @@ _PUSH = (
 )
 
 
+_MOVED = (
+    "stale info",
+    "non-fast-forward",
+    "fetch first",
+    "cannot lock ref",
+    "failed to update ref",
+    "already exists",
+)
+"""What git says where a branch is not, or is no longer, what the push was made for; the last three where both arrive at once."""
+
+
 def _local(branch: str) -> str:
     return f"refs/acorn/{branch}"
 
 
-def _git(root: Path) -> Any:
+def _git(root: Path, *, strangers: bool) -> Any:
     """Git with the repository's own remotes and credentials, and nothing else of it that could start a program."""
     from git import Git
 
@@ -99,7 +111,16 @@ def _git(root: Path) -> Any:
         raise AcornError(f"{root} is in no git repository", hint="`git init` makes one")
     git = Git(str(repository.top))
     git.update_environment(**authentic(repository))
-    git.set_persistent_git_options(c=[option for option in AUTHENTIC if option != "-c"])
+    git.set_persistent_git_options(c=[*AUTHENTIC, *(STRANGERS if strangers else ())])
+    try:
+        named = str(git.config("--name-only", "--get-regexp", PROGRAMS)).splitlines()
+    except _error():
+        named = []  # git's way of saying that there are none
+    if named:
+        raise AcornError(
+            f"git's configuration names a program for a remote ({named[0]}); no remote was asked",
+            hint=f"`git config --unset-all {named[0]}` if it is not yours",
+        )
     return git
 
 

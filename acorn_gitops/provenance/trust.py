@@ -127,6 +127,10 @@ class Trust:
         missing = f"the default branch is not here (`git fetch --depth=1 {REMOTE} +{short}:{self._default_branch}` brings it)"
         if not commit:
             return nothing, missing
+        if not repository.cloned:
+            return nothing, (
+                "this is a submodule, so that the repository around it, which anybody may propose to change, says where it comes from"
+            )
         path = (self._root.relative_to(repository.top) / FILE).as_posix()
         questions = Questions(repository, self._environ)
         try:

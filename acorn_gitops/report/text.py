@@ -323,13 +323,18 @@ def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
         lines.append(
             pen(place, "bold")
             + pen(f"{finding.severity} {finding.id}", colour)
-            + f": {safe_lines(finding.message)}{subject}"
+            + f": {_inset(finding.message)}{subject}"
         )
         if finding.source.strip() and finding.place and finding.place.line:
             lines += _caret(finding, pen)
         if finding.hint:
             lines.append(f"      = {safe(finding.hint)}")
     return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _inset(text: str) -> str:
+    """`safe`, line by line; nothing that others wrote begins a line, where a runner of jobs would read a command."""
+    return safe_lines(text).replace("\n", "\n      ")
 
 
 def safe_lines(text: str) -> str:

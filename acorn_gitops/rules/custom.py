@@ -74,14 +74,14 @@ class _Compiled:
         if self._true("check", variables):
             return None
         if "message" in self._programs:
-            return str(self._run("message", variables))
+            return _short(str(self._run("message", variables)))
         return self.rule.title
 
     def _true(self, part: str, variables: Mapping[str, Any]) -> bool:
         answer = self._run(part, variables)
         if not isinstance(answer, bool):
             raise ValueError(  # noqa: TRY004 - one kind of failure, whatever the expression did
-                f"`{part}` answers {answer!r}, neither true nor false"
+                f"`{part}` answers {_short(repr(answer))}, neither true nor false"
             )
         return answer
 
@@ -93,6 +93,14 @@ class _Compiled:
             raise ValueError(
                 f"`{part}` cannot be judged: {text}; `has(…)` asks whether a field is there"
             ) from None
+
+
+MOST_SAID: Final = 500
+"""Characters of a message."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…"
 
 
 _SPEC: Final = re.compile(r"\bspec\b(?:\s*\.\s*([A-Za-z_]\w*))?")

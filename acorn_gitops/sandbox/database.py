@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 import xxhash
+
+from acorn_gitops.confine.files import check_journal
 
 KEPT_REVISIONS = 10_000
 FORMAT = 1
@@ -33,6 +36,30 @@ CREATE TABLE delayed (id INTEGER PRIMARY KEY, reads INTEGER NOT NULL, store TEXT
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('revision', 0), ('created', 0);
 """
+
+
+_GENERATION = (
+    "CREATE TABLE generation (store TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,"
+    " head TEXT NOT NULL, PRIMARY KEY (store, owner)) WITHOUT ROWID"
+)
+
+
+def _parts(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return {(str(name), str(sql)) for name, sql in db.execute("SELECT name, sql FROM sqlite_master")}
+
+
+@cache
+def _own_parts() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(_SCHEMA + _GENERATION)
+        return frozenset(_parts(fresh))
+
+
+def _check_shape(db: sqlite3.Connection) -> None:
+    """ValueError where the file holds what no sandbox does: a view or a computed column could take forever, or run anything."""
+    foreign = sorted(_parts(db) - _own_parts())
+    if foreign:
+        raise ValueError(f"it holds what no sandbox has ({foreign[0][0][:40]}); run `acorn sandbox reset`")
 
 
 class Row(NamedTuple):
@@ -60,6 +87,8 @@ class Database:
             raise ValueError(f"{path} is no sandbox that could be used: {error}; {remedy}") from None
 
     def _open(self, path: Path | None) -> None:
+        if path is not None:
+            check_journal(path)
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -74,15 +103,14 @@ class Database:
             raise ValueError(
                 f"this sandbox was made by another version of acorn (format {version}); run `acorn sandbox reset`"
             )
+        else:
+            _check_shape(self._db)
         birth = self._db.execute("SELECT value FROM meta WHERE name='birth'").fetchone()
         if birth is None:
             raise ValueError("this sandbox is not complete; run `acorn sandbox reset`")
         self._birth = int(birth[0])
         # Made where it is missing: sandboxes from before it are as good without.
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS generation (store TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,"
-            " head TEXT NOT NULL, PRIMARY KEY (store, owner)) WITHOUT ROWID"
-        )
+        self._db.execute(_GENERATION.replace("TABLE", "TABLE IF NOT EXISTS", 1))
 
     def close(self) -> None:
         """Close the file."""

@@ -93,7 +93,9 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     for key in document:
         if key not in allowed:
             found.append(
-                Problem("GEN-006", (key,), f"unknown field {key}", _did_you_mean(key, allowed), key=True)
+                Problem(
+                    "GEN-006", (key,), f"unknown field {_short(key)}", _did_you_mean(key, allowed), key=True
+                )
             )
     if document.get("apiVersion") != kinds.API_VERSION:
         path = ("apiVersion",) if "apiVersion" in document else ()
@@ -167,8 +169,10 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         known = _siblings(kind, part, location[:-1])
         if value is None and " " in field:
             hint = "a comma ends a value inside { }: put the whole text into quotes"
-            return Problem("GEN-006", path, f"unknown field {field}", hint, key=True)
-        return Problem("GEN-006", path, f"unknown field {field}", _did_you_mean(field, known), key=True)
+            return Problem("GEN-006", path, f"unknown field {_short(field)}", hint, key=True)
+        return Problem(
+            "GEN-006", path, f"unknown field {_short(field)}", _did_you_mean(field, known), key=True
+        )
     if type_ == "missing":
         return Problem("GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", f"add `{field}:`")
     if type_ == "string_type" and isinstance(value, bool | int):
@@ -187,7 +191,7 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         return Problem(
             "GEN-007",
             path,
-            f"{_last_name(path)} cannot be {value!r}",
+            f"{_last_name(path)} cannot be {_short(repr(value))}",
             "; ".join(
                 [
                     *(h for h in [_did_you_mean(str(value), choices)] if h[:3] == "did"),
@@ -199,7 +203,7 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         return Problem(
             "GEN-007",
             path,
-            f"{_last_name(path[:-1])} cannot have the key {quoted(str(path[-1]))}",
+            f"{_last_name(path[:-1])} cannot have the key {_short(quoted(str(path[-1])))}",
             f"a key must match {detail['ctx']['pattern']}",
             key=True,
         )
@@ -207,11 +211,19 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
         if hint.startswith("write the amount"):
             hint = advice(str(value))
-        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {quoted(str(value))}", hint)
+        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {_short(quoted(str(value)))}", hint)
     if value is None and type_.endswith("_type"):
         return Problem("GEN-007", path, f"{_last_name(path)} is empty", "give it a value, or remove the line")
     message = detail["msg"].removeprefix("Value error, ")
-    return Problem("GEN-007", path, f"{_last_name(path)}: {message[:1].lower() + message[1:]}", "")
+    return Problem("GEN-007", path, f"{_last_name(path)}: {_short(message[:1].lower() + message[1:])}", "")
+
+
+_SHOWN = 500
+"""Characters of a value that a message repeats."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _last_name(path: tuple[Any, ...]) -> str:
@@ -225,7 +237,7 @@ def _last_name(path: tuple[Any, ...]) -> str:
 def _did_you_mean(word: str, choices: Iterable[str]) -> str:
     choices = sorted(choices)
     lowered = {c.lower(): c for c in choices}
-    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:100].lower(), lowered, n=1, cutoff=0.6)
     if close:
         return f"did you mean {lowered[close[0]]}?"
     return f"known here: {', '.join(choices[:12])}" if choices else "remove it"

@@ -24,7 +24,7 @@ _MARKERS: Final = (
 )
 _SECRET: Final = re.compile(
     r"Atz[ra]\|[\w|.~+/=-]*|amzn1\.oa2-cs\.[\w.-]*|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY[-A-Za-z0-9+/=\s]*"
-    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\beyJ[\w-]{20,}\.eyJ[\w-]{20,}\.[\w-]{20,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|(?<![\w-])eyJ[\w-]{20,}\.eyJ[\w-]{20,}\.[\w-]{20,}"
 )
 """Refresh and access tokens, client secrets, keys (Login with Amazon, AWS, GitHub, GitLab, Slack, JSON Web Tokens)."""
 MASK: Final = "(a secret)"
@@ -36,8 +36,9 @@ def leaks(data: bytes, file: str) -> list[Finding]:
         return []
     text = data.decode("utf-8", "replace")
     found: dict[int, Finding] = {}
+    line, counted = 1, 0
     for match in _SECRET.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
         column = match.start() - text.rfind("\n", 0, match.start())
         found.setdefault(
             line,

@@ -16,13 +16,15 @@ from acorn_gitops.specs.fast import MAX_DEPTH
 from acorn_gitops.specs.scalars import Ambiguous, quoted, resolve
 
 MAX_ALIASED_NODES: Final = 10_000
+MAX_ALIASED_TEXT: Final = 1_000_000
+"""Characters."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Node:
     """A value with its place. `children` maps keys (or indexes) to nodes, `keys` to the keys' places."""
 
-    __slots__ = ("children", "column", "data", "keys", "line", "size")
+    __slots__ = ("children", "column", "data", "keys", "line", "size", "text")
 
     def __init__(self, data: Any, line: int, column: int) -> None:
         self.data = data
@@ -31,6 +33,7 @@ class Node:
         self.children: dict[Any, Node] = {}
         self.keys: dict[Any, tuple[int, int]] = {}
         self.size = 1
+        self.text = len(data) if isinstance(data, str) else 0
 
     def at(self, path: Sequence[Any]) -> tuple[int, int]:
         """Line and column of the value at a path, or of the deepest part of it that exists."""
@@ -144,6 +147,7 @@ class _Composer:
         self.findings: list[Finding] = []
         self.anchors: dict[str, Node] = {}
         self.expanded = 0
+        self.expanded_text = 0
 
     def fail(self, id: str, line: int, column: int, message: str, hint: str) -> None:
         source = self.lines[line] if line < len(self.lines) else ""
@@ -176,12 +180,14 @@ class _Composer:
         anchor = event.anchor
         if kind == "ScalarEvent":
             node.data = self.scalar(event, line, column, forced=tag is not None)
+            node.text = len(event.value)
         elif kind == "SequenceStartEvent":
             items: list[Any] = []
             while type(event := next(events)).__name__ != "SequenceEndEvent":
                 child = self.node(event, events, depth + 1)
                 node.children[len(items)] = child
                 node.size += child.size
+                node.text += child.text
                 items.append(child.data)
             node.data = items
         else:
@@ -225,6 +231,7 @@ class _Composer:
             node.children[key] = child
             node.keys[key] = (line + self.first_line, column + 1)
             node.size += child.size
+            node.text += len(key) + child.text
         node.data = data
 
     def scalar(self, event: Any, line: int, column: int, *, forced: bool) -> Any:
@@ -272,15 +279,17 @@ class _Composer:
             )
             return Node(None, line + self.first_line, column + 1)
         self.expanded += target.size
-        if self.expanded > MAX_ALIASED_NODES:
+        self.expanded_text += target.text
+        if self.expanded > MAX_ALIASED_NODES or self.expanded_text > MAX_ALIASED_TEXT:
             self.fail(
                 "GEN-004",
                 line,
                 column,
-                f"aliases expand to more than {MAX_ALIASED_NODES:,} values",
+                f"aliases expand to more than {MAX_ALIASED_NODES:,} values, or {MAX_ALIASED_TEXT:,} characters",
                 "write the values out, or use `defaults`",
             )
             raise _TooMuch
         copy = Node(target.data, line + self.first_line, column + 1)
-        copy.children, copy.keys, copy.size = target.children, target.keys, target.size
+        copy.children, copy.keys = target.children, target.keys
+        copy.size, copy.text = target.size, target.text
         return copy

@@ -8,7 +8,7 @@ start-up stays fast.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 
 class Response(NamedTuple):
@@ -40,6 +40,9 @@ class Transport(Protocol):
 AsgiApp = Callable[
     [dict[str, Any], Callable[[], Any], Callable[[dict[str, Any]], Any]], Coroutine[Any, Any, None]
 ]
+
+
+FAILED: Final = "the sandbox cannot be used (`acorn sandbox reset` begins anew)"
 
 
 class InProcess:
@@ -80,6 +83,8 @@ class InProcess:
             pass
         except ConnectionResetError as error:
             raise NoAnswer(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - as a server would: whatever happens in it, it only gives no answer
+            raise NoAnswer(f"{FAILED}: {' '.join(str(error).split())[:200]}", hopeless=True) from None
         else:
             running.close()
             raise NoAnswer("the application waits for something that cannot happen in this process")

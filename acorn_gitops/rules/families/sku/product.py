@@ -122,7 +122,7 @@ def product_type(context: Context) -> Iterator[Finding]:
         yield config.finding("SKU-017", "error", sku, where, message, f"see the schema of {name}")
 
 
-LIMITS: Final = Limits(step=5, whole=600)
+LIMITS: Final = Limits(step=5, whole=120)
 """For the attributes of one SKU, and for all of them."""
 
 
