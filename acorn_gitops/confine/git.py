@@ -81,6 +81,21 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
     return None
 
 
+def check_files(repository: Repository) -> None:
+    """NoAnswer where a pipe or a device lies among git's own files: git would wait for it without end."""
+    for folder in {repository.folder, repository.common}:
+        for base, folders, files in os.walk(folder):
+            if Path(base) == folder:
+                folders[:] = [name for name in folders if name in ("refs", "info")]
+            for name in files:
+                try:
+                    mode = Path(base, name).stat().st_mode
+                except OSError:
+                    continue
+                if not (stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
+                    raise NoAnswer(f"{name} in git's own folder is not a regular file")
+
+
 def _git_parts(folder: Path) -> tuple[str, ...]:
     """The parts of a path from the first `.git` on."""
     parts = folder.parts
@@ -162,10 +177,7 @@ class Questions:
         return partial(_answer, process, arguments[0])
 
     def _environment(self) -> dict[str, str]:
-        for name in ("index", "shallow"):
-            kept = self.repository.folder / name
-            if kept.exists() and not kept.is_file():
-                raise NoAnswer(f"{name} in git's own folder is not a regular file")
+        check_files(self.repository)
         own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
         return own | {
             "GIT_DIR": self._own_folder(),

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acorn_gitops.confine.git import AUTHENTIC, PROGRAMS, STRANGERS, authentic, find
+from acorn_gitops.confine.git import AUTHENTIC, PROGRAMS, STRANGERS, NoAnswer, authentic, check_files, find
 from acorn_gitops.model.finding import AcornError, Stale
 
 _WHO = {
@@ -109,6 +109,10 @@ def _git(root: Path, *, strangers: bool) -> Any:
     repository = find(root)
     if repository is None:
         raise AcornError(f"{root} is in no git repository", hint="`git init` makes one")
+    try:
+        check_files(repository)
+    except NoAnswer as error:
+        raise AcornError(f"{error}; no remote was asked", hint="clone the repository anew") from None
     git = Git(str(repository.top))
     git.update_environment(**authentic(repository))
     git.set_persistent_git_options(c=[*AUTHENTIC, *(STRANGERS if strangers else ())])

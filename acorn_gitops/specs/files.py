@@ -71,8 +71,8 @@ class Reader:
         self._cells: dict[tuple[str, int], tables.Cells] = {}
 
     def relative(self, path: Path) -> str:
-        """The path as shown: from the root, with forward slashes."""
-        return path.relative_to(self.root).as_posix()
+        """The path as shown: from the root, with forward slashes; bytes that are no text as escapes."""
+        return path.relative_to(self.root).as_posix().encode("utf-8", "backslashreplace").decode()
 
     def read(self, path: Path) -> FileDocuments:
         """All documents of a YAML file."""
