@@ -49,6 +49,15 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
     return path
 
 
+def content(root: Path, written: str, *, most: int, beside: Path | None = None) -> bytes:
+    """The bytes of a file of the repository. As `inside`; and Escape when there are more than `most`."""
+    with inside(root, written, beside=beside).open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise Escape(f"{written!r} is larger than {most >> 20} MiB")
+    return data
+
+
 def first_link(path: Path, root: Path) -> Path | None:
     """The first part of an absolute path below `root` that is a link; None where there is none, or nothing is there."""
     current = root

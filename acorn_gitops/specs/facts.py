@@ -16,8 +16,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from acorn_gitops.confine.paths import Escape, inside
+from acorn_gitops.confine.paths import Escape, content, inside
 from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.specs.text import MAX_BYTES
 
 FOLDER: Final = "facts"
 """Where they are kept when acorn.yaml does not say."""
@@ -254,7 +255,7 @@ def read_facts(root: Path, written: str | None) -> Facts:
             )
             continue
         try:
-            text = inside(root, str(path.relative_to(root.resolve()))).read_text(encoding="utf-8-sig")
+            text = content(root, str(path.relative_to(root.resolve())), most=MAX_BYTES).decode("utf-8-sig")
         except (Escape, OSError, UnicodeDecodeError) as error:
             facts.findings.append(
                 Finding(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from acorn_gitops.confine.paths import Escape, inside
+from acorn_gitops.confine.paths import content as bytes_of
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import fast, gate, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
@@ -156,7 +157,7 @@ class Reader:
             at = self.place(raw, ("spec", "table", "file"))
             try:
                 real = inside(self.root, table["file"], beside=path.parent)
-                content = real.read_bytes()
+                content = bytes_of(self.root, table["file"], most=MAX_BYTES, beside=path.parent)
             except Escape as error:
                 findings.append(Finding("GEN-005", "error", str(error), at, "", self.source(at)))
                 continue

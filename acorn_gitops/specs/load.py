@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from acorn_gitops import __version__
-from acorn_gitops.confine.paths import Escape, inside, spec_files
+from acorn_gitops.confine.paths import Escape, content, inside, spec_files
 from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
@@ -168,13 +168,17 @@ def _overlay_paths(root: Path, project: Project) -> list[Path]:
     return found
 
 
+_LARGEST_SCHEMA: Final = 16 << 20
+"""Bytes. The largest of Amazon's that was looked at (HOME) has 408,707."""
+
+
 def _product_types(
     reader: Reader, project: Project, findings: list[Finding], digest: Any
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, written in project.product_types.items():
         try:
-            data = inside(reader.root, written).read_bytes()
+            data = content(reader.root, written, most=_LARGEST_SCHEMA)
             schema = orjson.loads(data)
         except (Escape, OSError, orjson.JSONDecodeError) as error:
             place = reader.place(project.raw, ("spec", "productTypes", name))

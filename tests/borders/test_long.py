@@ -1,0 +1,166 @@
+"""What is long, repeated or nested in a pull request costs no more than it is worth, and what is said of it stays short. Work is
+counted in what comes out, not in seconds; what would never end is ended by the limits of the process."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acorn_gitops.specs.leaks import leaks, masked
+from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
+from tests.repository import Repository, sku, storefront
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "r", storefront(), sku())
+
+
+def _bounded(made: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run acorn with 60 seconds of processor and 4 GiB of memory."""
+
+    def limits() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+
+    return subprocess.run(
+        [sys.executable, "-m", "acorn_gitops", *arguments],
+        cwd=made.path, capture_output=True, text=True, check=False, preexec_fn=limits,
+    )  # fmt: skip
+
+
+def test_long_texts_are_not_repeated_by_aliases(made: Repository) -> None:
+    """Three thousand aliases of a megabyte would be three gigabytes, in memory and in what is said."""
+    rows = "\n".join(
+        f'  - {{sku: K-{i}, listings: [{{store: amz-de, price: {{currency: EUR, value: "1.00"}}, status: {"*big" if i else made_long}}}]}}'
+        for i in range(3000)
+        for made_long in ['&big "' + "A" * 1_000_000 + '"']
+    )
+    head = "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: bulk}\nspec:\n  items:\n"
+    (made.path / "specs" / "bulk.yaml").write_text(head + rows + "\n")
+    done = _bounded(made, "validate")
+    assert done.returncode == 4, done.stderr[-500:]
+    assert "GEN-004" in done.stdout
+    assert len(done.stdout) < 100_000
+
+
+def test_aliases_of_ordinary_length_are_expanded() -> None:
+    """Below the limit nothing is refused, at the limit nothing more."""
+    half = "x" * (MAX_ALIASED_TEXT // 2)
+    assert not compose(f"a: &t {half}\nb: *t\nc: *t\n", "f.yaml").findings
+    assert [f.id for f in compose(f"a: &t {half}\nb: *t\nc: *t\nd: *t\n", "f.yaml").findings] == ["GEN-004"]
+    assert [f.id for f in compose(f"a: &t [{{k: {half}}}]\nb: *t\nc: *t\nd: *t\n", "f.yaml").findings] == [
+        "GEN-004"
+    ]
+
+
+def test_a_long_value_is_told_in_short(made: Repository) -> None:
+    """Whatever is wrong with it."""
+    text = (made.path / "specs" / "all.yaml").read_text()
+    for old, new in (
+        ("status: active", f"status: {'B' * 200_000}"),
+        ("status: active", f"{'C' * 200_000}: active"),
+    ):
+        if old not in text:
+            text = text.replace('"49.99"', '"49.99"')
+        (made.path / "specs" / "more.yaml").write_text(
+            "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: more}\nspec:\n  sku: MORE-1\n"
+            f'  listings:\n    - store: amz-de\n      price: {{currency: EUR, value: "1.00"}}\n      {new}\n'
+        )
+        done = made.run("validate")
+        assert done.code == 4
+        assert len(done.out) < 5_000, new[:20]
+
+
+@pytest.mark.parametrize("tail", ["", ".eyJ"])
+def test_what_only_begins_like_a_token_is_looked_at_once(made: Repository, tail: str) -> None:
+    """A pattern that begins anew at every hyphen would take a minute for these."""
+    (made.path / "specs" / "a.yaml").write_text("# " + "eyJ-" * 300_000 + tail + "\n")
+    done = _bounded(made, "validate")
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr[-300:]
+
+
+def test_many_secrets_are_told_with_their_lines() -> None:
+    """Each with its line and column, counted once."""
+    data = ("a\n  # AKIAABCDEFGHIJKLMNOP AKIAABCDEFGHIJKLMNOP\n" * 50_000).encode()
+    found = leaks(data, "f")
+    assert [(f.place.line, f.place.column) for f in found if f.place] == [
+        (2 * n, 5) for n in range(1, 50_001)
+    ]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "eyJhbGciOiJIUzI1NiJ9aaaaaaa.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        "eyJ-bGciOiJIUzI1NiJ9aaaaaaa-.eyJzdWIiOiIxMjM0NTY3ODkwIn0-.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    ],
+)
+@pytest.mark.parametrize("before", ["", " ", '"', "=", "Bearer ", ":", "\n", "/"])
+def test_a_token_is_found_wherever_it_stands(token: str, before: str) -> None:
+    """And masked as a whole."""
+    assert len(leaks(f"{before}{token}\n".encode(), "f")) == 1
+    assert masked(f"{before}{token}") == f"{before}(a secret)"
+
+
+RULE = """apiVersion: acorn/v1
+kind: Policy
+metadata: {name: own}
+spec:
+  rules:
+    - {id: OUR-001, severity: warning, title: t, why: w, mend: m, target: SkuMapping, check: "false", message: MESSAGE}
+"""
+
+
+def _with_message(made: Repository, expression: str) -> None:
+    folder = made.path / "policies"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(RULE.replace("MESSAGE", f'"{expression}"'))
+
+
+def test_a_rule_of_your_own_says_little(made: Repository) -> None:
+    """A message is cut, however long the expression makes it."""
+    _with_message(made, "'" + "long " * 150 + "'")
+    done = made.run("validate")
+    assert done.code == 0
+    assert len(done.out) < 3_000
+    assert "…" in done.out
+
+
+def test_nothing_foreign_begins_a_line(made: Repository) -> None:
+    """Runners of jobs obey lines that begin in a certain way; acorn's own last line cannot be feigned."""
+    _with_message(made, "'x\\\\n::error file=app.js::pwn\\\\nValid: production, 1 store.\\\\n' + name")
+    for verb in ("validate", "plan"):
+        lines = made.run(verb).out.split("\n")
+        assert any("pwn" in line for line in lines)
+        assert not [line for line in lines if line.startswith(("::", "Valid: production", "##["))]
+
+
+@pytest.mark.parametrize("name", ["facts/stock.csv", "specs/t.csv", "types/lamp.json", "p.acorn.json"])
+def test_a_file_that_is_too_large_is_told(name: str, made: Repository) -> None:
+    """A gigabyte of nothing takes a few bytes in git: it is not read into memory."""
+    path = made.path / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(6 << 30)
+    if name == "specs/t.csv":
+        (made.path / "specs" / "t.yaml").write_text(
+            "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: t}\nspec: {table: {file: t.csv}}\n"
+        )
+    if name == "types/lamp.json":
+        text = (made.path / "acorn.yaml").read_text()
+        (made.path / "acorn.yaml").write_text(text + f"  productTypes: {{LAMP: {name}}}\n")
+    done = _bounded(made, *(("show", name) if name == "p.acorn.json" else ("validate",)))
+    assert done.returncode not in (0, 1, 2), done.stdout + done.stderr
+    assert "larger than" in done.stdout + done.stderr
+
+
+def test_a_plan_that_is_a_device_is_none(made: Repository) -> None:
+    """It would never end."""
+    (made.path / "p.acorn.json").symlink_to("/dev/zero")
+    done = _bounded(made, "show", "p.acorn.json")
+    assert (done.returncode, "is no file" in done.stderr) == (6, True)
