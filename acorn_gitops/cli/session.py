@@ -34,7 +34,7 @@ from acorn_gitops.model.finding import (
     PassesLink,
     Refused,
 )
-from acorn_gitops.provenance.tracked import held_link
+from acorn_gitops.provenance.held import held_link
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.configuration import Configuration
@@ -123,7 +123,7 @@ def refuse_untrusted(verb: str) -> None:
 
 
 def _start(root: Path | None, environ: Mapping[str, str]) -> Path:
-    """The folder that was meant, -C or where the shell is. PassesLink where a link that a repository holds leads there: a pull
+    """The folder that was meant, -C or where the shell is. PassesLink where a link in a repository leads there: a pull
     request could choose what is looked at."""
     here = Path.cwd()
     shell = Path(environ.get("PWD") or here)
@@ -133,7 +133,7 @@ def _start(root: Path | None, environ: Mapping[str, str]) -> Path:
     link = held_link(start)
     if link is not None:
         raise PassesLink(
-            f"{link} is a link that a repository holds; nothing was read through it",
+            f"{link} is a link in a repository; nothing was read through it",
             hint="name the folder itself with -C",
         )
     return start

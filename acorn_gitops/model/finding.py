@@ -107,8 +107,7 @@ class Superseded(Stale):
 
 
 class PassesLink(AcornError):
-    """A write would go where a link of the repository leads, or another thing in it, or out of the repository; nothing was
-    written."""
+    """A link, or another thing that the repository holds, leads elsewhere; nothing was read or written there."""
 
     exit_code = 4
     id = "ACN-034"

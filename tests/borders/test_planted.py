@@ -240,7 +240,7 @@ def test_asking_a_remote_starts_no_program_of_the_clone(
 # -- the root ------------------------------------------------------------------------------------------------
 
 
-def test_a_link_that_the_repository_holds_is_no_root(made: Repository, tmp_path: Path) -> None:
+def test_a_link_in_a_repository_is_no_root(made: Repository, tmp_path: Path) -> None:
     """-C, ACORN_ROOT and the shell's folder; also where the link is a folder on the way. A person's own link is theirs."""
     other = tmp_path / "other"
     other.mkdir()
@@ -249,14 +249,15 @@ def test_a_link_that_the_repository_holds_is_no_root(made: Repository, tmp_path:
     (other / "up").symlink_to(tmp_path)
     git(other, "add", "-A")
     git(other, "commit", "-qm", "x")
+    (other / "untracked").symlink_to(made.path)
     mine = tmp_path / "mine"
     mine.symlink_to(made.path)
     outside = Repository.__new__(Repository)
     outside.path = other
-    for root in ("team", "up/r", "./team", "../other/team", str(other / "team")):
+    for root in ("team", "up/r", "./team", "untracked", "../other/team", str(other / "team")):
         refused = outside.run("plan", "-C", root)
         assert (refused.code, "KTL-17-BLK" in refused.out) == (4, False), root
-        assert "is a link that a repository holds" in refused.err
+        assert "is a link in a repository" in refused.err
     plain = {**os.environ, "PWD": str(other / "team")}
     import sys
 
