@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from acorn_gitops.confine.files import database
+from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
 from acorn_gitops.marketplaces.protocol import (
@@ -34,7 +35,6 @@ from acorn_gitops.model.finding import (
     PassesLink,
     Refused,
 )
-from acorn_gitops.provenance.held import held_link
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.report.text import Pen, findings_text
 from acorn_gitops.specs.configuration import Configuration
@@ -130,7 +130,7 @@ def _start(root: Path | None, environ: Mapping[str, str]) -> Path:
     if shell.is_absolute() and shell.is_dir() and shell.samefile(here):
         here = shell
     start = here / (root or "")
-    link = held_link(start)
+    link = carried_link(start)
     if link is not None:
         raise PassesLink(
             f"{link} is a link in a repository; nothing was read through it",

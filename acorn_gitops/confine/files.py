@@ -56,11 +56,10 @@ def around(folder: Path) -> Path:
 
 
 def database(path: Path, root: Path) -> Path:
-    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link, and no journal of
-    theirs names another file."""
+    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link. Whoever opens it asks
+    `check_journal`."""
     for suffix in _BESIDE:
         writable(path.with_name(path.name + suffix), root)
-        check_journal(path.with_name(path.name + suffix))
     return writable(path, root)
 
 

@@ -177,7 +177,6 @@ class Questions:
         return partial(_answer, process, arguments[0])
 
     def _environment(self) -> dict[str, str]:
-        check_files(self.repository)
         own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
         return own | {
             "GIT_DIR": self._own_folder(),
@@ -198,6 +197,7 @@ class Questions:
     def _own_folder(self) -> str:
         if self._folder:
             return self._folder
+        check_files(self.repository)
         self._folder = tempfile.mkdtemp(prefix="acorn-git-")
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         made = Path(self._folder)

@@ -49,7 +49,7 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
     return path
 
 
-def content(root: Path, written: str, *, most: int, beside: Path | None = None) -> bytes:
+def read_inside(root: Path, written: str, *, most: int, beside: Path | None = None) -> bytes:
     """The bytes of a file of the repository. As `inside`; and Escape when there are more than `most`."""
     with inside(root, written, beside=beside).open("rb") as file:
         data = file.read(most + 1)
@@ -69,6 +69,23 @@ def first_link(path: Path, root: Path) -> Path | None:
 
 
 _UNSEEN: Final = "has a name with a character that nobody sees: give it another one"
+
+
+def carried_link(path: Path) -> Path | None:
+    """The first part of an absolute path that is a link and lies in a repository; None where no part does. A person's own link is
+    theirs; one in a checkout may have been chosen by whoever proposes a change, whether git tracks it or not: jobs unpack artifacts
+    over a checkout, too."""
+    current = Path(path.anchor)
+    for part in path.relative_to(current).parts:
+        current = current.resolve().parent if part == ".." else current / part
+        if current.is_symlink() and _in_repository(current.parent.resolve()):
+            return current
+    return None
+
+
+def _in_repository(folder: Path) -> bool:
+    """Whatever `.git` is: what git would not take for one may be a trap."""
+    return any(os.path.lexists(above / GIT) for above in (folder, *folder.parents))
 
 
 class Found(NamedTuple):

@@ -37,6 +37,11 @@ def one_line(text: str, most: int) -> str:
     return shown if len(text) <= most else f"{shown[:most]}…"
 
 
+def cut(text: str, most: int) -> str:
+    """A text of bounded length, as it is."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def harmless(text: str) -> str:
     """Text of several lines that no terminal acts upon, in which acorn's own sequences have become real ones."""
     return "\x1b[".join(_OBEYED.sub(_shown, part) for part in text.split(OWN))

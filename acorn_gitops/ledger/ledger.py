@@ -714,7 +714,6 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
         db = _connect(path, write=write)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        broken = "ok"
     except SPOILT as error:
         raise _unusable(path, error) from None
     except OSError as error:
@@ -727,13 +726,8 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
             f"{path} was written by a newer acorn (format {version}, this one knows {SCHEMA})",
             hint="use that version or a newer one",
         )
-    if broken == "ok" and version:
-        strange_parts = _foreign_parts(db)
-        if strange_parts:
-            db.close()
-            raise _unusable(path, f"it holds what no ledger has: {', '.join(strange_parts[:3])}")
-        broken = db.execute("PRAGMA quick_check(1)").fetchone()[0] if write else "ok"
-    if broken != "ok":
+    broken = _broken(db, whole=write) if version else ""
+    if broken:
         db.close()
         raise _unusable(path, broken)
     if version < SCHEMA:
@@ -760,6 +754,21 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     if write:
         _seal_old(ledger, db)
     return ledger
+
+
+def _broken(db: sqlite3.Connection, *, whole: bool) -> str:
+    """Why a file cannot be used; empty where it can. `whole`: every page is looked at, after the parts: what is foreign would
+    compute while it is looked at."""
+    foreign = _foreign_parts(db)
+    if foreign:
+        return f"it holds what no ledger has: {', '.join(foreign[:3])}"
+    if not whole:
+        return ""
+    try:
+        found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except SPOILT as error:
+        return str(error)
+    return "" if found == "ok" else found
 
 
 def _foreign_parts(db: sqlite3.Connection) -> list[str]:

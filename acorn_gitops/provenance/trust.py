@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops.confine.files import replace
-from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve, symbolic
+from acorn_gitops.confine.git import NoAnswer, Questions, find, has_remote, resolve, symbolic
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.specs.project import FILE, Targets, spelled, targets_of
 
@@ -117,6 +117,11 @@ class Trust:
         repository = find(self._root)
         if repository is None:
             return nothing, "this is no clone of a repository, so that no default branch says what is trusted"
+        if not self._default_branch and not has_remote(repository, REMOTE):
+            return (
+                nothing,
+                f"this repository has no remote {REMOTE}, so that no default branch says what is trusted",
+            )
         if not self._default_branch:
             return nothing, (
                 f"nobody says which branch of {REMOTE} is the default one (`git remote set-head {REMOTE} --auto` asks it;"

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from acorn_gitops.confine.bounded import Limits, Step, Unbounded, bounded
+from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.money import canonical, quantum
 from acorn_gitops.rules.cel_cost import too_dear
@@ -74,14 +75,14 @@ class _Compiled:
         if self._true("check", variables):
             return None
         if "message" in self._programs:
-            return _short(str(self._run("message", variables)))
+            return cut(str(self._run("message", variables)), MOST_SAID)
         return self.rule.title
 
     def _true(self, part: str, variables: Mapping[str, Any]) -> bool:
         answer = self._run(part, variables)
         if not isinstance(answer, bool):
             raise ValueError(  # noqa: TRY004 - one kind of failure, whatever the expression did
-                f"`{part}` answers {_short(repr(answer))}, neither true nor false"
+                f"`{part}` answers {cut(repr(answer), MOST_SAID)}, neither true nor false"
             )
         return answer
 
@@ -97,10 +98,6 @@ class _Compiled:
 
 MOST_SAID: Final = 500
 """Characters of a message."""
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…"
 
 
 _SPEC: Final = re.compile(r"\bspec\b(?:\s*\.\s*([A-Za-z_]\w*))?")

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from acorn_gitops.confine.paths import Escape, content, inside
+from acorn_gitops.confine.paths import Escape, inside, read_inside
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs.text import MAX_BYTES
 
@@ -255,7 +255,9 @@ def read_facts(root: Path, written: str | None) -> Facts:
             )
             continue
         try:
-            text = content(root, str(path.relative_to(root.resolve())), most=MAX_BYTES).decode("utf-8-sig")
+            text = read_inside(root, str(path.relative_to(root.resolve())), most=MAX_BYTES).decode(
+                "utf-8-sig"
+            )
         except (Escape, OSError, UnicodeDecodeError) as error:
             facts.findings.append(
                 Finding(

@@ -11,8 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from acorn_gitops.confine.paths import Escape, inside
-from acorn_gitops.confine.paths import content as bytes_of
+from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import fast, gate, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
@@ -156,8 +155,7 @@ class Reader:
                 continue
             at = self.place(raw, ("spec", "table", "file"))
             try:
-                real = inside(self.root, table["file"], beside=path.parent)
-                content = bytes_of(self.root, table["file"], most=MAX_BYTES, beside=path.parent)
+                content = read_inside(self.root, table["file"], most=MAX_BYTES, beside=path.parent)
             except Escape as error:
                 findings.append(Finding("GEN-005", "error", str(error), at, "", self.source(at)))
                 continue
@@ -174,7 +172,7 @@ class Reader:
                 )
                 continue
             digest = hashlib.sha256((digest + hashlib.sha256(content).hexdigest()).encode()).hexdigest()
-            shown = self.relative(real)
+            shown = self.relative(path.parent / table["file"])
             self._leaks[shown] = leaks(content, shown)
             findings += self._leaks[shown]
             table_raw, problems = self._table(raw, content, shown, table)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.text import cut
 from acorn_gitops.specs.amounts import advice
 from acorn_gitops.specs.scalars import quoted
 
@@ -223,7 +224,7 @@ _SHOWN = 500
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return cut(text, _SHOWN)
 
 
 def _last_name(path: tuple[Any, ...]) -> str:

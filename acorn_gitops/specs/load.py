@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from acorn_gitops import __version__
-from acorn_gitops.confine.paths import Escape, content, inside, spec_files
+from acorn_gitops.confine.paths import Escape, inside, read_inside, spec_files
 from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
@@ -178,7 +178,7 @@ def _product_types(
     found: dict[str, dict[str, Any]] = {}
     for name, written in project.product_types.items():
         try:
-            data = content(reader.root, written, most=_LARGEST_SCHEMA)
+            data = read_inside(reader.root, written, most=_LARGEST_SCHEMA)
             schema = orjson.loads(data)
         except (Escape, OSError, orjson.JSONDecodeError) as error:
             place = reader.place(project.raw, ("spec", "productTypes", name))

@@ -90,12 +90,6 @@ def behind(market: Market, made: Repository, server: Server, **parts: Any) -> No
     project.write_text(project.read_text().replace(market.url, server.url))
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
-
 def test_a_proxys_own_404_is_no_empty_store(market: Market, server: Server, tmp_path: Path) -> None:
     """While a deletion is read back: it is not believed, and the price that waits for it is held."""
     made = clone_of(market, tmp_path / "r", storefront(), *OTHERS, kettle("100.00"), winter())

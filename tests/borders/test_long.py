@@ -6,18 +6,12 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
-from tests.repository import Repository, sku, storefront
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "r", storefront(), sku())
+from tests.repository import Repository
 
 
 def _bounded(made: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:

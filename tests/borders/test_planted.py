@@ -7,26 +7,13 @@ import os
 import sqlite3
 import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.borders.clone import WHO, cloned, connected, git, published
 from tests.borders.server import Server
-from tests.repository import Repository, sku, storefront
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "r", storefront(), sku())
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
+from tests.repository import Repository
 
 # -- journals ------------------------------------------------------------------------------------------------
 

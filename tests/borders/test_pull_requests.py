@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,6 @@ READERS = (
     ("validate",), ("plan",), ("drift",), ("fmt", "--check"), ("explain", "amz-de/listing/KTL-17-BLK"), ("import", "--dry-run"),
     ("calendar",), ("doctor",), ("view", "prices"), ("history",),
 )  # fmt: skip
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "r", storefront(), sku())
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
 
 
 # -- git -----------------------------------------------------------------------------------------------------
@@ -555,6 +543,16 @@ def test_the_runner_says_which_branch_is_the_default(
     git(team.path, "checkout", "-q", "main")
     team.run("plan")
     assert [one.authorization for one in server.asked] == ["Bearer the-right-secret"]
+
+
+def test_a_repository_without_a_remote_is_told_so(made: Repository) -> None:
+    """Advice about the remote's default branch could not be followed there."""
+    (made.path / "acorn.yaml").write_text(connected("https://retail.example.com", "env:ACORN_TOKEN"))
+    git(made.path, "init", "-q")
+    said = " ".join(made.run("plan").out.split())
+    assert "no remote origin" in said
+    assert "acorn trust main" in said
+    assert "set-head" not in said
 
 
 def test_what_a_person_trusts_once_is_asked(
