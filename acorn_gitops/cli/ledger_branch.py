@@ -22,8 +22,6 @@ from acorn_gitops.provenance import branch as kept_branch
 
 REMOTE: Final = "origin"
 BRANCH: Final = "acorn-ledger"
-
-
 NONE: Final = "none"
 """In place of a branch's name: ledgers are kept nowhere else."""
 
@@ -57,9 +55,8 @@ def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
         except Stale:
             if not ledger.only_intended_since(there.trail()):
                 raise
-            order = (
-                -1
-            )  # nothing was sent of what only this one knows: it was refused, or died, before its first write
+            # Nothing was sent of what only this one knows: it was refused, or died, before its first write.
+            order = -1
         there.close()
         ledger.close()
         if order < 0:
@@ -78,10 +75,7 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
     name, packed, serial = name_on_branch(session, ledger.path), ledger.packed(), ledger.serial()
     kept = _fetch(session, ledger.path, remote, branch)
     if kept.content is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            there = unpacked(kept.content, Path(folder) / "ledger.db")
-            order = order_of(ledger, there, branch)
-            there.close()
+        order = _order(ledger, kept.content, branch)
         if order < 0:
             raise Stale(
                 f"{branch} of {remote} holds a newer ledger; nothing was sent",
@@ -118,10 +112,7 @@ def refuse_behind(session: Session, ledger: Ledger) -> None:
         kept = _fetch(session, ledger.path, REMOTE, BRANCH)
         if kept.content is None:
             return
-        with tempfile.TemporaryDirectory() as folder:
-            there = unpacked(kept.content, Path(folder) / "ledger.db")
-            order = order_of(ledger, there, BRANCH)
-            there.close()
+        order = _order(ledger, kept.content, BRANCH)
     except Stale:
         raise
     except AcornError as error:
@@ -131,6 +122,16 @@ def refuse_behind(session: Session, ledger: Ledger) -> None:
         ) from None
     if order < 0:
         raise stale_ledger([f"what {BRANCH} of {REMOTE} says"])
+
+
+def _order(here: Ledger, packed: bytes, branch: str) -> int:
+    """`order_of` a ledger as it travelled."""
+    with tempfile.TemporaryDirectory() as folder:
+        there = unpacked(packed, Path(folder) / "ledger.db")
+        try:
+            return order_of(here, there, branch)
+        finally:
+            there.close()
 
 
 def order_of(here: Ledger, there: Ledger, branch: str) -> int:
