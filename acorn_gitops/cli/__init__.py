@@ -9,12 +9,14 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 from typing import Any, Final, TextIO, cast
 
 import click
 
 from acorn_gitops import __version__
+from acorn_gitops.confine.bounded import interrupt
 from acorn_gitops.confine.text import Output
 from acorn_gitops.model.finding import AcornError
 
@@ -122,6 +124,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an arrow that cp1252 lacks must not end a plan
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     os._exit(run(arguments))
 
 

@@ -2,8 +2,8 @@
 `Unbounded` that says at which step it was stopped. Callers: rules that run expressions, patterns or schemas of the repository.
 
 The function runs in a copy of this process, so that what it needs is there already, and answers in bytes. The copy is ended
-when a step or the whole takes too long, when it wants too much memory, and when a person presses Ctrl-C; what it does to
-itself (a stack that overflows, an engine that aborts) ends it alone. Systems without `fork` have no such copy: there the
+when a step or the whole takes too long, when it wants too much memory, and when a person presses Ctrl-C (also where that came
+earlier and was lost, see `interrupt`); what it does to itself (a stack that overflows, an engine that aborts) ends it alone. Systems without `fork` have no such copy: there the
 function runs here, and SECURITY.md says so.
 """
 
@@ -31,6 +31,16 @@ class Limits(NamedTuple):
     step: float
     whole: float
     memory: int = 1024
+
+
+def interrupt(*_: object) -> NoReturn:
+    """A handler of SIGINT. Python loses a KeyboardInterrupt that is raised in a callback, as every import has one: this one is
+    remembered too, so that the next long wait ends at once."""
+    _asked.append(True)
+    raise KeyboardInterrupt
+
+
+_asked: Final[list[bool]] = []
 
 
 class Unbounded(Exception):
@@ -118,6 +128,8 @@ def _listen(reading: int, limits: Limits) -> bytes:
     began = since = time.monotonic()
     step, heard = "", bytearray()
     while True:
+        if _asked:
+            raise KeyboardInterrupt
         now = time.monotonic()
         left = min(since + limits.step, began + limits.whole) - now
         if left <= 0:

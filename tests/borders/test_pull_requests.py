@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from acorn_gitops.confine import bounded
 from tests.borders.clone import cloned, connected, git, published
 from tests.borders.server import Server
 from tests.repository import PROJECT, Repository, document, sku, storefront
@@ -426,6 +427,15 @@ def test_ctrl_c_ends_what_is_bounded(made: Repository) -> None:
     with pytest.raises(ProcessLookupError):
         time.sleep(0.2)
         os.killpg(process.pid, 0)
+
+
+def test_a_lost_ctrl_c_ends_what_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python drops what a callback raises; an import has such callbacks. The next bounded computation ends at once."""
+    monkeypatch.setattr(bounded, "_asked", [])
+    with pytest.raises(KeyboardInterrupt):
+        bounded.interrupt(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        bounded.bounded(lambda _: time.sleep(60) or b"", bounded.Limits(step=60, whole=60))
 
 
 # -- secrets -------------------------------------------------------------------------------------------------
