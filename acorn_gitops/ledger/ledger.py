@@ -38,6 +38,7 @@ SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
+_WHOLE_STORE: Final = _OF_STORE.replace(" FROM", ", attributes FROM")
 PlanStatus = Literal["running", "partial", "complete"]
 
 
@@ -153,11 +154,7 @@ class Ledger:
         sql = "SELECT attributes FROM resource WHERE store=? AND type=? AND key=?"
         found = self._rows(sql, (store, type, key))
         content = found[0][0] if found and isinstance(found[0][0], bytes) else b""
-        try:
-            honest = digest(orjson.loads(content)) == expected
-        except (orjson.JSONDecodeError, TypeError, AttributeError):
-            honest = False
-        if not honest:
+        if not _honest(content, expected):
             raise self._unsound(f"{store}/{type}/{key} was changed in the file itself")
         return content
 
@@ -207,11 +204,12 @@ class Ledger:
             if (known or 0) > (last or 0) or counted != (last or 0):
                 raise self._unsound("the end of its history was cut off")
         for store in sorted(stores):
-            rows = self._rows(_OF_STORE, (store,))
-            if not self._vouched(store, rows):
+            rows = self._rows(_WHOLE_STORE, (store,))
+            if not self._vouched(store, [row[:4] for row in rows]):
                 raise self._unsound(f"what was last applied to {store} is not what its history says")
-            for type, key, dig, _ in rows:
-                self._content(store, type, key, dig)
+            for type, key, dig, _, content in rows:
+                if not _honest(content, dig):
+                    raise self._unsound(f"{store}/{type}/{key} was changed in the file itself")
 
     def check_small(self) -> None:
         """`check_sound` where it costs nothing: for plans, on ledgers of a few megabytes."""
@@ -846,6 +844,14 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     # Text that is none is read all the same: seals and hashes tell of it, in words.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return db
+
+
+def _honest(content: object, expected: str) -> bool:
+    """Whether the content of a row is what its digest says."""
+    try:
+        return isinstance(content, bytes) and digest(orjson.loads(content)) == expected
+    except (orjson.JSONDecodeError, TypeError, AttributeError):
+        return False
 
 
 def _unusable(path: Path, error: object) -> AcornError:
