@@ -333,7 +333,7 @@ def test_price_tells_what_is_paid_and_why(tmp_path: Path) -> None:
         "                  -15.00 EUR  black-friday",
         "                  -10.00 EUR  newsletter (with code HYGGE10)",
         "  pays             85.00 EUR",
-        "  at lowest        75.00 EUR  when every condition is met",
+        "  at lowest        75.00 EUR  for whoever chooses best",
         "  floor            70.00 EUR  kept",
     ]
     before = made.run("price", "--store", "amz-de", "--sku", "KTL", "--at", "2026-11-26T23:59", "-o", "json")

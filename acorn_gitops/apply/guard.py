@@ -16,7 +16,7 @@ from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, pro
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.ledger.ledger import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
-from acorn_gitops.model.resource import Address, Desired, is_money
+from acorn_gitops.model.resource import Address, Desired, is_money, platform_of
 from acorn_gitops.plan.change import Change
 
 
@@ -109,6 +109,7 @@ class Guard:
                     for (type, key), live in self._stores[store].resources.items()
                     if type == "promotion"
                 ),
+                platform_of(store, self._stores[store].resources),
             )
             held = self._promotions[store]
             for key, content in self._waiting.get(store, {}).items():

@@ -136,8 +136,8 @@ def sold_below(
     touched = {c.address.key: c for c in result.changes if c.address.type == "listing" and c.writes}
     if not foreign or not (touched or changed):
         return
-    before = HeldPromotions(now, view.promotions.items())
-    after = HeldPromotions(now, view.promotions.items())
+    before = HeldPromotions(now, view.promotions.items(), view.platform)
+    after = HeldPromotions(now, view.promotions.items(), view.platform)
     for change in changed.values():
         after.put(change.former.key, None)
         if change.action != "delete":
@@ -178,7 +178,7 @@ def below_floor(
 ) -> Iterator[Finding]:
     """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan changes anything.
     `margins`: whether any listing has a margin to keep."""
-    standing = HeldPromotions(now, view.promotions.items())
+    standing = HeldPromotions(now, view.promotions.items(), view.platform)
     for identity, live in view.live.items():
         if identity[0] != "listing":
             continue

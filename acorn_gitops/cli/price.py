@@ -43,6 +43,7 @@ def command(
     """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is below a floor."""
     from acorn_gitops.engines.calendar import Calendar
     from acorn_gitops.engines.floors import floor_of, respected
+    from acorn_gitops.engines.lowest import lowest_of_kinds
     from acorn_gitops.engines.margin import Margins
     from acorn_gitops.engines.offer import major, minor
     from acorn_gitops.engines.price import effective
@@ -70,9 +71,15 @@ def command(
     at = _moment(moment, zone, session.now())
     here = calendar.active(listed, at, audience)
     price = effective(listed.price, [o for o in here if not o.condition or o.condition == f"for {audience}"])
-    worst = effective(listed.price, here)
-    promos = [config.promos[offer.name] for offer in here]
-    floor = floor_of(listed.sku, store, listed.currency, respected(promos))
+    mine = [o._replace(audience="all") for o in here]
+    sorts = lowest_of_kinds(mine, lambda state: respected(config.promos[o.name] for o in state))
+    worst, floor = min(
+        (
+            (least.at(listed.price), floor_of(listed.sku, store, listed.currency, respect))  # type: ignore[arg-type]
+            for respect, least in sorts.items()
+        ),
+        key=lambda found: (found[1] is None or found[0].pays >= found[1][0], found[0].pays),
+    )
     least = Margins(config, at.date().isoformat()).least(listed.sku, store, listed.currency)
     if least is not None:
         floor = max(floor or (0, ""), (minor(str(least.amount), listed.currency), "margin"))
@@ -119,9 +126,13 @@ def command(
             click.echo(f"            {'-' + money(step.taken):>16}  {what}")
         else:
             click.echo(pen(f"            {'':>16}  {what}: {step.why}", "dim"))
+    for offer in here:
+        if offer.name not in [step.offer.name for step in worst.steps]:
+            what = f"{offer.name}" + (f" ({offer.condition})" if offer.condition else "")
+            click.echo(pen(f"            {'':>16}  {what}: cheaper without it", "dim"))
     click.echo(f"  pays      {money(price.pays):>16}")
     if worst.pays != price.pays:
-        click.echo(f"  at lowest {money(worst.pays):>16}  when every condition is met")
+        click.echo(f"  at lowest {money(worst.pays):>16}  for whoever chooses best")
     if floor is not None:
         words = pen("below it", "red") if low else "kept"
         click.echo(f"  {floor[1]:<9} {money(floor[0]):>16}  {words}")

@@ -19,7 +19,7 @@ from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Fences, Fits, Marketplace, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError
-from acorn_gitops.model.resource import Address, Attributes, Desired, Live
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
@@ -45,6 +45,11 @@ class StoreView:
     """Somebody else has applied there since this ledger was written."""
     ambiguous: Mapping[Key, str] = field(default_factory=dict)
     """What the marketplace holds several times under one key, and why that says nothing."""
+
+    @property
+    def platform(self) -> str:
+        """What the store is on, as the marketplace or else the specs say."""
+        return platform_of(self.store, self.live) or platform_of(self.store, self.desired)
 
 
 @dataclass(slots=True)

@@ -15,11 +15,12 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from acorn_gitops.engines.floors import floor_of, respected
+from acorn_gitops.engines.lowest import Lowest, State, lowest, lowest_of_kinds
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, pays_under
+from acorn_gitops.engines.price import WHOLE, Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units
@@ -50,30 +51,30 @@ class Listed(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A time in which nothing changes: what is on offer, and what is paid at a list price."""
+    """A time in which nothing changes: what is on offer."""
 
     start: datetime
     end: datetime
-    offers: tuple[Offer, ...]
-    pays: Callable[[int], int]
+    offers: State
 
 
 class Low(NamedTuple):
-    """The lowest price that a listing can have, when, and through which promotions."""
+    """The lowest price that any buyer of a listing can have, when, and through which promotions."""
 
     listed: Listed
     pays: int
     interval: Interval
+    least: Lowest
 
     @property
     def price(self) -> Price:
         """The price with its trace."""
-        return effective(self.listed.price, self.interval.offers)
+        return self.least.at(self.listed.price)
 
     @property
-    def offers(self) -> tuple[Offer, ...]:
-        """What is on offer then."""
-        return self.interval.offers
+    def offers(self) -> State:
+        """What that buyer has."""
+        return self.least.state(self.listed.price)
 
 
 class Cut(NamedTuple):
@@ -113,7 +114,7 @@ class Calendar:
     configuration: Configuration
     _intervals: dict[tuple[int, ...], list[Interval]] = field(default_factory=dict)
     _prices: dict[int, list[tuple[str, str, str, int]]] = field(default_factory=dict)
-    _payers: dict[tuple[Offer, ...], Callable[[int], int]] = field(default_factory=dict)
+    _least: dict[State, Lowest] = field(default_factory=dict)
 
     @cached_property
     def _currencies(self) -> dict[str, str]:
@@ -207,10 +208,12 @@ class Calendar:
         here = {sku: dated for (name, sku), dated in self.offers.items() if name == store}
         listings = [listed for listed in self.listings(store) if listed.sku.spec["sku"] in here]
         edges = sorted({edge for dated in here.values() for d in dated for edge in (d.start, d.end)})
+        sorts: dict[State, Mapping[Hashable, Lowest]] = {}
         for start, end in pairwise(edges):
             names: set[str] = set()
-            skus = stacked = below = 0
+            skus = stacked = 0
             cuts: list[Cut] = []
+            low: list[Cut] = []
             for listed in listings:
                 sku = listed.sku.spec["sku"]
                 dated = [d for d in here[sku] if d.start <= start < d.end]
@@ -220,32 +223,44 @@ class Calendar:
                 names.update(offer.name for offer in offers)
                 skus += 1
                 stacked += len(offers) > 1
-                pays = self.payer(offers)(listed.price)
-                bound = floor_of(listed.sku, store, listed.currency, respected(d.promo for d in dated))
-                floor = bound[0] if bound is not None else None
-                below += floor is not None and pays < floor
-                cuts.append(Cut(sku, listed.currency, listed.price, pays, floor))
+                here_low = [*self._cuts(listed, offers, sorts)]
+                cuts.append(min(here_low, key=lambda c: c.pays))
+                low += [c for c in here_low if c.floor is not None and c.pays < c.floor][:1]
             if cuts:
                 most = max(cuts, key=lambda c: Fraction(c.listed - c.pays, c.listed or 1))
                 deepest = Decimal(most.listed - most.pays) * 100 / (most.listed or 1)
-                low = [c for c in cuts if c.floor is not None and c.pays < c.floor]
                 worst = min(low, key=lambda c: Fraction(c.pays, c.floor or 1), default=None)
                 yield Span(
-                    start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), below, most, worst
+                    start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), len(low), most, worst
                 )
 
-    def payer(self, offers: tuple[Offer, ...]) -> Callable[[int], int]:
-        """What is paid at a list price while these offers hold."""
-        found = self._payers.get(offers)
+    def _cuts(
+        self, listed: Listed, offers: State, sorts: dict[State, Mapping[Hashable, Lowest]]
+    ) -> Iterator[Cut]:
+        """What is paid for a listing at least, once for each set of floors that buyers can meet."""
+        if offers not in sorts:
+            promos = self.configuration.promos
+            sorts[offers] = lowest_of_kinds(
+                offers, lambda state: respected(promos[offer.name] for offer in state)
+            )
+        for respect, least in sorts[offers].items():
+            bound = floor_of(listed.sku, listed.store, listed.currency, cast("frozenset[str]", respect))
+            floor = bound[0] if bound is not None else None
+            yield Cut(listed.sku.spec["sku"], listed.currency, listed.price, least.pays(listed.price), floor)
+
+    def least(self, offers: State) -> Lowest:
+        """The least that any buyer pays while these offers hold."""
+        found = self._least.get(offers)
         if found is None:
-            found = self._payers[offers] = pays_under(offers)
+            found = self._least[offers] = lowest(offers)
         return found
 
-    def lows(self, kind: Callable[[Interval], Hashable] = lambda _: None) -> Iterator[Low]:
-        """For every listing with promotions, its lowest price over the whole calendar: every audience, every code used. `kind`
-        sorts the times in which nothing changes; of each kind the lowest is told."""
+    def lows(self, kind: Callable[[State], Hashable] | None = None) -> Iterator[Low]:
+        """For every listing with promotions, the lowest price of any buyer over the whole calendar. `kind` sorts what a buyer can
+        have at once; of each kind the lowest is told."""
         offers = self.offers
-        kinds: dict[int, list[list[Interval]]] = {}
+        kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
+        memo: dict[State, Mapping[Hashable, Lowest]] = {}
         promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
@@ -256,17 +271,31 @@ class Calendar:
                 every = self.intervals(dated)
                 sorts = kinds.get(id(every))
                 if sorts is None:
-                    by_kind: dict[Hashable, list[Interval]] = {}
-                    for interval in every:
-                        by_kind.setdefault(kind(interval), []).append(interval)
-                    sorts = kinds[id(every)] = list(by_kind.values())
+                    sorts = kinds[id(every)] = self._sorts(every, kind, memo)
                 for alike in sorts:
-                    lowest, found = alike[0].pays(price), alike[0]
-                    for interval in alike[1:]:
-                        pays = interval.pays(price)
-                        if pays < lowest:
-                            lowest, found = pays, interval
-                    yield Low(Listed(spec, store, key, currency, price), lowest, found)
+                    found, least = alike[0]
+                    pays = least.pays(price)
+                    for interval, other in alike[1:]:
+                        less = other.pays(price)
+                        if less < pays:
+                            pays, found, least = less, interval, other
+                    yield Low(Listed(spec, store, key, currency, price), pays, found, least)
+
+    def _sorts(
+        self,
+        every: Sequence[Interval],
+        kind: Callable[[State], Hashable] | None,
+        memo: dict[State, Mapping[Hashable, Lowest]],
+    ) -> list[list[tuple[Interval, Lowest]]]:
+        if kind is None:
+            return [[(interval, self.least(interval.offers)) for interval in every]]
+        by_kind: dict[Hashable, list[tuple[Interval, Lowest]]] = {}
+        for interval in every:
+            if interval.offers not in memo:
+                memo[interval.offers] = lowest_of_kinds(interval.offers, kind)
+            for which, least in memo[interval.offers].items():
+                by_kind.setdefault(which, []).append((interval, least))
+        return list(by_kind.values())
 
     def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
         """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
@@ -279,7 +308,7 @@ class Calendar:
             for start, end in pairwise(edges):
                 offers = tuple(d.offer for d in dated if d.start <= start < d.end)
                 if offers and offers not in by_offers:
-                    by_offers[offers] = Interval(start, end, offers, self.payer(offers))
+                    by_offers[offers] = Interval(start, end, offers)
             found = self._intervals[memo] = list(by_offers.values())
         return found
 
@@ -305,7 +334,7 @@ def deepest_cut(config: Configuration, store: str, key: str) -> Decimal | None:
             if one.promo is promo and one.offer.kind == "percent":
                 most = max(most, Fraction(one.offer.value, WHOLE))  # as it is said, not as it is rounded
             elif one.promo is promo:
-                pays = calendar.payer((one.offer,))
+                pays = calendar.least((one.offer,)).pays
                 for at, _, _, price in calendar.prices_of(skus[sku]):
                     if at == store and price:
                         most = max(most, Fraction(price - pays(price), price))
@@ -354,7 +383,9 @@ def _dated(promo: Spec, store: Spec) -> Dated | None:
     if edges[0] >= edges[1]:
         return None
     try:
-        offer = offer_of(promo.name, _in_store(body, store.name), front["currency"])
+        offer = offer_of(
+            promo.name, _in_store(body, store.name), front["currency"], front.get("platform") or ""
+        )
     except NotComputable:
         return None
     return (

@@ -3,7 +3,7 @@ whether a change of a price or of a promotion takes what is paid below a floor, 
 guard next to the write, cli `guards` for the plan.
 
 Specs say what shall be; between two writes of a run, after half of one, or beside promotions that nobody manages, something
-else is. Every moment from now on is looked at, with every code used and every audience, boundary by boundary.
+else is. Every moment from now on is looked at, boundary by boundary, for the buyer who pays least then.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import Offer, pays_under
+from acorn_gitops.engines.price import Offer
 
 Money = Mapping[str, str]
 
@@ -47,8 +48,11 @@ class _Stretch(NamedTuple):
 class HeldPromotions:
     """The promotions of one store, as they are at this moment of a run."""
 
-    def __init__(self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> None:
+    def __init__(
+        self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, Any]]] = (), platform: str = ""
+    ) -> None:
         self._now = now
+        self.platform = platform
         self._content: dict[str, Mapping[str, Any]] = {}
         self._skus: dict[str, set[str]] = {}
         self._running: dict[tuple[str, str], Running | None] = {}
@@ -106,7 +110,7 @@ class HeldPromotions:
         for key in sorted(keys):
             memo = (key, currency)
             if memo not in self._running:
-                self._running[memo] = running(key, self._content[key], currency, self._now)
+                self._running[memo] = running(key, self._content[key], currency, self._now, self.platform)
             if one := self._running[memo]:
                 found[key] = one
         return found
@@ -138,7 +142,7 @@ class Proposed:
             before = self._held.running(here, currency)
             after = {key: one for key, one in before.items() if key not in self._ended}
             if self._content is not None and sku in self.skus:
-                mine = running(self._key, self._content, currency, self._now)
+                mine = running(self._key, self._content, currency, self._now, self._held.platform)
                 if mine is not None:
                     after[self._key] = mine
             self._stretches[memo] = _stretches(after, before)
@@ -153,7 +157,7 @@ def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> l
         then = {key: one.offer for key, one in after.items() if one.start <= start < one.end}
         earlier = [one.offer for one in before.values() if one.start <= start < one.end]
         if then:
-            found.append(_Stretch(start, tuple(then), pays_under([*then.values()]), pays_under(earlier)))
+            found.append(_Stretch(start, tuple(then), lowest([*then.values()]).pays, lowest(earlier).pays))
     return found
 
 
@@ -165,14 +169,16 @@ def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None,
     return None
 
 
-def running(key: str, attributes: Mapping[str, Any], currency: str, now: datetime) -> Running | None:
+def running(
+    key: str, attributes: Mapping[str, Any], currency: str, now: datetime, platform: str
+) -> Running | None:
     """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when it is wrong."""
     try:
         start = datetime.fromisoformat(str(attributes["start"])).astimezone(UTC)
         end = datetime.fromisoformat(str(attributes["end"])).astimezone(UTC)
     except (KeyError, ValueError):
         raise NotComputable(f"{key} has no window") from None
-    offer = offer_of(key, attributes, currency)
+    offer = offer_of(key, attributes, currency, platform)
     if offer is None or end <= now or start >= end:
         return None
     return Running(offer, max(start, now), end)

@@ -34,54 +34,83 @@ def major(amount: int, currency: str) -> str:
     return str(amount * quantum(currency))
 
 
-def offer_of(name: str, content: Mapping[str, Any], currency: str) -> Offer | None:
-    """The offer of a promotion to a buyer who does all that it asks; None where it leaves the price of a piece alone. `content`
-    has type, discount (amounts of this store only), stacking, code, audience, minimumOrder. NotComputable when it is wrong."""
-    discount = content.get("discount") or {}
-    conditions = []
-    if content.get("code"):
-        conditions.append(f"with code {content['code']}")
-    elif content.get("type") == "coupon":
-        conditions.append("with the coupon")
-    least = content.get("minimumOrder")
-    if least:
-        conditions.append(f"from {least['value']} {least['currency']}")
-    if (content.get("audience") or "all") != "all":
-        conditions.append(f"for {content['audience']}")
+def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str = "") -> Offer | None:
+    """The offer of a promotion, and what it asks of a buyer; None where it leaves the price of a piece alone. `content` has
+    type, discount (amounts of this store only), stacking, code, audience, minimumOrder, minimumQuantity. NotComputable when it
+    is wrong. `platform`: where it is sold, as not every platform stacks as it is told."""
+    type = content.get("type") or ""
+    audience = content.get("audience") or "all"
     try:
-        what = _discount(discount, currency)
+        basket = _minor_of(content["minimumOrder"], currency) if content.get("minimumOrder") else 0
+        what = _discount(content.get("discount") or {}, currency, basket)
         if what is None:
             return None
-        kind, value, asked = what
+        kind, value, pieces = what
     except (KeyError, TypeError, InvalidOperation, ValueError):
         raise NotComputable(f"what {name} takes off cannot be computed") from None
+    quantity = max(pieces, content.get("minimumQuantity") or (2 if type == "quantityTier" else 1))
+    choice, words = _choice(name, content)
+    conditions = [words] if words else []
+    if basket:
+        conditions.append(f"from {content['minimumOrder']['value']} {currency}")
+    if audience != "all":
+        conditions.append(f"for {audience}")
+    if quantity > 1:
+        conditions.append(f"buying {quantity}")
     stacking = content.get("stacking") or {}
+    added = platform in ADDS
     return Offer(
         name,
         kind,
         value,
-        stacking.get("tier") or _TIERS.get(content.get("type") or "", 20),
+        stacking.get("tier") or _TIERS.get(type, 20),
         stacking.get("priority") or 0,
-        stacking.get("group") or "",
-        stacking.get("mode") or "additive",
-        ", ".join([*conditions, asked] if asked else conditions),
+        "" if added and type not in ADDS[platform] else stacking.get("group") or "",
+        "additive" if added else stacking.get("mode") or "additive",
+        ", ".join(conditions),
+        audience,
+        choice,
+        quantity,
+        basket,
     )
 
 
-def _discount(discount: Mapping[str, Any], currency: str) -> tuple[Kind, int, str] | None:
+ADDS: Final[Mapping[str, frozenset[str]]] = {
+    # Coupons and deals are taken off one base (Seller Central, help about coupons). Of promotions whose claim codes are
+    # "preferential" the best holds, so that a group can be kept among the types of the promotions tool.
+    "amazon": frozenset({"promoCode", "buyXGetY", "quantityTier"}),
+    # It has no groups: every promotion whose conditions are met is taken off.
+    "vendure": frozenset(),
+}
+"""Platforms that add promotions up whatever a spec says of groups and modes, and the types for which they can keep a group."""
+
+
+def _choice(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
+    """What a buyer has to do for it, and in words: the same code is entered once for all promotions that know it."""
+    if content.get("code"):
+        return f"code {content['code'].casefold()}", f"with code {content['code']}"
+    if content.get("type") == "coupon":
+        return f"coupon {name}", "with the coupon"
+    return ("code", "with a code") if content.get("type") == "promoCode" else ("", "")
+
+
+def _discount(discount: Mapping[str, Any], currency: str, basket: int) -> tuple[Kind, int, int] | None:
+    """Kind, value, and of how many pieces."""
     if discount.get("percent") is not None:
-        return "percent", int(Decimal(discount["percent"]) * WHOLE / 100), ""
+        return "percent", int(Decimal(discount["percent"]) * WHOLE / 100), 1
     if discount.get("amount") is not None:
-        return "amount", _minor_of(discount["amount"], currency), ""
+        off = _minor_of(discount["amount"], currency)
+        # Off a basket, a piece bears its part: the most where the basket is just full.
+        return ("percent", min(WHOLE, -(-off * WHOLE // basket)), 1) if basket else ("amount", off, 1)
     if discount.get("salePrice") is not None:
-        return "sale", _minor_of(discount["salePrice"], currency), ""
+        return "sale", _minor_of(discount["salePrice"], currency), 1
     block = discount.get("buyXGetY")
     if block is None:
         return None
     # Of a whole set: two for the price of one is half off each.
     pieces = block["buy"] + block["get"]
     off = Decimal(block.get("discountPercent") or "100") * block["get"] / pieces
-    return "percent", int(off * WHOLE / 100), f"buying {pieces}"
+    return "percent", int(off * WHOLE / 100), pieces
 
 
 def _minor_of(money: Mapping[str, str], currency: str) -> int:

@@ -38,7 +38,15 @@ class Offer(NamedTuple):
     group: str = ""
     mode: Mode = "additive"
     condition: str = ""
-    """What a buyer must do for it ("with code HYGGE10"); empty when everybody has it."""
+    """What a buyer must do for it ("with code HYGGE10"), for people; empty when everybody has it. The parts of it:"""
+    audience: str = "all"
+    """Who gets it: `all`, or one of the audiences of a promotion."""
+    choice: str = ""
+    """The code that is entered, or the coupon that is taken: offers with one choice come together. Empty: nobody is asked."""
+    quantity: int = 1
+    """From so many pieces on."""
+    basket: int = 0
+    """From a basket of so many minor units on."""
 
 
 class Step(NamedTuple):
@@ -65,7 +73,7 @@ def part_of(amount: int, millionths: int) -> int:
 
 def effective(listed: int, offers: Iterable[Offer]) -> Price:
     """The price when all of these offers are active at once."""
-    every = sorted(offers, key=lambda o: (o.tier, -o.priority, o.name))
+    every = sorted(offers, key=_order)
     steps: dict[str, Step] = {}
     ordered = _without_beaten_sales(every, listed, steps)
     base = min([listed, *(offer.value for offer in ordered if offer.kind == "sale")])
@@ -82,7 +90,7 @@ def effective(listed: int, offers: Iterable[Offer]) -> Price:
     alone = [o for o in rest if o.mode == "bestOnly"]
     together = [o for o in rest if o.mode != "bestOnly"]
     pays, taken = _stacked(base, together)
-    best = max(alone, key=lambda o: (_off(o, base), o.priority, _reversed(o.name)), default=None)
+    best = _best(alone, lambda o: _off(o, base)) if alone else None
     if best is not None and base - _off(best, base) < pays:
         pays = max(0, base - _off(best, base))
         for offer in rest:
@@ -100,34 +108,47 @@ def effective(listed: int, offers: Iterable[Offer]) -> Price:
 
 
 def pays_under(offers: Sequence[Offer]) -> Callable[[int], int]:
-    """What is paid at a list price when these offers are active, without the trace: for sweeps over a catalogue. Of
-    percentages it does not depend on the price which of a group is best, so that is settled once for all prices."""
-    if any(offer.kind != "percent" for offer in offers):
-        return lambda listed: effective(listed, offers).pays
-    chosen = {
-        o.group: o for o in sorted(offers, key=lambda o: (o.value, o.priority, _reversed(o.name))) if o.group
-    }
-    kept = [o for o in offers if not o.group or chosen[o.group] is o]
-    additive = [o.value for o in kept if o.mode == "additive"]
-    chained = [
-        o.value
-        for o in sorted(kept, key=lambda o: (o.tier, -o.priority, o.name))
-        if o.mode == "multiplicative"
-    ]
-    alone = max((o.value for o in kept if o.mode == "bestOnly"), default=0)
+    """What is paid at a list price when these offers are active, without the trace: `effective(listed, offers).pays`, for sweeps
+    over a catalogue."""
+    ordered = sorted(offers, key=_order)
+    if any(offer.group for offer in ordered):
+        return lambda listed: _grouped(listed, ordered)
+    lowest = min((o.value for o in ordered if o.kind == "sale"), default=None)
+    rest = [o for o in ordered if o.kind != "sale"]
+    percents = [o.value for o in rest if o.mode == "additive" and o.kind == "percent"]
+    amounts = sum(o.value for o in rest if o.mode == "additive" and o.kind == "amount")
+    chained = [(o.kind == "percent", o.value) for o in rest if o.mode == "multiplicative"]
+    alone = [(o.kind == "percent", o.value) for o in rest if o.mode == "bestOnly"]
 
     def pays(listed: int) -> int:
-        left = listed
-        for value in additive:
-            left -= (2 * listed * value + WHOLE) // (2 * WHOLE)
+        base = listed if lowest is None or lowest > listed else lowest
+        left = base - amounts
+        for value in percents:
+            left -= (2 * base * value + WHOLE) // (2 * WHOLE)
         left = max(left, 0)
-        for value in chained:
-            left = max(left - (2 * left * value + WHOLE) // (2 * WHOLE), 0)
-        if alone:
-            left = min(left, max(listed - (2 * listed * alone + WHOLE) // (2 * WHOLE), 0))
+        for of_it, value in chained:
+            left = max(left - ((2 * left * value + WHOLE) // (2 * WHOLE) if of_it else value), 0)
+        for of_it, value in alone:
+            left = min(left, max(base - ((2 * base * value + WHOLE) // (2 * WHOLE) if of_it else value), 0))
         return left
 
     return pays
+
+
+def _grouped(listed: int, ordered: Sequence[Offer]) -> int:
+    """As `effective`, of offers in order, without the trace."""
+    every = _without_beaten_sales(ordered, listed, {})
+    base = min([listed, *(offer.value for offer in every if offer.kind == "sale")])
+    rest = _best_of_groups([o for o in every if o.kind != "sale"], base, {})
+    pays, _ = _stacked(base, [o for o in rest if o.mode != "bestOnly"])
+    for offer in rest:
+        if offer.mode == "bestOnly":
+            pays = min(pays, base - _off(offer, base))
+    return pays
+
+
+def _order(offer: Offer) -> tuple[int, int, str]:
+    return offer.tier, -offer.priority, offer.name
 
 
 def _off(offer: Offer, amount: int) -> int:
@@ -135,9 +156,9 @@ def _off(offer: Offer, amount: int) -> int:
     return min(amount, part_of(amount, offer.value) if offer.kind == "percent" else offer.value)
 
 
-def _reversed(name: str) -> tuple[int, ...]:
-    """So that of equal offers `max` chooses the first name."""
-    return tuple(-ord(c) for c in name)
+def _best(offers: Iterable[Offer], gives: Callable[[Offer], int]) -> Offer:
+    """The one that gives most; of equal ones the higher priority, then the first name."""
+    return min(offers, key=lambda o: (-gives(o), -o.priority, o.name))
 
 
 def _without_beaten_sales(offers: Sequence[Offer], listed: int, steps: dict[str, Step]) -> list[Offer]:
@@ -147,11 +168,10 @@ def _without_beaten_sales(offers: Sequence[Offer], listed: int, steps: dict[str,
         return list(offers)
     base = min([listed, *(o.value for o in offers if o.kind == "sale" and not o.group)])
 
-    def key(offer: Offer) -> tuple[int, int, tuple[int, ...]]:
-        gives = max(0, base - offer.value) if offer.kind == "sale" else _off(offer, base)
-        return gives, offer.priority, _reversed(offer.name)
+    def gives(offer: Offer) -> int:
+        return max(0, base - offer.value) if offer.kind == "sale" else _off(offer, base)
 
-    best = {group: max((o for o in offers if o.group == group), key=key) for group in mixed}
+    best = {group: _best((o for o in offers if o.group == group), gives) for group in mixed}
     kept = []
     for offer in offers:
         if offer.group in best and best[offer.group] is not offer:
@@ -162,15 +182,10 @@ def _without_beaten_sales(offers: Sequence[Offer], listed: int, steps: dict[str,
 
 
 def _best_of_groups(offers: Sequence[Offer], base: int, steps: dict[str, Step]) -> list[Offer]:
-    best: dict[str, Offer] = {}
-    key: Callable[[Offer], tuple[int, int, tuple[int, ...]]] = lambda o: (  # noqa: E731 - used twice below
-        _off(o, base),
-        o.priority,
-        _reversed(o.name),
-    )
-    for offer in offers:
-        if offer.group and (offer.group not in best or key(offer) > key(best[offer.group])):
-            best[offer.group] = offer
+    groups = {o.group for o in offers if o.group}
+    best = {
+        group: _best((o for o in offers if o.group == group), lambda o: _off(o, base)) for group in groups
+    }
     kept = []
     for offer in offers:
         if offer.group and best[offer.group] is not offer:

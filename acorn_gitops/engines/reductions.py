@@ -86,7 +86,7 @@ def reductions(
                 continue
             if not certain and dated.start - month >= now and len(every) == 1:
                 continue
-            pays = calendar.payer((dated.offer,))
+            pays = calendar.least((dated.offer,)).pays
             for listed in calendar.listings_of(skus[sku], store):
                 prior = prior_price(prices(listed, dated.start), dated.start)
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)

@@ -96,6 +96,12 @@ class Live(NamedTuple):
     remote_id: str = ""
 
 
+def platform_of(store: str, resources: Mapping[tuple[str, str], Live | Desired]) -> str:
+    """The platform that a store is on, of its resources by type and key; empty where none says it."""
+    front = resources.get(("storefront", store))
+    return str(front.attributes.get("platform") or "") if front is not None else ""
+
+
 def attribute_of(path: str) -> str:
     """The attribute that a path of a field lies in: `hours` of `hours.monday[0]`."""
     return path.split(".")[0].split("[")[0]

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.calendar import Listed, Low
+from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import major
-from acorn_gitops.engines.price import pays_under
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.window import utc_text
@@ -162,7 +162,7 @@ def _promoted(
         now = {store: [d for d in dated if d.start <= start < d.end] for store, dated in offers.items()}
         promo = next((d.promo for dated in now.values() for d in dated), None)
         pays = [
-            (one, calendar.payer(tuple(d.offer for d in now.get(one.store, ())))(one.price))
+            (one, calendar.least(tuple(d.offer for d in now.get(one.store, ()))).pays(one.price))
             for one in listings
         ]
         found = _apart(context, sku, pays)
@@ -241,7 +241,7 @@ def budget(context: Context) -> Iterator[Finding]:
             if not mine or config.stores[store].spec["storefront"]["currency"] != money["currency"]:
                 continue
             for listed in _calendar(context).listings_of(specs[sku], store):
-                off = listed.price - pays_under(mine)(listed.price)
+                off = listed.price - lowest(mine).pays(listed.price)
                 deepest = max(deepest, Decimal(off) * quantum(listed.currency))
         fee = Decimal(COUPON_FEE.get(money["currency"], "0"))
         needs = (deepest + fee) * times

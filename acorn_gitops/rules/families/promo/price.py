@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, Interval, Low, calendar_of
+from acorn_gitops.engines.calendar import Calendar, Low, calendar_of
 from acorn_gitops.engines.floors import floor_of, respected
+from acorn_gitops.engines.lowest import State
 from acorn_gitops.engines.margin import Margins
 from acorn_gitops.engines.offer import major
 from acorn_gitops.engines.price import WHOLE, Offer
@@ -25,7 +26,7 @@ SHOWN = 20
 
 
 class _Kind(NamedTuple):
-    """What rules ask of a time besides how low a price falls in it: a deeper time of another kind hides no breach."""
+    """What rules ask of a buyer's offers besides how low the price is: a deeper price of another kind hides no breach."""
 
     respect: frozenset[str]
     """Floors that hold then."""
@@ -41,15 +42,15 @@ def _lows(context: Context) -> list[Low]:
     if lows is None:
         promos = context.configuration.promos
         lows = context.shared["lows"] = (
-            list(_calendar(context).lows(lambda i: _kind_of(i, promos))) if promos else []
+            list(_calendar(context).lows(lambda state: _kind_of(state, promos))) if promos else []
         )
     return lows
 
 
-def _kind_of(interval: Interval, promos: Mapping[str, Spec]) -> _Kind:
-    respect = respected(promos[offer.name] for offer in interval.offers)
-    capped = {o.name for o in interval.offers if promos[o.name].spec.get("maxTotalPercent") is not None}
-    return _Kind(respect, any(_gift(o) for o in interval.offers), frozenset(capped))
+def _kind_of(state: State, promos: Mapping[str, Spec]) -> _Kind:
+    respect = respected(promos[offer.name] for offer in state)
+    capped = {o.name for o in state if promos[o.name].spec.get("maxTotalPercent") is not None}
+    return _Kind(respect, any(_gift(o) for o in state), frozenset(capped))
 
 
 def _gift(offer: Offer) -> bool:
@@ -83,13 +84,14 @@ def floors(context: Context) -> Iterator[Finding]:
     pricePolicy.map unless every promotion says `floors.respect` without map."""
     promos = context.configuration.promos
     told: dict[str, int] = {}
-    respected: dict[tuple[Offer, ...], frozenset[str]] = {}
+    respected: dict[State, frozenset[str]] = {}
     below: dict[tuple[str, str], Low] = {}
     for low in _lows(context):
         listed = low.listed
-        respect = respected.get(low.interval.offers)
+        state = low.least.states[0]  # all of one kind
+        respect = respected.get(state)
         if respect is None:
-            respect = respected[low.interval.offers] = _kind_of(low.interval, promos).respect
+            respect = respected[state] = _kind_of(state, promos).respect
         floor = floor_of(listed.sku, listed.store, listed.currency, respect)
         if floor is None or low.pays >= floor[0]:
             continue
@@ -98,7 +100,7 @@ def floors(context: Context) -> Iterator[Finding]:
             below[key] = low
     for low in below.values():
         listed = low.listed
-        floor = floor_of(listed.sku, listed.store, listed.currency, respected[low.interval.offers])
+        floor = floor_of(listed.sku, listed.store, listed.currency, respected[low.least.states[0]])
         assert floor is not None
         promo = _culprit(context, low)
         told[promo.name] = told.get(promo.name, 0) + 1
