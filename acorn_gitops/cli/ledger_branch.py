@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.cli.session import Session
-from acorn_gitops.confine.files import database
+from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, Stale

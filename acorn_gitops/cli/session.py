@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from acorn_gitops.confine.files import database
+from acorn_gitops.confine.database import database
 from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
@@ -183,7 +183,16 @@ class Session:
 
     def load(self) -> Loaded:
         """Load the specs."""
-        return load(self.root, self.environment, self.cache)
+        from acorn_gitops.engines.access import MOST_GRANTS, grants_of
+
+        loaded = load(self.root, self.environment, self.cache)
+        grants = grants_of(loaded.configuration)
+        if grants > MOST_GRANTS:
+            raise InvalidSpecs(
+                f"the roles make {grants:,} grants (subjects times stores), more than {MOST_GRANTS:,}",
+                hint="name groups in place of people, or fewer stores for each role",
+            )
+        return loaded
 
     def checked(self, *, quiet: bool = False) -> tuple[Loaded, list[Finding]]:
         """Load and check. InvalidSpecs with every error; otherwise the warnings."""

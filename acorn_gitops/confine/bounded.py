@@ -40,6 +40,11 @@ def interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def interrupted() -> bool:
+    """Whether Ctrl-C came."""
+    return bool(_asked)
+
+
 _asked: Final[list[bool]] = []
 
 

@@ -10,13 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final
 
 from acorn_gitops.confine.paths import GIT, first_link
 from acorn_gitops.model.finding import AcornError, PassesLink
-
-_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".holder", ".backup", ".before-migration")
-"""What SQLite and acorn keep beside a database."""
 
 
 def writable(path: Path, root: Path, *, anywhere: bool = False) -> Path:
@@ -53,38 +49,6 @@ def around(folder: Path) -> Path:
         if (above / "acorn.yaml").is_file() or (above / ".git").exists():
             return above
     return here if here in absolute.parents else absolute.parent.resolve()
-
-
-def database(path: Path, root: Path) -> Path:
-    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link. Whoever opens it asks
-    `check_journal`."""
-    for suffix in _BESIDE:
-        writable(path.with_name(path.name + suffix), root)
-    return writable(path, root)
-
-
-_NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
-"""What SQLite writes last into a rollback journal that names a further file (its file format, "The Rollback Journal")."""
-
-
-def check_journal(database: Path) -> None:
-    """PassesLink where the rollback journal beside a database names a further file: SQLite would delete that one, wherever it is.
-    Acorn writes no such journal; git may have carried it here."""
-    journal = database.with_name(f"{database.name}-journal")
-    try:
-        about = journal.lstat()
-        last = b""
-        if stat.S_ISREG(about.st_mode):
-            with journal.open("rb") as file:
-                file.seek(max(about.st_size - len(_NAMES_ANOTHER), 0))
-                last = file.read(len(_NAMES_ANOTHER))
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(about.st_mode) or last == _NAMES_ANOTHER:
-        raise PassesLink(
-            f"{journal.name} beside the database is none that acorn writes; nothing was opened",
-            hint=f"remove {journal.name} (git may have carried it here)",
-        )
 
 
 def replace(

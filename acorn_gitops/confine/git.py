@@ -13,20 +13,26 @@ credentials; monitors, hooks and the `ext` transport are off there, too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-SECONDS: Final = 120.0
+SECONDS: Final = 60.0
 """How long one question may take."""
+WHOLE: Final = 180.0
+"""How long all questions of one asker may be waited for."""
+MEMORY: Final = 1 << 30
+"""Bytes that git may take for one question, files that it maps aside."""
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _HARMLESS: Final = frozenset(
     {"filemode", "ignorecase", "autocrlf", "eol", "symlinks", "precomposeunicode", "sparsecheckout"}
@@ -156,6 +162,7 @@ class Questions:
         self.repository = repository
         self._environ = os.environ if environ is None else environ
         self._folder = ""
+        self._left = WHOLE
 
     def ask(self, root: Path, *arguments: str) -> bytes:
         """One answer. NoAnswer where git refuses, is not there, or does not come to an end."""
@@ -174,7 +181,26 @@ class Questions:
             )
         except OSError as error:
             raise NoAnswer(f"git cannot be started: {error.strerror}") from None
-        return partial(_answer, process, arguments[0])
+        _limit(process.pid)
+        return partial(self._answer, process, arguments[0])
+
+    def _answer(self, process: subprocess.Popen[bytes], verb: str) -> bytes:
+        began = time.monotonic()
+        seconds = max(0.0, min(SECONDS, self._left))
+        try:
+            answer, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise NoAnswer(f"git {verb} took more than {seconds:.0f} seconds") from None
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            self._left -= time.monotonic() - began
+        if process.returncode:
+            raise NoAnswer(f"git {verb} ended with {process.returncode}")
+        return answer
 
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in self._environ.items() if not name.startswith("GIT_")}
@@ -213,19 +239,16 @@ class Questions:
         return self._folder
 
 
-def _answer(process: subprocess.Popen[bytes], verb: str) -> bytes:
+def _limit(process: int) -> None:
+    """So that a history that a stranger made ends git and not the machine, also when this process is ended first."""
     try:
-        answer, _ = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise NoAnswer(f"git {verb} took more than {SECONDS:.0f} seconds") from None
-    except BaseException:
-        process.kill()
-        raise
-    if process.returncode:
-        raise NoAnswer(f"git {verb} ended with {process.returncode}")
-    return answer
+        import resource
+    except ImportError:
+        return  # no limits on Windows: SECURITY.md says so
+    if hasattr(resource, "prlimit"):
+        for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_CPU, int(SECONDS))):
+            with contextlib.suppress(OSError, ValueError):
+                resource.prlimit(process, kind, (most, most))
 
 
 def _configuration(repository: Repository, *, wide: bool) -> str:

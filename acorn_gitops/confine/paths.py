@@ -88,6 +88,10 @@ def _in_repository(folder: Path) -> bool:
     return any(os.path.lexists(above / GIT) for above in (folder, *folder.parents))
 
 
+DEEPEST: Final = 40
+"""Folders below a folder of specs that are looked into."""
+
+
 class Found(NamedTuple):
     """YAML files below a folder, and what stands there that may not be read: path and why."""
 
@@ -103,6 +107,9 @@ def spec_files(folder: Path) -> Found:
     unreadable: list[OSError] = []
     for base, folders, files in os.walk(folder, onerror=unreadable.append):
         shown = sorted(name for name in folders if not name.startswith("."))
+        if shown and len(Path(base).relative_to(folder).parts) >= DEEPEST:
+            refused.append((Path(base), f"holds folders that are nested more than {DEEPEST} deep"))
+            shown = []
         kept = [name for name in shown if name.isprintable()]
         refused += [(Path(base, name), _UNSEEN) for name in shown if name not in kept]
         folders[:] = [name for name in kept if not Path(base, name).is_symlink()]

@@ -20,6 +20,9 @@ _OBEYED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]|\r(?!\n)"
 )
 """What terminals and editors act upon. Line ends and tabs are text."""
+_COMMANDS: Final = re.compile(r"^(?P<before>[^\S\n]*):(?=:)|(?P<mark>##[A-Za-z]*)\[", re.MULTILINE)
+"""What a CI runner obeys in a log: GitHub Actions a line that begins with `::`, and `##[` anywhere (actions/runner,
+ActionCommand.cs); Azure Pipelines `##vso[`, TeamCity `##teamcity[`."""
 
 
 def safe(text: str) -> str:
@@ -43,8 +46,16 @@ def cut(text: str, most: int) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text of several lines that no terminal acts upon, in which acorn's own sequences have become real ones."""
+    """Text of several lines that no terminal and no CI runner acts upon, in which acorn's own sequences have become real ones."""
+    if "::" in text or "##" in text:
+        text = _COMMANDS.sub(_spelt, text)
     return "\x1b[".join(_OBEYED.sub(_shown, part) for part in text.split(OWN))
+
+
+def _spelt(match: re.Match[str]) -> str:
+    if match["mark"] is not None:
+        return f"{match['mark']}\\u005b"
+    return f"{match['before']}\\u003a"
 
 
 def _shown(match: re.Match[str]) -> str:

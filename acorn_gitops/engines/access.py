@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.resource import attribute_of
@@ -38,6 +39,18 @@ RESOURCES: Final = (
 )
 """Every resource; a test holds them and the model together."""
 VERBS: Final = ("read", "plan", "write", "approve", "apply", "delete", "export", "grant")
+
+
+MOST_GRANTS: Final = 500_000
+"""Subjects times stores, of all roles: more is a slip, or an attack."""
+
+
+def grants_of(configuration: Configuration) -> int:
+    """How many grants the roles make."""
+    access = Access(configuration, "")
+    return sum(
+        len(role.spec["subjects"]) * len(access.stores_of(role)) for role in configuration.roles.values()
+    )
 
 
 class Subject(NamedTuple):
@@ -97,16 +110,33 @@ class Access:
 
     def rights(self, who: Iterable[Subject], store: str) -> dict[Right, list[Source]]:
         """Effective rights of somebody (and their groups) in a store."""
-        wanted = set(who)
         found: dict[Right, list[Source]] = {}
-        for role in self.configuration.roles.values():
-            if self._not_now(role) or store not in self.stores_of(role):
-                continue
-            for one in subjects_of(role):
-                if one in wanted:
-                    for right, constraints in rights_of(role):
-                        found.setdefault(right, []).append(Source(role, one, constraints))
+        for role, one in self.grants(who, store):
+            for right, constraints in self._rights[role.name]:
+                found.setdefault(right, []).append(Source(role, one, constraints))
         return found
+
+    def grants(self, who: Iterable[Subject], store: str) -> list[tuple[Spec, Subject]]:
+        """The roles that hold for somebody (and their groups) in a store, and through whom."""
+        here = sorted(
+            ((number, role, one) for one in set(who) for number, role in self._granted.get(one, ())),
+            key=lambda found: (found[0], found[2]),
+        )
+        return [(role, one) for _, role, one in here if store in self.stores_of(role)]
+
+    @cached_property
+    def _granted(self) -> dict[Subject, list[tuple[int, Spec]]]:
+        """By subject, the roles that hold now, in the order of the specs."""
+        found: dict[Subject, list[tuple[int, Spec]]] = {}
+        for number, role in enumerate(self.configuration.roles.values()):
+            if not self._not_now(role):
+                for one in subjects_of(role):
+                    found.setdefault(one, []).append((number, role))
+        return found
+
+    @cached_property
+    def _rights(self) -> dict[str, list[tuple[Right, Mapping[str, Any]]]]:
+        return {role.name: [*rights_of(role)] for role in self.configuration.roles.values()}
 
     def holders(self, store: str, right: Right) -> list[Subject]:
         """Who has a right in a store."""

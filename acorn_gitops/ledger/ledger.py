@@ -19,7 +19,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from acorn_gitops.confine.files import check_journal
+from acorn_gitops.confine.bounded import interrupted
+from acorn_gitops.confine.database import Patience, check_beside
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.shape import PARTS, SUBJECT, TYPED, is_own
 from acorn_gitops.model.finding import AcornError, Locked, Stale
@@ -30,6 +31,8 @@ from acorn_gitops.plan.change import Applied, Step
 SCHEMA: Final = 1
 SMALL: Final = 2 << 20
 """Bytes up to which a whole ledger is looked through for every plan."""
+LEAST_ROW: Final = 8
+"""Bytes that a row takes in a file at least."""
 RATIO: Final = 100
 """How often larger than it travelled a ledger may be; real ones are ten to twenty times."""
 LEAST_ROOM: Final = 64 << 20
@@ -97,6 +100,9 @@ class Ledger:
     def __init__(self, path: Path, db: sqlite3.Connection | None) -> None:
         self.path = path
         self._db = db
+        self._patience = Patience(db) if db is not None else None
+        self._most = _size(path) // LEAST_ROW + 1000
+        """Rows that there can be in the file at most."""
 
     def close(self) -> None:
         """Close the file."""
@@ -109,10 +115,19 @@ class Ledger:
         return self._db is not None
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self._db is None or self._patience is None:
+            return []
+        self._patience.begin()
         try:
-            return [] if self._db is None else self._db.execute(sql, values).fetchall()
+            rows = self._db.execute(sql, values).fetchmany(self._most)
         except SPOILT as error:
             raise _unusable(self.path, error) from None
+        if len(rows) == self._most and _size(self.path) // LEAST_ROW < self._most:
+            raise self._unsound("it shows more rows than a file of its size can hold")
+        if len(rows) == self._most:
+            self._most = _size(self.path) // LEAST_ROW + 1000
+            return self._rows(sql, values)
+        return rows
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -616,7 +631,7 @@ class Ledger:
         if self._db is None:
             return None
         copy = self.path.with_name(f"{self.path.name}.backup")
-        check_journal(copy)
+        check_beside(copy)
         target = sqlite3.connect(copy)
         try:
             self._db.backup(target)
@@ -830,7 +845,7 @@ def _is_intent(intent: Intent) -> bool:
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """For reading, a place where nothing may be written is good enough: without write access SQLite could not make
     the files that it shares with writers, so there the file is read as it stands."""
-    check_journal(path)
+    check_beside(path)
     still = (
         not write
         and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
@@ -854,8 +869,17 @@ def _honest(content: object, expected: str) -> bool:
         return False
 
 
+def _size(path: Path) -> int:
+    """Bytes of a database and of its write-ahead log."""
+    return sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists())
+
+
 def _unusable(path: Path, error: object) -> AcornError:
     words = str(error)
+    if interrupted():
+        raise KeyboardInterrupt
+    if words == "interrupted":
+        words = error = "it makes SQLite compute without end"
     if "is full" in words or "disk I/O" in words:
         return AcornError(
             f"the disk is full, or does not take what the ledger writes ({path.name}: {words})",

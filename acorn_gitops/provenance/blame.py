@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,40 @@ class Authors:
             else:
                 name, _, value = row.partition(" ")
                 facts[name] = value
-        return found
+        return self._as_written(found)
+
+    def _as_written(self, found: dict[int, Authorship]) -> dict[int, Authorship]:
+        """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change writes: asked again
+        for what the commits say."""
+        assert self._questions is not None
+        commits = sorted({wrote.commit for wrote in found.values()} - {""})
+        if not commits or not os.path.lexists(self._questions.repository.top / ".mailmap"):
+            return found
+        people: dict[str, tuple[str, str]] = {}
+        for first in range(0, len(commits), 500):
+            try:
+                answer = self._questions.ask(
+                    self._root,
+                    "log",
+                    "--no-walk=unsorted",
+                    "--no-mailmap",
+                    "-z",
+                    "--format=%H%n%an%n%ae",
+                    *commits[first : first + 500],
+                )
+            except NoAnswer:
+                return {}
+            for row in answer.decode("utf-8", "replace").split("\0"):
+                commit, name, mail = (*row.split("\n"), "", "")[:3]
+                people[commit[:12]] = (name, mail)
+        return {
+            line: wrote._replace(
+                author=people.get(wrote.commit, ("", ""))[0], mail=people.get(wrote.commit, ("", ""))[1]
+            )
+            if wrote.commit
+            else wrote
+            for line, wrote in found.items()
+        }
 
 
 def _day(seconds: str) -> str:

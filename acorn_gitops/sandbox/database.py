@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 import xxhash
 
-from acorn_gitops.confine.files import check_journal
+from acorn_gitops.confine.database import check_beside
 
 KEPT_REVISIONS = 10_000
 FORMAT = 1
@@ -88,7 +88,7 @@ class Database:
 
     def _open(self, path: Path | None) -> None:
         if path is not None:
-            check_journal(path)
+            check_beside(path)
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")

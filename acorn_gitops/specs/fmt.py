@@ -25,6 +25,7 @@ def round_trip() -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="rt")
+    yaml.Resolver = _resolver()
     yaml.Emitter = _emitter()
     yaml.Representer = _representer()
     yaml.preserve_quotes = True
@@ -32,6 +33,19 @@ def round_trip() -> Any:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.allow_duplicate_keys = False
     return yaml
+
+
+@cache
+def _resolver() -> Any:
+    """Dates are text in specs, also those that no calendar has."""
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class Resolver(VersionedResolver):
+        def add_version_implicit_resolver(self, version: Any, tag: Any, regexp: Any, first: Any) -> None:
+            if not str(tag).endswith(":timestamp"):
+                super().add_version_implicit_resolver(version, tag, regexp, first)
+
+    return Resolver
 
 
 def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:

@@ -48,6 +48,8 @@ class Resolver:
         self._told: set[tuple[str, int, tuple[Any, ...], str]] = set()
         self._overlays: dict[tuple[str, str], list[Raw]] = {}
         self._seen: dict[tuple[str, str], Raw] = {}
+        self._ancestors: dict[tuple[str, str, int], tuple[list[Raw], frozenset[str]]] = {}
+        """By kind, name and depth: the templates below a template, and their names."""
 
     def fail(
         self, id: str, raw: Raw, path: tuple[Any, ...], message: str, hint: str = "", *, key: bool = False
@@ -166,7 +168,7 @@ class Resolver:
 
     def _inherited(self, raw: Raw, chain: tuple[str, ...]) -> list[Raw]:
         """Templates of a document, lowest first; a template reached twice counts where it came first."""
-        found: list[Raw] = []
+        found: dict[int, Raw] = {}
         for index, name in enumerate(_list(_map(raw.data.get("spec")).get("inherits"))):
             path = ("spec", "inherits", index)
             template = self._templates.get((raw.kind, name)) if isinstance(name, str) else None
@@ -194,9 +196,21 @@ class Resolver:
                 self._visit(raw.kind, name)
             else:
                 self._visited.add((raw.kind, name))
-                for below in (*self._inherited(template, (*chain, name)), template):
-                    if below not in found:
-                        found.append(below)
+                for below in (*self._below(template, (*chain, name)), template):
+                    found.setdefault(id(below), below)
+        return [*found.values()]
+
+    def _below(self, template: Raw, chain: tuple[str, ...]) -> list[Raw]:
+        """As `_inherited`, once for each template and depth: many may inherit from one. Nothing is remembered of one with a
+        fault, as a circle depends on where it is entered."""
+        memo = (template.kind, template.name, len(chain))
+        known = self._ancestors.get(memo)
+        if known is not None and known[1].isdisjoint(chain[:-1]):
+            return known[0]
+        faults = len(self.findings)
+        found = self._inherited(template, chain)
+        if len(self.findings) == faults:
+            self._ancestors[memo] = found, frozenset(one.name for one in found)
         return found
 
     def _visit(self, kind: str, name: str) -> None:

@@ -52,6 +52,10 @@ Cells = dict[tuple[str, Path], Place]
 """Where the value at a path of a SKU's item stands."""
 
 
+SHOWN: Final = 20
+"""Unknown headings of one table that are told."""
+
+
 class Read(NamedTuple):
     """Items as in the YAML list form, the line of each one's first row, and what is wrong."""
 
@@ -144,9 +148,13 @@ class _Table:
     def headings(self, header: list[str]) -> None:
         import difflib
 
+        unknown = 0
         for column, heading in enumerate(header, 1):
             field = self.renamed.get(heading, self.renamed.get(heading.strip(), heading)).strip()
-            if field not in FIELDS:
+            if field not in FIELDS and unknown >= SHOWN:
+                unknown += 1
+            elif field not in FIELDS:
+                unknown += 1
                 close = difflib.get_close_matches(field, FIELDS, n=1)
                 hint = (
                     f"did you mean {close[0]}?"
@@ -157,6 +165,10 @@ class _Table:
             elif field in self.fields:
                 self.fail("GEN-003", 1, column, f"the column {field} stands here twice", "remove one of them")
             self.fields.append(field)
+        if unknown > SHOWN:
+            self.fail(
+                "GEN-006", 1, 0, f"and {unknown - SHOWN:,} more unknown columns", "map them by `columns`"
+            )
         present = {heading.strip() for heading in header}
         for heading, field in self.renamed.items():
             if heading.strip() not in present:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -16,13 +17,28 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
+BESIDE = 40
+"""Of many names, so many on either side of a word in the order of the alphabet are looked at: by beginnings and by ends."""
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
+    """What may be meant by an unknown word; otherwise what there is."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1)
+    close = get_close_matches(word[:200], _beside(word, names), n=1)
     if close:
         return f"did you mean {close[0]}?"
     return f"known: {', '.join(names[:8])}" if names else "declare it first"
+
+
+def _beside(word: str, names: list[str]) -> list[str]:
+    """Names that could be near: comparing a word with all of thousands costs more than a suggestion is worth."""
+    if len(names) <= 4 * BESIDE:
+        return names
+    at = bisect_left(names, word)
+    back = sorted(name[::-1] for name in names)
+    behind = bisect_left(back, word[::-1])
+    ends = (name[::-1] for name in back[max(behind - BESIDE, 0) : behind + BESIDE])
+    return sorted({*names[max(at - BESIDE, 0) : at + BESIDE], *ends})
 
 
 @rule(

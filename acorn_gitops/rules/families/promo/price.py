@@ -5,6 +5,7 @@ They are judged over the whole calendar, boundary by boundary, in the worst case
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 20
 """Of one promotion, so many listings are told."""
+PAIRS = 3
+"""Of one promotion, so many that it meets are told."""
 
 
 class _Kind(NamedTuple):
@@ -327,7 +330,13 @@ def overlaps(context: Context) -> Iterator[Finding]:
     if len(context.configuration.promos) < 2:
         return
     told: set[tuple[str, str]] = set()
+    count: Counter[str] = Counter()
+    seen: set[tuple[int, ...]] = set()
     for (store, sku), dated in _calendar(context).offers.items():
+        alike = tuple(map(id, dated))
+        if len(dated) < 2 or alike in seen:
+            continue  # told of another SKU already
+        seen.add(alike)
         for index, one in enumerate(dated):
             for other in dated[index + 1 :]:
                 pair = (min(one.promo.name, other.promo.name), max(one.promo.name, other.promo.name))
@@ -342,6 +351,9 @@ def overlaps(context: Context) -> Iterator[Finding]:
                 if {one.audience, other.audience} == {"b2b", "prime"}:
                     continue  # nobody is both
                 told.add(pair)
+                count[one.promo.name] += 1
+                if count[one.promo.name] > PAIRS:
+                    continue
                 sales = one.offer.kind == other.offer.kind == "sale"
                 how = "the lower sale price holds" if sales else "they stack"
                 yield context.configuration.finding(
@@ -352,3 +364,13 @@ def overlaps(context: Context) -> Iterator[Finding]:
                     f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
                     "give both one stacking.group (the better one holds), or say `stacking.mode`",
                 )
+    for name, pairs in sorted(count.items()):
+        if pairs > PAIRS:
+            yield context.configuration.finding(
+                "PRO-020",
+                "warning",
+                context.configuration.promos[name],
+                ("spec", "stacking"),
+                f"and {pairs - PAIRS:,} more promotions meet {name}",
+                "`acorn calendar` shows when",
+            )

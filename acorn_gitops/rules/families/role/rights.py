@@ -50,7 +50,15 @@ def _apart(
 ) -> Iterator[Finding]:
     config = context.configuration
     for subject in access.subjects():
+        seen: set[tuple[tuple[str, ...], str]] = set()
         for store in config.stores.values():
+            alike = (
+                tuple(role.name for role, _ in access.grants([subject], store.name)),
+                store.spec["type"],
+            )
+            if alike in seen:
+                continue  # told of another store already
+            seen.add(alike)
             # An emergency role has everything on purpose; its use is reported instead.
             held = access.rights([subject], store.name)
             usual = {

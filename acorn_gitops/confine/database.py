@@ -1,0 +1,104 @@
+"""Where a database may be opened. Comes in: its path, the repository's root. Goes out: the path, or why not. Callers: whoever opens a
+ledger or a sandbox.
+
+A database acts on what lies beside it: SQLite rolls a journal back into the file, and takes a write-ahead log for its newest
+pages. So whatever git carries into a checkout under one of these names is input of a stranger, and nothing is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+from acorn_gitops.confine import bounded
+from acorn_gitops.confine.files import writable
+from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.model.finding import PassesLink
+
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".holder", ".backup", ".before-migration")
+"""What SQLite and acorn keep beside a database."""
+_MAGIC: Final = b"SQLite format 3\x00"
+"""How every database begins (SQLite's file format, "The Database Header")."""
+_NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
+"""What SQLite writes last into a rollback journal that names a further file (its file format, "The Rollback Journal")."""
+SECONDS: Final = 120.0
+"""How long one statement may compute."""
+
+
+def database(path: Path, root: Path) -> Path:
+    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link, or is carried by git.
+    Whoever opens it asks `check_beside`."""
+    beside = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    for one in beside:
+        writable(one, root)
+    _refuse_carried([one for one in beside if os.path.lexists(one)], root)
+    return writable(path, root)
+
+
+def _refuse_carried(there: list[Path], root: Path) -> None:
+    """PassesLink where git tracks one of these files: whoever proposes a change could choose what it says."""
+    repository = find(root) if there else None
+    if repository is None:
+        return
+    names = [f":(icase,literal,top){one.relative_to(repository.top).as_posix()}" for one in there]
+    try:
+        found = Questions(repository).ask(repository.top, "ls-files", "-z", "--", *names)
+    except NoAnswer:
+        return  # nothing that git carried is here without git
+    carried = [name.decode("utf-8", "replace") for name in found.split(b"\0") if name]
+    if carried:
+        raise PassesLink(
+            f"{carried[0]} is tracked by git, so that whoever proposes a change could choose what it says; nothing was opened",
+            hint=f"`git rm {carried[0]}`, and keep .acorn/ in .gitignore; then `acorn state pull`, or `acorn state rebuild`",
+        )
+
+
+def check_beside(path: Path) -> None:
+    """PassesLink where a file is there and is no database, or where the rollback journal beside it names a further file (SQLite
+    would delete that one, wherever it is) or is no file."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        begins = b""
+    if begins and begins != _MAGIC:
+        raise PassesLink(
+            f"{path.name} is there and is no database; nothing was opened",
+            hint="name another file in acorn.yaml, or move this one away",
+        )
+    journal = path.with_name(f"{path.name}-journal")
+    try:
+        about = journal.lstat()
+        last = b""
+        if stat.S_ISREG(about.st_mode):
+            with journal.open("rb") as file:
+                file.seek(max(about.st_size - len(_NAMES_ANOTHER), 0))
+                last = file.read(len(_NAMES_ANOTHER))
+    except FileNotFoundError:
+        return
+    orphaned = bool(about.st_size) and not begins
+    if not stat.S_ISREG(about.st_mode) or last == _NAMES_ANOTHER or orphaned:
+        raise PassesLink(
+            f"{journal.name} beside the database is none that acorn writes; nothing was opened",
+            hint=f"remove {journal.name} (git may have carried it here)",
+        )
+
+
+class Patience:
+    """Ends a statement that computes without end, and hears Ctrl-C while one does: pages of a planted file may lead to each other
+    for ever."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._began = time.monotonic()
+        db.set_progress_handler(self._look, 1_000_000)
+
+    def begin(self) -> None:
+        """A statement begins."""
+        self._began = time.monotonic()
+
+    def _look(self) -> bool:
+        return bounded.interrupted() or time.monotonic() - self._began > SECONDS
