@@ -48,11 +48,13 @@ def refusal(
         return ""
     after = {**live, **sent}
     price = after.get("price")
-    if price is None or ("price" not in sent and not any(name in sent for name, _, _ in _BOUNDS)):
+    begins = "status" in sent and sent["status"] != "inactive" and live.get("status") == "inactive"
+    said = begins or "price" in sent
+    if price is None or not (said or any(name in sent for name, _, _ in _BOUNDS)):
         return ""
     if not is_money(price):
         return "the price is no amount with a currency"
-    if "price" in sent and _is_nothing(price["value"]):
+    if said and _is_nothing(price["value"]):
         return f"{price['value']} {price['currency']} is no price"
     for name, words, sign in _BOUNDS:
         bound = after.get(name)
@@ -67,7 +69,7 @@ def refusal(
         if beyond:
             where = "below its" if sign < 0 else "above its"
             return f"{price['value']} {price['currency']} is {where} {words} {bound['value']}"
-    if least is not None and "price" in sent:
+    if least is not None and said:
         return _too_little(price, least)
     return ""
 

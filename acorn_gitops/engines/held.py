@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
@@ -62,14 +62,14 @@ class HeldPromotions:
 
     def put(self, key: str, attributes: Mapping[str, Any] | None) -> None:
         """A promotion is now like this; None: it is gone."""
-        for sku in (self._content.pop(key, None) or {}).get("skus") or ():
+        for sku in _skus(self._content.pop(key, None)):
             self._skus[sku].discard(key)
         for memo in [memo for memo in self._running if memo[0] == key]:
             del self._running[memo]
         self._stretches.clear()
         if attributes is not None:
             self._content[key] = attributes
-            for sku in attributes.get("skus") or ():
+            for sku in _skus(attributes):
                 self._skus.setdefault(sku, set()).add(key)
 
     def content(self, key: str) -> Mapping[str, Any] | None:
@@ -77,8 +77,8 @@ class HeldPromotions:
         return self._content.get(key)
 
     def on(self, sku: str) -> frozenset[str]:
-        """The promotions that name a SKU."""
-        return frozenset(self._skus.get(sku, ()))
+        """The promotions that name a SKU in any letter case, and those of which nobody knows what they name."""
+        return frozenset((*self._skus.get(sku.casefold(), ()), *self._skus.get(_ANY, ())))
 
     def breach(self, sku: str, after: Money, before: Money | None, floor: int) -> Breach | None:
         """The first time at which a price `after` would be paid below a floor (minor units), and lower than `before` is paid
@@ -130,18 +130,18 @@ class Proposed:
     ) -> None:
         self._held, self._key, self._content, self._now = held, key, content, now
         self._ended, self._without = ended, without
-        self.skus = frozenset((content or {}).get("skus") or ())
+        self.skus = frozenset(_skus(content))
         self._stretches: dict[tuple[frozenset[str], bool, str], list[_Stretch]] = {}
 
     def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
         """The first time at which the price of a SKU would be paid below a floor, and lower than without the change.
         NotComputable when a promotion is in another currency."""
         here, currency = self._held.on(sku) - {self._without}, price["currency"]
-        memo = (here, sku in self.skus, currency)
+        memo = (here, sku.casefold() in self.skus, currency)
         if memo not in self._stretches:
             before = self._held.running(here, currency)
             after = {key: one for key, one in before.items() if key not in self._ended}
-            if self._content is not None and sku in self.skus:
+            if self._content is not None and sku.casefold() in self.skus:
                 mine = running(self._key, self._content, currency, self._now, self._held.platform)
                 if mine is not None:
                     after[self._key] = mine
@@ -174,11 +174,39 @@ def running(
 ) -> Running | None:
     """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when it is wrong."""
     try:
-        start = datetime.fromisoformat(str(attributes["start"])).astimezone(UTC)
-        end = datetime.fromisoformat(str(attributes["end"])).astimezone(UTC)
-    except (KeyError, ValueError):
+        start = _instant(attributes["start"])
+        end = _instant(attributes["end"])
+    except (KeyError, ValueError, OverflowError):
         raise NotComputable(f"{key} has no window") from None
+    if start >= end:
+        raise NotComputable(f"{key} ends before it begins")
+    if end <= now:
+        return None
+    if _ANY in _skus(attributes):
+        raise NotComputable(f"{key} does not say what it is for")
     offer = offer_of(key, attributes, currency, platform)
-    if offer is None or end <= now or start >= end:
+    if offer is None:
         return None
     return Running(offer, max(start, now), end)
+
+
+_ANY: Final = ""
+"""In place of a SKU: whatever there is."""
+
+
+def _skus(attributes: Mapping[str, Any] | None) -> Iterable[str]:
+    """What a promotion names; `_ANY` where that is not a list of texts."""
+    if attributes is None:
+        return ()
+    skus = attributes.get("skus")
+    if not isinstance(skus, list) or not all(isinstance(sku, str) for sku in skus):
+        return (_ANY,)
+    return {sku.casefold() for sku in skus}
+
+
+def _instant(text: object) -> datetime:
+    """ValueError without an offset: whose clock is meant is not known."""
+    moment = datetime.fromisoformat(str(text))
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    return moment.astimezone(UTC)

@@ -4,8 +4,9 @@ currency's minor units. Callers: `calendar` for specs, `held` for what marketpla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.engines.price import WHOLE, Kind, Offer
@@ -42,14 +43,18 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
     audience = content.get("audience") or "all"
     try:
         basket = _minor_of(content["minimumOrder"], currency) if content.get("minimumOrder") else 0
-        what = _discount(content.get("discount") or {}, currency, basket)
-        if what is None:
-            return None
-        kind, value, pieces = what
-    except (KeyError, TypeError, InvalidOperation, ValueError):
+        what = _discount(content.get("discount"), currency, basket)
+        stacking = _stacking(content.get("stacking"))
+        choice, words = _choice(name, content)
+        least = _count(content.get("minimumQuantity") or (2 if type == "quantityTier" else 1))
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         raise NotComputable(f"what {name} takes off cannot be computed") from None
-    quantity = max(pieces, content.get("minimumQuantity") or (2 if type == "quantityTier" else 1))
-    choice, words = _choice(name, content)
+    if what is None and type in _FREE:
+        return None
+    if what is None:
+        raise NotComputable(f"what {name} takes off is not said")
+    kind, value, pieces = what
+    quantity = max(pieces, least)
     conditions = [words] if words else []
     if basket:
         conditions.append(f"from {content['minimumOrder']['value']} {currency}")
@@ -57,7 +62,6 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
         conditions.append(f"for {audience}")
     if quantity > 1:
         conditions.append(f"buying {quantity}")
-    stacking = content.get("stacking") or {}
     added = platform in ADDS
     return Offer(
         name,
@@ -94,26 +98,64 @@ def _choice(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
     return ("code", "with a code") if content.get("type") == "promoCode" else ("", "")
 
 
-def _discount(discount: Mapping[str, Any], currency: str, basket: int) -> tuple[Kind, int, int] | None:
-    """Kind, value, and of how many pieces."""
-    if discount.get("percent") is not None:
-        return "percent", int(Decimal(discount["percent"]) * WHOLE / 100), 1
-    if discount.get("amount") is not None:
-        off = _minor_of(discount["amount"], currency)
+_FREE: Final = frozenset({"freeShipping"})
+"""Types that leave the price of a piece alone."""
+_PERCENT: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
+_DISCOUNTS: Final = frozenset({"percent", "amount", "salePrice", "buyXGetY", "gift"})
+_MODES: Final = frozenset({"additive", "multiplicative", "bestOnly"})
+
+
+def _discount(discount: object, currency: str, basket: int) -> tuple[Kind, int, int] | None:
+    """Kind, value, and of how many pieces; None where nothing is said. What is said in a way that nobody knows is a ValueError: it
+    may take off anything."""
+    if discount is None:
+        return None
+    if not isinstance(discount, dict) or discount.keys() - _DISCOUNTS:
+        raise ValueError("no discount")
+    said = [name for name in _DISCOUNTS - {"gift"} if discount.get(name) is not None]
+    if not said:
+        return None
+    (one,) = said
+    if one == "percent":
+        return "percent", _millionths(discount[one]), 1
+    if one == "amount":
+        off = _minor_of(discount[one], currency)
         # Off a basket, a piece bears its part: the most where the basket is just full.
         return ("percent", min(WHOLE, -(-off * WHOLE // basket)), 1) if basket else ("amount", off, 1)
-    if discount.get("salePrice") is not None:
-        return "sale", _minor_of(discount["salePrice"], currency), 1
-    block = discount.get("buyXGetY")
-    if block is None:
-        return None
+    if one == "salePrice":
+        return "sale", _minor_of(discount[one], currency), 1
+    block = discount[one]
     # Of a whole set: two for the price of one is half off each.
-    pieces = block["buy"] + block["get"]
-    off = Decimal(block.get("discountPercent") or "100") * block["get"] / pieces
-    return "percent", int(off * WHOLE / 100), pieces
+    get, pieces = _count(block["get"]), _count(block["buy"]) + _count(block["get"])
+    return "percent", _millionths(block.get("discountPercent") or "100") * get // pieces, pieces
+
+
+def _millionths(percent: object) -> int:
+    if not isinstance(percent, str) or _PERCENT.fullmatch(percent) is None or Decimal(percent) > 100:
+        raise ValueError("no percentage")
+    return int(Decimal(percent) * WHOLE / 100)
+
+
+def _count(number: object) -> int:
+    if type(number) is not int or number < 1:
+        raise ValueError("no number of pieces")
+    return number
+
+
+def _stacking(stacking: object) -> Mapping[str, Any]:
+    said = {} if stacking is None else stacking
+    if not isinstance(said, dict):
+        raise TypeError("no stacking")
+    numbers = all(type(said.get(name)) in (int, type(None)) for name in ("tier", "priority"))
+    if said.get("mode") not in (None, *_MODES) or not isinstance(said.get("group") or "", str) or not numbers:
+        raise ValueError("no stacking")
+    return said
 
 
 def _minor_of(money: Mapping[str, str], currency: str) -> int:
     if money["currency"] != currency:
         raise ValueError(f"{money['currency']} in a store of {currency}")
-    return minor(money["value"], currency)
+    amount = minor(money["value"], currency)
+    if amount < 0:
+        raise ValueError("less than nothing")
+    return amount

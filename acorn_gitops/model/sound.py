@@ -13,6 +13,8 @@ from acorn_gitops.model.resource import is_money
 
 DEEPEST: Final = 32
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+_PERCENT: Final = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,9})?", re.ASCII)
+_PERCENTS: Final = frozenset({"percent", "discountPercent"})
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -25,6 +27,10 @@ def unfit(attributes: dict[str, Any]) -> str:
             if isinstance(value, dict):
                 if is_money(value) and not _is_amount(value):
                     return f"an amount that is none: {str(value)[:100]}"
+                for name in _PERCENTS & value.keys():
+                    share = value[name]
+                    if isinstance(share, str) and _PERCENT.fullmatch(share) is None:
+                        return f"a percentage that is none: {share[:100]}"
                 following += value.values()
             elif isinstance(value, list):
                 following += value

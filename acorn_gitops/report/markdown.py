@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from acorn_gitops.confine.text import safe
+from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
@@ -81,8 +81,10 @@ def plan_markdown(plan: Plan) -> str:
             for t in totals(plan.changes, plan.risks)
             if t.effect
         ]
-    danger += [f"{escape(s.store)} could not be read: {escape(s.error)}" for s in plan.stores if s.error]
-    danger += [f"{f.id} {escape(f.message)}" for f in stops[:STOPS]]
+    danger += [
+        f"{escape(s.store)} could not be read: {escape(cut(s.error, 300))}" for s in plan.stores if s.error
+    ]
+    danger += [f"{f.id} {escape(cut(f.message, 500))}" for f in stops[:STOPS]]
     if len(stops) > STOPS:
         danger.append(f"and {len(stops) - STOPS:,} more; the full plan has them all.")
     if danger:
@@ -106,11 +108,18 @@ def plan_markdown(plan: Plan) -> str:
         "",
         "</details>",
     ]
-    for parts in ([*head, *table, *detail, *foot], [*head, *table, *foot], [*head, *foot]):
-        text = "\n".join(parts) + "\n"
-        if len(text) <= LIMIT:
-            return text
-    return "\n".join([*head[:2], *foot])[:LIMIT]
+    text = _joined([*head, *table, *detail, *foot])
+    cut_off = ["", "**Not all of it fits into a comment**: `acorn show` prints the whole plan."]
+    for rows in (len(table), 32, 12, 4):
+        if len(text) > LIMIT:
+            text = _joined([*head, *table[:rows], *cut_off, *foot])  # what loses most stands first
+    if len(text) > LIMIT:
+        text = _joined([*(line[:2_000] for line in head[:20]), *cut_off, *foot])
+    return text
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def _table(plan: Plan) -> list[str]:
@@ -129,13 +138,13 @@ def _table(plan: Plan) -> list[str]:
         if len(members) >= 6:
             stores = len({c.address.store for c in members})
             rows.append(
-                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(signature(members))} |"
+                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(cut(signature(members), 200))} |"
             )
             written += 1
             continue
         for change in members[: ROWS - written]:
             rows.append(
-                f"| {_ICON[change.action]} | {escape(str(change.address))} | {_what(change)}{_money(change, plan)} |"
+                f"| {_ICON[change.action]} | {escape(cut(str(change.address), 120))} | {_what(change)}{_money(change, plan)} |"
             )
             written += 1
     return [*rows, ""]
@@ -173,7 +182,7 @@ def _what(change: Change) -> str:
         if item.path == "price" and move is not None and move[3]:
             percent = f" ({move[3]} %)"
         parts.append(
-            f"{escape(item.path)} {escape(value(item.before)[:60])} → **{escape(value(item.after)[:60])}**{percent}"
+            f"{escape(cut(item.path, 60))} {escape(cut(value(item.before), 60))} → **{escape(cut(value(item.after), 60))}**{percent}"
         )
     more = f" and {len(change.fields) - 4} more" if len(change.fields) > 4 else ""
     return "<br>".join(parts) + more
