@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty
+from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.apply.generation import begin, check_not_behind
 from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.observe import gone, observe
@@ -120,6 +120,7 @@ def apply_plan(
     fenced = check_not_behind(snapshots.values(), marketplaces, connections, ledger, owner)
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
+    check_still_done(plan.changes, snapshots, done)
     check_live([c for c in plan.changes if c.address.store not in unread], snapshots, done)
     run = edges.nonce()
     head = ledger.begin_plan(
@@ -213,13 +214,16 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> 
     happened. Returns how many were closed."""
     settled: list[Settled] = []
     closed: list[Closed] = []
-    for intent in ledger.open_intents():
+    intents = ledger.open_intents()
+    created = {(i.plan, i.address) for i in intents if i.operation == "create"}
+    for intent in intents:
         snapshot = snapshots.get(intent.address.store)
         if snapshot is None:
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
         if intent.operation == "delete":
-            happened = gone(have, intent.remote_id)
+            replaced = (intent.plan, intent.address) in created
+            happened = have is None or (replaced and gone(have, intent.remote_id))
         else:
             happened = holds(intent.attributes or {}, have)
         if not happened and not intent.open:

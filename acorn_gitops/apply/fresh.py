@@ -7,7 +7,7 @@ Everything is checked before the first write: a plan fits whole or is not applie
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import orjson
@@ -17,6 +17,7 @@ from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.finding import MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, digest, project
 from acorn_gitops.plan.change import Change, Step
+from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.report.words import plural
 
@@ -139,6 +140,35 @@ def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: C
         )
         raise Stale(
             f"{plural('resource', len(moved))} {'has' if len(moved) == 1 else 'have'} moved since this plan was made:\n  {rows}",
+            hint="plan again and review what is different",
+        )
+
+
+def check_still_done(
+    changes: Iterable[Change], snapshots: Mapping[str, Snapshot], done: Collection[Step]
+) -> None:
+    """What an earlier run of this plan did is still there. Stale with the rows that are not: "done" is what the store shows, not what
+    a ledger remembers."""
+    undone = []
+    for change in changes if done else ():
+        for step in change.steps:
+            snapshot = snapshots.get(step.address.store)
+            if step not in done or snapshot is None or not step.operation:
+                continue
+            have = snapshot.resources.get((step.address.type, step.address.key))
+            if step.operation == "delete":
+                made = any(s.operation == "create" and s.address == step.address for s in change.steps)
+                kept = have is None or made
+            else:
+                kept = have is not None and holds(change.after or {}, have)
+            if not kept:
+                undone.append(str(change.address))
+    if undone:
+        rows = "\n  ".join(undone[:SHOWN]) + (
+            f"\n  … and {len(undone) - SHOWN} more" if len(undone) > SHOWN else ""
+        )
+        raise Stale(
+            f"what an earlier run of this plan did is not there any more:\n  {rows}",
             hint="plan again and review what is different",
         )
 

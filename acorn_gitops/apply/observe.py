@@ -93,7 +93,9 @@ def _judged(
         former = old.remote_id if old is not None else ""
         # Where nothing has an id, what was made in its place under the same key proves that it went.
         nameless = not former or have is None or not have.remote_id
-        if gone(have, former) or (nameless and write.address in made):
+        # After no answer, another id alone proves nothing: some servers give a new one at every reading.
+        another = gone(have, former) and (answer.status != "unknown" or write.address in made)
+        if have is None or another or (nameless and write.address in made):
             return Outcome(write.address, "observed", read_back=True)
     elif have is not None and holds(write.attributes, have):
         return Outcome(write.address, "observed", "", have.etag, have.remote_id, read_back=True)

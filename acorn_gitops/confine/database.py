@@ -58,18 +58,13 @@ def _refuse_carried(there: list[Path], root: Path) -> None:
 
 
 def check_beside(path: Path) -> None:
-    """PassesLink where a file is there and is no database, or where the rollback journal beside it names a further file (SQLite
-    would delete that one, wherever it is) or is no file."""
+    """PassesLink where the rollback journal beside a database names a further file (SQLite would delete that one, wherever it is),
+    is no file, or lies beside what is no database (SQLite would write it there)."""
     try:
         with path.open("rb") as file:
             begins = file.read(len(_MAGIC))
     except FileNotFoundError:
         begins = b""
-    if begins and begins != _MAGIC:
-        raise PassesLink(
-            f"{path.name} is there and is no database; nothing was opened",
-            hint="name another file in acorn.yaml, or move this one away",
-        )
     journal = path.with_name(f"{path.name}-journal")
     try:
         about = journal.lstat()
@@ -80,7 +75,7 @@ def check_beside(path: Path) -> None:
                 last = file.read(len(_NAMES_ANOTHER))
     except FileNotFoundError:
         return
-    orphaned = bool(about.st_size) and not begins
+    orphaned = bool(about.st_size) and begins != _MAGIC
     if not stat.S_ISREG(about.st_mode) or last == _NAMES_ANOTHER or orphaned:
         raise PassesLink(
             f"{journal.name} beside the database is none that acorn writes; nothing was opened",

@@ -297,10 +297,16 @@ class Ledger:
             " AND later.store=intent.store AND later.type=intent.type AND later.key=intent.key"
             " AND later.outcome='observed')"
         )
-        return {intent.address: intent.attributes or {} for intent in found}
+        deleted = self._ends(0) if found else {}
+        """What became of each address last: a deletion that the history does not know is none."""
+        return {
+            intent.address: intent.attributes or {}
+            for intent in found
+            if (end := deleted.get(str(intent.address))) is not None and end[2].get("attributes") is None
+        }
 
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
-        self._vouch_intents()
+        self._vouch_intents(where, values)
         try:
             return [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
         except (orjson.JSONDecodeError, TypeError, ValueError):
@@ -489,43 +495,70 @@ class Ledger:
             }
             audit.append(db, given[0].at, "", INTENDED, body)
 
-    def _vouch_intents(self) -> None:
-        """Stale where an open intent is not one that the history knows. A ledger from before it knew any is taken as it is."""
-        waiting = [
-            row[0]
-            for row in self._rows(
-                "SELECT id FROM intent WHERE outcome IS NULL OR outcome IN ('unknown', 'accepted')"
-            )
-        ]
+    def _vouch_intents(self, where: str, values: Sequence[Any]) -> None:
+        """Stale where one of these intents is not one that the history knows, or is open though the history says how it ended. A
+        ledger from before it knew any is taken as it is."""
+        waiting = self._rows(
+            "SELECT intent.id, store, type, key, operation, outcome FROM intent LEFT JOIN plan ON plan.id=intent.plan"
+            f" WHERE {where}",
+            values,
+        )
         if not waiting:
             return
-        known = [
-            (
-                audit.body_of(body).get("first"),
-                audit.body_of(body).get("last"),
-                audit.body_of(body).get("seal"),
+        known: list[tuple[int, Any, Any, Any]] = [
+            (sequence, body.get("first"), body.get("last"), body.get("seal"))
+            for sequence, raw in self._rows(
+                "SELECT sequence, body FROM audit WHERE event=? ORDER BY sequence DESC", (INTENDED,)
             )
-            for (body,) in self._rows(
-                "SELECT body FROM audit WHERE event=? ORDER BY sequence DESC", (INTENDED,)
-            )
+            if (body := audit.body_of(raw))
         ]
         if not known and not self._was_sealed:
             return
         sound: set[tuple[Any, Any]] = set()
-        for id in waiting:
-            span = next(((f, t, s) for f, t, s in known if type(f) is type(t) is int and f <= id <= t), None)
-            if span is not None and span[:2] not in sound and self._db is not None:
-                honest = _intents_seal(self._db, span[0], span[1]) == span[2]
-                sound |= {span[:2]} if honest else set()
-            if span is None or span[:2] not in sound:
-                raise self._unsound("it holds an open intent that its history does not know")
+        begun: dict[int, int] = {}
+        for id, *_ in waiting:
+            span = next((k for k in known if type(k[1]) is type(k[2]) is int and k[1] <= id <= k[2]), None)
+            if span is not None and span[1:3] not in sound and self._db is not None:
+                honest = _intents_seal(self._db, span[1], span[2]) == span[3]
+                sound |= {span[1:3]} if honest else set()
+            if span is None or span[1:3] not in sound:
+                raise self._unsound("it holds an intent that its history does not know")
+            begun[id] = span[0]
+        ended = self._ends(min(begun.values()))
+        for id, store, type_, key, operation, outcome in waiting:
+            last = ended.get(str(Address(store, type_, key)))
+            still = outcome is None or outcome in ("unknown", "accepted")
+            if (
+                still
+                and last is not None
+                and last[0] > begun[id]
+                and not _leaves_open(last[1], last[2], operation)
+            ):
+                raise self._unsound("it holds an intent that its history says has ended")
+
+    def _ends(self, since: int) -> dict[str, tuple[int, str, dict[str, Any]]]:
+        """By address, the last entry after `since` that says what became of a write: sequence, event, body."""
+        found: dict[str, tuple[int, str, dict[str, Any]]] = {}
+        for sequence, event, raw in self._rows(
+            "SELECT sequence, event, body FROM audit WHERE sequence>? ORDER BY sequence", (since,)
+        ):
+            body = audit.body_of(raw)
+            if event.startswith("write."):
+                found[str(body.get("address"))] = sequence, event, body
+            elif event == UNSENT:
+                found |= dict.fromkeys(map(str, body.get("addresses") or ()), (sequence, event, body))
+        return found
 
     def settle(
         self, settled: Iterable[Settled], closed: Iterable[Closed], at: str, actor: str, commit: str
     ) -> None:
         """Record what became of writes: last applied, intents closed, history."""
         with self._transaction() as db:
-            for one in closed:
+            endings, rows = list(closed), list(settled)
+            unsent = sorted({str(one.address) for one in endings if one.outcome == "skipped"})
+            if unsent and not rows:
+                audit.append(db, at, actor, UNSENT, {"plan": endings[0].plan, "addresses": unsent})
+            for one in endings:
                 db.execute(
                     "UPDATE intent SET outcome=CASE WHEN plan=? AND operation=? THEN ? ELSE 'superseded' END, message=?"
                     " WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
@@ -540,7 +573,6 @@ class Ledger:
                         one.operation,
                     ),
                 )
-            rows = list(settled)
             for row in rows:
                 if row.outcome == "observed":
                     if row.attributes is None:
@@ -623,7 +655,7 @@ class Ledger:
         )
         rows = self._rows("SELECT event, body FROM audit WHERE sequence>?", (common,))
         begun = [audit.body_of(body) for event, body in rows if event == "apply.begin"]
-        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, "apply.end"}
+        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, UNSENT, "apply.end"}
         return only and all(body.get("publishes") is True for body in begun)
 
     def backup(self) -> Path | None:
@@ -810,6 +842,14 @@ def _text(value: object) -> str:
 
 INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
+UNSENT: Final = "apply.unsent"
+"""The event that closes intents of which nothing was sent."""
+
+
+def _leaves_open(event: str, body: Mapping[str, Any], operation: str) -> bool:
+    """Whether a write can still be open after this entry: nobody knew how it ended, or it was the other half of a replacement."""
+    half = operation == "create" and body.get("action") == "replace" and body.get("attributes") is None
+    return event in ("write.unknown", "write.accepted") or (event == "write.observed" and half)
 
 
 def _intents_seal(db: sqlite3.Connection, first: int, last: int) -> str:
