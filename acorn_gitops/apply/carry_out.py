@@ -13,15 +13,24 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
-from acorn_gitops.apply.generation import begin, check_not_behind
+from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations
 from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.observe import gone, observe
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
-from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
+from acorn_gitops.marketplaces.protocol import (
+    Fences,
+    Generation,
+    Marketplace,
+    Outcome,
+    Scope,
+    Snapshot,
+    Write,
+)
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.model.sound import unfit
@@ -61,6 +70,10 @@ class Report:
     interrupted: bool = False
     unread: Mapping[str, str] = field(default_factory=dict)
     """Stores that were left out, and why they could not be read."""
+    fenced: Fenced = field(default_factory=dict)
+    """The generations in which it was, for `finish`."""
+    end: str = ""
+    """The hash of the entry with which it ended."""
 
     def counts(self) -> dict[str, int]:
         """How many of each status."""
@@ -93,6 +106,7 @@ def apply_plan(
     recording: Collection[Address] = (),
     allow_empty: Collection[str] = (),
     skip_unreadable: bool = False,
+    places: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when somebody else has
     applied since this ledger was written.
@@ -100,10 +114,12 @@ def apply_plan(
     `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin of its
     policy, for the last price guard; `recording` are resources that are in sync and not recorded yet. `skip_unreadable`: a store
     that cannot be read is left out and told; otherwise it ends everything before the first write.
+    `places`: by store, which marketplace it is on, for the ledger.
     """
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
     owner = f"{plan.project}/{plan.environment}"
     touched = {c.address.store for c in plan.changes if c.writes}
+    moved = {c.address.store for c in plan.changes if c.action == "forget"} | {a.store for a in recording}
     connections = {s.store: s.connection for s in plan.stores}
     snapshots: dict[str, Snapshot] = {}
     unread = {s.store: s.error for s in plan.stores if s.error}
@@ -117,7 +133,8 @@ def apply_plan(
             if not skip_unreadable:
                 raise
             unread[store] = error.message
-    fenced = check_not_behind(snapshots.values(), marketplaces, connections, ledger, owner)
+    fenced = _fenced(snapshots, moved - touched, marketplaces, connections, owner)
+    check_not_behind(fenced, ledger, allow_empty)
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
     check_still_done(plan.changes, snapshots, done)
@@ -131,6 +148,11 @@ def apply_plan(
         plan.environment,
         run,
         publishes=edges.publish is not None,
+        about={
+            "owner": owner,
+            "generations": {store: now.number for store, (_, now) in fenced.items()},
+            "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
+        },
     )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
     work.skip(unread)
@@ -150,7 +172,7 @@ def apply_plan(
     try:
         if edges.publish is not None:
             edges.publish()
-        begin(fenced, owner, head)
+        fenced = begin(fenced, owner, head)
     except AcornError:
         work.close_unsent()
         ledger.end_plan(plan.id, "partial", edges.now(), edges.actor, {})
@@ -168,13 +190,36 @@ def apply_plan(
         work.record([address for s in plan.stores for address in s.to_record if address in recording])
     report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread)
     status: PlanStatus = "complete" if report.complete else "partial"
-    ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts())
+    numbers = {store: now.number for store, (_, now) in fenced.items()}
+    report.end = ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts(), numbers)
+    report.fenced = fenced
     if work.superseded:
         raise Superseded(
             f"{work.superseded}; {work.done:,} of {work.total:,} changes were sent before, nothing after",
             hint="wait for it, bring ledger and specs up to date (`acorn state pull`), and plan again",
         )
     return report
+
+
+def _fenced(
+    snapshots: Mapping[str, Snapshot],
+    moved: Iterable[str],
+    marketplaces: Mapping[str, Marketplace],
+    connections: Mapping[str, str],
+    owner: str,
+) -> dict[str, tuple[Fences, Generation]]:
+    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger moves."""
+    found = generations(
+        [*moved, *(store for store, snapshot in snapshots.items() if snapshot.generation is None)],
+        marketplaces,
+        connections,
+        owner,
+    )
+    for store, snapshot in snapshots.items():
+        marketplace = marketplaces[connections[store]]
+        if snapshot.generation is not None and isinstance(marketplace, Fences):
+            found[store] = (marketplace, snapshot.generation)
+    return found
 
 
 def _check_sound(plan: Plan, snapshot: Snapshot) -> None:

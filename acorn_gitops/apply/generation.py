@@ -8,42 +8,48 @@ behind: whoever has it knows less than what was applied, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from acorn_gitops.ledger.ledger import Ledger
-from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace, Snapshot
-from acorn_gitops.model.finding import Stale
+from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
+from acorn_gitops.model.finding import AcornError, Stale
 
 Fenced = Mapping[str, tuple[Fences, Generation]]
 """By store: who keeps its generation, and what it is now."""
 
 
-def check_not_behind(
-    stores: Iterable[Snapshot],
-    marketplaces: Mapping[str, Marketplace],
-    connections: Mapping[str, str],
-    ledger: Ledger,
-    owner: str,
+def is_behind(ledger: Ledger, store: str, now: Generation) -> bool:
+    """Whether this ledger does not know what the store remembers of the last apply, knows of a later generation (then the store was
+    restored, or is another), or says more of the store than anybody told it."""
+    if now.number < ledger.generation(store):
+        return True
+    return bool(now.number) and (not ledger.knows(now.head) or ledger.moved_since(store, now.head))
+
+
+def generations(
+    stores: Iterable[str], marketplaces: Mapping[str, Marketplace], connections: Mapping[str, str], owner: str
 ) -> dict[str, tuple[Fences, Generation]]:
-    """The generation of every store that keeps one, by the reading on which the plan is checked. Stale where this ledger does not know
-    how the last apply began."""
+    """The present generation of every store that keeps one."""
     found: dict[str, tuple[Fences, Generation]] = {}
-    behind: list[str] = []
-    for snapshot in sorted(stores, key=lambda s: s.store):
-        store = snapshot.store
-        marketplace = marketplaces[connections[store]]
-        if not isinstance(marketplace, Fences):
-            continue
-        now = snapshot.generation or marketplace.generation(store, owner)
-        if now is None:
-            continue
-        if now.number and not ledger.knows(now.head):
-            behind.append(store)
-        found[store] = (marketplace, now)
+    for store in sorted(stores):
+        marketplace = marketplaces.get(connections.get(store, ""))
+        if isinstance(marketplace, Fences) and (now := marketplace.generation(store, owner)) is not None:
+            found[store] = (marketplace, now)
+    return found
+
+
+def check_not_behind(fenced: Fenced, ledger: Ledger, emptied: Collection[str] = ()) -> None:
+    """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person says that they began
+    anew."""
+    behind = [
+        store
+        for store, (_, now) in fenced.items()
+        if is_behind(ledger, store, now) and (now.number or store not in emptied)
+    ]
     if behind:
         raise stale_ledger(behind)
-    return found
 
 
 def stale_ledger(stores: Sequence[str]) -> Stale:
@@ -59,7 +65,17 @@ CATCH_UP: Final = (
 )
 
 
-def begin(fenced: Fenced, owner: str, head: str) -> None:
-    """Begin the next generation in every store. Superseded where somebody else began meanwhile."""
+def begin(fenced: Fenced, owner: str, head: str) -> dict[str, tuple[Fences, Generation]]:
+    """Begin the next generation in every store; answers them. Superseded where somebody else began meanwhile."""
+    return {
+        store: (marketplace, marketplace.advance(store, owner, now, head))
+        for store, (marketplace, now) in fenced.items()
+    }
+
+
+def finish(fenced: Fenced, owner: str, head: str) -> None:
+    """Let every store remember how the run ended, once the ledger that says so is where others find it. Where that cannot be done,
+    the store still remembers how it began."""
     for store, (marketplace, now) in fenced.items():
-        marketplace.advance(store, owner, now, head)
+        with suppress(AcornError):
+            marketplace.advance(store, owner, now, head)

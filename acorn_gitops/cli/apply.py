@@ -71,6 +71,11 @@ SECONDS = _Seconds(min=0, max=86_400)
     metavar="SECONDS",
     help="Wait so long to see accepted writes.",
 )
+@click.option(
+    "--older",
+    is_flag=True,
+    help="Apply a commit that is older than the one applied last: go back on purpose.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
     plan_file: Path | None,
@@ -84,11 +89,13 @@ def command(
     allow_empty: tuple[str, ...],
     lock_timeout: float,
     wait: float,
+    older: bool,
     verbose: bool,
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
+    from acorn_gitops.apply.generation import finish
     from acorn_gitops.cli.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
     from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
@@ -135,8 +142,16 @@ def command(
     unsent: AcornError | None = None
     with held(path, holder, lock_timeout):
         if branch:
-            bring(session, path, REMOTE, branch)
-        plan, state = compute(session, loaded, findings, wishes, revision, write=True)
+            bring(session, path, REMOTE, branch, f"{loaded.project.name}/{loaded.project.environment}")
+        plan, state = compute(
+            session,
+            loaded,
+            findings,
+            wishes,
+            revision,
+            write=True,
+            publish=(lambda ledger: _publish(session, ledger, branch)) if branch else None,
+        )
         recording = to_record(plan)
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
@@ -154,9 +169,11 @@ def command(
             # What is recorded is the revision that these specs were read from, not what a file says of itself.
             plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
         _refuse_blocked(plan, skip_unreadable=skip and saved is None)
+        if not older:
+            _refuse_older(session, state.ledger)
         actor = permitted(session, loaded, plan, state)
         _refuse_unproven(session, loaded)
-        unfenced = {
+        unfenced = state.unfenced | {
             s.store for s in plan.stores if not isinstance(state.marketplaces.get(s.connection), Fences)
         }
         if not chosen and any(c.writes and c.address.store in unfenced for c in plan.changes):
@@ -195,12 +212,15 @@ def command(
                     recording,
                     allow_empty,
                     skip,
+                    {s.store: state.marketplace_of(s.store) for s in plan.stores},
                 )
             if branch:
                 try:
                     send(session, state.ledger, REMOTE, branch)
                 except AcornError as error:
                     unsent = error  # what was done is told first
+            if unsent is None:
+                finish(report.fenced, state.owner, report.end)
         finally:
             state.ledger.close()
             session.close()
@@ -218,6 +238,19 @@ def command(
     if report.interrupted:
         return 130
     return 0 if report.complete else 3
+
+
+def _refuse_older(session: Session, ledger: Ledger) -> None:
+    """Stale where what is checked out is an ancestor of what was applied last: an old pipeline that is run again would put old prices
+    back. Where the history is not there (a shallow clone), nobody can tell."""
+    from acorn_gitops.provenance.revision import is_before
+
+    last = ledger.last_commit().removesuffix("-dirty")
+    if last and is_before(session.root, last):
+        raise Stale(
+            f"this checkout is older than commit {last[:10]}, which was applied last; nothing was written",
+            hint="check out the newest commit; to go back on purpose revert it, or say `--older`",
+        )
 
 
 def _publish(session: Session, ledger: Ledger, branch: str) -> None:

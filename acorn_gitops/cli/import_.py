@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 
+from acorn_gitops.apply.generation import begin
 from acorn_gitops.cli.planning import to_record
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.cli.situation import (
     Situation,
     StoreView,
     Wishes,
+    about,
+    begun,
     declared,
-    heads_of,
     refuse_unknown,
     situation,
     views,
@@ -354,7 +356,11 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             for address in sorted(to_record(plan))
             if (want := declared(state, address)) is not None
         ]
-        heads = heads_of(state) if first else []
-        state.ledger.record(rows, session.stamp(), session.actor(), plan.revision, "import", heads)
+        fenced = begun(state)
+        read = [s.store for s in plan.stores if not s.error]
+        head = state.ledger.record(
+            rows, session.stamp(), session.actor(), plan.revision, "import", about(state, fenced, read)
+        )
+        begin(fenced, state.owner, head)
         state.ledger.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")

@@ -36,10 +36,11 @@ class Brought(NamedTuple):
     order: int
 
 
-def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
+def bring(session: Session, path: Path, remote: str, branch: str, owner: str) -> Brought:
     """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have gone apart, or where the
-    arriving one is not sound."""
+    arriving one is not sound, or of another `owner` (project/environment)."""
     ledger = open_ledger(path)
+    ledger.check_owner(owner)
     kept = _fetch(session, path, remote, branch)
     if kept.content is None:
         alone = Brought(kept.commit, False, ledger.serial(), int(ledger.exists))
@@ -49,6 +50,7 @@ def bring(session: Session, path: Path, remote: str, branch: str) -> Brought:
     database(arriving, session.root)
     try:
         there = _arrived(kept.content, arriving, branch)
+        there.check_owner(owner)
         serial = there.serial()
         try:
             order = order_of(ledger, there, branch)
@@ -152,9 +154,15 @@ def order_of(here: Ledger, there: Ledger, branch: str) -> int:
 
 
 def name_on_branch(session: Session, path: Path) -> str:
-    """Under which name an environment's ledger lies on the branch."""
+    """Under which name an environment's ledger lies on the branch: by where it lies in the repository, which may hold several
+    projects."""
+    repository = find(session.root)
+    top = (repository.top if repository is not None else session.root).resolve()
     try:
-        name = path.resolve().relative_to(session.root.resolve()).as_posix()
+        parts = path.resolve().relative_to(top).parts
     except ValueError:
-        name = path.name
-    return f"{name.removeprefix('.acorn/')}.gz"
+        raise AcornError(
+            f"{path} lies outside the repository, so that nobody could tell whose it is on a branch",
+            hint="keep the ledger in the repository's folder (`ledger` in acorn.yaml), untracked",
+        ) from None
+    return f"{'/'.join(part for part in parts if part != '.acorn')}.gz"

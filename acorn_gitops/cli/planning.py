@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
-from acorn_gitops.apply.generation import stale_ledger
+from acorn_gitops.apply.generation import finish, generations, is_behind, stale_ledger
 from acorn_gitops.cli import guards
 from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session, address_of
-from acorn_gitops.cli.situation import Situation, Wishes, policy_of, refuse_idle, situation, views
+from acorn_gitops.cli.situation import Situation, Wishes, about, policy_of, refuse_idle, situation, views
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address
@@ -44,12 +45,14 @@ def compute(
     *,
     write: bool = False,
     takes_over: bool = False,
+    publish: Callable[[Ledger], None] | None = None,
 ) -> tuple[Plan, Situation]:
     """The plan. A store that cannot be read is an error in it; the others are planned all the same. `takes_over`: the ledger begins
-    with what is there, so that it cannot be behind."""
+    with what is there, so that it cannot be behind. `publish`: puts the ledger where others find it, before any store remembers
+    it."""
     state = situation(session, loaded, wishes, write=write)
     if write:
-        _recover(session, state, wishes.allow_empty)
+        _recover(session, state, wishes.allow_empty, publish)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
@@ -212,7 +215,12 @@ def plan_findings(
     ]
 
 
-def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> None:
+def _recover(
+    session: Session,
+    state: Situation,
+    allow_empty: Sequence[str],
+    publish: Callable[[Ledger], None] | None,
+) -> None:
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.carry_out import Edges, recover
@@ -230,7 +238,14 @@ def _recover(session: Session, state: Situation, allow_empty: Sequence[str]) -> 
         edges = Edges(
             session.actor(), session.stamp, lambda _: None, lambda *_: None, lambda: False, lambda: ""
         )
-        recover(state.ledger, snapshots, edges)
+        fenced = generations(snapshots, state.marketplaces, state.connections, state.owner)
+        behind = any(is_behind(state.ledger, store, now) for store, (_, now) in fenced.items())
+        if recover(state.ledger, snapshots, edges) and not behind:
+            head = state.ledger.recovered(session.stamp(), session.actor(), about(state, fenced))
+            if publish is not None:
+                publish(state.ledger)
+            finish(fenced, state.owner, head)
+            state.ledger.note_seals()
 
 
 def to_record(plan: Plan) -> set[Address]:

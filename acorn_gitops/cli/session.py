@@ -151,6 +151,8 @@ class Session:
         self.cache = open_cache(self.environ)
         self.trust = Trust(self.root, self.environ)
         self.untrusted = is_untrusted(self.environ)
+        self.owner = ""
+        """Project and environment, once a project was read."""
         self._opened: dict[str, Marketplace] = {}
 
     def now(self) -> datetime:

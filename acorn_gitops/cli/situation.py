@@ -5,7 +5,8 @@ loaded specs, a selection. Goes out: a `Situation` and its views. Callers: `plan
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import click
 
 from acorn_gitops.apply.fresh import check_not_empty
+from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
-from acorn_gitops.marketplaces.protocol import Fences, Fits, Marketplace, Scope
+from acorn_gitops.marketplaces.protocol import Fences, Fits, Generation, Marketplace, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.change import Applied
@@ -63,6 +65,8 @@ class Wishes:
     """Read every store, also where it is known to be unchanged."""
     lenient: bool = False
     """A pattern may mean nothing: that of a saved plan, whose work may be done."""
+    anew: bool = False
+    """The ledger is made from what is there: what it says so far is not compared with."""
 
 
 @dataclass
@@ -76,6 +80,16 @@ class Situation:
     selection: Selection
 
     today: str = ""
+    unfenced: set[str] = field(default_factory=set)
+    """Stores that were read and remember no generation."""
+
+    def marketplace_of(self, store: str) -> str:
+        """Which marketplace a store is on, as a digest of what leads there: secrets and options may change, addresses may not."""
+        settings = self.loaded.configuration.connections.get(self.connections.get(store, ""))
+        if settings is None:
+            return ""
+        url = str(settings.get("url") or "sandbox:").rstrip("/").lower()
+        return hashlib.sha256(f"{settings['adapter']} {url}".encode()).hexdigest()[:32]
 
     @property
     def owner(self) -> str:
@@ -120,6 +134,7 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
         raise click.UsageError(f"--select {error}") from None
     today = session.now().date().isoformat()
     state = Situation(loaded, connections, ledger, session.marketplaces(config.connections), selection, today)
+    ledger.check_owner(state.owner)
     if not wishes.lenient:
         refuse_unknown(state)
     return state
@@ -172,7 +187,13 @@ def views(
             snapshot = state.marketplaces[connection].read(Scope(store, version, state.owner))
             view.version, view.unchanged = snapshot.version, snapshot.unchanged
             last = snapshot.generation
-            view.behind = last is not None and last.number > 0 and not state.ledger.knows(last.head)
+            view.behind = last is not None and is_behind(state.ledger, store, last)
+            if last is None:
+                state.unfenced.add(store)
+            if last is not None and not last.number and store in wishes.allow_empty:
+                view.behind = False  # a person says that it began anew
+            if not wishes.anew and not view.behind and not (last is not None and last.number):
+                _check_place(store, state)
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
@@ -191,6 +212,17 @@ def views(
             _narrow(view, state.selection)
         yield view
         del view
+
+
+def _check_place(store: str, state: Situation) -> None:
+    """MarketplaceError where what the ledger knows of a store was applied to another marketplace: it says nothing of this one. One
+    that remembers an apply of this ledger is the same at another address."""
+    was, now = state.ledger.binding(store), state.marketplace_of(store)
+    if was and now and was != now and state.ledger.holds(store):
+        raise MarketplaceError(
+            "what was applied to it is on another marketplace than its connection leads to now; go back to that address, or make the"
+            " ledger anew from what is here: `acorn state rebuild`"
+        )
 
 
 def _holders(state: Situation) -> dict[str, str]:
@@ -224,15 +256,19 @@ def _narrow(view: StoreView, selection: Selection) -> None:
     view.applied = {k: v for k, v in view.applied.items() if chosen(k)}
 
 
-def heads_of(state: Situation) -> list[str]:
-    """How the last applies to the declared stores began, for a ledger that begins with what is there."""
-    found = set[str]()
-    for store, connection in state.connections.items():
-        marketplace = state.marketplaces[connection]
-        last = marketplace.generation(store, state.owner) if isinstance(marketplace, Fences) else None
-        if last is not None and last.number:
-            found.add(last.head)
-    return sorted(found)
+def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
+    """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores of which it is known
+    that they are the ones meant."""
+    return {
+        "owner": state.owner,
+        "generations": {store: now.number for store, (_, now) in fenced.items()},
+        "bindings": {store: state.marketplace_of(store) for store in looked_at if store in state.connections},
+    }
+
+
+def begun(state: Situation) -> dict[str, tuple[Fences, Generation]]:
+    """The generation of every declared store that keeps one, before a ledger is made from what is there."""
+    return generations(state.connections, state.marketplaces, state.connections, state.owner)
 
 
 def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:

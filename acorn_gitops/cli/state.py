@@ -18,7 +18,7 @@ WRITERS = frozenset({"rm", "rebuild", "push"})
 @click.group("state")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Look at the ledger (what was last applied), and mend it. Never touches a marketplace."""
+    """Look at the ledger (what was last applied), and mend it. Nothing that stores hold is changed."""
     if context.invoked_subcommand in WRITERS:
         refuse_untrusted(f"state {context.invoked_subcommand}")
 
@@ -32,7 +32,10 @@ def _open(
 
     session = Session(root, environment, no_color)
     project = read_project(open_reader(session.root, open_cache(session.environ)), environment)
-    return session, open_ledger(session.ledger_path(project), write=write)
+    ledger = open_ledger(session.ledger_path(project), write=write)
+    session.owner = f"{project.name}/{project.environment}"
+    ledger.check_owner(session.owner)
+    return session, ledger
 
 
 @command.command("list")
@@ -74,6 +77,8 @@ def show(address: str, environment: str | None, root: Path | None, no_color: boo
 @shared
 def remove(addresses: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool) -> int:
     """Forget rows: the resources stay as they are and become unmanaged."""
+    from acorn_gitops.apply.generation import begin, check_not_behind, generations
+    from acorn_gitops.cli.situation import Wishes, about, situation
     from acorn_gitops.ledger.lock import held
 
     session, ledger = _open(root, environment, no_color)
@@ -84,10 +89,18 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
             f"the ledger does not know {', '.join(missing)}", hint="`acorn state list` shows what it knows"
         )
     with held(ledger.path, {"who": session.actor(), "since": session.stamp(), "plan": "state rm"}, 0):
-        ledger = open_ledger(ledger.path, write=True)
+        ledger.close()
+        state = situation(session, session.load(), Wishes(), write=True)
+        ledger = state.ledger
+        stores = {known[a].store for a in addresses}
+        # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
+        fenced = generations(stores, state.marketplaces, state.connections, state.owner)
+        check_not_behind(fenced, ledger)
         ledger.backup()
         rows = [Settled(known[a], "forget", "", "observed", None) for a in addresses]
-        ledger.record(rows, session.stamp(), session.actor(), "", "state.rm")
+        head = ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", about(state, fenced))
+        begin(fenced, state.owner, head)
+    session.close()
     click.echo(f"{len(rows)} forgotten")
     return 0
 
@@ -96,8 +109,9 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
 @shared
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
-    live. What differs is drift or intent afterwards; nothing is guessed about the rest."""
-    from acorn_gitops.cli.situation import Wishes, heads_of, situation, views
+    live. What differs is drift or intent afterwards; what is not both is forgotten."""
+    from acorn_gitops.apply.generation import begin
+    from acorn_gitops.cli.situation import Wishes, about, begun, situation, views
     from acorn_gitops.ledger.lock import held
 
     session = Session(root, environment, no_color)
@@ -106,10 +120,10 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state rebuild"}, 0):
         state = situation(session, loaded, Wishes(), write=True)
         state.ledger.backup()
-        heads = heads_of(state)  # before anything is read: who applies meanwhile is not vouched for
+        fenced = begun(state)  # before anything is read: who applies meanwhile is not vouched for
         rows: list[Settled] = []
         errors = []
-        for view in views(state, Wishes()):
+        for view in views(state, Wishes(anew=True)):
             if view.error:
                 errors.append(f"{view.store}: {view.error}")
                 continue
@@ -134,9 +148,22 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             raise AcornError(
                 "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
             )
-        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rebuild", heads)
+        there = {row.address for row in rows}
+        gone = [a for a, _ in state.ledger.resources() if a not in there]
+        rows += [Settled(address, "forget", "", "observed", None) for address in gone]
+        head = state.ledger.record(
+            rows,
+            session.stamp(),
+            session.actor(),
+            "",
+            "state.rebuild",
+            about(state, fenced, state.connections),
+        )
+        begin(fenced, state.owner, head)
     session.close()
-    click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded")
+    click.echo(f"{len(there):,} resource{'s' if len(there) != 1 else ''} recorded")
+    if gone:
+        click.echo(f"{len(gone):,} forgotten: not declared, or not there")
     return 0
 
 
@@ -166,10 +193,10 @@ def pull(environment: str | None, root: Path | None, no_color: bool, remote: str
     from acorn_gitops.ledger.lock import held
 
     session, ledger = _open(root, environment, no_color)
-    path = ledger.path
+    path, owner = ledger.path, session.owner
     ledger.close()
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state pull"}, 0):
-        brought = bring(session, path, remote, branch)
+        brought = bring(session, path, remote, branch, owner)
     if not brought.there:
         session.say(f"{branch} of {remote} holds no ledger of this environment yet")
         return 0

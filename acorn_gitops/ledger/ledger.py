@@ -21,6 +21,7 @@ import orjson
 
 from acorn_gitops.confine.bounded import interrupted
 from acorn_gitops.confine.database import Patience, check_beside
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.shape import PARTS, SUBJECT, TYPED, is_own
 from acorn_gitops.model.finding import AcornError, Locked, Stale
@@ -100,6 +101,8 @@ class Ledger:
     def __init__(self, path: Path, db: sqlite3.Connection | None) -> None:
         self.path = path
         self._db = db
+        self._said: dict[str, dict[str, object]] = {}
+        self._sealed: dict[str, int] = {}
         self._patience = Patience(db) if db is not None else None
         self._most = _size(path) // LEAST_ROW + 1000
         """Rows that there can be in the file at most."""
@@ -256,6 +259,10 @@ class Ledger:
             [(store, value, sequence) for store, value in seals.items()],
         )
 
+    def holds(self, store: str) -> bool:
+        """Whether anything is recorded of a store."""
+        return bool(self._rows("SELECT 1 FROM resource WHERE store=? LIMIT 1", (store,)))
+
     def stores(self) -> list[str]:
         """Stores that the ledger knows."""
         return [_text(row[0]) for row in self._rows("SELECT DISTINCT store FROM resource ORDER BY store")]
@@ -409,16 +416,84 @@ class Ledger:
         )
 
     def knows(self, head: str) -> bool:
-        """Whether this trail holds the entry with which an apply began, or took it over when the ledger was made again."""
+        """Whether this trail holds the entry with which an apply began, or with which the ledger was made again."""
         return head in self._heads
 
     @cached_property
     def _heads(self) -> frozenset[str]:
-        began = self._rows("SELECT hash FROM audit WHERE event='apply.begin'")
-        taken = self._rows("SELECT body FROM audit WHERE event IN ('state.rebuild', 'import')")
-        over = (audit.body_of(body).get("heads") for (body,) in taken)
-        named = (head for heads in over if isinstance(heads, list) for head in heads)
-        return frozenset((*(row[0] for row in began), *(head for head in named if isinstance(head, str))))
+        return frozenset(
+            row[0] for row in self._rows(f"SELECT hash FROM audit WHERE event IN ({BEGINNINGS})")
+        )
+
+    def moved_since(self, store: str, head: str) -> bool:
+        """Whether what was last applied to a store was changed after the entry that the store remembers: then somebody added to this
+        ledger what the store knows nothing of. What a run that did not come to its end has written is its own."""
+        rows = self._rows(
+            f"SELECT sequence, event FROM audit WHERE event IN ({BEGINNINGS}) AND hash=?", (head,)
+        )
+        if not rows:
+            return True
+        since, event = rows[0]
+        if event == "apply.begin":
+            odd = "SELECT 1 FROM audit WHERE sequence>? AND event IN ('import', 'state.rebuild', 'state.rm') LIMIT 1"
+            return bool(self._rows(odd, (since,)))
+        return self._sealed.get(store, 0) > int(since)
+
+    def note_seals(self) -> None:
+        """Remember how the stores are vouched for now: what this process adds is its own."""
+        rows = self._rows("SELECT store, sequence FROM seal") if self._has_seals else []
+        self._sealed = {store: sequence for store, sequence in rows if isinstance(sequence, int)}
+
+    def recovered(self, at: str, actor: str, about: Mapping[str, Any]) -> str:
+        """Record that what an earlier run left open was looked for and written down; answers the hash of the entry."""
+        self._said.clear()
+        with self._transaction() as db:
+            head = audit.append(db, at, actor, "apply.recovered", {**about})
+        self.__dict__.pop("_heads", None)
+        return head
+
+    def generation(self, store: str) -> int:
+        """The last generation of a store that this ledger knows; 0 where it knows none."""
+        number = self._said_of("generations", store)
+        return number if isinstance(number, int) else 0
+
+    def binding(self, store: str) -> str:
+        """Which marketplace a store was on when something was last recorded of it (`marketplace_of`); empty where that is not
+        known."""
+        said = self._said_of("bindings", store)
+        return said if isinstance(said, str) else ""
+
+    def _said_of(self, what: str, store: str) -> object:
+        """What the last entry that speaks of it says of a store."""
+        if what not in self._said:
+            found: dict[str, object] = {}
+            for (raw,) in self._rows(
+                f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence"
+            ):
+                said = audit.body_of(raw).get(what)
+                found |= said if isinstance(said, dict) else {}
+            self._said[what] = found
+        return self._said[what].get(store)
+
+    def last_commit(self) -> str:
+        """The commit that was applied last; empty where none is known."""
+        rows = self._rows("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC LIMIT 1")
+        commit = audit.body_of(rows[0][0]).get("commit") if rows else ""
+        return commit if isinstance(commit, str) else ""
+
+    def check_owner(self, owner: str) -> None:
+        """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
+        rows = self._rows(
+            f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence DESC LIMIT 1"
+        )
+        body = audit.body_of(rows[0][0]) if rows else {}
+        theirs, environment = body.get("owner"), body.get("environment")
+        if (theirs or owner) != owner or (environment or owner.partition("/")[2]) != owner.partition("/")[2]:
+            raise Stale(
+                f"{self.path} is the ledger of {one_line(str(theirs or environment), 100)}, not of {owner}",
+                hint="name another file by `ledger` in acorn.yaml; where the project was renamed, move the file away and run"
+                " `acorn state rebuild`",
+            )
 
     def begin_plan(
         self,
@@ -430,9 +505,11 @@ class Ledger:
         run: str = "",
         *,
         publishes: bool = False,
+        about: Mapping[str, Any] | None = None,
     ) -> str:
         """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other; `publishes`: it
-        writes nothing before this entry is where others see it."""
+        writes nothing before this entry is where others see it; `about`: owner, generations and bindings, as `record` takes them."""
+        self._said.clear()
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
@@ -450,14 +527,24 @@ class Ledger:
                     "environment": environment,
                     "run": run,
                     "publishes": publishes,
+                    **(about or {}),
                 },
             )
 
-    def end_plan(self, plan: str, status: PlanStatus, at: str, actor: str, counts: dict[str, int]) -> None:
-        """Record how it ended."""
+    def end_plan(
+        self,
+        plan: str,
+        status: PlanStatus,
+        at: str,
+        actor: str,
+        counts: dict[str, int],
+        generations: Mapping[str, int] | None = None,
+    ) -> str:
+        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry."""
         with self._transaction() as db:
             db.execute("UPDATE plan SET status=? WHERE id=?", (status, plan))
-            audit.append(db, at, actor, "apply.end", {"plan": plan, "status": status, "counts": counts})
+            body = {"plan": plan, "status": status, "counts": counts, "generations": {**(generations or {})}}
+            return audit.append(db, at, actor, "apply.end", body)
 
     def intend(self, intents: Iterable[Intent]) -> None:
         """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken for ours."""
@@ -608,12 +695,14 @@ class Ledger:
         actor: str,
         commit: str,
         event: str,
-        heads: Sequence[str] = (),
-    ) -> None:
-        """Take resources into the ledger (or, without attributes, out of it) without any write. `heads`: of applies that this ledger
-        does not know and takes over from what the marketplaces remember."""
-        if not rows and not heads:
-            return
+        about: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Take resources into the ledger (or, without attributes, out of it) without any write; answers the hash of the entry, ""
+        where there is nothing to record. `about`: whose ledger this is (`owner`), the generations of the stores before
+        (`generations`), which marketplaces they are on (`bindings`)."""
+        if not rows and not about:
+            return ""
+        self._said.clear()
         with self._transaction() as db:
             for row in rows:
                 if row.attributes is None:
@@ -621,7 +710,7 @@ class Ledger:
                 else:
                     _put(db, row, at, commit)
             seals = self._seal(db, (row.address.store for row in rows))
-            audit.append(
+            head = audit.append(
                 db,
                 at,
                 actor,
@@ -631,11 +720,13 @@ class Ledger:
                     "addresses": [str(r.address) for r in rows[:1000]],
                     "commit": commit,
                     "seals": seals,
-                    **({"heads": sorted(heads)} if heads else {}),
+                    **(about or {}),
                 },
             )
             self._keep_seals(db, seals)
             db.execute("UPDATE meta SET value=value+1 WHERE name='serial'")
+        self.__dict__.pop("_heads", None)
+        return head
 
     def seal_as_it_stands(self) -> None:
         """Vouch for every store as it is now."""
@@ -798,6 +889,7 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
     ledger = Ledger(path, db)
     if write:
         _seal_old(ledger, db)
+    ledger.note_seals()
     return ledger
 
 
@@ -840,6 +932,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else repr(value)[:200]
 
 
+BEGINNINGS: Final = "'apply.begin', 'apply.end', 'apply.recovered', 'import', 'state.rebuild', 'state.rm'"
+"""Events that a marketplace can remember as the head of a generation, as a list in SQL."""
 INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
 UNSENT: Final = "apply.unsent"

@@ -7,6 +7,7 @@ says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,3 +38,17 @@ class Revision:
             return self._commit, bool(self._status().strip())
         except NoAnswer:
             return "", False
+
+
+def is_before(root: Path, commit: str) -> bool:
+    """Whether what is checked out is an ancestor of a commit. False where it is the commit itself, or where git cannot tell: in a
+    shallow clone the commit may not be there."""
+    repository = find(root)
+    head = resolve(repository, "HEAD") if repository is not None else ""
+    if repository is None or not head or head == commit or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return False
+    try:
+        Questions(repository).ask(root, "merge-base", "--is-ancestor", head, commit)
+    except NoAnswer:
+        return False
+    return True
