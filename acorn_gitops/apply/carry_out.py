@@ -31,7 +31,7 @@ from acorn_gitops.marketplaces.protocol import (
     Snapshot,
     Write,
 )
-from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Superseded
+from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Stale, Superseded
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Change, Step
@@ -134,6 +134,15 @@ def apply_plan(
                 raise
             unread[store] = error.message
     fenced = _fenced(snapshots, moved - touched, marketplaces, connections, owner)
+    if skip_unreadable:
+        # Each store for itself: one that somebody else writes to must not end the others.
+        for store in [*fenced]:
+            try:
+                check_not_behind({store: fenced[store]}, ledger, allow_empty)
+            except Stale as error:
+                unread[store] = error.message
+                fenced.pop(store)
+                snapshots.pop(store, None)
     check_not_behind(fenced, ledger, allow_empty)
     recover(ledger, snapshots, edges)
     done = done_steps(plan, ledger)
@@ -155,6 +164,7 @@ def apply_plan(
         },
     )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
+    work.alone = skip_unreadable
     work.skip(unread)
     work.guard.expect(ledger.open_intents())
     parts: dict[tuple[int, int], list[Part]] = {}
@@ -172,7 +182,8 @@ def apply_plan(
     try:
         if edges.publish is not None:
             edges.publish()
-        fenced = begin(fenced, owner, head)
+        fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
+        work.broken |= refused
     except AcornError:
         work.close_unsent()
         ledger.end_plan(plan.id, "partial", edges.now(), edges.actor, {})
@@ -335,6 +346,8 @@ class _Work:
         self.waiting: list[tuple[tuple[int, int], Part, str]] = []
         """What the price guard holds back: when it was to be, and why it was not."""
         self.interrupted = False
+        self.alone = False
+        """Whether each store is for itself: what stops one does not stop the others."""
         self.superseded = ""
         """Who else writes by now; then nothing more is sent."""
         self.connections = {s.store: s.connection for s in plan.stores}
@@ -468,7 +481,10 @@ class _Work:
                 left = self._unmoved(store, left, moved.message)
                 continue
             except Superseded as other:
-                self.superseded = other.message
+                if self.alone:
+                    self.broken[store] = other.message
+                else:
+                    self.superseded = other.message
                 for part in left:
                     self.outcomes[part.change.address] = Outcome(
                         part.change.address, "skipped", other.message

@@ -14,7 +14,7 @@ from typing import Final
 
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
-from acorn_gitops.model.finding import AcornError, Stale
+from acorn_gitops.model.finding import AcornError, MarketplaceError, Stale, Superseded
 
 Fenced = Mapping[str, tuple[Fences, Generation]]
 """By store: who keeps its generation, and what it is now."""
@@ -65,12 +65,21 @@ CATCH_UP: Final = (
 )
 
 
-def begin(fenced: Fenced, owner: str, head: str) -> dict[str, tuple[Fences, Generation]]:
-    """Begin the next generation in every store; answers them. Superseded where somebody else began meanwhile."""
-    return {
-        store: (marketplace, marketplace.advance(store, owner, now, head))
-        for store, (marketplace, now) in fenced.items()
-    }
+def begin(
+    fenced: Fenced, owner: str, head: str, *, alone: bool = False
+) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
+    """Begin the next generation in every store; answers them, and why others could not begin. Superseded where somebody else began
+    meanwhile, MarketplaceError where a store does not take it; with `alone` neither ends the others."""
+    found: dict[str, tuple[Fences, Generation]] = {}
+    refused: dict[str, str] = {}
+    for store, (marketplace, now) in fenced.items():
+        try:
+            found[store] = (marketplace, marketplace.advance(store, owner, now, head))
+        except (MarketplaceError, Superseded) as error:
+            if not alone:
+                raise
+            refused[store] = error.message
+    return found, refused
 
 
 def finish(fenced: Fenced, owner: str, head: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
-from acorn_gitops.apply.generation import finish, generations, is_behind, stale_ledger
+from acorn_gitops.apply.generation import BEHIND, CATCH_UP, finish, generations, is_behind, stale_ledger
 from acorn_gitops.cli import guards
 from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
@@ -84,6 +84,9 @@ def compute(
     for view in views(state, wishes, known):
         if view.error:
             results.append(StoreResult(view.store, view.connection, error=view.error))
+            continue
+        if view.behind and write and loaded.configuration.policies.get("onUnreadable") == "skip":
+            results.append(StoreResult(view.store, view.connection, error=f"{BEHIND}; {CATCH_UP}"))
             continue
         if view.behind:
             behind.append(view.store)

@@ -42,6 +42,11 @@ MOST: Final = 5_000_000
 """Resources of one store."""
 STORE_BYTES: Final = 768 << 20
 """Of all pages of one store, unpacked."""
+SILENT: Final = 2
+"""Requests without any answer, one after the other, after which a connection is tried only once; and twice as many, after which it
+is left alone for a while."""
+REST: Final = 60.0
+"""For so many seconds."""
 PATIENCE: Final = 300.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 STORE_SECONDS: Final = 1800.0
@@ -71,6 +76,8 @@ class NetworkMarketplace:
         self._pause = pause
         self._clock = clock
         self._patience = PATIENCE
+        self._silent = 0
+        self._asked = 0.0
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
         self._versions: dict[str, str] = {}
@@ -211,7 +218,8 @@ class NetworkMarketplace:
         trouble = ""
         maybe_done = False
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
-        for attempt in range(ATTEMPTS):
+        attempts = self._attempts()
+        for attempt in range(attempts):
             wait = min(0.25 * 2**attempt, MAX_PAUSE)
             try:
                 answer = self._transport.request(method, path, headers, body)
@@ -221,6 +229,7 @@ class NetworkMarketplace:
                 if error.hopeless:
                     raise Unreachable(f"{self.name}: {trouble}", hint=_FAULT) from None
             else:
+                self._silent = 0
                 status = answer.status
                 if status == 304 and known:
                     return answer
@@ -254,10 +263,24 @@ class NetworkMarketplace:
                     raise MarketplaceError(f"{self.name}: {_problem(answer)}")
             wait = min(wait, self._patience)
             self._patience -= wait
-            if attempt + 1 < ATTEMPTS and self._pause is not None:
+            if attempt + 1 < attempts and self._pause is not None:
                 self._pause(wait)
+        self._silent += 1
+        self._asked = self._clock()
         raise Unreachable(
-            f"{self.name}: {trouble}, {ATTEMPTS} times", hint="run again when the marketplace answers"
+            f"{self.name}: {trouble}, {attempts} times", hint="run again when the marketplace answers"
+        )
+
+    def _attempts(self) -> int:
+        """How often to try: less where the last requests got no answer either, as every store of a dead server would wait its full
+        time. Unreachable where nobody need be asked at all for a while."""
+        if self._silent < SILENT:
+            return ATTEMPTS
+        if self._silent < 2 * SILENT or self._clock() - self._asked > REST:
+            return 1
+        raise Unreachable(
+            f"{self.name}: no answer to the last {self._silent} requests",
+            hint="run again when the marketplace answers",
         )
 
 

@@ -15,7 +15,7 @@ from acorn_gitops.marketplaces.vendure.access import Grants, Roles
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.catalogue import Listings, Stock
 from acorn_gitops.marketplaces.vendure.channels import Locations, Places, Storefronts, channels
-from acorn_gitops.marketplaces.vendure.client import Client
+from acorn_gitops.marketplaces.vendure.client import Client, in_shape
 from acorn_gitops.marketplaces.vendure.promotions import Promotions
 from acorn_gitops.marketplaces.vendure.rows import Channel, Journal, Kind, carry_out
 from acorn_gitops.marketplaces.vendure.tax import Categories, Rates
@@ -67,11 +67,17 @@ class VendureMarketplace:
 
     def stores(self) -> Sequence[str]:
         """Channels and stock locations."""
-        return sorted({*channels(self._client), *Locations(self._client).all()})
+        with in_shape(self._name):
+            return sorted({*channels(self._client), *Locations(self._client).all()})
 
     def read(self, scope: Scope) -> Snapshot:
         """A whole store, list by list. Lists are not of one moment: Vendure has no snapshots, so that what a write
         presumes is looked at again before it is sent."""
+        self._client.begin()
+        with in_shape(self._name):
+            return self._read(scope)
+
+    def _read(self, scope: Scope) -> Snapshot:
         channel = channels(self._client).get(scope.store)
         resources: dict[tuple[str, str], Live] = {}
         ambiguous: dict[tuple[str, str], str] = {}
@@ -85,6 +91,10 @@ class VendureMarketplace:
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """What can be known without writing: whether each thing is there, has moved, and is in the store's currency."""
+        with in_shape(self._name):
+            return self._validate(store, writes)
+
+    def _validate(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
         channel = self._channel(store)
         outcomes: list[Outcome] = []
         for write in writes:
@@ -118,18 +128,22 @@ class VendureMarketplace:
     def _run(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
         kind = self._kinds[writes[0].address.type]
         try:
-            channel = self._channel(store)
-            wrong = {n: trouble for n, w in enumerate(writes) if (trouble := _wrong_currency(w, channel))}
-            good = [w for n, w in enumerate(writes) if n not in wrong]
-            done = iter(carry_out(kind, channel, good, self._journal) if good else [])
-            return [
-                Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
-                for n, w in enumerate(writes)
-            ]
+            with in_shape(self._name, sent=True):
+                return self._carry_out(kind, store, writes)
         except Unreachable as error:
             return [Outcome(w.address, "unknown", error.message) for w in writes]
         except MarketplaceError as error:
             return [Outcome(w.address, "rejected", error.message) for w in writes]
+
+    def _carry_out(self, kind: Kind, store: str, writes: Sequence[Write]) -> list[Outcome]:
+        channel = self._channel(store)
+        wrong = {n: trouble for n, w in enumerate(writes) if (trouble := _wrong_currency(w, channel))}
+        good = [w for n, w in enumerate(writes) if n not in wrong]
+        done = iter(carry_out(kind, channel, good, self._journal) if good else [])
+        return [
+            Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
+            for n, w in enumerate(writes)
+        ]
 
     def _channel(self, store: str) -> Channel:
         return channels(self._client).get(store) or Channel(store, "", "", {})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -37,6 +38,28 @@ class Refusal(MarketplaceError):
         self.code = code
 
 
+STORE_BYTES: Final = 768 << 20
+STORE_SECONDS: Final = 1800.0
+"""For reading one store."""
+NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What an answer in a shape that Vendure never gives leads to."""
+
+
+@contextmanager
+def in_shape(name: str, *, sent: bool = False) -> Iterator[None]:
+    """What Vendure never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as nobody knows what a write has
+    done."""
+    try:
+        yield
+    except NONSENSE as error:
+        kind = Unreachable if sent else MarketplaceError
+        what = one_line(f"{type(error).__name__}: {error}", 200)
+        raise kind(
+            f"{name}: the answer is none that Vendure gives ({what})",
+            hint="check the connection's url; a version that acorn does not know may answer otherwise",
+        ) from None
+
+
 class Client:
     """One connection; safe to use from several threads once it is signed in."""
 
@@ -50,6 +73,7 @@ class Client:
         key_header: str = "vendure-api-key",
         pause: Callable[[float], None] | None = None,
         timeout: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._user = user
@@ -66,6 +90,12 @@ class Client:
         self._http = http.Client(headers, [secret] if secret else [], timeout)
         self._url = url if url.rstrip("/").endswith("-api") else url.rstrip("/") + "/admin-api"
         self._token = ""
+        self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """A store is read: what it may send and how long it may take is counted from now on."""
+        self._bytes, self._until = 0, self._clock() + STORE_SECONDS
 
     def close(self) -> None:
         """Let go of connections."""
@@ -92,6 +122,11 @@ class Client:
             given = dict(variables or {})
             options = {**given.pop("options", {}), "take": TAKE, "skip": skip, "sort": {"id": "ASC"}}
             found = self.read(operation, {**given, "options": options}, channel)[field]
+            if self._bytes > STORE_BYTES or self._clock() > self._until:
+                raise Incomplete(
+                    f"{self.name}: a store sends more than {STORE_BYTES >> 20} MiB, or for more than {STORE_SECONDS:.0f} seconds",
+                    hint="this is a fault of the server",
+                )
             if not 0 <= int(found["totalItems"]) <= MOST or len(found["items"]) > TAKE:
                 raise Incomplete(
                     f"{self.name}: the list of {field} makes no sense", hint="this is a fault of the server"
@@ -168,6 +203,7 @@ class Client:
         for attempt in range(ATTEMPTS):
             try:
                 answer = self._http.request("POST", self._url, headers, body)
+                self._bytes += len(answer.body)
             except http.NotSent as error:
                 trouble = str(error)  # any request may be sent again
             except http.NoAnswer as error:
