@@ -11,8 +11,9 @@ import click
 
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.confine.files import replace, writable
+from acorn_gitops.confine.text import cell
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.model.resource import Address, Attributes
+from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.specs.load import Loaded
 
 _README = """# Export of {project}, environment {environment}
@@ -240,8 +241,10 @@ def _listings(live: dict[Address, Attributes]) -> str:
             ("map", "mapPrice"),
         ):
             money = attributes.get(name)
-            if money:
-                row[column] = money["value"]
-                row["currency"] = money["currency"]
-        writer.writerow(row)
+            if money is not None and is_money(money):
+                row[column] = str(money["value"])
+                row["currency"] = str(money["currency"])
+        writer.writerow(
+            {column: cell(value) if isinstance(value, str) else "" for column, value in row.items()}
+        )
     return out.getvalue()

@@ -24,6 +24,7 @@ from acorn_gitops.cli.situation import (
     views,
 )
 from acorn_gitops.confine.files import writable
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -216,12 +217,32 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
         return f"{spec.origin}: {shown} stands in a table; write {value!r} there by hand"
     text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
     try:
-        files[chosen.raw.file] = set_value(
-            text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value
-        )
+        edited = set_value(text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value)
     except CannotEdit as error:
         return str(error)
+    wrong = _refused(edited, chosen.raw.file, chosen.raw.position)
+    if wrong:
+        shown = ".".join(str(p) for p in path[1:])
+        return f"{spec.origin}: {shown} stays as it is: what the store holds no spec may say ({wrong})"
+    files[chosen.raw.file] = edited
     return ""
+
+
+def _refused(text: str, file: str, position: int) -> str:
+    """Why a document of a file would not be taken; empty where it would."""
+    from acorn_gitops.specs import gate
+    from acorn_gitops.specs.strict import compose
+    from acorn_gitops.specs.text import decode
+
+    read = compose(text, file)
+    faults = [*decode(text.encode(errors="replace"), file)[1], *read.findings]
+    if faults:
+        return one_line(faults[0].message, 200)
+    document = read.documents[position].data
+    found = gate.problems(
+        str(document.get("kind")), document, partial=True
+    )  # the rest may come from elsewhere
+    return one_line(found[0].message, 200) if found else ""
 
 
 def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:

@@ -7,6 +7,7 @@ The law `plan(export(live)) = ∅` is a property test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,7 +17,9 @@ from acorn_gitops.compile.role_permission import decompile_role
 from acorn_gitops.compile.sku_mapping import decompile_skus
 from acorn_gitops.compile.store import decompile_store
 from acorn_gitops.compile.tax_rule import decompile_tax_rule
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.resource import Address, Attributes
+from acorn_gitops.specs import gate
 from acorn_gitops.specs.resolve import name_of_sku
 
 
@@ -38,19 +41,24 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     grants: dict[tuple[str, str], list[Attributes]] = {}
     classes: dict[str, set[str]] = {}
     for address, attributes in resources.items():
-        if address.type == "grant":
+        if address.type == "grant" and _misshapen(address, attributes):
+            unsaid.append((address, "what it holds makes no sense"))
+        elif address.type == "grant":
             grants.setdefault((address.store, str(attributes.get("role"))), []).append(attributes)
         elif address.type == "listing" and attributes.get("taxClass"):
             classes.setdefault(address.store, set()).add(str(attributes["taxClass"]))
         elif address.type == "tax-rule":
-            classes.setdefault(address.store, set()).update(
-                (attributes.get("goods") or {}).get("taxClass") or ()
-            )
+            with suppress(AttributeError, TypeError):
+                classes.setdefault(address.store, set()).update(
+                    (attributes.get("goods") or {}).get("taxClass") or ()
+                )
     whole: dict[tuple[str, str, bytes], dict[str, Any]] = {}
+    left_out: set[Address] = set()
     for address in sorted(resources):
         attributes = {k: v for k, v in resources[address].items() if v is not None}
         store, type, key = address
-        if why := _unsayable(type, attributes):
+        if why := _unsayable(type, attributes) or _misshapen(address, attributes):
+            left_out.add(address)
             unsaid.append((address, why))
             grants.pop((store, key), None) if type == "role" else None
         elif type in ("storefront", "location"):
@@ -78,12 +86,12 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     listings = [
         (a.store, a.key, {k: v for k, v in r.items() if v is not None})
         for a, r in resources.items()
-        if a.type == "listing"
+        if a.type == "listing" and a not in left_out
     ]
     stocks = [
         (a.store, a.key, {k: v for k, v in r.items() if v is not None})
         for a, r in resources.items()
-        if a.type == "stock"
+        if a.type == "stock" and a not in left_out
     ]
     return Decompiled(stores, decompile_skus(listings, stocks), others, unsaid)
 
@@ -94,9 +102,38 @@ def _unsayable(type: str, attributes: Attributes) -> str:
         return str(attributes["foreign"])
     if type == "location" and not ("address" in attributes and "code" in attributes):
         return "its address is not known there, and a Store needs one: write it, and it is taken over"
-    if "percents" in (attributes.get("rate") or {}):
+    rate = attributes.get("rate")
+    if isinstance(rate, dict) and "percents" in rate:
         return "its countries have different rates; a rule with a class of rate says that"
     return ""
+
+
+def _misshapen(address: Address, attributes: Attributes) -> str:
+    """Why a resource alone cannot become a document; empty where it can. A marketplace may hold anything."""
+    store, type, key = address
+    made: dict[str, Any] | None = None
+    try:
+        if type in ("storefront", "location"):
+            made = decompile_store(store, type, attributes)
+        elif type == "role":
+            decompile_role(store, key, attributes, [])
+        elif type == "grant":
+            subject = attributes["subject"]
+            fit = all(isinstance(subject[name], str) for name in ("kind", "id"))
+            return "" if fit else "its subject is none"
+        elif type == "tax-rule":
+            made = decompile_tax_rule(store, key, attributes)
+        elif type == "promotion":
+            made = decompile_promo(store, key, attributes)
+        elif type == "listing":
+            (item,) = decompile_skus([(store, key, attributes)], [])
+            made = {"kind": "SkuMapping", "spec": item}
+        elif type == "stock":
+            decompile_skus([], [(store, key, attributes)])
+        wrong = [p for p in gate.problems(made["kind"], made) if p.path[:1] == ("spec",)] if made else []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return f"what it holds makes no sense ({one_line(f'{error.__class__.__name__}: {error}', 120)})"
+    return f"no spec can say it: {one_line(wrong[0].message, 200)}" if wrong else ""
 
 
 def _add(

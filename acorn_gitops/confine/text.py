@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from html import escape
 from typing import IO, Any, Final
+from urllib.parse import quote, quote_plus
 
 import orjson
 
@@ -62,6 +64,22 @@ def _shown(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
+_RUN: Final = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+([.,:/-][0-9]+)*%?", re.ASCII)
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe; numbers do not. `uncell`
+    takes it off again."""
+    return f"'{text}" if _RUN.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def uncell(text: str) -> str:
+    """The text of a cell that `cell` made, or that a spreadsheet wrote the same way."""
+    inner = text[1:] if text.startswith("'") else ""
+    return inner if _RUN.match(inner) and not _NUMBER.fullmatch(inner) else text
+
+
 class Output:
     """A stream on its way out of the process: harmless, and never a reason to stop. What cannot be written is dropped, and
     `lost` says why: what is done does not depend on who reads about it."""
@@ -108,7 +126,7 @@ class Redacted:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._texts = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
-        spelt = {form for s in self._texts for form in (s, orjson.dumps(s).decode()[1:-1])}
+        spelt = {form for s in self._texts for form in _spellings(s)}
         self._bytes = [form.encode() for form in sorted(spelt, key=len, reverse=True)]
 
     def also(self, secret: str) -> Redacted:
@@ -128,10 +146,21 @@ class Redacted:
 
     def text(self, text: str) -> str:
         """A text, e.g. a header."""
-        for secret in self._texts:
-            if secret in text:
-                text = text.replace(secret, REDACTED)
+        for secret in self._bytes:
+            if secret.decode() in text:
+                text = text.replace(secret.decode(), REDACTED)
         return text
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """A secret as itself, in JSON, in addresses (capital and small hexadecimal digits) and in HTML."""
+    yield secret
+    yield orjson.dumps(secret).decode()[1:-1]
+    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda two: two[0].lower(), encoded)
+    yield escape(secret)
+    yield escape(secret, quote=False)
 
 
 def _plain(match: re.Match[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from acorn_gitops.confine.text import safe
+from acorn_gitops.confine.text import cell, safe
 from acorn_gitops.report.text import Pen
 from acorn_gitops.report.words import cut
 
@@ -54,7 +54,7 @@ def as_csv(table: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.headings)
     for row in table.rows:
-        writer.writerow([_cell(row.get(h), "") for h in table.headings])
+        writer.writerow([cell(_cell(row.get(h), "")) for h in table.headings])
     return out.getvalue()
 
 

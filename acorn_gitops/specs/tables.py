@@ -12,6 +12,7 @@ import io
 import re
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.confine.text import uncell
 from acorn_gitops.model.finding import Finding, Place
 
 # Column heading to where its value goes: ("item", path) or ("listing", path) or ("policy", name).
@@ -225,7 +226,7 @@ class _Table:
                     )
                     continue
                 cell = cell.replace(".", "").replace(",", ".")
-            values[field] = (cell, column)
+            values[field] = (uncell(cell), column)
         if "sku" not in values or "store" not in values:
             spoilt = self.findings and self.findings[-1].place and self.findings[-1].place.line == line
             missing = "sku" if "sku" not in values else "store"
