@@ -483,11 +483,10 @@ class Ledger:
 
     def check_owner(self, owner: str) -> None:
         """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
-        rows = self._rows(
-            f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence DESC LIMIT 1"
-        )
-        body = audit.body_of(rows[0][0]) if rows else {}
-        theirs, environment = body.get("owner"), body.get("environment")
+        entries = self._each(f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence DESC")
+        bodies = (audit.body_of(raw) for (raw,) in entries)
+        said = next((body for body in bodies if body.get("owner") or body.get("environment")), {})
+        theirs, environment = said.get("owner"), said.get("environment")
         if (theirs or owner) != owner or (environment or owner.partition("/")[2]) != owner.partition("/")[2]:
             raise Stale(
                 f"{self.path} is the ledger of {one_line(str(theirs or environment), 100)}, not of {owner}",
