@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -477,3 +478,71 @@ def test_a_price_is_ceded_within_its_band_and_above_its_floor_only(
     assert [c["action"] for c in made.plan()["changes"]] == ([] if theirs else ["update"])
     made.apply()
     assert paid_now(made) == (Decimal(live) if theirs else 100)
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "a discount of another name": {"discount": {"percentage": "15"}},
+    "no discount": {"discount": None},
+    "two discounts": {"discount": {"percent": "0", "amount": euros("15.00")}},
+    "a percentage that is a truth": {"discount": {"percent": True}},
+    "a percentage with an exponent": {"discount": {"percent": "1e9"}},
+    "a percentage of more than all": {"discount": {"percent": "150"}},
+    "a negative amount": {"discount": {"amount": euros("-15.00")}},
+    "a discount that is a list": {"discount": [{"percent": "15"}]},
+    "fewer pieces than none": {"discount": {"buyXGetY": {"buy": -3, "get": 1}}},
+    "a share of the second piece that is none": {
+        "discount": {"buyXGetY": {"buy": 1, "get": 1, "discountPercent": "1e9"}}
+    },
+    "a mode that nobody knows": {"stacking": {"mode": "exclusive"}},
+    "a tier that is a text": {"stacking": {"tier": "x"}},
+    "stacking that is a list": {"stacking": ["additive"]},
+    "a basket that is a text": {"minimumOrder": "5"},
+    "a code that is a list": {"code": ["A"]},
+    "pieces that are a text": {"minimumQuantity": "3"},
+    "no SKUs": {"skus": None},
+    "SKUs that are a text": {"skus": "K"},
+    "a SKU that is a list": {"skus": [["K"]]},
+    "a day in place of an instant": {"end": "2026-12-20"},
+    "an instant without an offset": {"end": "2026-12-20T00:00:00"},
+    "an end before the beginning": {"end": "2026-01-01T00:00:00Z"},
+    "no end": {"end": None},
+}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize("name", ODD)
+def test_a_promotion_in_an_unknown_shape_may_take_off_anything(
+    name: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A price under it is not sent, whatever clock the machine has: what cannot be understood is not nothing."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    there = {"theirs": {**running({"percent": "15"}), **ODD[name]}}
+    held = HeldPromotions(NOW, there.items())
+    live = {"price": euros("100.00"), "minPrice": euros("80.00")}
+    assert paid_refusal("K", {"price": euros("85.00")}, live, None, held)
+    assert paid_refusal("K", {"price": euros("85.00")}, {"price": euros("100.00")}, None, held) == ""
+
+
+def test_a_promotion_names_skus_in_any_letter_case() -> None:
+    """A marketplace may spell them otherwise than the specs."""
+    held = HeldPromotions(NOW, {"theirs": {**running({"percent": "15"}), "skus": ["k-1"]}}.items())
+    live = {"price": euros("100.00"), "minPrice": euros("80.00")}
+    assert "would cost 72.25" in paid_refusal("K-1", {"price": euros("85.00")}, live, None, held)
+
+
+SOLD = {
+    "below its floor": ({"price": euros("5.00"), "minPrice": euros("15.00")}, None, "below its floor"),
+    "below its margin": ({"price": euros("5.00")}, euros("9.00"), "leaves less than the margin"),
+    "for nothing": ({"price": euros("0.00")}, None, "is no price"),
+    "at its floor": ({"price": euros("15.00"), "minPrice": euros("15.00")}, euros("9.00"), ""),
+}
+
+
+@pytest.mark.parametrize("name", SOLD)
+def test_what_is_put_on_sale_is_judged_by_the_price_that_is_there(name: str) -> None:
+    """Only the status is sent; the price is somebody else's."""
+    there, least, words = SOLD[name]
+    found = refusal("listing", {"status": "active"}, {"status": "inactive", **there}, least)
+    assert (words in found) and bool(found) == bool(words)
+    assert refusal("listing", {"status": "active"}, {"status": "active", **there}, least) == ""

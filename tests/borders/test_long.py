@@ -3,14 +3,19 @@ counted in what comes out, not in seconds; what would never end is ended by the 
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from acorn_gitops.confine import git
+from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
+from tests.borders.clone import WHO
 from tests.repository import Repository
 
 
@@ -158,3 +163,138 @@ def test_a_plan_that_is_a_device_is_none(made: Repository) -> None:
     (made.path / "p.acorn.json").symlink_to("/dev/zero")
     done = _bounded(made, "show", "p.acorn.json")
     assert (done.returncode, "is no file" in done.stderr) == (6, True)
+
+
+# -- small specs that mean much ------------------------------------------------------------------------------
+
+
+def test_templates_of_templates_are_looked_at_once(made: Repository) -> None:
+    """Four layers of sixty templates, each of which inherits all of the next: 13 million ways, 240 templates."""
+    names = [[f"t{layer}-{number}" for number in range(60)] for layer in range(4)]
+    head = "---\napiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {{name: {name}, abstract: true}}\nspec: {{{inherits}}}\n"
+    below: list[str] = []
+    text = ""
+    for layer in reversed(names):
+        inherits = f"inherits: [{', '.join(below)}]" if below else "attributes: {title: x}"
+        text += "".join(head.format(name=name, inherits=inherits) for name in layer)
+        below = layer
+    text += f'---\napiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {{name: heir}}\nspec:\n  inherits: [{", ".join(below)}]\n  sku: HEIR\n  listings: [{{store: amz-de, price: {{currency: EUR, value: "1.00"}}, status: active}}]\n'
+    (made.path / "specs" / "templates.yaml").write_text(text)
+    done = _bounded(made, "validate")
+    assert done.returncode == 0, done.stdout[-500:]
+
+
+def test_unknown_headings_of_a_table_are_told_in_short(made: Repository) -> None:
+    """Twenty thousand columns that nobody knows."""
+    headings = ",".join(f"c{number}" for number in range(20_000))
+    (made.path / "specs" / "wide.csv").write_text(f"sku,store,{headings}\n")
+    (made.path / "specs" / "wide.yaml").write_text(
+        "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: wide}\nspec: {table: {file: wide.csv}}\n"
+    )
+    done = _bounded(made, "validate")
+    assert done.returncode == 4
+    assert "and 19,980 more unknown columns" in done.stdout
+    assert done.stdout.count("\n") < 100
+
+
+def test_promotions_that_all_meet_are_told_in_short(made: Repository) -> None:
+    """Three hundred on one SKU are 44,850 pairs."""
+    promo = (
+        "---\napiVersion: acorn/v1\nkind: Promo\nmetadata: {{name: p{n}}}\nspec: {{type: lightningDeal, stores: {{names: [amz-de]}},"
+        ' skus: {{all: true}}, discount: {{percent: "1"}}, window: {{start: {{local: "2027-03-01T00:00", tz: store}},'
+        ' end: {{local: "2027-03-09T00:00", tz: store}}}}}}\n'
+    )
+    (made.path / "specs" / "promos.yaml").write_text("".join(promo.format(n=n) for n in range(300)))
+    done = _bounded(made, "validate")
+    assert done.stdout.count("PRO-020") < 300 * 5
+    assert "more promotions meet p0" in done.stdout
+
+
+def test_roles_that_multiply_are_refused(made: Repository) -> None:
+    """A few kilobytes of subjects, heirs and stores make a million grants."""
+    subjects = ", ".join(f"{{kind: user, id: u{n}@x.example}}" for n in range(100))
+    role = "---\napiVersion: acorn/v1\nkind: RolePermission\nmetadata: {{name: {name}{more}}}\nspec: {{{spec}}}\n"
+    rules = "rules: [{resources: [price], verbs: [read]}], stores: {all: true}"
+    text = role.format(name="all", more=", abstract: true", spec=f"subjects: [{subjects}], {rules}")
+    text += "".join(role.format(name=f"r{n}", more="", spec="inherits: [all]") for n in range(100))
+    text += "".join(
+        f"---\napiVersion: acorn/v1\nkind: Store\nmetadata: {{name: s{n}}}\nspec: {{type: storefront, storefront: {{platform: network,"
+        f" currency: EUR, timezone: Europe/Berlin}}}}\n"
+        for n in range(60)
+    )
+    (made.path / "specs" / "many.yaml").write_text(text)
+    done = _bounded(made, "plan")
+    assert done.returncode == 4
+    assert "the roles make 610,000 grants" in done.stderr
+
+
+def test_suggestions_cost_little(made: Repository) -> None:
+    """A thousand unknown names beside two thousand known ones, all alike."""
+    stores = "".join(
+        f"---\napiVersion: acorn/v1\nkind: Store\nmetadata: {{name: abcdefghij-abcdefghij-{n}}}\nspec: {{type: storefront,"
+        f" storefront: {{platform: network, currency: EUR, timezone: Europe/Berlin}}}}\n"
+        for n in range(2000)
+    )
+    items = "".join(
+        f'    - {{sku: K-{n}, listings: [{{store: abcdefghij-abcdefghij-{n}x, price: {{currency: EUR, value: "1.00"}}}}]}}\n'
+        for n in range(1000)
+    )
+    head = "---\napiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: bulk}\nspec:\n  items:\n"
+    (made.path / "specs" / "bulk.yaml").write_text(stores + head + items)
+    done = _bounded(made, "validate")
+    assert done.returncode == 4
+    assert "did you mean abcdefghij-abcdefghij-7?" in done.stdout
+
+
+def test_folders_are_followed_to_a_depth(made: Repository) -> None:
+    """Deeper than anybody keeps specs, and shallower than a stack."""
+    deep = made.path / "specs"
+    for _ in range(60):
+        deep = deep / "a"
+    deep.mkdir(parents=True)
+    done = _bounded(made, "plan")
+    assert (done.returncode, "nested more than 40 deep" in done.stderr) == (4, True), done.stderr
+
+
+@pytest.mark.parametrize("text", ["2026-99-99", "2026-02-30", "2001-12-14t21:59:43.10-05:00"])
+def test_a_text_that_looks_like_a_date_is_text(text: str, made: Repository) -> None:
+    """Also where it is none; it is neither a fault nor changed."""
+    specs = made.path / "specs" / "all.yaml"
+    specs.write_text(
+        specs.read_text().replace("sku: KTL-17-BLK", f"sku: KTL-17-BLK\n  attributes: {{title: {text}}}")
+    )
+    done = _bounded(made, "fmt")
+    assert (done.returncode, "internal" in done.stderr) == (0, False), done.stderr
+    assert f"title: {text}" in specs.read_text()
+
+
+def test_git_gets_so_much_time_in_all(
+    made: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many questions that are slow one by one end together; and no question takes the machine's memory."""
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nsleep 0.3\nulimit -d\n")
+    program.chmod(0o755)
+    subprocess.run(["git", "init", "-q"], cwd=made.path, check=True)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr(git, "WHOLE", 0.8)
+    found = git.find(made.path)
+    assert found is not None
+    questions = git.Questions(found)
+    assert questions.ask(made.path, "status").strip() == str(git.MEMORY // 1024).encode()
+    questions.ask(made.path, "status")
+    with pytest.raises(git.NoAnswer, match="more than"):
+        for _ in range(3):
+            questions.ask(made.path, "status")
+
+
+def test_whoever_proposes_a_change_renames_nobody(made: Repository) -> None:
+    """`.mailmap` of the checkout would give everybody's lines to somebody else."""
+    plain = {**WHO, "PATH": os.environ["PATH"], "HOME": str(made.path)}
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "mine"]):
+        subprocess.run(["git", *command], cwd=made.path, check=True, env=plain)
+    (made.path / ".mailmap").write_text("The Boss <boss@example.com> <ada@example.com>\n")
+    wrote = Authors(made.path).line("specs/all.yaml", 1)
+    assert wrote is not None
+    assert (wrote.author, wrote.mail) == ("Ada", "ada@example.com")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from acorn_gitops.confine.text import OWN, Output, Redacted, harmless, safe
+from acorn_gitops.confine.text import OWN, Output, Redacted, cell, harmless, safe, uncell
 from tests.repository import Repository, sku, storefront
 
 ACORN = [sys.executable, "-m", "acorn_gitops"]
@@ -204,3 +205,31 @@ def test_a_lost_stream_is_dropped_once() -> None:
     output.flush()
     assert stream.tries == 1
     assert isinstance(output.lost, BrokenPipeError)
+
+
+OBEYED = [
+    "::error file=x::hello",
+    "  ::stop-commands::x",
+    "##[error]x",
+    "a ##[group]b",
+    "##vso[task.x]",
+    "##teamcity[x]",
+]
+
+
+@pytest.mark.parametrize("line", OBEYED)
+def test_a_ci_runner_obeys_nobody_but_its_workflow(line: str) -> None:
+    """GitHub Actions, Azure Pipelines and TeamCity take commands out of a log: what is said in a spec is none."""
+    shown = harmless(f"before\n{line}\nafter")
+    assert not re.search(r"^\s*::|##[a-z]*\[", shown, re.MULTILINE)
+    assert harmless("amz-de::x, ## heading, a [b]") == "amz-de::x, ## heading, a [b]"
+
+
+CELLS = ["=1+1", "+cmd", "-x", "@SUM(1)", "\t=1", "'=1", "''@x", "-5", "+1,50", "12 %", "plain", "'tis", ""]
+
+
+@pytest.mark.parametrize("text", CELLS)
+def test_cells_come_back_as_they_were(text: str) -> None:
+    """Whatever a spreadsheet would run is text for it, and comes back unchanged; numbers stay numbers."""
+    assert uncell(cell(text)) == text
+    assert not re.match(r"[=@\t]|[+-](?![0-9])", cell(text))

@@ -491,3 +491,57 @@ def test_a_type_that_vanishes_at_once_is_not_believed(tmp_path: Path) -> None:
     assert result.code == 1
     assert "none of the 12 listings" in " ".join(result.out.split())
     assert made.run("plan", "--allow-empty", "amz-de").code == 0
+
+
+@pytest.mark.parametrize("percent", ["1e999990", "15%", "", "NaN"])
+def test_a_percentage_that_is_none_never_reaches_arithmetic(
+    percent: str, made: Repository, server: Server
+) -> None:
+    """It would compute for minutes, or say nothing."""
+    promotion = {
+        "type": "promotion", "key": "theirs", "id": "p", "etag": "e",
+        "attributes": {
+            "type": "percentOff", "skus": ["KTL-17-BLK"], "discount": {"percent": percent},
+            "start": "2026-01-01T00:00:00Z", "end": "2099-01-01T00:00:00Z",
+        },
+    }  # fmt: skip
+    server.behave = lambda x: x.answer(page(STOREFRONT, listing(), promotion))
+    (made.path / "acorn.yaml").write_text(connected(server.url))
+    result = made.run("plan")
+    assert (result.code, "a percentage that is none" in result.out) == (1, True), result
+
+
+REFUSALS: dict[str, Callable[[Exchange], bool]] = {
+    "a generation that nobody knows": lambda x: _generation(x, "GET", 200, {"number": 7, "head": "f" * 64}),
+    "a generation that it does not take": lambda x: _generation(x, "PUT", 500, {}),
+    "a generation that it refuses": lambda x: _generation(x, "PUT", 412, {}),
+    "a generation without sense": lambda x: _generation(x, "PUT", 200, []),
+}
+
+
+def _generation(exchange: Exchange, method: str, status: int, content: Any) -> bool:
+    if exchange.asked.method != method or "/generation" not in exchange.asked.path:
+        return False
+    exchange.answer(content, status)
+    return True
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_store_that_takes_no_generation_stops_no_other(name: str, two: Repository, server: Server) -> None:
+    """Where the project leaves unreadable stores out, each store is for itself; never exit 0."""
+
+    def bad(exchange: Exchange) -> None:
+        if REFUSALS[name](exchange):
+            return
+        if "/generation" in exchange.asked.path:
+            exchange.answer({"number": 0, "head": ""})
+        else:
+            exchange.answer(page(STOREFRONT | {"key": "amz-fr"}))
+
+    project = two.path / "acorn.yaml"
+    project.write_text(project.read_text() + "  policies: {onUnreadable: skip}\n")
+    written: list[bytes] = []
+    server.behave = _split(bad, written)
+    result = two.run("apply", "--auto-approve")
+    assert result.code == 3, result
+    assert written

@@ -37,8 +37,9 @@ def _beside(word: str, names: list[str]) -> list[str]:
     at = bisect_left(names, word)
     back = sorted(name[::-1] for name in names)
     behind = bisect_left(back, word[::-1])
+    begins = {word[:length] for length in range(max(len(word) - 3, 1), len(word))}.intersection(names)
     ends = (name[::-1] for name in back[max(behind - BESIDE, 0) : behind + BESIDE])
-    return sorted({*names[max(at - BESIDE, 0) : at + BESIDE], *ends})
+    return sorted({*names[max(at - BESIDE, 0) : at + BESIDE], *ends, *begins})
 
 
 @rule(
