@@ -186,6 +186,14 @@ def test_secrets_are_taken_out_however_they_are_spelt() -> None:
     assert redacted.text("Bearer s3cret-token") == "Bearer (secret)"
 
 
+def test_secrets_are_taken_out_of_addresses_and_html() -> None:
+    """Servers repeat addresses and put what they say into pages."""
+    redacted = Redacted(["a/b+c==&<x>"])
+    for body in (b"/x?t=a%2Fb%2Bc%3D%3D%26%3Cx%3E", b"t=a%2fb%2bc%3d%3d%26%3cx%3e", b"a/b+c==&amp;&lt;x&gt;"):
+        assert redacted.content(body).endswith(b"(secret)")
+        assert redacted.text(body.decode()).endswith("(secret)")
+
+
 def test_a_lost_stream_is_dropped_once() -> None:
     """After the first failure nothing more is tried, and nothing raises."""
 

@@ -545,3 +545,95 @@ def test_a_store_that_takes_no_generation_stops_no_other(name: str, two: Reposit
     result = two.run("apply", "--auto-approve")
     assert result.code == 3, result
     assert written
+
+
+SHAPES: dict[str, Any] = {
+    "no data": {"data": {}},
+    "no channels": {"data": {"channels": None}},
+    "a total that is a text": {"data": {"channels": {"totalItems": "x", "items": []}}},
+    "no items": {"data": {"channels": {"totalItems": 0, "items": None}}},
+    "items that are texts": {"data": {"channels": {"totalItems": 1, "items": ["x"]}}},
+    "a channel without a code": {"data": {"channels": {"totalItems": 1, "items": [{"id": "1"}]}}},
+    "an id that is a list": {
+        "data": {"channels": {"totalItems": 1, "items": [{"id": [1], "code": "amz-fr", "token": "t"}]}}
+    },
+    "errors that are a number": {"errors": 5},
+    "extensions that are a text": {"errors": [{"message": "m", "extensions": "text"}]},
+    "a total without end": b'{"data": {"channels": {"totalItems": 1e400, "items": []}}}',
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_vendure_in_an_unknown_shape_is_that_stores_error(
+    name: str, tmp_path: Path, server: Server
+) -> None:
+    """No command ends with an internal error, and the other connection's store is planned and applied."""
+    server.behave = lambda x: x.answer(SHAPES[name])
+    here, there = storefront("here"), storefront("amz-fr")
+    here["spec"]["connection"], there["spec"]["connection"] = "main", "bad"
+    there["spec"]["storefront"]["platform"] = "vendure"
+    made = Repository(tmp_path / "r", here, there, sku("A-1", "10.00", store="here"))
+    project = (made.path / "acorn.yaml").read_text()
+    bad = f'connections: {{bad: {{adapter: vendure, url: "{server.url}"}}, '
+    project = project.replace("connections: {", bad) + "  policies: {onUnreadable: skip}\n"
+    (made.path / "acorn.yaml").write_text(project)
+    assert made.run("apply", "--auto-approve").code == 3
+    for verb in (("plan",), ("drift",), ("import", "--dry-run"), ("doctor",)):
+        result = made.run(*verb)
+        assert (result.code, "internal" in result.err) == (1, False), result
+    assert "No changes" in made.run("plan", "--select", "here").out
+
+
+def test_a_connection_that_is_silent_is_left_alone(tmp_path: Path, server: Server) -> None:
+    """Twenty stores of a dead server do not each wait their full time."""
+
+    def hangs_up(exchange: Exchange) -> None:
+        exchange.handler.connection.close()
+        raise ConnectionResetError
+
+    server.behave = hangs_up
+    made = Repository(tmp_path / "r", *(storefront(f"store-{n}") for n in range(20)))
+    (made.path / "acorn.yaml").write_text(connected(server.url))
+    assert made.run("plan").code == 1
+    assert len(server.asked) < 20
+
+
+def test_what_no_spec_may_say_is_left_out_of_an_import(made: Repository, server: Server) -> None:
+    """Drift with an invisible character: told, the file stays valid, and the next command works."""
+    titles = ["plain"]
+
+    def behave(exchange: Exchange) -> None:
+        if "/generation" in exchange.asked.path:
+            exchange.answer({"number": 0, "head": ""})
+        else:
+            exchange.answer(page(STOREFRONT, listing(title=titles[-1])))
+
+    server.behave = behave
+    made.write(storefront(), sku(attributes={"title": "plain"}))
+    made.apply()
+    for title in ("a\u200bb", "", "x" * 501):
+        titles.append(title)
+        result = made.run("import", "--drifted")
+        assert "stays as it is" in told(result), result
+        assert made.run("validate").code == 0
+
+
+@pytest.mark.parametrize("type_", ["promotion", "tax-rule", "role", "grant", "stock", "listing", "location"])
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"skus": 5}, {"discount": 1.5, "rate": True, "rules": 7, "subject": [], "sku": {}, "address": "x"}],
+)
+def test_what_makes_no_sense_is_left_out_of_an_import(
+    type_: str, content: dict[str, Any], made: Repository, server: Server
+) -> None:
+    """Import and export take the rest, and end without an internal error."""
+    odd = {"type": type_, "key": "odd", "id": "o", "etag": "e", "attributes": content}
+    server.behave = lambda x: x.answer(
+        page(STOREFRONT, listing(), odd)
+        if "/resources" in x.asked.path
+        else {"stores": [{"store": "amz-de"}]}
+    )
+    made.write(storefront())
+    for verb in (("import", "--dry-run"), ("export", "out")):
+        result = made.run(*verb)
+        assert "internal" not in result.err, result
