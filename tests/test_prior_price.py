@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.prior_price import prior_price, spans_of
+from acorn_gitops.engines.prior_price import prior_price, spans_of, thirty_days_before
 from tests.repository import Repository, document, sku, storefront
 
 
@@ -36,7 +36,7 @@ HISTORY = spans_of(
 )
 def test_vectors_of_the_domain(start: str, lowest: int) -> None:
     """39.99 was in force until 10-25: thirty days before 11-24 it is out."""
-    found = prior_price(HISTORY, day(start))
+    found = prior_price(HISTORY, day(start), "UTC")
     assert found is not None
     assert (found.amount, found.complete) == (lowest, True)
 
@@ -63,19 +63,19 @@ def test_vectors_of_the_domain(start: str, lowest: int) -> None:
 )
 def test_what_is_not_known_is_said(points: list[Any], start: str, found: Any) -> None:
     """A gap is no price, and an incomplete history says so."""
-    prior = prior_price(spans_of([(day(d), amount) for d, amount in points]), day(start))
+    prior = prior_price(spans_of([(day(d), amount) for d, amount in points]), day(start), "UTC")
     assert (None if prior is None else tuple(prior)) == found
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 90), st.one_of(st.none(), st.integers(1, 9))), max_size=8),
-    st.integers(0, 100),
+    st.integers(0, 25),
 )
 def test_agrees_with_looking_at_every_hour(points: list[tuple[int, int | None]], start: int) -> None:
     """Of any history, hour by hour."""
     begin = day("2026-01-01")
     spans = spans_of([(begin + timedelta(hours=6 * d), amount) for d, amount in points])
-    moment = begin + timedelta(hours=6 * start)
+    moment = begin + timedelta(days=start)
     seen = []
     gaps = False
     for hour in range(24 * 30):
@@ -83,9 +83,27 @@ def test_agrees_with_looking_at_every_hour(points: list[tuple[int, int | None]],
         here = [s.amount for s in spans if s.start <= at and (s.end is None or at < s.end)]
         gaps = gaps or not here
         seen += here
-    prior = prior_price(spans, moment)
+    prior = prior_price(spans, moment, "UTC")
     assert (prior.amount if prior else None) == min(seen, default=None)
     assert (prior.complete if prior else False) is (not gaps)
+
+
+BEGINNINGS = {
+    # (zone, when a reduction begins, the first moment that counts): one of the days before has 23 or 25 hours, or no midnight
+    "spring in Berlin": ("Europe/Berlin", "2027-04-19T22:00:00Z", "2027-03-20T23:00:00Z"),
+    "autumn in Berlin": ("Europe/Berlin", "2027-11-09T23:00:00Z", "2027-10-10T22:00:00Z"),
+    "in the morning": ("Europe/Berlin", "2027-04-20T07:00:00Z", "2027-03-20T23:00:00Z"),
+    "a day without midnight in Cairo": ("Africa/Cairo", "2027-05-29T21:00:00Z", "2027-04-29T22:00:00Z"),
+    "Tokyo": ("Asia/Tokyo", "2027-04-19T15:00:00Z", "2027-03-20T15:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_the_law_counts_days_of_the_place(name: str) -> None:
+    """Not 720 hours."""
+    place, start, begin = BEGINNINGS[name]
+    found = thirty_days_before(datetime.fromisoformat(start), place)
+    assert found == datetime.fromisoformat(begin)
 
 
 def sale(percent: str, start: str = "2026-11-27", end: str = "2026-12-01", **more: Any) -> dict[str, Any]:

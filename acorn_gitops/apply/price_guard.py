@@ -127,8 +127,8 @@ def promotion_refusal(proposed: Proposed, offered: Mapping[str, Offered]) -> str
     floor or margin, and lower than it is. The minimum advertised price is not asked: a promotion may be agreed to go below it."""
     for sku, (listing, least) in offered.items():
         price = listing.get("price")
-        if price is None or not is_money(price):
-            continue
+        if price is None or not is_money(price) or listing.get("status") == "inactive":
+            continue  # what is put on sale later is judged then
         bound = listing.get("minPrice")
         if bound is not None and (not is_money(bound) or bound["currency"] != price["currency"]):
             return f"the floor of {sku} is not in the currency of its price"

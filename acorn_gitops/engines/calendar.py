@@ -112,7 +112,9 @@ class Calendar:
     own rules say why."""
 
     configuration: Configuration
-    _intervals: dict[tuple[int, ...], list[Interval]] = field(default_factory=dict)
+    _intervals: dict[tuple[Hashable, ...], list[Interval]] = field(default_factory=dict)
+    _asleep: set[tuple[str, str]] = field(default_factory=set)
+    """Store and key of listings that are not for sale."""
     _prices: dict[int, list[tuple[str, str, str, int]]] = field(default_factory=dict)
     _least: dict[State, Lowest] = field(default_factory=dict)
 
@@ -180,6 +182,8 @@ class Calendar:
             if not price:
                 continue
             name = entry["store"]
+            if entry.get("status") == "inactive":
+                self._asleep.add((name, entry.get("sellerSku") or body["sku"]))
             currency, amount = currencies.get(name), None
             value = price.get("value")
             if value is not None and price.get("currency") == currency and "rule" not in price:
@@ -255,9 +259,11 @@ class Calendar:
             found = self._least[offers] = lowest(offers)
         return found
 
-    def lows(self, kind: Callable[[State], Hashable] | None = None) -> Iterator[Low]:
-        """For every listing with promotions, the lowest price of any buyer over the whole calendar. `kind` sorts what a buyer can
-        have at once; of each kind the lowest is told."""
+    def lows(
+        self, kind: Callable[[State], Hashable] | None = None, since: datetime | None = None
+    ) -> Iterator[Low]:
+        """For every listing with promotions that is for sale, the lowest price of any buyer over the whole calendar, or over what of it
+        is to come `since` an instant. `kind` sorts what a buyer can have at once; of each kind the lowest is told."""
         offers = self.offers
         kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
         memo: dict[State, Mapping[Hashable, Lowest]] = {}
@@ -266,9 +272,11 @@ class Calendar:
             sku = spec.spec["sku"]
             for store, key, currency, price in self.prices_of(spec) if sku in promoted else ():
                 dated = offers.get((store, sku))
-                if dated is None:
+                if dated is None or (store, key) in self._asleep:
                     continue
-                every = self.intervals(dated)
+                every = self.intervals(dated, since)
+                if not every:
+                    continue
                 sorts = kinds.get(id(every))
                 if sorts is None:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
@@ -297,16 +305,18 @@ class Calendar:
                 by_kind.setdefault(which, []).append((interval, least))
         return list(by_kind.values())
 
-    def intervals(self, dated: Sequence[Dated]) -> list[Interval]:
+    def intervals(self, dated: Sequence[Dated], since: datetime | None = None) -> list[Interval]:
         """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
-        the same offers."""
-        memo = tuple(map(id, dated))
+        the same offers, and those that were over by `since`."""
+        memo = (since, *map(id, dated))
         found = self._intervals.get(memo)
         if found is None:
             edges = sorted({d.start for d in dated} | {d.end for d in dated})
             by_offers: dict[tuple[Offer, ...], Interval] = {}
             for start, end in pairwise(edges):
                 offers = tuple(d.offer for d in dated if d.start <= start < d.end)
+                if since is not None and end <= since:
+                    continue
                 if offers and offers not in by_offers:
                     by_offers[offers] = Interval(start, end, offers)
             found = self._intervals[memo] = list(by_offers.values())

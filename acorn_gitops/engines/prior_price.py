@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from acorn_gitops.model.window import begin_of, zone
+
 DAYS: Final = 30
 
 
@@ -30,9 +32,16 @@ class Prior(NamedTuple):
     complete: bool
 
 
-def prior_price(spans: Iterable[Span], start: datetime) -> Prior | None:
-    """The lowest price at any moment of [start - 30 days, start). None where nothing is known of that time."""
-    begin = start - timedelta(days=DAYS)
+def thirty_days_before(start: datetime, tz: str) -> datetime:
+    """The first moment of the thirtieth day before the day on which a reduction begins, by the clocks of its place: the law counts
+    days, not hours, and one of them may have 23 or 25."""
+    day = start.astimezone(zone(tz)).date() - timedelta(days=DAYS)
+    return begin_of(day, tz)
+
+
+def prior_price(spans: Iterable[Span], start: datetime, tz: str) -> Prior | None:
+    """The lowest price from the beginning of the thirtieth day before until `start`. None where nothing is known of that time."""
+    begin = thirty_days_before(start, tz)
     seen = [s for s in spans if s.start < start and (s.end is None or s.end > begin)]
     if not seen:
         return None

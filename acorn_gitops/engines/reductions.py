@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from acorn_gitops.engines.calendar import Dated, Listed, calendar_of
-from acorn_gitops.engines.price import part_of
+from acorn_gitops.engines.price import Offer, effective, part_of
 from acorn_gitops.engines.prior_price import DAYS, Span, prior_price
 from acorn_gitops.engines.tax import EU, country_of
 from acorn_gitops.specs.configuration import Configuration
@@ -73,7 +73,8 @@ def reductions(
         return
     calendar = calendar_of(configuration)
     skus = {s.spec["sku"]: s for s in configuration.skus}
-    month = timedelta(days=DAYS)
+    zones = {s.name: s.spec["storefront"].get("timezone") or "UTC" for s in stores if s.name in european}
+    month = timedelta(days=DAYS + 1)
     for (store, sku), every in calendar.offers.items():
         if store not in european:
             continue
@@ -86,8 +87,18 @@ def reductions(
                 continue
             if not certain and dated.start - month >= now and len(every) == 1:
                 continue
-            pays = calendar.least((dated.offer,)).pays
+            beside = _beside(dated, every, now)
             for listed in calendar.listings_of(skus[sku], store):
-                prior = prior_price(prices(listed, dated.start), dated.start)
+                prior = prior_price(prices(listed, dated.start), dated.start, zones[store])
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
-                yield Reduction(dated, sku, store, listed.currency, pays(listed.price), amount, complete)
+                pays = max(effective(listed.price, offers).pays for offers in beside)
+                yield Reduction(dated, sku, store, listed.currency, pays, amount, complete)
+
+
+def _beside(dated: Dated, every: Sequence[Dated], now: datetime) -> list[list[Offer]]:
+    """What holds together with a promotion, for everybody who has it, at each time of it that is still to come: what is announced is
+    what is paid, whoever else lowers the price then."""
+    others = [d for d in every if d is not dated and not d.offer.condition]
+    begin = max(dated.start, now)
+    edges = {begin, *(e for d in others for e in (d.start, d.end) if begin < e < dated.end)}
+    return [[dated.offer, *(d.offer for d in others if d.start <= edge < d.end)] for edge in sorted(edges)]

@@ -1,13 +1,13 @@
 """Wall-clock times to instants. Comes in: local text, a zone, and a fold. Goes out: UTC, or why not.
 Callers: compile, rules.
 
-A time that the clocks skip does not exist and a time that comes twice is ambiguous; both are errors, never
+A time that the clocks skip does not exist (but midnight: a day without one begins with its first moment) and a time that comes twice is ambiguous; both are errors, never
 a guess (PEP 495: the two offsets of fold 0 and 1 differ in either case).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,6 +33,15 @@ def zone(name: str) -> ZoneInfo:
         raise NoSuchZone(f"there is no time zone {name}") from None
 
 
+def begin_of(day: date, tz: str) -> datetime:
+    """The first moment of a day: midnight, or when the clocks begin where they skip it."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone(tz)).astimezone(UTC)
+    if midnight.astimezone(zone(tz)).time() == time():
+        return midnight
+    changes = clock_changes(tz, midnight - timedelta(hours=3), midnight + timedelta(hours=3))
+    return changes[0][0] if changes else midnight
+
+
 def instant(local: str, tz: str, fold: int | None = None) -> datetime:
     """The UTC instant of a local time. NoSuchTime in a gap; TwiceSuchTime in an overlap without `fold`.
     ValueError for a date that does not exist."""
@@ -41,6 +50,8 @@ def instant(local: str, tz: str, fold: int | None = None) -> datetime:
     second = naive.replace(tzinfo=zone(tz), fold=1)
     if first.utcoffset() != second.utcoffset():
         if first.astimezone(UTC).astimezone(zone(tz)).replace(tzinfo=None) != naive:
+            if naive.time() == time():
+                return begin_of(naive.date(), tz)
             raise NoSuchTime(f"{local} does not exist in {tz}: the clocks skip it")
         if fold is None:
             raise TwiceSuchTime(f"{local} comes twice in {tz}: the clocks go back")

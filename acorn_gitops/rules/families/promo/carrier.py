@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from acorn_gitops.engines.calendar import Dated, calendar_of
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.window import NoSuchZone, utc_text, zone
+from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar
 from acorn_gitops.rules.registry import rule
@@ -31,11 +31,12 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]
     places: dict[str, Spec] = {}
     for store, one in _on_amazon(context):
         front = context.configuration.stores[store].spec["storefront"]
+        place = front.get("timezone") or "UTC"
         try:
-            local = getattr(one, edge).astimezone(zone(front.get("timezone") or "UTC"))
+            local = getattr(one, edge).astimezone(zone(place))
         except NoSuchZone:
             continue  # told by STO-025
-        if (local.hour, local.minute, local.second) != (0, 0, 0):
+        if local != begin_of(local.date(), place):
             told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M})")
             places[one.promo.name] = one.promo
     for name, stores in sorted(told.items()):

@@ -45,7 +45,9 @@ def _lows(context: Context) -> list[Low]:
     if lows is None:
         promos = context.configuration.promos
         lows = context.shared["lows"] = (
-            list(_calendar(context).lows(lambda state: _kind_of(state, promos))) if promos else []
+            list(_calendar(context).lows(lambda state: _kind_of(state, promos), context.now))
+            if promos
+            else []
         )
     return lows
 
