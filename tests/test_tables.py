@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from acorn_gitops import cli
 from acorn_gitops.compile.configuration import compile_configuration
+from acorn_gitops.confine.text import cell
 from acorn_gitops.model.finding import AcornError, Finding
 from acorn_gitops.specs import tables
 from acorn_gitops.specs.load import Loaded, load
@@ -178,6 +179,9 @@ ENCODINGS = {
     "cp1252": ("cp1252", "Käßekörbchen – 5 €", "cp1252"),
     "gb18030": ("gb18030", "红色水壶", "gb18030"),
     "shift_jis": ("shift_jis", "電気ケトル", "shift_jis"),
+    "cp932": ("cp932", "①電気ケトル", "cp932"),
+    "cp1250": ("cp1250", "Młynek żółty", "cp1250"),
+    "UTF-16 by its mark": ("utf-16", "Kávovar 電", "utf-8"),
     "UTF-8": ("utf-8", "Käse 红色 🏷", "utf-8"),
     "UTF-8 with a mark": ("utf-8-sig", "Käse 红色", "utf-8"),
 }
@@ -272,7 +276,17 @@ FAULTS: dict[str, tuple[str | bytes, str, str, int, int, str]] = {
     "not UTF-8": ("sku,title,store\nA-1,x,amz-de\nA-2,Käse,amz-de\n".encode("cp1252"), "", "GEN-009", 3, 0, ""),
     "not cp1252": (b"sku,title,store\nA-1,\x81,amz-de\n", ", encoding: cp1252", "GEN-009", 2, 0, "cp1252"),
     "not gb18030": (b"sku,title,store\nA-1,\xff\xff,amz-de\n", ", encoding: gb18030", "GEN-009", 2, 0, "gb18030"),
-    "UTF-16": ("sku,store\nA-1,amz-de\n".encode("utf-16"), "", "GEN-009", 1, 0, ""),
+    "half a character of UTF-16": ("sku,store\nA-1,amz-de\n".encode("utf-16") + b"x", "", "GEN-009", 0, 0, "utf-16"),
+    "a code that became a day, in German": ("sku,store\n01. Mrz,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a code that became a day, in English": ("sku,store\n1-Mar,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a code that became a day of ISO": ("sku,store\n2026-03-01,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a code that became a day with slashes": ("sku,store\n3/1/2026,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a code behind an equals sign": ('sku,store\n"=""00123""",amz-de\n', "", "GEN-001", 2, 1, "spoilt"),
+    "a code behind an apostrophe": ("sku,store\n'00124,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a number with an exponent": ("sku,store\n1.00E+12,amz-de\n", "", "GEN-001", 2, 1, "spoilt"),
+    "a comma that may be either": ('sku,store,price,currency\nA-1,amz-de,"5,933",EUR\n', "", "GEN-007", 2, 3, "may be 5933 or 5.933"),
+    "a comma between thousands": ('sku,store,price,currency\nA-1,amz-de,"1,299.00",EUR\n', "", "GEN-007", 2, 3, "write 1299.00"),
+    "a point that may be either": ('sku,store,price,currency\nA-1,amz-de,99.036,EUR\n', ", decimalComma: true", "GEN-007", 2, 3, "may be 99036 or 99,036"),
     "zero byte": ("sku,title,store\nA-1,a\0b,amz-de\n", "", "GEN-009", 2, 0, ""),
     "zero width space in a SKU": ("sku,store\nA\u200b-1,amz-de\n", "", "GEN-009", 2, 0, ""),
     "lone carriage returns": ("sku,store\rA-1,amz-de\r", "", "GEN-009", 1, 0, ""),
@@ -438,3 +452,13 @@ def test_no_table_is_too_odd(text: str, delimiter: str) -> None:
     )
     assert len(items) == len(lines)
     assert all(f.place is not None and f.hint for f in findings)
+
+
+@pytest.mark.parametrize(
+    "code", ["100E10", "5E3", "MAR-1", "1-2-3", "2026-03", "A'B", "12.3", "DEC-10", "=1+1"]
+)
+def test_a_code_is_taken_as_somebody_typed_it(write: Write, tmp_path: Path, code: str) -> None:
+    """No spreadsheet writes these of itself; what it would run stands behind an apostrophe in an export."""
+    table = f"sku,title,store\n{cell(code)},{code.lower()},amz-de\n"
+    items = f"    - {{sku: {quoted(code)}, attributes: {{title: {quoted(code.lower())}}}, listings: [{{store: amz-de}}]}}\n"
+    assert state_of(write(table)) == state_of(in_yaml(tmp_path, items))

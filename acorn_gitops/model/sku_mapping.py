@@ -223,8 +223,24 @@ class Table(Strict):
     """Path relative to this document; must lie inside the repository."""
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     """Default: comma."""
-    encoding: Literal["utf-8", "cp1252", "gb18030", "shift_jis"] | None = None
-    """Default: UTF-8, with or without a byte order mark."""
+    encoding: (
+        Literal[
+            "utf-8",
+            "utf-16",
+            "cp1250",
+            "cp1251",
+            "cp1252",
+            "cp1254",
+            "cp932",
+            "shift_jis",
+            "gb18030",
+            "big5",
+            "cp949",
+        ]
+        | None
+    ) = None
+    """What the file says by a byte order mark needs no name; without one the default is UTF-8. Spreadsheets write cp1250 in Poland,
+    Czechia and Hungary, cp1252 in Western Europe, cp932 in Japan, gb18030 in China."""
     columns: dict[Text, Text] | None = None
     """Headings of the file to fields, where they differ: {"Artikel-Nr": sku}."""
     decimalComma: bool | None = None

@@ -7,9 +7,10 @@ larger files are remembered by content.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.model.finding import Finding, Place
@@ -184,7 +185,7 @@ class Reader:
     def _table(
         self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]
     ) -> tuple[Raw | None, list[Finding]]:
-        encoding = table.get("encoding") or "utf-8"
+        encoding = _marked(content) or table.get("encoding") or "utf-8"
         self._encodings[shown] = encoding
         self._tables[(raw.file, raw.position)] = table
         if encoding != "utf-8":
@@ -203,7 +204,10 @@ class Reader:
                 ]
         text, findings = decode(content, shown)
         if findings:
-            hint = "name its encoding below `table:` (cp1252, gb18030, shift_jis), or save it as UTF-8"
+            hint = (
+                "save it as UTF-8, or name below `table:` what the spreadsheet writes: `encoding: cp1250` (Polish, Czech, Hungarian),"
+                " cp1252 (Western Europe), cp932 (Japan), gb18030 (China); the wrong one reads other letters"
+            )
             wrong = encoding == "utf-8" and findings[0].message == "the file is not UTF-8"
             return None, [f._replace(hint=hint) for f in findings] if wrong else findings
         items, lines, findings = tables.read(text, shown, table)
@@ -328,3 +332,11 @@ def _is_parse(stored: Any) -> TypeGuard[list[Any]]:
         and isinstance(entry[3], bool)
         for entry in stored
     )
+
+
+_MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def _marked(content: bytes) -> str:
+    """The encoding that a file names by its first bytes; "" where it names none, or UTF-8."""
+    return next((name for mark, name in _MARKS if content.startswith(mark)), "")

@@ -42,9 +42,21 @@ FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 _MONEY: Final = frozenset({"price", "min", "max", "map"})
 # Numbers in scientific notation; error values in any language (#REF!, #WERT!, #NV); a column too narrow to show.
-_SPOILT: Final = re.compile(
-    r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\Z|#\S{1,16}[!?]\Z|#N/?[ADV]\Z|#{3,}\Z"
+_SPOILT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-][0-9]+\Z|#\S{1,16}[!?]\Z|#N/?[ADV]\Z|#{3,}\Z")
+"""A spreadsheet writes the sign of an exponent: 100E10 is a code as somebody typed it."""
+_CODES: Final = frozenset({"sku", "sellerSku", "asin", "gtin", "store"})
+_MONTHS: Final = (
+    "jan|ene|gen|led|sty|feb|fev|fév|úno|lut|mar|mär|mrz|maa|mrt|bře|apr|avr|abr|kwi|dub|may|mai|maj|mag|mei|kvě|jun|jui|giu|čvn|cze"
+    "|jul|lug|lip|čvc|aug|aoû|aou|ago|sie|srp|sep|set|wrz|zář|oct|okt|ott|out|paź|říj|nov|lis|dec|dez|déc|dic|gru|pro"
 )
+_SPOILT_CODE: Final = re.compile(
+    r"=|'"  # kept as text by a trick of the spreadsheet's, which the file repeats
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}\Z|[0-9]{1,2}([./])[0-9]{1,2}\1([0-9]{4}|[0-9]{2})\Z"
+    rf"|[0-9]{{1,2}}[.\-/ ]{{1,2}}(?:{_MONTHS})[a-zéû]*\.?(?:[.\-/ ]{{1,2}}[0-9]{{2,4}})?\Z",
+    re.IGNORECASE,
+)
+"""What a spreadsheet makes of a code that looks like a day or a number: a seller's SKU is fixed once it is created."""
+_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768
 
@@ -204,9 +216,14 @@ class _Table:
             cell = raw.strip()
             if not cell or field not in FIELDS:
                 continue
-            if _SPOILT.match(cell) or len(cell) > MAX_CELL:
+            ours = uncell(cell) != cell  # an apostrophe that `cell` put there
+            damaged = _SPOILT.match(cell) or (field in _CODES and not ours and _SPOILT_CODE.match(cell))
+            if damaged or len(cell) > MAX_CELL:
                 message = f"{field} {cell[:40]} was spoilt by a spreadsheet"
                 self.fail("GEN-001", line, column, message, "format the column as text and export again")
+                continue
+            if field in _MONEY and (asked := self.ambiguous(cell)):
+                self.fail("GEN-007", line, column, f"{field} {cell[:40]} {asked[0]}", asked[1])
                 continue
             if not self.comma and field in _MONEY and "," in cell and _DECIMAL_COMMA.match(cell):
                 if not self._comma_told:
@@ -236,6 +253,23 @@ class _Table:
                 )
             return
         self.item(values, line)
+
+    def ambiguous(self, cell: str) -> tuple[str, str] | None:
+        """Why an amount may mean two things, and what to write; None where it means one."""
+        thousands = "." if self.comma else ","
+        point = "," if self.comma else "."
+        whole, _, rest = cell.partition(point)
+        if thousands not in whole or not _THOUSANDS.fullmatch(whole.replace(thousands, ",")):
+            return None
+        plain = whole.replace(thousands, "")
+        if rest:
+            mixed = rest.isdigit() and not self.comma
+            return (f"has a {thousands} between thousands", f"write {plain}.{rest}") if mixed else None
+        other = whole.replace(thousands, point)
+        remedy = f"write {plain}, without a sign between thousands"
+        if whole.count(thousands) > 1:
+            return f"has a {thousands} between thousands", remedy
+        return f"may be {plain} or {other}", f"{remedy}; or {other}, if that is meant"
 
     def item(self, values: dict[str, tuple[str, int]], line: int) -> None:
         sku, store = values["sku"][0], values["store"][0]

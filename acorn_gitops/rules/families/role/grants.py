@@ -45,7 +45,7 @@ def wildcards(context: Context) -> Iterator[Finding]:
             if lacks:
                 yield config.finding(
                     "ROL-001",
-                    "warning",
+                    "error",
                     role,
                     ("spec", "breakGlass"),
                     f"the emergency role {role.name} lacks {' and '.join(lacks)}",
