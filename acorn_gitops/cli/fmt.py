@@ -47,7 +47,7 @@ def command(
             continue
         if not path.is_dir():
             named.add(path)
-        if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        if path.is_file() and path.suffix.lower() not in (".yaml", ".yml"):
             findings.append(_refused(path, "is not a .yaml file"))
             continue
         found = spec_files(path) if path.is_dir() else Found([path], [])

@@ -127,7 +127,7 @@ def _misshapen(address: Address, attributes: Attributes) -> str:
             made = decompile_promo(store, key, attributes)
         elif type == "listing":
             (item,) = decompile_skus([(store, key, attributes)], [])
-            made = {"kind": "SkuMapping", "spec": item}
+            made = {"kind": "SkuMapping", "spec": {"items": [item]}}
         elif type == "stock":
             decompile_skus([], [(store, key, attributes)])
         wrong = [p for p in gate.problems(made["kind"], made) if p.path[:1] == ("spec",)] if made else []

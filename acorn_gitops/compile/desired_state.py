@@ -5,10 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from acorn_gitops.model.money import one_spelling
 from acorn_gitops.model.resource import Desired
 
 Key = tuple[str, str]
 """Resource type and key inside a store."""
+
+
+_NUMBERED = frozenset({"location", "role", "tax-rule", "promotion"})
+"""Types whose attributes hold decimal numbers beside amounts."""
 
 
 class DesiredState:
@@ -21,6 +26,8 @@ class DesiredState:
 
     def add(self, store: str, type: str, key: str, desired: Desired) -> None:
         """Add a resource. ValueError when the address is taken: two specs may never share one."""
+        if type in _NUMBERED:
+            desired = desired._replace(attributes=one_spelling(desired.attributes))
         shard = self.stores.get(store)
         if shard is None:
             shard = self.stores[store] = {}

@@ -119,7 +119,7 @@ def spec_files(folder: Path) -> Found:
             if name not in folders
         ]
         for name in files:
-            if name.endswith((".yaml", ".yml")) and not name.startswith("."):
+            if name.lower().endswith((".yaml", ".yml")) and not name.startswith("."):
                 path = Path(base, name)
                 why = _refusal(path)
                 if why:

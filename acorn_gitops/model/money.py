@@ -7,8 +7,10 @@ Arithmetic is Decimal; floats never come near. Callers: compile, plan, rules, ad
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
+from typing import Any, Final
 
 from acorn_gitops.model.reference import minor_units
 
@@ -60,3 +62,21 @@ def percent_change(before: str, after: str) -> Decimal | None:
     if not old:
         return None
     return ((Decimal(after) - old) * 100 / old).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+
+
+NUMBERS: Final = frozenset({"percent", "discountPercent", "maxDiscountPercent", "lat", "lon"})
+"""Names of values that are decimal numbers and no amounts."""
+_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
+
+
+def one_spelling(value: Any, name: str = "") -> Any:
+    """A value in which every decimal number has one spelling: 15.0 is 15, 52.520 is 52.52."""
+    if isinstance(value, dict):
+        return {k: one_spelling(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [one_spelling(item) for item in value]
+    if name in NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):
+        whole, point, rest = value.partition(".")
+        plain = f"{whole}{point}{rest}".rstrip("0").rstrip(".") if point else whole
+        return "0" if plain in ("-0", "") else plain
+    return value

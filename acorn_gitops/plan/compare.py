@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from acorn_gitops.confine.text import safe
-from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.money import NUMBERS, MoneyError, canonical, one_spelling
 from acorn_gitops.model.resource import Attributes, Live, is_money
 
 SETS: Final = frozenset(
@@ -48,7 +48,9 @@ def normal(value: Any, name: str = "") -> Any:
                 }
             except MoneyError:
                 return value
-        out = {k: normal(v, k) for k, v in value.items() if v is not None}
+        out = {
+            k: one_spelling(v, k) if k in NUMBERS else normal(v, k) for k, v in value.items() if v is not None
+        }
         return out or None
     if isinstance(value, list):
         items = [normal(item) for item in value]

@@ -226,7 +226,7 @@ def check_replaceable(path: Path, root: Path) -> None:
     """AcornError when a plan must not be saved here: something else than a plan would be lost, the file would be taken for a
     spec, or a link of the repository would be followed."""
     writable(path, root, anywhere=True)
-    if path.suffix in (".yaml", ".yml", ".csv"):
+    if path.suffix.lower() in (".yaml", ".yml", ".csv"):
         raise AcornError(
             f"a plan is not saved as {path}: it would be taken for a spec",
             hint="name it like plan.acorn.json",

@@ -207,26 +207,33 @@ def _one_product(context: Context) -> Iterator[Finding]:
     mend="List the item once, or give the second another condition.",
 )
 def offer_once(context: Context) -> Iterator[Finding]:
-    """(store, asin, condition, fulfillment) of what is not inactive; new and mfn where nothing is said."""
+    """(store, asin or GTIN, condition, fulfillment) of what is not inactive; new and mfn where nothing is said. A GTIN is one in all
+    its lengths; of sets it says nothing."""
     seen: dict[tuple[str, str, str, str], Spec] = {}
     for sku in context.configuration.skus:
+        code = sku.spec.get("gtin")
+        gtin = code.zfill(14) if code and not sku.spec.get("composition") else None
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             asin = listing.get("asin")
-            if asin is None or listing.get("status") == "inactive":
+            if (asin is None and gtin is None) or listing.get("status") == "inactive":
                 continue
             condition, fulfillment = (
                 listing.get("condition") or "new_new",
                 listing.get("fulfillment") or "mfn",
             )
-            key = (listing["store"], asin, condition, fulfillment)
-            first = seen.setdefault(key, sku)
+            first, twin = sku, ""
+            for name in (asin, gtin):
+                if name is not None and first is sku:
+                    first = seen.setdefault((listing["store"], name, condition, fulfillment), sku)
+                    twin = name
             if first is not sku:
+                what = twin if twin == asin else f"the GTIN {code}"
                 yield context.configuration.finding(
                     "SKU-011",
                     "warning",
                     sku,
-                    ("spec", "listings", index, "asin"),
-                    f"{asin} in {key[0]} is already offered by {first.spec['sku']}",
+                    ("spec", "listings", index, "asin") if twin == asin else ("spec", "gtin"),
+                    f"{what} in {listing['store']} is already offered by {first.spec['sku']}",
                     "stop one of them, or vary condition or fulfilment",
                 )
 
