@@ -129,8 +129,19 @@ class PromoSpec(Strict):
     window: Window
     discount: Discount | None = None
     audience: Literal["all", "prime", "b2b", "segment"] | None = None
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{3,20}$")] | None = None
-    """Coupon or promotion code, for types that have one."""
+    code: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{1,49}$"),
+            Field(
+                json_schema_extra={
+                    "patternErrorMessage": "a code is 2 to 50 letters, digits, hyphens, underscores or points, as the shop has it"
+                }
+            ),
+        ]
+        | None
+    ) = None
+    """Coupon or promotion code, for types that have one; letter case is kept, and means nothing to buyers."""
     minimumOrder: dict[Name, Money] | None = None
     """Smallest basket, by store."""
     stacking: Stacking | None = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, Low, calendar_of
+from acorn_gitops.engines.calendar import Calendar, Dated, Low, calendar_of
 from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import State
 from acorn_gitops.engines.margin import Margins
@@ -376,3 +376,37 @@ def overlaps(context: Context) -> Iterator[Finding]:
                 f"and {pairs - PAIRS:,} more promotions meet {name}",
                 "`acorn calendar` shows when",
             )
+
+
+@rule(
+    "PRO-023",
+    "warning",
+    "One code means one promotion at a time",
+    "A shop takes one of two promotions under a code, or gives both: nobody chose which.",
+    mend="Give one of them another code, or let one end before the other begins.",
+)
+def codes(context: Context) -> Iterator[Finding]:
+    """In each store, of promotions that hold at one time, no two have one `code` in any letter case."""
+    by_code: dict[tuple[str, str], list[Dated]] = {}
+    for store, dated in _calendar(context).promotions:
+        code = dated.promo.spec.get("code")
+        if code and dated.end > context.now:
+            by_code.setdefault((store, code.casefold()), []).append(dated)
+    told: set[str] = set()
+    for (store, _), alike in sorted(by_code.items(), key=lambda found: found[0]):
+        ordered = sorted(alike, key=lambda d: (d.start, d.promo.name))
+        one = ordered[0]
+        for other in ordered[1:]:
+            late = other.promo
+            if other.start < one.end and late.name not in told:
+                told.add(late.name)
+                yield context.configuration.finding(
+                    "PRO-023",
+                    "warning",
+                    late,
+                    ("spec", "code"),
+                    f"{one.promo.name} and {late.name} hold at one time in {store} under the code {late.spec['code']}",
+                    "give one of them another code",
+                )
+            if other.end > one.end:
+                one = other
