@@ -210,6 +210,12 @@ def mapped(price: str = "100.00", floor: str = "70.00", **policy: Any) -> dict[s
     )
 
 
+def _asleep(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The same, not for sale."""
+    mapping["spec"]["listings"][0]["status"] = "inactive"
+    return mapping
+
+
 def promo(name: str, off: str, start: str = "2026-11-27T00:00", end: str = "2026-12-01T00:00", **more: Any) -> dict[str, Any]:  # fmt: skip
     """So many percent off the one SKU."""
     return document(
@@ -239,7 +245,13 @@ CASES: dict[str, tuple[list[dict[str, Any]], str]] = {
     "below the advertised minimum": ([mapped(map={"amz-de": "95.00"}), promo("p", "10")], "PRO-030"),
     "an advertised minimum that need not hold": ([mapped(map={"amz-de": "95.00"}), promo("p", "10", floors={"respect": ["min"]})], ""),
     "free by two": ([mapped(floor="0.00"), promo("p", "60", **SAID), promo("q", "50", **SAID)], "PRO-031"),
-    "free on purpose": ([mapped(floor="0.00"), promo("p", "100")], ""),
+    "free on purpose": ([mapped(floor="0.00"), promo("p", "100", discount={"percent": "100", "gift": True})], ""),
+    "free without a word": ([mapped(floor="0.00"), promo("p", "100")], "PRO-031"),
+    "over": ([mapped(), promo("p", "90", start="2026-01-01T00:00", end="2026-02-01T00:00")], "PRO-001"),
+    "not for sale": ([_asleep(mapped()), promo("p", "90")], ""),
+    "a code without which it is cheaper": ([mapped(floor="35.00"), promo("sale", "0", type="salePrice", discount={"salePrice": {"amz-de": {"currency": "EUR", "value": "80.00"}}}, stacking={"group": "h"}), promo("half", "60", type="lightningDeal", stacking={"mode": "bestOnly"}), promo("code", "21", type="promoCode", code="SAVE21", stacking={"group": "h", "mode": "additive"})], "PRO-030"),
+    "off a basket": ([mapped(floor="80.00"), promo("p", "0", type="amountOff", discount={"amount": {"amz-de": {"currency": "EUR", "value": "10.00"}}}, minimumOrder={"amz-de": {"currency": "EUR", "value": "50.00"}})], ""),
+    "off a basket, too much": ([mapped(floor="80.01"), promo("p", "0", type="amountOff", discount={"amount": {"amz-de": {"currency": "EUR", "value": "10.00"}}}, minimumOrder={"amz-de": {"currency": "EUR", "value": "50.00"}})], "PRO-030"),
     "more than was agreed": ([mapped(floor="1.00"), promo("p", "20", maxTotalPercent="25", **SAID), promo("q", "10", **SAID)], "PRO-022"),
     "as much as was agreed": ([mapped(floor="1.00"), promo("p", "15", maxTotalPercent="25", **SAID), promo("q", "10", **SAID)], ""),
     "an overlap that nobody planned": ([mapped(floor="1.00"), promo("p", "20"), promo("q", "10")], "PRO-020"),

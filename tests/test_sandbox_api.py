@@ -18,9 +18,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from acorn_gitops.marketplaces.network.contract import openapi
+from acorn_gitops.marketplaces.network.contract import ATTRIBUTES, openapi
 from acorn_gitops.marketplaces.network.transport import InProcess, Response
-from acorn_gitops.model.resource import TYPES
+from acorn_gitops.model.resource import FIELDS, TYPES
 from acorn_gitops.sandbox.app import MAX_BATCH, MAX_BODY, Sandbox
 from acorn_gitops.sandbox.database import Database
 
@@ -513,3 +513,18 @@ def test_the_contract_lists_what_is_fixed_and_required() -> None:
         "schemas"
     ].keys()
     assert set(document["x-immutable-attributes"]) <= set(TYPES)
+
+
+KINDS = {
+    "Store": ("storefront", "location"),
+    "SkuMapping": ("listing", "stock"),
+    "RolePermission": ("role", "grant"),
+    "TaxRule": ("tax-rule", "tax-class"),
+    "Promo": ("promotion",),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_can_be_left_to_others_is_what_resources_have(kind: str) -> None:
+    """`ignoreFields` and `ceded` name attributes of the API."""
+    assert {name for type_ in KINDS[kind] for name in ATTRIBUTES[type_][0]} == FIELDS[kind]

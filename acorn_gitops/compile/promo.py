@@ -60,12 +60,13 @@ def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attribute
             discount[name] = _money(discount[name][store.name])
     if "buyXGetY" in discount:
         discount["buyXGetY"] = without_none(discount["buyXGetY"])
+    discount.pop("gift", None)  # what acorn may let through; the marketplace need not know
     if discount:
         out["discount"] = discount
     minimum = (body.get("minimumOrder") or {}).get(store.name)
     if minimum is not None:
         out["minimumOrder"] = _money(minimum)
-    for name in ("audience", "code"):
+    for name in ("audience", "code", "minimumQuantity"):
         if name in body:
             out[name] = body[name]
     for name in ("stacking", "limits"):
@@ -100,7 +101,7 @@ def decompile_promo(store: str, key: str, attributes: Attributes) -> dict[str, A
         spec["discount"] = discount
     if attributes.get("minimumOrder"):
         spec["minimumOrder"] = {store: attributes["minimumOrder"]}
-    for name in ("audience", "code", "stacking", "limits"):
+    for name in ("audience", "code", "minimumQuantity", "stacking", "limits"):
         if attributes.get(name) is not None:
             spec[name] = attributes[name]
     return {"apiVersion": "acorn/v1", "kind": "Promo", "metadata": {"name": key}, "spec": spec}

@@ -59,7 +59,7 @@ class BuyXGetY(Strict):
 
 
 class Discount(Strict):
-    """Exactly one of these."""
+    """Exactly one of these, and `gift` beside it."""
 
     percent: Percent | None = None
     amount: dict[Name, Money] | None = None
@@ -67,6 +67,8 @@ class Discount(Strict):
     salePrice: dict[Name, Money] | None = None
     """The price itself, by store."""
     buyXGetY: BuyXGetY | None = None
+    gift: bool | None = None
+    """Beside another: nothing need be left of the price. Only then may anything become free."""
 
 
 class Stacking(Strict):
@@ -144,6 +146,8 @@ class PromoSpec(Strict):
     """Coupon or promotion code, for types that have one; letter case is kept, and means nothing to buyers."""
     minimumOrder: dict[Name, Money] | None = None
     """Smallest basket, by store."""
+    minimumQuantity: int | None = Field(default=None, ge=2, le=1_000_000)
+    """From so many pieces on: for quantity tiers."""
     stacking: Stacking | None = None
     limits: Limits | None = None
     floors: Floors | None = None

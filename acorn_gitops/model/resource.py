@@ -41,6 +41,100 @@ A location's address: Supply Sources API 2020-07-01 takes it in createSupplySour
 """
 
 
+FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "Store": frozenset(
+        [
+            "country",
+            "currency",
+            "entitlements",
+            "environment",
+            "languages",
+            "lifecycle",
+            "marketplaceId",
+            "platform",
+            "pricesIncludeTax",
+            "region",
+            "sellerId",
+            "timezone",
+            "address",
+            "alias",
+            "capabilities",
+            "code",
+            "exceptions",
+            "geo",
+            "hours",
+            "safetyStock",
+            "throughput",
+        ]
+    ),
+    "SkuMapping": frozenset(
+        [
+            "allocation",
+            "asin",
+            "brand",
+            "composition",
+            "condition",
+            "extra",
+            "fulfillment",
+            "gtin",
+            "hs6",
+            "mapPrice",
+            "maxPrice",
+            "minPrice",
+            "price",
+            "productType",
+            "ptc",
+            "sku",
+            "status",
+            "taxClass",
+            "title",
+            "pool",
+            "priority",
+            "reserve",
+        ]
+    ),
+    "RolePermission": frozenset(
+        ["breakGlass", "rules", "validFrom", "validUntil", "employment", "mfa", "role", "subject"]
+    ),
+    "TaxRule": frozenset(
+        [
+            "customer",
+            "enabled",
+            "goods",
+            "invoice",
+            "liableParty",
+            "priority",
+            "rate",
+            "scheme",
+            "seller",
+            "supply",
+            "treatment",
+            "validFrom",
+            "validTo",
+            "value",
+            "name",
+        ]
+    ),
+    "Promo": frozenset(
+        [
+            "audience",
+            "code",
+            "discount",
+            "end",
+            "limits",
+            "minimumOrder",
+            "minimumQuantity",
+            "skus",
+            "stacking",
+            "start",
+            "type",
+        ]
+    ),
+}
+"""By kind of spec, the attributes of the resources that it becomes: what can be left to others. A test holds them and the
+network API together."""
+
+
 class Address(NamedTuple):
     """Where a resource lives: `store/type/key`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from typing import Any
 
 from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.resource import FIELDS
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -50,10 +52,12 @@ def _beside(word: str, names: list[str]) -> list[str]:
     mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:
-    """Stores, locations, connections, price rules and countries that specs name, and stores that budgets do; and no two documents make one resource: roles,
+    """Stores, locations, connections, price rules and countries that specs name, stores that budgets do, and fields that are left to others
+    (`ignoreFields`, `ceded`); and no two documents make one resource: roles,
     tax rules and promotions with one `key`, a subject twice in a role."""
     config = context.configuration
     yield from _countries(context)
+    yield from _fields(context)
     yield from _twice(context)
     yield from _budgets(context)
     storefronts = {n for n, s in config.stores.items() if s.spec["type"] == "storefront"}
@@ -203,6 +207,25 @@ def _budgets(context: Context) -> Iterator[Finding]:
                     f"the environment has a budget {name} of its own, beside {close[0]}",
                     f"did you mean {close[0]}?",
                 )
+
+
+def _fields(context: Context) -> Iterator[Finding]:
+    """What is left to others is an attribute of the resource: otherwise it is overwritten, and nobody was told."""
+    for spec in context.configuration.specs():
+        known = FIELDS.get(spec.kind, frozenset())
+        said = spec.lifecycle or {}
+        for part in ("ignoreFields", "ceded"):
+            for index, name in enumerate(said.get(part) or ()):
+                if name not in known:
+                    inner = next((word for word in re.split(r"[.\[]", name) if word in known), "")
+                    yield context.configuration.finding(
+                        "GEN-012",
+                        "error",
+                        spec,
+                        ("lifecycle", part, name if part == "ceded" else index),
+                        f"{part} names {name}, and a {spec.kind} has no such field",
+                        f"did you mean {inner}?" if inner else nearest(name, known),
+                    )
 
 
 _SPELT = {"UK": "GB", "EL": "GR"}

@@ -282,3 +282,24 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
                 f"the coupon {promo.name} has no budget in {', '.join(amazon[:4])}",
                 f"add limits: {{budget: {{currency: {config.stores[amazon[0]].spec['storefront']['currency']}, value: AMOUNT}}}}",
             )
+
+
+@rule(
+    "PRO-005",
+    "error",
+    "A quantity tier says from how many pieces",
+    "Without a number nobody knows what one piece costs.",
+    mend="Write `minimumQuantity`, e.g. 3.",
+)
+def tiers(context: Context) -> Iterator[Finding]:
+    """A promotion of type quantityTier has `minimumQuantity`."""
+    for promo in context.configuration.promos.values():
+        if promo.spec["type"] == "quantityTier" and promo.spec.get("minimumQuantity") is None:
+            yield context.configuration.finding(
+                "PRO-005",
+                "error",
+                promo,
+                ("spec", "type"),
+                f"{promo.name} does not say from how many pieces on it holds",
+                "write minimumQuantity: NUMBER",
+            )

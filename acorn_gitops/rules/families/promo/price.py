@@ -15,7 +15,6 @@ from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import State
 from acorn_gitops.engines.margin import Margins
 from acorn_gitops.engines.offer import major
-from acorn_gitops.engines.price import WHOLE, Offer
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
@@ -34,7 +33,7 @@ class _Kind(NamedTuple):
     respect: frozenset[str]
     """Floors that hold then."""
     gift: bool
-    """A promotion that says 100 percent takes part."""
+    """A promotion that says that it gives away takes part."""
     capped: frozenset[str]
     """Promotions with `maxTotalPercent` that take part."""
 
@@ -55,11 +54,11 @@ def _lows(context: Context) -> list[Low]:
 def _kind_of(state: State, promos: Mapping[str, Spec]) -> _Kind:
     respect = respected(promos[offer.name] for offer in state)
     capped = {o.name for o in state if promos[o.name].spec.get("maxTotalPercent") is not None}
-    return _Kind(respect, any(_gift(o) for o in state), frozenset(capped))
+    return _Kind(respect, any(_gift(promos[o.name]) for o in state), frozenset(capped))
 
 
-def _gift(offer: Offer) -> bool:
-    return offer.kind == "percent" and offer.value >= WHOLE
+def _gift(promo: Spec) -> bool:
+    return (promo.spec.get("discount") or {}).get("gift") is True
 
 
 def _calendar(context: Context) -> Calendar:
@@ -258,15 +257,15 @@ def margins_of(context: Context) -> Margins:
     "error",
     "Nothing becomes free by accident",
     "Stacked discounts of 100 % give goods away.",
-    mend="Put the promotions into one `stacking.group`, or take less off.",
+    mend="Put the promotions into one `stacking.group`, take less off, or say `discount.gift: true` where it is meant.",
 )
 def free(context: Context) -> Iterator[Finding]:
-    """No listing's price falls to zero, unless one promotion alone says 100 percent."""
+    """No listing's price falls to zero, unless a promotion that takes part says `discount.gift: true`."""
     told: set[str] = set()
     for low in _lows(context):
         if low.pays or not low.listed.price:
             continue
-        if any(_gift(offer) for offer in low.offers):
+        if any(_gift(context.configuration.promos[offer.name]) for offer in low.offers):
             continue
         promo = _culprit(context, low)
         if promo.name in told:
@@ -278,7 +277,7 @@ def free(context: Context) -> Iterator[Finding]:
             promo,
             ("spec", "discount"),
             f"{low.listed.sku.spec['sku']} in {low.listed.store} becomes free through {_names(low)}",
-            "put them into one stacking.group, or take less off",
+            "take less off, put them into one stacking.group, or say `gift: true` in the discount",
         )
 
 
