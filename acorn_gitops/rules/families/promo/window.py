@@ -105,7 +105,7 @@ def _by_store(promo: Spec) -> str:
 
 def _no_discount(promo: Spec) -> tuple[tuple[str, ...], str, str]:
     """Where, what is wrong with a discount by itself, and what to do; no words where nothing is."""
-    given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None}
+    given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None and k != "gift"}
     kind, path = promo.spec["type"], ("spec", "discount")
     if len(given) > 1:
         return path, f"a discount is one of {', '.join(sorted(given))}", "keep one"
