@@ -59,6 +59,8 @@ class Edges:
     """How long an accepted write may take to be seen."""
     publish: Callable[[], None] | None = None
     """Puts the ledger where the next run finds it, before the first write; None where it is there already."""
+    committed: int = 0
+    """When the commit was made that is applied, in seconds since 1970; 0: not known."""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,12 @@ def apply_plan(
             if not skip_unreadable:
                 raise
             unread[store] = error.message
-    fenced = _fenced(snapshots, moved - touched, marketplaces, connections, owner)
+    fenced, unasked = _fenced(snapshots, moved - touched, marketplaces, connections, owner)
+    if unasked and not skip_unreadable:
+        raise MarketplaceError("; ".join(f"{store}: {why}" for store, why in sorted(unasked.items())))
+    for store, why in unasked.items():
+        unread[store] = why
+        snapshots.pop(store, None)
     if skip_unreadable:
         # Each store for itself: one that somebody else writes to must not end the others.
         for store in [*fenced]:
@@ -144,8 +151,12 @@ def apply_plan(
                 fenced.pop(store)
                 snapshots.pop(store, None)
     check_not_behind(fenced, ledger, allow_empty)
-    recover(ledger, snapshots, edges)
-    done = done_steps(plan, ledger)
+    found = found_done(ledger, snapshots)
+    done = done_steps(plan, ledger) | {
+        Step(one.address, one.operation)
+        for one in found.closed
+        if one.plan == plan.id and one.outcome == "observed"
+    }
     check_still_done(plan.changes, snapshots, done)
     check_live([c for c in plan.changes if c.address.store not in unread], snapshots, done)
     run = edges.nonce()
@@ -184,11 +195,17 @@ def apply_plan(
             edges.publish()
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
         work.broken |= refused
+        work.skip(refused)
+        found = found.of({*snapshots} - refused.keys())
+        if found.settled:
+            ledger.settle(found.settled, found.closed, edges.now(), edges.actor, plan.revision)
+            work.recovered(found)
     except AcornError:
         work.close_unsent()
         ledger.end_plan(plan.id, "partial", edges.now(), edges.actor, {})
         raise
-    work.forget([c for c in plan.changes if c.action == "forget"])
+    out = {*unread, *work.broken}
+    work.forget([c for c in plan.changes if c.action == "forget" and c.address.store not in out])
     work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
     ahead = sorted(wave for wave in parts if wave[0] == 0)
     for wave in ahead:
@@ -198,11 +215,26 @@ def apply_plan(
         work.wave(parts[wave])
     work.close_unsent()
     if not work.superseded:
-        work.record([address for s in plan.stores for address in s.to_record if address in recording])
+        work.record(
+            [
+                address
+                for s in plan.stores
+                for address in s.to_record
+                if address in recording and address.store not in out
+            ]
+        )
     report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread)
     status: PlanStatus = "complete" if report.complete else "partial"
     numbers = {store: now.number for store, (_, now) in fenced.items()}
-    report.end = ledger.end_plan(plan.id, status, edges.now(), edges.actor, report.counts(), numbers)
+    report.end = ledger.end_plan(
+        plan.id,
+        status,
+        edges.now(),
+        edges.actor,
+        report.counts(),
+        numbers,
+        {"owner": owner, "commit": plan.revision, "committed": edges.committed},
+    )
     report.fenced = fenced
     if work.superseded:
         raise Superseded(
@@ -218,9 +250,10 @@ def _fenced(
     marketplaces: Mapping[str, Marketplace],
     connections: Mapping[str, str],
     owner: str,
-) -> dict[str, tuple[Fences, Generation]]:
-    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger moves."""
-    found = generations(
+) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
+    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger moves; and why others
+    cannot be asked for theirs."""
+    found, failed = generations(
         [*moved, *(store for store, snapshot in snapshots.items() if snapshot.generation is None)],
         marketplaces,
         connections,
@@ -230,7 +263,7 @@ def _fenced(
         marketplace = marketplaces[connections[store]]
         if snapshot.generation is not None and isinstance(marketplace, Fences):
             found[store] = (marketplace, snapshot.generation)
-    return found
+    return found, failed
 
 
 def _check_sound(plan: Plan, snapshot: Snapshot) -> None:
@@ -265,9 +298,27 @@ def _wave(part: Part) -> tuple[int, int]:
     return change.stage
 
 
-def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> int:
-    """Close intents that an earlier run left open, by looking at what is there: a write that is visible
-    happened. Returns how many were closed."""
+class Found(NamedTuple):
+    """What a look at the stores says of writes that earlier runs left open."""
+
+    settled: list[Settled]
+    closed: list[Closed]
+
+    def of(self, stores: Collection[str]) -> Found:
+        """What of it concerns these stores, or changes nothing that a ledger vouches for."""
+        return Found(
+            [row for row in self.settled if row.outcome != "observed" or row.address.store in stores],
+            [one for one in self.closed if one.outcome != "observed" or one.address.store in stores],
+        )
+
+    @property
+    def stores(self) -> set[str]:
+        """Stores of which rows change."""
+        return {row.address.store for row in self.settled if row.outcome == "observed"}
+
+
+def found_done(ledger: Ledger, snapshots: Mapping[str, Snapshot]) -> Found:
+    """Look for what earlier runs left open: a write that is visible happened. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
     intents = ledger.open_intents()
@@ -300,9 +351,15 @@ def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> 
                 commit=intent.commit,
             )
         )
-    if settled:
-        ledger.settle(settled, closed, edges.now(), edges.actor, "")
-    return len(settled)
+    return Found(settled, closed)
+
+
+def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> int:
+    """Close intents that an earlier run left open, by looking at what is there. Returns how many were closed."""
+    found = found_done(ledger, snapshots)
+    if found.settled:
+        ledger.settle(found.settled, found.closed, edges.now(), edges.actor, "")
+    return len(found.settled)
 
 
 @dataclass(slots=True)
@@ -362,10 +419,17 @@ class _Work:
         """Leave out whatever is in stores that could not be read."""
         for change in self.plan.changes:
             why = unread.get(change.address.store)
-            if why is not None and change.writes:
+            if why is not None and (change.writes or change.action == "forget"):
                 self.outcomes[change.address] = Outcome(
                     change.address, "skipped", f"the store could not be read: {why}"
                 )
+
+    def recovered(self, found: Found) -> None:
+        """What earlier runs left open is written down by now."""
+        self.unfinished = self.ledger.unfinished()
+        for one in found.closed:
+            if one.plan == self.plan.id:
+                self.intended.pop(Step(one.address, one.operation), None)
 
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what is no longer ours from the ledger; nothing is sent."""
@@ -536,7 +600,12 @@ class _Work:
         outcome = Outcome(part.change.address, "conflict", why)
         self.outcomes[part.change.address] = outcome
         row = self._settled(part.change, outcome)
-        self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
+        closed = [
+            Closed(self.plan.id, step.address, step.operation, "conflict")
+            for step in part.steps
+            if self.intended.pop(step, None) is not None
+        ]
+        self.ledger.settle([row], closed, self.edges.now(), self.edges.actor, self.plan.revision)
 
     def _guarded(self, part: Part) -> bool:
         """Whether the price guard stops this change for now; nothing of it is sent."""

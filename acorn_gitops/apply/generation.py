@@ -30,14 +30,22 @@ def is_behind(ledger: Ledger, store: str, now: Generation) -> bool:
 
 def generations(
     stores: Iterable[str], marketplaces: Mapping[str, Marketplace], connections: Mapping[str, str], owner: str
-) -> dict[str, tuple[Fences, Generation]]:
-    """The present generation of every store that keeps one."""
+) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
+    """The present generation of every store that keeps one, and why that of others cannot be asked for."""
     found: dict[str, tuple[Fences, Generation]] = {}
+    failed: dict[str, str] = {}
     for store in sorted(stores):
         marketplace = marketplaces.get(connections.get(store, ""))
-        if isinstance(marketplace, Fences) and (now := marketplace.generation(store, owner)) is not None:
+        if not isinstance(marketplace, Fences):
+            continue
+        try:
+            now = marketplace.generation(store, owner)
+        except MarketplaceError as error:
+            failed[store] = error.message
+            continue
+        if now is not None:
             found[store] = (marketplace, now)
-    return found
+    return found, failed
 
 
 def check_not_behind(fenced: Fenced, ledger: Ledger, emptied: Collection[str] = ()) -> None:

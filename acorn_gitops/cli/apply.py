@@ -103,7 +103,7 @@ def command(
     from acorn_gitops.cli.situation import Wishes, declared
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
-    from acorn_gitops.provenance.revision import Revision
+    from acorn_gitops.provenance.revision import Revision, committed_at
 
     if plan_file is not None and (selected or adopt):
         raise click.UsageError(
@@ -198,6 +198,7 @@ def command(
             stopping=lambda: stop.asked,
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: _publish(session, state.ledger, branch)) if branch else None,
+            committed=committed_at(session.root),
             wait_seconds=wait,
         )
         try:
@@ -242,11 +243,11 @@ def command(
 
 def _refuse_older(session: Session, ledger: Ledger) -> None:
     """Stale where what is checked out is an ancestor of what was applied last: an old pipeline that is run again would put old prices
-    back. Where the history is not there (a shallow clone), nobody can tell."""
+    back. Where the history is not there (a shallow clone), the times of the two commits decide."""
     from acorn_gitops.provenance.revision import is_before
 
-    last = ledger.last_commit().removesuffix("-dirty")
-    if last and is_before(session.root, last):
+    last, committed = ledger.last_commit()
+    if last and is_before(session.root, last.removesuffix("-dirty"), committed):
         raise Stale(
             f"this checkout is older than commit {last[:10]}, which was applied last; nothing was written",
             hint="check out the newest commit; to go back on purpose revert it, or say `--older`",

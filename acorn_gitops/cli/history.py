@@ -8,7 +8,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
-from acorn_gitops.ledger.ledger import INTENDED
+from acorn_gitops.ledger.ledger import ENDED, INTENDED
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.report.words import plural
 
@@ -46,6 +46,9 @@ def command(
                 f"nothing is recorded of {address}",
                 hint="an address is like amz-de/listing/KTL-17-BLK; `acorn state list` shows those that are known",
             )
+    if output != "json":
+        # What was about to be done, and what of it has ended, is told by what became of each.
+        entries = [e for e in entries if e.event not in (INTENDED, ENDED)]
     entries = entries[-limit:]
     broken = ledger.verify()
     if output == "json":
@@ -69,8 +72,6 @@ def command(
         )
     else:
         for e in entries:
-            if e.event == INTENDED:
-                continue  # what became of each is told below it
             what = e.body.get("address") or (
                 plural("resource", int(e.body["count"]))
                 if "count" in e.body

@@ -9,15 +9,12 @@ from typing import Any
 
 import click
 
-from acorn_gitops.apply.generation import begin
 from acorn_gitops.cli.planning import to_record
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.cli.situation import (
     Situation,
     StoreView,
     Wishes,
-    about,
-    begun,
     declared,
     refuse_unknown,
     situation,
@@ -336,6 +333,7 @@ def _listed(addresses: Sequence[Address]) -> str:
 
 def _record(session: Session, selected: tuple[str, ...]) -> None:
     """Load again what was written, and take into the ledger what is now declared and as declared."""
+    from acorn_gitops.cli.moved_ledger import move
     from acorn_gitops.cli.planning import compute
     from acorn_gitops.ledger.ledger import Settled, open_ledger
     from acorn_gitops.ledger.lock import held
@@ -353,7 +351,9 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
         ) from None
     path = session.ledger_path(loaded.project)
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "import"}, 10):
-        first = not open_ledger(path).exists
+        known = open_ledger(path)
+        first = not known.stores()
+        known.close()
         plan, state = compute(
             session,
             loaded,
@@ -377,11 +377,15 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             for address in sorted(to_record(plan))
             if (want := declared(state, address)) is not None
         ]
-        fenced = begun(state)
         read = [s.store for s in plan.stores if not s.error]
-        head = state.ledger.record(
-            rows, session.stamp(), session.actor(), plan.revision, "import", about(state, fenced, read)
+        move(
+            session,
+            state,
+            {store: state.read_at[store] for store in read if store in state.read_at},
+            read,
+            lambda said: state.ledger.record(
+                rows, session.stamp(), session.actor(), plan.revision, "import", said
+            ),
         )
-        begin(fenced, state.owner, head)
         state.ledger.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")

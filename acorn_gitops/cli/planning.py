@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
-from acorn_gitops.apply.generation import BEHIND, CATCH_UP, finish, generations, is_behind, stale_ledger
+from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
 from acorn_gitops.cli import guards
 from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
@@ -226,7 +226,7 @@ def _recover(
 ) -> None:
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
-    from acorn_gitops.apply.carry_out import Edges, recover
+    from acorn_gitops.apply.carry_out import found_done
 
     snapshots: dict[str, Snapshot] = {}
     for store in sorted({intent.address.store for intent in state.ledger.open_intents()}):
@@ -237,18 +237,22 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    if snapshots:
-        edges = Edges(
-            session.actor(), session.stamp, lambda _: None, lambda *_: None, lambda: False, lambda: ""
-        )
-        fenced = generations(snapshots, state.marketplaces, state.connections, state.owner)
-        behind = any(is_behind(state.ledger, store, now) for store, (_, now) in fenced.items())
-        if recover(state.ledger, snapshots, edges) and not behind:
-            head = state.ledger.recovered(session.stamp(), session.actor(), about(state, fenced))
-            if publish is not None:
-                publish(state.ledger)
-            finish(fenced, state.owner, head)
-            state.ledger.note_seals()
+    found = found_done(state.ledger, snapshots)
+    if not found.settled:
+        return
+    fenced, failed = generations(found.stores, state.marketplaces, state.connections, state.owner)
+    behind = {store for store, (_, now) in fenced.items() if is_behind(state.ledger, store, now)}
+    mine = {store: one for store, one in fenced.items() if store not in behind}
+    left = behind | failed.keys()
+    if mine:
+        # The stores know of it before the ledger moves: whoever dies in between is not taken for somebody else.
+        head = state.ledger.open_up("apply.recovering", session.stamp(), session.actor(), about(state, mine))
+        if publish is not None:
+            publish(state.ledger)
+        left |= begin(mine, state.owner, head, alone=True)[1].keys()
+    found = found.of(found.stores - left)
+    state.ledger.settle(found.settled, found.closed, session.stamp(), session.actor(), "")
+    state.ledger.note_seals()
 
 
 def to_record(plan: Plan) -> set[Address]:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from acorn_gitops.apply.fresh import check_not_empty
-from acorn_gitops.apply.generation import Fenced, generations, is_behind
+from acorn_gitops.apply.generation import Fenced, is_behind
 from acorn_gitops.cli.session import Session
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
@@ -80,6 +80,8 @@ class Situation:
     selection: Selection
 
     today: str = ""
+    read_at: dict[str, tuple[Fences, Generation]] = field(default_factory=dict)
+    """The generation of each store as it was read."""
     unfenced: set[str] = field(default_factory=set)
     """Stores that were read and remember no generation."""
 
@@ -164,7 +166,7 @@ def views(
     store (and its connection) the version that is still remembered."""
     held: dict[str, str] | None = None
     intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
-    for intent in state.ledger.open_intents():
+    for intent in () if wishes.anew else state.ledger.open_intents():
         if intent.attributes is not None and intent.declared is not None:
             key = (intent.address.type, intent.address.key)
             intents.setdefault(intent.address.store, []).append(
@@ -188,11 +190,15 @@ def views(
             view.version, view.unchanged = snapshot.version, snapshot.unchanged
             last = snapshot.generation
             view.behind = last is not None and is_behind(state.ledger, store, last)
-            if last is None:
+            if last is None and not snapshot.unchanged:
                 state.unfenced.add(store)
+            marketplace = state.marketplaces[connection]
+            if last is not None and isinstance(marketplace, Fences):
+                state.read_at[store] = (marketplace, last)
             if last is not None and not last.number and store in wishes.allow_empty:
                 view.behind = False  # a person says that it began anew
-            if not wishes.anew and not view.behind and not (last is not None and last.number):
+            proved = snapshot.unchanged or (last is not None and last.number)
+            if not wishes.anew and not view.behind and not proved:
                 _check_place(store, state)
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
@@ -264,11 +270,6 @@ def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> di
         "generations": {store: now.number for store, (_, now) in fenced.items()},
         "bindings": {store: state.marketplace_of(store) for store in looked_at if store in state.connections},
     }
-
-
-def begun(state: Situation) -> dict[str, tuple[Fences, Generation]]:
-    """The generation of every declared store that keeps one, before a ledger is made from what is there."""
-    return generations(state.connections, state.marketplaces, state.connections, state.owner)
 
 
 def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:

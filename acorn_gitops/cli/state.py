@@ -77,8 +77,9 @@ def show(address: str, environment: str | None, root: Path | None, no_color: boo
 @shared
 def remove(addresses: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool) -> int:
     """Forget rows: the resources stay as they are and become unmanaged."""
-    from acorn_gitops.apply.generation import begin, check_not_behind, generations
-    from acorn_gitops.cli.situation import Wishes, about, situation
+    from acorn_gitops.apply.generation import check_not_behind, generations
+    from acorn_gitops.cli.moved_ledger import move
+    from acorn_gitops.cli.situation import Wishes, situation
     from acorn_gitops.ledger.lock import held
 
     session, ledger = _open(root, environment, no_color)
@@ -94,12 +95,22 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
         ledger = state.ledger
         stores = {known[a].store for a in addresses}
         # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
-        fenced = generations(stores, state.marketplaces, state.connections, state.owner)
+        fenced, failed = generations(stores, state.marketplaces, state.connections, state.owner)
+        if failed:
+            raise AcornError(
+                f"{', '.join(sorted(failed))} cannot be told of it: {next(iter(failed.values()))}; nothing was forgotten",
+                hint="run again when the marketplace answers",
+            )
         check_not_behind(fenced, ledger)
         ledger.backup()
         rows = [Settled(known[a], "forget", "", "observed", None) for a in addresses]
-        head = ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", about(state, fenced))
-        begin(fenced, state.owner, head)
+        move(
+            session,
+            state,
+            fenced,
+            (),
+            lambda said: ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said),
+        )
     session.close()
     click.echo(f"{len(rows)} forgotten")
     return 0
@@ -110,8 +121,8 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
     live. What differs is drift or intent afterwards; what is not both is forgotten."""
-    from acorn_gitops.apply.generation import begin
-    from acorn_gitops.cli.situation import Wishes, about, begun, situation, views
+    from acorn_gitops.cli.moved_ledger import move
+    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.ledger.lock import held
 
     session = Session(root, environment, no_color)
@@ -120,7 +131,6 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     with held(path, {"who": session.actor(), "since": session.stamp(), "plan": "state rebuild"}, 0):
         state = situation(session, loaded, Wishes(), write=True)
         state.ledger.backup()
-        fenced = begun(state)  # before anything is read: who applies meanwhile is not vouched for
         rows: list[Settled] = []
         errors = []
         for view in views(state, Wishes(anew=True)):
@@ -151,15 +161,15 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
         there = {row.address for row in rows}
         gone = [a for a, _ in state.ledger.resources() if a not in there]
         rows += [Settled(address, "forget", "", "observed", None) for address in gone]
-        head = state.ledger.record(
-            rows,
-            session.stamp(),
-            session.actor(),
-            "",
-            "state.rebuild",
-            about(state, fenced, state.connections),
+        move(
+            session,
+            state,
+            state.read_at,
+            [*state.connections],
+            lambda said: state.ledger.record(
+                rows, session.stamp(), session.actor(), "", "state.rebuild", said
+            ),
         )
-        begin(fenced, state.owner, head)
     session.close()
     click.echo(f"{len(there):,} resource{'s' if len(there) != 1 else ''} recorded")
     if gone:

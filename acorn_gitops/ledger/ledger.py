@@ -304,13 +304,9 @@ class Ledger:
             " AND later.store=intent.store AND later.type=intent.type AND later.key=intent.key"
             " AND later.outcome='observed')"
         )
-        deleted = self._ends(0) if found else {}
-        """What became of each address last: a deletion that the history does not know is none."""
-        return {
-            intent.address: intent.attributes or {}
-            for intent in found
-            if (end := deleted.get(str(intent.address))) is not None and end[2].get("attributes") is None
-        }
+        deleted = self._deletions() if found else {}
+        """A deletion that the history does not know is none."""
+        return {i.address: i.attributes or {} for i in found if deleted.get(str(i.address)) is True}
 
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
         self._vouch_intents(where, values)
@@ -434,21 +430,26 @@ class Ledger:
         if not rows:
             return True
         since, event = rows[0]
-        if event == "apply.begin":
-            odd = "SELECT 1 FROM audit WHERE sequence>? AND event IN ('import', 'state.rebuild', 'state.rm') LIMIT 1"
-            return bool(self._rows(odd, (since,)))
-        return self._sealed.get(store, 0) > int(since)
+        if event not in OPENINGS:
+            return self._sealed.get(store, 0) > int(since)
+        allowed = ("import", "state.rebuild", "state.rm") if event == "state.begin" else ()
+        later = self._rows(
+            "SELECT event, body FROM audit WHERE sequence>? AND event IN ('import', 'state.rebuild', 'state.rm')",
+            (since,),
+        )
+        return any(kind not in allowed and store in audit.seals_of(raw) for kind, raw in later)
 
     def note_seals(self) -> None:
         """Remember how the stores are vouched for now: what this process adds is its own."""
         rows = self._rows("SELECT store, sequence FROM seal") if self._has_seals else []
         self._sealed = {store: sequence for store, sequence in rows if isinstance(sequence, int)}
 
-    def recovered(self, at: str, actor: str, about: Mapping[str, Any]) -> str:
-        """Record that what an earlier run left open was looked for and written down; answers the hash of the entry."""
+    def open_up(self, event: str, at: str, actor: str, about: Mapping[str, Any]) -> str:
+        """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the entry, for the stores to
+        remember first: whoever dies in between is not taken for somebody else."""
         self._said.clear()
         with self._transaction() as db:
-            head = audit.append(db, at, actor, "apply.recovered", {**about})
+            head = audit.append(db, at, actor, event, {**about})
         self.__dict__.pop("_heads", None)
         return head
 
@@ -475,11 +476,15 @@ class Ledger:
             self._said[what] = found
         return self._said[what].get(store)
 
-    def last_commit(self) -> str:
-        """The commit that was applied last; empty where none is known."""
-        rows = self._rows("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC LIMIT 1")
-        commit = audit.body_of(rows[0][0]).get("commit") if rows else ""
-        return commit if isinstance(commit, str) else ""
+    def last_commit(self) -> tuple[str, int]:
+        """The commit of the last run that came to an end, and when it was committed (seconds since 1970; 0: not known); "" where none
+        is known."""
+        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.end' ORDER BY sequence DESC"):
+            body = audit.body_of(raw)
+            commit, at = body.get("commit"), body.get("committed")
+            if isinstance(commit, str) and commit and body.get("counts", {}).get("observed"):
+                return commit, at if isinstance(at, int) else 0
+        return "", 0
 
     def check_owner(self, owner: str) -> None:
         """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
@@ -538,11 +543,19 @@ class Ledger:
         actor: str,
         counts: dict[str, int],
         generations: Mapping[str, int] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> str:
-        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry."""
+        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry. `about`: owner, commit
+        and when that was committed."""
         with self._transaction() as db:
             db.execute("UPDATE plan SET status=? WHERE id=?", (status, plan))
-            body = {"plan": plan, "status": status, "counts": counts, "generations": {**(generations or {})}}
+            body = {
+                "plan": plan,
+                "status": status,
+                "counts": counts,
+                "generations": {**(generations or {})},
+                **(about or {}),
+            }
             return audit.append(db, at, actor, "apply.end", body)
 
     def intend(self, intents: Iterable[Intent]) -> None:
@@ -585,7 +598,7 @@ class Ledger:
         """Stale where one of these intents is not one that the history knows, or is open though the history says how it ended. A
         ledger from before it knew any is taken as it is."""
         waiting = self._rows(
-            "SELECT intent.id, store, type, key, operation, outcome FROM intent LEFT JOIN plan ON plan.id=intent.plan"
+            "SELECT intent.id, intent.plan, store, type, key, operation, outcome FROM intent LEFT JOIN plan ON plan.id=intent.plan"
             f" WHERE {where}",
             values,
         )
@@ -610,30 +623,35 @@ class Ledger:
             if span is None or span[1:3] not in sound:
                 raise self._unsound("it holds an intent that its history does not know")
             begun[id] = span[0]
-        ended = self._ends(min(begun.values()))
-        for id, store, type_, key, operation, outcome in waiting:
-            last = ended.get(str(Address(store, type_, key)))
-            still = outcome is None or outcome in ("unknown", "accepted")
-            if (
-                still
-                and last is not None
-                and last[0] > begun[id]
-                and not _leaves_open(last[1], last[2], operation)
-            ):
-                raise self._unsound("it holds an intent that its history says has ended")
+        ended = self._ended(min(begun.values()))
+        for id, plan, store, type_, key, operation, outcome in waiting:
+            if outcome is not None and outcome not in ("unknown", "accepted"):
+                continue
+            for since, by, what in ended.get(str(Address(store, type_, key)), ()):
+                if since > begun[id] and (by != plan or what in (operation, ANY)):
+                    raise self._unsound("it holds an open intent that its history says has ended")
 
-    def _ends(self, since: int) -> dict[str, tuple[int, str, dict[str, Any]]]:
-        """By address, the last entry after `since` that says what became of a write: sequence, event, body."""
-        found: dict[str, tuple[int, str, dict[str, Any]]] = {}
-        for sequence, event, raw in self._rows(
-            "SELECT sequence, event, body FROM audit WHERE sequence>? ORDER BY sequence", (since,)
+    def _ended(self, since: int) -> dict[str, list[tuple[int, str, str]]]:
+        """By address, the entries after `since` that ended intents: sequence, plan, operation."""
+        found: dict[str, list[tuple[int, str, str]]] = {}
+        for sequence, raw in self._rows(
+            f"SELECT sequence, body FROM audit WHERE sequence>? AND event IN ('{ENDED}', 'state.rm', 'state.rebuild', 'forget')"
+            " ORDER BY sequence",
+            (since,),
         ):
             body = audit.body_of(raw)
-            if event.startswith("write."):
-                found[str(body.get("address"))] = sequence, event, body
-            elif event == UNSENT:
-                found |= dict.fromkeys(map(str, body.get("addresses") or ()), (sequence, event, body))
+            for row in body.get("ended") or ():
+                if isinstance(row, list) and len(row) == 2:
+                    found.setdefault(str(row[0]), []).append((sequence, str(body.get("plan")), str(row[1])))
         return found
+
+    def _deletions(self) -> dict[str, bool]:
+        """By address, whether the last entry about a write there says that it is gone."""
+        return {
+            str(body.get("address")): body.get("attributes") is None
+            for (raw,) in self._rows("SELECT body FROM audit WHERE event LIKE 'write.%' ORDER BY sequence")
+            if (body := audit.body_of(raw))
+        }
 
     def settle(
         self, settled: Iterable[Settled], closed: Iterable[Closed], at: str, actor: str, commit: str
@@ -641,9 +659,15 @@ class Ledger:
         """Record what became of writes: last applied, intents closed, history."""
         with self._transaction() as db:
             endings, rows = list(closed), list(settled)
-            unsent = sorted({str(one.address) for one in endings if one.outcome == "skipped"})
-            if unsent and not rows:
-                audit.append(db, at, actor, UNSENT, {"plan": endings[0].plan, "addresses": unsent})
+            plans = sorted({one.plan for one in endings})
+            for plan in plans:
+                done = [
+                    [str(one.address), one.operation]
+                    for one in endings
+                    if one.plan == plan and one.outcome not in ("unknown", "accepted")
+                ]
+                if done:
+                    audit.append(db, at, actor, ENDED, {"plan": plan, "ended": done})
             for one in endings:
                 db.execute(
                     "UPDATE intent SET outcome=CASE WHEN plan=? AND operation=? THEN ? ELSE 'superseded' END, message=?"
@@ -706,9 +730,16 @@ class Ledger:
             for row in rows:
                 if row.attributes is None:
                     db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
+                    # What was under way there is not ours any more, however it ends.
+                    db.execute(
+                        "UPDATE intent SET outcome='superseded' WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome"
+                        " IN ('unknown', 'accepted'))",
+                        row.address,
+                    )
                 else:
                     _put(db, row, at, commit)
             seals = self._seal(db, (row.address.store for row in rows))
+            gone = [[str(row.address), ANY] for row in rows if row.attributes is None]
             head = audit.append(
                 db,
                 at,
@@ -719,6 +750,7 @@ class Ledger:
                     "addresses": [str(r.address) for r in rows[:1000]],
                     "commit": commit,
                     "seals": seals,
+                    **({"ended": gone} if gone else {}),
                     **(about or {}),
                 },
             )
@@ -745,7 +777,7 @@ class Ledger:
         )
         rows = self._rows("SELECT event, body FROM audit WHERE sequence>?", (common,))
         begun = [audit.body_of(body) for event, body in rows if event == "apply.begin"]
-        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, UNSENT, "apply.end"}
+        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, ENDED, "apply.end"}
         return only and all(body.get("publishes") is True for body in begun)
 
     def backup(self) -> Path | None:
@@ -931,18 +963,19 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else repr(value)[:200]
 
 
-BEGINNINGS: Final = "'apply.begin', 'apply.end', 'apply.recovered', 'import', 'state.rebuild', 'state.rm'"
+BEGINNINGS: Final = (
+    "'apply.begin', 'apply.end', 'apply.recovering', 'state.begin', 'import', 'state.rebuild', 'state.rm'"
+)
 """Events that a marketplace can remember as the head of a generation, as a list in SQL."""
 INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
-UNSENT: Final = "apply.unsent"
-"""The event that closes intents of which nothing was sent."""
-
-
-def _leaves_open(event: str, body: Mapping[str, Any], operation: str) -> bool:
-    """Whether a write can still be open after this entry: nobody knew how it ended, or it was the other half of a replacement."""
-    half = operation == "create" and body.get("action") == "replace" and body.get("attributes") is None
-    return event in ("write.unknown", "write.accepted") or (event == "write.observed" and half)
+ENDED: Final = "apply.ended"
+"""The event that says which intents have ended, by address and operation: of its own plan those of that operation, of other plans
+all at the address."""
+ANY: Final = "*"
+"""Every operation."""
+OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
+"""Events after which a ledger moves on before its stores remember the end of it."""
 
 
 def _intents_seal(db: sqlite3.Connection, first: int, last: int) -> str:

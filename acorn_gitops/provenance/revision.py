@@ -40,15 +40,32 @@ class Revision:
             return "", False
 
 
-def is_before(root: Path, commit: str) -> bool:
-    """Whether what is checked out is an ancestor of a commit. False where it is the commit itself, or where git cannot tell: in a
-    shallow clone the commit may not be there."""
+def is_before(root: Path, commit: str, committed: int) -> bool:
+    """Whether what is checked out is an ancestor of a commit, which was made at `committed` (seconds since 1970; 0: not known). In a
+    shallow clone that commit may not be there: then whether it was made before."""
     repository = find(root)
     head = resolve(repository, "HEAD") if repository is not None else ""
     if repository is None or not head or head == commit or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
         return False
+    questions = Questions(repository)
     try:
-        Questions(repository).ask(root, "merge-base", "--is-ancestor", head, commit)
+        questions.ask(root, "cat-file", "-e", f"{commit}^{{commit}}")
+    except NoAnswer:
+        return 0 < committed_at(root) < committed
+    try:
+        questions.ask(root, "merge-base", "--is-ancestor", head, commit)
     except NoAnswer:
         return False
     return True
+
+
+def committed_at(root: Path) -> int:
+    """When the commit was made that is checked out, in seconds since 1970; 0 where git cannot tell."""
+    repository = find(root)
+    if repository is None or not resolve(repository, "HEAD"):
+        return 0
+    try:
+        said = Questions(repository).ask(root, "log", "-1", "--no-mailmap", "--format=%ct").strip()
+    except NoAnswer:
+        return 0
+    return int(said) if said.isdigit() and len(said) < 12 else 0
