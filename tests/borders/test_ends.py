@@ -1,0 +1,310 @@
+"""Nobody gets stuck: whatever a server answers, whichever request is lost and wherever a run dies, the next run goes on or says what
+helps; and what was given away stays given away."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from acorn_gitops.marketplaces.network import adapter
+from acorn_gitops.model.resource import Address
+from acorn_gitops.sandbox import disturb
+from acorn_gitops.sandbox.database import Database
+from tests import faults
+from tests.borders.clone import WHO, cloned, git, published
+from tests.borders.market import Market, clone_of, copied, open_market
+from tests.borders.server import Answered, Exchange, Server, between
+from tests.repository import sku, storefront
+
+
+class Way:
+    """What stands between acorn and the market: rows are answered so, and generations are taken or not."""
+
+    def __init__(self) -> None:
+        self.rows: Callable[[str], int] | None = None
+        self.takes = True
+
+    def __call__(self, exchange: Exchange) -> Answered | None:
+        kind = {"content-type": "application/json"}
+        if exchange.asked.method == "PUT" and not self.takes:
+            return Answered(503, {"content-type": "application/problem+json"}, b'{"title": "busy"}')
+        if exchange.asked.method == "POST" and self.rows is not None:
+            items = [{"status": self.rows(item["op"])} for item in json.loads(exchange.asked.body)["items"]]
+            return Answered(200, kind, json.dumps({"items": items}).encode())
+        return None
+
+
+@pytest.fixture
+def way(monkeypatch: pytest.MonkeyPatch) -> Way:
+    monkeypatch.setattr(adapter, "MAX_PAUSE", 0.0)
+    return Way()
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    with open_market(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def front(market: Market, way: Way) -> Iterator[Any]:
+    """The market's address, behind what stands between."""
+    with Server(between(market.url, way)) as server:
+        yield SimpleNamespace(url=server.url)
+
+
+def hand(market: Market, act: Callable[[Database], object]) -> None:
+    """Do something at the marketplace."""
+    database = Database(market.path)
+    act(database)
+    database.close()
+
+
+def priced(key: str, value: str) -> tuple[Address, str, dict[str, str]]:
+    """What sets a price by hand."""
+    return Address("amz-de", "listing", key), "price", {"currency": "EUR", "value": value}
+
+
+def replaced(code: str) -> list[dict[str, Any]]:
+    """A listing whose SKU cannot be changed in place."""
+    found = faults.mapped(code, "20.00", sellerSku="FIXED")
+    found["spec"]["attributes"].pop("taxClass", None)
+    return [storefront(), found]
+
+
+@pytest.mark.parametrize("creation", [201, 202, 409, 422, 500])
+@pytest.mark.parametrize("deletion", [200, 202, 409, 500])
+def test_a_replacement_may_be_answered_in_any_way(
+    deletion: int, creation: int, way: Way, front: Any, tmp_path: Path
+) -> None:
+    """The ledger stays usable, and the next run ends what was begun."""
+    made = clone_of(front, tmp_path / "made", *replaced("SKU-19"))
+    made.apply()
+    made.write(*replaced("SKU-20"))
+    way.rows = lambda operation: deletion if operation == "delete" else creation
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    assert made.run("plan").code == 0
+    made.apply()
+    assert "No changes" in made.run("plan").out
+
+
+def test_a_refusal_of_the_guard_ends_no_earlier_write(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """A price was taken and is not seen; what would come after it is refused. The ledger stays usable."""
+    floor = {"pricePolicy": {"min": {"amz-de": "15.00"}}}
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **floor))
+    made.apply()
+    way.rows = lambda _: 202
+    made.write(storefront(), sku("S-1", "21.00", **floor))
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), sku("S-1", "22.00", **floor))
+    made.apply()
+    assert market.prices() == {"22.00"}
+
+
+@pytest.mark.parametrize("how", ["state rm", "state rebuild"])
+def test_what_was_given_away_stays_given_away(
+    how: str, way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """Also where an update of it was taken before and comes later."""
+    attributes = {"sku": "X", "price": priced("X", "20.00")[2], "status": "active"}
+    front_there = {"platform": "network", "currency": "EUR", "timezone": "Europe/Berlin"}
+    hand(market, lambda db: disturb.insert(db, Address("amz-de", "storefront", "amz-de"), front_there))
+    hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "X"), attributes))
+    made = clone_of(front, tmp_path / "made", storefront(), sku("X", "20.00"), sku("Y", "9.00"))
+    made.apply()
+    made.write(storefront(), sku("X", "21.00"), sku("Y", "9.00"))
+    way.rows = lambda _: 202
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    if how == "state rm":
+        assert made.run("state", "rm", "amz-de/listing/X").code == 0
+    made.write(storefront(), sku("Y", "9.00"))
+    if how == "state rebuild":
+        assert made.run("state", "rebuild").code == 0
+    hand(market, lambda db: disturb.set_attribute(db, *priced("X", "21.00")))
+    made.apply()
+    assert "amz-de/listing/X" in market.live()
+
+
+def test_a_lost_generation_of_a_recovery_locks_nobody_out(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """A write is found done; the store does not take the generation then, and takes it later."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    made.write(storefront(), sku("S-1", "21.00"))
+    way.rows = lambda _: 202
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    hand(market, lambda db: disturb.set_attribute(db, *priced("S-1", "21.00")))
+    way.takes = False
+    made.run("apply", "--auto-approve")
+    way.takes = True
+    made.apply()
+    assert "No changes" in made.run("plan").out
+
+
+DIES = """
+import os, sys
+import acorn_gitops.{module} as module
+def dies(*given, **named):
+    os.kill(os.getpid(), 9)
+module.{name} = dies
+from acorn_gitops.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+POINTS = {
+    "before the stores know that it ended": ("cli.apply", "finish"),
+    "before the stores know that it begins": ("apply.carry_out", "begin"),
+    "before a ledger that moved is known": ("cli.moved_ledger", "finish"),
+    "before it moves": ("cli.moved_ledger", "begin"),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "verb", [("apply", "--auto-approve"), ("state", "rm", "amz-de/listing/S-2"), ("state", "rebuild")]
+)
+def test_whoever_dies_is_not_taken_for_somebody_else(
+    verb: tuple[str, ...], point: str, market: Market, tmp_path: Path
+) -> None:
+    """Killed at any of these points, the next run of the same clone goes on."""
+    made = clone_of(market, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    made.apply()
+    made.write(storefront(), sku("S-1", "21.00"), sku("S-2", "20.00"))
+    module, name = POINTS[point]
+    subprocess.run(
+        [sys.executable, "-c", DIES.format(module=module, name=name), *verb],
+        cwd=made.path,
+        capture_output=True,
+        check=False,
+    )
+    made.apply()
+    assert "No changes" in made.run("plan").out
+
+
+def test_a_row_given_away_in_one_store_locks_out_no_other(market: Market, tmp_path: Path) -> None:
+    """Its ledger moved in one store only."""
+    shops = [storefront("s-one"), storefront("s-two")]
+    made = clone_of(
+        market, tmp_path / "made", *shops, sku("A-1", "5.00", "s-one"), sku("A-2", "5.00", "s-one"), sku("B-1", "5.00", "s-two")
+    )  # fmt: skip
+    kill = DIES.format(module="cli.apply", name="finish")
+    subprocess.run(
+        [sys.executable, "-c", kill, "apply", "--auto-approve"],
+        cwd=made.path,
+        capture_output=True,
+        check=False,
+    )
+    assert made.run("state", "rm", "s-one/listing/A-2").code == 0
+    made.write(*shops, sku("A-1", "5.00", "s-one"), sku("B-1", "6.00", "s-two"))
+    made.apply()
+    assert "s-one/listing/A-2" in market.live()
+
+
+def test_a_row_is_given_away_when_the_store_knows(way: Way, front: Any, tmp_path: Path) -> None:
+    """Refused while it does not answer, and done when it does; nothing in between."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    made.apply()
+    way.takes = False
+    assert made.run("state", "rm", "amz-de/listing/S-2").code != 0
+    assert "S-2" in made.run("state", "list").out
+    way.takes = True
+    assert made.run("state", "rm", "amz-de/listing/S-2").code == 0
+    made.write(storefront(), sku("S-1", "21.00"))
+    made.apply()
+
+
+def test_an_import_of_one_store_takes_over_no_other(market: Market, tmp_path: Path) -> None:
+    """A clone without a ledger knows nothing of the stores that it did not read."""
+    shops = [storefront("s-one"), storefront("s-two")]
+    ci = clone_of(market, tmp_path / "ci", *shops, sku("A-1", "5.00", "s-one"), sku("B-1", "45.00", "s-two"))
+    ci.apply()
+    laptop = clone_of(
+        market, tmp_path / "laptop", *shops, sku("A-1", "5.00", "s-one"), sku("B-1", "20.00", "s-two")
+    )
+    attributes = {"sku": "N-1", "price": {"currency": "EUR", "value": "5.00"}, "status": "active"}
+    hand(market, lambda db: disturb.insert(db, Address("s-one", "listing", "N-1"), attributes))
+    assert laptop.run("import", "--select", "s-one").code == 0
+    assert laptop.run("apply", "--auto-approve", "--adopt").code == 6
+    assert market.live()["s-two/listing/B-1"]["price"]["value"] == "45.00"  # type: ignore[index]
+
+
+def test_a_store_that_refused_the_generation_is_not_recorded_in(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """`onUnreadable: skip`: the run leaves it out wholly, and the next one goes on."""
+    made = clone_of(
+        front,
+        tmp_path / "made",
+        storefront(),
+        sku("S-1", "20.00"),
+        policies="budgets: {}, onUnreadable: skip",
+    )
+    made.apply()
+    attributes = {"sku": "S-2", "price": priced("S-2", "20.00")[2], "status": "active"}
+    hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "S-2"), attributes))
+    made.write(storefront(), sku("S-1", "21.00"), sku("S-2", "20.00"))
+    way.takes = False
+    assert made.run("apply", "--auto-approve").code == 3
+    way.takes = True
+    made.apply()
+    assert "No changes" in made.run("plan").out
+
+
+def test_a_moved_address_is_good_at_every_reading(market: Market, tmp_path: Path) -> None:
+    """Also when the store has not changed since it was read there."""
+    made = clone_of(market, tmp_path / "made", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    project = (made.path / "acorn.yaml").read_text().replace("127.0.0.1", "localhost")
+    (made.path / "acorn.yaml").write_text(project)
+    for _ in range(3):
+        assert made.run("plan").code == 0
+
+
+def test_an_old_pipeline_in_a_shallow_clone_undoes_nothing(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit that was applied last is not there: the times of both say which is older."""
+    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
+    team = clone_of(market, tmp_path / "team", storefront(), sku("S-1", "20.00"))
+    bare = published(tmp_path, team)
+    old = cloned(bare, tmp_path / "old", "--depth=1")
+    team.write(storefront(), sku("S-1", "45.00"))
+    later = {**os.environ, **WHO, "GIT_COMMITTER_DATE": "2099-01-01T00:00:00Z"}
+    subprocess.run(["git", "commit", "-qam", "dearer"], cwd=team.path, check=True, env=later)
+    git(team.path, "push", "-q", "origin", "main")
+    team.apply()
+    result = old.run("apply", "--auto-approve")
+    assert (result.code, "older than commit" in result.err) == (6, True), result
+    assert market.prices() == {"45.00"}
+
+
+def test_two_clones_that_go_on_from_one_ledger_do_not_both_write(market: Market, tmp_path: Path) -> None:
+    """Whoever comes second is behind, whatever the first one died of."""
+    first = clone_of(market, tmp_path / "first", storefront(), sku("S-1", "20.00"))
+    first.apply()
+    second = copied(first, tmp_path / "second")
+    first.write(storefront(), sku("S-1", "21.00"))
+    kill = DIES.format(module="cli.apply", name="finish")
+    subprocess.run(
+        [sys.executable, "-c", kill, "apply", "--auto-approve"],
+        cwd=first.path,
+        capture_output=True,
+        check=False,
+    )
+    second.write(storefront(), sku("S-1", "22.00"))
+    assert second.run("apply", "--auto-approve").code == 6
+    assert market.prices() == {"21.00"}
