@@ -82,7 +82,7 @@ def command(
             for key, want in view.desired.items()
         ]
     made = decompile(live)
-    if len(state.marketplaces) > 1:
+    if len(state.loaded.configuration.connections) > 1:
         for document in made.stores:
             document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
     lines = orjson.OPT_APPEND_NEWLINE

@@ -48,7 +48,7 @@ def command(
             )
     if output != "json":
         # What was about to be done, and what of it has ended, is told by what became of each.
-        entries = [e for e in entries if e.event not in (INTENDED, ENDED)]
+        entries = [e for e in entries if e.event not in (INTENDED, ENDED, "state.begin", "apply.recovering")]
     entries = entries[-limit:]
     broken = ledger.verify()
     if output == "json":

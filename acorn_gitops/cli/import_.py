@@ -69,7 +69,7 @@ def command(
     if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
         raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
     state = situation(session, loaded, Wishes(selected, lenient=True))
-    live_stores = _undeclared_stores(state, stores)
+    live_stores = _undeclared_stores(session, state, stores)
     state.connections.update(live_stores)
     refuse_unknown(state)
     collected: list[StoreView] = []
@@ -96,13 +96,14 @@ def command(
     return 0
 
 
-def _undeclared_stores(state: Situation, stores: tuple[str, ...]) -> dict[str, str]:
+def _undeclared_stores(session: Session, state: Situation, stores: tuple[str, ...]) -> dict[str, str]:
     """Live stores that no spec declares: those that were named; all of them where there are no specs yet."""
     everything = not state.connections
     found: dict[str, str] = {}
     held: dict[str, str] = {}
     if not stores and not everything:
         return found
+    state.marketplaces = session.marketplaces(state.loaded.configuration.connections)
     for name, marketplace in state.marketplaces.items():
         held.update(dict.fromkeys(marketplace.stores(), name))
     for store in held if everything and not stores else stores:
@@ -155,7 +156,7 @@ def _new(
                 "spec": {"items": fresh},
             }
         ]
-    if len(state.marketplaces) > 1:
+    if len(config.connections) > 1:
         for document in made.stores:
             document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
     for kind, documents in by_kind.items():

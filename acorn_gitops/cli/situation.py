@@ -135,7 +135,11 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
     except ValueError as error:
         raise click.UsageError(f"--select {error}") from None
     today = session.now().date().isoformat()
-    state = Situation(loaded, connections, ledger, session.marketplaces(config.connections), selection, today)
+    used = {*connections.values()}
+    # A connection that no store uses is not opened; whoever looks for a store that left the specs asks all of them.
+    left = not connections or bool({*ledger.stores()} - connections.keys())
+    settings = {name: one for name, one in config.connections.items() if left or name in used}
+    state = Situation(loaded, connections, ledger, session.marketplaces(settings), selection, today)
     ledger.check_owner(state.owner)
     if not wishes.lenient:
         refuse_unknown(state)

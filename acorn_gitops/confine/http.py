@@ -6,8 +6,10 @@ Redirects are not followed: an answer from elsewhere was not asked for, and cred
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import httpx2
@@ -110,6 +112,12 @@ class _Backend:
         return getattr(self._backend, name)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that certificates are checked against, read once: a set of them takes a megabyte."""
+    return httpx2.create_ssl_context()
+
+
 class Client:
     """A pooled client for one marketplace. Safe to use from several threads."""
 
@@ -120,7 +128,9 @@ class Client:
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = httpx2.Client(headers=dict(headers), timeout=timeout, follow_redirects=False)
+        self._client = httpx2.Client(
+            headers=dict(headers), timeout=timeout, follow_redirects=False, verify=_trusted()
+        )
         # No public option of the library reaches the connections of its pools, proxies of the environment among them.
         for transport in (self._client._transport, *self._client._mounts.values()):
             if transport is not None:

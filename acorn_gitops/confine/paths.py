@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from acorn_gitops.confine.text import unseen
+
 GIT: Final = ".git"
 
 
@@ -27,7 +29,7 @@ def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool
     if not written or written.startswith(("/", "\\", "~")) or "\x00" in written or ":" in written[:3]:
         raise Escape(f"{written!r} is not a path inside the repository: write it relative, without ~ or /")
     parts = Path(written).parts
-    if not written.isprintable():
+    if unseen(written):
         raise Escape(f"{written!r} holds a character that nobody sees: give the file another name")
     if ".." in parts:
         raise Escape(f"{written!r} climbs with ..: name it from inside the repository")
@@ -110,7 +112,7 @@ def spec_files(folder: Path) -> Found:
         if shown and len(Path(base).relative_to(folder).parts) >= DEEPEST:
             refused.append((Path(base), f"holds folders that are nested more than {DEEPEST} deep"))
             shown = []
-        kept = [name for name in shown if name.isprintable()]
+        kept = [name for name in shown if not unseen(name)]
         refused += [(Path(base, name), _UNSEEN) for name in shown if name not in kept]
         folders[:] = [name for name in kept if not Path(base, name).is_symlink()]
         refused += [
@@ -131,7 +133,7 @@ def spec_files(folder: Path) -> Found:
 
 
 def _refusal(path: Path) -> str:
-    if not path.name.isprintable():
+    if unseen(path.name):
         return _UNSEEN
     try:
         mode = path.lstat().st_mode

@@ -18,6 +18,14 @@ import orjson
 
 OWN: Final = f"\x1b{os.urandom(8).hex()}["
 """How a control sequence of acorn's own begins, until it leaves the process: nobody outside can guess it."""
+INVISIBLE: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff"
+    "\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""What nobody sees, as a part of a character class: Unicode's Default_Ignorable_Code_Point, line separators, and two blanks that count
+as letters or symbols. U+FE0F is judged by what stands before it: after a symbol it makes an emoji."""
+LONE_SELECTOR: Final = "(?<![\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff#*0-9])\ufe0f"
+_UNSEEN: Final = re.compile(f"[{INVISIBLE}]|{LONE_SELECTOR}")
 _OBEYED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]|\r(?!\n)"
 )
@@ -31,6 +39,7 @@ def safe(text: str) -> str:
     """In one line, without control, bidirectional or invisible characters; each is shown as `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
+    text = _UNSEEN.sub(_shown, text)
     return "".join(
         c if c.isprintable() and unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in text
     )
@@ -62,6 +71,11 @@ def _spelt(match: re.Match[str]) -> str:
 
 def _shown(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
+
+
+def unseen(text: str) -> bool:
+    """Whether a text holds a character that nobody sees."""
+    return not text.isprintable() or _UNSEEN.search(text) is not None
 
 
 _RUN: Final = re.compile(r"'*[=+\-@\t\r]")

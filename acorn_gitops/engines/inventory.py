@@ -10,7 +10,7 @@ to stores and what is left over are together what there is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
@@ -161,11 +161,18 @@ def published(config: Configuration) -> dict[tuple[str, str], Published]:
     }
 
 
+DEEPEST: Final = 20
+"""Sets within sets."""
+MOST_PIECES: Final = 10**9
+"""Of one piece in a set: more than there is of anything."""
+
+
 @dataclass
 class Inventory:
     """All stock of a configuration. `unknown` SKUs have a pool and no count: nothing is said of them."""
 
     configuration: Configuration
+    _made_of: dict[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> dict[tuple[str, str], tuple[int, int, datetime]]:
@@ -215,11 +222,15 @@ class Inventory:
 
     def parts(self, sku: str) -> tuple[tuple[str, int], ...]:
         """What a bundle or multipack is made of in the end, by SKU; empty for a single one."""
-        found: dict[str, int] = {}
-        self._gather(sku, 1, found, ())
+        found, _ = self._gathered(sku, ())
         return tuple(sorted(found.items())) if set(found) != {sku} else ()
 
-    def _gather(self, sku: str, times: int, found: dict[str, int], chain: tuple[str, ...]) -> None:
+    def _gathered(self, sku: str, chain: tuple[str, ...]) -> tuple[Mapping[str, int], bool]:
+        """The single pieces of one, and whether there is no circle in it. Each set is looked into once: sets of sets may name each other
+        many times. A circle is a finding of its own (SKU-024)."""
+        known = self._made_of.get(sku)
+        if known is not None:
+            return known, True
         spec = self._specs.get(sku)
         composition = (spec.spec.get("composition") or {}) if spec is not None else {}
         inside: Sequence[Mapping[str, Any]] = ()
@@ -227,11 +238,22 @@ class Inventory:
             inside = [{"sku": composition["of"], "qty": composition.get("qty") or 1}]
         elif composition.get("type") == "bundle":
             inside = composition.get("components") or ()
-        if not inside or sku in chain:  # a circle is a finding of its own (SKU-024)
-            found[sku] = found.get(sku, 0) + times
-            return
+        if not inside:
+            return {sku: 1}, True
+        if sku in chain or len(chain) >= DEEPEST:
+            return {sku: 1}, False
+        found: dict[str, int] = {}
+        clean = True
         for part in inside:
-            self._gather(part["sku"], times * part["qty"], found, (*chain, sku))
+            pieces, sound = self._gathered(part["sku"], (*chain, sku))
+            clean = clean and sound
+            for piece, count in pieces.items():
+                found[piece] = min(found.get(piece, 0) + count * part["qty"], MOST_PIECES)
+            if not sound:
+                break  # what a circle is made of means nothing
+        if clean:
+            self._made_of[sku] = found
+        return found, clean
 
     @cached_property
     def bundles(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ is a hole: both are errors, because a guess would be an invoice. Neither file or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -351,12 +351,20 @@ CUSTOMERS: Final = (("b2c", "absent"), ("b2b", "valid"), ("b2b", "present"), ("b
 
 
 def matrix(configuration: Configuration, date: str, store: str | None = None) -> list[Cell]:
-    """Every supply that the specs speak of: through each storefront that lists something, from each place that holds stock
+    """Every sale (`sales`) with its decision."""
+    return [
+        Cell(asked, decide(configuration, asked, rules)) for asked, rules in sales(configuration, date, store)
+    ]
+
+
+def sales(
+    configuration: Configuration, date: str, store: str | None = None
+) -> Iterator[tuple[Supply, list[Spec]]]:
+    """With the rules of its store, every supply that the specs speak of: through each storefront that lists something, from each place that holds stock
     for it, to its own country and to each territory that its rules name (a bloc means each of its members), for
     consumers and for businesses with a VAT id, an unchecked one and none, for each kind of goods that its listings have
     (tax class; product tax code and SKU where its rules name some); and where rules end or begin at a value, on both sides
     of it."""
-    cells: list[Cell] = []
     places, listed = places_of(configuration), _goods_of(configuration)
     for front in sorted(configuration.stores.values(), key=lambda s: s.name):
         block = front.spec.get("storefront")
@@ -390,8 +398,7 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
                                 ptc,
                                 value,
                             )
-                            cells.append(Cell(asked, decide(configuration, asked, rules)))
-    return cells
+                            yield asked, rules
 
 
 def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[str]:

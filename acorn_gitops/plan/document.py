@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -21,7 +22,7 @@ from acorn_gitops import __version__
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import Address, Origin, is_money
+from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 
@@ -364,13 +365,21 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
     return Finding(row["id"], row["severity"], row["message"], place, row["hint"])
 
 
-def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, str, str], list[Change]]]:
-    """Changes that have action, type and what happens in common, in order of first appearance."""
-    found: dict[tuple[str, str, str], list[Change]] = {}
+def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Changes that have action, type and what happens in common, in order of first appearance. Of updates of
+    listings and stock that is which fields change, and their prices by as much; of all other updates it is the same values: what
+    differs is not shown as one."""
+    found: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
-        key = (change.action, change.address.type, _told(change, _whole(change)))
+        key = (change.action, change.address.type, _told(change, _whole(change)), _values(change))
         found.setdefault(key, []).append(change)
     yield from found.items()
+
+
+def _values(change: Change) -> str:
+    if change.address.type in ("listing", "stock") or not change.fields:
+        return ""
+    return digest({"values": [[f.path, f.before, f.after] for f in change.fields]})
 
 
 def signature(members: Sequence[Change]) -> str:
@@ -380,7 +389,22 @@ def signature(members: Sequence[Change]) -> str:
     if percents:
         low, high = min(percents), max(percents)
         spread = f"{low:+} %" if low == high else f"{low:+} % to {high:+} %"
-    return _told(members[0], spread)
+    return _told(members[0], spread, _spreads(members))
+
+
+def _spreads(members: Sequence[Change]) -> dict[str, str]:
+    """Of each amount but the price, how far it moves in the whole group: `+1.0 %`, `-99.9 % to +1.0 %`."""
+    moves: dict[str, list[Decimal]] = {}
+    for change in members:
+        for one in change.fields:
+            before, after = one.before, one.after
+            if one.path != "price" and is_money(before) and is_money(after):
+                moved = percent_change(before["value"], after["value"])
+                moves.setdefault(one.path, []).append(Decimal("Infinity") if moved is None else moved)
+    return {
+        path: f"{min(some):+} %" if min(some) == max(some) else f"{min(some):+} % to {max(some):+} %"
+        for path, some in moves.items()
+    }
 
 
 def _whole(change: Change) -> str:
@@ -391,7 +415,14 @@ def _whole(change: Change) -> str:
     return f"{Decimal(move[3]).quantize(Decimal(1), rounding=ROUND_HALF_UP):+} %"
 
 
-def _told(change: Change, percent: str) -> str:
-    parts = {f"price {percent}" if f.path == "price" and percent else f.path for f in change.fields}
+def _told(change: Change, percent: str, spreads: Mapping[str, str] = MappingProxyType({})) -> str:
+    parts = {
+        f"price {percent}"
+        if f.path == "price" and percent
+        else f"{f.path} {spreads[f.path]}"
+        if f.path in spreads
+        else f.path
+        for f in change.fields
+    }
     shown = ", ".join(sorted(parts))
     return f"{shown} ({change.reason})" if shown else change.reason

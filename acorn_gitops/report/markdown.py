@@ -97,7 +97,9 @@ def plan_markdown(plan: Plan) -> str:
         + (" with uncommitted edits" if plan.dirty else ""),
         f"<!-- acorn:plan environment={_word(plan.environment)} v=1 -->",
     ]
-    body = plan_text(plan, Pen(False, 100))
+    body = plan_text(plan, Pen(False, 100), verbose=True)
+    if len(body) > LIMIT // 2:
+        body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)
     detail = [
         "<details><summary>Full plan</summary>",

@@ -217,9 +217,14 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     for change in sorted(members, key=lambda c: (_dearest(c, plan)[0], *_risk(c)))[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
-        if not detail and len(change.fields) == 1:
-            item = change.fields[0]
-            detail = f"  {cut(value(item.before), 14)} → {cut(value(item.after), 14)}"
+        if not detail:
+            shown = sorted(change.fields, key=lambda f: _drop(f.before, f.after))[:2]
+            names = len(change.fields) > 1
+            detail = "  " + ", ".join(
+                f"{cut(safe(f.path), 16) + ' ' if names else ''}{cut(value(f.before), 14)} → {cut(value(f.after), 14)}"
+                for f in shown
+            )
+            detail = detail if shown else ""
         place = str(change.origin) if change.origin is not None else ""
         room = max(40, pen.width - len(place) - len(detail) - 6)
         left = f"    {cut(safe(str(change.address)), room)}{detail}"
@@ -236,7 +241,15 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
 def _risk(change: Change) -> tuple[Decimal, str]:
     """Deepest cuts first."""
     move = price_move(change)
-    return (Decimal(move[3]) if move and move[3] else Decimal(0), str(change.address))
+    deepest = Decimal(move[3]) if move and move[3] else Decimal(0)
+    return (min([deepest, *(_drop(f.before, f.after) for f in change.fields)]), str(change.address))
+
+
+def _drop(before: object, after: object) -> Decimal:
+    """By how much an amount changes, in percent: what falls most is shown first."""
+    if isinstance(before, dict) and isinstance(after, dict) and is_money(before) and is_money(after):
+        return percent_change(before["value"], after["value"]) or Decimal(0)
+    return Decimal(0)
 
 
 def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:

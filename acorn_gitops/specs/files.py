@@ -68,6 +68,8 @@ class Reader:
         self._lines: dict[str, list[str]] = {}
         self._leaks: dict[str, list[Finding]] = {}
         self._encodings: dict[str, str] = {}
+        self._items: dict[tuple[str, int, int], Node | None] = {}
+        """Entries of long lists that were composed alone, by file and lines: many findings may be about one."""
         self._tables: dict[tuple[str, int], dict[str, Any]] = {}
         self._cells: dict[tuple[str, int], tables.Cells] = {}
 
@@ -266,10 +268,15 @@ class Reader:
                     not lines[end].strip() or lines[end].startswith(" " * (indent + 1))
                 ):
                     end += 1
-            composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
-            # What only makes sense with the lines before it (an alias) needs the whole file.
-            if composed.documents and all(finding.id in READABLE for finding in composed.findings):
-                return composed.documents[0], (0, *path[3:])
+            memo = (raw.file, begin, end)
+            if memo not in self._items:
+                composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
+                # What only makes sense with the lines before it (an alias) needs the whole file.
+                alone = composed.documents and all(f.id in READABLE for f in composed.findings)
+                self._items[memo] = composed.documents[0] if alone else None
+            item = self._items[memo]
+            if item is not None:
+                return item, (0, *path[3:])
         return self._whole(raw), path
 
     def _whole(self, raw: Raw) -> Node | None:

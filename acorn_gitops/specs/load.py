@@ -71,21 +71,19 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     project = read_project(reader, environment)
     findings: list[Finding] = []
     digest = hashlib.sha256(f"{project.environment}\0{project.digest}".encode())
-    files: list[str] = []
+    files: dict[str, None] = {}
 
     def read_all(places: list[NamedPath], apart: list[Path]) -> list[Raw]:
         documents: list[Raw] = []
-        for written, at in places:
+        beside = {*apart}
+        once = {place.written: place for place in reversed(places)}
+        for written, at in (place for place in places if once[place.written] is place):
             for path in files_of(reader, project, written, at, findings):
                 shown = reader.relative(path)
-                if (
-                    shown == "acorn.yaml"
-                    or any(path == o or o in path.parents for o in apart)
-                    or shown in files
-                ):
+                if shown == "acorn.yaml" or not beside.isdisjoint((path, *path.parents)) or shown in files:
                     continue
                 read = reader.read(path)
-                files.append(shown)
+                files[shown] = None
                 digest.update(f"{shown}\0{read.digest}\0".encode())
                 findings.extend(read.findings)
                 documents.extend(read.documents)
@@ -132,7 +130,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     )
     if any(f.id == "STO-004" for f in findings):  # what is secret is not printed again by another finding
         findings = [f._replace(message=masked(f.message), hint=masked(f.hint)) for f in findings]
-    return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files)
+    return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), [*files])
 
 
 def files_of(

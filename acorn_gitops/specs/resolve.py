@@ -17,6 +17,7 @@ from acorn_gitops.specs import gate, packs
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
 from acorn_gitops.specs.merge import merge, merge_all
+from acorn_gitops.specs.near import Names
 from acorn_gitops.specs.scalars import quoted
 
 MAX_INHERITANCE = 4
@@ -48,6 +49,7 @@ class Resolver:
         self._told: set[tuple[str, int, tuple[Any, ...], str]] = set()
         self._overlays: dict[tuple[str, str], list[Raw]] = {}
         self._seen: dict[tuple[str, str], Raw] = {}
+        self._near: dict[str, Names] = {}
         self._ancestors: dict[tuple[str, str, int], tuple[list[Raw], frozenset[str]]] = {}
         """By kind, name and depth: the templates below a template, and their names."""
 
@@ -346,7 +348,6 @@ class Resolver:
         )
 
     def _unused_overlay(self, raw: Raw, kind: str, name: str) -> None:
-        import difflib
 
         if (kind, name) in self._templates:
             self.fail(
@@ -357,11 +358,11 @@ class Resolver:
                 "overlays change specs, not templates: name those that inherit from it",
             )
             return
-        close = difflib.get_close_matches(name, self.specs[kind], n=1)
+        if kind not in self._near:
+            self._near[kind] = Names(self.specs[kind])
+        close = self._near[kind].near(name)
         hint = (
-            f"did you mean {close[0]}?"
-            if close
-            else "an overlay changes a spec that exists; it cannot add one"
+            f"did you mean {close}?" if close else "an overlay changes a spec that exists; it cannot add one"
         )
         self.fail(
             "GEN-016",

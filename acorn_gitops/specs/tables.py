@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine.text import uncell
 from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.specs.near import Names
 
 # Column heading to where its value goes: ("item", path) or ("listing", path) or ("policy", name).
 FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -183,15 +184,17 @@ class _Table:
                 "GEN-006", 1, 0, f"and {unknown - SHOWN:,} more unknown columns", "map them by `columns`"
             )
         present = {heading.strip() for heading in header}
+        near, missing = Names(present), 0
         for heading, field in self.renamed.items():
-            if heading.strip() not in present:
-                close = difflib.get_close_matches(heading, present, n=1)
+            missing += heading.strip() not in present
+            if heading.strip() not in present and missing <= SHOWN:
+                likely = near.near(heading)
                 self.fail(
                     "GEN-006",
                     1,
                     0,
                     f"`columns` maps the heading {heading} to {field}, but the table has no such heading",
-                    f"did you mean {close[0]}?" if close else "correct `columns`",
+                    f"did you mean {likely}?" if likely else "correct `columns`",
                 )
         for needed in ("sku", "store"):
             if needed not in self.fields:

@@ -11,13 +11,11 @@ import re
 import unicodedata
 from typing import Final
 
+from acorn_gitops.confine.text import INVISIBLE, LONE_SELECTOR
 from acorn_gitops.model.finding import Finding, Place
 
 MAX_BYTES: Final = 128 * 1024 * 1024
-_UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\r\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
-    "\U000e0000-\U000e007f]"
-)
+_UNSAFE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\r\ufffe\uffff{INVISIBLE}]|{LONE_SELECTOR}")
 
 
 def too_large(file: str) -> Finding:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from acorn_gitops.confine import git
+from acorn_gitops.confine.text import safe
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
 from tests.borders.clone import WHO
-from tests.repository import Repository
+from tests.repository import Repository, sku, storefront
 
 
 def _bounded(made: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -298,3 +299,109 @@ def test_whoever_proposes_a_change_renames_nobody(made: Repository) -> None:
     wrote = Authors(made.path).line("specs/all.yaml", 1)
     assert wrote is not None
     assert (wrote.author, wrote.mail) == ("Ada", "ada@example.com")
+
+
+def test_many_faults_of_one_entry_are_placed_in_one_reading(made: Repository) -> None:
+    """Two thousand unknown fields of one item of a list."""
+    fields = "".join(f"      nonsense{number}: x\n" for number in range(2000))
+    head = "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: bulk}\nspec:\n  items:\n    - sku: K-1\n"
+    (made.path / "specs" / "bulk.yaml").write_text(head + fields)
+    done = _bounded(made, "validate")
+    assert done.returncode == 4, done.stderr[-300:]
+    assert "nonsense1999" in done.stdout
+
+
+def test_a_folder_that_is_named_often_is_read_once(made: Repository) -> None:
+    """Two thousand times the same folder of a thousand files."""
+    for number in range(1000):
+        (made.path / "specs" / f"empty-{number}.yaml").write_text("")
+    project = (made.path / "acorn.yaml").read_text()
+    names = ", ".join(["specs"] * 2000)
+    (made.path / "acorn.yaml").write_text(project.replace("specs: [specs]", f"specs: [{names}]"))
+    done = _bounded(made, "validate")
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_sets_of_sets_are_looked_into_once(made: Repository) -> None:
+    """Thirty sets, each with the one below it twice: a thousand million pieces."""
+    items = "    - {sku: S-0, listings: []}\n" + "".join(
+        f"    - {{sku: S-{n}, composition: {{type: bundle, components: [{{sku: S-{n - 1}, qty: 1}}, {{sku: S-{n - 1}, qty: 1}}]}},"
+        ' listings: [{store: amz-de, price: {currency: EUR, value: "1.00"}, status: active}]}\n'
+        for n in range(1, 31)
+    )
+    head = "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: sets}\nspec:\n  items:\n"
+    (made.path / "specs" / "sets.yaml").write_text(head + items)
+    (made.path / "facts").mkdir()
+    (made.path / "facts" / "stock.csv").write_text("location,sku,onHand,reserved,asOf\n")
+    done = _bounded(made, "view", "inventory")
+    assert done.returncode in (0, 4), done.stderr[-300:]
+
+
+def test_sales_without_number_are_not_asked_for(made: Repository) -> None:
+    """A hundred tax rules with a threshold and a day each, over many countries."""
+    lands = "[AT, BE, BG, CY, CZ, DE, DK, EE, ES, FI, FR, GR, HR, HU, IE, IT, LT, LU, LV, MT, NL, PL, PT, RO, SE, SI, SK]"
+    rule = (
+        '---\napiVersion: acorn/v1\nkind: TaxRule\nmetadata: {{name: t{n}}}\nspec:\n  validity: {{from: "2026-{month:02}-{day:02}"}}\n'
+        '  match: {{supply: {{shipFrom: {lands}, shipTo: {lands}}}, value: {{max: "{n}.00", currency: EUR}}}}\n'
+        '  result: {{liableParty: seller, treatment: standard, rate: {{percent: "19"}}, scheme: local}}\n'
+    )
+    made.write(storefront(country="DE"), sku())
+    text = "".join(rule.format(n=n, month=1 + n % 12, day=1 + n % 28, lands=lands) for n in range(1, 101))
+    (made.path / "specs" / "tax.yaml").write_text(text)
+    done = _bounded(made, "validate")
+    assert (done.returncode, "more sales than can be asked for" in done.stdout) == (4, True), done.stdout[
+        -500:
+    ]
+
+
+def test_connections_that_nobody_uses_are_not_opened(made: Repository) -> None:
+    """Nor are databases made for them."""
+    more = ", ".join(f'c{n}: {{adapter: network, url: "sandbox:c{n}"}}' for n in range(500))
+    project = (made.path / "acorn.yaml").read_text().replace("connections: {", f"connections: {{{more}, ")
+    (made.path / "acorn.yaml").write_text(project)
+    text = (made.path / "specs" / "all.yaml").read_text()
+    (made.path / "specs" / "all.yaml").write_text(
+        text.replace("  type: storefront\n", "  type: storefront\n  connection: main\n", 1)
+    )
+    done = _bounded(made, "plan")
+    assert done.returncode == 0, done.stderr[-300:]
+    assert len([*(made.path / ".acorn").glob("*.db")]) <= 1
+
+
+@pytest.mark.parametrize(
+    "letter", ["\ufe0f", "\ufe0e", "\u034f", "\u115f", "\u3164", "\u180b", "\u2800", "\U000e0101", "\u00ad"]
+)
+def test_letters_that_nobody_sees_are_refused(letter: str, made: Repository) -> None:
+    """In specs and in names of files: with them two words look like one."""
+    specs = made.path / "specs" / "all.yaml"
+    text = specs.read_text()
+    specs.write_text(text.replace("KTL-17-BLK", f"KTL-17-BLK{letter}", 1))
+    assert "GEN-009" in made.run("validate").out
+    specs.write_text(text)
+    project = (made.path / "acorn.yaml").read_text()
+    (made.path / "acorn.yaml").write_text(project.replace("specs: [specs]", f"specs: [specs{letter}]"))
+    assert made.run("validate").code == 4
+    assert safe(f"a{letter}b") != f"a{letter}b"
+
+
+def test_an_emoji_is_an_emoji(made: Repository) -> None:
+    """What makes a symbol one is no trick."""
+    assert safe("sun \u2600\ufe0f") == "sun \u2600\ufe0f"
+    made.write(storefront(), sku(attributes={"title": "sun \u2600\ufe0f"}))
+    assert made.run("validate").code == 0
+
+
+def test_what_falls_most_is_shown_of_many(made: Repository) -> None:
+    """Eleven floors rise by ten cents, and one falls to a cent: it is named, with its value."""
+    floors = {f"K-{n:02}": "9.00" for n in range(12)}
+    made.write(
+        storefront(), *(sku(k, "10.00", pricePolicy={"min": {"amz-de": v}}) for k, v in floors.items())
+    )
+    made.apply()
+    floors = dict.fromkeys(floors, "9.10") | {"K-07": "0.01"}
+    made.write(
+        storefront(), *(sku(k, "10.00", pricePolicy={"min": {"amz-de": v}}) for k, v in floors.items())
+    )
+    said = made.run("plan").out
+    assert "-99.9 % to +1.1 %" in said
+    assert "9.00" in said and "0.01" in said and "K-07" in said

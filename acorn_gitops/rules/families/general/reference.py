@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -18,30 +16,21 @@ from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
-
-BESIDE = 40
-"""Of many names, so many on either side of a word in the order of the alphabet are looked at: by beginnings and by ends."""
+from acorn_gitops.specs.near import Names
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """What may be meant by an unknown word; otherwise what there is."""
-    names = sorted(known)
-    close = get_close_matches(word[:200], _beside(word, names), n=1)
+    names = _names(frozenset(known))
+    close = names.near(word)
     if close:
-        return f"did you mean {close[0]}?"
-    return f"known: {', '.join(names[:8])}" if names else "declare it first"
+        return f"did you mean {close}?"
+    return f"known: {', '.join(names.names[:8])}" if names.names else "declare it first"
 
 
-def _beside(word: str, names: list[str]) -> list[str]:
-    """Names that could be near: comparing a word with all of thousands costs more than a suggestion is worth."""
-    if len(names) <= 4 * BESIDE:
-        return names
-    at = bisect_left(names, word)
-    back = sorted(name[::-1] for name in names)
-    behind = bisect_left(back, word[::-1])
-    begins = {word[:length] for length in range(max(len(word) - 3, 1), len(word))}.intersection(names)
-    ends = (name[::-1] for name in back[max(behind - BESIDE, 0) : behind + BESIDE])
-    return sorted({*names[max(at - BESIDE, 0) : at + BESIDE], *ends, *begins})
+@lru_cache(maxsize=64)
+def _names(known: frozenset[str]) -> Names:
+    return Names(known)
 
 
 @rule(
@@ -198,14 +187,14 @@ def _budgets(context: Context) -> Iterator[Finding]:
                         f"the budget {name} is for {pattern}, and no store is called so",
                         nearest(pattern, config.stores),
                     )
-            close = get_close_matches(name, base, n=1, cutoff=0.85) if name not in base else []
+            close = _names(frozenset(base)).near(name, 0.85) if name not in base else ""
             if close:
                 yield config.setting(
                     "GEN-012",
                     "warning",
                     (*path, name),
-                    f"the environment has a budget {name} of its own, beside {close[0]}",
-                    f"did you mean {close[0]}?",
+                    f"the environment has a budget {name} of its own, beside {close}",
+                    f"did you mean {close}?",
                 )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from acorn_gitops.engines.tax import Cell, Supply, matrix, turning_points
+from acorn_gitops.engines.tax import Cell, Supply, decide, sales, turning_points
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 10
 """Of one kind, so many are told."""
@@ -19,22 +20,51 @@ AHEAD: Final = timedelta(days=366)
 """So far ahead the matrix is asked on every day on which a rule begins or ends."""
 
 
+MOST: Final = 2_000_000
+"""Rules that are asked for all sales of all days together: a real configuration with packs for thirty countries asks a tenth."""
+
+
 def cells_of(context: Context) -> list[Cell]:
-    """The matrix of today."""
-    cells: list[Cell] | None = context.shared.get("tax matrix")
-    if cells is None:
-        config = context.configuration
-        cells = matrix(config, context.now.date().isoformat()) if config.taxes else []
-        context.shared["tax matrix"] = cells
-    return cells
+    """The matrix of today; empty where it is too large to be asked (`too_many`)."""
+    return _days(context)[""]
+
+
+def too_many(context: Context) -> int:
+    """How many sales there are at least, where they are too many; 0 otherwise."""
+    _days(context)
+    found: int = context.shared["tax sales"]
+    return found
+
+
+def _days(context: Context) -> dict[str, list[Cell]]:
+    """The matrices of today ("") and of the days to come on which a rule begins or ends; of those only what is wrong. Computed once
+    for all rules, and not at all beyond `MOST`."""
+    found: dict[str, list[Cell]] | None = context.shared.get("tax matrix")
+    if found is not None:
+        return found
+    config, now = context.configuration, context.now.date()
+    found, left = {"": []}, MOST
+    context.shared["tax sales"] = 0
+    days = ["", *turning_points(config, context.today, (now + AHEAD).isoformat())] if config.taxes else []
+    for day in days:
+        asked: list[tuple[Supply, list[Spec]]] = []
+        for sale, rules in sales(config, day or now.isoformat()):
+            left -= len(rules) + 1
+            if left < 0:
+                context.shared["tax sales"] = len(asked) + sum(map(len, found.values()))
+                break
+            asked.append((sale, rules))
+        if left < 0:
+            break
+        cells = (Cell(sale, decide(config, sale, rules)) for sale, rules in asked)
+        found[day] = [cell for cell in cells if not day or cell.decision.problem]
+    context.shared["tax matrix"] = found
+    return found
 
 
 def _later(context: Context) -> Iterator[tuple[str, list[Cell]]]:
-    """The matrices of days to come, where they differ from the one before."""
-    config, now = context.configuration, context.now.date()
-    until = (now + AHEAD).isoformat()
-    for day in turning_points(config, context.today, until) if config.taxes else ():
-        yield day, matrix(config, day)
+    """What is wrong on days to come, where they differ from the one before."""
+    yield from ((day, cells) for day, cells in _days(context).items() if day)
 
 
 def _words(cell: Cell) -> str:
@@ -59,6 +89,15 @@ def holes(context: Context) -> Iterator[Finding]:
     """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today; on
     days within a year on which a rule begins or ends, a hole is a warning. Where there are no TaxRules at all, nothing is
     asked."""
+    many = too_many(context)
+    if many:
+        yield context.configuration.setting(
+            "TAX-001",
+            "error",
+            ("spec",),
+            f"the tax rules speak of more sales than can be asked for, {many:,} of them so far: whether each has a rule is not known",
+            "name blocs in place of countries, or fewer values, territories and days",
+        )
     found = [c for c in cells_of(context) if _is_hole(c)]
     for cell in found[:SHOWN]:
         yield context.configuration.finding(
