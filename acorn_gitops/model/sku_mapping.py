@@ -111,9 +111,19 @@ class ListingDefaults(Strict):
     status: Literal["active", "inactive"] | None = None
 
 
+class DefaultBounds(Strict):
+    """Bounds for every store that sells in their currency and is not named."""
+
+    min: Money | None = None
+    max: Money | None = None
+    map: Money | None = None
+
+
 class PricePolicy(Strict):
     """What a price may be, by store."""
 
+    default: DefaultBounds | None = None
+    """For stores that `min`, `max` and `map` do not name."""
     min: dict[Name, Amount] | None = None
     """Floor: no price below it is ever sent."""
     max: dict[Name, Amount] | None = None

@@ -5,6 +5,7 @@ configuration of everything that could be read, and every finding of every file.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +17,9 @@ from acorn_gitops.confine.sealed import Cache
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
-from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.files import READABLE, Raw, Reader
+from acorn_gitops.specs.floors import with_bounds
 from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
@@ -117,7 +119,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
         price_rules=project.price_rules,
         product_types=product_types,
         stores=resolver.specs["Store"],
-        skus=list(resolver.specs["SkuMapping"].values()),
+        skus=with_bounds([*resolver.specs["SkuMapping"].values()], _currencies(resolver.specs["Store"])),
         roles=resolver.specs["RolePermission"],
         taxes=resolver.specs["TaxRule"],
         promos=resolver.specs["Promo"],
@@ -131,6 +133,12 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     if any(f.id == "STO-004" for f in findings):  # what is secret is not printed again by another finding
         findings = [f._replace(message=masked(f.message), hint=masked(f.hint)) for f in findings]
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), [*files])
+
+
+def _currencies(stores: Mapping[str, Spec]) -> dict[str, str]:
+    """By storefront, the currency that it sells in."""
+    fronts = ((name, store.spec.get("storefront") or {}) for name, store in stores.items())
+    return {name: front["currency"] for name, front in fronts if "currency" in front}
 
 
 def files_of(

@@ -1,0 +1,118 @@
+"""Bounds and costs that follow from others. Comes in: resolved SKUs, the currencies of their stores. Goes out: the same SKUs with the
+bounds that nobody wrote out. Caller: `load`.
+
+A set costs what its parts cost, and may not be sold for less than their floors together; a policy may have a default for every store
+of one currency. What is written for a store is as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.specs.configuration import Spec
+
+PARTS: Final = ("min", "max", "map")
+DEEPEST: Final = 20
+"""Sets within sets that are looked into."""
+
+
+def with_bounds(skus: Sequence[Spec], currencies: Mapping[str, str]) -> list[Spec]:
+    """Every SKU with its defaults written out, and every set with the floor and the cost of its parts."""
+    if not any("composition" in s.spec or "default" in (s.spec.get("pricePolicy") or {}) for s in skus):
+        return [*skus]
+    found = {s.spec["sku"]: _with_default(s, currencies) for s in skus}
+    sets = _Sets(found)
+    return [sets.filled(found[s.spec["sku"]]) for s in skus]
+
+
+def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
+    policy = sku.spec.get("pricePolicy") or {}
+    default = policy.get("default")
+    if not default:
+        return sku
+    stores = [entry["store"] for entry in sku.spec.get("listings") or ()]
+    made = {name: value for name, value in policy.items() if name != "default"}
+    for part in PARTS:
+        money = default.get(part)
+        if money is not None:
+            here = {store: money["value"] for store in stores if currencies.get(store) == money["currency"]}
+            made[part] = {**here, **(policy.get(part) or {})}
+    return sku._replace(spec={**sku.spec, "pricePolicy": made})
+
+
+class _Sets:
+    """What sets are made of, each looked into once."""
+
+    def __init__(self, skus: Mapping[str, Spec]) -> None:
+        self._skus = skus
+        self._floors: dict[tuple[str, str], Decimal | None] = {}
+        self._costs: dict[str, tuple[Decimal, str] | None] = {}
+
+    def filled(self, sku: Spec) -> Spec:
+        """A set with the floor and the cost of its parts where it has none of its own."""
+        inside = _inside(sku)
+        if not inside:
+            return sku
+        body = dict(sku.spec)
+        policy = dict(body.get("pricePolicy") or {})
+        floors = dict(policy.get("min") or {})
+        for entry in body.get("listings") or ():
+            floor = self._floor(body["sku"], entry["store"], 0)
+            if entry["store"] not in floors and floor is not None:
+                floors[entry["store"]] = str(floor)
+        if floors:
+            body["pricePolicy"] = {**policy, "min": floors}
+        cost = self._cost(body["sku"], 0)
+        attributes = body.get("attributes") or {}
+        if cost is not None and attributes.get("cost") is None:
+            body["attributes"] = {**attributes, "cost": {"currency": cost[1], "value": str(cost[0])}}
+        return sku._replace(spec=body)
+
+    def _floor(self, sku: str, store: str, depth: int) -> Decimal | None:
+        memo = (sku, store)
+        if memo not in self._floors:
+            self._floors[memo] = None  # a circle has none
+            self._floors[memo] = self._sum_of_floors(sku, store, depth)
+        return self._floors[memo]
+
+    def _sum_of_floors(self, sku: str, store: str, depth: int) -> Decimal | None:
+        spec = self._skus.get(sku)
+        if spec is None or depth > DEEPEST:
+            return None
+        said = ((spec.spec.get("pricePolicy") or {}).get("min") or {}).get(store)
+        if said is not None:
+            return Decimal(said)
+        parts = [(self._floor(part, store, depth + 1), pieces) for part, pieces in _inside(spec)]
+        known = [floor * pieces for floor, pieces in parts if floor is not None]
+        return sum(known, Decimal(0)) if known else None
+
+    def _cost(self, sku: str, depth: int) -> tuple[Decimal, str] | None:
+        if sku not in self._costs:
+            self._costs[sku] = None
+            self._costs[sku] = self._sum_of_costs(sku, depth)
+        return self._costs[sku]
+
+    def _sum_of_costs(self, sku: str, depth: int) -> tuple[Decimal, str] | None:
+        spec = self._skus.get(sku)
+        if spec is None or depth > DEEPEST:
+            return None
+        said = (spec.spec.get("attributes") or {}).get("cost")
+        if said is not None:
+            return Decimal(said["value"]), said["currency"]
+        parts = [(self._cost(part, depth + 1), pieces) for part, pieces in _inside(spec)]
+        costs = [(cost[0] * pieces, cost[1]) for cost, pieces in parts if cost is not None]
+        if not costs or len(costs) < len(parts) or len({currency for _, currency in costs}) > 1:
+            return None
+        return sum((amount for amount, _ in costs), Decimal(0)), costs[0][1]
+
+
+def _inside(sku: Spec) -> list[tuple[str, int]]:
+    """What a set or multipack names: SKU and pieces; nothing for a single one."""
+    composition: Mapping[str, Any] = sku.spec.get("composition") or {}
+    if composition.get("type") == "multipack" and composition.get("of"):
+        return [(composition["of"], composition.get("qty") or 1)]
+    if composition.get("type") == "bundle":
+        return [(part["sku"], part["qty"]) for part in composition.get("components") or ()]
+    return []
