@@ -390,3 +390,37 @@ def test_price_moves_are_compared_exactly(before: int, after: int, percent: int)
         over_budget("s", [change], {}, {"b": {"priceDrop": str(percent), "priceRise": str(percent)}})
     )
     assert bool(found) is (abs(after - before) * 100 > before * percent)
+
+
+PROMO = {
+    "type": "percentOff",
+    "stores": {"names": ["amz-de"]},
+    "skus": {"all": True},
+    "window": {"start": {"local": "2026-01-01T00:00", "tz": "store"}, "end": {"local": "2099-01-01T00:00", "tz": "store"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("percent", "policies", "code", "id"),
+    [
+        ("90", "", 5, "BUD-006"),
+        ("49", "", 0, ""),
+        ("30", "budgets: {prices: {priceDrop: '25'}}", 5, "BUD-002"),
+        ("25", "budgets: {prices: {priceDrop: '25'}}", 0, ""),
+        ("90", "budgets: {}", 0, ""),
+    ],
+)
+def test_depth_of_promotions_has_the_budget_of_prices(
+    percent: str, policies: str, code: int, id: str, tmp_path: Path
+) -> None:
+    """The same cut by a promotion is judged as if the list prices fell."""
+    shelf = [storefront(), *(sku(f"K-{n:02}", "100.00") for n in range(12))]
+    made = Repository(tmp_path / "r", *shelf)
+    made.apply()
+    if policies:
+        (made.path / "acorn.yaml").write_text(
+            (made.path / "acorn.yaml").read_text() + f"  policies: {{{policies}}}\n"
+        )
+    made.write(*shelf, document("Promo", "deep", {**PROMO, "discount": {"percent": percent}}))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, id in result.err) == (code, True), result

@@ -112,7 +112,7 @@ def compute(
             judged += guards.not_sent(result, view, least)
             judged += guards.sold_below(view, result, session.now(), least)
             below += guards.below_floor(view, session.now(), least, margins=margins)
-            over += guards.budgeted(view, result, state)
+            over += guards.budgeted(view, result, state, session.now())
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # What one store holds must not end the plan of all; nothing is concluded from it.
             results.append(StoreResult(view.store, view.connection, error=nonsense(error)))

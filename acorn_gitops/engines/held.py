@@ -96,6 +96,16 @@ class HeldPromotions:
             paid = minor(before["value"], currency)
         return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor)
 
+    def least(self, sku: str, price: Money) -> int:
+        """The least that any buyer pays for a SKU at this list price from now on, in minor units. NotComputable when a promotion
+        cannot be understood."""
+        amount, here, currency = minor(price["value"], price["currency"]), self.on(sku), price["currency"]
+        memo = (here, currency)
+        if here and memo not in self._stretches:
+            offers = self.running(here, currency)
+            self._stretches[memo] = _stretches(offers, offers)
+        return min([amount, *(one.after(amount) for one in self._stretches.get(memo, ()))])
+
     def proposed(
         self, key: str, content: Mapping[str, Any] | None, *, instead_of: str = "", without: str = ""
     ) -> Proposed:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.change import Action, Change
@@ -60,12 +60,24 @@ HALVED: Final = Decimal(50)
 DOUBLED: Final = Decimal(100)
 
 
-def built_in(store: str, changes: Sequence[Change], managed: Mapping[str, int]) -> Iterator[Finding]:
-    """Where the project writes no budgets: many prices of a store that halve or double at once, and most of its listings going
-    off sale. `budgets: {}` says that none is wanted."""
+class Cut(NamedTuple):
+    """What buyers pay for a listing at least, before and after the promotions that a plan changes."""
+
+    address: str
+    currency: str
+    before: Decimal
+    after: Decimal
+
+
+def built_in(
+    store: str, changes: Sequence[Change], managed: Mapping[str, int], cuts: Sequence[Cut] = ()
+) -> Iterator[Finding]:
+    """Where the project writes no budgets: many prices of a store that halve or double at once, by themselves or by promotions, and
+    most of its listings going off sale. `budgets: {}` says that none is wanted."""
     moves = [
         (Decimal(move[1]), Decimal(move[2])) for _, move in _judged_moves(changes, managed.get("listing", 0))
     ]
+    moves += [(cut.before, cut.after) for cut in cuts]
     far = [
         (old, new)
         for old, new in moves
@@ -162,8 +174,10 @@ def over_budget(
     changes: Sequence[Change],
     managed: Mapping[str, int],
     budgets: Mapping[str, Mapping[str, Any]],
+    cuts: Sequence[Cut] = (),
 ) -> Iterator[Finding]:
-    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before."""
+    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before; `cuts`: what its
+    promotions do to prices."""
     for name in sorted(budgets):
         budget = budgets[name]
         patterns = budget.get("stores")
@@ -175,6 +189,7 @@ def over_budget(
         yield from _counts(store, name, budget, chosen, have)
         yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
         yield from _prices(name, budget, chosen, managed.get("listing", 0))
+        yield from _promoted(name, budget, cuts if types is None or "promotion" in types else ())
         yield from _sum(store, name, budget, chosen, managed.get("listing", 0))
         yield from _permissions(store, name, budget, chosen)
 
@@ -257,6 +272,23 @@ def _prices(
             "",
             str(change.address),
         )
+
+
+def _promoted(name: str, budget: Mapping[str, Any], cuts: Sequence[Cut]) -> Iterator[Finding]:
+    drop = budget.get("priceDrop")
+    for cut in cuts if drop is not None else ():
+        if (cut.before - cut.after) * 100 > cut.before * Decimal(drop or 0):
+            percent = _exact((cut.before - cut.after) * 100 / cut.before)
+            yield Finding(
+                "BUD-002",
+                "warning",
+                f"{cut.address} falls from {cut.before} to {cut.after} {cut.currency} by promotions, by {percent} %; the budget {name}"
+                f" allows {drop} %",
+                None,
+                _HINT,
+                "",
+                cut.address,
+            )
 
 
 def _exact(percent: Decimal) -> Decimal:
