@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.budgets import over_budget
 from acorn_gitops.plan.change import Change, FieldChange
-from tests.repository import Repository, sku, storefront
+from tests.repository import Repository, document, sku, storefront
 
 
 class Project(Repository):
