@@ -238,6 +238,12 @@ def _last_name(path: tuple[Any, ...]) -> str:
 def _did_you_mean(word: str, choices: Iterable[str]) -> str:
     choices = sorted(choices)
     lowered = {c.lower(): c for c in choices}
+    plain = word[:100].lower()
+    if f"{plain}_{plain}" in lowered:
+        return f"did you mean {lowered[f'{plain}_{plain}']}?"
+    begun = [c for low, c in lowered.items() if low.startswith(f"{plain}_")]
+    if len(begun) > 1:  # each means something else: a person decides
+        return f"one of {', '.join(begun[:8])}"
     close = difflib.get_close_matches(word[:100].lower(), lowered, n=1, cutoff=0.6)
     if close:
         return f"did you mean {lowered[close[0]]}?"

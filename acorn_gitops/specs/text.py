@@ -38,6 +38,10 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
         text = text.replace("\r\n", "\n")
     if text.isascii() and text.isprintable():
         return text, []
+    if "<<<<<<<" in text:
+        conflicts = [m for m in _CONFLICT.finditer(text) if _CONFLICT_END.search(text, m.end())]
+        if conflicts:
+            return text, [_conflict(text, match.start(), file) for match in conflicts[:20]]
     findings = [_unsafe(text, match.start(), file) for match in list(_UNSAFE.finditer(text))[:20]]
     if not findings and not text.isascii() and not unicodedata.is_normalized("NFC", text):
         for number, line_text in enumerate(text.split("\n"), 1):
@@ -59,6 +63,23 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
                     )
                 )
     return text, findings
+
+
+_CONFLICT: Final = re.compile(r"^<{7}(?: |$)", re.MULTILINE)
+_CONFLICT_END: Final = re.compile(r"^>{7}(?: |$)", re.MULTILINE)
+"""What git writes where two sides of a merge differ."""
+
+
+def _conflict(text: str, position: int, file: str) -> Finding:
+    line = text.count("\n", 0, position) + 1
+    return Finding(
+        "GEN-002",
+        "error",
+        "unresolved merge conflict",
+        Place(file, line, 1),
+        "keep what is right of both sides, and remove the lines with <<<<<<<, ======= and >>>>>>>",
+        text[position : text.find("\n", position)][:200],
+    )
 
 
 def _unsafe(text: str, position: int, file: str) -> Finding:

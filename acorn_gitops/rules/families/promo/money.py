@@ -303,3 +303,24 @@ def tiers(context: Context) -> Iterator[Finding]:
                 f"{promo.name} does not say from how many pieces on it holds",
                 "write minimumQuantity: NUMBER",
             )
+
+
+@rule(
+    "PRO-024",
+    "error",
+    "A promotion code has a code",
+    "Without one everybody has the discount, or nobody.",
+    mend="Write `code`, or choose another type.",
+)
+def without_code(context: Context) -> Iterator[Finding]:
+    """A promotion of type promoCode has `code`."""
+    for promo in context.configuration.promos.values():
+        if promo.spec["type"] == "promoCode" and not promo.spec.get("code"):
+            yield context.configuration.finding(
+                "PRO-024",
+                "error",
+                promo,
+                ("spec", "type"),
+                f"{promo.name} is a promotion code without a code",
+                "write code: CODE",
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -57,3 +58,29 @@ def deceptive(name: str) -> str:
     if alien and "LATIN" in scripts:
         return f"mixes Latin letters with {alien[0].capitalize()} ones that look like them"
     return ""
+
+
+_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@rule(
+    "ROL-023",
+    "warning",
+    "A person is named by an e-mail address",
+    "A name that no marketplace and no forge knows gives a right to nobody, or to somebody else of that name.",
+    mend="Write the address with which the person signs in; a group or an application has another kind.",
+)
+def addresses(context: Context) -> Iterator[Finding]:
+    """Subjects of kind user are e-mail addresses."""
+    config = context.configuration
+    for role in config.roles.values():
+        for index, subject in enumerate(role.spec.get("subjects") or ()):
+            if subject["kind"] == "user" and not _ADDRESS.fullmatch(subject["id"]):
+                yield config.finding(
+                    "ROL-023",
+                    "warning",
+                    role,
+                    ("spec", "subjects", index, "id"),
+                    f"{subject['id']} is no e-mail address",
+                    "write the address with which the person signs in",
+                )
