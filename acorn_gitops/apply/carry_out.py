@@ -170,6 +170,7 @@ def apply_plan(
         publishes=edges.publish is not None,
         about={
             "owner": owner,
+            "committed": edges.committed,
             "generations": {store: now.number for store, (_, now) in fenced.items()},
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },
@@ -196,6 +197,7 @@ def apply_plan(
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
         work.broken |= refused
         work.skip(refused)
+        unread |= refused
         found = found.of({*snapshots} - refused.keys())
         if found.settled:
             ledger.settle(found.settled, found.closed, edges.now(), edges.actor, plan.revision)
@@ -311,6 +313,13 @@ class Found(NamedTuple):
             [one for one in self.closed if one.outcome != "observed" or one.address.store in stores],
         )
 
+    def without(self, addresses: Collection[Address]) -> Found:
+        """The same without these: what is not declared any more and never was ours may be somebody else's by now."""
+        return Found(
+            [row for row in self.settled if row.address not in addresses],
+            [one for one in self.closed if one.address not in addresses],
+        )
+
     @property
     def stores(self) -> set[str]:
         """Stores of which rows change."""
@@ -412,6 +421,8 @@ class _Work:
         self.unfinished = ledger.unfinished()
         self.intended: dict[Step, str] = {i.step: i.key for i in ledger.intents_of(plan.id)}
         """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
+        self.own: set[Step] = set()
+        """Those of them that this run wrote down itself."""
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
 
@@ -477,10 +488,15 @@ class _Work:
         ]
         self.ledger.intend(fresh)
         self.intended.update({intent.step: intent.key for intent in fresh})
+        self.own |= {intent.step for intent in fresh}
 
     def close_unsent(self) -> None:
         """What was written down ahead and never sent is no open question."""
-        closed = [Closed(self.plan.id, step.address, step.operation, "skipped") for step in self.intended]
+        closed = [
+            Closed(self.plan.id, step.address, step.operation, "skipped")
+            for step in self.intended
+            if step in self.own  # what an earlier run sent may still come
+        ]
         if closed:
             self.ledger.settle([], closed, self.edges.now(), self.edges.actor, self.plan.revision)
 
@@ -603,7 +619,7 @@ class _Work:
         closed = [
             Closed(self.plan.id, step.address, step.operation, "conflict")
             for step in part.steps
-            if self.intended.pop(step, None) is not None
+            if self.intended.pop(step, None) is not None and step in self.own
         ]
         self.ledger.settle([row], closed, self.edges.now(), self.edges.actor, self.plan.revision)
 

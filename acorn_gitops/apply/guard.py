@@ -45,6 +45,8 @@ class Guard:
         """By store: promotions that were sent and not seen, as they will be."""
         self._coming: dict[Address, Mapping[str, str]] = {}
         """Prices of listings that were sent and not seen."""
+        self._waking: set[Address] = set()
+        """Listings that were put on sale, which nobody has seen."""
 
     def read(self, snapshot: Snapshot) -> None:
         """A store was read again."""
@@ -59,6 +61,8 @@ class Guard:
             attributes = intent.attributes or {}
             if intent.operation == "delete":
                 continue
+            if intent.address.type == "listing" and attributes.get("status") == "active":
+                self._waking.add(intent.address)
             if intent.address.type == "listing" and is_money(attributes.get("price")):
                 self._coming[intent.address] = attributes["price"]
             elif intent.address.type == "promotion" and intent.address.store in self._stores:
@@ -135,6 +139,10 @@ class Guard:
         self.read(snapshot)
         waiting = self._waiting.setdefault(snapshot.store, {})
         for write, answer in zip(writes, answers, strict=True):
+            if write.address.type == "listing" and write.attributes.get("status") == "active":
+                self._waking.discard(write.address)
+                if answer.status in ("accepted", "unknown"):
+                    self._waking.add(write.address)
             if (
                 write.address.type == "listing"
                 and write.operation != "delete"
@@ -172,6 +180,8 @@ class Guard:
             else {}
         )
         now = {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+        if address in self._waking:
+            now["status"] = "active"
         coming, price = self._coming.get(address), now.get("price")
         if (
             coming is not None

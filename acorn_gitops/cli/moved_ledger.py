@@ -13,6 +13,7 @@ from typing import Any
 from acorn_gitops.apply.generation import Fenced, begin, finish
 from acorn_gitops.cli.session import Session
 from acorn_gitops.cli.situation import Situation, about
+from acorn_gitops.model.finding import AcornError
 
 
 def move(
@@ -32,7 +33,13 @@ def move(
         _publish(session, state)
         begun, _ = begin(fenced, state.owner, head)
     end = record(said)
-    _publish(session, state)
+    try:
+        _publish(session, state)
+    except AcornError as error:
+        raise AcornError(
+            f"it is recorded here and nowhere else yet: {error.message}",
+            hint="`acorn state push` sends it, before anybody applies",
+        ) from None
     finish(begun, state.owner, end)
 
 

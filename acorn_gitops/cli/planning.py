@@ -238,6 +238,15 @@ def _recover(
                 continue
             snapshots[store] = snapshot
     found = found_done(state.ledger, snapshots)
+    found = found.without(
+        [
+            row.address
+            for row in found.settled
+            if row.attributes is not None
+            and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
+            and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
+        ]
+    )
     if not found.settled:
         return
     fenced, failed = generations(found.stores, state.marketplaces, state.connections, state.owner)

@@ -199,6 +199,9 @@ def views(
             marketplace = state.marketplaces[connection]
             if last is not None and isinstance(marketplace, Fences):
                 state.read_at[store] = (marketplace, last)
+            if last is None and not snapshot.unchanged and isinstance(marketplace, Fences):
+                # It remembered one: whatever takes that away must not take the fence away.
+                view.behind = state.ledger.generation(store) > 0 and not wishes.anew
             if last is not None and not last.number and store in wishes.allow_empty:
                 view.behind = False  # a person says that it began anew
             proved = snapshot.unchanged or (last is not None and last.number)
@@ -215,7 +218,9 @@ def views(
             del snapshot
             _leave_alone(view, state)
             if store in intents and not view.unchanged:
-                view.applied = with_intents(view.applied, intents[store], view.live)
+                # What is neither declared nor ours by now may have been made by somebody else since.
+                ours = [one for one in intents[store] if one[0] in view.desired or one[0] in view.applied]
+                view.applied = with_intents(view.applied, ours, view.live)
         except MarketplaceError as error:
             view.error = error.message
         if not state.selection.whole_store(store):

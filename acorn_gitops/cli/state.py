@@ -84,6 +84,7 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
 
     session, ledger = _open(root, environment, no_color)
     known = {str(a): a for a, _ in ledger.resources()}
+    known |= {str(i.address): i.address for i in ledger.open_intents()}  # what is still waited for
     missing = [a for a in addresses if a not in known]
     if missing:
         raise AcornError(
@@ -96,6 +97,11 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
         stores = {known[a].store for a in addresses}
         # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
         fenced, failed = generations(stores, state.marketplaces, state.connections, state.owner)
+        failed |= {
+            store: "it does not say what it remembered of the last apply"
+            for store in stores - fenced.keys()
+            if ledger.generation(store)
+        }
         if failed:
             raise AcornError(
                 f"{', '.join(sorted(failed))} cannot be told of it: {next(iter(failed.values()))}; nothing was forgotten",
@@ -167,7 +173,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             state.read_at,
             [*state.connections],
             lambda said: state.ledger.record(
-                rows, session.stamp(), session.actor(), "", "state.rebuild", said
+                rows, session.stamp(), session.actor(), "", "state.rebuild", said, [*state.connections]
             ),
         )
     session.close()

@@ -477,12 +477,12 @@ class Ledger:
         return self._said[what].get(store)
 
     def last_commit(self) -> tuple[str, int]:
-        """The commit of the last run that came to an end, and when it was committed (seconds since 1970; 0: not known); "" where none
-        is known."""
-        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.end' ORDER BY sequence DESC"):
+        """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not known); "" where none is known.
+        What a run that died or was not answered has sent may come."""
+        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"):
             body = audit.body_of(raw)
             commit, at = body.get("commit"), body.get("committed")
-            if isinstance(commit, str) and commit and body.get("counts", {}).get("observed"):
+            if isinstance(commit, str) and commit:
                 return commit, at if isinstance(at, int) else 0
         return "", 0
 
@@ -627,13 +627,13 @@ class Ledger:
         for id, plan, store, type_, key, operation, outcome in waiting:
             if outcome is not None and outcome not in ("unknown", "accepted"):
                 continue
-            for since, by, what in ended.get(str(Address(store, type_, key)), ()):
-                if since > begun[id] and (by != plan or what in (operation, ANY)):
+            for since, by, what, last in ended.get(str(Address(store, type_, key)), ()):
+                if since > begun[id] and id <= last and (by != plan or what in (operation, ANY)):
                     raise self._unsound("it holds an open intent that its history says has ended")
 
-    def _ended(self, since: int) -> dict[str, list[tuple[int, str, str]]]:
-        """By address, the entries after `since` that ended intents: sequence, plan, operation."""
-        found: dict[str, list[tuple[int, str, str]]] = {}
+    def _ended(self, since: int) -> dict[str, list[tuple[int, str, str, int]]]:
+        """By address, the entries after `since` that ended intents: sequence, plan, operation, and up to which id."""
+        found: dict[str, list[tuple[int, str, str, int]]] = {}
         for sequence, raw in self._rows(
             f"SELECT sequence, body FROM audit WHERE sequence>? AND event IN ('{ENDED}', 'state.rm', 'state.rebuild', 'forget')"
             " ORDER BY sequence",
@@ -641,8 +641,10 @@ class Ledger:
         ):
             body = audit.body_of(raw)
             for row in body.get("ended") or ():
-                if isinstance(row, list) and len(row) == 2:
-                    found.setdefault(str(row[0]), []).append((sequence, str(body.get("plan")), str(row[1])))
+                if isinstance(row, list) and len(row) in (2, 3):
+                    last = row[2] if len(row) == 3 and isinstance(row[2], int) else MOST_ID
+                    one = (sequence, str(body.get("plan")), str(row[1]), last)
+                    found.setdefault(str(row[0]), []).append(one)
         return found
 
     def _deletions(self) -> dict[str, bool]:
@@ -662,7 +664,7 @@ class Ledger:
             plans = sorted({one.plan for one in endings})
             for plan in plans:
                 done = [
-                    [str(one.address), one.operation]
+                    [str(one.address), one.operation, _last_intent(db, one)]
                     for one in endings
                     if one.plan == plan and one.outcome not in ("unknown", "accepted")
                 ]
@@ -672,7 +674,10 @@ class Ledger:
                 db.execute(
                     "UPDATE intent SET outcome=CASE WHEN plan=? AND operation=? THEN ? ELSE 'superseded' END, message=?"
                     " WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
-                    " AND (plan<>? OR operation=?)",
+                    " AND (plan<>? OR operation=?)"
+                    # What was begun after it is another write, which has not ended.
+                    " AND id <= (SELECT coalesce(max(id), 9223372036854775807) FROM intent"
+                    " WHERE plan=? AND operation=? AND store=? AND type=? AND key=?)",
                     (
                         one.plan,
                         one.operation,
@@ -681,6 +686,9 @@ class Ledger:
                         *one.address,
                         one.plan,
                         one.operation,
+                        one.plan,
+                        one.operation,
+                        *one.address,
                     ),
                 )
             for row in rows:
@@ -719,10 +727,12 @@ class Ledger:
         commit: str,
         event: str,
         about: Mapping[str, Any] | None = None,
+        anew: Collection[str] = (),
     ) -> str:
         """Take resources into the ledger (or, without attributes, out of it) without any write; answers the hash of the entry, ""
         where there is nothing to record. `about`: whose ledger this is (`owner`), the generations of the stores before
-        (`generations`), which marketplaces they are on (`bindings`)."""
+        (`generations`), which marketplaces they are on (`bindings`). `anew`: stores in
+        which nothing is waited for any more."""
         if not rows and not about:
             return ""
         self._said.clear()
@@ -740,6 +750,11 @@ class Ledger:
                     _put(db, row, at, commit)
             seals = self._seal(db, (row.address.store for row in rows))
             gone = [[str(row.address), ANY] for row in rows if row.attributes is None]
+            for store in anew:
+                open_ = "store=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
+                waiting = db.execute(f"SELECT DISTINCT store, type, key FROM intent WHERE {open_}", (store,))
+                gone += [[str(Address(*found)), ANY] for found in waiting.fetchall()]
+                db.execute(f"UPDATE intent SET outcome='superseded' WHERE {open_}", (store,))
             head = audit.append(
                 db,
                 at,
@@ -974,8 +989,19 @@ ENDED: Final = "apply.ended"
 all at the address."""
 ANY: Final = "*"
 """Every operation."""
+MOST_ID: Final = (1 << 63) - 1
+"""Above every id of an intent."""
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 """Events after which a ledger moves on before its stores remember the end of it."""
+
+
+def _last_intent(db: sqlite3.Connection, one: Closed) -> int:
+    """The id of the intent that has ended: what was begun after it is another write."""
+    found = db.execute(
+        "SELECT max(id) FROM intent WHERE plan=? AND operation=? AND store=? AND type=? AND key=?",
+        (one.plan, one.operation, *one.address),
+    ).fetchone()[0]
+    return int(found) if found is not None else MOST_ID
 
 
 def _intents_seal(db: sqlite3.Connection, first: int, last: int) -> str:
