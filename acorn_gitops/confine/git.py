@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import selectors
 import shutil
 import stat
 import subprocess
@@ -43,7 +44,12 @@ _MOST: Final = 1 << 20
 
 
 class NoAnswer(Exception):
-    """Git is not installed, or could not answer; the words are for people."""
+    """Git is not installed, or could not answer; the words are for people. `ended`: it was ended by a limit or a signal, so that nothing
+    follows from it."""
+
+    def __init__(self, words: str, *, ended: bool = False) -> None:
+        super().__init__(words)
+        self.ended = ended
 
 
 class Repository(NamedTuple):
@@ -188,18 +194,20 @@ class Questions:
         began = time.monotonic()
         seconds = max(0.0, min(SECONDS, self._left))
         try:
-            answer, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
+            answer = _read_all(process, began + seconds)
+        except _TooMuch as error:
             process.kill()
-            process.communicate()
-            raise NoAnswer(f"git {verb} took more than {seconds:.0f} seconds") from None
+            process.wait()
+            raise NoAnswer(f"git {verb} {error.words(seconds)}", ended=True) from None
         except BaseException:
             process.kill()
             raise
         finally:
             self._left -= time.monotonic() - began
         if process.returncode:
-            raise NoAnswer(f"git {verb} ended with {process.returncode}")
+            # Killed by a limit, or out of memory: 128 is what git says of everything else that it cannot do.
+            ended = process.returncode < 0
+            raise NoAnswer(f"git {verb} ended with {process.returncode}", ended=ended)
         return answer
 
     def _environment(self) -> dict[str, str]:
@@ -237,6 +245,51 @@ class Questions:
             if content:
                 (made / name).write_text(content)
         return self._folder
+
+
+MOST: Final = 256 << 20
+"""Bytes of one answer."""
+
+
+class _TooMuch(Exception):
+    def __init__(self, *, late: bool) -> None:
+        super().__init__()
+        self._late = late
+
+    def words(self, seconds: float) -> str:
+        return f"took more than {seconds:.0f} seconds" if self._late else f"says more than {MOST >> 20} MiB"
+
+
+def _read_all(process: subprocess.Popen[bytes], until: float) -> bytes:
+    """All that a process says, until it ends; _TooMuch beyond an instant (monotonic) or a size."""
+    assert process.stdout is not None
+    if os.name == "nt":  # a pipe cannot be waited for there
+        try:
+            return process.communicate(timeout=max(0.1, until - time.monotonic()))[0]
+        except subprocess.TimeoutExpired:
+            raise _TooMuch(late=True) from None
+    parts: list[bytes] = []
+    size = 0
+    with process.stdout as stream, selectors.DefaultSelector() as ready:
+        ready.register(stream, selectors.EVENT_READ)
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise _TooMuch(late=True)
+            if not ready.select(left):
+                continue
+            part = os.read(stream.fileno(), 1 << 20)
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+            if size > MOST:
+                raise _TooMuch(late=False)
+    try:
+        process.wait(max(0.1, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise _TooMuch(late=True) from None
+    return b"".join(parts)
 
 
 def _limit(process: int) -> None:

@@ -96,6 +96,8 @@ class Access:
     configuration: Configuration
     today: str
     _stores: dict[str, frozenset[str]] = field(default_factory=dict)
+    _effective: dict[tuple[tuple[str, Subject], ...], dict[Right, list[Source]]] = field(default_factory=dict)
+    """By roles that hold for somebody, the rights that they give together: the same in many stores."""
 
     def stores_of(self, role: Spec) -> frozenset[str]:
         """The stores that a role is for."""
@@ -110,11 +112,15 @@ class Access:
 
     def rights(self, who: Iterable[Subject], store: str) -> dict[Right, list[Source]]:
         """Effective rights of somebody (and their groups) in a store."""
-        found: dict[Right, list[Source]] = {}
-        for role, one in self.grants(who, store):
-            for right, constraints in self._rights[role.name]:
-                found.setdefault(right, []).append(Source(role, one, constraints))
-        return found
+        grants = self.grants(who, store)
+        memo = tuple((role.name, one) for role, one in grants)
+        known = self._effective.get(memo)
+        if known is None:
+            known = self._effective[memo] = {}
+            for role, one in grants:
+                for right, constraints in self._rights[role.name]:
+                    known.setdefault(right, []).append(Source(role, one, constraints))
+        return {right: [*sources] for right, sources in known.items()}
 
     def grants(self, who: Iterable[Subject], store: str) -> list[tuple[Spec, Subject]]:
         """The roles that hold for somebody (and their groups) in a store, and through whom."""

@@ -114,6 +114,9 @@ def _states(offers: Sequence[Offer]) -> tuple[tuple[State, ...], bool]:
     offers at once."""
     if not any(_asked(offer) for offer in offers):
         return (tuple(offers),), True
+    sorts = (len({o.quantity for o in offers}) + 1) * (len({o.basket for o in offers}) + 1)
+    if sorts * len(offers) > MOST:
+        return (tuple(offers),), False
     if not any(_picky(offer) for offer in offers):
         return _largest(_reach(offers)), True
     found: dict[State, dict[State, None]] = {}

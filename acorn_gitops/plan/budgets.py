@@ -118,7 +118,7 @@ def _off_sale(change: Change) -> bool:
     before, after = change.before or {}, change.after or {}
     if change.action == "delete":
         return before.get("status") != "inactive"
-    if change.action != "update":
+    if change.action not in ("update", "replace"):
         return False
     stopped = after.get("status") == "inactive" and before.get("status") != "inactive"
     cap = (after.get("allocation") or {}).get("cap")

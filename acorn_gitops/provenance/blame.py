@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.confine.text import cut
+from acorn_gitops.model.finding import AcornError
+
+MOST: Final = 500
+"""Characters of a name or a subject that are kept."""
 
 
 class Authorship(NamedTuple):
@@ -51,15 +57,25 @@ class Authors:
     def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
         if self._questions is None:
             return {}
+        # Of a file that is the commit's to the byte, the commit is asked: the working tree is seen through attributes, which can make
+        # every line look as if nobody had written it yet.
+        held = self._as_committed(file)
+        revision = ["HEAD"] if held else []
         try:
             answer = self._questions.ask(
-                self._root, "blame", "--line-porcelain", "--no-textconv", *lines, "--", file
+                self._root, "blame", "--porcelain", "--no-textconv", *lines, *revision, "--", file
             )
-        except NoAnswer:
+        except NoAnswer as error:
+            if error.ended or held is not None:  # the commit holds it, and git cannot say who wrote it
+                raise AcornError(
+                    f"who wrote {file} cannot be told: {error}; nothing is planned on it",
+                    hint="look at the history of this file: a line or a message in it is huge",
+                ) from None
             return {}
         told = answer.decode("utf-8", "replace")
         found: dict[int, Authorship] = {}
         number, commit = 0, ""
+        of_commit: dict[str, dict[str, str]] = {}
         facts: dict[str, str] = {}
         for row in told.split("\n"):
             parts = row.split(" ", 3)
@@ -68,12 +84,27 @@ class Authors:
                 mail = facts.get("author-mail", "").strip("<>")
                 known = Authorship(commit[:12], facts.get("author", ""), day, facts.get("summary", ""), mail)
                 found[number] = known if commit.strip("0") else Authorship("", "", "", "")
-            elif len(parts[0]) == 40 and len(parts) >= 3 and parts[2].isdigit():
-                commit, number, facts = parts[0], int(parts[2]), {}
+            elif len(parts[0]) in (40, 64) and len(parts) >= 3 and parts[2].isdigit():
+                commit, number = parts[0], int(parts[2])
+                facts = of_commit.setdefault(commit, {})
             else:
                 name, _, value = row.partition(" ")
-                facts[name] = value
+                facts[name] = cut(value, MOST)
         return self._as_written(found)
+
+    def _as_committed(self, file: str) -> bool | None:
+        """Whether a file is, byte for byte, what the commit holds; None where the commit does not hold it, or git cannot say."""
+        assert self._questions is not None
+        try:
+            listed = self._questions.ask(self._root, "ls-tree", "-z", "HEAD", "--", file)
+            data = (self._root / file).read_bytes()
+        except (NoAnswer, OSError):
+            return None
+        words = listed.split(b"\t")[0].split()
+        if len(words) != 3:
+            return None
+        kind = hashlib.sha256 if len(words[2]) == 64 else hashlib.sha1
+        return kind(b"blob %d\0" % len(data) + data).hexdigest().encode() == words[2]
 
     def _as_written(self, found: dict[int, Authorship]) -> dict[int, Authorship]:
         """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change writes: asked again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -108,7 +109,13 @@ def combinations(context: Context) -> Iterator[Finding]:
     ):
         return
     told: set[tuple[str, str]] = set()
+    count: Counter[str] = Counter()
+    seen: set[tuple[int, ...]] = set()
     for (store, sku), dated in _calendar(context).offers.items():
+        alike = tuple(map(id, dated))
+        if alike in seen:
+            continue  # told of another SKU already
+        seen.add(alike)
         for index, one in enumerate(dated):
             for other in dated[index + 1 :]:
                 pair = (min(one.promo.name, other.promo.name), max(one.promo.name, other.promo.name))
@@ -123,6 +130,8 @@ def combinations(context: Context) -> Iterator[Finding]:
                 )
                 if refusing is not None:
                     told.add(pair)
+                    count[refusing.promo.name] += 1
+                if refusing is not None and count[refusing.promo.name] <= PAIRS:
                     rest = other if refusing is one else one
                     yield context.configuration.finding(
                         "PRO-021",
@@ -133,6 +142,20 @@ def combinations(context: Context) -> Iterator[Finding]:
                         f" {utc_text(max(one.start, other.start))}",
                         "move a window, or put both into one stacking.group",
                     )
+    for name, pairs in sorted(count.items()):
+        if pairs > PAIRS:
+            yield context.configuration.finding(
+                "PRO-021",
+                "error",
+                context.configuration.promos[name],
+                ("spec", "stacking", "combinableWith"),
+                f"{name} does not combine with {pairs - PAIRS:,} more that it meets",
+                "move its window, or name them in combinableWith",
+            )
+
+
+PAIRS = 3
+"""Of one promotion, so many that it must not meet are told."""
 
 
 @rule(

@@ -243,11 +243,13 @@ def position(context: Context) -> Iterator[Finding]:
                 f"write {zone}, or correct the position",
             )
         lat, lon = float(geo["lat"]), float(geo["lon"])
+        beside = 0
         for other, its_lat, its_lon in seen:
             metres = math.hypot(
                 (lat - its_lat) * 111_320, (lon - its_lon) * 111_320 * math.cos(math.radians(lat))
             )
-            if metres < NEAR:
+            beside += metres < NEAR
+            if metres < NEAR and beside <= BESIDE:
                 yield config.finding(
                     "STO-013",
                     "warning",
@@ -256,7 +258,20 @@ def position(context: Context) -> Iterator[Finding]:
                     f"{store.name} and {other.name} stand {metres:.0f} metres apart",
                     "are they one shop?",
                 )
+        if beside > BESIDE:
+            yield config.finding(
+                "STO-013",
+                "warning",
+                store,
+                at,
+                f"{beside - BESIDE:,} more stand beside {store.name}",
+                "are they one shop?",
+            )
         seen.append((store, lat, lon))
+
+
+BESIDE = 3
+"""Of one shop, so many that stand beside it are told."""
 
 
 @rule(

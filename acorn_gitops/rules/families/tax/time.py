@@ -47,11 +47,15 @@ def overlap(context: Context) -> Iterator[Finding]:
     for rules in groups.values():
         rules.sort(key=lambda t: (t.spec["validity"]["from"], t.name))
         for index, one in enumerate(rules):
+            count = 0
             for other in rules[index + 1 :]:
                 end = one.spec["validity"].get("to")
                 if one.spec["result"] != other.spec["result"] and (
                     end is None or end > other.spec["validity"]["from"]
                 ):
+                    count += 1
+                    if count > PAIRS:
+                        continue
                     yield context.configuration.finding(
                         "TAX-004",
                         "error",
@@ -60,6 +64,19 @@ def overlap(context: Context) -> Iterator[Finding]:
                         f"{one.name} still holds when {other.name}, for the same sales, begins on {other.spec['validity']['from']}",
                         f'write to: "{other.spec["validity"]["from"]}" here',
                     )
+            if count > PAIRS:
+                yield context.configuration.finding(
+                    "TAX-004",
+                    "error",
+                    one,
+                    (),
+                    f"{one.name} still holds when {count - PAIRS:,} more begin",
+                    "end it",
+                )
+
+
+PAIRS = 3
+"""Of one rule, so many that it overlaps with are told."""
 
 
 def _sorted(value: Any) -> Any:
