@@ -22,7 +22,7 @@ from tests import faults
 from tests.borders.clone import WHO, cloned, git, published
 from tests.borders.market import Market, clone_of, copied, open_market
 from tests.borders.server import Answered, Exchange, Server, between
-from tests.repository import sku, storefront
+from tests.repository import Repository, document, sku, storefront
 
 
 class Way:
@@ -308,3 +308,129 @@ def test_two_clones_that_go_on_from_one_ledger_do_not_both_write(market: Market,
     second.write(storefront(), sku("S-1", "22.00"))
     assert second.run("apply", "--auto-approve").code == 6
     assert market.prices() == {"21.00"}
+
+
+def dies_at(made: Repository, module: str, name: str, *verb: str) -> None:
+    """Run a command that is killed when it calls a function."""
+    code = DIES.format(module=module, name=name)
+    subprocess.run([sys.executable, "-c", code, *verb], cwd=made.path, capture_output=True, check=False)
+
+
+def test_an_old_pipeline_undoes_nothing_of_a_run_that_died(market: Market, tmp_path: Path) -> None:
+    """The newer commit was sent, and nobody has written down how it ended."""
+    team = clone_of(market, tmp_path / "team", storefront(), sku("S-1", "10.00"))
+    published(tmp_path, team)
+    team.apply()
+    old = git(team.path, "rev-parse", "HEAD").strip()
+    team.write(storefront(), sku("S-1", "12.00"))
+    git(team.path, "commit", "-qam", "dearer")
+    dies_at(team, "apply.carry_out", "observe", "apply", "--auto-approve")
+    git(team.path, "checkout", "-q", old)
+    assert team.run("apply", "--auto-approve").code == 6
+    assert market.prices() == {"12.00"}
+
+
+def test_what_somebody_else_makes_later_is_theirs(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """A creation that never arrived, and left the specs; then another project creates the same."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "10.00"))
+    made.apply()
+    way.rows = lambda _: 500
+    made.write(storefront(), sku("S-1", "10.00"), sku("Z", "10.00"))
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), sku("S-1", "10.00"))
+    made.apply()
+    attributes = {"sku": "Z", "price": priced("Z", "10.00")[2], "status": "active"}
+    hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "Z"), attributes))
+    made.apply()
+    assert "amz-de/listing/Z" in market.live()
+
+
+def floored(price: str, status: str = "active") -> dict[str, Any]:
+    """A SKU with a floor of 15."""
+    found = sku("S-1", price, pricePolicy={"min": {"amz-de": "15.00"}})
+    found["spec"]["listings"][0]["status"] = status
+    return found
+
+
+def cut(percent: str) -> dict[str, Any]:
+    """A promotion that holds now."""
+    moments = {
+        edge: {"local": f"{year}-01-01T00:00", "tz": "store"}
+        for edge, year in (("start", 2026), ("end", 2099))
+    }
+    spec = {
+        "type": "percentOff", "stores": {"names": ["amz-de"]}, "skus": {"names": ["S-1"]},
+        "window": moments, "discount": {"percent": percent},
+    }  # fmt: skip
+    return document("Promo", "cut", spec)
+
+
+def test_a_promotion_that_never_came_can_be_given_up(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """It holds prices back while it may come; `state rebuild` says that it will not."""
+    made = clone_of(front, tmp_path / "made", storefront(), floored("45.00"))
+    made.apply()
+    way.rows = lambda _: 500
+    made.write(storefront(), floored("45.00"), cut("60"))
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), floored("30.00"))
+    assert made.run("apply", "--auto-approve").code == 3
+    assert made.run("state", "rebuild").code == 0
+    made.apply()
+    assert market.prices() == {"30.00"}
+
+
+def test_what_was_taken_is_not_forgotten_by_a_second_run(way: Way, front: Any, tmp_path: Path) -> None:
+    """A saved plan's promotion was taken; the plan is run again, and the store does not take the generation. The promotion may still
+    come: a price that it would take below the floor is held back."""
+    made = clone_of(front, tmp_path / "made", storefront(), floored("45.00"))
+    made.apply()
+    made.write(storefront(), floored("45.00"), cut("50"))
+    assert made.run("plan", "--out", "p.acorn.json").code == 0
+    way.rows = lambda _: 202
+    assert made.run("apply", "p.acorn.json", "--wait", "0").code == 3
+    way.rows, way.takes = None, False
+    assert made.run("apply", "p.acorn.json").code != 0
+    way.takes = True
+    made.write(storefront(), floored("20.00"))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "would cost 10.00" in result.out) == (3, True), result
+
+
+def test_a_listing_that_may_go_on_sale_counts_as_on_sale(way: Way, front: Any, tmp_path: Path) -> None:
+    """Its activation was taken and is not seen; the specs take it back, and a promotion comes."""
+    made = clone_of(front, tmp_path / "made", storefront(), floored("20.00", "inactive"))
+    made.apply()
+    way.rows = lambda _: 202
+    made.write(storefront(), floored("20.00"))
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), floored("20.00", "inactive"), cut("50"))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "would cost 10.00" in result.out) == (3, True), result
+
+
+def test_a_store_that_was_left_out_is_told_also_where_nothing_was_to_be_written(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """Something was only to be recorded, and the store does not take the generation."""
+    made = clone_of(
+        front,
+        tmp_path / "made",
+        storefront(),
+        sku("S-1", "20.00"),
+        policies="budgets: {}, onUnreadable: skip",
+    )
+    made.apply()
+    attributes = {"sku": "S-2", "price": priced("S-2", "20.00")[2], "status": "active"}
+    hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "S-2"), attributes))
+    made.write(storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    way.takes = False
+    assert made.run("apply", "--auto-approve").code == 3
+    way.takes = True
+    assert made.run("apply", "--auto-approve").code == 0

@@ -13,6 +13,8 @@ import pytest
 
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
+from acorn_gitops.engines.lowest import lowest
+from acorn_gitops.engines.price import Offer
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
@@ -405,3 +407,54 @@ def test_what_falls_most_is_shown_of_many(made: Repository) -> None:
     said = made.run("plan").out
     assert "-99.9 % to +1.1 %" in said
     assert "9.00" in said and "0.01" in said and "K-07" in said
+
+
+def test_a_hundred_tiers_and_baskets_are_a_bound() -> None:
+    """Each promotion with pieces and a basket of its own: not every pair is a buyer to be tried."""
+    offers = [Offer(f"p{n}", "percent", 10_000, quantity=2 + n, basket=100 * n) for n in range(200)]
+    found = lowest(offers)
+    assert not found.exact
+    assert found.pays(10_000) == 0
+
+
+def test_rules_and_shops_in_pairs_are_told_in_short(made: Repository) -> None:
+    """Ninety rules for one sale, and three hundred shops at one place: 50,000 pairs."""
+    rule = (
+        '---\napiVersion: acorn/v1\nkind: TaxRule\nmetadata: {{name: t{n}}}\nspec: {{validity: {{from: "2026-01-01"}},'
+        ' match: {{supply: {{shipTo: [DE]}}}}, result: {{liableParty: seller, treatment: standard, rate: {{percent: "{n}"}}, scheme: local}}}}\n'
+    )
+    shop = (
+        "---\napiVersion: acorn/v1\nkind: Store\nmetadata: {{name: shop-{n}}}\nspec: {{type: physical, physical: {{code: S{n}, address:"
+        ' {{countryCode: DE, lines: [a], locality: b, postalCode: "10117"}}, geo: {{lat: "52.52", lon: "13.40"}}}}}}\n'
+    )
+    text = "".join(rule.format(n=n) for n in range(90))
+    text += "".join(shop.format(n=n) for n in range(300))
+    (made.path / "specs" / "pairs.yaml").write_text(text)
+    said = _bounded(made, "validate").stdout
+    assert "more begin" in said
+    assert "more stand beside" in said
+    assert said.count("STO-013") < 300 * 5
+    assert said.count("TAX-004") < 91 * 5
+
+
+@pytest.mark.parametrize("format_", ["sha1", "sha256"])
+def test_line_ends_do_not_make_an_author_disappear(format_: str, made: Repository) -> None:
+    """With `*.yaml text` and line ends of Windows in the commit, git takes every line of the working tree for a new one."""
+    plain = {**WHO, "PATH": os.environ["PATH"], "HOME": str(made.path)}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=made.path, check=True, env=plain, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    specs = made.path / "specs" / "all.yaml"
+    specs.write_bytes(specs.read_bytes().replace(b"\n", b"\r\n"))
+    (made.path / ".gitattributes").write_text("*.yaml text\n")
+    run("init", "-q", f"--object-format={format_}")
+    blob = run("hash-object", "-w", "--no-filters", "specs/all.yaml")
+    run("update-index", "--add", "--cacheinfo", f"100644,{blob},specs/all.yaml")
+    run("add", ".gitattributes")
+    run("commit", "-qm", "mine")
+    assert Authors(made.path).of("specs/all.yaml", 1) is not None
+    assert (Authors(made.path).of("specs/all.yaml", 1) or ("", ""))[0] == "ada@example.com"
