@@ -201,7 +201,12 @@ def views(
                 state.read_at[store] = (marketplace, last)
             if last is None and not snapshot.unchanged and isinstance(marketplace, Fences):
                 # It remembered one: whatever takes that away must not take the fence away.
-                view.behind = state.ledger.generation(store) > 0 and not wishes.anew
+                view.behind = (
+                    state.ledger.generation(store) > 0
+                    and not wishes.anew
+                    and store not in wishes.allow_empty
+                    and state.ledger.holds(store)
+                )
             if last is not None and not last.number and store in wishes.allow_empty:
                 view.behind = False  # a person says that it began anew
             proved = snapshot.unchanged or (last is not None and last.number)
