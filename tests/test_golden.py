@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from acorn_gitops.confine.text import harmless
+from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Desired, Live, Origin, digest
 from acorn_gitops.plan.change import Applied, StoreResult
 from acorn_gitops.plan.diff import Policy, diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.report.markdown import LIMIT, plan_markdown
-from acorn_gitops.report.text import Pen, plan_text
+from acorn_gitops.report.text import Pen, plan_text, report_text
 from tests.repository import Repository, document, shop, sku, storefront
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -274,6 +275,33 @@ def test_findings_show_place_line_caret_and_remedy(tmp_path: Path) -> None:
     result = repository.run("validate")
     assert result.code == 4
     golden("findings.txt", result.out)
+
+
+def test_what_was_not_done_is_told_causes_first_and_alike_ones_once() -> None:
+    """A store whose creation was rejected: that is what to mend, and what waited for it is one group."""
+    changes = [change for change in _four_hundred().changes if change.address.store == "amz-us"]
+    waited = [(change, Outcome(change.address, "skipped", "interrupted")) for change in changes[:60]]
+    refused = (changes[60], Outcome(changes[60].address, "rejected", "no such category"))
+    done = (changes[61], Outcome(changes[61].address, "observed"))
+    told = report_text([*waited, refused, done], True, Pen(False, 80)).splitlines()
+    assert told[0] == f"  ! {changes[60].address}: rejected: no such category"
+    assert told[1:4] == [f"  ! {c.address}: not tried: interrupted" for c in changes[:3]]
+    assert told[4:] == [
+        "    … and 57 more alike in amz-us",
+        "Interrupted. 1 done, 61 not; run the same command again to finish.",
+    ]
+
+
+def test_findings_that_say_the_same_are_told_so_often_and_then_counted(tmp_path: Path) -> None:
+    """A store that is gone, and all that was listed there; another fault beside them is not lost."""
+    repository = Repository(
+        tmp_path, *(sku(f"S-{number:03d}") for number in range(150)), sku("T", store="amz-fr")
+    )
+    said = repository.run("validate").out
+    assert said.count("error GEN-012: there is no store amz-de") == 20
+    assert "… and 130 more GEN-012: there is no store amz-de" in said
+    assert said.count("there is no store amz-fr") == 1
+    assert "151 errors" in said
 
 
 def test_the_way_through_as_people_see_it(tmp_path: Path) -> None:

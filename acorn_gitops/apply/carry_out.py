@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations
 from acorn_gitops.apply.guard import Guard
-from acorn_gitops.apply.observe import gone, observe
+from acorn_gitops.apply.left_open import LeftOpen, found_done
+from acorn_gitops.apply.observe import observe
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import (
@@ -35,7 +36,6 @@ from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Stal
 from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Change, Step
-from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 
 BATCH: Final = 500
@@ -110,12 +110,13 @@ def apply_plan(
     skip_unreadable: bool = False,
     places: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
-    """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when somebody else has
-    applied since this ledger was written.
+    """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when
+    somebody else has applied since this ledger was written.
 
-    `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin of its
-    policy, for the last price guard; `recording` are resources that are in sync and not recorded yet. `skip_unreadable`: a store
-    that cannot be read is left out and told; otherwise it ends everything before the first write.
+    `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin
+    of its policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
+    `skip_unreadable`: a store that cannot be read is left out and told; otherwise it ends everything before the
+    first write.
     `places`: by store, which marketplace it is on, for the ledger.
     """
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
@@ -141,16 +142,16 @@ def apply_plan(
     for store, why in unasked.items():
         unread[store] = why
         snapshots.pop(store, None)
-    if skip_unreadable:
+    if not skip_unreadable:
+        check_not_behind(fenced, ledger, allow_empty)
+    for store in [*fenced] if skip_unreadable else ():
         # Each store for itself: one that somebody else writes to must not end the others.
-        for store in [*fenced]:
-            try:
-                check_not_behind({store: fenced[store]}, ledger, allow_empty)
-            except Stale as error:
-                unread[store] = error.message
-                fenced.pop(store)
-                snapshots.pop(store, None)
-    check_not_behind(fenced, ledger, allow_empty)
+        try:
+            check_not_behind({store: fenced[store]}, ledger, allow_empty)
+        except Stale as error:
+            unread[store] = error.message
+            fenced.pop(store)
+            snapshots.pop(store, None)
     found = found_done(ledger, snapshots)
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
@@ -175,8 +176,7 @@ def apply_plan(
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },
     )
-    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run)
-    work.alone = skip_unreadable
+    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run, alone=skip_unreadable)
     work.skip(unread)
     work.guard.expect(ledger.open_intents())
     parts: dict[tuple[int, int], list[Part]] = {}
@@ -253,8 +253,8 @@ def _fenced(
     connections: Mapping[str, str],
     owner: str,
 ) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
-    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger moves; and why others
-    cannot be asked for theirs."""
+    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger
+    moves; and why others cannot be asked for theirs."""
     found, failed = generations(
         [*moved, *(store for store, snapshot in snapshots.items() if snapshot.generation is None)],
         marketplaces,
@@ -300,77 +300,6 @@ def _wave(part: Part) -> tuple[int, int]:
     return change.stage
 
 
-class Found(NamedTuple):
-    """What a look at the stores says of writes that earlier runs left open."""
-
-    settled: list[Settled]
-    closed: list[Closed]
-
-    def of(self, stores: Collection[str]) -> Found:
-        """What of it concerns these stores, or changes nothing that a ledger vouches for."""
-        return Found(
-            [row for row in self.settled if row.outcome != "observed" or row.address.store in stores],
-            [one for one in self.closed if one.outcome != "observed" or one.address.store in stores],
-        )
-
-    def without(self, addresses: Collection[Address]) -> Found:
-        """The same without these: what is not declared any more and never was ours may be somebody else's by now."""
-        return Found(
-            [row for row in self.settled if row.address not in addresses],
-            [one for one in self.closed if one.address not in addresses],
-        )
-
-    @property
-    def stores(self) -> set[str]:
-        """Stores of which rows change."""
-        return {row.address.store for row in self.settled if row.outcome == "observed"}
-
-
-def found_done(ledger: Ledger, snapshots: Mapping[str, Snapshot]) -> Found:
-    """Look for what earlier runs left open: a write that is visible happened. Nothing is written down."""
-    settled: list[Settled] = []
-    closed: list[Closed] = []
-    intents = ledger.open_intents()
-    created = {(i.plan, i.address) for i in intents if i.operation == "create"}
-    for intent in intents:
-        snapshot = snapshots.get(intent.address.store)
-        if snapshot is None:
-            continue
-        have = snapshot.resources.get((intent.address.type, intent.address.key))
-        if intent.operation == "delete":
-            replaced = (intent.plan, intent.address) in created
-            happened = have is None or (replaced and gone(have, intent.remote_id))
-        else:
-            happened = holds(intent.attributes or {}, have)
-        if not happened and not intent.open:
-            continue  # already known not to be known
-        outcome = "observed" if happened else "unknown"
-        closed.append(Closed(intent.plan, intent.address, intent.operation, outcome))
-        settled.append(
-            Settled(
-                intent.address,
-                intent.action,
-                intent.plan,
-                outcome,
-                intent.declared,
-                intent.origin,
-                "found after an interrupted run",
-                have.remote_id if have is not None else "",
-                protected=intent.protected,
-                commit=intent.commit,
-            )
-        )
-    return Found(settled, closed)
-
-
-def recover(ledger: Ledger, snapshots: Mapping[str, Snapshot], edges: Edges) -> int:
-    """Close intents that an earlier run left open, by looking at what is there. Returns how many were closed."""
-    found = found_done(ledger, snapshots)
-    if found.settled:
-        ledger.settle(found.settled, found.closed, edges.now(), edges.actor, "")
-    return len(found.settled)
-
-
 @dataclass(slots=True)
 class _Sent:
     """One batch on its way: what was sent for which changes, and what was answered."""
@@ -393,6 +322,8 @@ class _Work:
         declared: Callable[[Address], Desired | None],
         least: Callable[[Address], Mapping[str, str] | None],
         run: str,
+        *,
+        alone: bool,
     ) -> None:
         self.plan = plan
         self.marketplaces = marketplaces
@@ -412,7 +343,7 @@ class _Work:
         self.waiting: list[tuple[tuple[int, int], Part, str]] = []
         """What the price guard holds back: when it was to be, and why it was not."""
         self.interrupted = False
-        self.alone = False
+        self.alone = alone
         """Whether each store is for itself: what stops one does not stop the others."""
         self.superseded = ""
         """Who else writes by now; then nothing more is sent."""
@@ -435,7 +366,7 @@ class _Work:
                     change.address, "skipped", f"the store could not be read: {why}"
                 )
 
-    def recovered(self, found: Found) -> None:
+    def recovered(self, found: LeftOpen) -> None:
         """What earlier runs left open is written down by now."""
         self.unfinished = self.ledger.unfinished()
         for one in found.closed:

@@ -7,7 +7,7 @@ Everything is checked before the first write: a plan fits whole or is not applie
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -45,8 +45,8 @@ VANISHED: Final = 10
 def check_not_empty(
     snapshot: Snapshot, applied: Collection[tuple[str, str]], allowed: Collection[str]
 ) -> None:
-    """A store that had resources and shows none, or none of a type, is more likely a lost permission than a wish. `applied`: type
-    and key of what was applied there."""
+    """A store that had resources and shows none, or none of a type, is more likely a lost permission than a
+    wish. `applied`: type and key of what was applied there."""
     if snapshot.store in allowed or not applied:
         return
     believe = f"if that is true, say --allow-empty {snapshot.store}"
@@ -71,9 +71,8 @@ def check_bound(reviewed: Plan, now: Plan) -> None:
             was = f"{store.connection} ({store.marketplace})" if store.marketplace else store.connection
             wrong.append(f"{store.store}: made for {was}, and now it is {to.connection} ({to.marketplace})")
     if wrong:
-        rows = "\n  ".join(wrong[:SHOWN])
         raise Stale(
-            f"this plan was made for another marketplace; nothing was written:\n  {rows}",
+            f"this plan was made for another marketplace; nothing was written:{_rows(wrong)}",
             hint="plan again and have it reviewed",
         )
 
@@ -98,12 +97,9 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
         moved |= {step.address for step in planned}
     if moved:
         names = [str(address) for address in sorted(moved)]
-        rows = "\n  ".join(names[:SHOWN]) + (
-            f"\n  … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        )
         what = "the specs have changed" if edited else "the stores or the ledger have moved"
         raise Stale(
-            f"{what} since this plan was made; {plural('row', len(names))} differ{'s' * (len(names) == 1)}:\n  {rows}",
+            f"{what} since this plan was made; {plural('row', len(names))} differ{'s' * (len(names) == 1)}:{_rows(names)}",
             hint="plan again and have it reviewed",
         )
 
@@ -135,11 +131,9 @@ def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: C
         if change.writes and (why := _moved(change, snapshots, done))
     ]
     if moved:
-        rows = "\n  ".join(moved[:SHOWN]) + (
-            f"\n  … and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-        )
+        have = "has" if len(moved) == 1 else "have"
         raise Stale(
-            f"{plural('resource', len(moved))} {'has' if len(moved) == 1 else 'have'} moved since this plan was made:\n  {rows}",
+            f"{plural('resource', len(moved))} {have} moved since this plan was made:{_rows(moved)}",
             hint="plan again and review what is different",
         )
 
@@ -147,13 +141,13 @@ def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: C
 def check_still_done(
     changes: Iterable[Change], snapshots: Mapping[str, Snapshot], done: Collection[Step]
 ) -> None:
-    """What an earlier run of this plan did is still there. Stale with the rows that are not: "done" is what the store shows, not what
-    a ledger remembers."""
+    """What an earlier run of this plan did is still there. Stale with the rows that are not: "done" is what
+    the store shows, not what a ledger remembers."""
     undone = []
     for change in changes if done else ():
         for step in change.steps:
             snapshot = snapshots.get(step.address.store)
-            if step not in done or snapshot is None or not step.operation:
+            if step not in done or snapshot is None:
                 continue
             have = snapshot.resources.get((step.address.type, step.address.key))
             if step.operation == "delete":
@@ -164,13 +158,16 @@ def check_still_done(
             if not kept:
                 undone.append(str(change.address))
     if undone:
-        rows = "\n  ".join(undone[:SHOWN]) + (
-            f"\n  … and {len(undone) - SHOWN} more" if len(undone) > SHOWN else ""
-        )
         raise Stale(
-            f"what an earlier run of this plan did is not there any more:\n  {rows}",
+            f"what an earlier run of this plan did is not there any more:{_rows(undone)}",
             hint="plan again and review what is different",
         )
+
+
+def _rows(names: Sequence[str]) -> str:
+    """One line each, SHOWN at most."""
+    more = [f"… and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return "".join(f"\n  {name}" for name in (*names[:SHOWN], *more))
 
 
 def _moved(change: Change, snapshots: Mapping[str, Snapshot], done: Collection[Step]) -> str:

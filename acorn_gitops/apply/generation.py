@@ -21,8 +21,8 @@ Fenced = Mapping[str, tuple[Fences, Generation]]
 
 
 def is_behind(ledger: Ledger, store: str, now: Generation) -> bool:
-    """Whether this ledger does not know what the store remembers of the last apply, knows of a later generation (then the store was
-    restored, or is another), or says more of the store than anybody told it."""
+    """Whether this ledger does not know what the store remembers of the last apply, knows of a later generation
+    (then the store was restored, or is another), or says more of the store than anybody told it."""
     if now.number < ledger.generation(store):
         return True
     return bool(now.number) and (not ledger.knows(now.head) or ledger.moved_since(store, now.head))
@@ -49,8 +49,8 @@ def generations(
 
 
 def check_not_behind(fenced: Fenced, ledger: Ledger, emptied: Collection[str] = ()) -> None:
-    """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person says that they began
-    anew."""
+    """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person says
+    that they began anew."""
     behind = [
         store
         for store, (_, now) in fenced.items()
@@ -76,8 +76,9 @@ CATCH_UP: Final = (
 def begin(
     fenced: Fenced, owner: str, head: str, *, alone: bool = False
 ) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
-    """Begin the next generation in every store; answers them, and why others could not begin. Superseded where somebody else began
-    meanwhile, MarketplaceError where a store does not take it; with `alone` neither ends the others."""
+    """Begin the next generation in every store; answers them, and why others could not begin. Superseded where
+    somebody else began meanwhile, MarketplaceError where a store does not take it; with `alone` neither ends the
+    others."""
     found: dict[str, tuple[Fences, Generation]] = {}
     refused: dict[str, str] = {}
     for store, (marketplace, now) in fenced.items():
@@ -91,8 +92,8 @@ def begin(
 
 
 def finish(fenced: Fenced, owner: str, head: str) -> None:
-    """Let every store remember how the run ended, once the ledger that says so is where others find it. Where that cannot be done,
-    the store still remembers how it began."""
+    """Let every store remember how the run ended, once the ledger that says so is where others find it. Where
+    that cannot be done, the store still remembers how it began."""
     for store, (marketplace, now) in fenced.items():
         with suppress(AcornError):
             marketplace.advance(store, owner, now, head)

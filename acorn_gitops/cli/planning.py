@@ -226,7 +226,7 @@ def _recover(
 ) -> None:
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
-    from acorn_gitops.apply.carry_out import found_done
+    from acorn_gitops.apply.left_open import found_done
 
     snapshots: dict[str, Snapshot] = {}
     for store in sorted({intent.address.store for intent in state.ledger.open_intents()}):

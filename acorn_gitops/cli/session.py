@@ -280,9 +280,10 @@ class Session:
         why = self.trust.refusal(settings)
         if not why or (not settings.get("token") and not self.untrusted and _here(str(settings.get("url")))):
             return ""
+        here = f" --env {self.environment}" if self.environment else ""
         return (
             f"the connection {name} ({shown_address(settings)}) is not trusted: {why}; nothing was sent. Merge it first, or trust"
-            f" it on this machine: `acorn trust {name}`"
+            f" it on this machine: `acorn trust {name}{here}`"
         )
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ in: values. Goes out: text. Callers: cli. The plan is the product's face; golden
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -33,6 +34,10 @@ GROUP: Final = 6
 """From so many alike, changes are told as one."""
 SHOWN: Final = 3
 """Of a group, so many are shown."""
+MOST_CAUSES: Final = 50
+"""So many reasons why changes were not done are told."""
+ALIKE: Final = 20
+"""Of findings that say the same, so many are told with their places."""
 
 
 class Pen:
@@ -327,9 +332,14 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
 
 
 def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
-    """Every finding: place, words, the offending line with a caret, what to do."""
+    """Every finding: place, words, the offending line with a caret, what to do. Of those that say the same in
+    ever other places the first ones, and how many more there are."""
     lines: list[str] = []
+    told: Counter[tuple[str, str]] = Counter()
     for finding in findings:
+        told[finding.id, finding.message] += 1
+        if told[finding.id, finding.message] > ALIKE:
+            continue
         colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
         place = f"{safe(str(finding.place))}: " if finding.place else ""
         subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
@@ -342,6 +352,9 @@ def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
             lines += _caret(finding, pen)
         if finding.hint:
             lines.append(f"      = {safe(finding.hint)}")
+    for (id_, message), count in told.items():
+        if count > ALIKE:
+            lines.append(f"… and {count - ALIKE:,} more {id_}: {_inset(message)}")
     return "\n".join(lines) + ("\n" if lines else "")
 
 
@@ -434,32 +447,47 @@ def report_text(
     left_out = dict(unread or {})
     lines = [pen(f"  ! {store} was left out: {safe(why)}", "red") for store, why in left_out.items()]
     bad = [(c, o) for c, o in outcomes if o.status != "observed"]
-    for change, outcome in bad[:50]:
-        mark = {
-            "rejected": "rejected",
-            "conflict": "changed meanwhile",
-            "unknown": "no answer",
-            "accepted": "accepted, not seen yet",
-            "skipped": "not tried",
-        }[outcome.status]
-        lines.append(
-            pen(f"  ! {safe(str(change.address))}: {mark}", "red")
-            + (f": {safe(outcome.message)}" if outcome.message else "")
-        )
-    if len(bad) > 50:
-        lines.append(f"  … and {len(bad) - 50:,} more")
+    lines += _not_done(bad, pen)
     done = len(outcomes) - len(bad)
     if interrupted:
         lines.append(
             pen("Interrupted.", "red")
-            + f" {done:,} done, {len(bad):,} not; run `acorn apply` again to finish."
+            + f" {done:,} done, {len(bad):,} not; run the same command again to finish."
         )
     elif bad or left_out:
         stores = f", {plural('store', len(left_out))} left out" if left_out else ""
         lines.append(
             pen("Partly applied.", "red")
-            + f" {done:,} done, {len(bad):,} not{stores}; mend the cause and run `acorn apply` again."
+            + f" {done:,} done, {len(bad):,} not{stores}; mend the cause and run the same command again."
         )
     else:
         lines.append(pen("Applied.", "green") + f" {plural('change', done)} done and seen.")
     return "\n".join(lines) + "\n"
+
+
+_NOT_DONE: Final = {
+    "rejected": "rejected",
+    "conflict": "changed meanwhile",
+    "unknown": "no answer",
+    "accepted": "accepted, not seen yet",
+    "skipped": "not tried",
+}
+"""What became of a change that was not done, causes before consequences."""
+
+
+def _not_done(bad: Iterable[tuple[Change, Any]], pen: Pen) -> list[str]:
+    """The changes that were not done and why: causes first, and of those that share a reason in a store the first ones."""
+    alike: dict[tuple[str, str, str], list[Change]] = {}
+    order = [*_NOT_DONE]
+    for change, outcome in sorted(bad, key=lambda one: order.index(one[1].status)):
+        alike.setdefault((outcome.status, change.address.store, outcome.message), []).append(change)
+    groups = [*alike.items()]
+    lines: list[str] = []
+    for (status, store, message), changes in groups[:MOST_CAUSES]:
+        why = f": {safe(message)}" if message else ""
+        shown = changes if len(changes) <= SHOWN + 1 else changes[:SHOWN]
+        lines += [pen(f"  ! {safe(str(c.address))}: {_NOT_DONE[status]}", "red") + why for c in shown]
+        if len(changes) > len(shown):
+            lines.append(pen(f"    … and {len(changes) - len(shown):,} more alike in {safe(store)}", "dim"))
+    left = sum(len(changes) for _, changes in groups[MOST_CAUSES:])
+    return [*lines, f"  … and {left:,} more"] if left else lines

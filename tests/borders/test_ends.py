@@ -173,6 +173,12 @@ POINTS = {
 }
 
 
+def dies_at(made: Repository, module: str, name: str, *verb: str) -> None:
+    """Run a command that is killed when it calls a function."""
+    code = DIES.format(module=module, name=name)
+    subprocess.run([sys.executable, "-c", code, *verb], cwd=made.path, capture_output=True, check=False)
+
+
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize(
     "verb", [("apply", "--auto-approve"), ("state", "rm", "amz-de/listing/S-2"), ("state", "rebuild")]
@@ -184,13 +190,7 @@ def test_whoever_dies_is_not_taken_for_somebody_else(
     made = clone_of(market, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
     made.apply()
     made.write(storefront(), sku("S-1", "21.00"), sku("S-2", "20.00"))
-    module, name = POINTS[point]
-    subprocess.run(
-        [sys.executable, "-c", DIES.format(module=module, name=name), *verb],
-        cwd=made.path,
-        capture_output=True,
-        check=False,
-    )
+    dies_at(made, *POINTS[point], *verb)
     made.apply()
     assert "No changes" in made.run("plan").out
 
@@ -201,13 +201,7 @@ def test_a_row_given_away_in_one_store_locks_out_no_other(market: Market, tmp_pa
     made = clone_of(
         market, tmp_path / "made", *shops, sku("A-1", "5.00", "s-one"), sku("A-2", "5.00", "s-one"), sku("B-1", "5.00", "s-two")
     )  # fmt: skip
-    kill = DIES.format(module="cli.apply", name="finish")
-    subprocess.run(
-        [sys.executable, "-c", kill, "apply", "--auto-approve"],
-        cwd=made.path,
-        capture_output=True,
-        check=False,
-    )
+    dies_at(made, "cli.apply", "finish", "apply", "--auto-approve")
     assert made.run("state", "rm", "s-one/listing/A-2").code == 0
     made.write(*shops, sku("A-1", "5.00", "s-one"), sku("B-1", "6.00", "s-two"))
     made.apply()
@@ -242,10 +236,8 @@ def test_an_import_of_one_store_takes_over_no_other(market: Market, tmp_path: Pa
     assert market.live()["s-two/listing/B-1"]["price"]["value"] == "45.00"  # type: ignore[index]
 
 
-def test_a_store_that_refused_the_generation_is_not_recorded_in(
-    way: Way, front: Any, market: Market, tmp_path: Path
-) -> None:
-    """`onUnreadable: skip`: the run leaves it out wholly, and the next one goes on."""
+def _with_a_row_of_others(front: Any, market: Market, tmp_path: Path) -> Repository:
+    """S-1 was applied, stores are skipped that cannot be read, and somebody else has made S-2."""
     made = clone_of(
         front,
         tmp_path / "made",
@@ -256,6 +248,14 @@ def test_a_store_that_refused_the_generation_is_not_recorded_in(
     made.apply()
     attributes = {"sku": "S-2", "price": priced("S-2", "20.00")[2], "status": "active"}
     hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "S-2"), attributes))
+    return made
+
+
+def test_a_store_that_refused_the_generation_is_not_recorded_in(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """`onUnreadable: skip`: the run leaves it out wholly, and the next one goes on."""
+    made = _with_a_row_of_others(front, market, tmp_path)
     made.write(storefront(), sku("S-1", "21.00"), sku("S-2", "20.00"))
     way.takes = False
     assert made.run("apply", "--auto-approve").code == 3
@@ -298,22 +298,10 @@ def test_two_clones_that_go_on_from_one_ledger_do_not_both_write(market: Market,
     first.apply()
     second = copied(first, tmp_path / "second")
     first.write(storefront(), sku("S-1", "21.00"))
-    kill = DIES.format(module="cli.apply", name="finish")
-    subprocess.run(
-        [sys.executable, "-c", kill, "apply", "--auto-approve"],
-        cwd=first.path,
-        capture_output=True,
-        check=False,
-    )
+    dies_at(first, "cli.apply", "finish", "apply", "--auto-approve")
     second.write(storefront(), sku("S-1", "22.00"))
     assert second.run("apply", "--auto-approve").code == 6
     assert market.prices() == {"21.00"}
-
-
-def dies_at(made: Repository, module: str, name: str, *verb: str) -> None:
-    """Run a command that is killed when it calls a function."""
-    code = DIES.format(module=module, name=name)
-    subprocess.run([sys.executable, "-c", code, *verb], cwd=made.path, capture_output=True, check=False)
 
 
 def test_an_old_pipeline_undoes_nothing_of_a_run_that_died(market: Market, tmp_path: Path) -> None:
@@ -419,16 +407,7 @@ def test_a_store_that_was_left_out_is_told_also_where_nothing_was_to_be_written(
     way: Way, front: Any, market: Market, tmp_path: Path
 ) -> None:
     """Something was only to be recorded, and the store does not take the generation."""
-    made = clone_of(
-        front,
-        tmp_path / "made",
-        storefront(),
-        sku("S-1", "20.00"),
-        policies="budgets: {}, onUnreadable: skip",
-    )
-    made.apply()
-    attributes = {"sku": "S-2", "price": priced("S-2", "20.00")[2], "status": "active"}
-    hand(market, lambda db: disturb.insert(db, Address("amz-de", "listing", "S-2"), attributes))
+    made = _with_a_row_of_others(front, market, tmp_path)
     made.write(storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
     way.takes = False
     assert made.run("apply", "--auto-approve").code == 3

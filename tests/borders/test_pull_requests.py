@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -563,6 +564,23 @@ def test_a_repository_without_a_remote_is_told_so(made: Repository) -> None:
     assert "no remote origin" in said
     assert "acorn trust main" in said
     assert "set-head" not in said
+
+
+def test_the_remedy_that_is_told_names_the_environment(
+    made: Repository, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two environments, one name for two addresses: what is told is followed, and then the right one is asked."""
+    monkeypatch.setenv("ACORN_TOKEN", "the-right-secret")
+    here = f'{{main: {{url: "{server.url}", token: "env:ACORN_TOKEN"}}}}'
+    (made.path / "acorn.yaml").write_text(
+        PROJECT.replace("{sandbox: {}}", f"{{sandbox: {{}}, production: {{connections: {here}}}}}")
+    )
+    said = " ".join(made.run("plan", "--env", "production").out.split())
+    assert server.asked == []
+    (remedy,) = re.findall(r"`acorn (trust [^`]+)`", said)
+    assert made.run(*remedy.split()).code == 0
+    made.run("plan", "--env", "production")
+    assert {one.authorization for one in server.asked} == {"Bearer the-right-secret"}
 
 
 def test_what_a_person_trusts_once_is_asked(
