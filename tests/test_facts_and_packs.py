@@ -180,7 +180,7 @@ WORTH = {"150": (Decimal(150), "EUR"), "151": (Decimal(151), "EUR"), "6000": (De
             for value, words in (("5000", "seller: standard 19 %"), ("5000.01", "customer: reverseCharge"))
         ),
         # Canada: who is registered owes it, by province.
-        ("ca-platform ca-registered", OUTSIDE, {"ship_to": "CA-ON"}, "marketplace: outOfScope"),
+        ("ca-platform ca-registered", OUTSIDE, {"ship_from": "CA-QC", "ship_to": "CA-ON"}, "marketplace: outOfScope"),
         *(
             ("ca-platform ca-registered", {"establishedIn": "CA", "registrations": [{"country": "CA"}]}, {"ship_to": place}, words)
             for place, words in (("CA-ON", "seller: standard 13 %"), ("CA-NS", "seller: standard 14 %"), ("CA-AB", "seller: standard 5 %"))

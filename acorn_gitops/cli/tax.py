@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
 _ID_WORDS = {"valid": "with", "present": "with an unchecked", "absent": "without"}
-TERRITORY = r"[A-Z]{2}(-[A-Z0-9-]{1,20})?"
 
 if TYPE_CHECKING:
-    from acorn_gitops.engines.tax import Cell, Decision, Supply
+    from acorn_gitops.engines.sales import Cell
+    from acorn_gitops.engines.tax import Decision, Supply
     from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -64,9 +63,25 @@ def _date(session: Session, text: str | None) -> str:
         raise click.UsageError(f"--date {text} is no date like 2026-11-27") from None
 
 
+def _place(option: str, text: str) -> str:
+    """A place by its code, or by a country and a postcode (`DE 78266`)."""
+    from acorn_gitops.model.territory import by_postcode, canonical, nearest
+
+    country, _, postcode = text.partition(" ")
+    if canonical(country) is None:
+        raise click.UsageError(f"{option} {text} is no territory like FR, US-NY or ES-CN: {nearest(country)}")
+    return by_postcode(country, postcode) or country
+
+
 @command.command("explain")
 @click.option("--store", required=True, metavar="STORE", help="The storefront that sells.")
-@click.option("--to", "ship_to", required=True, metavar="TERRITORY", help="Where it goes: FR, US-NY, ES-CN.")
+@click.option(
+    "--to",
+    "ship_to",
+    required=True,
+    metavar="TERRITORY",
+    help="Where it goes: FR, US-NY, ES-CN; or a country and a postcode ('DE 78266').",
+)
 @click.option(
     "--from",
     "ship_from",
@@ -103,8 +118,8 @@ def explain(
     output: str,
 ) -> int:
     """Decide one sale: the winning rule, and why every other one lost. Exit 1 for a hole or a tie."""
-    from acorn_gitops.engines.tax import Supply, country_of, decide, territory_of
-    from acorn_gitops.rules.families.general.reference import countries
+    from acorn_gitops.engines.tax import Supply, country_of, decide
+    from acorn_gitops.model.territory import of_address
 
     session, config = _loaded(root, environment, no_color)
     front = _storefront(config, store)
@@ -117,11 +132,11 @@ def explain(
         first = min(sources, key=lambda s: s.get("priority") or 0, default=None)
         location = config.stores.get(first["location"]) if first is not None else None
         if location is not None and location.spec.get("physical"):
-            ship_from = territory_of(location.spec["physical"]["address"])
+            ship_from = of_address(location.spec["physical"]["address"])
     supply = Supply(
         store,
-        ship_from or country_of(front.spec["storefront"]) or ship_to,
-        ship_to,
+        _place("--from", ship_from or country_of(front.spec["storefront"]) or ship_to),
+        _place("--to", ship_to),
         customer,
         vat_id if customer == "b2b" else "absent",
         _date(session, day),
@@ -130,13 +145,6 @@ def explain(
         facts.get("ptc") or "",
         _amount(value),
     )
-    for option, territory in (("--to", supply.ship_to), ("--from", supply.ship_from)):
-        if not re.fullmatch(TERRITORY, territory) or territory.partition("-")[0] not in {
-            *countries(),
-            "XI",
-            "XK",
-        }:
-            raise click.UsageError(f"{option} {territory} is no territory like FR, US-NY or ES-CN")
     decision = decide(config, supply)
     if output == "json":
         import orjson
@@ -173,6 +181,9 @@ def _json(supply: Supply, decision: Decision) -> dict[str, Any]:
         "liable_party": result.get("liableParty"),
         "treatment": result.get("treatment"),
         "percent": decision.percent,
+        "taxes": [
+            {"name": one.name, "percent": one.percent, "liable_party": one.liable} for one in decision.taxes
+        ],
         "scheme": result.get("scheme"),
         "invoice": result.get("invoice"),
         "candidates": [{"rule": c.rule.name, "lost": c.lost or None} for c in decision.candidates],
@@ -193,6 +204,7 @@ def _print(session: Session, supply: Supply, decision: Decision) -> None:
         lines = [("liable", result["liableParty"]), ("treatment", result["treatment"])]
         if decision.percent is not None:
             lines.append(("rate", f"{decision.percent} %"))
+        lines += [(one.name, f"{one.percent} %, owed by the {one.liable}") for one in decision.taxes]
         if result.get("scheme"):
             lines.append(("scheme", result["scheme"]))
         invoice = result.get("invoice") or {}
@@ -224,19 +236,21 @@ def matrix(
     output: str,
 ) -> int:
     """Every sale that the specs speak of: stores, ship-from, ship-to, consumers and businesses. Exit 1 when a cell is a
-    hole or a tie."""
-    from acorn_gitops.engines.tax import matrix as cells_of
+    hole or a tie; places beside the countries that rules name (the Canary Islands beside Spain) are shown, and count only when
+    a rule names them."""
+    from acorn_gitops.engines.sales import matrix as cells_of
 
     session, config = _loaded(root, environment, no_color)
     if store is not None:
         _storefront(config, store)
     cells = cells_of(config, _date(session, day), store)
-    bad = sum(bool(cell.decision.problem) for cell in cells)
+    bad = sum(bool(cell.decision.problem) and not cell.beside for cell in cells)
+    beside = sum(cell.beside for cell in cells)
     if output == "json":
         import orjson
 
         rows = [{k: v for k, v in _json(c.supply, c.decision).items() if k != "candidates"} for c in cells]
-        document = {"format_version": "1.0", "problems": bad, "cells": rows}
+        document = {"format_version": "1.0", "problems": bad, "beside": beside, "cells": rows}
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
         return 1 if bad else 0
     pen = session.pen
@@ -269,6 +283,7 @@ def matrix(
             if cells
             else ": no tax rule speaks of a storefront"
         )
+        + (pen(f" ({beside:,} beside the countries that rules name have none)", "yellow") if beside else "")
         + "."
     )
     return 1 if bad else 0

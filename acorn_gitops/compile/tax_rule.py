@@ -46,6 +46,8 @@ def compile_tax_rule(spec: Spec, configuration: Configuration, state: DesiredSta
         block = without_none(body["result"].get(name))
         if block:
             attributes[name] = block
+    if body["result"].get("taxes"):
+        attributes["taxes"] = [without_none(one) for one in body["result"]["taxes"]]
     if "scheme" in body["result"]:
         attributes["scheme"] = body["result"]["scheme"]
     for name in ("enabled", "priority"):
@@ -63,7 +65,7 @@ def decompile_tax_rule(store: str, key: str, attributes: Attributes) -> dict[str
         if attributes.get(name):
             match[name] = attributes[name]
     result = {"liableParty": attributes["liableParty"], "treatment": attributes["treatment"]}
-    for name in ("rate", "scheme", "invoice"):
+    for name in ("rate", "taxes", "scheme", "invoice"):
         if attributes.get(name) is not None:
             result[name] = attributes[name]
     spec: dict[str, Any] = {"validity": {"from": attributes["validFrom"]}, "match": match, "result": result}

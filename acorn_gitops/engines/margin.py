@@ -17,10 +17,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
+from acorn_gitops.engines.exchange import exchanged
 from acorn_gitops.engines.offer import minor as _minor
-from acorn_gitops.engines.tax import Supply, country_of, decide, places_of, shipping_places, values_of
+from acorn_gitops.engines.sales import places_of, shipping_places, values_of
+from acorn_gitops.engines.tax import Supply, country_of, decide
 from acorn_gitops.model.money import quantum
-from acorn_gitops.model.reference import rates_on
+from acorn_gitops.model.territory import rates_at
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 _UNTAXED = frozenset({"US", "CA"})
@@ -171,13 +173,7 @@ class Margins:
 
     def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""
-        if source == target:
-            return amount
-        rates = self.configuration.settings.get("exchangeRates") or {}
-        straight, back = rates.get(f"{source}/{target}"), rates.get(f"{target}/{source}")
-        if straight is not None:
-            return amount * Decimal(straight["rate"])
-        return amount / Decimal(back["rate"]) if back is not None else None
+        return exchanged(self.configuration, amount, source, target)
 
     def _rate(self, store: str, tax_class: str, origins: Origins) -> Decimal | None:
         key = (store, tax_class, origins)
@@ -216,6 +212,6 @@ class Margins:
         if result["liableParty"] == "marketplace":
             # The marketplace takes the tax out of what the buyer pays: at the country's standard rate, so that no margin is
             # thought larger than it is.
-            rates = set(rates_on(supply.ship_to.partition("-")[0], "standard", supply.date))
-            return Decimal(rates.pop()) if len(rates) == 1 else None
+            rates = rates_at(supply.ship_to, "standard", supply.date)
+            return Decimal(rates[0]) if len(rates) == 1 else None
         return Decimal(0) if result["treatment"] in ("zero", "exempt", "outOfScope", "export") else None

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from acorn_gitops.engines.calendar import Dated, Listed, calendar_of
 from acorn_gitops.engines.price import Offer, effective, part_of
 from acorn_gitops.engines.prior_price import DAYS, Span, prior_price
-from acorn_gitops.engines.tax import EU, country_of
+from acorn_gitops.engines.tax import country_of
+from acorn_gitops.model.territory import EU
 from acorn_gitops.specs.configuration import Configuration
 
 ANNOUNCED: Final = frozenset(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from acorn_gitops.model.fields import (
-    Country,
+    Amount,
     Currency,
     Date,
     Factor,
@@ -18,6 +18,7 @@ from acorn_gitops.model.fields import (
     Percent,
     SecretRef,
     Strict,
+    Territory,
     Text,
 )
 
@@ -179,8 +180,8 @@ class PriceRule(Strict):
 class Registration(Strict):
     """A tax number in a country, and when somebody last asked whether it holds."""
 
-    country: Country
-    """XI is Northern Ireland."""
+    country: Territory
+    """Where it holds: a country, or a part with a tax of its own (XI is Northern Ireland; CA-QC, ES-CN)."""
     number: Text
     status: Literal["valid", "invalid", "unknown"] | None = None
     """What the register said. unknown: it did not answer, which says nothing."""
@@ -189,11 +190,24 @@ class Registration(Strict):
     """The register's consultation number."""
 
 
+class DistanceSales(Strict):
+    """What a company sold to consumers in other member states in a calendar year: goods at a distance, and digital services."""
+
+    year: int = Field(ge=2020, le=2100)
+    value: Amount
+    """In euros, without tax."""
+    asOf: Date
+    """The day up to which it is counted."""
+
+
 class Entity(Strict):
     """A company of ours."""
 
     name: Text
-    establishedIn: Country
+    establishedIn: Territory
+    """The country, or the part of it with a tax of its own (ES-CN, XI), in which it has its seat."""
+    distanceSales: list[DistanceSales] | None = None
+    """Its turnover that decides whether the destination's tax is owed (10,000 euros a year)."""
     registrations: list[Registration] | None = None
     """Where it is registered for VAT, GST or the like."""
     schemes: list[Literal["union-oss", "non-union-oss", "ioss"]] | None = None

@@ -27,24 +27,27 @@ class AmazonMarketplace(NamedTuple):
 
 
 class RatePeriod(NamedTuple):
-    """A rate and when it holds: half-open dates, None is open. `percent` is decimal text."""
+    """A rate and when it holds: half-open dates, None is open. `percent` is decimal text, `country` a country or a territory,
+    `goods` some of what has it, in words."""
 
     country: str
     rate_class: str
     percent: str
     from_date: str | None
     to_date: str | None
+    goods: str = ""
 
 
 @cache
-def _load(name: str) -> Any:
-    return orjson.loads((_DATA / name).read_bytes())
+def table(name: str) -> Any:
+    """A table of `data/`, by its file's name without ending: plain JSON values, not to be changed."""
+    return orjson.loads((_DATA / f"{name}.json").read_bytes())
 
 
 @cache
 def minor_units() -> dict[str, int]:
     """Decimals of each currency (ISO 4217)."""
-    return dict(_load("currencies.json")["minorUnits"])
+    return dict(table("currencies")["minorUnits"])
 
 
 @cache
@@ -60,7 +63,7 @@ def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
             tuple(row["languages"]),
             row["domain"],
         )
-        for row in _load("marketplaces.json")["marketplaces"]
+        for row in table("marketplaces")["marketplaces"]
     }
 
 
@@ -74,7 +77,7 @@ def marketplace_of_country(country: str) -> AmazonMarketplace | None:
 
 def forbidden_marketplace(marketplace_id: str) -> str | None:
     """Why this id must never be a store, or None."""
-    data = _load("marketplaces.json")
+    data = table("marketplaces")
     if marketplace_id in data["notForStores"]["ids"]:
         return str(data["notForStores"]["why"])
     reason = data["unsupported"].get(marketplace_id)
@@ -83,7 +86,7 @@ def forbidden_marketplace(marketplace_id: str) -> str | None:
 
 def is_shadow_marketplace(marketplace_id: str) -> bool:
     """Whether this id only ever stands in order data: orders from elsewhere, invoicing."""
-    return marketplace_id in _load("marketplaces.json")["notForStores"]["ids"]
+    return marketplace_id in table("marketplaces")["notForStores"]["ids"]
 
 
 class TaxPack(NamedTuple):
@@ -99,6 +102,8 @@ class TaxPack(NamedTuple):
     asks: tuple[str, ...]
     """What must be said besides: a pack for some goods has no meaning for all of them."""
     countries: tuple[str, ...] | None
+    everywhere: bool
+    """Where no countries are said, it is for every place that its rules do not exclude."""
     note: str
     rules: tuple[dict[str, Any], ...]
 
@@ -116,10 +121,11 @@ def tax_packs() -> dict[tuple[str, str], TaxPack]:
             tuple(row["takes"]),
             tuple(row.get("asks", ())),
             tuple(row["countries"]) if row["countries"] else None,
+            row.get("allPlaces", False),
             row["note"],
             tuple(row["rules"]),
         )
-        for row in _load("tax_packs.json")["packs"]
+        for row in table("tax_packs")["packs"]
     }
 
 
@@ -127,8 +133,8 @@ def tax_packs() -> dict[tuple[str, str], TaxPack]:
 def rate_periods() -> tuple[RatePeriod, ...]:
     """Every dated rate of the table."""
     return tuple(
-        RatePeriod(r["country"], r["rateClass"], r["percent"], r["from"], r["to"])
-        for r in _load("vat_rates.json")["rates"]
+        RatePeriod(r["country"], r["rateClass"], r["percent"], r["from"], r["to"], r.get("goods", ""))
+        for r in table("vat_rates")["rates"]
     )
 
 
@@ -146,7 +152,7 @@ def rates_on(country: str, rate_class: str, date: str) -> list[str]:
 
 def rates_begin() -> str:
     """The first day (ISO text) that the table of rates speaks of."""
-    return str(_load("vat_rates.json")["begins"])
+    return str(table("vat_rates")["begins"])
 
 
 def countries_with_rates() -> frozenset[str]:
@@ -154,6 +160,6 @@ def countries_with_rates() -> frozenset[str]:
     return frozenset(p.country for p in rate_periods())
 
 
-def as_of(table: str) -> str:
+def as_of(name: str) -> str:
     """The as-of date of `marketplaces`, `currencies` or `vat_rates`."""
-    return str(_load(f"{table}.json")["asOf"])
+    return str(table(name)["asOf"])

@@ -108,6 +108,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "scheme",
             "seller",
             "supply",
+            "taxes",
             "treatment",
             "validFrom",
             "validTo",

@@ -62,7 +62,13 @@ class Seller(Strict):
     establishedIn: list[Territory] | None = None
     establishedOutside: list[Territory] | None = None
     """None of these is where the company is established, as for deemed suppliers."""
-    registeredIn: list[Country] | None = None
+    registeredIn: list[Territory] | None = None
+    """The company is registered in all of these: countries, or provinces with a tax of their own (CA-QC)."""
+    notRegisteredIn: list[Territory] | None = None
+    """And in none of these, as for sellers whose tax a platform owes."""
+    underThreshold: bool | None = None
+    """The company's sales to consumers in other member states stayed at 10,000 euros or below, this year and the last
+    (Directive 2006/112/EC Art. 59c), by what `entities` records as `distanceSales`."""
 
 
 class Goods(Strict):
@@ -108,6 +114,16 @@ class Rate(Strict):
     percent: Percent | None = None
 
 
+class Tax(Strict):
+    """One of several taxes on one sale, each of the price without tax."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9 .-]{0,29}$")]
+    """As the invoice calls it: GST, PST."""
+    percent: Percent
+    liableParty: Literal["seller", "marketplace", "customer"] | None = None
+    """Who owes this one. Default: the rule's `liableParty`."""
+
+
 class Invoice(Strict):
     """What the invoice must say."""
 
@@ -132,6 +148,8 @@ class Result(Strict):
         "outOfScope",
     ]
     rate: Rate | None = None
+    taxes: list[Tax] | None = Field(default=None, min_length=1, max_length=5)
+    """Several taxes on one sale, in place of `rate`: in British Columbia GST of 5 and PST of 7 percent."""
     scheme: Literal["local", "union-oss", "non-union-oss", "ioss", "mpf", "none"] | None = None
     invoice: Invoice | None = None
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from acorn_gitops.model.reference import TaxPack, tax_packs
+from acorn_gitops.model.territory import EU, NORTHERN_IRELAND, covers
 
 
 class PackProblem(NamedTuple):
@@ -50,7 +51,12 @@ def problems(spec: dict[str, Any]) -> list[PackProblem]:
             )
     if "shipFrom" in pack.takes and not spec.get("shipFrom"):
         found.append(PackProblem("pack", f"the pack {name} asks where goods come from", "add shipFrom: [CN]"))
-    if "countries" in pack.takes and not spec.get("countries") and pack.countries is None:
+    if (
+        "countries" in pack.takes
+        and not spec.get("countries")
+        and pack.countries is None
+        and not pack.everywhere
+    ):
         found.append(PackProblem("pack", f"the pack {name} asks for which countries", "add countries: [DE]"))
     if "taxClass" in pack.asks and not spec.get("taxClass"):
         found.append(
@@ -75,6 +81,8 @@ def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         if only and name not in only:
             continue
         match: dict[str, Any] = {"stores": spec["stores"], **rule["match"]}
+        if (match.get("supply") or {}).get("shipTo") == []:
+            match["supply"] = {k: v for k, v in match["supply"].items() if k != "shipTo"}
         if spec.get("taxClass"):
             match["goods"] = {"taxClass": spec["taxClass"]}
         body: dict[str, Any] = {
@@ -90,7 +98,15 @@ def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     countries = list(spec.get("countries") or pack.countries or ())
-    words: dict[str, Any] = {"@countries": countries, "@shipFrom": list(spec.get("shipFrom") or ())}
+    sources = list(spec.get("shipFrom") or ())
+    if not spec.get("countries") and any(covers("GB", source) for source in sources):
+        # What comes from Great Britain to Northern Ireland is no import, and the pack is one of the EU.
+        countries = [country for country in countries if country != NORTHERN_IRELAND]
+    words: dict[str, Any] = {
+        "@countries": countries,
+        "@shipFrom": sources,
+        "@members": [*sorted(EU), NORTHERN_IRELAND],
+    }
     for rule in pack.rules:
         if rule["name"] == "@country":
             for country in countries:

@@ -106,6 +106,14 @@ ATTRIBUTES: Final[dict[str, tuple[dict[str, Schema], tuple[str, ...]]]] = {
             "goods": _FREE,
             "value": _FREE,
             "rate": _FREE,
+            "taxes": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 5,
+                "items": _block(
+                    {"name": _text(30), "percent": _DECIMAL, "liableParty": _text(20)}, "name", "percent"
+                ),
+            },
             "scheme": _text(20),
             "invoice": _FREE,
             "enabled": _BOOL,

@@ -10,6 +10,7 @@ live there is left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Final
 
 from acorn_gitops.marketplaces.protocol import Fitted, Shards
@@ -17,8 +18,8 @@ from acorn_gitops.marketplaces.vendure.channels import language_code, language_t
 from acorn_gitops.marketplaces.vendure.permissions import wished
 from acorn_gitops.marketplaces.vendure.tax import rate_form
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.reference import rates_on
 from acorn_gitops.model.resource import Address, Attributes, Desired
+from acorn_gitops.model.territory import rates_at
 
 Key = tuple[str, str]
 
@@ -200,11 +201,7 @@ class _Work:
                 "its rate is that of the country which goods leave, and that is not one country; write a percentage"
             )
         whose = left[0] if rate.get("of") == "shipFrom" and rate.get("class") else None
-        percents = {
-            (c, n): self._percent(whose or c, said.get("rate"), said["treatment"])
-            for c in countries
-            for n in classes
-        }
+        percents = {(c, n): self._percent(whose or c, said) for c in countries for n in classes}
         return {
             "supply": {"shipTo": sorted(countries)},
             "goods": {"taxClass": sorted(classes)},
@@ -212,12 +209,17 @@ class _Work:
             "enabled": said.get("enabled") is not False,
         }
 
-    def _percent(self, country: str, rate: dict[str, str] | None, treatment: str) -> str:
+    def _percent(self, country: str, said: Attributes) -> str:
+        rate, taxes = said.get("rate"), said.get("taxes") or ()
+        if any(one.get("liableParty") not in (None, "seller") for one in taxes):
+            raise Impossible("one of its taxes is not owed by the seller, and Vendure would charge it")
+        if taxes:
+            return _plain(str(sum(Decimal(one["percent"]) for one in taxes)))
         if rate is None:
-            return "0" if treatment == "zero" else _impossible("it has no rate")
+            return "0" if said["treatment"] == "zero" else _impossible("it has no rate")
         if rate.get("percent") is not None:
             return _plain(rate["percent"])
-        found = sorted(set(rates_on(country, rate["class"], self.today)))
+        found = rates_at(country, rate["class"], self.today)
         if len(found) != 1:
             raise Impossible(
                 f"the table of rates has {len(found) or 'no'} {rate['class']} rate{'s' * (len(found) > 1)} for {country}"
@@ -362,8 +364,6 @@ def _impossible(why: str) -> str:
 
 def _plain(percent: str) -> str:
     """`19.00` as `19`: as it is read back."""
-    from decimal import Decimal
-
     return format(Decimal(percent).normalize(), "f")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from acorn_gitops.engines.access import Access
 from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
-from acorn_gitops.engines.tax import country_of, stocked_at
+from acorn_gitops.engines.sales import stocked_at
+from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule

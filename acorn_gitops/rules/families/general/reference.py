@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import Any
 
 from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import FIELDS
 from acorn_gitops.model.selectors import select
+from acorn_gitops.model.territory import BLOCS, canonical
+from acorn_gitops.model.territory import nearest as nearest_place
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
@@ -219,31 +220,22 @@ def _fields(context: Context) -> Iterator[Finding]:
 
 _SPELT = {"UK": "GB", "EL": "GR"}
 """What tax offices write, and ISO 3166 does not."""
-_MORE = frozenset({"EU", "EEA", "XI", "XK"})
-"""Blocs, Northern Ireland and Kosovo: used, and not in ISO 3166."""
 
 
-@cache
-def countries() -> frozenset[str]:
-    """ISO 3166 codes of countries, by the tz database's copy."""
-    text = (files("tzdata.zoneinfo") / "iso3166.tab").read_text(encoding="utf-8")
-    return frozenset(line[:2] for line in text.splitlines() if line and not line.startswith("#"))
+def _no_place(code: str) -> str:
+    return f"there is no {'part of a country' if '-' in code else 'country'} {code}"
 
 
 def _countries(context: Context) -> Iterator[Finding]:
     config = context.configuration
-    known = countries() | _MORE
 
-    def wrong(territory: Any) -> str:
-        code = str(territory).partition("-")[0]
-        return code if code not in known else ""
+    def wrong(place: Any) -> str:
+        code = str(place)
+        return "" if code in BLOCS or canonical(code) is not None else code
 
     def hint(code: str) -> str:
-        return (
-            f"write {_SPELT[code]}"
-            if code in _SPELT
-            else "ISO 3166, e.g. DE; a part of a country like US-NY or ES-CN"
-        )
+        country, dash, part = code.partition("-")
+        return f"write {_SPELT[country]}{dash}{part}" if country in _SPELT else nearest_place(code)
 
     for store in config.stores.values():
         front, physical = store.spec.get("storefront") or {}, store.spec.get("physical") or {}
@@ -252,9 +244,7 @@ def _countries(context: Context) -> Iterator[Finding]:
             (("physical", "address", "countryCode"), (physical.get("address") or {}).get("countryCode")),
         ):
             if value is not None and (code := wrong(value)):
-                yield config.finding(
-                    "GEN-012", "error", store, ("spec", *path), f"there is no country {code}", hint(code)
-                )
+                yield config.finding("GEN-012", "error", store, ("spec", *path), _no_place(code), hint(code))
     for tax in config.taxes.values():
         match = tax.spec["match"]
         for block, part in (
@@ -265,21 +255,21 @@ def _countries(context: Context) -> Iterator[Finding]:
             ("seller", "establishedIn"),
             ("seller", "establishedOutside"),
             ("seller", "registeredIn"),
+            ("seller", "notRegisteredIn"),
         ):
             for index, value in enumerate((match.get(block) or {}).get(part) or ()):
                 if code := wrong(value):
                     at = ("spec", "match", block, part, index)
-                    yield config.finding(
-                        "GEN-012", "error", tax, at, f"there is no country {code}", hint(code)
-                    )
+                    yield config.finding("GEN-012", "error", tax, at, _no_place(code), hint(code))
     for name, entity in (config.settings.get("entities") or {}).items():
-        if entity.get("establishedIn") and (code := wrong(entity["establishedIn"])):
+        home = entity.get("establishedIn")
+        if home and (code := home if home in BLOCS else wrong(home)):
             at_entity = ("entities", name, "establishedIn")
-            yield config.setting("GEN-012", "error", at_entity, f"there is no country {code}", hint(code))
+            yield config.setting("GEN-012", "error", at_entity, _no_place(code), hint(code))
         for index, one in enumerate(entity.get("registrations") or ()):
             if code := wrong(one["country"]):
                 within = ("entities", name, "registrations", index, "country")
-                yield config.setting("GEN-012", "error", within, f"there is no country {code}", hint(code))
+                yield config.setting("GEN-012", "error", within, _no_place(code), hint(code))
 
 
 def _twice(context: Context) -> Iterator[Finding]:

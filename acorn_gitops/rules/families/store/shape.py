@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from acorn_gitops.engines.tax import stocked_at
+from acorn_gitops.engines.sales import stocked_at
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import (
     amazon_marketplaces,

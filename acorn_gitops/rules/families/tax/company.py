@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from acorn_gitops.engines.tax import EU, OUTSIDE, Supply, country_of, matched_stores
+from acorn_gitops.engines.tax import Supply, country_of, matched_stores
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.territory import BLOCS, EU, areas, covers, in_eu, of_address, state
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
@@ -160,9 +161,11 @@ def stock_registered(context: Context) -> Iterator[Finding]:
     config = context.configuration
     told: set[tuple[str, str]] = set()
     for store, entity, _ in _fronts(context):
-        have = {r["country"] for r in entity.get("registrations") or ()}
+        have = {state(r["country"]) for r in entity.get("registrations") or ()}
         for name in sorted(_feeds(context).get(store.name, ())):
-            country = config.stores[name].spec["physical"]["address"]["countryCode"]
+            country = state(of_address(config.stores[name].spec["physical"]["address"]))
+            if country == "XI" and "GB" in have:
+                continue  # one registration of the United Kingdom, with the prefix XI for goods from and to the EU
             key = (store.spec["legalEntity"], country)
             if country in have or country == "US" or key in told:
                 continue
@@ -235,19 +238,17 @@ _BOUNDS: Final = {"EU": (Decimal(150), "EUR"), "GB": (Decimal(135), "GBP")}
 
 def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) -> str:
     """Why the marketplace is the supplier of a sale to a consumer; empty where it is not, or where that is not known."""
-    target, source = supply.ship_to.partition("-")[0], supply.ship_from.partition("-")[0]
-    area = "EU" if home in EU and target in EU else "GB" if home == target == "GB" else ""
-    if not area or supply.ship_to in OUTSIDE:
+    area = "EU" if home in EU else "GB" if home == "GB" else ""
+    if not area or not covers(area, supply.ship_to, supply.ship_from):
         return ""
-    inside = source in EU if area == "EU" else source == "GB"
-    if not inside:
+    if not covers(area, supply.ship_from, supply.ship_to):
         bound, currency = _BOUNDS[area]
         if supply.value is not None and (supply.value[1] != currency or supply.value[0] > bound):
             return ""
         return f"goods from {supply.ship_from} are imported, up to {bound} {currency}"
     if entity is None:
         return ""
-    outside = entity["establishedIn"] not in EU if area == "EU" else entity["establishedIn"] != "GB"
+    outside = not covers(area, entity["establishedIn"])
     return f"our company is established in {entity['establishedIn']}" if outside else ""
 
 
@@ -312,9 +313,7 @@ def import_scheme(context: Context) -> Iterator[Finding]:
                 f"{tax.name} uses IOSS for consignments {words}",
                 'it ends at 150 EUR: value: {currency: EUR, max: "150"}',
             )
-        inside = [
-            c for c in (match.get("supply") or {}).get("shipFrom") or () if c in EU or c in ("EU", "EEA")
-        ]
+        inside = [c for c in (match.get("supply") or {}).get("shipFrom") or () if c in BLOCS or in_eu(c)]
         if inside:
             yield context.configuration.finding(
                 "TAX-017",
@@ -374,7 +373,7 @@ def northern_ireland(context: Context) -> Iterator[Finding]:
             continue
         supply = tax.spec["match"].get("supply") or {}
         for side in ("shipFrom", "shipTo"):
-            if "GB" in (supply.get(side) or ()):
+            if any(areas(place)[0] != "XI" and state(place) == "GB" for place in supply.get(side) or ()):
                 yield context.configuration.finding(
                     "TAX-018",
                     "error",

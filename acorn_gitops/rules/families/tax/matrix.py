@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from acorn_gitops.engines.tax import Cell, Supply, decide, sales, turning_points
+from acorn_gitops.engines.sales import Cell, cell, sales, turning_points
+from acorn_gitops.engines.tax import Supply
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.territory import NORTHERN_IRELAND
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
@@ -56,8 +58,8 @@ def _days(context: Context) -> dict[str, list[Cell]]:
             asked.append((sale, rules))
         if left < 0:
             break
-        cells = (Cell(sale, decide(config, sale, rules)) for sale, rules in asked)
-        found[day] = [cell for cell in cells if not day or cell.decision.problem]
+        cells = (cell(config, sale, rules) for sale, rules in asked)
+        found[day] = [one for one in cells if not day or one.decision.problem]
     context.shared["tax matrix"] = found
     return found
 
@@ -87,8 +89,8 @@ def _words(cell: Cell) -> str:
 )
 def holes(context: Context) -> Iterator[Finding]:
     """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today; on
-    days within a year on which a rule begins or ends, a hole is a warning. Where there are no TaxRules at all, nothing is
-    asked."""
+    days within a year on which a rule begins or ends, a hole is a warning. So is one in a territory beside a country that
+    rules name (the Canary Islands beside Spain). Where there are no TaxRules at all, nothing is asked."""
     many = too_many(context)
     if many:
         yield context.configuration.setting(
@@ -98,14 +100,16 @@ def holes(context: Context) -> Iterator[Finding]:
             f"the tax rules speak of more sales than can be asked for, {many:,} of them so far: whether each has a rule is not known",
             "name blocs in place of countries, or fewer values, territories and days",
         )
-    found = [c for c in cells_of(context) if _is_hole(c)]
-    for cell in found[:SHOWN]:
+    holes = [c for c in cells_of(context) if _is_hole(c)]
+    yield from _beside(context, [c for c in holes if c.beside])
+    found = [c for c in holes if not c.beside]
+    for one in found[:SHOWN]:
         yield context.configuration.finding(
             "TAX-001",
             "error",
-            context.configuration.stores[cell.supply.store],
+            context.configuration.stores[one.supply.store],
             (),
-            f"{cell.decision.problem} for {_words(cell)}",
+            f"{one.decision.problem} for {_words(one)}",
             "write a TaxRule for it; `acorn tax matrix` shows every sale",
         )
     if len(found) > SHOWN:
@@ -120,17 +124,40 @@ def holes(context: Context) -> Iterator[Finding]:
 
     seen = {_sale(c) for c in found}
     for day, cells in _later(context):
-        new = [c for c in cells if _is_hole(c) and _sale(c) not in seen]
+        new = [c for c in cells if _is_hole(c) and not c.beside and _sale(c) not in seen]
         seen |= {_sale(c) for c in new}
-        for cell in new[:SHOWN]:
+        for one in new[:SHOWN]:
             yield context.configuration.finding(
                 "TAX-001",
                 "warning",
-                context.configuration.stores[cell.supply.store],
+                context.configuration.stores[one.supply.store],
                 (),
-                f"from {day} on: {cell.decision.problem} for {_words(cell)}",
+                f"from {day} on: {one.decision.problem} for {_words(one)}",
                 f"let a rule begin that day; `acorn tax matrix --date {day}` shows every sale",
             )
+
+
+def _beside(context: Context, cells: list[Cell]) -> Iterator[Finding]:
+    """Places whose country the rules name, and whose tax is another: told once for the stores that lack the same ones."""
+    lacking: dict[str, set[str]] = {}
+    for one in cells:
+        lacking.setdefault(one.supply.store, set()).add(one.supply.ship_to)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, found in lacking.items():
+        alike.setdefault(tuple(sorted(found)), []).append(name)
+    for places, stores in alike.items():
+        more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
+        yield context.configuration.finding(
+            "TAX-001",
+            "warning",
+            context.configuration.stores[stores[0]],
+            (),
+            f"no rule of {', '.join(stores[:3])}{more} says what holds in {', '.join(places)}: for taxes on sales these are no"
+            " part of the countries that rules name",
+            "`pack: eu-union-oss` is for XI (Northern Ireland), to where goods from the EU are a sale inside it"
+            if NORTHERN_IRELAND in places
+            else "`pack: eu-export` without countries is for all of them; or do not deliver there, and say so in a rule",
+        )
 
 
 def _is_hole(cell: Cell) -> bool:
@@ -153,17 +180,17 @@ def ties(context: Context) -> Iterator[Finding]:
     rules of equal priority differ in their result."""
     told: set[str] = set()
     days = [("", cells_of(context)), *((f"from {day} on: ", cells) for day, cells in _later(context))]
-    for since, cell in ((since, cell) for since, cells in days for cell in cells):
-        problem = cell.decision.problem
+    for since, one in ((since, one) for since, cells in days for one in cells):
+        problem = one.decision.problem
         if not problem.startswith("tie") or problem in told:
             continue
         told.add(problem)
-        tied = min((c.rule for c in cell.decision.candidates if not c.lost), key=lambda r: r.name)
+        tied = min((c.rule for c in one.decision.candidates if not c.lost), key=lambda r: r.name)
         yield context.configuration.finding(
             "TAX-002",
             "error",
             tied,
             ("spec", "match"),
-            f"{since}{problem}: both decide {_words(cell)}",
+            f"{since}{problem}: both decide {_words(one)}",
             "make one of them more specific, or give it `priority`",
         )

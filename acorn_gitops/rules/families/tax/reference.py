@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
+from acorn_gitops.model.reference import as_of, rates_begin
+from acorn_gitops.model.territory import BLOCS, rates_at
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
@@ -58,6 +59,10 @@ def tax_code(context: Context) -> Iterator[Finding]:
             )
 
 
+_CLASSES = {"standard": "standard", "reduced": "reduced", "superReduced": "super-reduced"}
+"""Treatments that have a class of rate of the same name, in words."""
+
+
 @rule(
     "TAX-040",
     "warning",
@@ -67,7 +72,8 @@ def tax_code(context: Context) -> Iterator[Finding]:
     source="table of rates",
 )
 def known_rate(context: Context) -> Iterator[Finding]:
-    """A rule of standard treatment with a percentage, for countries of the table, today: it is the standard rate."""
+    """A rule with a percentage, today: it is one of the rates of its treatment (standard, reduced, superReduced) in each country and
+    territory of the table."""
     config, today = context.configuration, context.now.date().isoformat()
     if today < rates_begin():
         return
@@ -77,19 +83,18 @@ def known_rate(context: Context) -> Iterator[Finding]:
         percent = rate.get("percent")
         validity = tax.spec["validity"]
         holds = validity["from"] <= today and (validity.get("to") or "9999") > today
-        if percent is None or result["treatment"] != "standard" or not holds:
+        if percent is None or result["treatment"] not in _CLASSES or not holds:
             continue
         for country in (tax.spec["match"].get("supply") or {}).get(rate.get("of") or "shipTo") or ():
-            if country not in countries_with_rates():
-                continue
-            known = sorted(set(rates_on(country, "standard", today)))
+            known = rates_at(country, result["treatment"], today) if country not in BLOCS else []
             if known and all(Decimal(one) != Decimal(percent) for one in known):
                 yield config.finding(
                     "TAX-040",
                     "warning",
                     tax,
                     ("spec", "result", "rate", "percent"),
-                    f"{percent} % is not the standard rate of {country}: {', '.join(known)} (table of {as_of('vat_rates')})",
+                    f"{percent} % is no {_CLASSES[result['treatment']]} rate of {country}: {', '.join(known)} (table of"
+                    f" {as_of('vat_rates')})",
                     "correct it, or name the class of rate instead of a number",
                 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from acorn_gitops.engines.tax import BLOCS, country_of, matched_stores
+from acorn_gitops.engines.tax import country_of, matched_stores
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin, rates_on
+from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin
+from acorn_gitops.model.territory import BLOCS, in_eu, rate_places, rates_at, state
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 
@@ -23,16 +24,32 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     source="EN 16931",
 )
 def rate_fits_treatment(context: Context) -> Iterator[Finding]:
-    """Exactly one of class and percent for standard, reduced and superReduced; none or zero otherwise."""
+    """Exactly one of class, percent and `taxes` for standard, reduced and superReduced; none or zero otherwise."""
     config = context.configuration
     for tax in config.taxes.values():
         result = tax.spec["result"]
         rate = result.get("rate") or {}
         given = [k for k in ("class", "percent") if rate.get(k) is not None]
+        given += ["taxes"] if result.get("taxes") else []
         path = ("spec", "result", "rate")
+        names = [one["name"] for one in result.get("taxes") or ()]
         if len(given) > 1:
             yield config.finding(
-                "TAX-003", "error", tax, path, "a rate is a class or a percentage, not both", "remove one"
+                "TAX-003",
+                "error",
+                tax,
+                path,
+                "a rate is a class, a percentage or several `taxes`, and only one of these",
+                f"remove {' or '.join(given)}",
+            )
+        elif len(set(names)) < len(names):
+            yield config.finding(
+                "TAX-003",
+                "error",
+                tax,
+                ("spec", "result", "taxes"),
+                "two of the taxes have one name",
+                "one sale has each tax once",
             )
         elif result["treatment"] in _RATED and not given:
             yield config.finding(
@@ -44,7 +61,7 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
                 'add `rate: {class: standard}` or `rate: {percent: "19"}`',
             )
         elif result["treatment"] not in _RATED and (
-            rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0)
+            rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0) or names
         ):
             yield config.finding(
                 "TAX-003",
@@ -80,7 +97,9 @@ def class_exists(context: Context) -> Iterator[Finding]:
             fronts = [config.stores[store].spec["storefront"] for store in matched_stores(tax, config)]
             named = sorted({home for front in fronts if (home := country_of(front)) is not None})
         for country in sorted({c for one in named for c in BLOCS.get(one, (one,))}):
-            if country in countries_with_rates() and not rates_on(country, name, start):
+            if not countries_with_rates().isdisjoint(rate_places(country)) and not rates_at(
+                country, name, start
+            ):
                 yield config.finding(
                     "TAX-005",
                     "error",
@@ -159,13 +178,14 @@ def business_only(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 138",
 )
 def crosses_border(context: Context) -> Iterator[Finding]:
-    """No country both in shipFrom and in shipTo."""
+    """No place of shipTo has the tax of one in shipFrom, and all of them lie in the EU's VAT area."""
     config = context.configuration
     for tax in config.taxes.values():
         if tax.spec["result"]["treatment"] != "intraCommunity":
             continue
         supply = tax.spec["match"].get("supply") or {}
-        for country in sorted((set(supply.get("shipFrom") or ()) & set(supply.get("shipTo") or ())) - {"EU"}):
+        sources = {state(place) for place in supply.get("shipFrom") or () if place not in BLOCS}
+        for country in sorted({place for place in supply.get("shipTo") or () if state(place) in sources}):
             yield config.finding(
                 "TAX-011",
                 "error",
@@ -174,6 +194,17 @@ def crosses_border(context: Context) -> Iterator[Finding]:
                 f"{country} is both origin and destination",
                 "split the rule",
             )
+        for side in ("shipFrom", "shipTo"):
+            for index, place in enumerate(supply.get(side) or ()):
+                if place not in BLOCS and not in_eu(place) and state(place) != "GB":
+                    yield config.finding(
+                        "TAX-011",
+                        "error",
+                        tax,
+                        ("spec", "match", "supply", side, index),
+                        f"{place} lies outside the EU's VAT area: goods that go there are exported",
+                        "take it out, and write a rule of treatment export; pack eu-export is one",
+                    )
 
 
 @rule(
