@@ -135,7 +135,7 @@ def test_a_promotion_is_sent_only_when_it_keeps_floors_and_margins(
     money = euros(least) if least is not None else None
     held = HeldPromotions(NOW)
     proposed = running(discount) | ({} if discount else {"type": "freeShipping"})
-    found = promotion_refusal(held.proposed("p", proposed), {"K": Offered(listing, money)})
+    found = promotion_refusal(held.proposed("p", proposed), [("K", Offered(listing, money))])
     assert bool(found) == bool(words)
     assert words in found
 
@@ -184,7 +184,7 @@ def test_a_listing_that_goes_on_sale_is_judged_as_if_it_were_new() -> None:
 def test_a_promotion_is_judged_beside_those_that_are_there() -> None:
     """Each alone keeps the floor, both together do not; one that takes the other's place does, and so does its end."""
     held = HeldPromotions(NOW, {"a": running({"percent": "20"})}.items())
-    listing = {"K": Offered({"price": euros("100.00"), "minPrice": euros("70.00")}, None)}
+    listing = [("K", Offered({"price": euros("100.00"), "minPrice": euros("70.00")}, None))]
     assert "60.00 EUR with a and b" in promotion_refusal(
         held.proposed("b", running({"percent": "20"})), listing
     )
@@ -201,7 +201,7 @@ def test_a_version_that_may_still_come_counts_neither_before_nor_after_its_succe
     )
 
     def said(price: str, percent: str, without: str) -> str:
-        listing = {"K": Offered({"price": euros(price), "minPrice": euros("70.00")}, None)}
+        listing = [("K", Offered({"price": euros(price), "minPrice": euros("70.00")}, None))]
         return promotion_refusal(held.proposed("a", running({"percent": percent}), without=without), listing)
 
     assert said("120.00", "40", "a, late") == "", "72.00 is above the floor"

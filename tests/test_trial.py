@@ -557,7 +557,7 @@ def test_ci_files_call_what_exists_and_keep_the_ledger(text: str) -> None:
     assert text.count("acorn state pull") == 2
     assert "ACORN_LEDGER_BRANCH: acorn-ledger" in text
     assert "ACORN_UNTRUSTED:" in text
-    assert "git fetch --quiet --depth=1 origin" in text
+    assert "git fetch --quiet origin" in text
 
 
 def test_a_retry_is_not_a_line_of_log(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
-from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations
+from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, unanswered
 from acorn_gitops.apply.guard import Guard
 from acorn_gitops.apply.left_open import LeftOpen, found_done
 from acorn_gitops.apply.observe import observe
@@ -33,9 +35,10 @@ from acorn_gitops.marketplaces.protocol import (
     Write,
 )
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Stale, Superseded
-from acorn_gitops.model.resource import TYPES, Address, Desired, Live, protects
+from acorn_gitops.model.resource import TYPES, Address, Attributes, Desired, Live, attribute_of, protects
 from acorn_gitops.model.sound import unfit
-from acorn_gitops.plan.change import Change, Step
+from acorn_gitops.plan.change import Applied, Change, Step
+from acorn_gitops.plan.diff import CLEARED, recordable
 from acorn_gitops.plan.document import Plan
 
 BATCH: Final = 500
@@ -59,6 +62,8 @@ class Edges:
     """How long an accepted write may take to be seen."""
     publish: Callable[[], None] | None = None
     """Puts the ledger where the next run finds it, before the first write; None where it is there already."""
+    guards: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the project that guarded this run, for whoever compares the next with it."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""
 
@@ -152,6 +157,12 @@ def apply_plan(
             unread[store] = error.message
             fenced.pop(store)
             snapshots.pop(store, None)
+    # Where this run writes nothing, the next batch of one that is still under way is refused as well.
+    aside = {
+        store: one
+        for store, one in unanswered(ledger, marketplaces, connections, owner).items()
+        if store not in fenced and store not in unread
+    }
     found = found_done(ledger, snapshots)
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
@@ -172,7 +183,8 @@ def apply_plan(
         about={
             "owner": owner,
             "committed": edges.committed,
-            "generations": {store: now.number for store, (_, now) in fenced.items()},
+            "guards": {**edges.guards},
+            "generations": {store: now.number for store, (_, now) in {**fenced, **aside}.items()},
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },
     )
@@ -195,6 +207,7 @@ def apply_plan(
         if edges.publish is not None:
             edges.publish()
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
+        fenced |= begin(aside, owner, head, alone=True)[0]
         work.broken |= refused
         work.skip(refused)
         unread |= refused
@@ -350,6 +363,8 @@ class _Work:
         self.connections = {s.store: s.connection for s in plan.stores}
         self.broken: dict[str, str] = {}
         self.unfinished = ledger.unfinished()
+        self._applied: dict[str, Mapping[tuple[str, str], Applied]] = {}
+        """By store, what was last applied before this run, where it was asked for."""
         self.intended: dict[Step, str] = {i.step: i.key for i in ledger.intents_of(plan.id)}
         """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
         self.own: set[Step] = set()
@@ -398,7 +413,7 @@ class _Work:
                 "adopt",
                 self.plan.id,
                 "observed",
-                want.attributes,
+                recordable(want, self._last(address) if want.lifecycle else None),
                 str(want.origin),
                 adopted=True,
                 protected=protects(want.lifecycle),
@@ -602,12 +617,33 @@ class _Work:
             write.operation,
             write.key,
             None if deletes else write.attributes,
-            None if deletes else change.after,
+            None if deletes else self._recorded(change),
             str(change.origin) if change.origin is not None else "",
             have.remote_id if have is not None else "",
             not deletes and self._protected(change),
             at,
         )
+
+    def _recorded(self, change: Change) -> Attributes:
+        """What the ledger says of a resource once this change is seen."""
+        want = self.declared(change.address)
+        cleared = CLEARED.get(change.address.type, ())
+        after = {k: v for k, v in (change.after or {}).items() if v is not None or k not in cleared}
+        if want is None or not want.lifecycle:
+            return after
+        return recordable(
+            want._replace(attributes=after),
+            self._last(change.address),
+            {attribute_of(field.path) for field in change.fields},
+            whole=change.action in ("create", "replace"),
+        )
+
+    def _last(self, address: Address) -> Attributes | None:
+        """What was last applied to an address before this run."""
+        if address.store not in self._applied:
+            self._applied[address.store] = self.ledger.applied(address.store)
+        found = self._applied[address.store].get((address.type, address.key))
+        return orjson.loads(found.attributes) if found is not None else None
 
     def _protected(self, change: Change) -> bool:
         want = self.declared(change.address)
@@ -651,7 +687,7 @@ class _Work:
             change.action,
             self.plan.id,
             answer.status,
-            None if change.action == "delete" else dict(change.after or {}),
+            None if change.action == "delete" else self._recorded(change),
             str(change.origin) if change.origin is not None else "",
             answer.message,
             answer.remote_id,

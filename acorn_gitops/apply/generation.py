@@ -48,6 +48,16 @@ def generations(
     return found, failed
 
 
+def unanswered(
+    ledger: Ledger, marketplaces: Mapping[str, Marketplace], connections: Mapping[str, str], owner: str
+) -> dict[str, tuple[Fences, Generation]]:
+    """The generations of stores in which an earlier run has left something open: what it sends may still come. Where a store cannot be
+    asked, or where this ledger is behind, nothing can be done about that."""
+    stores = {intent.address.store for intent in ledger.open_intents()} & connections.keys()
+    found, _ = generations(stores, marketplaces, connections, owner)
+    return {store: one for store, one in found.items() if not is_behind(ledger, store, one[1])}
+
+
 def check_not_behind(fenced: Fenced, ledger: Ledger, emptied: Collection[str] = ()) -> None:
     """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person says
     that they began anew."""

@@ -39,7 +39,7 @@ class Guard:
         self._declared = declared
         self._least = least
         self._now = now
-        self._listings: dict[str, dict[str, str]] = {}
+        self._listings: dict[str, dict[str, list[str]]] = {}
         self._promotions: dict[str, HeldPromotions] = {}
         self._waiting: dict[str, dict[str, Mapping[str, Any]]] = {}
         """By store: promotions that were sent and not seen, as they will be."""
@@ -95,10 +95,14 @@ class Guard:
                 after = {**(before if write.operation == "update" else {}), **write.attributes}
             keys = self._by_sku(address.store)
             skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
-            listings = {sku: Address(address.store, "listing", keys.get(sku, sku)) for sku in sorted(skus)}
+            listings = [
+                (sku, Address(address.store, "listing", key))
+                for sku in sorted(skus)
+                for key in keys.get(sku) or (sku,)
+            ]
             return promotion_refusal(
                 held.proposed(address.key, after, instead_of=former, without=_unseen(address.key)),
-                {sku: Offered(self._as_it_is(at), self._least(at)) for sku, at in listings.items()},
+                [(sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings],
             )
         return ""
 
@@ -192,22 +196,18 @@ class Guard:
             now["price"] = min(price, coming, key=lambda money: Decimal(money["value"]))
         return now
 
-    def _by_sku(self, store: str) -> dict[str, str]:
-        """Keys of listings whose key is not their SKU."""
+    def _by_sku(self, store: str) -> dict[str, list[str]]:
+        """Keys of a store's listings by their SKU: one can be listed several times, also by others. Those of this run come last."""
         if store not in self._listings:
-            found = {
-                live.attributes["sku"]: key
-                for (type, key), live in self._stores[store].resources.items()
-                if type == "listing" and live.attributes.get("sku")
-            }
+            found: dict[str, dict[str, None]] = {}
+            for (type, key), live in self._stores[store].resources.items():
+                if type == "listing":
+                    found.setdefault(str(live.attributes.get("sku") or key), {})[key] = None
             for change in self._changes:
-                if (
-                    change.address.store == store
-                    and change.address.type == "listing"
-                    and (change.after or {}).get("sku")
-                ):
-                    found[(change.after or {})["sku"]] = change.address.key
-            self._listings[store] = found
+                if change.address.store == store and change.address.type == "listing":
+                    sku = (change.after or {}).get("sku") or change.address.key
+                    found.setdefault(str(sku), {})[change.address.key] = None
+            self._listings[store] = {sku: [*keys] for sku, keys in found.items()}
         return self._listings[store]
 
 

@@ -8,7 +8,7 @@ specs do not know, no fault of a rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -122,10 +122,11 @@ def paid_refusal(
     return f"{_words(found, price['currency'], floor)}; change {_them(found)} first, or with it"
 
 
-def promotion_refusal(proposed: Proposed, offered: Mapping[str, Offered]) -> str:
-    """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings (by SKU) below its
-    floor or margin, and lower than it is. The minimum advertised price is not asked: a promotion may be agreed to go below it."""
-    for sku, (listing, least) in offered.items():
+def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]) -> str:
+    """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings below its floor or margin,
+    and lower than it is. One SKU may be listed several times. The minimum advertised price is not asked: a promotion may be agreed
+    to go below it."""
+    for sku, (listing, least) in offered:
         price = listing.get("price")
         if price is None or not is_money(price) or listing.get("status") == "inactive":
             continue  # what is put on sale later is judged then

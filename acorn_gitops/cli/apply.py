@@ -96,7 +96,9 @@ def command(
     from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
     from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
     from acorn_gitops.apply.generation import finish
+    from acorn_gitops.apply.nothing import apply_nothing, is_news
     from acorn_gitops.cli.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
+    from acorn_gitops.cli.loosened import guards_of
     from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
     from acorn_gitops.cli.planning import compute, least_price, to_record
@@ -180,14 +182,7 @@ def command(
             refuse_behind(session, state.ledger)
         if output == "text" and saved is None:
             click.echo(rendered(plan, "text", session, verbose), nl=False)
-        if not plan.changes and not recording and not plan.errored:
-            if branch and state.ledger.exists:
-                send(
-                    session, state.ledger, REMOTE, branch
-                )  # what was found of an earlier run is known to all
-            if output == "json":
-                click.echo(_json(plan, [], False))
-            return 0
+        nothing = not plan.changes and not recording and not plan.errored
         if plan.changes and not auto_approve and saved is None:
             _ask(session)
         edges = Edges(
@@ -199,8 +194,21 @@ def command(
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: _publish(session, state.ledger, branch)) if branch else None,
             committed=committed_at(session.root),
+            guards=guards_of(loaded.configuration),
             wait_seconds=wait,
         )
+        if nothing:
+            if is_news(plan, state.ledger):
+                waiting = apply_nothing(plan, state.marketplaces, state.ledger, edges)
+                if waiting:
+                    session.say(
+                        f"an earlier run was still writing to {', '.join(waiting)}: what it sends now is refused"
+                    )
+            elif branch and state.ledger.exists:
+                send(session, state.ledger, REMOTE, branch)  # what was found of it is known to all
+            if output == "json":
+                click.echo(_json(plan, [], False))
+            return 0
         try:
             with stop:
                 report = apply_plan(

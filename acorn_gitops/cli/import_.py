@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
-from acorn_gitops.cli.planning import to_record
+from acorn_gitops.cli.planning import NONSENSE, nonsense, to_record
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.cli.situation import (
     Situation,
@@ -256,7 +257,12 @@ def _drifted(state: Situation, collected: list[StoreView]) -> tuple[dict[str, st
     files: dict[str, str] = {}
     notes: list[str] = []
     for view in collected:
-        for row in store_drift(view.store, view.desired, view.live, view.applied).drifted:
+        try:
+            rows = store_drift(view.store, view.desired, view.live, view.applied).drifted
+        except NONSENSE as error:
+            notes.append(f"{view.store} stays as it is: {nonsense(error)}")
+            continue
+        for row in rows:
             want = view.desired.get((row.address.type, row.address.key))
             if want is None or not state.selection.resource(*row.address):
                 continue
@@ -334,10 +340,11 @@ def _listed(addresses: Sequence[Address]) -> str:
 
 def _record(session: Session, selected: tuple[str, ...]) -> None:
     """Load again what was written, and take into the ledger what is now declared and as declared."""
-    from acorn_gitops.cli.moved_ledger import move
+    from acorn_gitops.cli.moved_ledger import move, publish, publishes
     from acorn_gitops.cli.planning import compute
     from acorn_gitops.ledger.ledger import Settled, open_ledger
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.plan.diff import recordable
     from acorn_gitops.provenance.revision import Revision
 
     try:
@@ -363,14 +370,21 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
             Revision(session.root),
             write=True,
             takes_over=first,
+            publish=(lambda ledger: publish(session, ledger)) if publishes(session) else None,
         )
+        applied = {store: state.ledger.applied(store) for store in {a.store for a in to_record(plan)}}
+
+        def last_applied(address: Address) -> Attributes | None:
+            found = applied[address.store].get((address.type, address.key))
+            return orjson.loads(found.attributes) if found is not None else None
+
         rows = [
             Settled(
                 address,
                 "adopt",
                 plan.id,
                 "observed",
-                want.attributes,
+                recordable(want, last_applied(address)),
                 str(want.origin),
                 adopted=True,
                 protected=protects(want.lifecycle),

@@ -71,7 +71,7 @@ variables: {ACORN_ENV: production, ACORN_LEDGER_BRANCH: acorn-ledger}
   before_script:
     - pip install --quiet acorn-gitops
     # Only addresses that the default branch names are given secrets: it must be here.
-    - git fetch --quiet --depth=1 origin "+$CI_DEFAULT_BRANCH:refs/remotes/origin/$CI_DEFAULT_BRANCH"
+    - git fetch --quiet origin "+$CI_DEFAULT_BRANCH:refs/remotes/origin/$CI_DEFAULT_BRANCH"
 acorn:plan:
   extends: .acorn
   stage: plan
@@ -124,7 +124,7 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
-      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
+      - run: git fetch --quiet origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       - run: acorn validate
       - run: acorn state pull
@@ -142,7 +142,7 @@ jobs:
       - uses: actions/checkout@v7
       - uses: actions/download-artifact@v8
         with: {name: plan}
-      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
+      - run: git fetch --quiet origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       # Brings the ledger, keeps on the branch what is about to be done, and then what was done.
       - run: acorn apply plan.acorn.json
@@ -151,7 +151,7 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v7
-      - run: git fetch --quiet --depth=1 origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
+      - run: git fetch --quiet origin "+$ACORN_DEFAULT_BRANCH:refs/remotes/origin/$ACORN_DEFAULT_BRANCH"
       - run: pip install --quiet acorn-gitops
       - run: acorn state pull
       - run: acorn drift --detailed-exitcode

@@ -75,18 +75,29 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
     moves at the same time."""
     ledger.check_sound()
     name, packed, serial = name_on_branch(session, ledger.path), ledger.packed(), ledger.serial()
-    kept = _fetch(session, ledger.path, remote, branch)
-    if kept.content is not None:
-        order = _order(ledger, kept.content, branch)
-        if order < 0:
-            raise Stale(
-                f"{branch} of {remote} holds a newer ledger; nothing was sent",
-                hint="somebody else applied: `acorn state pull`, then plan again",
-            )
-        if order == 0:
-            return ""
     message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
-    return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+    for left in reversed(range(TRIES)):
+        kept = _fetch(session, ledger.path, remote, branch)
+        if kept.content is not None:
+            order = _order(ledger, kept.content, branch)
+            if order < 0:
+                raise Stale(
+                    f"{branch} of {remote} holds a newer ledger; nothing was sent",
+                    hint="somebody else applied: `acorn state pull`, then plan again",
+                )
+            if order == 0:
+                return ""
+        try:
+            return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+        except Stale:
+            # Other environments keep their ledgers on the same branch: whether it is ours that moved is looked at again.
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+TRIES: Final = 5
+"""How often a ledger is sent to a branch that moves at the same time."""
 
 
 def _fetch(session: Session, path: Path, remote: str, branch: str) -> kept_branch.Kept:

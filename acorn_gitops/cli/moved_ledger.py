@@ -2,18 +2,22 @@
 of it. Callers: `state rm`, `state rebuild`, `import`.
 
 Whoever has an older copy must not act on it: so the stores remember that something changed, before it changes. Whoever dies in
-between is recognised by the entry with which it began.
+between is recognised by the entry with which it began. That entry names what will be forgotten: whoever reads it forgets the
+same, so that nobody deletes what was given away while the end of it is on its way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
-from acorn_gitops.apply.generation import Fenced, begin, finish
+from acorn_gitops.apply.generation import Fenced, begin, finish, generations, is_behind
 from acorn_gitops.cli.session import Session
 from acorn_gitops.cli.situation import Situation, about
+from acorn_gitops.ledger.ledger import Ledger, Settled
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.resource import Address
 
 
 def move(
@@ -22,19 +26,27 @@ def move(
     fenced: Fenced,
     looked_at: Collection[str],
     record: Callable[[Mapping[str, Any]], str],
+    forgetting: Collection[Address] = (),
 ) -> None:
     """Begin a generation in these stores, record, and let the stores remember the end. `record` is given what entries say of the
-    ledger (`Ledger.record`, `about`) and answers the hash of its entry. Superseded where somebody applied since `fenced` was asked;
-    then nothing is recorded."""
+    ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is what it takes out of the ledger. Superseded
+    where somebody applied since `fenced` was asked; then nothing is recorded."""
     said = about(state, fenced, looked_at)
-    begun: Fenced = {}
-    if fenced:
-        head = state.ledger.open_up("state.begin", session.stamp(), session.actor(), said)
-        _publish(session, state)
-        begun, _ = begin(fenced, state.owner, head)
-    end = record(said)
+    opening = {**said, "publishes": publishes(session), "forgetting": [str(one) for one in forgetting]}
+    head = state.ledger.open_up("state.begin", session.stamp(), session.actor(), opening)
     try:
-        _publish(session, state)
+        publish(session, state.ledger)
+        begun, _ = begin(fenced, state.owner, head)
+    except AcornError:
+        # Nothing is forgotten, here or elsewhere.
+        ended = {"opening": head, "publishes": publishes(session)}
+        state.ledger.open_up("state.end", session.stamp(), session.actor(), ended)
+        with suppress(AcornError):
+            publish(session, state.ledger)
+        raise
+    end = record({**said, "opening": head})
+    try:
+        publish(session, state.ledger)
     except AcornError as error:
         raise AcornError(
             f"it is recorded here and nowhere else yet: {error.message}",
@@ -43,10 +55,35 @@ def move(
     finish(begun, state.owner, end)
 
 
-def _publish(session: Session, state: Situation) -> None:
-    """Where ledgers are kept on a branch, this one goes there before any store remembers it."""
-    from acorn_gitops.cli.ledger_branch import NONE, REMOTE, send
+def forget_the_rest(session: Session, state: Situation) -> None:
+    """Take out of the ledger what somebody began to forget elsewhere and did not come to record."""
+    for opening, addresses in state.ledger.begun_to_forget().items():
+        stores = {address.store for address in addresses}
+        fenced, _ = generations(stores, state.marketplaces, state.connections, state.owner)
+        mine = {store: one for store, one in fenced.items() if not is_behind(state.ledger, store, one[1])}
+        begun, _ = begin(mine, state.owner, opening, alone=True)
+        if stores - begun.keys() - (stores - fenced.keys()):
+            continue  # somebody who knows more has it in hand
+        rows = [Settled(address, "forget", "", "observed", None) for address in sorted(addresses)]
+        said = {"owner": state.owner, "opening": opening}
+        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said)
+
+
+def publishes(session: Session) -> bool:
+    """Whether ledgers are kept on a branch, so that this one is there before any store remembers it."""
+    return _branch(session) != ""
+
+
+def publish(session: Session, ledger: Ledger) -> None:
+    """Where ledgers are kept on a branch, this one goes there."""
+    from acorn_gitops.cli.ledger_branch import REMOTE, send
+
+    if branch := _branch(session):
+        send(session, ledger, REMOTE, branch)
+
+
+def _branch(session: Session) -> str:
+    from acorn_gitops.cli.ledger_branch import NONE
 
     branch = session.environ.get("ACORN_LEDGER_BRANCH", "")
-    if branch and branch != NONE:
-        send(session, state.ledger, REMOTE, branch)
+    return "" if branch == NONE else branch

@@ -7,13 +7,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
 from acorn_gitops.cli import guards
+from acorn_gitops.cli.loosened import loosened
 from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session, address_of
@@ -113,7 +114,7 @@ def compute(
             judged += guards.sold_below(view, result, session.now(), least)
             below += guards.below_floor(view, session.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, session.now())
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except NONSENSE as error:
             # What one store holds must not end the plan of all; nothing is concluded from it.
             results.append(StoreResult(view.store, view.connection, error=nonsense(error)))
             continue
@@ -131,6 +132,7 @@ def compute(
         blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
         blocking.append(guards.no_ledger(session.ledger_path(loaded.project), found))
+    blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
@@ -161,6 +163,10 @@ def has_margins(loaded: Loaded) -> bool:
     """Whether any SKU has a margin that its prices must leave."""
     policies = (spec.spec.get("pricePolicy") for spec in loaded.configuration.skus)
     return any(policy and policy.get("minMarginPercent") is not None for policy in policies)
+
+
+NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What arithmetic and comparisons make of values that are none."""
 
 
 def nonsense(error: Exception) -> str:
@@ -200,6 +206,10 @@ def plan_findings(
         wrote = authors.of(file, line)
         return (actor, today) if wrote == ("", "") else wrote
 
+    def edited(file: str) -> str:
+        wrote = authors.edited(file)
+        return actor if wrote == "" else wrote or ""
+
     history = PriceHistory(loaded.configuration, state.ledger, session.now())
 
     def role(store: str, key: str) -> Mapping[str, Any] | None:
@@ -208,7 +218,16 @@ def plan_findings(
 
     taxed = {c.address.store for c in changes if c.address.type == "tax-rule"}
     untaxed = frozenset(s for s in taxed if not any(t == "tax-rule" for t, _ in state.ledger.applied(s)))
-    known = Known(changes, history.prices, actor, author, role, untaxed)
+    known = Known(
+        changes,
+        history.prices,
+        actor,
+        author,
+        role,
+        untaxed,
+        follows=authors.follows,
+        edited=edited,
+    )
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]
@@ -227,7 +246,9 @@ def _recover(
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.left_open import found_done
+    from acorn_gitops.cli.moved_ledger import forget_the_rest
 
+    forget_the_rest(session, state)
     snapshots: dict[str, Snapshot] = {}
     for store in sorted({intent.address.store for intent in state.ledger.open_intents()}):
         if store in state.connections:
@@ -255,7 +276,8 @@ def _recover(
     left = behind | failed.keys()
     if mine:
         # The stores know of it before the ledger moves: whoever dies in between is not taken for somebody else.
-        head = state.ledger.open_up("apply.recovering", session.stamp(), session.actor(), about(state, mine))
+        said = {**about(state, mine), "publishes": publish is not None}
+        head = state.ledger.open_up("apply.recovering", session.stamp(), session.actor(), said)
         if publish is not None:
             publish(state.ledger)
         left |= begin(mine, state.owner, head, alone=True)[1].keys()

@@ -24,6 +24,10 @@ from acorn_gitops.specs.facts import at
 _BASKETS: Final = frozenset({"promoCode", "coupon", "buyXGetY", "quantityTier", "freeShipping"})
 
 
+KEPT: Final = 64
+"""So many listings' prices are kept: promotions ask listing by listing."""
+
+
 class _Past(NamedTuple):
     """A promotion that held."""
 
@@ -42,13 +46,27 @@ class PriceHistory:
         self._promos: dict[str, list[_Past]] = {}
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
+        self._paid: dict[tuple[str, str, bool, bool], list[Span]] = {}
+        """By store and listing, whether all is still to come, and whether the wished price counts: computed once, as every promotion
+        of a listing asks for it."""
 
     def prices(self, listed: Listed, start: datetime) -> Sequence[Span]:
         """What a buyer paid for a listing, and will until `start`; each price from when on, and until when."""
+        ahead = start - timedelta(days=DAYS) >= self._now
+        sort = (listed.store, listed.key, ahead, start > self._now)
+        if sort not in self._paid:
+            if len(self._paid) > KEPT:
+                self._paid.clear()
+            self._paid[sort] = self._prices(listed, ahead=ahead, coming=start > self._now)
+        spans = self._paid[sort]
+        first = start - timedelta(days=DAYS + 2)
+        return [span for span in spans if span.start < start and (span.end is None or span.end > first)]
+
+    def _prices(self, listed: Listed, *, ahead: bool, coming: bool) -> list[Span]:
         sku = listed.sku.spec["sku"]
-        if start - timedelta(days=DAYS) >= self._now:
+        if ahead:
             # All of these days are still to come: the price is the one that is wished for.
-            return self._lowered([Span(self._now, None, listed.price)], listed.store, sku, start)
+            return self._lowered([Span(self._now, None, listed.price)], listed.store, sku)
         if listed.store not in self._lists:
             self._load(listed.store)
         points = [
@@ -63,17 +81,15 @@ class PriceHistory:
             ]
         except (MoneyError, KeyError):
             return []
-        if start > self._now:
+        if coming:
             # From now on it is the one that is wished for; what was applied in this very second was in force.
             known.append((self._now + timedelta(seconds=1), listed.price))
-        return self._lowered(spans_of(known), listed.store, sku, start)
+        return self._lowered(spans_of(known), listed.store, sku)
 
-    def _lowered(self, spans: Sequence[Span], store: str, sku: str, start: datetime) -> list[Span]:
-        """The spans, cut where promotions began and ended, at what was then paid. Only what begins before `start` counts."""
+    def _lowered(self, spans: Sequence[Span], store: str, sku: str) -> list[Span]:
+        """The spans, cut where promotions began and ended, at what was then paid."""
         dated = self._calendar.offers.get((store, sku), ())
-        planned = [
-            d for d in dated if d.start < start and d.end > self._now and not _shown_to_few(d.promo.spec)
-        ]
+        planned = [d for d in dated if d.end > self._now and not _shown_to_few(d.promo.spec)]
         past = [p for p in self._promos.get(store, ()) if sku in p.skus]
         if not planned and not past:
             return list(spans)

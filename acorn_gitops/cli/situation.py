@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -87,7 +88,11 @@ class Situation:
 
     def marketplace_of(self, store: str) -> str:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change, addresses may not."""
-        settings = self.loaded.configuration.connections.get(self.connections.get(store, ""))
+        return self.marketplace_behind(self.connections.get(store, ""))
+
+    def marketplace_behind(self, connection: str) -> str:
+        """Which marketplace a connection leads to, as a digest; empty where there is no such connection."""
+        settings = self.loaded.configuration.connections.get(connection)
         if settings is None:
             return ""
         url = str(settings.get("url") or "sandbox:").rstrip("/").lower()
@@ -168,7 +173,8 @@ def views(
 ) -> Iterator[StoreView]:
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
     store (and its connection) the version that is still remembered."""
-    held: dict[str, str] | None = None
+    held: dict[str, list[str]] | None = None
+    given_away = set() if wishes.anew else set().union(*state.ledger.begun_to_forget().values())
     intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
     for intent in () if wishes.anew else state.ledger.open_intents():
         if intent.attributes is not None and intent.declared is not None:
@@ -182,9 +188,7 @@ def views(
         connection = state.connections.get(store, "")
         if not connection:
             held = _holders(state) if held is None else held
-            connection = held.get(store, "") or (
-                next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else ""
-            )
+            connection = _left_behind(store, state, held.get(store, []))
         view = StoreView(store, connection, {}, {}, {})
         try:
             if not connection:
@@ -215,6 +219,10 @@ def views(
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
+                if given_away:
+                    view.applied = {
+                        k: v for k, v in view.applied.items() if Address(store, *k) not in given_away
+                    }
                 check_not_empty(snapshot, view.applied, wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
                 view.promotions = {
@@ -245,14 +253,26 @@ def _check_place(store: str, state: Situation) -> None:
         )
 
 
-def _holders(state: Situation) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _holders(state: Situation) -> dict[str, list[str]]:
+    """By store, the connections that say they hold it."""
+    found: dict[str, list[str]] = {}
     for name, marketplace in state.marketplaces.items():
-        try:
-            found.update(dict.fromkeys(marketplace.stores(), name))
-        except MarketplaceError:
-            continue
+        with suppress(MarketplaceError):
+            for store in marketplace.stores():
+                found.setdefault(store, []).append(name)
     return found
+
+
+def _left_behind(store: str, state: Situation, holders: Sequence[str]) -> str:
+    """The connection of a store that left the specs: one to the marketplace that it was on when something was last recorded of it.
+    Another one that says it holds such a store is not believed."""
+    was = state.ledger.binding(store)
+    if was:
+        there = [name for name in state.marketplaces if state.marketplace_behind(name) == was]
+        return next((name for name in there if name in holders), there[0] if there else "")
+    if holders:
+        return holders[0] if len(holders) == 1 else ""
+    return next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else ""
 
 
 def _leave_alone(view: StoreView, state: Situation) -> None:

@@ -116,6 +116,7 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
             fenced,
             (),
             lambda said: ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said),
+            [known[a] for a in addresses],
         )
     session.close()
     click.echo(f"{len(rows)} forgotten")

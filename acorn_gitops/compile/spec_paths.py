@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from acorn_gitops.model.resource import Address
+from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -64,14 +64,14 @@ def _listing(address: Address, attribute: str, value: Any, spec: Spec) -> list[S
     if index is None:
         return []
     here = ("spec", "listings", index)
-    if attribute == "price" and isinstance(value, dict):
+    if attribute == "price" and is_money(value):
         price = spec.spec["listings"][index].get("price") or {}
         if price.get("rule") is not None:
             return []  # a computed price has no number of its own to edit
         return [SpecPath((*here, "price", "value"), value["value"])]
     if attribute in ("asin", "condition", "fulfillment", "status"):
         return [SpecPath((*here, attribute), value)]
-    if attribute in _BOUNDS and isinstance(value, dict):
+    if attribute in _BOUNDS and is_money(value):
         return [SpecPath(("spec", "pricePolicy", _BOUNDS[attribute], address.store), value["value"])]
     if attribute == "gtin":
         return [SpecPath(("spec", "gtin"), value)]

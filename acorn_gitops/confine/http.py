@@ -30,7 +30,7 @@ PACE: Final = 10_000
 """Bytes a second that it must have come at after that, on average."""
 PIECE: Final = 16_384
 """Bytes that are sent at once: between two pieces the pace is looked at."""
-ANSWER: Final = 300.0
+ANSWER: Final = 120.0
 """Seconds that an answer may take from its first byte to its last."""
 
 

@@ -98,6 +98,7 @@ class Access:
     _stores: dict[str, frozenset[str]] = field(default_factory=dict)
     _effective: dict[tuple[tuple[str, Subject], ...], dict[Right, list[Source]]] = field(default_factory=dict)
     """By roles that hold for somebody, the rights that they give together: the same in many stores."""
+    _held: dict[tuple[str, ...], frozenset[Right]] = field(default_factory=dict)
 
     def stores_of(self, role: Spec) -> frozenset[str]:
         """The stores that a role is for."""
@@ -121,6 +122,13 @@ class Access:
                 for right, constraints in self._rights[role.name]:
                     known.setdefault(right, []).append(Source(role, one, constraints))
         return {right: [*sources] for right, sources in known.items()}
+
+    def held(self, who: Subject, store: str) -> frozenset[Right]:
+        """Which rights somebody has in a store."""
+        memo = tuple(role.name for role, _ in self.grants([who], store))
+        if memo not in self._held:
+            self._held[memo] = frozenset(right for name in memo for right, _ in self._rights[name])
+        return self._held[memo]
 
     def grants(self, who: Iterable[Subject], store: str) -> list[tuple[Spec, Subject]]:
         """The roles that hold for somebody (and their groups) in a store, and through whom."""
@@ -146,7 +154,11 @@ class Access:
 
     def holders(self, store: str, right: Right) -> list[Subject]:
         """Who has a right in a store."""
-        return [s for s in self.subjects() if right in self.rights([s], store)]
+        return [s for s in self._everybody if right in self.held(s, store)]
+
+    @cached_property
+    def _everybody(self) -> list[Subject]:
+        return self.subjects()
 
     def decide(self, who: Sequence[Subject], store: str, right: Right) -> Decision:
         """One question, with all that bears on it."""

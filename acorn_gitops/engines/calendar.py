@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import Lowest, State, lowest, lowest_of_kinds
@@ -56,6 +56,11 @@ class Interval(NamedTuple):
     start: datetime
     end: datetime
     offers: State
+
+
+MOST_LOOKS: Final = 16_000_000
+"""What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after that is judged by a
+bound that no buyer goes below."""
 
 
 class Low(NamedTuple):
@@ -267,6 +272,8 @@ class Calendar:
         offers = self.offers
         kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
         memo: dict[State, Mapping[Hashable, Lowest]] = {}
+        bounds: dict[int, Lowest] = {}
+        left = MOST_LOOKS
         promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
@@ -282,9 +289,12 @@ class Calendar:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
                 for alike in sorts:
                     found, least = alike[0]
-                    pays = least.pays(price)
-                    for interval, other in alike[1:]:
-                        less = other.pays(price)
+                    pays = price + 1
+                    for interval, other in alike:
+                        if left <= 0 and len(other.states) > 1:
+                            other = bounds.get(id(other)) or bounds.setdefault(id(other), other.bounded())
+                        less, looks = other.looked(price)
+                        left -= looks
                         if less < pays:
                             pays, found, least = less, interval, other
                     yield Low(Listed(spec, store, key, currency, price), pays, found, least)

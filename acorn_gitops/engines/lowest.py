@@ -29,6 +29,9 @@ from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, part_of, 
 MOST: Final = 4096
 """Combinations of one time that are looked at."""
 
+BESIDES: Final = 4
+"""What computing a combination costs beside its offers, in offers."""
+
 EXCLUSIVE: Final = frozenset({"prime", "b2b"})
 """Nobody is both. A segment may be of either."""
 
@@ -61,6 +64,18 @@ class Lowest:
         """The least that is paid, in minor units."""
         return self._only(listed) if self._only is not None else self._search(listed)[0]
 
+    def looked(self, listed: int) -> tuple[int, int]:
+        """The least that is paid, and how much was looked at for it: combinations times what each holds."""
+        if self._only is not None:
+            return self._only(listed), 1
+        pays, _, looks = self._searched(listed)
+        return pays, looks
+
+    def bounded(self) -> Lowest:
+        """A bound that none of these combinations goes below, at no cost."""
+        every = dict.fromkeys(offer for state in self.states for offer in state)
+        return Lowest((tuple(every),), exact=False)
+
     def at(self, listed: int) -> Price:
         """The least price with its trace. Of combinations that pay alike the one with the fewest conditions."""
         if not self.exact:
@@ -84,15 +99,19 @@ class Lowest:
         return sorted((_candidate(state) for state in self.states), key=lambda c: (c.share, -c.amounts))
 
     def _search(self, listed: int) -> tuple[int, _Candidate]:
-        best, found = listed + 1, self._candidates[0]
+        return self._searched(listed)[:2]
+
+    def _searched(self, listed: int) -> tuple[int, _Candidate, int]:
+        best, found, looks = listed + 1, self._candidates[0], 0
         for one in self._candidates:
             base = listed if one.sale is None or one.sale > listed else one.sale
             if base * one.share // WHOLE - one.amounts > best:
                 continue
             pays = one.pays(listed)
+            looks += len(one.state) + BESIDES
             if pays < best or (pays == best and one.asks < found.asks):
                 best, found = pays, one
-        return best, found
+        return best, found, looks
 
 
 def lowest(offers: Sequence[Offer]) -> Lowest:

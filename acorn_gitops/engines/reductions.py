@@ -4,6 +4,7 @@ each reduction of each listing, and whether it is one. Callers: rules, cli `cale
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -79,6 +80,7 @@ def reductions(
     for (store, sku), every in calendar.offers.items():
         if store not in european:
             continue
+        standing = _Standing(every, now)
         for dated in every:
             if (
                 dated.promo.spec["type"] not in ANNOUNCED
@@ -88,18 +90,39 @@ def reductions(
                 continue
             if not certain and dated.start - month >= now and len(every) == 1:
                 continue
-            beside = _beside(dated, every, now)
             for listed in calendar.listings_of(skus[sku], store):
                 prior = prior_price(prices(listed, dated.start), dated.start, zones[store])
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
-                pays = max(effective(listed.price, offers).pays for offers in beside)
+                pays = standing.pays(dated, listed.price)
                 yield Reduction(dated, sku, store, listed.currency, pays, amount, complete)
 
 
-def _beside(dated: Dated, every: Sequence[Dated], now: datetime) -> list[list[Offer]]:
-    """What holds together with a promotion, for everybody who has it, at each time of it that is still to come: what is announced is
-    what is paid, whoever else lowers the price then."""
-    others = [d for d in every if d is not dated and not d.offer.condition]
-    begin = max(dated.start, now)
-    edges = {begin, *(e for d in others for e in (d.start, d.end) if begin < e < dated.end)}
-    return [[dated.offer, *(d.offer for d in others if d.start <= edge < d.end)] for edge in sorted(edges)]
+class _Standing:
+    """What everybody has of one SKU's promotions, from boundary to boundary."""
+
+    def __init__(self, every: Sequence[Dated], now: datetime) -> None:
+        self._plain = [d for d in every if not d.offer.condition]
+        self._edges = sorted({now, *(e for d in self._plain for e in (d.start, d.end))})
+        self._offers: dict[datetime, tuple[Offer, ...]] = {}
+        self._paid: dict[tuple[datetime, int], int] = {}
+        self._now = now
+
+    def pays(self, dated: Dated, listed: int) -> int:
+        """The most that whoever has a promotion pays at any time of it that is still to come: what is announced is what is paid, whoever
+        else lowers the price then."""
+        begin = max(dated.start, self._now)
+        first, last = bisect_right(self._edges, begin), bisect_left(self._edges, dated.end)
+        times = [begin, *self._edges[first:last]]
+        if dated.offer.condition:
+            return max(effective(listed, [dated.offer, *self._at(time)]).pays for time in times)
+        return max(self._everybody(time, listed) for time in times)
+
+    def _everybody(self, time: datetime, listed: int) -> int:
+        if (time, listed) not in self._paid:
+            self._paid[time, listed] = effective(listed, self._at(time)).pays
+        return self._paid[time, listed]
+
+    def _at(self, time: datetime) -> tuple[Offer, ...]:
+        if time not in self._offers:
+            self._offers[time] = tuple(d.offer for d in self._plain if d.start <= time < d.end)
+        return self._offers[time]

@@ -453,6 +453,21 @@ class Ledger:
         self.__dict__.pop("_heads", None)
         return head
 
+    def begun_to_forget(self) -> dict[str, set[Address]]:
+        """What somebody began to forget (`state rm`) and did not come to record, by the hash of the entry with which that began: it is
+        given away, whatever the rows still say."""
+        opened: dict[str, set[Address]] = {}
+        for hash_, event, raw in self._rows(
+            "SELECT hash, event, body FROM audit WHERE event IN ('state.begin', 'state.end', 'state.rm', 'state.rebuild', 'import')"
+            " ORDER BY sequence"
+        ):
+            body = audit.body_of(raw)
+            if event == "state.begin" and isinstance(body.get("forgetting"), list) and body["forgetting"]:
+                opened[hash_] = {Address.parse(str(name)) for name in body["forgetting"]}
+            elif isinstance(body.get("opening"), str):
+                opened.pop(body["opening"], None)
+        return opened
+
     def generation(self, store: str) -> int:
         """The last generation of a store that this ledger knows; 0 where it knows none."""
         number = self._said_of("generations", store)
@@ -485,6 +500,14 @@ class Ledger:
             if isinstance(commit, str) and commit:
                 return commit, at if isinstance(at, int) else 0
         return "", 0
+
+    def last_guards(self) -> dict[str, Any]:
+        """The settings that guarded the last run of which they are known."""
+        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"):
+            guards = audit.body_of(raw).get("guards")
+            if isinstance(guards, dict) and guards:
+                return guards
+        return {}
 
     def check_owner(self, owner: str) -> None:
         """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
@@ -791,8 +814,8 @@ class Ledger:
             min(len(ours), len(others)),
         )
         rows = self._rows("SELECT event, body FROM audit WHERE sequence>?", (common,))
-        begun = [audit.body_of(body) for event, body in rows if event == "apply.begin"]
-        only = {event for event, _ in rows} <= {"apply.begin", INTENDED, ENDED, "apply.end"}
+        begun = [audit.body_of(body) for event, body in rows if event in OPENINGS]
+        only = {event for event, _ in rows} <= OPENINGS | {INTENDED, ENDED, "apply.end", "state.end"}
         return only and all(body.get("publishes") is True for body in begun)
 
     def backup(self) -> Path | None:

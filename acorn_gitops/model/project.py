@@ -134,7 +134,7 @@ class Policies(Strict):
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
     """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) and budgets (BUD) cannot be
     changed."""
-    budgets: dict[Name, Budget] | None = None
+    budgets: dict[Name, Budget] | None = Field(default=None, max_length=100)
     """By name, so that an environment can change one of them. Where none is written, one is built in: BUD-006."""
 
     prune: dict[ResourceType, bool] | None = None
@@ -250,7 +250,7 @@ class ProjectSpec(Strict):
     """Lowest layer of each kind's spec."""
     policies: Policies | None = None
     priceRules: dict[Name, PriceRule] | None = None
-    waivers: list[Waiver] | None = None
+    waivers: list[Waiver] | None = Field(default=None, max_length=1000)
     """Exceptions from rules and budgets."""
     entities: dict[Name, Entity] | None = None
     """Our companies, by the name that stores give as `legalEntity`."""

@@ -178,20 +178,43 @@ def over_budget(
 ) -> Iterator[Finding]:
     """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before; `cuts`: what its
     promotions do to prices."""
+    here: dict[str, Mapping[str, Any]] = {}
     for name in sorted(budgets):
         budget = budgets[name]
         patterns = budget.get("stores")
         if patterns is not None and not any(fnmatchcase(store, pattern) for pattern in patterns):
             continue
+        here[name] = budget
         types = budget.get("types")
         chosen = [c for c in changes if c.writes and (types is None or c.address.type in types)]
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, chosen, have)
         yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
-        yield from _prices(name, budget, chosen, managed.get("listing", 0))
-        yield from _promoted(name, budget, cuts if types is None or "promotion" in types else ())
         yield from _sum(store, name, budget, chosen, managed.get("listing", 0))
         yield from _permissions(store, name, budget, chosen)
+    # A price is told once, by the budget that allows least: a waiver is for a price, whoever forbids it.
+    writes = [change for change in changes if change.writes]
+    yield from _prices(_tightest(here, "listing"), writes, managed.get("listing", 0))
+    yield from _promoted(_tightest(here, "promotion"), cuts)
+
+
+class _Tightest(NamedTuple):
+    """Of several budgets, what allows least: percent and the budget's name; None where none says anything."""
+
+    drop: tuple[Decimal, str] | None
+    rise: tuple[Decimal, str] | None
+
+
+def _tightest(budgets: Mapping[str, Mapping[str, Any]], type_: str) -> _Tightest:
+    found: dict[str, tuple[Decimal, str] | None] = {}
+    for part in ("priceDrop", "priceRise"):
+        said = [
+            (Decimal(budget[part]), name)
+            for name, budget in budgets.items()
+            if budget.get(part) is not None and (budget.get("types") is None or type_ in budget["types"])
+        ]
+        found[part] = min(said, default=None)
+    return _Tightest(found["priceDrop"], found["priceRise"])
 
 
 def _counts(
@@ -247,26 +270,23 @@ def _most(allowance: Mapping[str, Any], have: int) -> tuple[int | None, str]:
     return min(found, default=(None, ""), key=lambda f: f[0] if f[0] is not None else 0)
 
 
-def _prices(
-    name: str, budget: Mapping[str, Any], changes: Sequence[Change], listings: int
-) -> Iterator[Finding]:
-    drop, rise = budget.get("priceDrop"), budget.get("priceRise")
-    if drop is None and rise is None:
+def _prices(most: _Tightest, changes: Sequence[Change], listings: int) -> Iterator[Finding]:
+    if most.drop is None and most.rise is None:
         return
     for change, (currency, old, new, _) in _judged_moves(changes, listings):
         before, after = Decimal(old), Decimal(new)
         # Compared exactly: the percentage that is shown is rounded.
-        if drop is not None and after < before and (before - after) * 100 > before * Decimal(drop):
-            what, most = "falls", drop
-        elif rise is not None and after > before and (after - before) * 100 > before * Decimal(rise):
-            what, most = "rises", rise
+        if most.drop is not None and after < before and (before - after) * 100 > before * most.drop[0]:
+            what, (allowed, name) = "falls", most.drop
+        elif most.rise is not None and after > before and (after - before) * 100 > before * most.rise[0]:
+            what, (allowed, name) = "rises", most.rise
         else:
             continue
         percent = f"by {_exact(abs((after - before) * 100 / before))} %" if before else "from nothing"
         yield Finding(
             "BUD-002",
             "warning",
-            f"{change.address} {what} from {old} to {new} {currency}, {percent}; the budget {name} allows {most} %",
+            f"{change.address} {what} from {old} to {new} {currency}, {percent}; the budget {name} allows {allowed} %",
             None,
             _HINT,
             "",
@@ -274,16 +294,18 @@ def _prices(
         )
 
 
-def _promoted(name: str, budget: Mapping[str, Any], cuts: Sequence[Cut]) -> Iterator[Finding]:
-    drop = budget.get("priceDrop")
-    for cut in cuts if drop is not None else ():
-        if (cut.before - cut.after) * 100 > cut.before * Decimal(drop or 0):
+def _promoted(most: _Tightest, cuts: Sequence[Cut]) -> Iterator[Finding]:
+    if most.drop is None:
+        return
+    allowed, name = most.drop
+    for cut in cuts:
+        if (cut.before - cut.after) * 100 > cut.before * allowed:
             percent = _exact((cut.before - cut.after) * 100 / cut.before)
             yield Finding(
                 "BUD-002",
                 "warning",
                 f"{cut.address} falls from {cut.before} to {cut.after} {cut.currency} by promotions, by {percent} %; the budget {name}"
-                f" allows {drop} %",
+                f" allows {allowed} %",
                 None,
                 _HINT,
                 "",

@@ -8,7 +8,7 @@ about who, and nothing is ever deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -60,6 +60,38 @@ def with_intents(
     return applied if out is None else out
 
 
+def recordable(
+    want: Desired, last: Attributes | None, sent: Collection[str] = frozenset(), *, whole: bool = False
+) -> Attributes:
+    """What a ledger may say was last applied: of fields that are left to others (`ignoreFields`, `ceded`) not what the specs say now, as
+    that was never sent, but what it said before. `sent`: fields that were, after all; `whole`: everything was."""
+    lifecycle = want.lifecycle or {}
+    left = {*(lifecycle.get("ignoreFields") or ()), *(lifecycle.get("ceded") or {})} & want.attributes.keys()
+    left -= {*sent}
+    if whole or not left:
+        return want.attributes
+    before = last or {}
+    kept = {
+        name: before[name] if name in left else value
+        for name, value in want.attributes.items()
+        if name not in left or name in before
+    }
+    return kept
+
+
+CLEARED: Final[dict[str, frozenset[str]]] = {"role": frozenset({"validFrom", "validUntil", "breakGlass"})}
+"""By type, what ends with its declaration: a role without an end holds for ever, and no store may say otherwise."""
+
+
+def _with_cleared(key: Key, want: Desired, known: Applied | None) -> Desired:
+    """A resource whose specs no longer say something that must not stay behind."""
+    if key[0] not in CLEARED or known is None:
+        return want
+    last = orjson.loads(known.attributes)
+    gone = [name for name in CLEARED[key[0]] if last.get(name) is not None and name not in want.attributes]
+    return want._replace(attributes={**want.attributes, **dict.fromkeys(gone)}) if gone else want
+
+
 def diff_store(
     store: str,
     connection: str,
@@ -73,6 +105,8 @@ def diff_store(
     renamed: set[Key] = set()
     for key, want in desired.items():
         have = live.get(key)
+        if key[0] in CLEARED:
+            want = _with_cleared(key, want, applied.get(key))
         if have is not None:
             attributes = have.attributes
             for name, value in want.attributes.items():
@@ -103,7 +137,11 @@ def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None
     result.in_sync += 1
     if known is None:
         result.to_record.append(Address(result.store, *key))
-    elif known.digest != digest(want.attributes) or known.protected != protects(want.lifecycle):
+        return
+    as_said = known.digest == digest(want.attributes)
+    if not as_said and want.lifecycle:
+        as_said = known.digest == digest(recordable(want, orjson.loads(known.attributes)))
+    if not as_said or known.protected != protects(want.lifecycle):
         result.to_record.append(Address(result.store, *key))
         _note_released(result, key, want, known)
 

@@ -365,10 +365,21 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
     return Finding(row["id"], row["severity"], row["message"], place, row["hint"])
 
 
+TOLD_APART: Final = frozenset({"role", "grant", "promotion", "tax-rule"})
+"""Types of which each content is told: where one of many is meant to be overlooked, the others must not cover it."""
+
+
+def alike(change: Change) -> dict[str, Any]:
+    """What of a resource that comes or goes is the same for all that are shown as one: the hours of a day begin at another
+    instant in each store."""
+    content = change.after or change.before or {}
+    return {name: said for name, said in content.items() if name not in ("start", "end")}
+
+
 def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
     """Changes that have action, type and what happens in common, in order of first appearance. Of updates of
     listings and stock that is which fields change, and their prices by as much; of all other updates it is the same values: what
-    differs is not shown as one."""
+    differs is not shown as one. Nor are rights, promotions and tax rules that come or go with other content."""
     found: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
         key = (change.action, change.address.type, _told(change, _whole(change)), _values(change))
@@ -377,6 +388,8 @@ def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Ch
 
 
 def _values(change: Change) -> str:
+    if change.address.type in TOLD_APART and not change.fields:
+        return digest({"content": alike(change)})
     if change.address.type in ("listing", "stock") or not change.fields:
         return ""
     return digest({"values": [[f.path, f.before, f.after] for f in change.fields]})

@@ -54,6 +54,33 @@ class Authors:
         wrote = self.line(file, line)
         return (wrote.mail, wrote.at) if wrote is not None else None
 
+    def follows(self, one: tuple[str, int], other: tuple[str, int]) -> bool:
+        """Whether a line (file, line) was written with another one in sight: in the same commit or a later one. What is not committed
+        is the latest of all; where git does not know, it was not."""
+        first, second = self.line(*one), self.line(*other)
+        if first is None or second is None or self._questions is None:
+            return False
+        if first.commit == second.commit or not first.commit or not second.commit:
+            return not first.commit or first.commit == second.commit
+        try:
+            self._questions.ask(self._root, "merge-base", "--is-ancestor", second.commit, first.commit)
+        except NoAnswer:
+            return False
+        return True
+
+    def edited(self, file: str) -> str | None:
+        """E-mail address of who last changed a file, also by taking something out; "" where that is not committed, None where git
+        does not know."""
+        if self._questions is None:
+            return None
+        if self._as_committed(file) is False:
+            return ""
+        try:
+            said = self._questions.ask(self._root, "log", "-1", "--no-mailmap", "--format=%ae", "--", file)
+        except NoAnswer:
+            return None
+        return cut(said.decode("utf-8", "replace").strip(), MOST) or None
+
     def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
         if self._questions is None:
             return {}

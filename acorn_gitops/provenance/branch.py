@@ -38,7 +38,16 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
     if not listed.strip():
         return Kept("", None)
     commit = listed.split()[0]
-    _run(git, "fetch", "--quiet", "--no-tags", "--depth=1", remote, f"+refs/heads/{branch}:{_local(branch)}")
+    _run(
+        git,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--depth=1",
+        remote,
+        f"+refs/heads/{branch}:{_local(branch)}",
+    )
     if not _run(git, "ls_tree", commit, "--", name).strip():
         return Kept(commit, None)
     try:

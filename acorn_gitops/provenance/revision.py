@@ -42,7 +42,7 @@ class Revision:
 
 def is_before(root: Path, commit: str, committed: int) -> bool:
     """Whether what is checked out is an ancestor of a commit, which was made at `committed` (seconds since 1970; 0: not known). In a
-    shallow clone that commit may not be there: then whether it was made before."""
+    shallow clone that commit may not be there, or not the way to it: then whether what is checked out was made before."""
     repository = find(root)
     head = resolve(repository, "HEAD") if repository is not None else ""
     if repository is None or not head or head == commit or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
@@ -52,8 +52,17 @@ def is_before(root: Path, commit: str, committed: int) -> bool:
         questions.ask(root, "cat-file", "-e", f"{commit}^{{commit}}")
     except NoAnswer:
         return 0 < committed_at(root) < committed
+    if _is_ancestor(questions, root, head, commit):
+        return True
+    if questions.ask(root, "rev-parse", "--is-shallow-repository").strip() != b"true":
+        return False
+    # Where the history is cut, "no" may only mean that what lies between the two is not here.
+    return not _is_ancestor(questions, root, commit, head) and 0 < committed_at(root) < committed
+
+
+def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool:
     try:
-        questions.ask(root, "merge-base", "--is-ancestor", head, commit)
+        questions.ask(root, "merge-base", "--is-ancestor", one, other)
     except NoAnswer:
         return False
     return True

@@ -129,7 +129,9 @@ class Trust:
             )
         commit = resolve(repository, self._default_branch)
         short = self._default_branch.removeprefix(_PREFIX)
-        missing = f"the default branch is not here (`git fetch --depth=1 {REMOTE} +{short}:{self._default_branch}` brings it)"
+        missing = (
+            f"the default branch is not here (`git fetch {REMOTE} +{short}:{self._default_branch}` brings it)"
+        )
         if not commit:
             return nothing, missing
         if not repository.cloned:

@@ -6,13 +6,17 @@ Callers: cli.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from acorn_gitops.confine.text import cut, safe
+from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.plan.change import SYMBOLS, Change
-from acorn_gitops.plan.document import Plan, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, alike, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.text import Pen, plan_text
 from acorn_gitops.report.words import REASONS, plural, value
 
@@ -98,7 +102,8 @@ def plan_markdown(plan: Plan) -> str:
         f"<!-- acorn:plan environment={_word(plan.environment)} v=1 -->",
     ]
     body = plan_text(plan, Pen(False, 100), verbose=True)
-    if len(body) > LIMIT // 2:
+    room = LIMIT - sum(len(line) + 1 for line in (*head, *table, *foot)) - 200
+    if len(_columns(body)) > room:
         body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)
     detail = [
@@ -139,8 +144,9 @@ def _table(plan: Plan) -> list[str]:
         first = members[0]
         if len(members) >= 6:
             stores = len({c.address.store for c in members})
+            told = f"{escape(cut(signature(members), 200))}{_content(first.address.type, alike(first))}"
             rows.append(
-                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {escape(cut(signature(members), 200))} |"
+                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {told} |"
             )
             written += 1
             continue
@@ -153,12 +159,17 @@ def _table(plan: Plan) -> list[str]:
 
 
 def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
-    """Deletions, then what loses most money, then the deepest cut; all else in the plan's own order."""
+    """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the plan's own order."""
     risk = plan.risks.get(change.address)
     effect = Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
     move = price_move(change)
     percent = Decimal(move[3]) if move is not None and move[3] else Decimal(0)
-    return Decimal(change.action not in ("delete", "replace")), effect, percent
+    taken = ((change.after or {}).get("discount") or {}).get("percent")
+    if change.address.type == "promotion" and isinstance(taken, str):
+        with suppress(ArithmeticError):
+            percent = -Decimal(taken)
+    rights = change.address.type in ("role", "grant") and change.action != "delete"
+    return Decimal(change.action not in ("delete", "replace")), Decimal(not rights), effect, percent
 
 
 def _money(change: Change, plan: Plan) -> str:
@@ -176,9 +187,16 @@ def _money(change: Change, plan: Plan) -> str:
 
 def _what(change: Change) -> str:
     if not change.fields:
-        return escape(REASONS[change.reason])
+        return escape(REASONS[change.reason]) + _content(
+            change.address.type, change.after or change.before or {}
+        )
     parts = []
-    for item in change.fields[:4]:
+    fields = change.fields
+    if change.address.type == "role":
+        said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
+        parts += [f"**{escape(cut(', '.join(said), 600))}**"] if said else []
+        fields = tuple(item for item in fields if attribute_of(item.path) != "rules")
+    for item in fields[:4]:
         percent = ""
         move = price_move(change)
         if item.path == "price" and move is not None and move[3]:
@@ -186,8 +204,14 @@ def _what(change: Change) -> str:
         parts.append(
             f"{escape(cut(item.path, 60))} {escape(cut(value(item.before), 60))} → **{escape(cut(value(item.after), 60))}**{percent}"
         )
-    more = f" and {len(change.fields) - 4} more" if len(change.fields) > 4 else ""
+    more = f" and {len(fields) - 4} more" if len(fields) > 4 else ""
     return "<br>".join(parts) + more
+
+
+def _content(type_: str, attributes: Mapping[str, Any]) -> str:
+    """What comes or goes with a role, a grant or a promotion."""
+    told = phrases(type_, attributes)
+    return "".join(f"<br>{escape(cut(phrase, 600))}" for phrase in told)
 
 
 def _columns(text: str) -> str:

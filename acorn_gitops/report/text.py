@@ -13,11 +13,12 @@ from typing import Any, Final
 from acorn_gitops.confine.text import OWN, safe
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import is_money
+from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
-from acorn_gitops.plan.document import Plan, Risk, groups, price_move, signature
+from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, price_move, signature
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.words import REASONS, cut, plural, set_difference, value
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
@@ -138,16 +139,21 @@ def _change(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
         head += "  (deleted outside)"
     lines = [pen.columns(head, cut(place, 44), _ACTION_COLOUR[change.action])]
     if change.action == "create" and change.after:
-        lines += _facts(change.after, pen)
+        lines += _content(change.address.type, change.after, pen)
     if change.action == "manual":
         lines.append("      by hand: this marketplace has no API for it")
     if change.action == "adopt":
         lines.append("      it exists and differs; take it over with --adopt")
     if change.action == "delete" and change.before:
-        lines += _facts(change.before, pen)
+        lines += _content(change.address.type, change.before, pen)
+    if change.address.type == "role" and change.fields:
+        said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
+        lines += _paragraph(", ".join(said), pen) if said else []
     width = min(max((len(f.path) for f in change.fields), default=0), 24)
     move = price_move(change)
     for item in change.fields:
+        if change.address.type == "role" and attribute_of(item.path) == "rules":
+            continue  # told right by right
         lines.append(_field(item, width, pen, move[3] if item.path == "price" and move else ""))
         if item.path == "price" and move and risk is not None:
             lines.append(pen(cut(f"      {'':<{width}}  {_means(risk, move[0])}", pen.width), "dim"))
@@ -195,6 +201,21 @@ _FACTS: Final = (
 """What is told of a resource that comes or goes, in this order."""
 
 
+def _content(type_: str, attributes: dict[str, Any], pen: Pen) -> list[str]:
+    told = phrases(type_, attributes)
+    return [line for phrase in told for line in _paragraph(phrase, pen)] or _facts(attributes, pen)
+
+
+def _paragraph(text: str, pen: Pen) -> list[str]:
+    """Text of which nothing is left out, indented."""
+    return [
+        pen(line, "dim")
+        for line in textwrap.wrap(
+            text, pen.width, initial_indent=" " * 6, subsequent_indent=" " * 8, break_on_hyphens=False
+        )
+    ]
+
+
 def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
     attributes = {name: said for name, said in attributes.items() if said is not None}
     shown = [name for name in _FACTS if name in attributes]
@@ -240,6 +261,8 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
         )
     if len(members) > SHOWN:
         lines.append(pen(f"    … and {len(members) - SHOWN:,} more (--verbose shows all)", "dim"))
+    if first.address.type in TOLD_APART and not first.fields:  # all of them hold the same
+        lines += _content(first.address.type, alike(first), pen)
     return lines
 
 

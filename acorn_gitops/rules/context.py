@@ -57,6 +57,10 @@ class Known(NamedTuple):
     """Stores to which no tax rule was ever applied."""
     drifted: Sequence[tuple[Where, str]] = ()
     """Of the drift job: what was changed outside, and which attribute."""
+    follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
+    """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
+    edited: Callable[[str], str] = lambda file: ""
+    """(file): e-mail address of who last changed it, also by taking something out; "" where git does not know."""
 
 
 class Context(NamedTuple):

@@ -8,9 +8,10 @@ waived, nor can the last price guard, which stands next to the write.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding, Severity
@@ -35,6 +36,7 @@ def as_they_count(
     severities: Mapping[str, str] = configuration.policies.get("severities") or {}
     waivers = _waivers(configuration)
     rules = set(known)
+    scopes = _Scopes(waivers)
     out: list[Finding] = []
     met: set[int] = set()
     for finding in found:
@@ -43,13 +45,12 @@ def as_they_count(
             continue
         if finding.id in severities and not _fixed(finding.id):
             finding = finding._replace(severity=severities[finding.id])  # type: ignore[arg-type]
-        for number, waiver in waivers:
-            if waiver["rule"] == finding.id and _covers(waiver["scope"], finding):
-                met.add(number)
-                if date.fromisoformat(waiver["until"]) > today:
-                    words = f"{finding.message} (waived until {waiver['until']} by {waiver['owner']}: {waiver['reason']})"
-                    finding = finding._replace(severity="info", message=words)
-                    break
+        for number, waiver in scopes.of(finding):
+            met.add(number)
+            if date.fromisoformat(waiver["until"]) > today:
+                words = f"{finding.message} (waived until {waiver['until']} by {waiver['owner']}: {waiver['reason']})"
+                finding = finding._replace(severity="info", message=words)
+                break
         out.append(finding)
     if every is not None:
         out += _misspelt(configuration, set(every))
@@ -132,12 +133,37 @@ def _waivers(configuration: Configuration) -> list[tuple[int, Mapping[str, Any]]
     ]
 
 
-def _covers(scope: str, finding: Finding) -> bool:
-    """By what the finding is about: a spec, an address (and its store), or a budget."""
-    names = [finding.subject]
-    if finding.subject.count("/") >= 2:
-        names.append(finding.subject.partition("/")[0])
-    return any(name and fnmatchcase(name.lower(), scope.lower()) for name in names)
+class _Scopes:
+    """Which waivers cover a finding: by what it is about, a spec, an address (and its store), or a budget."""
+
+    def __init__(self, waivers: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        self._plain: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = {}
+        self._patterns: dict[str, list[tuple[re.Pattern[str], tuple[int, Mapping[str, Any]]]]] = {}
+        self._known: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = {}
+        for one in waivers:
+            rule, scope = one[1]["rule"], one[1]["scope"].lower()
+            if set(scope) & set("*?["):
+                self._patterns.setdefault(rule, []).append((re.compile(translate(scope)), one))
+            else:
+                self._plain.setdefault((rule, scope), []).append(one)
+
+    def of(self, finding: Finding) -> list[tuple[int, Mapping[str, Any]]]:
+        """In the order in which they are written."""
+        memo = (finding.id, finding.subject)
+        if memo not in self._known:
+            names = [finding.subject.lower()]
+            if finding.subject.count("/") >= 2:
+                names.append(names[0].partition("/")[0])
+            found = [one for name in names if name for one in self._plain.get((finding.id, name), ())]
+            found += [
+                one
+                for pattern, one in self._patterns.get(finding.id, ())
+                if any(name and pattern.match(name) for name in names)
+            ]
+            self._known[memo] = sorted(
+                {number: (number, waiver) for number, waiver in found}.values(), key=lambda f: f[0]
+            )
+        return self._known[memo]
 
 
 def _about(

@@ -15,6 +15,7 @@ from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
 from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.price import Offer
+from acorn_gitops.model.resource import Address
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
@@ -458,3 +459,101 @@ def test_line_ends_do_not_make_an_author_disappear(format_: str, made: Repositor
     run("commit", "-qm", "mine")
     assert Authors(made.path).of("specs/all.yaml", 1) is not None
     assert (Authors(made.path).of("specs/all.yaml", 1) or ("", ""))[0] == "ada@example.com"
+
+
+def test_a_price_is_told_by_the_tightest_of_many_budgets(made: Repository) -> None:
+    """One finding for each price, however many budgets it is beyond; and there are no more than a hundred of them."""
+    from acorn_gitops.plan.budgets import over_budget
+    from acorn_gitops.plan.change import Change, FieldChange
+
+    def euros(value: str) -> dict[str, str]:
+        return {"currency": "EUR", "value": value}
+
+    changes = [
+        Change("update", Address("s", "listing", f"K{n}"), "edited", {"price": euros("10.00")}, {"price": euros("11.00")},
+               (FieldChange("price", euros("10.00"), euros("11.00"), "edited"),), None, "")
+        for n in range(300)
+    ]  # fmt: skip
+    budgets = {f"b{n:02}": {"priceRise": str(n), "priceDrop": "5"} for n in range(3, 90)}
+    found = [f for f in over_budget("s", changes, {"listing": 300}, budgets) if f.id == "BUD-002"]
+    assert len(found) == 300
+    assert all("the budget b03 allows 3 %" in f.message for f in found)
+    project = made.path / "acorn.yaml"
+    many = ", ".join(f"b{n}: {{creates: {{count: 1}}}}" for n in range(101))
+    project.write_text(project.read_text() + f"  policies: {{budgets: {{{many}}}}}\n")
+    assert "GEN-007" in _bounded(made, "validate").stderr + _bounded(made, "validate").stdout
+
+
+def test_roles_that_give_everything_to_many_are_judged_once_for_each_sort(made: Repository) -> None:
+    """A hundred stores, forty roles, twenty persons: nothing lacks, so that everything is looked at."""
+    from acorn_gitops.engines.access import RESOURCES, VERBS
+
+    stores = "".join(
+        f"---\napiVersion: acorn/v1\nkind: Store\nmetadata: {{name: s{n}}}\n"
+        "spec: {type: storefront, storefront: {platform: other, currency: EUR, timezone: Europe/Berlin}}\n"
+        for n in range(100)
+    )
+    people = ", ".join(f"{{kind: user, id: u{n}@x.de}}" for n in range(20))
+    roles = "".join(
+        f"---\napiVersion: acorn/v1\nkind: RolePermission\nmetadata: {{name: r{n}}}\nspec:\n  stores: {{all: true}}\n"
+        f"  rules: [{{resources: [{', '.join(RESOURCES)}], verbs: [{', '.join(VERBS)}]}}]\n  subjects: [{people}]\n"
+        for n in range(40)
+    )
+    (made.path / "specs" / "many.yaml").write_text(stores + roles)
+    done = _bounded(made, "validate")
+    assert "ROL-020" in done.stdout + done.stderr or done.returncode in (0, 4)
+
+
+def test_many_waivers_are_matched_once_for_each_subject(made: Repository) -> None:
+    """Sixty thousand findings about two hundred roles, and a thousand waivers with patterns."""
+    people = ", ".join(f"{{kind: user, id: u{n}}}" for n in range(300))
+    roles = (
+        "apiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: t, abstract: true}\nspec:\n  stores: {all: true}\n"
+        f"  rules: [{{resources: [order], verbs: [read]}}]\n  subjects: [{people}]\n"
+    )
+    roles += "".join(
+        f"---\napiVersion: acorn/v1\nkind: RolePermission\nmetadata: {{name: r{n}}}\nspec: {{inherits: [t]}}\n"
+        for n in range(200)
+    )
+    (made.path / "specs" / "many.yaml").write_text(roles)
+    project = made.path / "acorn.yaml"
+    waivers = "".join(
+        f'    - {{rule: ROL-023, scope: "a*{n}", reason: r, owner: o, until: "2026-12-31"}}\n'
+        for n in range(1000)
+    )
+    project.write_text(project.read_text() + "  waivers:\n" + waivers)
+    assert _bounded(made, "validate").returncode in (0, 4)
+
+
+def test_promotions_that_all_meet_are_looked_at_once_for_each_time(made: Repository) -> None:
+    """Three hundred on two SKUs: the prices of thirty days before, and what is paid beside each other."""
+    promos = "".join(
+        f"---\napiVersion: acorn/v1\nkind: Promo\nmetadata: {{name: p{n}}}\nspec:\n  type: percentOff\n  stores: {{all: true}}\n"
+        "  skus: {all: true}\n  window:\n"
+        f'    start: {{local: "2097-{1 + n % 12:02}-{1 + n % 25:02}T{n % 24:02}:{n % 60:02}", tz: store}}\n'
+        f'    end: {{local: "2098-{1 + n % 12:02}-{1 + n % 25:02}T{n % 24:02}:{n % 60:02}", tz: store}}\n'
+        '  discount: {percent: "0.1"}\n'
+        for n in range(300)
+    )
+    (made.path / "specs" / "promos.yaml").write_text(promos)
+    stores = made.path / "specs" / "all.yaml"
+    stores.write_text(stores.read_text().replace("platform: network", "platform: other, country: DE"))
+    assert _bounded(made, "plan").returncode in (0, 2, 4)
+
+
+def test_a_sweep_that_costs_too_much_goes_on_with_bounds() -> None:
+    """The bound never says more than the least that any buyer pays."""
+    from acorn_gitops.engines.lowest import lowest
+    from acorn_gitops.engines.price import Offer
+
+    offers = [
+        Offer(f"p{n}", "percent", 30_000 + n * 1000, condition=f"code {n}", choice=f"c{n}", group=f"g{n % 3}")
+        for n in range(9)
+    ]
+    least = lowest(offers)
+    assert len(least.states) > 1
+    for listed in (999, 5_000, 123_456):
+        pays, looks = least.looked(listed)
+        assert pays == least.pays(listed)
+        assert looks > 0
+        assert least.bounded().pays(listed) <= pays

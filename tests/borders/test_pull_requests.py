@@ -529,7 +529,7 @@ def test_it_fails_closed_where_the_default_branch_is_not_here(
     assert "set-head origin --auto" in told.out.replace("\n ", "")
     monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
     told = job.run("plan")
-    remedy = "git fetch --depth=1 origin +main:refs/remotes/origin/main"
+    remedy = "git fetch origin +main:refs/remotes/origin/main"
     assert remedy in " ".join(told.out.split())
     git(job.path, *remedy.split()[1:])
     job.run("plan")

@@ -604,7 +604,7 @@ def test_what_no_spec_may_say_is_left_out_of_an_import(made: Repository, server:
 
     def behave(exchange: Exchange) -> None:
         if "/generation" in exchange.asked.path:
-            exchange.answer({"number": 0, "head": ""})
+            exchange.answer({"title": "Not found"}, 404, "application/problem+json")
         else:
             exchange.answer(page(STOREFRONT, listing(title=titles[-1])))
 

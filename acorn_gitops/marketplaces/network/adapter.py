@@ -51,6 +51,16 @@ PATIENCE: Final = 300.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 STORE_SECONDS: Final = 1800.0
 """Reading one store takes no longer."""
+GRACE: Final = 60.0
+"""Seconds in which a store may come at any pace."""
+ROWS_A_SECOND: Final = 10
+"""What must have come after that, on average."""
+LOST: Final = 100.0
+"""Seconds that may be spent on stores of one connection that then could not be read; after that it is left alone."""
+PAGE_VALUES: Final = 5_000_000
+"""Values of one page: each takes some sixty bytes of memory, however short it is written."""
+STORE_VALUES: Final = 30_000_000
+"""Of all pages of one store."""
 _JSON_TYPES: Final = ("application/json", "application/problem+json")
 _FAULT: Final = "this is a fault of the marketplace"
 _NO_AMOUNT: Final = (
@@ -78,6 +88,7 @@ class NetworkMarketplace:
         self._patience = PATIENCE
         self._silent = 0
         self._asked = 0.0
+        self._lost = 0.0
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
         self._versions: dict[str, str] = {}
@@ -106,12 +117,31 @@ class NetworkMarketplace:
     def read(self, scope: Scope) -> Snapshot:
         """All resources of a store, of one moment. Where the caller still has a former snapshot, only what has changed since
         travels, if the marketplace can tell."""
+        if self._lost > LOST:
+            raise Unreachable(
+                f"{self.name}: {self._lost:.0f} seconds went into stores that it did not show; it is left alone",
+                hint=_FAULT,
+            )
+        began = self._clock()
+        try:
+            snapshot = self._read(scope, began)
+        except MarketplaceError:
+            self._lost += self._clock() - began
+            raise
+        if snapshot.exists and not snapshot.unchanged:
+            self._versions[scope.store] = snapshot.version
+        return snapshot
+
+    def _read(self, scope: Scope, began: float) -> Snapshot:
         reading = _Reading(scope)
         path = reading.first
-        until = self._clock() + STORE_SECONDS
         while path:
-            if self._clock() > until:
-                raise Incomplete(f"{scope.store}: reading it took more than {STORE_SECONDS:.0f} seconds")
+            spent = self._clock() - began
+            if spent > STORE_SECONDS or (spent > GRACE and reading.rows < spent * ROWS_A_SECOND):
+                raise Incomplete(
+                    f"{scope.store}: {reading.rows:,} resources came in {spent:.0f} seconds, which is too slow",
+                    hint=_FAULT,
+                )
             answer = self._ask(
                 "GET", path, missing_ok=True, known=scope.known if path == reading.first else ""
             )
@@ -120,9 +150,7 @@ class NetworkMarketplace:
             if answer.status == 304:
                 return Snapshot(scope.store, True, {}, scope.known, True)
             path = reading.take(answer)
-        snapshot = reading.snapshot()
-        self._versions[scope.store] = snapshot.version
-        return snapshot
+        return reading.snapshot()
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Ask the marketplace what it would say."""
@@ -150,8 +178,15 @@ class NetworkMarketplace:
         body = orjson.dumps({"number": following.number, "head": head, "expected": expected.number})
         answer = self._ask("PUT", _generation_path(store, owner), body, other=(412,))
         # Without an answer the request was sent again: then it is ours that stands there.
-        if answer.status == 412 and self.generation(store, owner) != following:
-            raise Superseded(f"{store}: somebody else began to apply meanwhile")
+        begun = _generation(_json(answer)) if answer.status == 200 else None
+        if begun != following:
+            now = self.generation(store, owner)
+            if now == expected:
+                raise MarketplaceError(
+                    f"{store}: it answered {answer.status} and did not begin a generation", hint=_FAULT
+                )
+            if now != following:
+                raise Superseded(f"{store}: somebody else began to apply meanwhile")
         self._fences[store] = (owner, following.number)
         return following
 
@@ -300,6 +335,7 @@ class _Reading:
         self._gone: list[tuple[str, str]] = []
         self._seen = 0
         self._bytes = 0
+        self._values = 0
         self._total = -1
         self._all: int | None = None
         self._moment: str | None = None
@@ -311,8 +347,11 @@ class _Reading:
         """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those of one snapshot."""
         page = _json(answer)
         self._bytes += len(answer.body)
+        self._values += _values_of(answer.body)
         if self._bytes > STORE_BYTES:
             raise Incomplete(f"{self._store}: more than {STORE_BYTES >> 20} MiB came", hint=_FAULT)
+        if self._values > STORE_VALUES:
+            raise Incomplete(f"{self._store}: more than {STORE_VALUES:,} values came", hint=_FAULT)
         try:
             items, total, following, moment = page["items"], page["total"], page["next"], page["snapshot"]
             if type(total) is not int or not (following is None or type(following) is str):
@@ -330,7 +369,7 @@ class _Reading:
             raise _nonsense(f"{self._store}: a page", error) from None
         if _is_suspicious(answer.body):
             for item in items:
-                self._values(item)
+                self._check(item)
         self._seen += len(items)
         if self._seen > self._total:
             raise Incomplete(
@@ -356,16 +395,21 @@ class _Reading:
         if type(self._all) is not int or not all(type(t) is type(k) is str for t, k in self._gone):
             raise _nonsense(f"{self._store}: a page", "all or gone")
 
+    @property
+    def rows(self) -> int:
+        """How many resources came so far."""
+        return self._seen
+
     def _row(self, item: Any) -> None:
         attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
         type_, key = item["type"], item["key"]
         if not (type(attributes) is dict and type(etag) is type(id) is type(type_) is type(key) is str):
             raise _nonsense(f"{self._store}: a row", one_line(str(key), 100))
-        if not key.isprintable() or not 0 < len(key) <= 400 or len(etag) > 400 or len(id) > 400:
+        if not key.isprintable() or not 0 < len(key) <= 400 or not 0 < len(etag) <= 400 or len(id) > 400:
             raise _nonsense(f"{self._store}: a row", f"a key, id or etag that is none: {one_line(key, 60)}")
         self._resources[(type_, key)] = Live(attributes, etag, id)
 
-    def _values(self, item: dict[str, Any]) -> None:
+    def _check(self, item: dict[str, Any]) -> None:
         why = unfit(item["attributes"])
         if why:
             raise _nonsense(f"{self._store}: {one_line(item['type'], 40)} {one_line(item['key'], 60)}", why)
@@ -475,7 +519,14 @@ def _status(code: int) -> Status:
     return "rejected" if 400 <= code < 500 else "unknown"
 
 
+def _values_of(body: bytes) -> int:
+    """About how many values a JSON text holds: what stands between its marks."""
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
+
+
 def _json(answer: Response) -> Any:
+    if len(answer.body) > PAGE_VALUES and _values_of(answer.body) > PAGE_VALUES:
+        raise Incomplete(f"the marketplace's answer holds more than {PAGE_VALUES:,} values", hint=_FAULT)
     try:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError:

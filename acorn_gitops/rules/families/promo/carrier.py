@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from acorn_gitops.engines.calendar import Dated, calendar_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar
+from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
@@ -179,7 +180,7 @@ def approved(context: Context) -> Iterator[Finding]:
             continue
         lines = {
             (place.file, place.line)
-            for path in _leaves({k: v for k, v in promo.spec.items() if k != "approvals"}, ("spec",))
+            for path in leaves({k: v for k, v in promo.spec.items() if k != "approvals"}, ("spec",))
             if (place := config.place(promo, path)).line
         }
         wrote = [found for line in sorted(lines) if (found := context.known.author(*line)) is not None]
@@ -194,7 +195,7 @@ def approved(context: Context) -> Iterator[Finding]:
                 f"{promo.name} was approved for {told:,} listings and selects {grown:,}",
                 "have it approved as it is now",
             )
-        names = {name.lower() for name, _ in wrote}
+        names = {name.strip().lower() for name, _ in wrote}
         for index, one in enumerate(approvals):
             if "@" not in one["by"]:
                 yield config.finding(
@@ -205,7 +206,7 @@ def approved(context: Context) -> Iterator[Finding]:
                     f"git knows nobody by {one['by']}: whether they wrote {promo.name} themselves cannot be told",
                     "write the e-mail address with which they commit",
                 )
-            if one["by"].lower() in names:
+            if one["by"].strip().lower() in names:
                 yield config.finding(
                     "PRO-060",
                     "error",
@@ -225,17 +226,6 @@ def approved(context: Context) -> Iterator[Finding]:
                 f"{promo.name} was approved on {latest} and changed on {changed}",
                 "have it approved as it is now",
             )
-
-
-def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, (*path, index))
-    else:
-        yield path
 
 
 def _listings(context: Context, promo: Spec) -> int:

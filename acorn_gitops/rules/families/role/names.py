@@ -15,8 +15,46 @@ _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks by their class that show nothing."""
 _SELECTORS: Final = frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 """Variation selectors: they choose between forms of the letter before them."""
-_LOOK_ALIKE: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "DESERET")
-"""Scripts with letters that look like Latin ones."""
+_BESIDE_LATIN: Final = frozenset(
+    [
+        "ARABIC",
+        "BENGALI",
+        "BOPOMOFO",
+        "CJK",
+        "DEVANAGARI",
+        "ETHIOPIC",
+        "GEORGIAN",
+        "GUJARATI",
+        "GURMUKHI",
+        "HANGUL",
+        "HEBREW",
+        "HIRAGANA",
+        "KANNADA",
+        "KATAKANA",
+        "KATAKANA-HIRAGANA",
+        "KHMER",
+        "LAO",
+        "LATIN",
+        "MALAYALAM",
+        "MYANMAR",
+        "ORIYA",
+        "SINHALA",
+        "TAMIL",
+        "TELUGU",
+        "THAANA",
+        "THAI",
+        "TIBETAN",
+        "IDEOGRAPHIC",
+    ]
+)
+"""Scripts that may stand among Latin letters (Unicode TR39, "moderately restrictive"): none of theirs looks like a Latin one."""
+_PHONETIC: Final = (
+    *range(0x250, 0x2B0),
+    *range(0x1D00, 0x1DC0),
+    *range(0xA720, 0xA800),
+    *range(0xAB30, 0xAB70),
+)
+"""Latin letters of phonetic writing, many of which look like the usual ones."""
 
 
 @rule(
@@ -28,7 +66,8 @@ _LOOK_ALIKE: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LI
     source="Unicode TR39, Unicode Security Mechanisms: identifier profiles and mixed-script detection",
 )
 def subjects(context: Context) -> Iterator[Finding]:
-    """No invisible character, no compatibility form, no letters of another script among Latin ones."""
+    """No invisible character, no blanks at the ends, no compatibility form, no letters of another script among Latin ones that could
+    be taken for them, no letters of phonetic writing."""
     config = context.configuration
     for role in config.roles.values():
         for index, subject in enumerate(role.spec.get("subjects") or ()):
@@ -42,6 +81,8 @@ def subjects(context: Context) -> Iterator[Finding]:
 
 def deceptive(name: str) -> str:
     """Why a name is not what it looks like; empty where it is."""
+    if name != name.strip():
+        return "begins or ends with a blank, and is another name without"
     if name.isascii():
         return "" if name.isprintable() else "holds a control character"
     for character in name:
@@ -54,7 +95,9 @@ def deceptive(name: str) -> str:
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
         return "holds letters in a form for looks, like full width"
     scripts = {unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()}
-    alien = sorted(scripts.intersection(_LOOK_ALIKE))
+    if any(ord(character) in _PHONETIC for character in name):
+        return "holds a letter of phonetic writing that looks like another"
+    alien = sorted(scripts - _BESIDE_LATIN)
     if alien and "LATIN" in scripts:
         return f"mixes Latin letters with {alien[0].capitalize()} ones that look like them"
     return ""

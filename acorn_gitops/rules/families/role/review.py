@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ from acorn_gitops.engines.access import (
     acting,
     rights_of,
     rules_of,
+    subject,
     subjects_of,
 )
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.families.role.rights import access_of
+from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Configuration, Spec
 
@@ -74,10 +76,10 @@ def dormant(context: Context) -> Iterator[Finding]:
         since = (role.spec.get("validity") or {}).get("from")
         if since is not None and (today - date.fromisoformat(since)).days <= DORMANT:
             continue
-        for index, subject in enumerate(role.spec["subjects"]):
-            if subject["kind"] == "group" or subject.get("employment") == "left":
+        for index, person in enumerate(role.spec["subjects"]):
+            if person["kind"] == "group" or person.get("employment") == "left":
                 continue
-            mine = _used(context).get(subject["id"].lower(), {})
+            mine = _used(context).get(person["id"].lower(), {})
             last = max(
                 (d for (store, right), d in mine.items() if store in stores and right in given), default=None
             )
@@ -88,7 +90,7 @@ def dormant(context: Context) -> Iterator[Finding]:
                     "warning",
                     role,
                     ("spec", "subjects", index),
-                    f"{subject['id']} {words} and stands in this role",
+                    f"{person['id']} {words} and stands in this role",
                     "take them out; adding them again is one line",
                 )
 
@@ -164,19 +166,31 @@ def escalation(context: Context) -> Iterator[Finding]:
 
 def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple[Subject, str, Right, str]]:
     """What holders of a role may give and do not have: in which store, of which role; without another role, of none."""
+    given = {other.name: frozenset(right for right, _ in rights_of(other)) for other in config.roles.values()}
+    asked: set[tuple[frozenset[Right], tuple[str, ...]]] = set()
     for store in sorted(access.stores_of(role)):
+        others = tuple(
+            name
+            for name in sorted(given)
+            if name != role.name and store in access.stores_of(config.roles[name])
+        )
+        every = frozenset().union(*(given[name] for name in others))
         for who in subjects_of(role):
-            have = set(access.rights([who], store))
-            for other in sorted(config.roles.values(), key=lambda r: r.name):
-                if other is not role and store in access.stores_of(other):
-                    lacking = sorted({right for right, _ in rights_of(other)} - have)
-                    if lacking:
-                        yield who, store, lacking[0], f" ({other.name})"
-            free = sorted(
-                Right(r, v) for r in RESOURCES for v in ("write", "apply") if Right(r, v) not in have
-            )
+            have = access.held(who, store)
+            if (have, others) in asked:
+                continue  # the same in another store
+            asked.add((have, others))
+            for name in others if every - have else ():
+                lacking = sorted(given[name] - have)
+                if lacking:
+                    yield who, store, lacking[0], f" ({name})"
+            free = sorted(FREE - have)
             if free:
                 yield who, store, free[0], " by writing a role"
+
+
+FREE: Final = frozenset(Right(resource, verb) for resource in RESOURCES for verb in ("write", "apply"))
+"""What whoever may give rights can write into a role."""
 
 
 def _asks_somebody(role: Spec) -> bool:
@@ -198,10 +212,10 @@ def _asks_somebody(role: Spec) -> bool:
     phase="plan",
 )
 def self_benefit(context: Context) -> Iterator[Finding]:
-    """No plan gives a right to whoever applies it, or to whoever wrote the line: by a grant, by a role that gives more, or by one that
-    holds longer. Unless somebody else has written an approval into the role (`approvals.given`). A store that is new and falls
-    under a role that is not edited gives nobody anything that they do not have elsewhere; and where every store is new, somebody
-    has to be the first."""
+    """No plan gives a right to whoever applies it, or to whoever wrote a line of what gives it: by a grant, in a further store, by a
+    role that gives more, or by one that holds longer. Unless somebody else, who saw these lines, has written an approval into the
+    role (`approvals.given`). A store that is new and falls under a role that is applied elsewhere and not edited gives nobody
+    anything that they do not have there; and where every store is new, somebody has to be the first."""
     assert context.known is not None
     config, known, told = context.configuration, context.known, set[tuple[str, str]]()
     new = {
@@ -211,65 +225,133 @@ def self_benefit(context: Context) -> Iterator[Finding]:
     }
     if new >= set(config.stores):
         return
-    for change in known.changes:
-        role = _role_of(context, change)
-        if role is None or change.address.store in new:
+    given = [(change, role) for change in known.changes if (role := _role_of(context, change)) is not None]
+    # A role that changes in a store that was there before is edited; one that was applied to none of them is new.
+    edited = {role.name for change, role in given if change.address.store not in new}
+    for change, role in given:
+        if change.address.store in new and role.name not in edited and _is_applied(context, role, new):
             continue
         for index, one in enumerate(role.spec["subjects"]):
-            who = one["id"].lower()
+            who = subject(one["kind"], one["id"]).id
             if (role.name, who) in told or not _gains(change, one):
                 continue
-            part = ("spec", "subjects", index) if change.address.type == "grant" else ("spec", "rules")
-            place = config.place(role, part)
-            wrote = known.author(place.file, place.line)
-            if who not in (acting(known.actor).id, (wrote or ("", ""))[0].lower()) or _agreed(
-                context, role, who
-            ):
+            lines = _lines(context, change, role, index)
+            wrote = {(known.author(*line) or ("", ""))[0].strip().lower() for line in lines}
+            if change.address.type == "role" and _without_end(change):
+                wrote.add(known.edited(role.file).strip().lower())
+            if not {acting(known.actor).id, *wrote} & {who} or _agreed(context, role, who, lines):
                 continue
             told.add((role.name, who))
-            what = f"given {role.name}" if change.address.type == "grant" else f"given more by {role.name}"
+            grant = change.address.type == "grant"
             yield config.finding(
                 "ROL-012",
                 "error",
                 role,
-                part,
-                f"{who} would be {what} by themselves",
+                ("spec", "subjects", index) if grant else ("spec", "rules"),
+                f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
                 "let somebody else apply it, or have them write `approvals: {given: [{by: THEM, at: DAY}]}`",
             )
 
 
 def _role_of(context: Context, change: Planned) -> Spec | None:
-    """The role that a change of a role or grant is about."""
+    """The role that a change of a role or grant is about: several roles can have one key, each in stores of its own."""
     if change.address.type not in ("role", "grant") or change.action not in ("create", "update", "replace"):
         return None
     key = change.address.key if change.address.type == "role" else (change.after or {}).get("role")
+    access = access_of(context)
     return next(
-        (r for r in context.configuration.roles.values() if (r.spec.get("key") or r.name) == key), None
+        (
+            role
+            for role in context.configuration.roles.values()
+            if (role.spec.get("key") or role.name) == key and change.address.store in access.stores_of(role)
+        ),
+        None,
     )
 
 
-def _gains(change: Planned, subject: Mapping[str, Any]) -> bool:
+def _is_applied(context: Context, role: Spec, new: Collection[str]) -> bool:
+    """Whether a role was applied to a store that is not new."""
+    assert context.known is not None
+    key = role.spec.get("key") or role.name
+    stores = access_of(context).stores_of(role) - {*new}
+    return any(context.known.roles(store, key) is not None for store in stores)
+
+
+def _gains(change: Planned, person: Mapping[str, Any]) -> bool:
     """Whether a change gives a subject of its role something."""
-    before, after = change.before or {}, change.after or {}
     if change.address.type == "grant":
-        return change.action != "update" and (after.get("subject") or {}).get("id") == subject["id"]
+        given = (change.after or {}).get("subject") or {}
+        return change.action != "update" and given.get("id") == person["id"]
     if change.action == "create":
         return False  # the grants say to whom
-    more = set(rules_of(after.get("rules") or ())) - set(rules_of(before.get("rules") or ()))
-    sooner = (after.get("validFrom") or "") < (before.get("validFrom") or "")
-    longer = (
-        before.get("validUntil") is not None and (after.get("validUntil") or "9999") > before["validUntil"]
+    return bool(_more(change) or _earlier(change) or _later(change))
+
+
+def _more(change: Planned) -> set[Right]:
+    before, after = change.before or {}, change.after or {}
+    return set(rules_of(after.get("rules") or ())) - set(rules_of(before.get("rules") or ()))
+
+
+def _earlier(change: Planned) -> bool:
+    before, after = change.before or {}, change.after or {}
+    return (after.get("validFrom") or "") < (before.get("validFrom") or "")
+
+
+def _later(change: Planned) -> bool:
+    until = (change.before or {}).get("validUntil")
+    return until is not None and ((change.after or {}).get("validUntil") or "9999") > until
+
+
+def _without_end(change: Planned) -> bool:
+    """Whether a beginning or an end was taken out: no line says so any more."""
+    after = change.after or {}
+    gone = (_later(change) and not after.get("validUntil")) or (
+        _earlier(change) and not after.get("validFrom")
     )
-    return bool(more or sooner or longer)
+    return bool(gone)
 
 
-def _agreed(context: Context, role: Spec, who: str) -> bool:
-    """Whether somebody else agreed: their line in the role, which whoever gains has not written."""
+def _lines(context: Context, change: Planned, role: Spec, index: int) -> set[tuple[str, int]]:
+    """The lines (file, line) of a role by which a change gives something to its subject of this number."""
     assert context.known is not None
+    spec, paths = role.spec, list[tuple[Any, ...]]()
+    if change.address.type == "grant":
+        one = spec["subjects"][index]
+        paths += leaves(one, ("spec", "subjects", index))
+        already = access_of(context).stores_of(role) - {
+            c.address.store
+            for c in context.known.changes
+            if c.address.type == "grant" and c.action == "create" and c.address.key == change.address.key
+        }
+        if already:  # they have it elsewhere: what gives it here is the selector
+            paths += leaves(spec["stores"], ("spec", "stores"))
+    else:
+        more = _more(change)
+        for number, entry in enumerate(spec["rules"]):
+            if more & set(rules_of([entry])):
+                paths += leaves(entry, ("spec", "rules", number))
+        if _earlier(change) or _later(change):
+            paths += leaves(spec.get("validity") or {}, ("spec", "validity"))
+    config = context.configuration
+    places = [config.place(role, path) for path in paths or [("spec",)]]
+    store = config.stores.get(change.address.store)
+    if store is not None and change.address.type == "grant" and spec["stores"].get("labels"):
+        places += [config.place(store, ("metadata", "labels", name)) for name in store.labels]
+    return {(place.file, place.line) for place in places if place.line}
+
+
+def _agreed(context: Context, role: Spec, who: str, lines: Collection[tuple[str, int]]) -> bool:
+    """Whether somebody else agreed to these lines: by a line in the role, which whoever gains has not written, and which was written
+    with these in sight."""
+    known = context.known
+    assert known is not None
     for index, one in enumerate((role.spec.get("approvals") or {}).get("given") or ()):
         place = context.configuration.place(role, ("spec", "approvals", "given", index))
-        wrote = (context.known.author(place.file, place.line) or ("", ""))[0].lower()
-        if one["by"].lower() != who and wrote not in ("", who):
+        here = (place.file, place.line)
+        wrote = (known.author(*here) or ("", ""))[0].strip().lower()
+        if one["by"].strip().lower() == who or wrote in ("", who):
+            continue
+        if all(known.follows(here, line) for line in lines):
             return True
     return False
 
@@ -291,18 +373,18 @@ def partners(context: Context) -> Iterator[Finding]:
     for role in config.roles.values() if amazon else ():
         if not access.stores_of(role) & amazon:
             continue
-        for index, subject in enumerate(role.spec["subjects"]):
+        for index, person in enumerate(role.spec["subjects"]):
             if (
-                subject["kind"] == "user"
-                and subject.get("employment") == "external"
-                and subject.get("account") != "partner"
+                person["kind"] == "user"
+                and person.get("employment") == "external"
+                and person.get("account") != "partner"
             ):
                 yield config.finding(
                     "ROL-013",
                     "warning",
                     role,
                     ("spec", "subjects", index),
-                    f"{subject['id']} is of another company and {subject.get('account') or 'not known'} as account at Amazon",
+                    f"{person['id']} is of another company and {person.get('account') or 'not known'} as account at Amazon",
                     "make them an authorized partner, and write account: partner",
                 )
 
@@ -320,9 +402,9 @@ def applications(context: Context) -> Iterator[Finding]:
     `justification`."""
     config, access = context.configuration, access_of(context)
     for role in config.roles.values():
-        for index, subject in enumerate(role.spec["subjects"]):
-            mine = set(subject.get("apiRoles") or ())
-            if subject["kind"] != "app" or not mine:
+        for index, person in enumerate(role.spec["subjects"]):
+            mine = set(person.get("apiRoles") or ())
+            if person["kind"] != "app" or not mine:
                 continue
             at = ("spec", "subjects", index, "apiRoles")
             for name in sorted(mine & RESTRICTED):
@@ -332,7 +414,7 @@ def applications(context: Context) -> Iterator[Finding]:
                         "warning",
                         role,
                         at,
-                        f"{subject['id']} has the restricted role {name}, and nobody says why",
+                        f"{person['id']} has the restricted role {name}, and nobody says why",
                         "write `justification`, or give the role back",
                     )
             flows = [
@@ -347,6 +429,6 @@ def applications(context: Context) -> Iterator[Finding]:
                     "warning",
                     role,
                     at,
-                    f"{subject['id']} has the role {name}, which no flow of its stores needs",
+                    f"{person['id']} has the role {name}, which no flow of its stores needs",
                     "give it back",
                 )

@@ -1,0 +1,93 @@
+"""The settings that guard what is applied, and how they differ from those of the last apply. Comes in: a configuration, a ledger.
+Goes out: the settings, findings. Callers: planning, `apply`.
+
+A change that a budget or a right would stop can take the budget or the right out in the same commit. Nothing forbids that: it
+is a change of a file like any other. It must be seen, though, next to what it lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.specs.configuration import Configuration
+
+GUARDS: Final = ("access", "budgets", "severities", "floors", "adopt", "prune", "onUnreadable", "rehearsal")
+"""Policies that decide what may be applied."""
+MOST: Final = 20_000
+"""Characters of one such setting that are kept."""
+SHOWN: Final = 10
+
+
+def guards_of(configuration: Configuration) -> dict[str, Any]:
+    """Every setting that guards, also those that are not there; waivers by rule and scope."""
+    policies = configuration.policies
+    found = {name: policies.get(name) for name in GUARDS}
+    found["waivers"] = sorted(
+        f"{one['rule']} {one['scope']} until {one['until']}"
+        for one in configuration.settings.get("waivers") or ()
+    )
+    return {
+        name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
+        for name, said in found.items()
+    }
+
+
+def hash_of(said: Any) -> str:
+    """A digest of a setting that is too large to be kept."""
+    import hashlib
+
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
+    """What is said otherwise than in the last apply, setting by setting."""
+    before, now = ledger.last_guards(), guards_of(configuration)
+    told = [
+        f"{path} {_words(old)} → {_words(new)}"
+        for name in now
+        if name in before
+        for path, old, new in _differences(name, before[name], now[name])
+    ]
+    if told:
+        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        yield Finding(
+            "ACN-036",
+            "warning",
+            f"what guards applies is another than in the last one: {'; '.join(told[:SHOWN])}{more}",
+            None,
+            "look at these settings of acorn.yaml together with what this plan does",
+        )
+
+
+def was_enforced(ledger: Ledger) -> bool:
+    """Whether access was enforced in the last apply: the commit that no longer asks for it is still judged by it."""
+    return ledger.last_guards().get("access") == "enforced"
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _differences(f"{path}.{name}", old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list):
+        for gone in sorted(str(one) for one in old if one not in new):
+            yield path, gone, None
+        for come in sorted(str(one) for one in new if one not in old):
+            yield path, None, come
+    else:
+        yield path, old, new
+
+
+def _words(said: Any) -> str:
+    return (
+        "(none)"
+        if said is None
+        else one_line(said if isinstance(said, str) else orjson.dumps(said).decode(), 80)
+    )

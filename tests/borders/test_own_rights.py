@@ -1,0 +1,290 @@
+"""Nobody gives rights to themselves, whatever way they take: by another line, another store, another key, an old approval, a blank.
+And what a change loosens is told together with what it lets through."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.borders.clone import git
+from tests.repository import Repository, sku, storefront
+
+ROLES = """apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: owners}
+spec:
+  subjects: [{kind: user, id: ada@example.com, mfa: true}, {kind: user, id: grace@example.com, mfa: true}]
+  stores: {all: true}
+  rules: [{resources: [listing, price, promo, tax, store, iam], verbs: [read, apply, write]}]
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: editors}
+spec:
+  subjects:
+    - {kind: user, id: mallory@example.com, mfa: true}
+  stores: {names: [amz-de]}
+  rules:
+    - resources: [listing]
+      verbs:
+        - read
+    - resources: [content]
+      verbs:
+        - read
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: pickers}
+spec:
+  subjects:
+    - {kind: user, id: pat@example.com, mfa: true}
+  stores: {names: [amz-de]}
+  rules: [{resources: [order], verbs: [read]}]
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: temps}
+spec:
+  subjects: [{kind: user, id: mallory@example.com, mfa: true}]
+  stores: {names: [amz-de]}
+  validity:
+    from: "2026-01-01"
+    until: "2098-12-31"
+  rules: [{resources: [price], verbs: [apply]}]
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: pricers}
+spec:
+  subjects:
+    - {kind: user, id: pat@example.com, mfa: true}
+  stores: {names: [amz-de]}
+  rules: [{resources: [price], verbs: [apply, read]}]
+  approvals:
+    requiredFor: [iam.grant]
+    approvers: [{user: grace@example.com}]
+    given:
+      - {by: grace@example.com, at: "2026-01-10"}
+"""
+HELPERS = """---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: zz-helpers}
+spec:
+  key: pickers
+  subjects:
+    - {kind: user, id: mallory@example.com, mfa: true}
+  stores: {names: [amz-fr]}
+  rules: [{resources: [price, promo], verbs: [apply]}]
+"""
+NEW_STORE = """---
+apiVersion: acorn/v1
+kind: Store
+metadata: {name: amz-it}
+spec: {type: storefront, storefront: {platform: network, currency: EUR, timezone: Europe/Rome}}
+---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: zz-it}
+spec:
+  subjects: [{kind: user, id: mallory@example.com, mfa: true}]
+  stores: {names: [amz-it]}
+  rules: [{resources: [price, promo], verbs: [apply, write]}]
+"""
+
+
+def by(made: Repository, who: str) -> None:
+    """A commit of somebody."""
+    person = {"NAME": who, "EMAIL": f"{who}@example.com"}
+    environ = {
+        f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in person.items()
+    }
+    subprocess.run(["git", "commit", "-qam", who], cwd=made.path, check=True, env={**os.environ, **environ})
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Two stores and these roles, written by ada and applied by bob."""
+    found = Repository(tmp_path / "r", storefront(), storefront("amz-fr"), sku("S-1", "20.00"))
+    (found.path / "specs" / "roles.yaml").write_text(ROLES)
+    (found.path / ".gitignore").write_text(".acorn/\n")
+    git(found.path, "init", "-q", "-b", "main")
+    git(found.path, "add", "-A")
+    by(found, "ada")
+    monkeypatch.setenv("ACORN_ACTOR", "bob@example.com")
+    found.apply()
+    return found
+
+
+def edited(made: Repository, old: str, new: str) -> None:
+    """A change of the roles."""
+    path = made.path / "specs" / "roles.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+WAYS = {
+    "a line below the first rule": (
+        "    - resources: [content]\n      verbs:\n        - read\n",
+        "    - resources: [content, price, payout]\n      verbs:\n        - read\n        - write\n",
+    ),
+    "a later end": ('until: "2098-12-31"', 'until: "2099-12-31"'),
+    "no end any more": ('  validity:\n    from: "2026-01-01"\n    until: "2098-12-31"\n', ""),
+    "a further store": (
+        "true}\n  stores: {names: [amz-de]}\n  rules:\n",
+        "true}\n  stores: {names: [amz-de, amz-fr]}\n  rules:\n",
+    ),
+    "the key of another role": (ROLES, ROLES + HELPERS),
+    "a role of a new store": (ROLES, ROLES + NEW_STORE),
+    "an approval of somebody else for another": (
+        "metadata: {name: pricers}\nspec:\n  subjects:\n",
+        "metadata: {name: pricers}\nspec:\n  subjects:\n    - {kind: user, id: mallory@example.com, mfa: true}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_to_rights_of_ones_own_passes(way: str, made: Repository) -> None:
+    """Mallory writes it and somebody else applies: an error, and the plan shows what would be given."""
+    edited(made, *WAYS[way])
+    by(made, "mallory")
+    told = made.run("plan", "-v").out
+    assert "ROL-012 mallory@example.com would be given" in " ".join(told.split()), told
+    assert made.run("apply", "--auto-approve").code == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_by_somebody_else_passes(way: str, made: Repository) -> None:
+    """Whoever has nothing of it may write it."""
+    edited(made, *WAYS[way])
+    by(made, "ada")
+    assert "ROL-012" not in made.run("plan", "-v").out
+
+
+def test_an_approval_counts_for_what_stood_there(made: Repository) -> None:
+    """Grace agreed to Pat; to Mallory she agrees by a line of her own, written afterwards."""
+    edited(made, *WAYS["an approval of somebody else for another"])
+    by(made, "mallory")
+    assert "ROL-012" in made.run("plan").out
+    edited(made, 'at: "2026-01-10"', 'at: "2026-01-11"')
+    by(made, "grace")
+    assert "ROL-012" not in made.run("plan").out
+
+
+def test_an_end_that_is_taken_out_is_taken_out_of_the_store(made: Repository) -> None:
+    """A role holds as specs and store say, and both say the same."""
+    edited(made, *WAYS["no end any more"])
+    by(made, "ada")
+    fields = {f["path"]: f["after"] for c in made.plan()["changes"] for f in c["fields"]}
+    assert fields == {"validFrom": None, "validUntil": None}
+    made.apply()
+    assert made.live()["amz-de/role/temps"].get("validUntil") is None
+    assert made.plan()["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["mallory@example.com ", " mallory@example.com", "mⵏⵏory", "ɑdmins", "аdmin"]
+)
+def test_a_name_that_is_not_what_it_looks_like_is_refused(name: str, made: Repository) -> None:
+    """Blanks at its ends, letters of another script, letters of phonetic writing."""
+    edited(made, "id: pat@example.com, mfa: true}\n  stores: {names: [amz-de]}\n  rules: [{resources: [order]", f'id: "{name}"}}\n  stores: {{names: [amz-de]}}\n  rules: [{{resources: [order]')  # fmt: skip
+    assert "ROL-022" in made.run("validate").out
+
+
+def test_scripts_that_people_write_side_by_side_are_names(made: Repository) -> None:
+    """A group of a team in Tokyo, in Tel Aviv, in Bangkok."""
+    for name in ("価格team", "צוות-EU", "ทีม EU", "Einkauf Süd", "कीमत EU"):
+        edited(made, "id: pat@example.com, mfa: true}\n  stores: {names: [amz-de]}\n  rules: [{resources: [order]", f'id: "{name}"}}\n  stores: {{names: [amz-de]}}\n  rules: [{{resources: [order]')  # fmt: skip
+        assert "ROL-022" not in made.run("validate").out, name
+        git(made.path, "checkout", "-q", "specs")
+
+
+def test_every_right_of_a_role_is_told(made: Repository) -> None:
+    """In text and in Markdown, whatever else comes with it, and nothing of it is cut off."""
+    role = ROLES + HELPERS.replace("[price, promo], verbs: [apply]", "[ad, listing, payout, price, promo, store], verbs: [apply, read, write]")  # fmt: skip
+    (made.path / "specs" / "roles.yaml").write_text(role)
+    for form in (["plan"], ["plan", "-v"], ["plan", "-o", "markdown"]):
+        told = " ".join(made.run(*form).out.split())
+        for right in ("payout.write", "store.apply", "price.apply"):
+            assert right in told, (form, right)
+
+
+def test_one_of_many_promotions_is_not_covered_by_the_others(made: Repository) -> None:
+    """Six that take five percent off, and one that takes ninety."""
+    promos = "".join(
+        "---\napiVersion: acorn/v1\nkind: Promo\n"
+        f"metadata: {{name: p{number}}}\nspec:\n  type: percentOff\n  stores: {{names: [amz-de]}}\n  skus: {{names: [S-1]}}\n"
+        f'  window: {{start: {{local: "2098-{number + 1:02}-01T00:00", tz: store}}, end: {{local: "2098-{number + 1:02}-03T00:00", tz: store}}}}\n'
+        f'  discount: {{percent: "{percent}"}}\n'
+        for number, percent in enumerate([5] * 6 + [90])
+    )
+    (made.path / "specs" / "promos.yaml").write_text(promos)
+    for form in (["plan"], ["plan", "-o", "markdown"]):
+        told = " ".join(made.run(*form).out.split())
+        assert "percentOff percent 90 on S-1" in told, told
+
+
+# -- what guards, and is loosened ----------------------------------------------------------------------------
+
+
+def policies(made: Repository, said: str) -> None:
+    """Set the project's policies."""
+    path = made.path / "acorn.yaml"
+    text = path.read_text().split("  policies:")[0]
+    path.write_text(f"{text}  policies: {said}\n")
+
+
+def test_what_no_longer_guards_is_told(made: Repository) -> None:
+    """A change that takes a budget and a waiver's end with it shows both; the next plan says nothing more of it."""
+    policies(made, '{budgets: {all: {priceDrop: "10"}}, access: open}')
+    by(made, "ada")
+    made.apply()
+    policies(made, '{budgets: {all: {priceDrop: "90"}}}')
+    told = " ".join(made.run("plan").out.split())
+    assert "ACN-036" in told
+    assert "access open → (none); budgets.all.priceDrop 10 → 90" in told
+    by(made, "ada")
+    made.apply()
+    assert "ACN-036" not in made.run("plan").out
+
+
+def test_access_is_enforced_against_the_commit_that_ends_it(
+    made: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has no right may not take the rule out that asks for it, and use that in one commit."""
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    policies(made, "{access: enforced, severities: {ROL-010: warning}}")
+    by(made, "grace")
+    made.apply()
+    made.write(storefront(), storefront("amz-fr"), sku("S-1", "20.00"), sku("S-9", "2.00"))
+    policies(made, "{severities: {ROL-010: warning}}")
+    by(made, "mallory")
+    monkeypatch.setenv("ACORN_ACTOR", "mallory@example.com")
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "ACN-024" in result.err + result.out) == (4, True), result
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    made.apply()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"ignoreFields": ["price"]}, {"ceded": {"price": {"by": "repricer", "min": "1.00", "max": "99.00"}}}],
+)
+def test_an_edit_is_no_repair(left: dict[str, Any], tmp_path: Path) -> None:
+    """A price is left to others and edited in one change, and taken back in the next: what was never sent was never applied, and
+    the budget sees it."""
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    policies(made, '{budgets: {all: {priceDrop: "10"}}}')
+    made.apply()
+    cheap = sku("S-1", "2.00")
+    made.write(storefront(), {**cheap, "lifecycle": left}, sku("S-2", "20.00"))
+    made.apply()
+    made.write(storefront(), cheap, sku("S-2", "20.00"))
+    assert {c["reason"] for c in made.plan()["changes"]} == {"edited"}
+    assert "BUD-002" in made.run("plan").out
+    assert made.run("apply", "--auto-approve").code == 5
