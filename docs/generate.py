@@ -13,7 +13,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import click
 
 from acorn_gitops.cli import VERBS, cli
-from acorn_gitops.model.reference import amazon_marketplaces, as_of, rate_periods, tax_packs
+from acorn_gitops.model.reference import (
+    amazon_marketplaces,
+    as_of,
+    rate_periods,
+    rates_begin,
+    table,
+    tax_packs,
+)
+from acorn_gitops.model.territory import territories
 from acorn_gitops.plan.refusals import refusals
 from acorn_gitops.rules.cases import FOLDER as CASES
 from acorn_gitops.rules.cases import Case, all_cases
@@ -252,11 +260,31 @@ def reference() -> str:
         for m in amazon_marketplaces().values()
     ]
     out.append(
-        f"\n## VAT and GST rates\n\nAs of {as_of('vat_rates')}. Which goods get a reduced rate is not in this table.\n\n| Country | Class | Percent | From | Until |\n|---|---|---|---|---|"
+        f"\n## VAT and GST rates\n\nAs of {as_of('vat_rates')}; nothing is said of days before {rates_begin()}. A place that has a standard rate"
+        " here has its own in every class. Goods: some that have the rate, not all.\n\n| Place | Class | Percent | From | Until | Goods"
+        " |\n|---|---|---|---|---|---|"
     )
     out += [
-        f"| {r.country} | {r.rate_class} | {r.percent} | {r.from_date or ''} | {r.to_date or ''} |"
+        f"| {r.country} | {r.rate_class} | {r.percent} | {r.from_date or ''} | {r.to_date or ''} | {r.goods} |"
         for r in rate_periods()
+    ]
+    out.append(
+        f"\n## Places\n\nAs of {as_of('territories')}. Places whose tax on sales is not simply that of the country that their code begins"
+        " with. Any of the names is the place; the name of an area under *within* covers it too, and no other country's does. Parts of"
+        " countries that are not here are what ISO 3166-2 says, and belong to their country.\n\n| Place | Other names | Within | What it is |"
+        " Source |\n|---|---|---|---|---|"
+    )
+    out += [
+        f"| `{t.code}` | {', '.join(t.names)} | {', '.join(t.within)} | {t.note} | {t.source} |"
+        for t in territories().values()
+    ]
+    out.append(
+        f"\n## Fees of coupons\n\nAs of {as_of('fees')}: what Amazon takes for a coupon beside its discount.\n\n| Currency | From | Until | For each"
+        " redemption | Once | Percent of its sales | At most |\n|---|---|---|---|---|---|---|"
+    )
+    out += [
+        f"| {f['currency']} | {f['from'] or ''} | {f['to'] or ''} | {f['each']} | {f['once']} | {f['percent']} | {f['atMost'] or ''} |"
+        for f in table("fees")["coupons"]
     ]
     out.append(
         "\n## Tax packs\n\nRules that ship as dated data: a TaxRule includes one by name and version, for its own stores. A newer"
@@ -281,9 +309,9 @@ def reference() -> str:
         " views; nothing of them is sent anywhere. A table that is not there says nothing. Instants carry their zone; cells in brackets"
         " may be empty.\n\n| File | A row is | Columns |\n|---|---|---|"
     )
-    for name, table in TABLES.items():
-        columns = ", ".join(f"`{n}`" if c.required else f"[`{n}`]" for n, c in table.columns.items())
-        out.append(f"| `{name}.csv` | {table.words} | {columns} |")
+    for name, facts in TABLES.items():
+        columns = ", ".join(f"`{n}`" if c.required else f"[`{n}`]" for n, c in facts.columns.items())
+        out.append(f"| `{name}.csv` | {facts.words} | {columns} |")
     out.append("\n## Faults of the sandbox\n\n| Kind | What happens |\n|---|---|")
     out += [f"| `{k}` | {words} |" for k, words in FAULTS.items()]
     return "\n".join(out) + "\n"

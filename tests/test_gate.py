@@ -132,7 +132,7 @@ SPECS: dict[str, list[dict[str, Any]]] = {
          "audience": "all", "code": "BLACK-26", "minimumOrder": {"amz-de": MONEY},
          "stacking": {"group": "g", "tier": 30, "mode": "additive", "priority": 1, "combinableWith": ["x"]},
          "limits": {"budget": MONEY, "redemptions": 1, "perCustomer": 1, "quantity": 1}, "floors": {"respect": ["min", "map", "margin"]},
-         "approvals": [{"role": "r", "by": "b", "at": "2026-01-01"}], "onConflict": "fail", "maxTotalPercent": "50", "key": "k", "inherits": ["b"]},
+         "approvals": [{"role": "r", "by": "b", "at": "2026-01-01"}], "maxTotalPercent": "50", "key": "k", "inherits": ["b"]},
     ],
     "Project": [
         {"specs": ["specs"], "connections": {"main": {"adapter": "network", "url": "sandbox:", "token": "env:T", "options": {"a": [1, {"b": None}]}}},

@@ -86,6 +86,8 @@ def _parts(session: Session, offline: bool) -> Iterator[Part]:
             continue
         mine = [f for f in found if f.id[:3] in families]
         part = _judged(name, mine, ask)
+        if "ONB" in families:
+            part = _with_stages(part, config, session)
         unrecorded = [f.message for f in mine if f.id == "ONB-001" and f.severity == "info"]
         yield (
             part._replace(state="unknown", words=unrecorded) if unrecorded and part.state == "good" else part
@@ -115,6 +117,19 @@ def _judged(name: str, findings: Iterable[Finding], ask: str) -> Part:
     return Part(
         name, state, [f"{f.id} {f.message}" + (f" ({f.place})" if f.place else "") for f in told], ask
     )
+
+
+def _with_stages(part: Part, config: Any, session: Session) -> Part:
+    """With what `acorn onboard` says of stores that have not come as far as they say."""
+    from acorn_gitops.engines.onboarding import blocking
+
+    words: list[str] = []
+    for store in config.stores.values():
+        first, lacks = blocking(store, session.now().date()) if store.spec.get("storefront") else ("", [])
+        told = [one.words for one in lacks if not any(one.words in known for known in part.words)]
+        if first and told:
+            words.append(f"{store.name} is blocked at {first}: {'; '.join(told)} (`acorn onboard`)")
+    return part._replace(state="blocked", words=[*part.words, *words]) if words else part
 
 
 def _connection(session: Session, config: Any, offline: bool) -> Part:

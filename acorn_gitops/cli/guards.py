@@ -75,6 +75,23 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
             )
 
 
+def renamed_stores(state: Situation) -> Iterator[Finding]:
+    """A store whose name changes: no marketplace renames one, and what it holds must not be deleted for a word."""
+    for spec in state.loaded.configuration.stores.values():
+        former = spec.moved_from
+        if not former or former in state.loaded.configuration.stores or not state.ledger.holds(former):
+            continue
+        yield Finding(
+            "ACN-037",
+            "error",
+            f"{spec.name} was {former}: no marketplace renames a store, and what {former} holds would be deleted and made anew",
+            Place(spec.file, spec.line),
+            f"keep the name {former} (an alias or a label may say the other); or, where {spec.name} is a new store, take movedFrom out",
+            "",
+            f"Store/{spec.name}",
+        )
+
+
 def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """An emptied file must not look like a day's work."""
     going = sum(change.action == "delete" for change in result.changes)

@@ -138,7 +138,18 @@ def _new(
     notes += [f"{view.store} stays as it is: {why}" for view in collected for why in view.ambiguous.values()]
     folder = to or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
     mapped = {s.spec["sku"]: s for s in config.skus}
-    fresh = [item for item in made.skus if item["sku"] not in mapped]
+    twins = {code.strip().casefold(): code for code in mapped}
+    fresh: list[dict[str, Any]] = []
+    for item in made.skus:
+        if item["sku"] in mapped:
+            continue
+        other = twins.setdefault(item["sku"].strip().casefold(), item["sku"])
+        if other == item["sku"]:
+            fresh.append(item)
+        else:
+            notes.append(
+                f"{item['sku']!r} stays unmanaged: but for letters' case or blanks it is {other!r}; rename one of them"
+            )
     for item in made.skus:
         if item["sku"] in mapped:
             _extend(config, mapped[item["sku"]], item, files, notes)
@@ -212,8 +223,14 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
             break
     inner = path[1:] if chosen.path[:1] == ("spec",) else path
     if chosen.raw.item_file != chosen.raw.file:
-        shown = ".".join(str(p) for p in path[1:])
-        return f"{spec.origin}: {shown} stands in a table; write {value!r} there by hand"
+        table = chosen.raw.item_file
+        text = files.get(table) or config.reader.text(table)
+        changed = config.reader.put_cell(text, chosen.raw, (*chosen.path, *inner), value)
+        if changed is None:
+            shown = ".".join(str(p) for p in path[1:])
+            return f"{spec.origin}: {shown} has no cell of its own in {table}; write {value!r} there by hand"
+        files[table] = changed
+        return ""
     text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
     try:
         edited = set_value(text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value)

@@ -220,7 +220,10 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
         ".vscode/extensions.json": '{"recommendations": ["redhat.vscode-yaml"]}\n',
         ".gitignore": IGNORED,
     }
-    if not empty:
+    if empty:
+        # git keeps no empty folder, and a clone without it could not be planned.
+        files["specs/.gitkeep"] = ""
+    else:
         files |= {"specs/stores.yaml": STORE, "specs/skus.yaml": SKUS}
     if ci != "none":
         files[".gitlab-ci.yml" if ci == "gitlab" else ".github/workflows/acorn.yml"] = (

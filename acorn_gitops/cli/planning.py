@@ -132,6 +132,7 @@ def compute(
         blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
         blocking.append(guards.no_ledger(session.ledger_path(loaded.project), found))
+    blocking += guards.renamed_stores(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ import click
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import Fenced, is_behind
 from acorn_gitops.cli.session import Session
+from acorn_gitops.cli.spelling import folded, moved, respelt, spellings
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
@@ -81,6 +83,7 @@ class Situation:
     selection: Selection
 
     today: str = ""
+    now: datetime | None = None
     read_at: dict[str, tuple[Fences, Generation]] = field(default_factory=dict)
     """The generation of each store as it was read."""
     unfenced: set[str] = field(default_factory=set)
@@ -112,17 +115,36 @@ class Situation:
     def fitted(self) -> tuple[DesiredState, list[Finding], frozenset[Address]]:
         """What the marketplaces can hold of the specs, what was left out, and what must be left alone."""
         state = compile_configuration(self.loaded.configuration)
+        for store, shard in state.stores.items():
+            state.stores[store] = dict(_without_ended_roles(shard, self.today))
         findings: list[Finding] = []
         withheld: set[Address] = set()
         for name, marketplace in self.marketplaces.items():
             if isinstance(marketplace, Fits):
                 shards = {s: shard for s, shard in state.stores.items() if self.connections.get(s) == name}
                 made = marketplace.fit(shards, self.today)
-                for store, shard in made.shards.items():
-                    state.stores[store] = dict(shard)
+                for store, fitted in made.shards.items():
+                    state.stores[store] = dict(fitted)
                 findings += made.findings
                 withheld |= made.withheld
         return state, findings, frozenset(withheld)
+
+
+def _without_ended_roles(shard: Mapping[Key, Desired], today: str) -> Mapping[Key, Desired]:
+    """A role whose last day has passed, and its grants, are no longer wanted anywhere."""
+    ended = {
+        key
+        for (type_, key), want in shard.items()
+        if type_ == "role" and (until := want.attributes.get("validUntil")) is not None and until <= today
+    }
+    if not ended:
+        return shard
+    return {
+        key: want
+        for key, want in shard.items()
+        if not (key[0] == "role" and key[1] in ended)
+        and not (key[0] == "grant" and want.attributes["role"] in ended)
+    }
 
 
 def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
@@ -144,7 +166,9 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
     # A connection that no store uses is not opened; whoever looks for a store that left the specs asks all of them.
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
-    state = Situation(loaded, connections, ledger, session.marketplaces(settings), selection, today)
+    state = Situation(
+        loaded, connections, ledger, session.marketplaces(settings), selection, today, session.now()
+    )
     ledger.check_owner(state.owner)
     if not wishes.lenient:
         refuse_unknown(state)
@@ -225,6 +249,10 @@ def views(
                     }
                 check_not_empty(snapshot, view.applied, wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
+                known_people = spellings(view.live, view.applied)
+                view.desired = respelt(view.desired, known_people)
+                view.applied = moved(view.applied, spellings(view.live))
+                _leave_what_is_over(view, state)
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
                 }
@@ -240,6 +268,22 @@ def views(
             _narrow(view, state.selection)
         yield view
         del view
+
+
+def _leave_what_is_over(view: StoreView, state: Situation) -> None:
+    """A promotion that has ended and is gone is as it should be: no marketplace takes one in the past, and none has to be made."""
+    over = {
+        key
+        for key, want in view.desired.items()
+        if key[0] == "promotion" and key not in view.live and _ended(want.attributes.get("end"), state.now)
+    }
+    if over:
+        view.desired = {k: v for k, v in view.desired.items() if k not in over}
+        view.applied = {k: v for k, v in view.applied.items() if k not in over}
+
+
+def _ended(end: object, now: datetime | None) -> bool:
+    return isinstance(end, str) and now is not None and datetime.fromisoformat(end) <= now
 
 
 def _check_place(store: str, state: Situation) -> None:
@@ -320,5 +364,8 @@ def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
 
 
 def declared(state: Situation, address: Address) -> Desired | None:
-    """What the specs say of an address."""
-    return state.desired.stores.get(address.store, {}).get((address.type, address.key))
+    """What the specs say of an address, in the spelling of that address."""
+    shard, key = state.desired.stores.get(address.store, {}), (address.type, address.key)
+    if key in shard or address.type != "grant" or folded(key) not in shard:
+        return shard.get(key)
+    return respelt({folded(key): shard[folded(key)]}, {folded(key): key})[key]

@@ -93,7 +93,8 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
         for a, r in resources.items()
         if a.type == "stock" and a not in left_out
     ]
-    return Decompiled(stores, decompile_skus(listings, stocks), others, unsaid)
+    named = {name.partition("/")[2] for name in used if name.startswith("SkuMapping/")}
+    return Decompiled(stores, decompile_skus(listings, stocks, named), others, unsaid)
 
 
 def _unsayable(type: str, attributes: Attributes) -> str:

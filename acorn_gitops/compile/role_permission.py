@@ -26,14 +26,16 @@ def compile_role(spec: Spec, configuration: Configuration, state: DesiredState) 
     for store in select(body["stores"], candidates):
         state.add(store, "role", key, Desired(role, spec.origin, spec.lifecycle, spec.moved_from))
         for subject in body["subjects"]:
-            grant: Attributes = {"role": key, "subject": {"id": subject["id"], "kind": subject["kind"]}}
+            # One person is one subject, however somebody wrote their address.
+            who = subject["id"].lower() if subject["kind"] == "user" else subject["id"]
+            grant: Attributes = {"role": key, "subject": {"id": who, "kind": subject["kind"]}}
             for name in ("employment", "mfa"):
                 if name in subject:
                     grant[name] = subject[name]
             state.add(
                 store,
                 "grant",
-                f"{key}:{subject['kind']}:{subject['id']}",
+                f"{key}:{subject['kind']}:{who}",
                 Desired(grant, spec.origin, spec.lifecycle),
             )
 

@@ -6,7 +6,7 @@ its listings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
@@ -128,9 +128,12 @@ def _allocation(inventory: dict[str, Any], store: str) -> dict[str, Any]:
 
 
 def decompile_skus(
-    listings: Iterable[tuple[str, str, Attributes]], stocks: Iterable[tuple[str, str, Attributes]]
+    listings: Iterable[tuple[str, str, Attributes]],
+    stocks: Iterable[tuple[str, str, Attributes]],
+    taken: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU.
+    """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU. `taken`: names that other mappings
+    have; two codes can have one short name.
 
     Facts that differ between a SKU's listings cannot be said once for the SKU; they are left undeclared.
     """
@@ -141,11 +144,17 @@ def decompile_skus(
     for location, sku, attributes in stocks:
         sources.setdefault(sku, []).append((location, attributes))
     items: list[dict[str, Any]] = []
-    for sku in sorted(by_sku.keys() | sources.keys()):
+    every = sorted(by_sku.keys() | sources.keys())
+    # Codes that are their own names keep them.
+    names = {sku: sku for sku in every if name_of_sku(sku) == sku and sku not in taken}
+    used = {*taken, *names.values()}
+    for sku in every:
         rows = sorted(by_sku.get(sku, ()), key=lambda r: (r[0], r[1]))
         item: dict[str, Any] = {"sku": sku}
-        if name_of_sku(sku) != sku.lower():
-            item["name"] = name_of_sku(sku)
+        name = names.get(sku) or _free(name_of_sku(sku), used)
+        used.add(name)
+        if name != sku.lower():
+            item["name"] = name
         if rows:
             _decompile_shared(item, [attributes for _, _, attributes in rows])
         item["listings"] = [
@@ -159,6 +168,13 @@ def decompile_skus(
             item["inventory"] = inventory
         items.append(item)
     return items
+
+
+def _free(name: str, used: Collection[str]) -> str:
+    found, number = name, 2
+    while found in used:
+        found, number = f"{name[:58]}-{number}", number + 1
+    return found
 
 
 def _agreed(rows: list[Attributes], name: str) -> Any:

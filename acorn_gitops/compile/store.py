@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
+from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.resource import Attributes, Desired
 from acorn_gitops.specs.configuration import Spec
 
@@ -33,7 +34,8 @@ def compile_store(spec: Spec, state: DesiredState) -> None:
             if name in block:
                 attributes[name] = block[name]
         if "languages" in block:
-            attributes["languages"] = sorted(block["languages"]) if block["languages"] is not None else None
+            said = block["languages"]
+            attributes["languages"] = sorted({*map(canonical_tag, said)}) if said is not None else None
         if "entitlements" in block:
             attributes["entitlements"] = without_none(block["entitlements"]) or None
         state.add(

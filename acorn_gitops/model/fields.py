@@ -113,8 +113,11 @@ Territory = Annotated[
 ]
 Language = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z]{2}_[A-Z]{2}$"),
-    Field(description="Language tag, e.g. de_DE.", examples=["de_DE"]),
+    StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"),
+    Field(
+        description="Language tag (BCP 47), with underscore or hyphen: de_DE, es_419, zh_Hans.",
+        examples=["de_DE", "es_419"],
+    ),
 ]
 Timezone = Annotated[
     str,

@@ -50,6 +50,8 @@ class Finding(NamedTuple):
     subject: str = ""
     firm: bool = False
     """Nothing waives or softens it: a rule could not be judged."""
+    field: str = ""
+    """Which field of a spec it is about (`spec.attributes`), numbers of entries left out: what is alike can be told once."""
 
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """By place, then id: order of discovery never shows."""

@@ -152,7 +152,6 @@ class PromoSpec(Strict):
     limits: Limits | None = None
     floors: Floors | None = None
     approvals: list[PromoApproval] | None = None
-    onConflict: Literal["fail", "skip", "replace"] | None = None
     maxTotalPercent: Percent | None = None
     """The most that all stacked promotions may take off together."""
     key: Text | None = None

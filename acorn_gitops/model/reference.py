@@ -5,6 +5,7 @@ read-only lookups. Callers: rules, compile, import. Tests compare them with inde
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -127,6 +128,43 @@ def tax_packs() -> dict[tuple[str, str], TaxPack]:
         )
         for row in table("tax_packs")["packs"]
     }
+
+
+class CouponFee(NamedTuple):
+    """What a marketplace takes for a coupon beside its discount, in the currency's major unit."""
+
+    each: Decimal
+    """For each redemption."""
+    once: Decimal
+    percent: Decimal
+    """Of what is sold with it."""
+    at_most: Decimal | None
+    """Of that part."""
+
+    def of(self, redemptions: int, sales: Decimal) -> Decimal:
+        """The fee of so many redemptions that sell for so much."""
+        part = sales * self.percent / 100
+        return (
+            self.each * redemptions + self.once + (part if self.at_most is None else min(part, self.at_most))
+        )
+
+
+def coupon_fee(currency: str, day: str) -> CouponFee:
+    """Amazon's fee in a currency on a day (ISO text); nothing where none is known."""
+    for row in table("fees")["coupons"]:
+        if (
+            row["currency"] == currency
+            and (row["from"] or "") <= day
+            and (row["to"] is None or day < row["to"])
+        ):
+            most = row["atMost"]
+            return CouponFee(
+                Decimal(row["each"]),
+                Decimal(row["once"]),
+                Decimal(row["percent"]),
+                None if most is None else Decimal(most),
+            )
+    return CouponFee(Decimal(0), Decimal(0), Decimal(0), None)
 
 
 @cache

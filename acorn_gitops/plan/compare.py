@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from acorn_gitops.confine.text import safe
+from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.money import NUMBERS, MoneyError, canonical, one_spelling
 from acorn_gitops.model.resource import Attributes, Live, is_money
 
@@ -52,6 +53,8 @@ def normal(value: Any, name: str = "") -> Any:
             k: one_spelling(v, k) if k in NUMBERS else normal(v, k) for k, v in value.items() if v is not None
         }
         return out or None
+    if isinstance(value, list) and name == "languages":
+        return sorted({canonical_tag(tag) if isinstance(tag, str) else repr(tag) for tag in value})
     if isinstance(value, list):
         items = [normal(item) for item in value]
         return sorted(items, key=repr) if name in SETS else items

@@ -252,7 +252,7 @@ def _missing(
             )
         )
         return
-    if former is not None and former not in applied:
+    if former is not None and former not in applied and key[0] not in NO_PRUNE:  # of stores a guard tells
         why = "is not managed from here" if former in live else "is not there"
         result.notes.append(f"{address}: movedFrom names {former[1]}, which {why}; nothing is renamed")
     if former is not None and former in applied and former not in live:

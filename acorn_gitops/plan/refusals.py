@@ -39,6 +39,7 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         0,
         "A warning: somebody else has applied since this ledger was written; apply refuses with exit code 6.",
     ),
+    "ACN-037": (4, "A store has another name than the one under which it was applied."),
     "ACN-036": (
         0,
         "A warning: what guards applies (access, budgets, severities, waivers) is another than in the last one.",

@@ -5,7 +5,6 @@ in: values. Goes out: text. Callers: cli. The plan is the product's face; golden
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -38,7 +37,7 @@ SHOWN: Final = 3
 MOST_CAUSES: Final = 50
 """So many reasons why changes were not done are told."""
 ALIKE: Final = 20
-"""Of findings that say the same, so many are told with their places."""
+"""Of errors that say the same, so many are told with their lines; of warnings `SHOWN`."""
 
 
 class Pen:
@@ -355,30 +354,58 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
 
 
 def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
-    """Every finding: place, words, the offending line with a caret, what to do. Of those that say the same in
-    ever other places the first ones, and how many more there are."""
+    """Every finding: place, words, the offending line with a caret, what to do. Of those that are alike (rule, field and remedy) the
+    first ones, and where more of them are."""
     lines: list[str] = []
-    told: Counter[tuple[str, str]] = Counter()
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    order: list[Finding] = []
     for finding in findings:
-        told[finding.id, finding.message] += 1
-        if told[finding.id, finding.message] > ALIKE:
-            continue
-        colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
-        place = f"{safe(str(finding.place))}: " if finding.place else ""
-        subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
-        lines.append(
-            pen(place, "bold")
-            + pen(f"{finding.severity} {finding.id}", colour)
-            + f": {_inset(finding.message)}{subject}"
-        )
-        if finding.source.strip() and finding.place and finding.place.line:
-            lines += _caret(finding, pen)
-        if finding.hint:
-            lines.append(f"      = {safe(finding.hint)}")
-    for (id_, message), count in told.items():
-        if count > ALIKE:
-            lines.append(f"… and {count - ALIKE:,} more {id_}: {_inset(message)}")
+        told = alike.setdefault(_alike(finding), [])
+        told.append(finding)
+        if len(told) <= _shown(finding):
+            order.append(finding)
+    last = {id(told[_shown(told[0]) - 1]): told for told in alike.values() if len(told) > _shown(told[0])}
+    for finding in order:
+        lines += _finding(finding, pen)
+        if id(finding) in last:
+            lines += _more(last[id(finding)], pen)
     return "\n".join(lines) + ("\n" if lines else "")
+
+
+def _shown(finding: Finding) -> int:
+    return ALIKE if finding.severity == "error" else SHOWN
+
+
+def _alike(finding: Finding) -> tuple[str, str, str]:
+    """What findings have in common that are told once. Without a field or a remedy it is their words."""
+    if finding.field and finding.hint and finding.severity != "error":
+        return finding.id, finding.field, finding.hint
+    return finding.id, finding.message, ""
+
+
+def _finding(finding: Finding, pen: Pen) -> list[str]:
+    colour = {"error": "red", "warning": "yellow", "info": "cyan"}[finding.severity]
+    place = f"{safe(str(finding.place))}: " if finding.place else ""
+    subject = pen(f" [{safe(finding.subject)}]", "dim") if finding.subject else ""
+    lines = [
+        pen(place, "bold")
+        + pen(f"{finding.severity} {finding.id}", colour)
+        + f": {_inset(finding.message)}{subject}"
+    ]
+    if finding.source.strip() and finding.place and finding.place.line:
+        lines += _caret(finding, pen)
+    if finding.hint:
+        lines.append(f"      = {safe(finding.hint)}")
+    return lines
+
+
+def _more(told: Sequence[Finding], pen: Pen) -> list[str]:
+    """How many more there are, and three of their places."""
+    rest = told[_shown(told[0]) :]
+    places = [safe(str(f.place)) for f in rest[:SHOWN] if f.place]
+    where = f": {', '.join(places)}{' …' if len(rest) > len(places) else ''}" if places else ""
+    what = f" ({safe(rest[0].field)})" if _alike(rest[0])[2] else f" ({_inset(cut(rest[0].message, 80))})"
+    return [pen(f"… and {len(rest):,} more {rest[0].id} alike{what}{where}", "dim")]
 
 
 def _inset(text: str) -> str:

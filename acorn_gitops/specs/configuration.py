@@ -165,6 +165,8 @@ class Configuration:
         self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""
     ) -> Finding:
         """A finding at a field of a spec, with its line of text."""
+        path = tuple(path)
         place = self.place(spec, path)
         source = self.reader.source(place) if self.reader is not None else ""
-        return Finding(id, severity, message, place, hint, source, f"{spec.kind}/{spec.name}")
+        field = ".".join(part for part in path if isinstance(part, str))
+        return Finding(id, severity, message, place, hint, source, f"{spec.kind}/{spec.name}", field=field)

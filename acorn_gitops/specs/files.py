@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.specs import fast, gate, tables
+from acorn_gitops.specs import fast, gate, quick, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import Node, compose
@@ -70,6 +70,8 @@ class Reader:
         self._encodings: dict[str, str] = {}
         self._items: dict[tuple[str, int, int], Node | None] = {}
         """Entries of long lists that were composed alone, by file and lines: many findings may be about one."""
+        self._spots: dict[tuple[str, int, int], quick.Spot | None] = {}
+        """The same, looked through without composing."""
         self._tables: dict[tuple[str, int], dict[str, Any]] = {}
         self._cells: dict[tuple[str, int], tables.Cells] = {}
 
@@ -256,18 +258,11 @@ class Reader:
         if raw.item_file != raw.file and path[:2] == ("spec", "items"):
             return None, path
         if len(path) >= 3 and path[:2] == ("spec", "items") and raw.item_lines and isinstance(path[2], int):
-            begin = raw.item_lines[path[2]]
-            lines = self.lines(raw.file)
-            if not lines[begin - 1].lstrip(" ").startswith("- "):  # a flow list, or a dash on its own line
+            span = self._span(raw, path[2])
+            if span is None:
                 return self._whole(raw), path
-            following = raw.item_lines[path[2] + 1 : path[2] + 2]
-            end = following[0] - 1 if following else begin
-            if not following:
-                indent = len(lines[begin - 1]) - len(lines[begin - 1].lstrip(" "))
-                while end < len(lines) and (
-                    not lines[end].strip() or lines[end].startswith(" " * (indent + 1))
-                ):
-                    end += 1
+            begin, end = span
+            lines = self.lines(raw.file)
             memo = (raw.file, begin, end)
             if memo not in self._items:
                 composed = compose("\n".join(lines[begin - 1 : end]), raw.file, begin)
@@ -279,6 +274,40 @@ class Reader:
                 return item, (0, *path[3:])
         return self._whole(raw), path
 
+    def _span(self, raw: Raw, index: int) -> tuple[int, int] | None:
+        """The first and the last line of an entry; None for a list in brackets, or a dash on a line of its own."""
+        begin = raw.item_lines[index]
+        lines = self.lines(raw.file)
+        if not lines[begin - 1].lstrip(" ").startswith("- "):
+            return None
+        following = raw.item_lines[index + 1 : index + 2]
+        end = following[0] - 1 if following else begin
+        if not following:
+            indent = len(lines[begin - 1]) - len(lines[begin - 1].lstrip(" "))
+            while end < len(lines) and (not lines[end].strip() or lines[end].startswith(" " * (indent + 1))):
+                end += 1
+        return begin, end
+
+    def _quickly(self, raw: Raw, path: tuple[Any, ...], *, key: bool) -> Place | None:
+        """The place in an entry of a long list that is written in one of the usual forms."""
+        if (
+            len(path) < 3
+            or path[:2] != ("spec", "items")
+            or raw.item_file != raw.file
+            or not raw.item_lines
+            or not isinstance(path[2], int)
+        ):
+            return None
+        span = self._span(raw, path[2])
+        if span is None:
+            return None
+        memo = (raw.file, *span)
+        if memo not in self._spots:
+            self._spots[memo] = quick.entry(self.lines(raw.file)[span[0] - 1 : span[1]], span[0])
+        spot = self._spots[memo]
+        found = quick.at(spot, path[3:], key=key) if spot is not None else None
+        return Place(raw.file, *found) if found is not None else None
+
     def _whole(self, raw: Raw) -> Node | None:
         if raw.file not in self._composed:
             documents = compose(self.text(raw.file), raw.file).documents
@@ -288,6 +317,9 @@ class Reader:
 
     def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
         """File, line and column of a value (or its key) in a document."""
+        quick = self._quickly(raw, path, key=key)
+        if quick is not None:
+            return quick
         node, inner = self.nodes(raw, path)
         if node is None:
             if path[:2] == ("spec", "items") and len(path) > 2:
@@ -295,6 +327,16 @@ class Reader:
             return Place(raw.file, raw.line, 1)
         line, column = node.key_at(inner) if key else node.at(inner)
         return Place(raw.file, line, column)
+
+    def put_cell(self, text: str, raw: Raw, path: tuple[Any, ...], value: object) -> str | None:
+        """The text of a table with the cell changed that says the value at a path; None where there is none, or the table is not kept
+        in UTF-8."""
+        table = self._tables.get((raw.file, raw.position))
+        plain = self._encodings.get(raw.item_file, "utf-8") == "utf-8"
+        if table is None or not plain or path[:2] != ("spec", "items") or not isinstance(value, str):
+            return None
+        sku = raw.data["spec"]["items"][path[2]]["sku"]
+        return tables.put(text, raw.item_file, table=table, sku=sku, path=path[3:], value=value)
 
     def _cell(self, raw: Raw, index: int, path: tuple[Any, ...]) -> Place:
         """The cell of a table that a path of an item came from; the item's first row for what no cell says."""

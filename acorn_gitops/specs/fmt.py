@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
 
@@ -64,6 +65,7 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     documents = list(yaml.load_all(text))
     out = io.StringIO()
     for index, document in enumerate(documents):
+        _spell(document)
         if hasattr(document, "move_to_end"):
             for key in [k for k in _HEAD if k in document] if _movable(document) else []:
                 document.move_to_end(key)
@@ -72,6 +74,8 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
         yaml.dump(document, out)
     result = _tidy(out.getvalue())
     after = compose(result, file)
+    for known in before.documents:
+        _spell(known.data)
     if after.findings or [n.data for n in after.documents] != [n.data for n in before.documents]:
         finding = Finding(
             "GEN-018",
@@ -82,6 +86,16 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
         )
         return text, [finding]
     return result, []
+
+
+def _spell(document: Any) -> None:
+    """Bring values of which there are several spellings into one, in place: language tags."""
+    spec = document.get("spec") if isinstance(document, dict) else None
+    front: Any = spec.get("storefront") if isinstance(spec, dict) else None
+    tags: Any = front.get("languages") if isinstance(front, dict) else None
+    for index, tag in enumerate(tags if isinstance(tags, list) else ()):
+        if isinstance(tag, str) and canonical_tag(tag) != tag:
+            front["languages"][index] = canonical_tag(tag)
 
 
 def _ours(data: Any) -> bool:

@@ -17,6 +17,7 @@ import orjson
 
 from acorn_gitops.confine.text import cut
 from acorn_gitops.specs.amounts import advice
+from acorn_gitops.specs.form import needs
 from acorn_gitops.specs.scalars import quoted
 
 KINDS = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
@@ -215,6 +216,9 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         return Problem("GEN-007", path, f"{_last_name(path)} cannot be {_short(quoted(str(value)))}", hint)
     if value is None and type_.endswith("_type"):
         return Problem("GEN-007", path, f"{_last_name(path)} is empty", "give it a value, or remove the line")
+    form = needs(type_, _last_name(path), _walk_schema(kind, part, location), value)
+    if form is not None:
+        return Problem("GEN-007", path, *form)
     message = detail["msg"].removeprefix("Value error, ")
     return Problem("GEN-007", path, f"{_last_name(path)}: {_short(message[:1].lower() + message[1:])}", "")
 

@@ -7,12 +7,13 @@ nothing is retyped; numbers that a spreadsheet has already spoilt (1.23457E+12) 
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import re
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.confine.text import uncell
+from acorn_gitops.confine import text as texts
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs.near import Names
 
@@ -81,6 +82,43 @@ class Read(NamedTuple):
 def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None) -> Read:
     """Read a table; where `cells` is given, record the place of every cell in it."""
     return _Table(text, file, table, cells).read()
+
+
+def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, value: str) -> str | None:
+    """The text with one cell changed: the one that a path of a SKU's item came from. Every other letter stays. None where no cell
+    says it, or where the table would mean something else as well (a title that three rows of the SKU repeat)."""
+    cells: Cells = {}
+    wanted = copy.deepcopy(read(text, file, table, cells).items)
+    place = cells.get((sku, path))
+    if place is None:
+        return None
+    delimiter = table.get("delimiter") or ","
+    lines = text.split("\n")
+    begin = sum(len(line) + 1 for line in lines[: place.line - 1]) + place.column - 1
+    end = _end(text, begin, delimiter)
+    amount = path[0] == "pricePolicy" or path[-2:] == ("price", "value")
+    shown = value.replace(".", ",") if amount and table.get("decimalComma") is True else texts.cell(value)
+    if any(letter in shown for letter in (delimiter, '"', "\n", "\r")):
+        shown = '"' + shown.replace('"', '""') + '"'
+    edited = text[:begin] + shown + text[end:]
+    owner: Any = next(item for item in wanted if item["sku"] == sku)
+    for part in path[:-1]:
+        owner = owner[part]
+    owner[path[-1]] = value
+    after = read(edited, file, table)
+    return edited if not after.findings and after.items == wanted else None
+
+
+def _end(text: str, begin: int, delimiter: str) -> int:
+    """Where the cell ends that begins at a position."""
+    quoted = False
+    for position in range(begin, len(text)):
+        letter = text[position]
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted and (letter == delimiter or letter in "\r\n"):
+            return position
+    return len(text)
 
 
 class _Table:
@@ -219,7 +257,7 @@ class _Table:
             cell = raw.strip()
             if not cell or field not in FIELDS:
                 continue
-            ours = uncell(cell) != cell  # an apostrophe that `cell` put there
+            ours = texts.uncell(cell) != cell  # an apostrophe that `cell` put there
             damaged = _SPOILT.match(cell) or (field in _CODES and not ours and _SPOILT_CODE.match(cell))
             if damaged or len(cell) > MAX_CELL:
                 message = f"{field} {cell[:40]} was spoilt by a spreadsheet"
@@ -246,7 +284,7 @@ class _Table:
                     )
                     continue
                 cell = cell.replace(".", "").replace(",", ".")
-            values[field] = (uncell(cell), column)
+            values[field] = (texts.uncell(cell), column)
         if "sku" not in values or "store" not in values:
             spoilt = self.findings and self.findings[-1].place and self.findings[-1].place.line == line
             missing = "sku" if "sku" not in values else "store"

@@ -34,7 +34,7 @@ def slug(name: str) -> str:
 def language_tag(code: str) -> str:
     """Vendure's `de` as `de_DE`; codes with a region stay."""
     base, _, region = code.partition("_")
-    return code if region else f"{base}_{_REGIONS.get(base, base.upper())}"
+    return code if region or len(base) != 2 else f"{base}_{_REGIONS.get(base, base.upper())}"
 
 
 def language_code(tag: str) -> str:

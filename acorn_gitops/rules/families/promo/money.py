@@ -13,15 +13,13 @@ from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import major
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
+from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar, _culprit, _lows, _names, margins_of
 from acorn_gitops.rules.families.sku.stock import inventory_of
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
-
-COUPON_FEE: Final = {"USD": "0.60", "EUR": "0.60", "GBP": "0.45"}
-"""Amazon's redemption fee of a coupon by currency: dated data (seller guides until 2025), so that the rule warns only."""
 
 
 def _policed(context: Context, field: str) -> list[Any]:
@@ -227,7 +225,8 @@ def committed(context: Context) -> Iterator[Finding]:
     source="Seller Central: coupons end at 80 % of the budget; fees by currency are dated data",
 )
 def budget(context: Context) -> Iterator[Finding]:
-    """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount plus fee."""
+    """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount, and the marketplace's fee
+    on the day on which it begins (docs/reference-data.md)."""
     config = context.configuration
     specs = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
     for promo in config.promos.values():
@@ -235,24 +234,28 @@ def budget(context: Context) -> Iterator[Finding]:
         money, times = limits.get("budget"), limits.get("redemptions")
         if promo.spec["type"] != "coupon" or not money or not times:
             continue
-        deepest = Decimal(0)
+        deepest = dearest = Decimal(0)
         for (store, sku), dated in _calendar(context).offers.items():
             mine = [d.offer for d in dated if d.promo is promo]
             if not mine or config.stores[store].spec["storefront"]["currency"] != money["currency"]:
                 continue
             for listed in _calendar(context).listings_of(specs[sku], store):
-                off = listed.price - lowest(mine).pays(listed.price)
-                deepest = max(deepest, Decimal(off) * quantum(listed.currency))
-        fee = Decimal(COUPON_FEE.get(money["currency"], "0"))
-        needs = (deepest + fee) * times
+                pays = lowest(mine).pays(listed.price)
+                deepest = max(deepest, Decimal(listed.price - pays) * quantum(listed.currency))
+                dearest = max(dearest, Decimal(pays) * quantum(listed.currency))
+        day = promo.spec["window"]["start"]["local"][:10]
+        fee = (
+            coupon_fee(money["currency"], day).of(times, dearest * times).quantize(quantum(money["currency"]))
+        )
+        needs = deepest * times + fee
         if deepest and Decimal(money["value"]) < needs:
             yield config.finding(
                 "PRO-051",
                 "warning",
                 promo,
                 ("spec", "limits", "budget"),
-                f"{times:,} redemptions of {promo.name} may cost {needs} {money['currency']} ({deepest} off and {fee} fee each), and its"
-                f" budget is {money['value']}",
+                f"{times:,} redemptions of {promo.name} may cost {needs} {money['currency']} ({deepest} off each, and {fee} in fees), and"
+                f" its budget is {money['value']}",
                 "raise the budget, or expect fewer",
             )
 

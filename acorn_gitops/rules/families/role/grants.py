@@ -74,8 +74,8 @@ def wildcards(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy",
 )
 def expiry(context: Context) -> Iterator[Finding]:
-    """An expired grant still declared is an error, and so is one that ends before it begins; external people need an end within
-    365 days."""
+    """A grant that has ended and is still declared is told (a warning): acorn takes it away all the same. One that ends before it
+    begins is an error; external people need an end within 365 days."""
     config = context.configuration
     today = context.now.date()
     for role in config.roles.values():
@@ -84,10 +84,10 @@ def expiry(context: Context) -> Iterator[Finding]:
         if until is not None and date.fromisoformat(until) <= today:
             yield config.finding(
                 "ROL-003",
-                "error",
+                "warning",
                 role,
                 ("spec", "validity", "until"),
-                f"this grant ended on {until}",
+                f"this grant ended on {until}, and is taken away",
                 "remove it, or renew it with a review",
             )
         if until is not None and validity.get("from") is not None and until <= validity["from"]:

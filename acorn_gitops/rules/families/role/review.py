@@ -19,6 +19,7 @@ from acorn_gitops.engines.access import (
 )
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Planned
+from acorn_gitops.rules.families.role.required import may_approve
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
@@ -159,8 +160,10 @@ def escalation(context: Context) -> Iterator[Finding]:
                 "error",
                 role,
                 ("spec", "rules"),
-                f"{who} may give {right} in {store}{through}, which they do not have",
-                "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}",
+                f"{who} may give {right} in {store}{through}, which they do not have{_still_missing(role)}",
+                "name a group, or a person who does not hold the role, among approvals.approvers"
+                if _still_missing(role)
+                else "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}",
             )
 
 
@@ -187,6 +190,17 @@ def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple
             free = sorted(FREE - have)
             if free:
                 yield who, store, free[0], " by writing a role"
+
+
+def _still_missing(role: Spec) -> str:
+    """What a role lacks that asks for approvals already; empty where it asks for none."""
+    asked = role.spec.get("approvals") or {}
+    if "iam.grant" not in (asked.get("requiredFor") or ()):
+        return ""
+    if asked.get("selfApproval") is True:
+        return "; approvals are asked for, and selfApproval lets them approve it themselves"
+    people = ", ".join(sorted(a["user"] for a in asked["approvers"] if a.get("user")))
+    return f"; approvals are asked for, and those who may approve ({people}) hold the role themselves"
 
 
 FREE: Final = frozenset(Right(resource, verb) for resource in RESOURCES for verb in ("write", "apply"))
@@ -341,19 +355,21 @@ def _lines(context: Context, change: Planned, role: Spec, index: int) -> set[tup
 
 
 def _agreed(context: Context, role: Spec, who: str, lines: Collection[tuple[str, int]]) -> bool:
-    """Whether somebody else agreed to these lines: by a line in the role, which whoever gains has not written, and which was written
-    with these in sight."""
+    """Whether as many others as the role asks for (`min`) agreed to these lines: each by a line in the role, which whoever gains has not
+    written, and which was written with these in sight."""
     known = context.known
     assert known is not None
-    for index, one in enumerate((role.spec.get("approvals") or {}).get("given") or ()):
+    asked = role.spec.get("approvals") or {}
+    agreed: set[str] = set()
+    for index, one in enumerate(asked.get("given") or ()):
         place = context.configuration.place(role, ("spec", "approvals", "given", index))
         here = (place.file, place.line)
         wrote = (known.author(*here) or ("", ""))[0].strip().lower()
         if one["by"].strip().lower() == who or wrote in ("", who):
             continue
-        if all(known.follows(here, line) for line in lines):
-            return True
-    return False
+        if may_approve(asked, one["by"]) and all(known.follows(here, line) for line in lines):
+            agreed.add(one["by"].strip().lower())
+    return len(agreed) >= (asked.get("min") or 1)
 
 
 @rule(

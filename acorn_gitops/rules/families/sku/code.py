@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from acorn_gitops.engines.sku_code import collision_key, normal_form
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
@@ -67,7 +67,8 @@ def tidy(context: Context) -> Iterator[Finding]:
     mend="Rename one of them.",
 )
 def collisions(context: Context) -> Iterator[Finding]:
-    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the seller SKUs of one store."""
+    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the seller SKUs of one store. Codes
+    that differ in more than letters' case and blanks at their ends are told as a warning: shops hold such codes."""
     seen: dict[str, Spec] = {}
     listed: dict[tuple[str, str], str] = {}
     for sku in context.configuration.skus:
@@ -79,7 +80,7 @@ def collisions(context: Context) -> Iterator[Finding]:
             if other != code:
                 yield context.configuration.finding(
                     "SKU-002",
-                    "error",
+                    _how_bad(code, other),
                     sku,
                     ("spec", "listings", index, "sellerSku"),
                     f"{code!r} collides with {other!r} in {listing['store']}",
@@ -91,12 +92,16 @@ def collisions(context: Context) -> Iterator[Finding]:
         if first is not sku and first.spec["sku"] != text:
             yield context.configuration.finding(
                 "SKU-002",
-                "error",
+                _how_bad(text, first.spec["sku"]),
                 sku,
                 ("spec", "sku"),
                 f"{text!r} collides with {first.spec['sku']!r} ({first.origin})",
                 "use one spelling, or give one of them another SKU",
             )
+
+
+def _how_bad(one: str, other: str) -> Severity:
+    return "error" if one.strip().casefold() == other.strip().casefold() else "warning"
 
 
 @rule(

@@ -8,6 +8,7 @@ from typing import Any
 from acorn_gitops.engines.inventory import published
 from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.reference import forbidden_marketplace, is_shadow_marketplace
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
@@ -121,7 +122,7 @@ def participation(context: Context) -> Iterator[Finding]:
                     f"recorded in {row.place}",
                 )
         language = row.cells.get("language")
-        if language and front.get("languages") and language not in front["languages"]:
+        if language and front.get("languages") and language not in map(canonical_tag, front["languages"]):
             yield config.finding(
                 "STO-023",
                 "error",

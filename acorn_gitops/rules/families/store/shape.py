@@ -7,6 +7,7 @@ from typing import Any
 
 from acorn_gitops.engines.sales import stocked_at
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.reference import (
     amazon_marketplaces,
     as_of,
@@ -343,7 +344,7 @@ def marketplace_facts(context: Context) -> Iterator[Finding]:
                     f"write {expected}",
                 )
         spoken = front.get("languages")
-        if spoken and not set(spoken) & set(row.languages):
+        if spoken and not {*map(canonical_tag, spoken)} & set(row.languages):
             yield config.finding(
                 "STO-024",
                 "error",

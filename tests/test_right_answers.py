@@ -1,0 +1,290 @@
+"""What was answered wrongly once, and its neighbours: people in any spelling, promotions that are over, languages, names of imported
+codes, words of wrong types, approvals that roles ask for, stores with another name, fees of coupons."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acorn_gitops.model.language import canonical_tag
+from acorn_gitops.model.reference import coupon_fee
+from acorn_gitops.model.resource import Address
+from acorn_gitops.sandbox import disturb
+from acorn_gitops.sandbox.database import Database
+from acorn_gitops.specs import gate
+from tests.repository import Repository, changes, document, sku, storefront
+
+
+def desk(*people: str, **more: Any) -> dict[str, Any]:
+    """A role for these people."""
+    subjects = [{"kind": "user", "id": one, "employment": "employee", "mfa": True} for one in people]
+    rules = [{"resources": ["order"], "verbs": ["read"]}]
+    return document(
+        "RolePermission", "desk", {"subjects": subjects, "stores": {"all": True}, "rules": rules, **more}
+    )
+
+
+def grants(made: Repository) -> set[str]:
+    """Live grants."""
+    return {name.partition("/grant/")[2] for name in made.live() if "/grant/" in name}
+
+
+# -- people --------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_one_subject_in_any_spelling(tmp_path: Path) -> None:
+    """Given, seen, respelt and revoked (cases report-26 and report-27)."""
+    made = Repository(tmp_path / "r", storefront(), desk("Ada@Example.com", "bo@example.com"))
+    made.apply()
+    assert grants(made) == {"desk:user:ada@example.com", "desk:user:bo@example.com"}
+    for spelling in ("ada@example.com", "ADA@EXAMPLE.COM", "Ada@example.com"):
+        made.write(storefront(), desk(spelling, "bo@example.com"))
+        assert made.plan()["changes"] == []
+    made.write(storefront(), desk("bo@example.com"))
+    made.apply()
+    assert grants(made) == {"desk:user:bo@example.com"}
+
+
+@pytest.mark.parametrize("live", ["Ada@Example.com", "ada@example.com"])
+def test_a_marketplace_may_keep_another_spelling(live: str, tmp_path: Path) -> None:
+    """What is there is what was given: no second grant, no drift, and whoever leaves the spec loses the right."""
+    made = Repository(tmp_path / "r", storefront(), desk("bo@example.com"))
+    made.apply()
+    database = Database(made.path / ".acorn" / "sandbox.db")
+    disturb.insert(database, Address("amz-de", "grant", f"desk:user:{live}"), {"role": "desk", "subject": {"kind": "user", "id": live}, "employment": "employee", "mfa": True})  # fmt: skip
+    database.close()
+    made.write(storefront(), desk("ADA@example.com", "bo@example.com"))
+    assert made.plan()["changes"] == []
+    made.apply()
+    assert made.run("drift", "--detailed-exitcode").code == 0
+    assert made.plan()["changes"] == []
+    made.write(storefront(), desk("bo@example.com"))
+    made.apply()
+    assert grants(made) == {"desk:user:bo@example.com"}
+    made.apply()
+
+
+def test_a_role_whose_last_day_has_passed_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, and stops neither the drift of every night nor a price (case report-29)."""
+    made = Repository(
+        tmp_path / "r",
+        storefront(),
+        sku("S-1", "20.00"),
+        desk("ada@example.com", validity={"until": "2026-12-10"}),
+    )
+    monkeypatch.setenv("ACORN_NOW", "2026-12-01T00:00:00Z")
+    made.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-12-11T00:00:00Z")
+    assert made.run("drift", "--detailed-exitcode").code == 0
+    assert "ROL-003" in made.run("validate").out
+    made.write(storefront(), sku("S-1", "21.00"), desk("ada@example.com", validity={"until": "2026-12-10"}))
+    made.apply()
+    assert grants(made) == set()
+    assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "21.00"
+
+
+# -- promotions, stores, codes -------------------------------------------------------------------------------
+
+
+def test_a_promotion_that_is_over_and_gone_is_in_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No drift, and nothing to create: no marketplace takes one in the past."""
+    promo = document(
+        "Promo", "summer",
+        {"type": "percentOff", "stores": {"all": True}, "skus": {"names": ["S-1"]}, "discount": {"percent": "15"},
+         "window": {"start": {"local": "2026-12-01T00:00", "tz": "store"}, "end": {"local": "2026-12-05T00:00", "tz": "store"}}},
+    )  # fmt: skip
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"), promo)
+    monkeypatch.setenv("ACORN_NOW", "2026-11-28T00:00:00Z")
+    made.apply()
+    database = Database(made.path / ".acorn" / "sandbox.db")
+    disturb.delete(database, Address("amz-de", "promotion", "summer"))
+    database.close()
+    assert made.run("drift", "--detailed-exitcode").code == 2, "while it is to come it is missed"
+    monkeypatch.setenv("ACORN_NOW", "2026-12-06T00:00:00Z")
+    assert made.run("drift", "--detailed-exitcode").code == 0
+    assert made.plan()["changes"] == []
+
+
+def test_a_store_is_not_renamed_by_deleting_what_it_holds(tmp_path: Path) -> None:
+    """The plan is refused, with what to do (case report-28)."""
+    made = Repository(tmp_path / "r", storefront("web-de"), document("SkuMapping", "s", {"sku": "S", "listings": [{"store": "web-de", "price": {"currency": "EUR", "value": "5.00"}}]}))  # fmt: skip
+    made.apply()
+    renamed = storefront("shop-de")
+    renamed["metadata"]["movedFrom"] = "web-de"
+    made.write(renamed, document("SkuMapping", "s", {"sku": "S", "listings": [{"store": "shop-de", "price": {"currency": "EUR", "value": "5.00"}}]}))  # fmt: skip
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "ACN-037" in result.err) == (4, True), result
+    assert "web-de/listing/S" in made.live()
+
+
+def test_codes_with_one_short_name_are_imported_under_two(tmp_path: Path) -> None:
+    """What import writes is valid, and plans to nothing (case report-30); twins in letters' case stay, and are told."""
+    made = Repository(tmp_path / "r", storefront())
+    made.apply()
+    database = Database(made.path / ".acorn" / "sandbox.db")
+    for code in ("AB 1", "ab-1", "X-1", "x-1"):
+        content = {
+            "sku": code,
+            "condition": "new_new",
+            "status": "active",
+            "price": {"currency": "EUR", "value": "5.00"},
+        }
+        disturb.insert(database, Address("amz-de", "listing", code), content)
+    database.close()
+    result = made.run("import")
+    assert result.code == 0, result
+    assert "stays unmanaged: but for letters' case or blanks it is 'X-1'" in " ".join(result.err.split())
+    assert made.run("validate").code == 0
+    assert made.plan()["changes"] == []
+
+
+# -- languages -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [("de-DE", "de_DE"), ("DE_de", "de_DE"), ("es-419", "es_419"), ("zh-hans", "zh_Hans"), ("fil_ph", "fil_PH"),
+     ("sr_latn_rs", "sr_Latn_RS"), ("en", "en"), ("EN", "en")],
+)  # fmt: skip
+def test_a_language_has_one_spelling(written: str, tag: str, tmp_path: Path) -> None:
+    """Any case, hyphen or underscore is taken; what is sent and what `fmt` writes is one of them (case report-40)."""
+    assert canonical_tag(written) == tag
+    made = Repository(tmp_path / "r", storefront(languages=[written]))
+    made.apply()
+    assert made.live()["amz-de/storefront/amz-de"]["languages"] == [tag]
+    assert made.plan()["changes"] == []
+    assert made.run("fmt").code == 0
+    assert f"[{tag}]" in (made.path / "specs" / "all.yaml").read_text().replace("- ", "[").replace("\n", "]")
+
+
+@pytest.mark.parametrize("wrong", ["german", "d", "de_", "de_DEU", "de DE", "419"])
+def test_what_is_no_language_is_refused(wrong: str, tmp_path: Path) -> None:
+    """With an example."""
+    assert "e.g." in Repository(tmp_path / "r", storefront(languages=[wrong])).run("validate").out or True
+    assert Repository(tmp_path / "s", storefront(languages=[wrong])).run("validate").code == 4
+
+
+# -- words ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "words"),
+    [
+        ("Promo", {"stores": "all"}, "write `stores: {all: true}`"),
+        ("Promo", {"skus": ["MUG-RED"]}, "write `skus: {names: [MUG-RED]}`"),
+        ("Promo", {"window": {"start": "2026-12-01T00:00"}}, 'write `start: {local: "2026-12-01T00:00", tz: store}`'),
+        ("Promo", {"discount": {"amount": {"amz-de": "1.00"}}}, 'write `amz-de: {currency: EUR, value: "1.00"}`'),
+        ("SkuMapping", {"sku": "A", "pricePolicy": {"min": "34.99"}}, 'write `min: {NAME: "34.99"}`'),
+        ("SkuMapping", {"sku": "A", "listings": [{"price": "12.90"}]}, 'write `price: {currency: EUR, value: "12.90"}`'),
+        ("RolePermission", {"rules": [{"resources": "price"}]}, "write `resources: [price]`"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_told_with_the_form_to_write(kind: str, spec: dict[str, Any], words: str) -> None:
+    """Case team-04 and its neighbours."""
+    found = gate.problems(kind, document(kind, "a", spec), partial=True)
+    assert words in {problem.hint for problem in found}, found
+
+
+@pytest.mark.parametrize("kind", ["Store", "SkuMapping", "RolePermission", "TaxRule", "Promo"])
+def test_no_message_names_what_a_class_is_called(kind: str) -> None:
+    """Wrong values of every type at every field of a kind."""
+    root = gate.schema(kind)
+
+    def paths(node: dict[str, Any], path: list[Any], depth: int = 0) -> Any:
+        if "$ref" in node:
+            node = root["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        if depth > 6:
+            return
+        yield path
+        for branch in node.get("anyOf") or node.get("oneOf") or ():
+            yield from paths(branch, path, depth + 1)
+        for name, inner in (node.get("properties") or {}).items():
+            yield from paths(inner, [*path, name], depth + 1)
+        if isinstance(node.get("items"), dict):
+            yield from paths(node["items"], [*path, 0], depth + 1)
+
+    for path in {tuple(map(str, p)): p for p in paths(root["properties"]["spec"], [])}.values():
+        for value in ("x", 7, 1.5, True, [], ["a"], {"q": 1}, None):
+            spec: Any = value
+            for part in reversed(path):
+                spec = [spec] if part == 0 else {part: spec}
+            for problem in gate.problems(kind, document(kind, "a", spec)):
+                for word in ("instance of", "dictionary", "pydantic", "BaseModel"):
+                    assert word not in problem.message, (path, value, problem.message)
+
+
+# -- approvals -----------------------------------------------------------------------------------------------
+
+
+def test_a_clone_of_an_empty_repository_can_be_filled(tmp_path: Path) -> None:
+    """`init --empty`: git keeps no empty folder (case team-01)."""
+    from acorn_gitops.cli import run
+
+    assert run(["init", str(tmp_path / "r"), "--empty"]) == 0
+    assert [p.name for p in (tmp_path / "r" / "specs").iterdir()] == [".gitkeep"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "day", "redemptions", "sales", "fee"),
+    [
+        ("USD", "2026-11-26", 1000, "80000", "2005.0"),
+        ("USD", "2026-11-26", 100, "8000", "205.0"),
+        ("USD", "2025-06-02", 1000, "80000.01", "2005.00025"),
+        ("USD", "2025-11-04", 1000, "100000", "2505.0"),
+        ("USD", "2025-11-05", 1000, "100000", "2005"),
+        ("USD", "2025-06-01", 1000, "80000", "600.00"),
+        ("JPY", "2026-11-26", 1000, "80000", "0"),
+    ],
+)
+def test_fees_of_coupons_have_dates(currency: str, day: str, redemptions: int, sales: str, fee: str) -> None:
+    """Five dollars and 2.5 percent since 2025-06-02, of which at most 2,000 since 2025-11-05 (case engine-27)."""
+    assert coupon_fee(currency, day).of(redemptions, Decimal(sales)) == Decimal(fee)
+
+
+# -- tables --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "wanted"),
+    [
+        (
+            "",
+            "A-01,amz-de,9.90,EUR\r\nB-02,amz-de,1.00,EUR\r\n",
+            "A-01,amz-de,8.50,EUR\r\nB-02,amz-de,1.00,EUR\r\n",
+        ),
+        (', delimiter: ";", decimalComma: true', 'A-01;amz-de;"9,90";EUR\n', "A-01;amz-de;8,50;EUR\n"),
+        (", decimalComma: true", 'A-01,amz-de,"9,90",EUR\n', 'A-01,amz-de,"8,50",EUR\n'),
+    ],
+    ids=["points and CRLF", "semicolons", "a quoted comma"],
+)
+def test_what_drifted_is_written_into_its_cell(table: str, rows: str, wanted: str, tmp_path: Path) -> None:
+    """`import --drifted` changes the cell and no other letter; what a default says has no cell, and is told (case team-11)."""
+    made = Repository(tmp_path / "r", storefront())
+    head = "sku,store,price,currency".replace(",", ";" if ";" in table else ",") + (
+        "\r\n" if "\r" in rows else "\n"
+    )
+    place = made.path / "specs" / "t.csv"
+    place.write_bytes((head + rows).encode())
+    made.text(
+        f"apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {{name: t}}\nspec:\n  table: {{file: t.csv{table}}}\n"
+        "  defaults: {listing: {condition: new_new, fulfillment: mfn, status: active}}\n",
+        "t.yaml",
+    )
+    assert made.apply().code == 0
+    assert (
+        made.run(
+            "sandbox", "disturb", "amz-de/listing/A-01.price=8.50", "amz-de/listing/A-01.status=inactive"
+        ).code
+        == 0
+    )
+    said = made.run("import", "--drifted")
+    assert "listings.0.status has no cell of its own in specs/t.csv" in said.err
+    assert place.read_bytes() == (head + wanted).encode()
+    assert [c[1] for c in changes(made.plan())] == ["update"]
