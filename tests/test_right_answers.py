@@ -287,4 +287,4 @@ def test_what_drifted_is_written_into_its_cell(table: str, rows: str, wanted: st
     said = made.run("import", "--drifted")
     assert "listings.0.status has no cell of its own in specs/t.csv" in said.err
     assert place.read_bytes() == (head + wanted).encode()
-    assert [c[1] for c in changes(made.plan())] == ["update"]
+    assert [change[0] for change in changes(made.plan())] == ["update"]

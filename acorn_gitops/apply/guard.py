@@ -18,6 +18,7 @@ from acorn_gitops.ledger.ledger import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Desired, is_money, platform_of
 from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.diff import left_to_others
 
 
 class Guard:
@@ -178,12 +179,12 @@ class Guard:
     def _as_it_is(self, address: Address) -> dict[str, Any]:
         """A listing at this moment of the run: what was there, and what this run has sent and seen."""
         outcome, want = self._outcomes.get(address), self._declared(address)
-        sent = (
-            want.attributes
-            if want is not None and outcome is not None and outcome.status == "observed"
-            else {}
-        )
-        now = {**self._bounded(address, live=True), **{k: v for k, v in sent.items() if v is not None}}
+        live = self._bounded(address, live=True)
+        sent: Mapping[str, Any] = {}
+        if want is not None and outcome is not None and outcome.status == "observed":
+            left = left_to_others(want) & live.keys()
+            sent = {k: v for k, v in want.attributes.items() if v is not None and k not in left}
+        now = {**live, **sent}
         if address in self._waking:
             now["status"] = "active"
         coming, price = self._coming.get(address), now.get("price")

@@ -224,7 +224,7 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
     inner = path[1:] if chosen.path[:1] == ("spec",) else path
     if chosen.raw.item_file != chosen.raw.file:
         table = chosen.raw.item_file
-        text = files.get(table) or config.reader.text(table)
+        text = files.get(table) or config.reader.exact(table)
         changed = config.reader.put_cell(text, chosen.raw, (*chosen.path, *inner), value)
         if changed is None:
             shown = ".".join(str(p) for p in path[1:])

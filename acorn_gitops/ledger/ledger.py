@@ -95,6 +95,14 @@ class Entry(NamedTuple):
     hash: str
 
 
+def _address(name: object) -> Address | None:
+    """An address that an entry names; None where it is none, which nothing can be done to."""
+    try:
+        return Address.parse(str(name))
+    except ValueError:
+        return None
+
+
 class Ledger:
     """Opened by `open_ledger`; one thread, one process at a time for writing."""
 
@@ -463,7 +471,11 @@ class Ledger:
         ):
             body = audit.body_of(raw)
             if event == "state.begin" and isinstance(body.get("forgetting"), list) and body["forgetting"]:
-                opened[hash_] = {Address.parse(str(name)) for name in body["forgetting"]}
+                opened[hash_] = {
+                    found for name in body["forgetting"] if (found := _address(name)) is not None
+                }
+            elif event == "state.rebuild":
+                opened.clear()  # what is ours was said anew, from what the stores hold
             elif isinstance(body.get("opening"), str):
                 opened.pop(body["opening"], None)
         return opened

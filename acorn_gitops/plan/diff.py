@@ -65,9 +65,7 @@ def recordable(
 ) -> Attributes:
     """What a ledger may say was last applied: of fields that are left to others (`ignoreFields`, `ceded`) not what the specs say now, as
     that was never sent, but what it said before. `sent`: fields that were, after all; `whole`: everything was."""
-    lifecycle = want.lifecycle or {}
-    left = {*(lifecycle.get("ignoreFields") or ()), *(lifecycle.get("ceded") or {})} & want.attributes.keys()
-    left -= {*sent}
+    left = left_to_others(want) - {*sent}
     if whole or not left:
         return want.attributes
     before = last or {}
@@ -77,6 +75,13 @@ def recordable(
         if name not in left or name in before
     }
     return kept
+
+
+def left_to_others(want: Desired) -> frozenset[str]:
+    """Declared fields that a resource leaves to others: no update sends them (a ceded one only where it left its band)."""
+    lifecycle = want.lifecycle or {}
+    names = {*(lifecycle.get("ignoreFields") or ()), *(lifecycle.get("ceded") or {})}
+    return frozenset(names & want.attributes.keys())
 
 
 CLEARED: Final[dict[str, frozenset[str]]] = {"role": frozenset({"validFrom", "validUntil", "breakGlass"})}
@@ -197,6 +202,12 @@ def _differs(
         action = "manual"
     else:
         action = "replace" if IMMUTABLE.get(key[0], frozenset()).intersection(changed) else "update"
+    if action == "replace":  # it is made anew, with everything: what is left to others is sent as well
+        shown = {f.path.split(".")[0].split("[")[0] for f in fields}
+        for name in sorted(left_to_others(want) - shown):
+            value, current = want.attributes[name], have.attributes.get(name)
+            why = _reason(name, value, current, last)
+            fields += [FieldChange(p, b, a, why) for p, b, a in field_differences(name, current, value)]
     result.changes.append(
         Change(action, address, reason, before, want.attributes, tuple(fields), want.origin, fingerprint)  # type: ignore[arg-type]
     )

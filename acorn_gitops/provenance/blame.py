@@ -40,6 +40,9 @@ class Authors:
         repository = find(root)
         self._questions = Questions(repository) if repository is not None else None
         self._files: dict[str, dict[int, Authorship]] = {}
+        self._before: dict[tuple[str, str], bool] = {}
+        """By pair of commits, whether the first is an ancestor of the second."""
+        self._editors: dict[str, str | None] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -62,15 +65,23 @@ class Authors:
             return False
         if first.commit == second.commit or not first.commit or not second.commit:
             return not first.commit or first.commit == second.commit
-        try:
-            self._questions.ask(self._root, "merge-base", "--is-ancestor", second.commit, first.commit)
-        except NoAnswer:
-            return False
-        return True
+        pair = (second.commit, first.commit)
+        if pair not in self._before:  # lines are many, commits are few
+            try:
+                self._questions.ask(self._root, "merge-base", "--is-ancestor", *pair)
+                self._before[pair] = True
+            except NoAnswer:
+                self._before[pair] = False
+        return self._before[pair]
 
     def edited(self, file: str) -> str | None:
         """E-mail address of who last changed a file, also by taking something out; "" where that is not committed, None where git
         does not know."""
+        if file not in self._editors:
+            self._editors[file] = self._edited(file)
+        return self._editors[file]
+
+    def _edited(self, file: str) -> str | None:
         if self._questions is None:
             return None
         if self._as_committed(file) is False:

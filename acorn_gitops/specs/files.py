@@ -336,7 +336,16 @@ class Reader:
         if table is None or not plain or path[:2] != ("spec", "items") or not isinstance(value, str):
             return None
         sku = raw.data["spec"]["items"][path[2]]["sku"]
-        return tables.put(text, raw.item_file, table=table, sku=sku, path=path[3:], value=value)
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        put = tables.put(text[len(mark) :], raw.item_file, table=table, sku=sku, path=path[3:], value=value)
+        return mark + put if put is not None else None
+
+    def exact(self, file: str) -> str:
+        """The text of a file in UTF-8 with its mark and its line ends; empty when it cannot be had."""
+        try:
+            return (self.root / file).read_bytes().decode()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _cell(self, raw: Raw, index: int, path: tuple[Any, ...]) -> Place:
         """The cell of a table that a path of an item came from; the item's first row for what no cell says."""

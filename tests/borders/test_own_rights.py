@@ -58,6 +58,20 @@ spec:
 ---
 apiVersion: acorn/v1
 kind: RolePermission
+metadata: {name: promoters}
+spec:
+  subjects: [{kind: user, id: mallory@example.com, mfa: true}]
+  stores:
+    names: [amz-de, amz-fr]
+    exclude: [amz-fr]
+  rules:
+    - resources: [promo]
+      verbs: [apply]
+      constraints:
+        maxDiscountPercent: "10"
+---
+apiVersion: acorn/v1
+kind: RolePermission
 metadata: {name: pricers}
 spec:
   subjects:
@@ -139,6 +153,27 @@ WAYS = {
         "true}\n  stores: {names: [amz-de]}\n  rules:\n",
         "true}\n  stores: {names: [amz-de, amz-fr]}\n  rules:\n",
     ),
+    "another name": (
+        """metadata: {name: editors}
+spec:
+  subjects:
+    - {kind: user, id: mallory@example.com, mfa: true}
+  stores: {names: [amz-de]}
+  rules:
+    - resources: [listing]
+""",
+        """metadata: {name: helpers}
+spec:
+  subjects:
+    - {kind: user, id: mallory@example.com, mfa: true}
+  stores: {names: [amz-de]}
+  rules:
+    - resources: [listing, payout]
+""",
+    ),
+    "a wider limit": ('maxDiscountPercent: "10"', 'maxDiscountPercent: "99"'),
+    "no limit any more": ('      constraints:\n        maxDiscountPercent: "10"\n', ""),
+    "no exclusion any more": ("    exclude: [amz-fr]\n", ""),
     "the key of another role": (ROLES, ROLES + HELPERS),
     "a role of a new store": (ROLES, ROLES + NEW_STORE),
     "an approval of somebody else for another": (
@@ -163,6 +198,13 @@ def test_the_same_by_somebody_else_passes(way: str, made: Repository) -> None:
     """Whoever has nothing of it may write it."""
     edited(made, *WAYS[way])
     by(made, "ada")
+    assert "ROL-012" not in made.run("plan", "-v").out
+
+
+def test_less_may_be_written_by_anybody(made: Repository) -> None:
+    """A narrower limit gives nobody anything."""
+    edited(made, 'maxDiscountPercent: "10"', 'maxDiscountPercent: "5"')
+    by(made, "mallory")
     assert "ROL-012" not in made.run("plan", "-v").out
 
 
