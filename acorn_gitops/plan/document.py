@@ -389,7 +389,8 @@ def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Ch
 
 def _values(change: Change) -> str:
     if change.address.type in TOLD_APART and not change.fields:
-        return digest({"content": alike(change)})
+        own = change.address.key if change.address.type == "promotion" else ""  # others have other dates
+        return digest({"content": alike(change), "key": own})
     if change.address.type in ("listing", "stock") or not change.fields:
         return ""
     return digest({"values": [[f.path, f.before, f.after] for f in change.fields]})

@@ -145,6 +145,12 @@ def _change(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
         lines.append("      it exists and differs; take it over with --adopt")
     if change.action == "delete" and change.before:
         lines += _content(change.address.type, change.before, pen)
+    return lines + _fields(change, pen, risk)
+
+
+def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
+    """What a change alters: of roles right by right, of everything else field by field."""
+    lines: list[str] = []
     if change.address.type == "role" and change.fields:
         said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
         lines += _paragraph(", ".join(said), pen) if said else []
@@ -239,10 +245,13 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
         what = what.replace(f"({code})", f"({words})")
     head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
     lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
+    alike_in_all = first.fields and first.address.type not in ("listing", "stock")
     for change in sorted(members, key=lambda c: (_dearest(c, plan)[0], *_risk(c)))[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
-        if not detail:
+        if not detail and not change.fields:
+            detail = _asked(change)
+        if not detail and not alike_in_all:
             shown = sorted(change.fields, key=lambda f: _drop(f.before, f.after))[:2]
             names = len(change.fields) > 1
             detail = "  " + ", ".join(
@@ -261,15 +270,33 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     if len(members) > SHOWN:
         lines.append(pen(f"    … and {len(members) - SHOWN:,} more (--verbose shows all)", "dim"))
     if first.address.type in TOLD_APART and not first.fields:  # all of them hold the same
-        lines += _content(first.address.type, alike(first), pen)
+        said = [change.after or change.before or {} for change in members]
+        content = alike(first)
+        if all(
+            "start" in one and "end" in one for one in said
+        ):  # a day begins at another instant in each store
+            content |= {"start": min(one["start"] for one in said), "end": max(one["end"] for one in said)}
+        lines += _content(first.address.type, content, pen)
+    if alike_in_all:
+        lines += _fields(first, pen)
     return lines
 
 
-def _risk(change: Change) -> tuple[Decimal, str]:
-    """Deepest cuts first."""
+def _asked(change: Change) -> str:
+    """The price of a listing that comes or goes; empty where it has none."""
+    price = (change.after or change.before or {}).get("price")
+    return (
+        f"  {safe(price['value'])} {safe(price['currency'])}" if price is not None and is_money(price) else ""
+    )
+
+
+def _risk(change: Change) -> tuple[Decimal, Decimal, str]:
+    """Deepest cuts first; of listings that come, the cheapest."""
     move = price_move(change)
     deepest = Decimal(move[3]) if move and move[3] else Decimal(0)
-    return (min([deepest, *(_drop(f.before, f.after) for f in change.fields)]), str(change.address))
+    price = (change.after or {}).get("price") if not change.fields else None
+    asked = Decimal(price["value"]) if price is not None and is_money(price) else Decimal(0)
+    return (min([deepest, *(_drop(f.before, f.after) for f in change.fields)]), asked, str(change.address))
 
 
 def _drop(before: object, after: object) -> Decimal:
