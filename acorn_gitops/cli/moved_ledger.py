@@ -64,7 +64,7 @@ def forget_the_rest(session: Session, state: Situation) -> None:
             continue  # a store that cannot be told now is told by the next run
         mine = {store: one for store, one in fenced.items() if not is_behind(state.ledger, store, one[1])}
         begun, _ = begin(mine, state.owner, opening, alone=True)
-        if stores - begun.keys() - (stores - fenced.keys()):
+        if fenced.keys() - begun.keys():
             continue  # somebody who knows more has it in hand
         rows = [Settled(address, "forget", "", "observed", None) for address in sorted(addresses)]
         said = {"owner": state.owner, "opening": opening}

@@ -245,20 +245,19 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
         what = what.replace(f"({code})", f"({words})")
     head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
     lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
-    alike_in_all = first.fields and first.address.type not in ("listing", "stock")
+    same_values = bool(first.fields) and first.address.type not in ("listing", "stock")
     for change in sorted(members, key=lambda c: (_dearest(c, plan)[0], *_risk(c)))[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
-        if not detail and not change.fields:
+        if not change.fields:
             detail = _asked(change)
-        if not detail and not alike_in_all:
+        elif not detail and not same_values:
             shown = sorted(change.fields, key=lambda f: _drop(f.before, f.after))[:2]
             names = len(change.fields) > 1
             detail = "  " + ", ".join(
                 f"{cut(safe(f.path), 16) + ' ' if names else ''}{cut(value(f.before), 14)} → {cut(value(f.after), 14)}"
                 for f in shown
             )
-            detail = detail if shown else ""
         place = str(change.origin) if change.origin is not None else ""
         room = max(40, pen.width - len(place) - len(detail) - 6)
         left = f"    {cut(safe(str(change.address)), room)}{detail}"
@@ -272,12 +271,11 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     if first.address.type in TOLD_APART and not first.fields:  # all of them hold the same
         said = [change.after or change.before or {} for change in members]
         content = alike(first)
-        if all(
-            "start" in one and "end" in one for one in said
-        ):  # a day begins at another instant in each store
+        # A day begins at another instant in each store.
+        if all("start" in one and "end" in one for one in said):
             content |= {"start": min(one["start"] for one in said), "end": max(one["end"] for one in said)}
         lines += _content(first.address.type, content, pen)
-    if alike_in_all:
+    if same_values:
         lines += _fields(first, pen)
     return lines
 
@@ -384,14 +382,14 @@ def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
     """Every finding: place, words, the offending line with a caret, what to do. Of those that are alike (rule, field and remedy) the
     first ones, and where more of them are."""
     lines: list[str] = []
-    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    kinds: dict[tuple[str, str, str], list[Finding]] = {}
     order: list[Finding] = []
     for finding in findings:
-        told = alike.setdefault(_alike(finding), [])
+        told = kinds.setdefault(_alike(finding), [])
         told.append(finding)
         if len(told) <= _shown(finding):
             order.append(finding)
-    last = {id(told[_shown(told[0]) - 1]): told for told in alike.values() if len(told) > _shown(told[0])}
+    last = {id(told[_shown(told[0]) - 1]): told for told in kinds.values() if len(told) > _shown(told[0])}
     for finding in order:
         lines += _finding(finding, pen)
         if id(finding) in last:

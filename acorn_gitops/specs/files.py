@@ -317,9 +317,9 @@ class Reader:
 
     def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
         """File, line and column of a value (or its key) in a document."""
-        quick = self._quickly(raw, path, key=key)
-        if quick is not None:
-            return quick
+        seen = self._quickly(raw, path, key=key)
+        if seen is not None:
+            return seen
         node, inner = self.nodes(raw, path)
         if node is None:
             if path[:2] == ("spec", "items") and len(path) > 2:

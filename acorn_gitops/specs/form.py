@@ -4,6 +4,7 @@ how it is written. Caller: `gate`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,10 @@ _KINDS: Final = {
 }
 """What pydantic calls a type, in words."""
 _SHOWN: Final = 60
+_AMOUNT: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_SHARE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+_DAY: Final = re.compile(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$")
+_LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 def needs(error: str, field: str, node: Mapping[str, Any], value: Any) -> tuple[str, str] | None:
@@ -47,11 +52,12 @@ def _form(kind: str, fields: list[str], required: list[str], node: Mapping[str, 
     if kind not in ("dict", "model"):
         return ""
     if {"currency", "value"} <= set(fields):
-        return (
-            f"{{currency: EUR, value: {quoted(str(value))}}}" if isinstance(value, str | int | float) else ""
-        )
+        return f"{{currency: EUR, value: {quoted(str(value)) if _AMOUNT.fullmatch(str(value)) else '…'}}}"
     if {"local", "tz"} <= set(fields):
-        return f"{{local: {quoted(str(value))}, tz: store}}"
+        said = _DAY.sub(r"\1T00:00", str(value))  # a day begins at its midnight
+        return f"{{local: {quoted(said) if _LOCAL.fullmatch(said) else '…'}, tz: store}}"
+    if "percent" in fields and (share := _SHARE.fullmatch(str(value))):
+        return f"{{percent: {quoted(share[1])}}}"
     if "names" in fields and value == "all":
         return "{all: true}"
     if "names" in fields and isinstance(value, str | list):

@@ -7,7 +7,6 @@ nothing is retyped; numbers that a spreadsheet has already spoilt (1.23457E+12) 
 
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import re
@@ -88,7 +87,7 @@ def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, va
     """The text with one cell changed: the one that a path of a SKU's item came from. Every other letter stays. None where no cell
     says it, or where the table would mean something else as well (a title that three rows of the SKU repeat)."""
     cells: Cells = {}
-    wanted = copy.deepcopy(read(text, file, table, cells).items)
+    wanted = read(text, file, table, cells).items
     place = cells.get((sku, path))
     if place is None:
         return None

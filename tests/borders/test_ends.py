@@ -31,9 +31,12 @@ class Way:
     def __init__(self) -> None:
         self.rows: Callable[[str], int] | None = None
         self.takes = True
+        self.answers = True
 
     def __call__(self, exchange: Exchange) -> Answered | None:
         kind = {"content-type": "application/json"}
+        if not self.answers:
+            return Answered(503, {"content-type": "application/problem+json"}, b'{"title": "down"}')
         if exchange.asked.method == "PUT" and not self.takes:
             return Answered(503, {"content-type": "application/problem+json"}, b'{"title": "busy"}')
         if exchange.asked.method == "POST" and self.rows is not None:
@@ -193,6 +196,31 @@ def test_whoever_dies_is_not_taken_for_somebody_else(
     dies_at(made, *POINTS[point], *verb)
     made.apply()
     assert "No changes" in made.run("plan").out
+
+
+def test_what_somebody_died_forgetting_waits_for_a_silent_store(way: Way, front: Any, tmp_path: Path) -> None:
+    """The next run meets a store that does not answer; the one after it is not taken for somebody else."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    made.apply()
+    dies_at(made, *POINTS["before it moves"], "state", "rm", "amz-de/listing/S-2")
+    made.write(storefront(), sku("S-1", "21.00"))
+    way.answers = False
+    assert made.run("apply", "--auto-approve").code != 0
+    way.answers = True
+    made.apply()
+    assert "S-2" not in made.run("state", "list").out
+    made.apply()
+
+
+def test_a_rebuild_ends_what_somebody_died_forgetting(market: Market, tmp_path: Path) -> None:
+    """It says anew what is ours; what leaves the specs afterwards is deleted."""
+    made = clone_of(market, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
+    made.apply()
+    dies_at(made, *POINTS["before it moves"], "state", "rm", "amz-de/listing/S-2")
+    assert made.run("state", "rebuild").code == 0
+    made.write(storefront(), sku("S-1", "20.00"))
+    made.apply()
+    assert "amz-de/listing/S-2" not in market.live()
 
 
 def test_a_row_given_away_in_one_store_locks_out_no_other(market: Market, tmp_path: Path) -> None:

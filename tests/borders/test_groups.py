@@ -80,6 +80,7 @@ def test_a_promotion_with_other_dates_is_told_by_itself(made: Repository) -> Non
         offer("long", "60", end="2027-12-15T00:00"),
     )
     assert "2027-12-14T23:00:00Z" in told
+    assert "7 promotions" not in told
 
 
 def test_new_listings_say_the_lowest_price(made: Repository) -> None:

@@ -193,6 +193,18 @@ def test_no_way_to_rights_of_ones_own_passes(way: str, made: Repository) -> None
     assert made.run("apply", "--auto-approve").code == 4
 
 
+@pytest.mark.parametrize(
+    "way", ["a line below the first rule", "a later end", "another name", "a wider limit"]
+)
+def test_a_later_commit_of_somebody_else_hides_nothing(way: str, made: Repository) -> None:
+    """The lines are Mallory's, whoever changed the file last."""
+    edited(made, *WAYS[way])
+    by(made, "mallory")
+    edited(made, "metadata: {name: owners}", "metadata: {name: owners} # the founders")
+    by(made, "grace")
+    assert "ROL-012 mallory@example.com would be given" in " ".join(made.run("plan", "-v").out.split())
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_same_by_somebody_else_passes(way: str, made: Repository) -> None:
     """Whoever has nothing of it may write it."""

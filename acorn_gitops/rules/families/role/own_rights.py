@@ -1,0 +1,255 @@
+"""ROL-012: nobody gives rights to themselves. Caller: `registry`.
+
+A change gives something to a subject; some lines say so, and whoever wrote one of them, took one out or applies the plan must be somebody
+else, or somebody else agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from acorn_gitops.engines.access import Right, acting, rules_of, subject
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.context import Context, Planned
+from acorn_gitops.rules.families.role.required import may_approve
+from acorn_gitops.rules.families.role.rights import access_of
+from acorn_gitops.rules.lines import leaves
+from acorn_gitops.rules.registry import rule
+from acorn_gitops.specs.configuration import Spec
+
+Line = tuple[str, int]
+"""File and number of a line."""
+Made = Mapping[tuple[str, str], Collection[str]]
+"""By type and key of what a plan creates: in which stores."""
+
+
+@rule(
+    "ROL-012",
+    "error",
+    "Nobody gives rights to themselves",
+    "One person writes the grant, merges it and uses it, and nobody else has seen it.",
+    mend="Let somebody else apply it; or have somebody else write down that they agree: `approvals.given`.",
+    phase="plan",
+)
+def self_benefit(context: Context) -> Iterator[Finding]:
+    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it or, as lines can be taken out, to whoever
+    last changed a file of the role: by a grant, in a further store, by a role that gives more, or by one that holds longer. Unless
+    somebody else, who saw these lines, has written an approval into the role (`approvals.given`). A store that is new and falls under
+    a role that is applied elsewhere and not edited gives nobody anything that they do not have there; and where every store is new,
+    somebody has to be the first."""
+    assert context.known is not None
+    config, known, told = context.configuration, context.known, set[tuple[str, str]]()
+    new = {
+        c.address.store
+        for c in known.changes
+        if c.address.type in ("storefront", "location") and c.action == "create"
+    }
+    if new >= set(config.stores):
+        return
+    given = [(change, role) for change in known.changes if (role := _role_of(context, change)) is not None]
+    # A role that changes in a store that was there before is edited; one that was applied to none of them is new.
+    edited = {role.name for change, role in given if change.address.store not in new}
+    made = _made(known.changes)
+    roles = {role.name: role for _, role in given}
+    numbers = {name: _numbers(role) for name, role in roles.items()}
+    editors = {name: _last_editors(context, role) for name, role in roles.items()}
+    for change, role in given:
+        if change.address.store in new and role.name not in edited and _is_applied(context, role, new):
+            continue
+        if not _gives(change):
+            continue
+        grant = change.address.type == "grant"
+        everybody = set() if grant else _lines_of_role(context, change, role)
+        took_out = editors[role.name] if grant or _without_end(change) or _looser(change) else set()
+        for index in _concerned(change, numbers[role.name]):
+            one = role.spec["subjects"][index]
+            who = subject(one["kind"], one["id"]).id
+            if (role.name, who) in told:
+                continue
+            lines = _lines_of_grant(context, change, role, index=index, made=made) if grant else everybody
+            wrote = {_author(context, line) for line in lines} | took_out | {acting(known.actor).id}
+            if who not in wrote or _agreed(context, role, who, lines):
+                continue
+            told.add((role.name, who))
+            yield config.finding(
+                "ROL-012",
+                "error",
+                role,
+                ("spec", "subjects", index) if grant else ("spec", "rules"),
+                f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
+                "let somebody else apply it, or have them write `approvals: {given: [{by: THEM, at: DAY}]}`",
+            )
+
+
+def _author(context: Context, line: Line) -> str:
+    """Who wrote a line; "" where that is not known."""
+    assert context.known is not None
+    return (context.known.author(*line) or ("", ""))[0].strip().lower()
+
+
+def _last_editors(context: Context, role: Spec) -> set[str]:
+    """Who last changed the files that say something of a role, its templates and overlays included: somebody gains also by what was taken
+    out, and no line says that."""
+    assert context.known is not None
+    files = {role.file, *(layer.raw.file for layer in context.configuration.layers_of(role))}
+    return {context.known.edited(file).strip().lower() for file in files}
+
+
+def _made(changes: Iterable[Planned]) -> Made:
+    made: dict[tuple[str, str], set[str]] = {}
+    for change in changes:
+        if change.action == "create":
+            made.setdefault((change.address.type, change.address.key), set()).add(change.address.store)
+    return made
+
+
+def _numbers(role: Spec) -> dict[str, list[int]]:
+    """By id, the numbers of a role's subjects."""
+    numbers: dict[str, list[int]] = {}
+    for index, one in enumerate(role.spec["subjects"]):
+        numbers.setdefault(one["id"].strip().lower(), []).append(index)
+    return numbers
+
+
+def _concerned(change: Planned, numbers: Mapping[str, Sequence[int]]) -> Iterable[int]:
+    """Which subjects a change is about: of a grant the one it names, of a role all."""
+    if change.address.type == "grant":
+        named = str(((change.after or {}).get("subject") or {}).get("id") or "")
+        return numbers.get(named.strip().lower(), ())
+    return [index for found in numbers.values() for index in found]
+
+
+def _role_of(context: Context, change: Planned) -> Spec | None:
+    """The role that a change of a role or grant is about: several roles can have one key, each in stores of its own."""
+    if change.address.type not in ("role", "grant") or change.action not in ("create", "update", "replace"):
+        return None
+    key = change.address.key if change.address.type == "role" else (change.after or {}).get("role")
+    access = access_of(context)
+    return next(
+        (
+            role
+            for role in context.configuration.roles.values()
+            if (role.spec.get("key") or role.name) == key and change.address.store in access.stores_of(role)
+        ),
+        None,
+    )
+
+
+def _is_applied(context: Context, role: Spec, new: Collection[str]) -> bool:
+    """Whether a role was applied to a store that is not new."""
+    assert context.known is not None
+    key = role.spec.get("key") or role.name
+    stores = access_of(context).stores_of(role) - {*new}
+    return any(context.known.roles(store, key) is not None for store in stores)
+
+
+def _gives(change: Planned) -> bool:
+    """Whether a change gives a subject of its role something. A role that is new gives by its grants."""
+    if change.address.type == "grant":
+        return change.action != "update"
+    return change.action != "create" and bool(_more(change) or _earlier(change) or _later(change))
+
+
+def _more(change: Planned) -> set[Right]:
+    """Rights that a role gives after a change and did not give before, or gave within narrower limits."""
+    before: dict[Right, list[Mapping[str, Any]]] = {}
+    for entry in (change.before or {}).get("rules") or ():
+        for right in rules_of([entry]):
+            before.setdefault(right, []).append(_limits(entry))
+    return {
+        right
+        for entry in (change.after or {}).get("rules") or ()
+        for right in rules_of([entry])
+        if not any(_within(_limits(entry), limits) for limits in before.get(right, ()))
+    }
+
+
+def _limits(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in (entry.get("constraints") or {}).items() if value is not None}
+
+
+def _within(limits: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether whatever some limits allow is allowed by others as well."""
+    return all(name in limits and _narrower(limits[name], other) for name, other in others.items())
+
+
+def _narrower(value: Any, other: Any) -> bool:
+    if value == other:
+        return True
+    try:
+        return Decimal(str(value)) <= Decimal(str(other))
+    except InvalidOperation:
+        return False
+
+
+def _looser(change: Planned) -> bool:
+    """Whether a right that was there before lost a limit, or has a wider one: where the limit was taken out no line says so."""
+    had = set(rules_of((change.before or {}).get("rules") or ()))
+    return bool(_more(change) & had)
+
+
+def _earlier(change: Planned) -> bool:
+    before, after = change.before or {}, change.after or {}
+    return (after.get("validFrom") or "") < (before.get("validFrom") or "")
+
+
+def _later(change: Planned) -> bool:
+    until = (change.before or {}).get("validUntil")
+    return until is not None and ((change.after or {}).get("validUntil") or "9999") > until
+
+
+def _without_end(change: Planned) -> bool:
+    """Whether a beginning or an end was taken out: no line says so any more."""
+    after = change.after or {}
+    gone = (_later(change) and not after.get("validUntil")) or (
+        _earlier(change) and not after.get("validFrom")
+    )
+    return bool(gone)
+
+
+def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int, made: Made) -> set[Line]:
+    """The lines by which a grant is given to the subject of this number: those of the subject; where they have it elsewhere, the
+    selector of the stores; where the role is new as well, what it gives."""
+    config, spec, store = context.configuration, role.spec, change.address.store
+    paths = [*leaves(spec["subjects"][index], ("spec", "subjects", index))]
+    if store in made.get(("role", spec.get("key") or role.name), ()):
+        paths += leaves(spec["rules"], ("spec", "rules"))
+    if access_of(context).stores_of(role) - {*made.get(("grant", change.address.key), ())}:
+        paths += leaves(spec["stores"], ("spec", "stores"))
+    places = [config.place(role, path) for path in paths]
+    if store in config.stores and spec["stores"].get("labels"):
+        declared = config.stores[store]
+        places += [config.place(declared, ("metadata", "labels", name)) for name in declared.labels]
+    return {(place.file, place.line) for place in places if place.line}
+
+
+def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
+    """The lines by which a role gives more to all of its subjects: the rules with rights that are new, and the dates."""
+    more, paths = _more(change), list[tuple[Any, ...]]()
+    for number, entry in enumerate(role.spec["rules"]):
+        if more & set(rules_of([entry])):
+            paths += leaves(entry, ("spec", "rules", number))
+    if _earlier(change) or _later(change):
+        paths += leaves(role.spec.get("validity") or {}, ("spec", "validity"))
+    places = [context.configuration.place(role, path) for path in paths or [("spec",)]]
+    return {(place.file, place.line) for place in places if place.line}
+
+
+def _agreed(context: Context, role: Spec, who: str, lines: Collection[Line]) -> bool:
+    """Whether as many others as the role asks for (`min`) agreed to these lines: each by a line in the role, which whoever gains has not
+    written, and which was written with these in sight."""
+    known = context.known
+    assert known is not None
+    asked = role.spec.get("approvals") or {}
+    agreed: set[str] = set()
+    for index, one in enumerate(asked.get("given") or ()):
+        place = context.configuration.place(role, ("spec", "approvals", "given", index))
+        here = (place.file, place.line)
+        wrote = _author(context, here)
+        if one["by"].strip().lower() == who or wrote in ("", who):
+            continue
+        if may_approve(asked, one["by"]) and all(known.follows(here, line) for line in lines):
+            agreed.add(one["by"].strip().lower())
+    return len(agreed) >= (asked.get("min") or 1)
