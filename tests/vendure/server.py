@@ -8,6 +8,7 @@ filled once with the sample catalogue.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -15,7 +16,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -44,32 +44,41 @@ def why_not() -> str:
 
 
 def installed() -> Path:
-    """The folder with node_modules; installed when it is not there yet."""
-    reason = why_not()
+    """The folder with node_modules; installed when it is not there yet. Where that cannot be, the test is skipped; in CI it fails."""
+    folder, reason = _installation()
     if reason and not IN_CI:
         pytest.skip(reason)
     assert not reason, f"in CI nothing is skipped: {reason}"
+    return folder
+
+
+@functools.cache
+def _installation() -> tuple[Path, str]:
+    """The folder, and why it cannot be used (or nothing): asked once, as npm waits long for a registry that does not answer."""
     digest = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:16]
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "acorn-tests" / f"vendure-{digest}"
     )
+    if reason := why_not():
+        return cache, reason
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "install.lock"):
         if not (cache / "installed").exists():
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(SOURCE / name, cache)
-            quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run(["npm", "ci", *quiet], cwd=cache, check=True, stdout=sys.stderr)
             # npm 11 runs install scripts of approved packages only; older ones have run them already.
-            subprocess.run(
-                ["npm", "rebuild", "better-sqlite3", "bcrypt", *quiet],
-                cwd=cache,
-                check=True,
-                stdout=sys.stderr,
-            )
+            for step in (["ci"], ["rebuild", "better-sqlite3", "bcrypt"]):
+                command = ["npm", *step, "--no-audit", "--no-fund", "--loglevel=error"]
+                done = subprocess.run(command, cwd=cache, check=False, capture_output=True, text=True)
+                if done.returncode != 0:
+                    said = (done.stderr or done.stdout).strip().splitlines()
+                    return (
+                        cache,
+                        f"`npm {step[0]}` could not install Vendure: {' '.join(said[:4])[:300] or 'no reason told'}",
+                    )
             (cache / "installed").touch()
         shutil.copy(SOURCE / "server.js", cache)
-    return cache
+    return cache, ""
 
 
 def sample_catalogue() -> Path:
