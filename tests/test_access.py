@@ -299,7 +299,9 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return made
 
 
-def write_guarded(made: Repository, *more: dict[str, Any], price: str = "49.99", **eve: Any) -> None:
+def write_guarded(
+    made: Repository, *more: dict[str, Any], price: str = "49.99", lifecycled: bool = False, **eve: Any
+) -> None:
     """Its specs, with Eve's roles changed."""
     limits = {"maxDiscountPercent": "10", "maxBudget": {"currency": "EUR", "value": "100.00"}}
     promos = {"resources": ["promo"], "verbs": ["apply"], "constraints": limits}
@@ -314,7 +316,8 @@ def write_guarded(made: Repository, *more: dict[str, Any], price: str = "49.99",
     admins = permission(
         "admins", EVERYTHING, ["read", "apply", "delete"], approvals=TWO, stores={"all": True}
     )
-    made.write(storefront(), sku(price=price), admins, role, *more)
+    listed = sku(price=price) | ({"lifecycle": {"ignoreFields": ["price"]}} if lifecycled else {})
+    made.write(storefront(), listed, admins, role, *more)
 
 
 def test_nobody_uses_a_right_that_they_have_just_written(guarded: Repository) -> None:

@@ -15,12 +15,12 @@ from typing import Final
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
+from acorn_gitops.cli.promoted import Promoted
 from acorn_gitops.cli.situation import Situation, StoreView
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.money import quantum
-from acorn_gitops.model.resource import Address, is_money, protects
-from acorn_gitops.plan.budgets import Cut, built_in, over_budget
+from acorn_gitops.model.resource import Address, protects
+from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
 
@@ -106,45 +106,15 @@ def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
         )
 
 
-def budgeted(view: StoreView, result: StoreResult, state: Situation, now: datetime) -> Iterator[Finding]:
+def budgeted(view: StoreView, result: StoreResult, state: Situation, promoted: Promoted) -> Iterator[Finding]:
     """What is over a budget of the project."""
     budgets = state.loaded.configuration.policies.get("budgets")
     managed = Counter(type_ for type_, _ in view.applied)
-    cuts = [*_cuts(view, result, now)] if budgets or budgets is None else []
+    cuts = [*promoted.cuts()] if budgets or budgets is None else []
     if budgets:
         yield from over_budget(view.store, result.changes, managed, budgets, cuts)
     elif budgets is None:
         yield from built_in(view.store, result.changes, managed, cuts)
-
-
-def _cuts(view: StoreView, result: StoreResult, now: datetime) -> Iterator[Cut]:
-    """What the promotions that a plan changes do to what buyers pay, at the prices that will be there."""
-    changed = [
-        c for c in result.changes if c.address.type == "promotion" and c.writes and c.action != "delete"
-    ]
-    if not changed:
-        return
-    before = HeldPromotions(now, view.promotions.items(), view.platform)
-    after = HeldPromotions(now, view.promotions.items(), view.platform)
-    for change in changed:
-        after.put(change.former.key, None)
-        kept = view.promotions.get(change.former.key, {}) if change.action == "update" else {}
-        after.put(change.address.key, {**kept, **(change.after or {})})
-    reached = {sku for change in changed for sku in (change.after or {}).get("skus") or ()}
-    for (type_, key), want in view.desired.items():
-        price = want.attributes.get("price")
-        sku = str(want.attributes.get("sku") or key)
-        if type_ != "listing" or sku not in reached or price is None:
-            continue
-        if not is_money(price) or want.attributes.get("status") == "inactive":
-            continue
-        try:
-            least, was = after.least(sku, price), before.least(sku, price)
-        except (ArithmeticError, LookupError, TypeError, ValueError):
-            continue  # what cannot be computed the last guard refuses
-        if least < was:
-            unit = quantum(price["currency"])
-            yield Cut(f"{view.store}/listing/{key}", price["currency"], was * unit, least * unit)
 
 
 def not_sent(

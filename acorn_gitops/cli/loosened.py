@@ -8,6 +8,7 @@ is a change of a file like any other. It must be seen, though, next to what it l
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,7 @@ GUARDS: Final = ("access", "budgets", "severities", "floors", "adopt", "prune", 
 """Policies that decide what may be applied."""
 MOST: Final = 20_000
 """Characters of one such setting that are kept."""
-SHOWN: Final = 10
+SHOWN: Final = 20
 
 
 def guards_of(configuration: Configuration) -> dict[str, Any]:
@@ -29,13 +30,17 @@ def guards_of(configuration: Configuration) -> dict[str, Any]:
     policies = configuration.policies
     found = {name: policies.get(name) for name in GUARDS}
     found["waivers"] = sorted(
-        f"{one['rule']} {one['scope']} until {one['until']}"
+        f"{one['rule']} {one['scope']} until {one['until']}" + _where(one.get("environments"))
         for one in configuration.settings.get("waivers") or ()
     )
     return {
         name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
         for name, said in found.items()
     }
+
+
+def _where(environments: list[str] | None) -> str:
+    return f" in {', '.join(sorted(environments))}" if environments is not None else ""
 
 
 def hash_of(said: Any) -> str:
@@ -48,11 +53,11 @@ def hash_of(said: Any) -> str:
 def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
     """What is said otherwise than in the last apply, setting by setting."""
     before, now = ledger.last_guards(), guards_of(configuration)
+    found = [one for name in now if name in before for one in _differences(name, before[name], now[name])]
+    # What lets more through is read first: ten harmless lines must not hide it.
     told = [
         f"{path} {_words(old)} → {_words(new)}"
-        for name in now
-        if name in before
-        for path, old, new in _differences(name, before[name], now[name])
+        for path, old, new in sorted(found, key=lambda one: _tightens(*one))
     ]
     if told:
         more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
@@ -65,9 +70,9 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-def was_enforced(ledger: Ledger) -> bool:
-    """Whether access was enforced in the last apply: the commit that no longer asks for it is still judged by it."""
-    return ledger.last_guards().get("access") == "enforced"
+def is_enforced(configuration: Configuration, ledger: Ledger) -> bool:
+    """Whether access is enforced, by the specs or in the last apply: the commit that no longer asks for it is still judged by it."""
+    return "enforced" in (configuration.policies.get("access"), ledger.last_guards().get("access"))
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -83,6 +88,18 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]
             yield path, None, come
     else:
         yield path, old, new
+
+
+def _tightens(path: str, old: Any, new: Any) -> bool:
+    """Whether a difference surely lets less through than before."""
+    if path == "waivers":
+        return new is None
+    if not path.startswith("budgets"):
+        return False
+    try:
+        return old is None or (new is not None and Decimal(str(new)) < Decimal(str(old)))
+    except InvalidOperation:
+        return False
 
 
 def _words(said: Any) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from acorn_gitops.cli.loosened import was_enforced
+from acorn_gitops.cli.loosened import is_enforced
 from acorn_gitops.cli.session import Session
 from acorn_gitops.model.finding import Finding, Refused
 from acorn_gitops.plan.change import Change
@@ -24,7 +24,7 @@ from acorn_gitops.specs.load import Loaded
 if TYPE_CHECKING:
     from acorn_gitops.cli.situation import Situation
     from acorn_gitops.engines.access import Access, Right, Subject
-    from acorn_gitops.specs.configuration import Configuration
+    from acorn_gitops.model.resource import Address
 
 
 def refuse_another_time(session: Session) -> None:
@@ -51,7 +51,7 @@ def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) ->
     from acorn_gitops.engines.access import Access, acting
 
     config, actor = loaded.configuration, session.actor()
-    if config.policies.get("access") != "enforced" and not was_enforced(state.ledger):
+    if not is_enforced(config, state.ledger):
         return actor
     today = session.now().date().isoformat()
     who, access = acting(actor), Access(config, today)
@@ -77,7 +77,7 @@ def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) ->
             elif all(source.role.spec.get("breakGlass") is True for source in sources):
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
-    findings += _beyond_limits(config, plan.changes, who, access, held)
+    findings += _beyond_limits(plan.changes, who, access, held, state.depths)
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     if emergency:
@@ -153,7 +153,11 @@ def _finding(who: Subject, store: str, right: Right, why: str, count: int) -> Fi
 
 
 def _beyond_limits(
-    config: Configuration, changes: Iterable[Change], who: Subject, access: Access, held: _Held
+    changes: Iterable[Change],
+    who: Subject,
+    access: Access,
+    held: _Held,
+    depths: Mapping[Address, Decimal | None],
 ) -> list[Finding]:
     """Promotions beyond what the right to apply them is limited to (`constraints`)."""
     from acorn_gitops.engines.access import Right
@@ -166,9 +170,9 @@ def _beyond_limits(
         by_specs = [dict(source.constraints) for source in access.rights([who], store).get(right, [])]
         applied = (held.of(store) or {}).get(right)
         for limits in (by_specs, None if applied is None else [dict(one) for one in applied]):
-            if not limits or any(not _exceeds(config, change, one) for one in limits):
+            if not limits or any(not _exceeds(change, depths, one) for one in limits):
                 continue
-            why = _exceeds(config, change, limits[0])
+            why = _exceeds(change, depths, limits[0])
             found.append(
                 Finding(
                     "ACN-024",
@@ -182,14 +186,12 @@ def _beyond_limits(
     return found
 
 
-def _exceeds(config: Configuration, change: Change, limits: Mapping[str, Any]) -> str:
+def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: Mapping[str, Any]) -> str:
     """How a promotion exceeds a role's limits; empty where it does not."""
-    from acorn_gitops.engines.calendar import deepest_cut
-
     after = {**(change.before or {}), **(change.after or {})}
     most, budget = limits.get("maxDiscountPercent"), limits.get("maxBudget")
     if most is not None:
-        cut = deepest_cut(config, change.address.store, change.address.key)
+        cut = depths.get(change.address)
         if cut is None or cut > Decimal(most):
             words = "an amount that cannot be computed" if cut is None else f"{cut} %"
             return f"takes {words} off, more than {most} %"

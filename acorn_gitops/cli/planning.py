@@ -14,8 +14,9 @@ import orjson
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
 from acorn_gitops.cli import guards
-from acorn_gitops.cli.loosened import loosened
+from acorn_gitops.cli.loosened import is_enforced, loosened
 from acorn_gitops.cli.price_history import PriceHistory
+from acorn_gitops.cli.promoted import Promoted
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session, address_of
 from acorn_gitops.cli.situation import Situation, Wishes, about, policy_of, refuse_idle, situation, views
@@ -61,6 +62,7 @@ def compute(
     memory = Remembered(None if wishes.fresh else session.cache, session.root, loaded.project.environment)
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
+    limited = write and is_enforced(loaded.configuration, state.ledger)
     behind: list[str] = []
 
     def keys(store: str, connection: str) -> Keys:
@@ -113,7 +115,10 @@ def compute(
             judged += guards.not_sent(result, view, least)
             judged += guards.sold_below(view, result, session.now(), least)
             below += guards.below_floor(view, session.now(), least, margins=margins)
-            over += guards.budgeted(view, result, state, session.now())
+            promoted = Promoted(view, result, session.now())
+            over += guards.budgeted(view, result, state, promoted)
+            if limited:
+                state.depths |= {change.address: depth for change, depth in promoted.depths()}
         except NONSENSE as error:
             # What one store holds must not end the plan of all; nothing is concluded from it.
             results.append(StoreResult(view.store, view.connection, error=nonsense(error)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +47,8 @@ class StoreView:
     """The store is at the version that the caller remembers, and was not read."""
     promotions: Mapping[str, Attributes] = field(default_factory=dict)
     """Every promotion that the store holds, also where only a part of it is planned."""
+    listings: Mapping[str, Attributes] = field(default_factory=dict)
+    """Every listing that the store holds, likewise."""
     behind: bool = False
     """Somebody else has applied there since this ledger was written."""
     ambiguous: Mapping[Key, str] = field(default_factory=dict)
@@ -88,6 +91,9 @@ class Situation:
     """The generation of each store as it was read."""
     unfenced: set[str] = field(default_factory=set)
     """Stores that were read and remember no generation."""
+    depths: dict[Address, Decimal | None] = field(default_factory=dict)
+    """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can tell. Empty where no role
+    has a limit."""
 
     def marketplace_of(self, store: str) -> str:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change, addresses may not."""
@@ -255,6 +261,9 @@ def views(
                 _leave_what_is_over(view, state)
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
+                }
+                view.listings = {
+                    key: live.attributes for (type, key), live in view.live.items() if type == "listing"
                 }
             del snapshot
             _leave_alone(view, state)

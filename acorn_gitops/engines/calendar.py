@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, cast
 from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import Lowest, State, lowest, lowest_of_kinds
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import WHOLE, Offer, Price
+from acorn_gitops.engines.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units
@@ -337,29 +337,6 @@ def calendar_of(configuration: Configuration) -> Calendar:
     """The one calendar of a configuration: it is swept by many."""
     made: Calendar = configuration.__dict__.setdefault("_calendar", Calendar(configuration))
     return made
-
-
-def deepest_cut(config: Configuration, store: str, key: str) -> Decimal | None:
-    """The most that one promotion alone takes off a listing of a store, in percent with one decimal, rounded up; None where
-    nothing of it can be computed. 0 where it leaves prices alone."""
-    promo = next((p for p in config.promos.values() if (p.spec.get("key") or p.name) == key), None)
-    if promo is None:
-        return None
-    calendar, most = calendar_of(config), Fraction(0)
-    skus = {s.spec["sku"]: s for s in config.skus}
-    for (name, sku), dated in calendar.offers.items():
-        if name != store:
-            continue
-        for one in dated:
-            if one.promo is promo and one.offer.kind == "percent":
-                most = max(most, Fraction(one.offer.value, WHOLE))  # as it is said, not as it is rounded
-            elif one.promo is promo:
-                pays = calendar.least((one.offer,)).pays
-                for at, _, _, price in calendar.prices_of(skus[sku]):
-                    if at == store and price:
-                        most = max(most, Fraction(price - pays(price), price))
-    tenths = most * 1000
-    return Decimal(-(-tenths.numerator // tenths.denominator)) / 10
 
 
 def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) -> tuple[str, str] | None:

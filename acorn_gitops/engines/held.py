@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import Offer
+from acorn_gitops.engines.price import WHOLE, Offer
 
 Money = Mapping[str, str]
 
@@ -158,6 +159,26 @@ class Proposed:
             self._stretches[memo] = _stretches(after, before)
         amount = minor(price["value"], currency)
         return _first_breach(self._stretches[memo], amount, amount, floor)
+
+    def deepest(self, sku: str, price: Money) -> Fraction:
+        """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds: by it alone, and with all
+        that hold beside it where it makes the buyer pay less. NotComputable when a promotion cannot be understood."""
+        currency, amount = price["currency"], minor(price["value"], price["currency"])
+        if self._content is None or not amount:
+            return Fraction(0)
+        mine = running(self._key, self._content, currency, self._now, self._held.platform)
+        if mine is None:
+            return Fraction(0)
+        if mine.offer.kind == "percent":
+            most = Fraction(mine.offer.value, WHOLE)  # as it is said, not as it is rounded
+        else:
+            most = Fraction(amount - lowest([mine.offer]).pays(amount), amount)
+        others = self._held.running(self._held.on(sku) - self._ended - {self._without}, currency)
+        for stretch in _stretches({**others, self._key: mine}, others):
+            beside = len(stretch.names) > 1 and self._key in stretch.names
+            if beside and (pays := stretch.after(amount)) < stretch.before(amount):
+                most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
+        return most
 
 
 def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:

@@ -61,7 +61,7 @@ DOUBLED: Final = Decimal(100)
 
 
 class Cut(NamedTuple):
-    """What buyers pay for a listing at least, before and after the promotions that a plan changes."""
+    """What buyers pay for a listing at least, before and after the promotions and prices that a plan changes."""
 
     address: str
     currency: str
@@ -74,9 +74,12 @@ def built_in(
 ) -> Iterator[Finding]:
     """Where the project writes no budgets: many prices of a store that halve or double at once, by themselves or by promotions, and
     most of its listings going off sale. `budgets: {}` says that none is wanted."""
-    moves = [
-        (Decimal(move[1]), Decimal(move[2])) for _, move in _judged_moves(changes, managed.get("listing", 0))
+    priced = [
+        (str(change.address), (Decimal(move[1]), Decimal(move[2])))
+        for change, move in judged_moves(changes, managed.get("listing", 0))
     ]
+    promoted = {cut.address for cut in cuts}
+    moves = [move for address, move in priced if address not in promoted]
     moves += [(cut.before, cut.after) for cut in cuts]
     far = [
         (old, new)
@@ -130,7 +133,7 @@ def _put_back(change: Change) -> bool:
     return any(field.path == "price" and field.reason == "drifted" for field in change.fields)
 
 
-def _judged_moves(
+def judged_moves(
     changes: Sequence[Change], listings: int
 ) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
     """The prices that a budget is about: all that move, but for a few that are only put back. Many that were changed outside at once
@@ -176,8 +179,8 @@ def over_budget(
     budgets: Mapping[str, Mapping[str, Any]],
     cuts: Sequence[Cut] = (),
 ) -> Iterator[Finding]:
-    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before; `cuts`: what its
-    promotions do to prices."""
+    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before; `cuts`: what
+    buyers will pay less because of its promotions."""
     here: dict[str, Mapping[str, Any]] = {}
     for name in sorted(budgets):
         budget = budgets[name]
@@ -194,8 +197,12 @@ def over_budget(
         yield from _permissions(store, name, budget, chosen)
     # A price is told once, by the budget that allows least: a waiver is for a price, whoever forbids it.
     writes = [change for change in changes if change.writes]
-    yield from _prices(_tightest(here, "listing"), writes, managed.get("listing", 0))
-    yield from _promoted(_tightest(here, "promotion"), cuts)
+    deep = [*_promoted(_tightest(here, "promotion"), cuts)]
+    yield from deep
+    told = {finding.subject for finding in deep}
+    for finding in _prices(_tightest(here, "listing"), writes, managed.get("listing", 0)):
+        if finding.subject not in told:
+            yield finding
 
 
 class _Tightest(NamedTuple):
@@ -273,7 +280,7 @@ def _most(allowance: Mapping[str, Any], have: int) -> tuple[int | None, str]:
 def _prices(most: _Tightest, changes: Sequence[Change], listings: int) -> Iterator[Finding]:
     if most.drop is None and most.rise is None:
         return
-    for change, (currency, old, new, _) in _judged_moves(changes, listings):
+    for change, (currency, old, new, _) in judged_moves(changes, listings):
         before, after = Decimal(old), Decimal(new)
         # Compared exactly: the percentage that is shown is rounded.
         if most.drop is not None and after < before and (before - after) * 100 > before * most.drop[0]:
@@ -304,7 +311,7 @@ def _promoted(most: _Tightest, cuts: Sequence[Cut]) -> Iterator[Finding]:
             yield Finding(
                 "BUD-002",
                 "warning",
-                f"{cut.address} falls from {cut.before} to {cut.after} {cut.currency} by promotions, by {percent} %; the budget {name}"
+                f"{cut.address} falls from {cut.before} to {cut.after} {cut.currency} with promotions, by {percent} %; the budget {name}"
                 f" allows {allowed} %",
                 None,
                 _HINT,
@@ -326,7 +333,7 @@ def _sum(
     if most is None:
         return
     sums: dict[str, list[Decimal]] = {}
-    for _, move in _judged_moves(changes, listings):
+    for _, move in judged_moves(changes, listings):
         before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
         sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
     for currency, (before, after) in sorted(sums.items()):
