@@ -22,6 +22,8 @@ def phrases(type_: str, attributes: Mapping[str, Any]) -> list[str]:
         return [f"{attributes.get('role')} for {_who(attributes.get('subject'))}"]
     if type_ == "promotion":
         return _promotion(attributes)
+    if type_ == "tax-rule":
+        return _tax_rule(attributes)
     return []
 
 
@@ -50,6 +52,20 @@ def _role(attributes: Mapping[str, Any]) -> list[str]:
     if attributes.get("breakGlass"):
         found.append("for emergencies (break glass)")
     return found
+
+
+_RESULT: Final = ("treatment", "rate", "taxes", "scheme", "liableParty")
+_TERMS: Final = ("validFrom", "validTo", "enabled", "priority")
+
+
+def _tax_rule(attributes: Mapping[str, Any]) -> list[str]:
+    """What is owed, by whom and when; then for which sales: all that it asks."""
+    asked = [name for name in attributes if name not in (*_RESULT, *_TERMS)]
+    found = [
+        ", ".join(f"{name} {value(attributes[name])}" for name in names if attributes.get(name) is not None)
+        for names in (_RESULT, _TERMS, asked)
+    ]
+    return [phrase for phrase in found if phrase]
 
 
 def _limits(rule: Mapping[str, Any]) -> str:

@@ -6,22 +6,26 @@ Callers: cli.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.confine.text import cut, safe
-from acorn_gitops.model.resource import attribute_of
+from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
-from acorn_gitops.plan.document import Plan, alike, groups, price_move, signature
+from acorn_gitops.plan.document import TOLD_APART, Plan, alike, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.facts import changed_rights, phrases
+from acorn_gitops.report.order import effect, fall, worst_first
 from acorn_gitops.report.text import Pen, plan_text
-from acorn_gitops.report.words import REASONS, plural, value
+from acorn_gitops.report.words import REASONS, in_words, plural, value
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
+WORST: Final = 3
+"""Of many that are told as one, so many are named."""
+MOST_FIELDS: Final = 40
+"""Of rights, promotions and tax rules all fields are told, but for a flood of them."""
 STOPS: Final = 10
 """Of what stops apply, so many are told at the top."""
 _ICON: Final = {
@@ -144,10 +148,8 @@ def _table(plan: Plan) -> list[str]:
         first = members[0]
         if len(members) >= 6:
             stores = len({c.address.store for c in members})
-            told = f"{escape(cut(signature(members), 200))}{_content(first.address.type, alike(first))}"
-            rows.append(
-                f"| {_ICON[first.action]} | {plural(first.address.type, len(members))} in {plural('store', stores)} | {told} |"
-            )
+            what = f"{plural(first.address.type, len(members))} in {plural('store', stores)}"
+            rows.append(f"| {_ICON[first.action]} | {what} | {_group(members, plan)} |")
             written += 1
             continue
         for change in members[: ROWS - written]:
@@ -160,16 +162,34 @@ def _table(plan: Plan) -> list[str]:
 
 def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
     """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the plan's own order."""
-    risk = plan.risks.get(change.address)
-    effect = Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
-    move = price_move(change)
-    percent = Decimal(move[3]) if move is not None and move[3] else Decimal(0)
-    taken = ((change.after or {}).get("discount") or {}).get("percent")
-    if change.address.type == "promotion" and isinstance(taken, str):
-        with suppress(ArithmeticError):
-            percent = -Decimal(taken)
     rights = change.address.type in ("role", "grant") and change.action != "delete"
-    return Decimal(change.action not in ("delete", "replace")), Decimal(not rights), effect, percent
+    destroys = change.action in ("delete", "replace")
+    return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change)
+
+
+def _group(members: Sequence[Change], plan: Plan) -> str:
+    """What many alike have in common, and of listings those that lose most: what stands in a row of its own for one must not be
+    hidden among a hundred."""
+    first = members[0]
+    told = escape(cut(in_words(signature(members)), 200))
+    if first.address.type not in ("listing", "stock"):
+        return (
+            f"{told}<br>{_what(first)}" if first.fields else told + _content(first.address.type, alike(first))
+        )
+    rows = [
+        f"<br>{escape(cut(str(change.address), 120))}: {_shown(change).replace('<br>', ', ')}"
+        for change in worst_first(members, plan)[:WORST]
+    ]
+    return told + "".join(rows) + f"<br>and {len(members) - WORST:,} more"
+
+
+def _shown(change: Change) -> str:
+    """One of a group: its reason stands above."""
+    return (
+        _what(change)
+        if change.fields
+        else _content(change.address.type, change.after or change.before or {}).removeprefix("<br>")
+    )
 
 
 def _money(change: Change, plan: Plan) -> str:
@@ -196,7 +216,8 @@ def _what(change: Change) -> str:
         said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
         parts += [f"**{escape(cut(', '.join(said), 600))}**"] if said else []
         fields = tuple(item for item in fields if attribute_of(item.path) != "rules")
-    for item in fields[:4]:
+    most = MOST_FIELDS if change.address.type in TOLD_APART else 4
+    for item in fields[:most]:
         percent = ""
         move = price_move(change)
         if item.path == "price" and move is not None and move[3]:
@@ -204,13 +225,16 @@ def _what(change: Change) -> str:
         parts.append(
             f"{escape(cut(item.path, 60))} {escape(cut(value(item.before), 60))} → **{escape(cut(value(item.after), 60))}**{percent}"
         )
-    more = f" and {len(fields) - 4} more" if len(fields) > 4 else ""
+    more = f" and {len(fields) - most} more" if len(fields) > most else ""
     return "<br>".join(parts) + more
 
 
 def _content(type_: str, attributes: Mapping[str, Any]) -> str:
-    """What comes or goes with a role, a grant or a promotion."""
+    """What comes or goes: of a role, a grant, a promotion or a tax rule all of it, of a listing its price."""
     told = phrases(type_, attributes)
+    price = attributes.get("price") if type_ == "listing" else None
+    if price is not None and is_money(price):
+        told = [value(price)]
     return "".join(f"<br>{escape(cut(phrase, 600))}" for phrase in told)
 
 

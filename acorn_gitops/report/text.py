@@ -18,7 +18,8 @@ from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, pr
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.facts import changed_rights, phrases
-from acorn_gitops.report.words import REASONS, cut, plural, set_difference, value
+from acorn_gitops.report.order import effect, fall, moves, worst_first
+from acorn_gitops.report.words import REASONS, cut, in_words, plural, set_difference, value
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _ACTION_COLOUR: Final = {
@@ -97,9 +98,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
         else:
             single += members
     store_name = ""
-    for change in sorted(
-        single, key=lambda c: (c.address.store, c.address.type, *_dearest(c, plan), c.address)
-    ):
+    for change in sorted(single, key=lambda c: _in_store(c, plan)):
         if change.address.store != store_name:
             if store_name:
                 lines.append("")
@@ -113,12 +112,16 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _dearest(change: Change, plan: Plan) -> tuple[Decimal, Decimal]:
-    """By risk: what costs most for the stock that is there, then the deepest cuts; all else stays in order."""
-    move, risk = price_move(change), plan.risks.get(change.address)
-    effect = Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
-    percent = Decimal(move[3]) if move is not None and move[3] else Decimal(0)
-    return min(effect, Decimal(0)), min(percent, Decimal(0))
+def _in_store(change: Change, plan: Plan) -> tuple[Any, ...]:
+    """Store by store and type by type, what loses most first."""
+    loss, fell = effect(change, plan), fall(change)
+    return (
+        change.address.store,
+        change.address.type,
+        min(loss, Decimal(0)),
+        min(fell, Decimal(0)),
+        change.address,
+    )
 
 
 def _means(risk: Risk, currency: str) -> str:
@@ -238,21 +241,17 @@ def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
 def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     first = members[0]
     stores = {c.address.store for c in members}
-    what = signature(members)
-    for code, words in REASONS.items():
-        if what == code:
-            what = words
-        what = what.replace(f"({code})", f"({words})")
+    what = in_words(signature(members))
     head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
     lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
     same_values = bool(first.fields) and first.address.type not in ("listing", "stock")
-    for change in sorted(members, key=lambda c: (_dearest(c, plan)[0], *_risk(c)))[:SHOWN]:
+    for change in worst_first(members, plan)[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
         if not change.fields:
             detail = _asked(change)
         elif not detail and not same_values:
-            shown = sorted(change.fields, key=lambda f: _drop(f.before, f.after))[:2]
+            shown = sorted(change.fields, key=lambda f: moves(f.before, f.after))[:2]
             names = len(change.fields) > 1
             detail = "  " + ", ".join(
                 f"{cut(safe(f.path), 16) + ' ' if names else ''}{cut(value(f.before), 14)} → {cut(value(f.after), 14)}"
@@ -286,22 +285,6 @@ def _asked(change: Change) -> str:
     return (
         f"  {safe(price['value'])} {safe(price['currency'])}" if price is not None and is_money(price) else ""
     )
-
-
-def _risk(change: Change) -> tuple[Decimal, Decimal, str]:
-    """Deepest cuts first; of listings that come, the cheapest."""
-    move = price_move(change)
-    deepest = Decimal(move[3]) if move and move[3] else Decimal(0)
-    price = (change.after or {}).get("price") if not change.fields else None
-    asked = Decimal(price["value"]) if price is not None and is_money(price) else Decimal(0)
-    return (min([deepest, *(_drop(f.before, f.after) for f in change.fields)]), asked, str(change.address))
-
-
-def _drop(before: object, after: object) -> Decimal:
-    """By how much an amount changes, in percent: what falls most is shown first."""
-    if isinstance(before, dict) and isinstance(after, dict) and is_money(before) and is_money(after):
-        return percent_change(before["value"], after["value"]) or Decimal(0)
-    return Decimal(0)
 
 
 def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:

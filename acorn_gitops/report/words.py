@@ -25,6 +25,15 @@ PLURALS: Final[dict[str, str]] = {"tax-class": "tax classes", "stock": "stock po
 SINGULAR: Final[dict[str, str]] = {"stock": "stock policy", "tax-class": "tax class", "tax-rule": "tax rule"}
 
 
+def in_words(signature: str) -> str:
+    """What happens to a group (`document.signature`), with its reason as it is read: `price -10.0 % (spec edited)`."""
+    for code, words in REASONS.items():
+        if signature == code:
+            return words
+        signature = signature.replace(f"({code})", f"({words})")
+    return signature
+
+
 def plural(type: str, count: int) -> str:
     """`1 listing`, `2 tax classes`."""
     single = SINGULAR.get(type, type)

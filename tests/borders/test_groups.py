@@ -95,3 +95,58 @@ def test_new_listings_say_the_lowest_price(made: Repository) -> None:
         sku("N-9", "0.01", store="amz-1"),
     )
     assert "amz-1/listing/N-9 0.01 EUR" in told
+
+
+def table(made: Repository, *documents: dict[str, Any]) -> str:
+    """What a comment under a merge request says before the folded plan."""
+    made.write(*STORES, *documents)
+    return made.run("plan", "--output", "markdown").out.split("<details>")[0]
+
+
+def taxed(rate: str, party: str = "seller") -> dict[str, Any]:
+    """A tax rule of every store."""
+    spec = {
+        "match": {"stores": {"names": [f"amz-{n}" for n in range(6)]}, "supply": {"shipTo": ["DE"]}},
+        "validity": {"from": "2026-01-01"},
+        "result": {"liableParty": party, "treatment": "standard", "rate": {"percent": rate}},
+    }
+    return document("TaxRule", "vat", spec)
+
+
+def test_a_comment_tells_tax_rules_whole(made: Repository) -> None:
+    """New ones with who owes and for which sales, changed ones with their values."""
+    told = table(made, taxed("19"))
+    assert "liableParty seller" in told
+    assert "shipTo" in told
+    made.write(*STORES, LISTED, offer("sale", "5"), role(("ad", "read"), ("price", "read")), taxed("19"))
+    made.apply()
+    told = table(made, taxed("0", party="marketplace"))
+    assert "liableParty seller → **marketplace**" in told
+    assert "19 → **0**" in told
+
+
+def test_a_comment_tells_the_prices_of_new_listings(made: Repository) -> None:
+    """The cheapest of a hundred by name, one alone with its price."""
+    prices = [sku(f"N-{n}", f"{40 + n}.00", store=f"amz-{n % 6}") for n in range(12)]
+    told = table(made, LISTED, *prices, sku("N-99", "0.09", store="amz-3"))
+    assert "amz-3/listing/N-99: 0.09 EUR" in told
+    assert "N-1: 41.00 EUR" in told
+    assert "0.09 EUR" in table(made, LISTED, sku("N-99", "0.09", store="amz-3"))
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        {"type": "amountOff", "discount": {"amount": {"amz-0": {"currency": "EUR", "value": "89.00"}}}},
+        {"type": "salePrice", "discount": {"salePrice": {"amz-0": {"currency": "EUR", "value": "1.00"}}}},
+        {"type": "buyXGetY", "discount": {"buyXGetY": {"buy": 1, "get": 9}}},
+    ],
+    ids=["an amount", "a price", "nine for one"],
+)
+def test_deep_promotions_stand_before_shallow_ones(deep: dict[str, Any], made: Repository) -> None:
+    """A table ends after fifty rows: what takes most off stands above."""
+    spec = {**offer("x", "5")["spec"], "stores": {"names": ["amz-0"]}}
+    shallow = [document("Promo", f"a-{n:02}", {**spec, "discount": {"percent": "6"}}) for n in range(60)]
+    told = table(made, LISTED, *shallow, document("Promo", "z-deep", {**spec, **deep}))
+    rows = [line for line in told.splitlines() if line.startswith("| ➕") and "promotion" in line]
+    assert "z-deep" in rows[0]

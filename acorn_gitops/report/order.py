@@ -1,0 +1,69 @@
+"""What is read first: of many changes those that lose most, so that ten harmless lines cannot hide one. Comes in: changes. Goes
+out: keys to sort by. Callers: text, Markdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.model.money import percent_change
+from acorn_gitops.model.resource import is_money
+from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.document import Plan, price_move
+
+_WHOLE: Final = Decimal(-100)
+"""What takes off an amount, or sets a price, may take everything: nothing here says what of."""
+
+
+def effect(change: Change, plan: Plan) -> Decimal:
+    """What a change means for the stock that is there, in money; 0 where nobody knows."""
+    risk = plan.risks.get(change.address)
+    return Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
+
+
+def fall(change: Change) -> Decimal:
+    """How far the amount that falls most falls, in percent: -90 for what loses nine tenths. A promotion that comes or changes counts
+    with what it takes off."""
+    move = price_move(change)
+    moved = [Decimal(move[3])] if move is not None and move[3] else []
+    moved += [moves(f.before, f.after) for f in change.fields]
+    if change.address.type == "promotion" and change.action != "delete":
+        moved.append(_taken((change.after or {}).get("discount")))
+    return min(moved, default=Decimal(0))
+
+
+def moves(before: object, after: object) -> Decimal:
+    """By how much an amount changes, in percent; 0 for what is none."""
+    if isinstance(before, dict) and isinstance(after, dict) and is_money(before) and is_money(after):
+        return percent_change(before["value"], after["value"]) or Decimal(0)
+    return Decimal(0)
+
+
+def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
+    """Of changes that are told as one: what costs most for the stock that is there, then the deepest falls; of listings that come,
+    the cheapest."""
+    return sorted(
+        members, key=lambda c: (min(effect(c, plan), Decimal(0)), fall(c), _asked(c), str(c.address))
+    )
+
+
+def _asked(change: Change) -> Decimal:
+    price = (change.after or {}).get("price") if not change.fields else None
+    return Decimal(price["value"]) if price is not None and is_money(price) else Decimal(0)
+
+
+def _taken(discount: Any) -> Decimal:
+    if not isinstance(discount, Mapping):
+        return Decimal(0)
+    try:
+        if discount.get("percent") is not None:
+            return -Decimal(discount["percent"])
+        block = discount.get("buyXGetY")
+        if block is not None:
+            get, pieces = int(block["get"]), int(block["buy"]) + int(block["get"])
+            return -Decimal(block.get("discountPercent") or "100") * get / pieces
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return _WHOLE
+    return _WHOLE if any(said is not None for said in discount.values()) else Decimal(0)
