@@ -15,8 +15,9 @@ from typing import Final
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
+from acorn_gitops.cli.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.cli.promoted import Promoted
-from acorn_gitops.cli.situation import Situation, StoreView
+from acorn_gitops.cli.situation import Situation, StoreView, heard_of
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, protects
@@ -230,6 +231,13 @@ def behind(stores: Sequence[str]) -> Iterator[Finding]:
     if stores:
         names = ", ".join(stores[:10]) + (f" and {len(stores) - 10} more" if len(stores) > 10 else "")
         yield Finding("ACN-035", "warning", f"{BEHIND}: {names}; apply will refuse", None, CATCH_UP)
+
+
+def unheard(state: Situation) -> Iterator[Finding]:
+    """That apply would be refused, since the ledger says something of which no store has heard."""
+    found = heard_of(state)[1]
+    if found:
+        yield Finding("ACN-035", "warning", f"{unheard_words(found)}; apply will refuse", None, UNHEARD)
 
 
 def already_there(result: StoreResult) -> int:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from acorn_gitops.apply.generation import Fenced, begin, finish, generations, is_behind
 from acorn_gitops.cli.session import Session
-from acorn_gitops.cli.situation import Situation, about
+from acorn_gitops.cli.situation import Situation, about, heard_of
 from acorn_gitops.ledger.ledger import Ledger, Settled
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
 
 
@@ -27,10 +27,13 @@ def move(
     looked_at: Collection[str],
     record: Callable[[Mapping[str, Any]], str],
     forgetting: Collection[Address] = (),
+    *,
+    anew: bool = False,
 ) -> None:
     """Begin a generation in these stores, record, and let the stores remember the end. `record` is given what entries say of the
-    ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is what it takes out of the ledger. Superseded
-    where somebody applied since `fenced` was asked; then nothing is recorded."""
+    ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is what it takes out of the ledger, `anew` that
+    it says everything again. Superseded where somebody applied since `fenced` was asked; then nothing is recorded."""
+    _end_unheard(session, state, forgetting, anew=anew)
     said = about(state, fenced, looked_at)
     opening = {**said, "publishes": publishes(session), "forgetting": [str(one) for one in forgetting]}
     head = state.ledger.open_up("state.begin", session.stamp(), session.actor(), opening)
@@ -55,9 +58,24 @@ def move(
     finish(begun, state.owner, end)
 
 
+def _end_unheard(session: Session, state: Situation, forgetting: Collection[Address], *, anew: bool) -> None:
+    """End what was begun and no store has heard of, so that no later generation vouches for it. Stale where this is not about it: a
+    person must say first what it was."""
+    unheard = heard_of(state)[1]
+    others = {one: found for one, found in unheard.items() if not found <= {*forgetting}}
+    if others and not anew:
+        raise Stale(f"{unheard_words(others)}; nothing was recorded", hint=UNHEARD)
+    for opening in unheard:
+        state.ledger.open_up("state.end", session.stamp(), session.actor(), {"opening": opening})
+
+
 def forget_the_rest(session: Session, state: Situation) -> None:
-    """Take out of the ledger what somebody began to forget elsewhere and did not come to record."""
-    for opening, addresses in state.ledger.begun_to_forget().items():
+    """Take out of the ledger what somebody began to forget elsewhere and did not come to record. Stale where no store has heard of
+    that: whoever began it died before, or somebody wrote it into the ledger by hand; a person says which."""
+    heard, unheard = heard_of(state)
+    if unheard:
+        raise Stale(f"{unheard_words(unheard)}; nothing was written", hint=UNHEARD)
+    for opening, addresses in heard.items():
         stores = {address.store for address in addresses}
         fenced, silent = generations(stores, state.marketplaces, state.connections, state.owner)
         if silent:
@@ -69,6 +87,18 @@ def forget_the_rest(session: Session, state: Situation) -> None:
         rows = [Settled(address, "forget", "", "observed", None) for address in sorted(addresses)]
         said = {"owner": state.owner, "opening": opening}
         state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said)
+
+
+UNHEARD: Final = "run that `acorn state rm` again; or, where nobody began it, `acorn state rebuild`"
+
+
+def unheard_words(unheard: Mapping[str, Collection[Address]]) -> str:
+    """What was begun to be forgotten, of which no store has heard."""
+    names = sorted(str(one) for addresses in unheard.values() for one in addresses)
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return (
+        f"somebody began to take {', '.join(names[:3])}{more} out of the ledger, and no store has heard of it"
+    )
 
 
 def publishes(session: Session) -> bool:

@@ -132,6 +132,7 @@ def compute(
     if behind and write and not takes_over:
         raise stale_ledger(behind)
     blocking += guards.behind(behind)
+    blocking += guards.unheard(state)
     blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]

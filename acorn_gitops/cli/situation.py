@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from acorn_gitops.apply.fresh import check_not_empty
-from acorn_gitops.apply.generation import Fenced, is_behind
+from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.cli.session import Session
 from acorn_gitops.cli.spelling import folded, moved, respelt, spellings
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
@@ -106,6 +106,16 @@ class Situation:
             return ""
         url = str(settings.get("url") or "sandbox:").rstrip("/").lower()
         return hashlib.sha256(f"{settings['adapter']} {url}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def holders(self) -> dict[str, list[str]]:
+        """By store, the connections that say they hold it."""
+        found: dict[str, list[str]] = {}
+        for name, marketplace in self.marketplaces.items():
+            with suppress(MarketplaceError):
+                for store in marketplace.stores():
+                    found.setdefault(store, []).append(name)
+        return found
 
     @property
     def owner(self) -> str:
@@ -203,8 +213,7 @@ def views(
 ) -> Iterator[StoreView]:
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
     store (and its connection) the version that is still remembered."""
-    held: dict[str, list[str]] | None = None
-    given_away = set() if wishes.anew else set().union(*state.ledger.begun_to_forget().values())
+    given_away = set().union(*(() if wishes.anew else heard_of(state)[0].values()))
     intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
     for intent in () if wishes.anew else state.ledger.open_intents():
         if intent.attributes is not None and intent.declared is not None:
@@ -217,12 +226,14 @@ def views(
             continue
         connection = state.connections.get(store, "")
         if not connection:
-            held = _holders(state) if held is None else held
-            connection = _left_behind(store, state, held.get(store, []))
+            connection = left_behind(store, state)
         view = StoreView(store, connection, {}, {}, {})
         try:
             if not connection:
-                raise MarketplaceError("it left the specs, and no connection holds it any more")
+                raise MarketplaceError(
+                    "it left the specs, and no connection holds it any more; where its marketplace is gone for good,"
+                    f" `acorn state rm --closed {store}` forgets it"
+                )
             version = known(store, connection) if known is not None else ""
             snapshot = state.marketplaces[connection].read(Scope(store, version, state.owner))
             view.version, view.unchanged = snapshot.version, snapshot.unchanged
@@ -279,6 +290,19 @@ def views(
         del view
 
 
+def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[Address]]]:
+    """What somebody began to forget and did not come to record, by opening entry: that of which a store has heard, and that which only
+    this ledger says. Where no store keeps generations, the ledger is all there is."""
+    heard: dict[str, set[Address]] = {}
+    unheard: dict[str, set[Address]] = {}
+    for opening, addresses in state.ledger.begun_to_forget().items():
+        stores = {address.store for address in addresses}
+        fenced, silent = generations(stores, state.marketplaces, state.connections, state.owner)
+        known = any(state.ledger.vouches(now.head, opening) for _, now in fenced.values())
+        (heard if known or not (fenced or silent) else unheard)[opening] = addresses
+    return heard, unheard
+
+
 def _leave_what_is_over(view: StoreView, state: Situation) -> None:
     """A promotion that has ended and is gone is as it should be: no marketplace takes one in the past, and none has to be made."""
     over = {
@@ -306,19 +330,10 @@ def _check_place(store: str, state: Situation) -> None:
         )
 
 
-def _holders(state: Situation) -> dict[str, list[str]]:
-    """By store, the connections that say they hold it."""
-    found: dict[str, list[str]] = {}
-    for name, marketplace in state.marketplaces.items():
-        with suppress(MarketplaceError):
-            for store in marketplace.stores():
-                found.setdefault(store, []).append(name)
-    return found
-
-
-def _left_behind(store: str, state: Situation, holders: Sequence[str]) -> str:
+def left_behind(store: str, state: Situation) -> str:
     """The connection of a store that left the specs: one to the marketplace that it was on when something was last recorded of it.
-    Another one that says it holds such a store is not believed."""
+    Another one that says it holds such a store is not believed. Empty where there is none."""
+    holders = state.holders.get(store, [])
     was = state.ledger.binding(store)
     if was:
         there = [name for name in state.marketplaces if state.marketplace_behind(name) == was]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,9 @@ from acorn_gitops.cli.session import Session, output, refuse_untrusted, shared
 from acorn_gitops.ledger.ledger import Ledger, Settled, open_ledger
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
+
+if TYPE_CHECKING:
+    from acorn_gitops.cli.situation import Situation
 
 WRITERS = frozenset({"rm", "rebuild", "push"})
 
@@ -73,19 +77,34 @@ def show(address: str, environment: str | None, root: Path | None, no_color: boo
 
 
 @command.command("rm")
-@click.argument("addresses", nargs=-1, required=True)
+@click.argument("addresses", nargs=-1)
+@click.option(
+    "--closed",
+    multiple=True,
+    metavar="STORE",
+    help="Forget all of a store whose marketplace is gone for good. Repeatable.",
+)
 @shared
-def remove(addresses: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool) -> int:
+def remove(
+    addresses: tuple[str, ...],
+    closed: tuple[str, ...],
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+) -> int:
     """Forget rows: the resources stay as they are and become unmanaged."""
     from acorn_gitops.apply.generation import check_not_behind, generations
     from acorn_gitops.cli.moved_ledger import move
     from acorn_gitops.cli.situation import Wishes, situation
     from acorn_gitops.ledger.lock import held
 
+    if not addresses and not closed:
+        raise click.UsageError("say which rows, or which store is --closed")
     session, ledger = _open(root, environment, no_color)
     known = {str(a): a for a, _ in ledger.resources()}
     known |= {str(i.address): i.address for i in ledger.open_intents()}  # what is still waited for
     missing = [a for a in addresses if a not in known]
+    missing += [store for store in closed if store not in {a.store for a in known.values()}]
     if missing:
         raise AcornError(
             f"the ledger does not know {', '.join(missing)}", hint="`acorn state list` shows what it knows"
@@ -94,7 +113,9 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
         ledger.close()
         state = situation(session, session.load(), Wishes(), write=True)
         ledger = state.ledger
-        stores = {known[a].store for a in addresses}
+        _refuse_open(state, closed)
+        going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
+        stores = {a.store for a in going} - {*closed}
         # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
         fenced, failed = generations(stores, state.marketplaces, state.connections, state.owner)
         failed |= {
@@ -109,18 +130,42 @@ def remove(addresses: tuple[str, ...], environment: str | None, root: Path | Non
             )
         check_not_behind(fenced, ledger)
         ledger.backup()
-        rows = [Settled(known[a], "forget", "", "observed", None) for a in addresses]
+        rows = [Settled(address, "forget", "", "observed", None) for address in sorted(going)]
         move(
             session,
             state,
             fenced,
             (),
             lambda said: ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said),
-            [known[a] for a in addresses],
+            going,
         )
     session.close()
     click.echo(f"{len(rows)} forgotten")
     return 0
+
+
+def _refuse_open(state: Situation, closed: Collection[str]) -> None:
+    """AcornError where a store that is said to be closed is declared, or answers: then its resources can be deleted, or told."""
+    from acorn_gitops.cli.situation import left_behind
+    from acorn_gitops.marketplaces.protocol import Scope
+    from acorn_gitops.model.finding import MarketplaceError
+
+    for store in closed:
+        if store in state.connections:
+            raise AcornError(
+                f"{store} is declared; nothing was forgotten", hint="take it out of the specs first"
+            )
+        connection = left_behind(store, state)
+        if not connection:
+            continue
+        try:
+            state.marketplaces[connection].read(Scope(store))
+        except MarketplaceError:
+            continue
+        raise AcornError(
+            f"{store} answers at {connection}; nothing was forgotten",
+            hint="`acorn apply` deletes what left the specs there; `acorn state rm ADDRESS` leaves it",
+        )
 
 
 @command.command("rebuild")
@@ -163,7 +208,9 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
                     )
         if errors:
             raise AcornError(
-                "some stores could not be read; the ledger was left as it was: " + "; ".join(errors)
+                "some stores could not be read; the ledger was left as it was: " + "; ".join(errors),
+                hint="run again when they answer; a store whose marketplace is gone for good is forgotten by"
+                " `acorn state rm --closed STORE`, once it has left the specs",
             )
         there = {row.address for row in rows}
         gone = [a for a, _ in state.ledger.resources() if a not in there]
@@ -176,6 +223,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
             lambda said: state.ledger.record(
                 rows, session.stamp(), session.actor(), "", "state.rebuild", said, [*state.connections]
             ),
+            anew=True,
         )
     session.close()
     click.echo(f"{len(there):,} resource{'s' if len(there) != 1 else ''} recorded")

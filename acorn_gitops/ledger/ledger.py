@@ -478,7 +478,14 @@ class Ledger:
                 opened.clear()  # what is ours was said anew, from what the stores hold
             elif isinstance(body.get("opening"), str):
                 opened.pop(body["opening"], None)
+                gone = {found for row in body.get("ended") or () if (found := _address((row or [""])[0]))}
+                opened = {one: left for one, names in opened.items() if (left := names - gone)}
         return opened
+
+    def vouches(self, head: str, opening: str) -> bool:
+        """Whether an entry that a store remembers follows from an opening, or is it: what was added later no store has heard of."""
+        found = dict(self._rows("SELECT hash, sequence FROM audit WHERE hash IN (?, ?)", (head, opening)))
+        return opening in found and head in found and found[opening] <= found[head]
 
     def generation(self, store: str) -> int:
         """The last generation of a store that this ledger knows; 0 where it knows none."""

@@ -164,7 +164,10 @@ import os, sys
 import acorn_gitops.{module} as module
 def dies(*given, **named):
     os.kill(os.getpid(), 9)
-module.{name} = dies
+*way, last = "{name}".split(".")
+for part in way:
+    module = getattr(module, part)
+setattr(module, last, dies)
 from acorn_gitops.cli import run
 sys.exit(run(sys.argv[1:]))
 """
@@ -173,6 +176,7 @@ POINTS = {
     "before the stores know that it begins": ("apply.carry_out", "begin"),
     "before a ledger that moved is known": ("cli.moved_ledger", "finish"),
     "before it moves": ("cli.moved_ledger", "begin"),
+    "before it is recorded": ("ledger.ledger", "Ledger.record"),
 }
 
 
@@ -194,6 +198,12 @@ def test_whoever_dies_is_not_taken_for_somebody_else(
     made.apply()
     made.write(storefront(), sku("S-1", "21.00"), sku("S-2", "20.00"))
     dies_at(made, *POINTS[point], *verb)
+    if verb[1] == "rm" and point == "before it moves":
+        # No store has heard of it, and a row that anybody could have written is not believed: it is said again.
+        refused = made.run("apply", "--auto-approve")
+        assert (refused.code, "`acorn state rm` again" in refused.err) == (6, True), refused
+        assert "ACN-035" in made.run("plan").out
+        assert made.run(*verb).code == 0
     made.apply()
     assert "No changes" in made.run("plan").out
 
@@ -202,7 +212,7 @@ def test_what_somebody_died_forgetting_waits_for_a_silent_store(way: Way, front:
     """The next run meets a store that does not answer; the one after it is not taken for somebody else."""
     made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
     made.apply()
-    dies_at(made, *POINTS["before it moves"], "state", "rm", "amz-de/listing/S-2")
+    dies_at(made, *POINTS["before it is recorded"], "state", "rm", "amz-de/listing/S-2")
     made.write(storefront(), sku("S-1", "21.00"))
     way.answers = False
     assert made.run("apply", "--auto-approve").code != 0
@@ -212,11 +222,12 @@ def test_what_somebody_died_forgetting_waits_for_a_silent_store(way: Way, front:
     made.apply()
 
 
-def test_a_rebuild_ends_what_somebody_died_forgetting(market: Market, tmp_path: Path) -> None:
+@pytest.mark.parametrize("point", ["before it moves", "before it is recorded"])
+def test_a_rebuild_ends_what_somebody_died_forgetting(point: str, market: Market, tmp_path: Path) -> None:
     """It says anew what is ours; what leaves the specs afterwards is deleted."""
     made = clone_of(market, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "20.00"))
     made.apply()
-    dies_at(made, *POINTS["before it moves"], "state", "rm", "amz-de/listing/S-2")
+    dies_at(made, *POINTS[point], "state", "rm", "amz-de/listing/S-2")
     assert made.run("state", "rebuild").code == 0
     made.write(storefront(), sku("S-1", "20.00"))
     made.apply()

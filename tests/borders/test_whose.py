@@ -367,3 +367,70 @@ def test_a_file_shows_no_more_rows_than_it_can_hold(tmp_path: Path) -> None:
         ledger._rows(
             "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 9999999) SELECT x FROM n"
         )
+
+
+# -- what only the ledger says -------------------------------------------------------------------------------
+
+
+def forged(made: Repository, address: str = GIVEN) -> None:
+    """Somebody continues a finished ledger by hand."""
+    ledger = open_ledger(made.path / LEDGER, write=True)
+    ledger.open_up("state.begin", "2026-11-27T00:00:00Z", "x@example.com", {"forgetting": [address]})
+    ledger.close()
+
+
+def test_what_no_store_has_heard_of_is_not_believed(made: Repository, market: Market) -> None:
+    """An entry says that a listing is being given away: nobody gives it away, and nobody passes over it."""
+    forged(made)
+    made.write(storefront(), sku("A-1", "10.00"))
+    for _ in range(2):
+        refused = made.run("apply", "--auto-approve")
+        assert (refused.code, "no store has heard of it" in refused.err) == (6, True), refused
+    plan = made.run("plan")
+    assert "ACN-035" in plan.out
+    assert "- listing GIVEN" in plan.out
+    refused = made.run("state", "rm", "amz-de/listing/A-1")
+    assert (refused.code, "no store has heard of it" in refused.err) == (6, True), refused
+    made.write(storefront(), sku("A-1", "10.00"), sku("GIVEN", "10.00"))
+    assert made.run("state", "rebuild").code == 0
+    made.write(storefront(), sku("A-1", "10.00"))
+    made.apply()
+    assert GIVEN not in market.live()
+
+
+def test_a_person_can_say_it_again(made: Repository, market: Market) -> None:
+    """Where it was an `acorn state rm` that died."""
+    forged(made)
+    assert made.run("state", "rm", GIVEN).code == 0
+    made.write(storefront(), sku("A-1", "10.00"))
+    made.apply()
+    assert GIVEN in market.live()
+
+
+def test_a_marketplace_that_is_gone_for_good_can_be_left(made: Repository, market: Market, tmp_path: Path) -> None:
+    """Its store leaves the specs, and nothing waits for it any more: apply, rebuild and drift go on."""
+    with open_market(tmp_path / "old") as old:
+        project = (made.path / "acorn.yaml").read_text()
+        both = project.replace("connections: {", f"connections: {{old: {{adapter: network, url: \"{old.url}\"}}, ")
+        (made.path / "acorn.yaml").write_text(both)
+        front = storefront("amz-old")
+        front["spec"]["connection"] = "old"
+        main = storefront()
+        main["spec"]["connection"] = "main"
+        specs = (main, sku("A-1", "10.00"), sku("GIVEN", "10.00"))
+        made.write(*specs, front, sku("O-1", "5.00", store="amz-old"))
+        made.apply()
+        declared = made.run("state", "rm", "--closed", "amz-old")
+        assert (declared.code, "is declared" in declared.err) == (1, True), declared
+        made.write(*specs)
+        answers = made.run("state", "rm", "--closed", "amz-old")
+        assert (answers.code, "answers at old" in answers.err) == (1, True), answers
+    refused = made.run("apply", "--auto-approve")
+    assert (refused.code, "amz-old" in refused.err) == (1, True), refused
+    assert made.run("state", "rebuild").code == 1
+    assert made.run("state", "rm", "--closed", "amz-old").code == 0
+    made.apply()
+    (made.path / "acorn.yaml").write_text(project)
+    made.apply()
+    assert made.run("state", "rebuild").code == 0
+    assert "amz-old" not in made.run("state", "list").out
