@@ -21,7 +21,7 @@ import orjson
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, unanswered
 from acorn_gitops.apply.guard import Guard
-from acorn_gitops.apply.left_open import LeftOpen, found_done
+from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
@@ -163,7 +163,8 @@ def apply_plan(
         for store, one in unanswered(ledger, marketplaces, connections, owner).items()
         if store not in fenced and store not in unread
     }
-    found = found_done(ledger, snapshots)
+    open_before = ledger.open_intents()
+    found = found_done(open_before, snapshots)
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
         for one in found.closed
@@ -190,7 +191,7 @@ def apply_plan(
     )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run, alone=skip_unreadable)
     work.skip(unread)
-    work.guard.expect(ledger.open_intents())
+    work.guard.expect(open_before, edges.now())
     parts: dict[tuple[int, int], list[Part]] = {}
     for change in plan.changes:
         if not change.writes or change.address.store in unread:
@@ -207,7 +208,16 @@ def apply_plan(
         if edges.publish is not None:
             edges.publish()
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
-        fenced |= begin(aside, owner, head, alone=True)[0]
+        put_aside, unfenced = begin(aside, owner, head, alone=True)
+        fenced |= put_aside
+        unread |= {
+            store: f"what an earlier run still sends there could not be ended: {why}"
+            for store, why in unfenced.items()
+        }
+        late = _landed(work, open_before, {*fenced}, found)
+        if late and not skip_unreadable:
+            raise Stale(f"{'; '.join(late.values())}; nothing was written", hint=AGAIN)
+        refused |= late
         work.broken |= refused
         work.skip(refused)
         unread |= refused
@@ -257,6 +267,26 @@ def apply_plan(
             hint="wait for it, bring ledger and specs up to date (`acorn state pull`), and plan again",
         )
     return report
+
+
+AGAIN: Final = "run the same command again: nothing more comes of that run"
+
+
+def _landed(
+    work: _Work, intents: Sequence[Intent], stores: Collection[str], found: LeftOpen
+) -> dict[str, str]:
+    """By store, what of earlier runs has come between the reading on which the plan stands and the generation that ends them."""
+    known = {Step(one.address, one.operation) for one in found.closed if one.outcome == "observed"}
+    late = {}
+    for store in sorted({intent.address.store for intent in intents} & {*stores}):
+        try:
+            snapshot = work.marketplaces[work.connections[store]].read(Scope(store))
+            why = landed(intents, snapshot, known=known, ours=work.is_ours)
+        except MarketplaceError as error:
+            why = error.message
+        if why:
+            late[store] = why
+    return late
 
 
 def _fenced(
@@ -637,6 +667,10 @@ class _Work:
             {attribute_of(field.path) for field in change.fields},
             whole=change.action in ("create", "replace"),
         )
+
+    def is_ours(self, address: Address) -> bool:
+        """Whether a resource is declared, or was ever applied."""
+        return self.declared(address) is not None or self._last(address) is not None
 
     def _last(self, address: Address) -> Attributes | None:
         """What was last applied to an address before this run."""

@@ -8,9 +8,9 @@ not seen yet, which count both as they were and as they will be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.held import HeldPromotions
@@ -46,6 +46,8 @@ class Guard:
         """By store: promotions that were sent and not seen, as they will be."""
         self._coming: dict[Address, Mapping[str, str]] = {}
         """Prices of listings that were sent and not seen."""
+        self._counted: Address | None = None
+        """The listing that was judged last, where one of them was counted with."""
         self._waking: set[Address] = set()
         """Listings that were put on sale, which nobody has seen."""
 
@@ -55,21 +57,28 @@ class Guard:
         self._promotions.pop(snapshot.store, None)
         self._listings.pop(snapshot.store, None)
 
-    def expect(self, intents: Iterable[Intent]) -> None:
-        """What earlier runs sent and nobody has seen yet may still come: prices and promotions count as they are and as they will
-        be."""
+    def expect(self, intents: Iterable[Intent], now: str) -> None:
+        """What earlier runs sent and nobody has seen yet may still come, for a day: prices and promotions count as they are and as they
+        will be."""
+        since = _instant(now) - MAY_COME
         for intent in intents:
             attributes = intent.attributes or {}
-            if intent.operation == "delete":
+            if intent.operation == "delete" or _instant(intent.at) < since:
                 continue
             if intent.address.type == "listing" and attributes.get("status") == "active":
                 self._waking.add(intent.address)
             if intent.address.type == "listing" and is_money(attributes.get("price")):
-                self._coming[intent.address] = attributes["price"]
+                self._expect_price(intent.address, attributes["price"])
             elif intent.address.type == "promotion" and intent.address.store in self._stores:
                 have = self._stores[intent.address.store].resources.get(("promotion", intent.address.key))
                 after = {**(have.attributes if have is not None else {}), **attributes}
                 self._waiting.setdefault(intent.address.store, {})[intent.address.key] = after
+
+    def _expect_price(self, address: Address, price: Mapping[str, str]) -> None:
+        """Of several that may come, the least counts."""
+        known = self._coming.get(address)
+        if known is None or known["currency"] != price["currency"] or _less(price, known):
+            self._coming[address] = price
 
     def refusal(self, write: Write, former: str) -> str:
         """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes the place of. What
@@ -101,11 +110,23 @@ class Guard:
                 for sku in sorted(skus)
                 for key in keys.get(sku) or (sku,)
             ]
-            return promotion_refusal(
+            self._counted = None
+            why = promotion_refusal(
                 held.proposed(address.key, after, instead_of=former, without=_unseen(address.key)),
-                [(sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings],
+                ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
             )
+            return f"{why}{self._expected()}" if why else ""
         return ""
+
+    def _expected(self) -> str:
+        """That a price was counted which was sent and which nobody has seen."""
+        if self._counted is None:
+            return ""
+        address, coming = self._counted, self._coming[self._counted]
+        return (
+            f"; {coming['value']} {coming['currency']} was sent for {address} and may still come: run again when it is there, or a day"
+            " after it was sent"
+        )
 
     def _promotions_of(self, store: str) -> HeldPromotions:
         """What the store holds of promotions at this moment of the run."""
@@ -153,9 +174,10 @@ class Guard:
                 and write.operation != "delete"
                 and is_money(write.attributes.get("price"))
             ):
-                self._coming.pop(write.address, None)
+                if answer.status == "observed":
+                    self._coming.pop(write.address, None)  # it is as this run sent it
                 if answer.status in ("accepted", "unknown"):
-                    self._coming[write.address] = write.attributes["price"]
+                    self._expect_price(write.address, write.attributes["price"])
             if write.address.type != "promotion" or write.operation == "delete":
                 continue
             key = write.address.key
@@ -178,6 +200,7 @@ class Guard:
 
     def _as_it_is(self, address: Address) -> dict[str, Any]:
         """A listing at this moment of the run: what was there, and what this run has sent and seen."""
+        self._counted = None
         outcome, want = self._outcomes.get(address), self._declared(address)
         live = self._bounded(address, live=True)
         sent: Mapping[str, Any] = {}
@@ -195,6 +218,7 @@ class Guard:
             and coming["currency"] == price["currency"]
         ):
             now["price"] = min(price, coming, key=lambda money: Decimal(money["value"]))
+            self._counted = address if now["price"] is coming else None
         return now
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
@@ -210,6 +234,18 @@ class Guard:
                     found.setdefault(str(sku), {})[change.address.key] = None
             self._listings[store] = {sku: [*keys] for sku, keys in found.items()}
         return self._listings[store]
+
+
+MAY_COME: Final = timedelta(days=1)
+"""So long after it was sent, a write that nobody has seen may still come."""
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _less(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return Decimal(one["value"]) < Decimal(other["value"])
 
 
 def _unseen(key: str) -> str:

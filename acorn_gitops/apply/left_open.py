@@ -1,4 +1,4 @@
-"""What earlier runs left open. Comes in: a ledger with open intents, the stores as they are. Goes out: which of the
+"""What earlier runs left open. Comes in: open intents, the stores as they are. Goes out: which of the
 writes happened. Callers: `carry_out`, cli `planning`.
 
 A run that died wrote down what it was about to send. Whether that came is seen in the store, and nowhere else.
@@ -6,13 +6,14 @@ A run that died wrote down what it was about to send. Whether that came is seen 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from acorn_gitops.apply.observe import gone
-from acorn_gitops.ledger.ledger import Closed, Ledger, Settled
+from acorn_gitops.ledger.ledger import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.resource import Address
+from acorn_gitops.plan.change import Step
 from acorn_gitops.plan.compare import holds
 
 
@@ -43,11 +44,26 @@ class LeftOpen(NamedTuple):
         return {row.address.store for row in self.settled if row.outcome == "observed"}
 
 
-def found_done(ledger: Ledger, snapshots: Mapping[str, Snapshot]) -> LeftOpen:
-    """Look for what earlier runs left open: a write that is visible happened. Nothing is written down."""
+def landed(
+    intents: Sequence[Intent], snapshot: Snapshot, *, known: Collection[Step], ours: Callable[[Address], bool]
+) -> str:
+    """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that were), in words; empty
+    where none has. `snapshot`: a store, read after a generation began in it, so that nothing of those runs comes any more; `ours`:
+    whether anything there is declared or was ever applied."""
+    came = {
+        str(row.address)
+        for row in found_done(intents, {snapshot.store: snapshot}).settled
+        if row.outcome == "observed" and ours(row.address)
+    }
+    new = sorted(came - {str(step.address) for step in known})
+    more = f" and {len(new) - 3:,} more" if len(new) > 3 else ""
+    return f"an earlier run wrote {', '.join(new[:3])}{more} while this one was looking" if new else ""
+
+
+def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot]) -> LeftOpen:
+    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
-    intents = ledger.open_intents()
     created = {(i.plan, i.address) for i in intents if i.operation == "create"}
     for intent in intents:
         snapshot = snapshots.get(intent.address.store)

@@ -8,13 +8,24 @@ still have a batch to send to a store that matches by now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from acorn_gitops.apply.carry_out import Edges
-from acorn_gitops.apply.generation import begin, finish, unanswered
-from acorn_gitops.ledger.ledger import Ledger
-from acorn_gitops.marketplaces.protocol import Marketplace
+from acorn_gitops.apply.carry_out import AGAIN, Edges
+from acorn_gitops.apply.generation import begin, finish, generations, is_behind
+from acorn_gitops.apply.left_open import landed
+from acorn_gitops.ledger.ledger import Intent, Ledger
+from acorn_gitops.marketplaces.protocol import Marketplace, Scope
+from acorn_gitops.model.finding import MarketplaceError, Stale
+from acorn_gitops.model.resource import Address, Desired
 from acorn_gitops.plan.document import Plan
+
+
+class Quiet(NamedTuple):
+    """An apply without writes: stores in which an earlier run was ended, and those in which it could not be, with the reason."""
+
+    ended: list[str]
+    untold: Mapping[str, str]
 
 
 def is_news(plan: Plan, ledger: Ledger) -> bool:
@@ -25,30 +36,63 @@ def is_news(plan: Plan, ledger: Ledger) -> bool:
 
 
 def apply_nothing(
-    plan: Plan, marketplaces: Mapping[str, Marketplace], ledger: Ledger, edges: Edges
-) -> list[str]:
-    """Write down that the commit was applied, and begin a generation in every store in which something is open; answers these
-    stores. The ledger is where others find it before a store remembers it."""
+    plan: Plan,
+    marketplaces: Mapping[str, Marketplace],
+    ledger: Ledger,
+    edges: Edges,
+    declared: Callable[[Address], Desired | None],
+) -> Quiet:
+    """Write down that the commit was applied, and begin a generation in every store of the plan; where only a part was planned, in
+    those in which something is open. The ledger is where others find it before a store remembers it. Stale where an earlier run has
+    written since the plan was made."""
     owner = f"{plan.project}/{plan.environment}"
-    connections = {s.store: s.connection for s in plan.stores}
-    waiting = unanswered(ledger, marketplaces, connections, owner)
+    connections = {s.store: s.connection for s in plan.stores if not s.error}
+    intents = ledger.open_intents()
+    waiting = {intent.address.store for intent in intents}
+    stores = waiting & connections.keys() if plan.selected else connections.keys()
+    asked, silent = generations(stores, marketplaces, connections, owner)
+    fenced = {store: one for store, one in asked.items() if not is_behind(ledger, store, one[1])}
     said = {
         "plan": plan.id,
         "environment": plan.environment,
         "owner": owner,
         "publishes": edges.publish is not None,
-        "generations": {store: now.number for store, (_, now) in waiting.items()},
+        "generations": {store: now.number for store, (_, now) in fenced.items()},
     }
     if not plan.selected:
         said |= {"commit": plan.revision, "committed": edges.committed, "guards": {**edges.guards}}
     head = ledger.open_up("apply.begin", edges.now(), edges.actor, said)
     if edges.publish is not None:
         edges.publish()
-    begun, _ = begin(waiting, owner, head, alone=True)
+    begun, refused = begin(fenced, owner, head, alone=True)
+    late = [
+        why
+        for store in sorted(waiting & begun.keys())
+        if (why := _late(store, intents, marketplaces[connections[store]], ledger, declared))
+    ]
     numbers = {store: now.number for store, (_, now) in begun.items()}
-    ended = {**said, "status": "complete", "counts": {}, "generations": numbers}
+    ended = {**said, "status": "partial" if late else "complete", "counts": {}, "generations": numbers}
     end = ledger.open_up("apply.end", edges.now(), edges.actor, ended)
     if edges.publish is not None:
         edges.publish()
     finish(begun, owner, end)
-    return sorted(begun)
+    if late:
+        raise Stale(f"{'; '.join(late)}; nothing was written", hint=AGAIN)
+    untold = {store: why for store, why in {**silent, **refused}.items() if store in waiting}
+    return Quiet(sorted(waiting & begun.keys()), untold)
+
+
+def _late(
+    store: str,
+    intents: Sequence[Intent],
+    marketplace: Marketplace,
+    ledger: Ledger,
+    declared: Callable[[Address], Desired | None],
+) -> str:
+    def ours(address: Address) -> bool:
+        return declared(address) is not None or (address.type, address.key) in ledger.applied(address.store)
+
+    try:
+        return landed(intents, marketplace.read(Scope(store)), known=(), ours=ours)
+    except MarketplaceError as error:
+        return f"{store} could not be looked at again: {error.message}"

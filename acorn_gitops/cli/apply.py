@@ -199,10 +199,18 @@ def command(
         )
         if nothing:
             if is_news(plan, state.ledger):
-                waiting = apply_nothing(plan, state.marketplaces, state.ledger, edges)
-                if waiting:
+                quiet = apply_nothing(
+                    plan, state.marketplaces, state.ledger, edges, lambda address: declared(state, address)
+                )
+                if quiet.ended:
                     session.say(
-                        f"an earlier run was still writing to {', '.join(waiting)}: what it sends now is refused"
+                        f"an earlier run was still writing to {', '.join(quiet.ended)}: what it sends now is refused"
+                    )
+                if quiet.untold:
+                    why = "; ".join(f"{store}: {why}" for store, why in quiet.untold.items())
+                    raise AcornError(
+                        f"nothing had to be changed, but an earlier run may still write to {why}",
+                        hint="run again when it answers",
                     )
             elif branch and state.ledger.exists:
                 send(session, state.ledger, REMOTE, branch)  # what was found of it is known to all

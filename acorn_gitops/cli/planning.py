@@ -265,7 +265,7 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    found = found_done(state.ledger, snapshots)
+    found = found_done(state.ledger.open_intents(), snapshots)
     found = found.without(
         [
             row.address

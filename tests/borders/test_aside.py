@@ -4,6 +4,7 @@ stores that this one leaves alone, what somebody began to forget is forgotten, a
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -55,6 +56,25 @@ def test_a_commit_that_changes_nothing_is_the_newest_all_the_same(market: Market
     assert (result.code, "older than commit" in result.err) == (6, True), result
     assert market.prices() == {"20.00"}
     assert team.run("apply", "--auto-approve", "--older").code == 0, "on purpose it can be done"
+
+
+def test_a_commit_that_changes_nothing_is_known_to_the_stores(market: Market, tmp_path: Path) -> None:
+    """A slip is merged and reverted before anybody applied it. A machine with a ledger from before knows of neither; the store
+    does."""
+    team = clone_of(market, tmp_path / "team", storefront(), sku("S-1", "20.00"))
+    published(tmp_path, team)
+    team.apply()
+    laptop = tmp_path / "laptop"
+    shutil.copytree(team.path, laptop)
+    slip = committed(team, storefront(), sku("S-1", "2.00"))
+    committed(team, storefront(), sku("S-1", "20.00"))
+    team.apply()
+    git(laptop, "pull", "-q", str(team.path), slip)
+    old = Repository.__new__(Repository)
+    old.path = laptop
+    result = old.run("apply", "--auto-approve")
+    assert (result.code, "somebody else has applied" in result.err) == (6, True), result
+    assert market.prices() == {"20.00"}
 
 
 def test_a_second_apply_of_the_same_commit_says_nothing_new(market: Market, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Way:
         self.rows: Callable[[str], int] | None = None
         self.takes = True
         self.answers = True
+        self.at_generation: Callable[[], None] | None = None
 
     def __call__(self, exchange: Exchange) -> Answered | None:
         kind = {"content-type": "application/json"}
@@ -39,6 +40,9 @@ class Way:
             return Answered(503, {"content-type": "application/problem+json"}, b'{"title": "down"}')
         if exchange.asked.method == "PUT" and not self.takes:
             return Answered(503, {"content-type": "application/problem+json"}, b'{"title": "busy"}')
+        if exchange.asked.method == "PUT" and self.at_generation is not None:
+            act, self.at_generation = self.at_generation, None
+            act()
         if exchange.asked.method == "POST" and self.rows is not None:
             items = [{"status": self.rows(item["op"])} for item in json.loads(exchange.asked.body)["items"]]
             return Answered(200, kind, json.dumps({"items": items}).encode())
@@ -452,3 +456,87 @@ def test_a_store_that_was_left_out_is_told_also_where_nothing_was_to_be_written(
     assert made.run("apply", "--auto-approve").code == 3
     way.takes = True
     assert made.run("apply", "--auto-approve").code == 0
+
+
+OTHERS = [storefront("s-two"), sku("B-1", "5.00", "s-two")]
+
+
+@pytest.mark.parametrize(
+    ("newer", "begun"),
+    [
+        ([sku("S-1", "20.00"), sku("S-2", "9.00"), *OTHERS], "nothing to write"),
+        ([sku("S-1", "20.00"), sku("S-2", "9.50"), *OTHERS], "another price of that store to write"),
+        ([sku("S-1", "20.00"), sku("S-2", "9.00"), OTHERS[0], sku("B-1", "6.00", "s-two")], "another store to write"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_lands_between_a_look_and_the_generation_is_seen(
+    newer: list[dict[str, Any]], begun: str, way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """A newer run has read the store when the last batch of an older one comes: it does not say that all is well."""
+    shelf = [storefront(), sku("S-2", "9.00"), *OTHERS]
+    made = clone_of(front, tmp_path / "made", *shelf, sku("S-1", "20.00"))
+    made.apply()
+    made.write(*shelf, sku("S-1", "2.00"))
+    way.rows = lambda _: 202
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), *newer)
+    way.at_generation = lambda: hand(market, lambda db: disturb.set_attribute(db, *priced("S-1", "2.00")))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "an earlier run wrote amz-de/listing/S-1" in result.err) == (6, True), (begun, result)
+    made.apply()
+    assert market.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"  # type: ignore[index]
+
+
+def test_a_store_that_cannot_be_fenced_is_told(way: Way, front: Any, tmp_path: Path) -> None:
+    """Nothing is to be written, but the earlier run could not be ended: that is no success."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    made.write(storefront(), sku("S-1", "21.00"))
+    way.rows = lambda _: 202
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    made.write(storefront(), sku("S-1", "20.00"))
+    way.takes = False
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "an earlier run may still write to amz-de" in result.err) == (1, True), result
+    way.takes = True
+    made.apply()
+
+
+HALF = document(
+    "Promo",
+    "half",
+    {
+        "type": "percentOff",
+        "stores": {"all": True},
+        "skus": {"all": True},
+        "window": {
+            "start": {"local": "2026-01-01T00:00", "tz": "store"},
+            "end": {"local": "2099-01-01T00:00", "tz": "store"},
+        },
+        "discount": {"percent": "40"},
+    },
+)
+
+
+def test_what_was_sent_is_waited_for_a_day(
+    way: Way, front: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion must not meet a price that may still come; one that never came blocks it no longer than that."""
+    floor = {"pricePolicy": {"min": {"amz-de": "11.00"}}}
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **floor))
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T09:00:00Z")
+    made.apply()
+    made.write(storefront(), sku("S-1", "12.00", **floor))
+    way.rows = lambda _: 202
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    way.rows = None
+    made.write(storefront(), sku("S-1", "20.00", **floor), HALF)
+    monkeypatch.setenv("ACORN_NOW", "2026-11-21T08:00:00Z")
+    result = made.run("apply", "--auto-approve")
+    assert result.code == 3, result
+    assert "12.00 EUR was sent for amz-de/listing/S-1 and may still come" in result.out
+    monkeypatch.setenv("ACORN_NOW", "2026-11-21T09:30:00Z")
+    made.apply()
+    assert "amz-de/promotion/half" in made.run("state", "list").out

@@ -407,11 +407,15 @@ def test_a_person_can_say_it_again(made: Repository, market: Market) -> None:
     assert GIVEN in market.live()
 
 
-def test_a_marketplace_that_is_gone_for_good_can_be_left(made: Repository, market: Market, tmp_path: Path) -> None:
+def test_a_marketplace_that_is_gone_for_good_can_be_left(
+    made: Repository, market: Market, tmp_path: Path
+) -> None:
     """Its store leaves the specs, and nothing waits for it any more: apply, rebuild and drift go on."""
     with open_market(tmp_path / "old") as old:
         project = (made.path / "acorn.yaml").read_text()
-        both = project.replace("connections: {", f"connections: {{old: {{adapter: network, url: \"{old.url}\"}}, ")
+        both = project.replace(
+            "connections: {", f'connections: {{old: {{adapter: network, url: "{old.url}"}}, '
+        )
         (made.path / "acorn.yaml").write_text(both)
         front = storefront("amz-old")
         front["spec"]["connection"] = "old"
