@@ -53,6 +53,8 @@ class Edges:
     actor: str
     now: Callable[[], str]
     pause: Callable[[float], None]
+    clock: Callable[[], float]
+    """Seconds that go by, from anywhere."""
     progress: Callable[[int, int, str], None]
     """How many changes of how many are sent, and where."""
     stopping: Callable[[], bool]
@@ -622,6 +624,7 @@ class _Work:
             answers,
             self.latest[store],
             pause=self.edges.pause,
+            clock=self.edges.clock,
             wait_seconds=self.edges.wait_seconds,
         )
         if seen.snapshot is not None:

@@ -35,13 +35,14 @@ def observe(
     before: Snapshot,
     *,
     pause: Callable[[float], None],
+    clock: Callable[[], float],
     wait_seconds: float,
 ) -> Seen:
-    """Read until everything that was taken is there, for `wait_seconds` at most. `before`: the store as it was read last, before
-    these writes."""
+    """Read until everything that was taken is there, for `wait_seconds` at most: of `clock`, which counts seconds, so that slow
+    readings count as well as pauses. `before`: the store as it was read last, before these writes."""
     outcomes = list(answers)
     latest: Snapshot | None = None
-    waited, step = 0.0, FIRST_PAUSE
+    waited, step, began = 0.0, FIRST_PAUSE, clock()
     deleted = {(w.address.type, w.address.key) for w in writes if w.operation == "delete"}
     while any(map(_unproven, outcomes)):
         try:
@@ -62,6 +63,7 @@ def observe(
             else outcome
             for write, outcome in zip(writes, outcomes, strict=True)
         ]
+        waited = max(waited, clock() - began)
         if waited >= wait_seconds or not any(o.status == "accepted" for o in outcomes):
             break
         pause(step)

@@ -189,6 +189,7 @@ def command(
             actor=actor,
             now=session.stamp,
             pause=time.sleep,
+            clock=time.monotonic,
             progress=_Progress(session),
             stopping=lambda: stop.asked,
             nonce=lambda: secrets.token_hex(16),

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.apply.observe import observe
 from acorn_gitops.marketplaces.network import adapter
 from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response
-from acorn_gitops.marketplaces.protocol import Generation, Scope, Settings
+from acorn_gitops.marketplaces.protocol import Generation, Outcome, Scope, Settings, Write
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
+from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database
 from tests.borders.clone import cloned, git, published
@@ -414,7 +416,7 @@ def test_a_server_that_costs_is_left_alone() -> None:
 
 
 def test_a_store_that_comes_row_by_row_is_too_slow() -> None:
-    """Ten rows a second are asked for, after a minute."""
+    """A hundred rows a second are asked for, after a minute."""
     row = {"type": "tax-class", "key": "{}", "attributes": {"name": "x"}, "etag": "1", "id": "1"}
     pages = [
         json.dumps(
@@ -429,11 +431,81 @@ def test_a_store_that_comes_row_by_row_is_too_slow() -> None:
 
 
 def test_a_page_of_nothing_but_marks_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each value costs sixty bytes of memory, however short it is written."""
-    monkeypatch.setattr(adapter, "PAGE_VALUES", 10_000)
+    """Each value costs memory, however short it is written."""
+    monkeypatch.setattr(adapter, "PAGE_MEMORY", 1 << 20)
     page = {"items": [], "total": 0, "next": None, "snapshot": "s", "junk": [[] for _ in range(20_000)]}
-    with pytest.raises(Incomplete, match="more than 10,000 values"):
+    with pytest.raises(Incomplete, match="more than 1 MiB of memory"):
         connection(Answers(0, json.dumps(page).encode())).read(Scope("a"))
+
+
+def pages(rows: int, each: int, **attributes: Any) -> list[bytes]:
+    """A store of so many tax classes, so many on each page."""
+    row = {"type": "tax-class", "attributes": {"name": "x", **attributes}, "etag": "1", "id": "1"}
+    return [
+        json.dumps(
+            {
+                "items": [{**row, "key": f"k{n}"} for n in range(at, at + each)],
+                "total": rows,
+                "next": f"c{at}" if at + each < rows else None,
+                "snapshot": "s",
+            }
+        ).encode()
+        for at in range(0, rows, each)
+    ]
+
+
+def test_what_a_store_takes_in_memory_is_counted_over_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of it on each page is too much in the eleventh."""
+    some = pages(200, 10, tags=[{"a": {"b": {"c": 1}}}] * 20)
+    monkeypatch.setattr(adapter, "STORE_MEMORY", 2 << 20)
+    with pytest.raises(Incomplete, match="more than 2 MiB of memory"):
+        connection(Answers(0, *some)).read(Scope("a"))
+
+
+def test_rows_have_a_size() -> None:
+    """One name of many megabytes is no name."""
+    with pytest.raises(Incomplete, match="rows of more than 256 KiB"):
+        connection(Answers(0, *pages(1, 1, description="x" * (8 << 20)))).read(Scope("a"))
+
+
+def test_a_store_that_will_take_too_long_is_left_at_once() -> None:
+    """Fast enough for each second, and half an hour to go: what was announced is reckoned with."""
+    answers = Answers(31, *pages(500_000, 5_000))
+    with pytest.raises(Incomplete, match="too slow"):
+        connection(answers).read(Scope("a"))
+    assert answers.asked < 5
+
+
+def test_a_slow_connection_has_a_budget_for_all_its_stores() -> None:
+    """Each store is within its time; a hundred of them would take a day."""
+    answers = Answers(300, *pages(50_000, 50_000))
+    slow = connection(answers)
+    read = 0
+    with pytest.raises(Unreachable, match="left alone"):
+        for store in range(100):
+            slow.read(Scope(f"s{store}"))
+            read += 1
+    assert read == 4
+
+
+def test_waiting_for_a_write_counts_the_time_of_looking() -> None:
+    """`--wait 10` at a store of which each reading takes a minute is one more reading, not nine."""
+    answers = Answers(60, *pages(1, 1))
+    slow = connection(answers)
+    write = Write("update", Address("a", "tax-class", "k0"), {"name": "y"}, "1", "key")
+    before = slow.read(Scope("a"))
+    looked = answers.asked
+    seen = observe(
+        slow,
+        [write],
+        [Outcome(write.address, "accepted")],
+        before,
+        pause=lambda _: None,
+        clock=answers.clock,
+        wait_seconds=10,
+    )
+    assert seen.outcomes[0].status == "accepted"
+    assert answers.asked - looked == 1
 
 
 def test_a_row_without_a_version_is_none() -> None:

@@ -6,7 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+
+from acorn_gitops.confine.weight import memory_of
 
 PACKAGE = Path(__file__).parents[2] / "acorn_gitops"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "confine")
@@ -71,3 +74,47 @@ def test_the_border_knows_no_room_above_it(path: Path) -> None:
     """It can be read alone: of acorn's own it imports the model's errors and itself."""
     own = {name for name in imports(ast.parse(path.read_text())) if name.startswith("acorn_gitops")}
     assert all(name.startswith(("acorn_gitops.confine", "acorn_gitops.model")) for name in own)
+
+
+NESTED = b'{"a":' * 9 + b"1" + b"}" * 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b",".join([NESTED] * 5000) + b"]",
+        b"{" + b",".join(b'"k%d":"v%d"' % (n, n) for n in range(20_000)) + b"}",
+        b"[" + b",".join([b"[]"] * 50_000) + b"]",
+        b"[" + b",".join([b"[" * 9 + b"]" * 9] * 5000) + b"]",
+        b"[" + b",".join(b'"%d"' % (n + 1000) for n in range(50_000)) + b"]",
+        b"[" + b",".join(b'{"a%d":1}' % n for n in range(30_000)) + b"]",
+        b"[" + b",".join([b"1.5"] * 50_000) + b"]",
+        ('["' + "a" * 1_000_000 + '\U0001f43f"]').encode(),
+        ('["' + "a" * 1_000_000 + 'ж"]').encode(),
+        ('["' + "é" * 1_000_000 + '"]').encode(),
+        b'["' + b"a" * 1_000_000 + b'\\ud83d\\udc3f"]',
+    ],
+    ids=[
+        "nested",
+        "pairs",
+        "lists",
+        "deep",
+        "texts",
+        "maps",
+        "numbers",
+        "emoji",
+        "cyrillic",
+        "latin",
+        "escaped",
+    ],
+)
+def test_no_answer_takes_more_memory_than_it_is_weighed(text: bytes) -> None:
+    """However short it is written; and not ten times less, or nobody could read a large store."""
+    import tracemalloc
+
+    tracemalloc.start()
+    parsed = orjson.loads(text)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert parsed
+    assert taken <= memory_of(text) <= 10 * taken

@@ -466,7 +466,10 @@ OTHERS = [storefront("s-two"), sku("B-1", "5.00", "s-two")]
     [
         ([sku("S-1", "20.00"), sku("S-2", "9.00"), *OTHERS], "nothing to write"),
         ([sku("S-1", "20.00"), sku("S-2", "9.50"), *OTHERS], "another price of that store to write"),
-        ([sku("S-1", "20.00"), sku("S-2", "9.00"), OTHERS[0], sku("B-1", "6.00", "s-two")], "another store to write"),
+        (
+            [sku("S-1", "20.00"), sku("S-2", "9.00"), OTHERS[0], sku("B-1", "6.00", "s-two")],
+            "another store to write",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -484,7 +487,10 @@ def test_what_lands_between_a_look_and_the_generation_is_seen(
     made.write(storefront(), *newer)
     way.at_generation = lambda: hand(market, lambda db: disturb.set_attribute(db, *priced("S-1", "2.00")))
     result = made.run("apply", "--auto-approve")
-    assert (result.code, "an earlier run wrote amz-de/listing/S-1" in result.err) == (6, True), (begun, result)
+    assert (result.code, "an earlier run wrote amz-de/listing/S-1" in result.err) == (6, True), (
+        begun,
+        result,
+    )
     made.apply()
     assert market.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"  # type: ignore[index]
 

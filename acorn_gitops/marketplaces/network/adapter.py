@@ -19,6 +19,7 @@ from urllib.parse import quote
 import orjson
 
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.confine.weight import memory_of
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response, Transport
 from acorn_gitops.marketplaces.protocol import (
     Generation,
@@ -49,18 +50,24 @@ REST: Final = 60.0
 """For so many seconds."""
 PATIENCE: Final = 300.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
-STORE_SECONDS: Final = 1800.0
+STORE_SECONDS: Final = 900.0
 """Reading one store takes no longer."""
 GRACE: Final = 60.0
 """Seconds in which a store may come at any pace."""
-ROWS_A_SECOND: Final = 10
+ROWS_A_SECOND: Final = 100
 """What must have come after that, on average."""
+FAIR: Final = 1000
+"""Rows a second that nobody calls slow."""
 LOST: Final = 100.0
 """Seconds that may be spent on stores of one connection that then could not be read; after that it is left alone."""
-PAGE_VALUES: Final = 5_000_000
-"""Values of one page: each takes some sixty bytes of memory, however short it is written."""
-STORE_VALUES: Final = 30_000_000
-"""Of all pages of one store."""
+SLOW: Final = 900.0
+"""Seconds that its stores may take, all together, beyond what they would at a fair pace."""
+PAGE_MEMORY: Final = 512 << 20
+"""Bytes that one page may take in memory."""
+STORE_MEMORY: Final = 3 << 30
+"""Of all pages of one store: a million listings."""
+ROW: Final = 256 << 10
+"""Bytes that a row of a page may have, on average."""
 _JSON_TYPES: Final = ("application/json", "application/problem+json")
 _FAULT: Final = "this is a fault of the marketplace"
 _NO_AMOUNT: Final = (
@@ -88,7 +95,7 @@ class NetworkMarketplace:
         self._patience = PATIENCE
         self._silent = 0
         self._asked = 0.0
-        self._lost = 0.0
+        self._lost = self._slow = 0.0
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
         self._versions: dict[str, str] = {}
@@ -122,12 +129,18 @@ class NetworkMarketplace:
                 f"{self.name}: {self._lost:.0f} seconds went into stores that it did not show; it is left alone",
                 hint=_FAULT,
             )
+        if self._slow > SLOW:
+            raise Unreachable(
+                f"{self.name}: it took {self._slow:.0f} seconds more than {FAIR:,} rows a second take; it is left alone",
+                hint=_FAULT,
+            )
         began = self._clock()
         try:
             snapshot = self._read(scope, began)
         except MarketplaceError:
             self._lost += self._clock() - began
             raise
+        self._slow += max(0.0, self._clock() - began - len(snapshot.resources) / FAIR)
         if snapshot.exists and not snapshot.unchanged:
             self._versions[scope.store] = snapshot.version
         return snapshot
@@ -137,7 +150,8 @@ class NetworkMarketplace:
         path = reading.first
         while path:
             spent = self._clock() - began
-            if spent > STORE_SECONDS or (spent > GRACE and reading.rows < spent * ROWS_A_SECOND):
+            crawls = reading.rows < spent * ROWS_A_SECOND or reading.will_take(spent) > STORE_SECONDS
+            if spent > STORE_SECONDS or (spent > GRACE and crawls):
                 raise Incomplete(
                     f"{scope.store}: {reading.rows:,} resources came in {spent:.0f} seconds, which is too slow",
                     hint=_FAULT,
@@ -335,7 +349,7 @@ class _Reading:
         self._gone: list[tuple[str, str]] = []
         self._seen = 0
         self._bytes = 0
-        self._values = 0
+        self._memory = 0
         self._total = -1
         self._all: int | None = None
         self._moment: str | None = None
@@ -347,11 +361,13 @@ class _Reading:
         """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those of one snapshot."""
         page = _json(answer)
         self._bytes += len(answer.body)
-        self._values += _values_of(answer.body)
+        self._memory += memory_of(answer.body)
         if self._bytes > STORE_BYTES:
             raise Incomplete(f"{self._store}: more than {STORE_BYTES >> 20} MiB came", hint=_FAULT)
-        if self._values > STORE_VALUES:
-            raise Incomplete(f"{self._store}: more than {STORE_VALUES:,} values came", hint=_FAULT)
+        if self._memory > STORE_MEMORY:
+            raise Incomplete(
+                f"{self._store}: what came takes more than {STORE_MEMORY >> 20} MiB of memory", hint=_FAULT
+            )
         try:
             items, total, following, moment = page["items"], page["total"], page["next"], page["snapshot"]
             if type(total) is not int or not (following is None or type(following) is str):
@@ -363,6 +379,8 @@ class _Reading:
             elif (moment, total) != (self._moment, self._total):
                 raise Incomplete(f"{self._store}: the snapshot changed while it was read", hint="run again")
             self._moment = moment
+            if len(answer.body) > ROW * (len(items) + 4):
+                raise _nonsense(f"{self._store}: a page", f"rows of more than {ROW >> 10} KiB")
             for item in items:
                 self._row(item)
         except (KeyError, TypeError, AttributeError) as error:
@@ -399,6 +417,10 @@ class _Reading:
     def rows(self) -> int:
         """How many resources came so far."""
         return self._seen
+
+    def will_take(self, spent: float) -> float:
+        """Seconds until all that was announced is here, at the pace so far."""
+        return spent * self._total / self._seen if self._seen else spent
 
     def _row(self, item: Any) -> None:
         attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
@@ -519,14 +541,11 @@ def _status(code: int) -> Status:
     return "rejected" if 400 <= code < 500 else "unknown"
 
 
-def _values_of(body: bytes) -> int:
-    """About how many values a JSON text holds: what stands between its marks."""
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
-
-
 def _json(answer: Response) -> Any:
-    if len(answer.body) > PAGE_VALUES and _values_of(answer.body) > PAGE_VALUES:
-        raise Incomplete(f"the marketplace's answer holds more than {PAGE_VALUES:,} values", hint=_FAULT)
+    if memory_of(answer.body) > PAGE_MEMORY:
+        raise Incomplete(
+            f"the marketplace's answer takes more than {PAGE_MEMORY >> 20} MiB of memory", hint=_FAULT
+        )
     try:
         return orjson.loads(answer.body)
     except orjson.JSONDecodeError:

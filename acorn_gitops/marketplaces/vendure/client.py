@@ -18,6 +18,7 @@ import orjson
 
 from acorn_gitops.confine import http
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.confine.weight import memory_of
 from acorn_gitops.marketplaces.vendure import operations
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
@@ -39,7 +40,11 @@ class Refusal(MarketplaceError):
 
 
 STORE_BYTES: Final = 768 << 20
-STORE_SECONDS: Final = 1800.0
+STORE_MEMORY: Final = 3 << 30
+"""Bytes that the answers for one store may take in memory."""
+ANSWER_MEMORY: Final = 512 << 20
+"""That one answer may."""
+STORE_SECONDS: Final = 900.0
 """For reading one store."""
 NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What an answer in a shape that Vendure never gives leads to."""
@@ -95,7 +100,7 @@ class Client:
 
     def begin(self) -> None:
         """A store is read: what it may send and how long it may take is counted from now on."""
-        self._bytes, self._until = 0, self._clock() + STORE_SECONDS
+        self._bytes, self._memory, self._until = 0, 0, self._clock() + STORE_SECONDS
 
     def close(self) -> None:
         """Let go of connections."""
@@ -167,13 +172,28 @@ class Client:
             self._sign_in()
         body = orjson.dumps({"query": operation, "variables": variables or {}})
         try:
-            return self._data(self._send(body, channel, repeatable=repeatable))
+            return self._data(
+                self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable)
+            )
         except Refusal as refusal:
             if refusal.code not in SIGNED_OUT or not self._user:
                 raise
         # Refused for want of a session: nothing was done, so that even a mutation may be sent again.
         self._sign_in()
-        return self._data(self._send(body, channel, repeatable=repeatable))
+        return self._data(self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable))
+
+    def _bounded(self, answer: http.Answer, *, reads: bool) -> http.Answer:
+        """An answer that can be parsed: Incomplete where it would take too much memory, with all others for its store; Unreachable for
+        a write, as nobody knows what it has done."""
+        memory = memory_of(answer.body)
+        self._memory += memory
+        if memory <= ANSWER_MEMORY and (self._memory <= STORE_MEMORY or not reads):
+            return answer
+        kind = Incomplete if reads else Unreachable
+        raise kind(
+            f"{self.name}: an answer takes {memory >> 20} MiB of memory, those for one store {self._memory >> 20} MiB",
+            hint="this is a fault of the server",
+        )
 
     def _sign_in(self) -> None:
         self._token = ""
