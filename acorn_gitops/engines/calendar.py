@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +21,7 @@ from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import Lowest, State, lowest, lowest_of_kinds
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.price import Offer, Price
-from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.model.selectors import Grouped, select
@@ -47,7 +47,7 @@ class Listed(NamedTuple):
     key: str
     currency: str
     price: int
-    """Minor units."""
+    """Minor units; in a `Low` the least that it may be."""
 
 
 class Interval(NamedTuple):
@@ -58,6 +58,7 @@ class Interval(NamedTuple):
     offers: State
 
 
+_FLOORS: Final = frozenset({"min", "map"})
 MOST_LOOKS: Final = 16_000_000
 """What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after that is judged by a
 bound that no buyer goes below."""
@@ -204,6 +205,19 @@ class Calendar:
             found.append((name, entry.get("sellerSku") or body["sku"], currency or "", amount))
         return found
 
+    def least_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
+        """As `prices_of`, each price at the least that it may have: one that is ceded to somebody else (a repricer) at the lower end of
+        its band, which never lies below its floors."""
+        band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
+        return self.prices_of(spec) if band is None else [*self._ceded(spec, band)]
+
+    def _ceded(self, spec: Spec, band: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+        for store, key, currency, price in self.prices_of(spec):
+            floor = floor_of(spec, store, currency, _FLOORS)
+            unit = quantum(currency)
+            low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
+            yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
+
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
         return [
@@ -277,7 +291,7 @@ class Calendar:
         promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
-            for store, key, currency, price in self.prices_of(spec) if sku in promoted else ():
+            for store, key, currency, price in self.least_of(spec) if sku in promoted else ():
                 dated = offers.get((store, sku))
                 if dated is None or (store, key) in self._asleep:
                     continue

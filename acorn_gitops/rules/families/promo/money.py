@@ -53,7 +53,7 @@ def margin(context: Context) -> Iterator[Finding]:
             continue
         least = sku.spec["pricePolicy"]["minMarginPercent"]
         judge = margins.enough(sku, least)
-        for store, key, currency, price in calendar.prices_of(sku):
+        for store, key, currency, price in calendar.least_of(sku):
             low = lows.get((store, key))
             pays = low.pays if low is not None else price
             enough = judge(store, currency, pays)

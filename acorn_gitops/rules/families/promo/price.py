@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, Dated, Low, calendar_of
+from acorn_gitops.engines.calendar import Calendar, Dated, Listed, Low, calendar_of
 from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import State
 from acorn_gitops.engines.margin import Margins
@@ -71,6 +71,12 @@ def _culprit(context: Context, low: Low) -> Spec:
     return context.configuration.promos[most.offer.name]
 
 
+def _listed(listed: Listed) -> str:
+    """At which price, and whether it is somebody else's to set."""
+    ceded = "price" in ((listed.sku.lifecycle or {}).get("ceded") or {})
+    return f"{'ceded down to' if ceded else 'listed'} {major(listed.price, listed.currency)}"
+
+
 def _names(low: Low) -> str:
     return " and ".join(step.offer.name for step in low.price.steps if step.taken)
 
@@ -118,7 +124,7 @@ def floors(context: Context) -> Iterator[Finding]:
             ("spec", "discount"),
             f"{listed.sku.spec['sku']} in {listed.store} falls to {major(low.pays, listed.currency)}"
             f" {listed.currency}, below its {words} {major(amount, listed.currency)}"
-            f" (listed {major(listed.price, listed.currency)}, {_names(low)}, from {utc_text(low.interval.start)})",
+            f" ({_listed(listed)}, {_names(low)}, from {utc_text(low.interval.start)})",
             "take less off, exclude it by `skus.exclude`, or change pricePolicy",
         )
     for name, count in told.items():
