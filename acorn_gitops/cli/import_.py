@@ -3,9 +3,9 @@ the specs that say otherwise; both are then in the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
@@ -23,7 +23,7 @@ from acorn_gitops.cli.situation import (
 )
 from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.model.finding import AcornError, InvalidSpecs
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
 
@@ -79,15 +79,13 @@ def command(
             raise AcornError(f"{view.store} could not be read: {view.error}; nothing was written")
         collected.append(view)
     files, notes = _drifted(state, collected) if drifted else _new(session, state, collected, to)
+    if not dry_run and drifted:
+        _write(session, files)
+    elif not dry_run:
+        files, notes = _taken(session, state, collected, to, files, notes)
     for note in notes:
         session.say(session.err(f"· {note}", "yellow"))
     for path in sorted(files):
-        writable(session.root / path, session.root)
-    for path in sorted(files):
-        if not dry_run:
-            from acorn_gitops.specs.edit import save
-
-            save(session.root / path, files[path], session.root)
         click.echo(f"{'would write' if dry_run else 'wrote'} {path}")
     if not files:
         click.echo("nothing to take in")
@@ -95,6 +93,71 @@ def command(
         _record(session, selected)
     session.close()
     return 0
+
+
+def _write(session: Session, files: Mapping[str, str]) -> None:
+    from acorn_gitops.specs.edit import save
+
+    for path in sorted(files):
+        writable(session.root / path, session.root)
+    for path in sorted(files):
+        save(session.root / path, files[path], session.root)
+
+
+ROUNDS: Final = 10
+"""What is refused only once other things are left out is found in so many rounds."""
+
+
+def _taken(
+    session: Session,
+    state: Situation,
+    collected: list[StoreView],
+    to: str,
+    files: dict[str, str],
+    notes: list[str],
+) -> tuple[dict[str, str], list[str]]:
+    """Write what was made of live resources, without what rules of this project refuse: that stays unmanaged, and is told. Answers what
+    was written at last, and every note."""
+    refused: dict[str, str] = {}
+    earlier = {finding.subject for finding in _errors(session)}
+    for _ in range(ROUNDS):
+        before = {path: _bytes(session.root / path) for path in files}
+        _write(session, files)
+        known = {*earlier, *refused, ""}
+        new = {f.subject: f.message for f in _errors(session) if f.subject not in known}
+        if not new:
+            break  # all is well, or wrong for a reason of its own: `_record` tells
+        _put_back(session, before)
+        refused |= new
+        files, notes = _new(session, state, collected, to, refused)
+    told = [
+        f"{name} stays unmanaged: rules of this project refuse it ({one_line(why, 200)})"
+        for name, why in sorted(refused.items())
+    ]
+    return files, [*notes, *told]
+
+
+def _errors(session: Session) -> list[Finding]:
+    try:
+        session.checked()
+    except InvalidSpecs as error:
+        return [finding for finding in error.findings if finding.severity == "error"]
+    return []
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _put_back(session: Session, before: Mapping[str, bytes | None]) -> None:
+    """Files as they were before this run wrote them."""
+    from acorn_gitops.confine.files import replace
+
+    for path, content in before.items():
+        if content is None:
+            (session.root / path).unlink()
+        else:
+            replace(session.root / path, content, root=session.root)
 
 
 def _undeclared_stores(session: Session, state: Situation, stores: tuple[str, ...]) -> dict[str, str]:
@@ -119,11 +182,16 @@ def _undeclared_stores(session: Session, state: Situation, stores: tuple[str, ..
 
 
 def _new(
-    session: Session, state: Situation, collected: list[StoreView], to: str
+    session: Session,
+    state: Situation,
+    collected: list[StoreView],
+    to: str,
+    refused: Collection[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
-    """New documents for resources that no spec declares."""
+    """New documents for resources that no spec declares, but for those that are refused (`Kind/name`)."""
     from acorn_gitops.compile.decompile import decompile
     from acorn_gitops.specs.edit import written
+    from acorn_gitops.specs.resolve import name_of_sku
 
     config = state.loaded.configuration
     foreign: dict[Address, Attributes] = {}
@@ -141,7 +209,7 @@ def _new(
     twins = {code.strip().casefold(): code for code in mapped}
     fresh: list[dict[str, Any]] = []
     for item in made.skus:
-        if item["sku"] in mapped:
+        if item["sku"] in mapped or f"SkuMapping/{item.get('name') or name_of_sku(item['sku'])}" in refused:
             continue
         other = twins.setdefault(item["sku"].strip().casefold(), item["sku"])
         if other == item["sku"]:
@@ -150,16 +218,24 @@ def _new(
             notes.append(
                 f"{item['sku']!r} stays unmanaged: but for letters' case or blanks it is {other!r}; rename one of them"
             )
+    extended: list[Spec] = []
     for item in made.skus:
-        if item["sku"] in mapped:
-            _extend(config, mapped[item["sku"]], item, files, notes)
-    by_kind: dict[str, list[dict[str, Any]]] = {"stores": made.stores}
+        spec = mapped.get(item["sku"])
+        if spec is not None and f"SkuMapping/{spec.name}" not in refused:
+            extended += _extend(config, spec, item, files, notes)
+    for spec in extended:
+        spec.spec["listings"].pop()  # it was there for the places of the next
+    stores = [d for d in made.stores if f"Store/{d['metadata']['name']}" not in refused]
+    by_kind: dict[str, list[dict[str, Any]]] = {"stores": stores}
     for document in made.others:
+        if f"{document['kind']}/{document['metadata']['name']}" in refused:
+            continue
         by_kind.setdefault(
             {"RolePermission": "roles", "TaxRule": "tax", "Promo": "promos"}[document["kind"]], []
         ).append(document)
     if fresh:
-        name = _free("imported", {s.name for s in config.skus})
+        lists = {str(raw.data["metadata"]["name"]) for raw in config.raws.values()}
+        name = _free("imported", {s.name for s in config.skus} | lists)
         by_kind["skus"] = [
             {
                 "apiVersion": "acorn/v1",
@@ -169,7 +245,7 @@ def _new(
             }
         ]
     if len(config.connections) > 1:
-        for document in made.stores:
+        for document in stores:
             document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
     for kind, documents in by_kind.items():
         if documents:
@@ -195,8 +271,9 @@ def _unused(root: Path, stem: str) -> str:
 
 def _extend(
     config: Configuration, spec: Spec, item: dict[str, Any], files: dict[str, str], notes: list[str]
-) -> None:
-    """Further listings of a SKU that is mapped already go where its other listings are."""
+) -> Iterator[Spec]:
+    """Further listings of a SKU that is mapped already go where its other listings are. Answers the spec for each that was added to
+    it."""
     for listing in item["listings"]:
         count = len(spec.spec.get("listings") or ())
         problem = _edit(config, spec, ("spec", "listings", count), listing, files)
@@ -204,6 +281,7 @@ def _extend(
             notes.append(problem)
         else:
             spec.spec.setdefault("listings", []).append(listing)
+            yield spec
 
 
 def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, files: dict[str, str]) -> str:

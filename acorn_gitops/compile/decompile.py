@@ -103,6 +103,9 @@ def _unsayable(type: str, attributes: Attributes) -> str:
         return str(attributes["foreign"])
     if type == "location" and not ("address" in attributes and "code" in attributes):
         return "its address is not known there, and a Store needs one: write it, and it is taken over"
+    missing = [edge for edge in ("start", "end") if type == "promotion" and attributes.get(edge) is None]
+    if missing:
+        return f"it has no {' and no '.join(missing)}, and a Promo needs both"
     rate = attributes.get("rate")
     if isinstance(rate, dict) and "percents" in rate:
         return "its countries have different rates; a rule with a class of rate says that"
@@ -130,7 +133,8 @@ def _misshapen(address: Address, attributes: Attributes) -> str:
             (item,) = decompile_skus([(store, key, attributes)], [])
             made = {"kind": "SkuMapping", "spec": {"items": [item]}}
         elif type == "stock":
-            decompile_skus([], [(store, key, attributes)])
+            (item,) = decompile_skus([], [(store, key, attributes)])
+            made = {"kind": "SkuMapping", "spec": {"items": [item]}}
         wrong = [p for p in gate.problems(made["kind"], made) if p.path[:1] == ("spec",)] if made else []
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return f"what it holds makes no sense ({one_line(f'{error.__class__.__name__}: {error}', 120)})"
