@@ -26,6 +26,7 @@ from acorn_gitops.apply.observe import observe
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import (
+    Central,
     Fences,
     Generation,
     Marketplace,
@@ -480,7 +481,7 @@ class _Work:
 
     def wave(self, parts: Iterable[Part]) -> None:
         """All that can be done at once, store by store: sent batch by batch, then looked at once, then written down."""
-        ordered = sorted(parts, key=lambda p: p.change.address)
+        ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address))
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
             if of_store[0].change.address.type in ("listing", "promotion") and not self.latest[store].version:
@@ -497,6 +498,16 @@ class _Work:
                     sent = []
             if sent:
                 self._look(store, sent)
+
+    def _is_last(self, part: Part) -> bool:
+        """Whether a part waits for all other stores: a deletion where it would delete there, too."""
+        marketplace = self.marketplaces.get(self.connections.get(part.change.address.store, ""))
+        deletes = part.steps[-1].operation == "delete"
+        return (
+            deletes
+            and isinstance(marketplace, Central)
+            and marketplace.central() == part.change.address.store
+        )
 
     def again(self, waves: Sequence[tuple[int, int]]) -> None:
         """What the price guard held back may go once something else is done: a price once a promotion has ended, a promotion once
@@ -573,6 +584,7 @@ class _Work:
         kept = []
         for part in parts:
             keys = {(step.address.type, step.address.key) for step in part.steps}
+            keys.add((part.change.former.type, part.change.former.key))
             if any(_etag(before.get(key)) != _etag(latest.resources.get(key)) for key in keys):
                 self._conflict(part, f"it was changed by somebody else meanwhile ({why})")
             elif not self._guarded(part):
@@ -608,7 +620,7 @@ class _Work:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place
             former = part.change.former.key if len(writes) == 2 else write.address.key
-            why = self.guard.refusal(write, former)
+            why = self.guard.refusal(write, write.former or former)
             if why:
                 self.waiting.append((_wave(part), part, why))
                 return True
@@ -642,7 +654,8 @@ class _Work:
 
     def _intent(self, change: Change, write: Write, at: str) -> Intent:
         deletes = write.operation == "delete"
-        have = self.snapshots[write.address.store].resources.get((write.address.type, write.address.key))
+        there = (write.address.type, write.former or write.address.key)
+        have = self.snapshots[write.address.store].resources.get(there)
         return Intent(
             self.plan.id,
             write.address,
@@ -700,6 +713,11 @@ class _Work:
                 self.intended.pop(step, None)
                 if step.operation != "delete" or change.action == "delete":
                     settled.append(self._settled(change, answer))
+                    if change.moved_from and change.action == "update" and answer.status == "observed":
+                        gone = Settled(
+                            change.former, "update", self.plan.id, answer.status, None, "", answer.message
+                        )
+                        settled.append(gone)
                 elif (
                     len(results) == 1 or results[-1][1].status != "observed" or step.address != change.address
                 ):
@@ -753,7 +771,9 @@ class _Work:
                 wanted = change.after or {}
                 touched = change.touched
                 patch = {k: v for k, v in wanted.items() if k in touched}
-                yield Write("update", step.address, patch, have.etag if have else "", key)
+                yield Write(
+                    "update", step.address, patch, have.etag if have else "", key, change.moved_from or ""
+                )
             else:
                 # What the specs do not speak of is carried over: replacing must not blank it.
                 kept = have.attributes if have is not None and change.action == "replace" else {}

@@ -175,7 +175,11 @@ def _moved(change: Change, snapshots: Mapping[str, Snapshot], done: Collection[S
     live = snapshots[change.address.store].resources
     left = [step for step in change.steps if step not in done]
     creates = any(step.operation == "create" for step in left)
-    if creates and change.former != change.address and (change.address.type, change.address.key) in live:
+    if (
+        (creates or change.action == "update")
+        and change.former != change.address
+        and (change.address.type, change.address.key) in live
+    ):
         return "  exists by now"
     have = live.get((change.former.type, change.former.key))
     if change.action == "create" or (

@@ -91,7 +91,7 @@ class Guard:
     def _refusal(self, write: Write, former: str) -> str:
         address = write.address
         if address.type == "listing" and write.operation != "delete":
-            live = self._bounded(address, live=write.operation == "update")
+            live = self._bounded(address, live=write.operation == "update", former=former)
             least = self._least(address)
             sku = str({**live, **write.attributes}.get("sku") or address.key)
             return refusal("listing", write.attributes, live, least) or paid_refusal(
@@ -193,9 +193,11 @@ class Guard:
             return None
         return {**((before or {}) if write.operation == "update" else {}), **write.attributes}
 
-    def _bounded(self, address: Address, *, live: bool) -> dict[str, Any]:
-        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it."""
-        have = self._stores[address.store].resources.get((address.type, address.key)) if live else None
+    def _bounded(self, address: Address, *, live: bool, former: str = "") -> dict[str, Any]:
+        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it. `former`: the key under
+        which it is now, where that is another."""
+        there = (address.type, former or address.key)
+        have = self._stores[address.store].resources.get(there) if live else None
         return {**(have.attributes if have is not None else {}), **bounds_of(self._declared(address))}
 
     def _as_it_is(self, address: Address) -> dict[str, Any]:

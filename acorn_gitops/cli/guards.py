@@ -18,9 +18,10 @@ from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.cli.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.cli.promoted import Promoted
 from acorn_gitops.cli.situation import Situation, StoreView, heard_of
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.resource import Address, protects
+from acorn_gitops.model.resource import IMMUTABLE, Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
@@ -71,9 +72,22 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 change,
                 f"{change.address} would be replaced while it holds {len(view.live) - 1} other resources, which no"
                 " marketplace allows",
-                f"undo the edit of {', '.join(sorted({f.path for f in change.fields}))}, or declare a new store"
-                " beside it and move what it holds",
+                _put_back(change),
             )
+
+
+def _put_back(change: Change) -> str:
+    """What to do about a fixed field of a store that differs: whose hand it was decides."""
+    fields = [
+        f for f in change.fields if attribute_of(f.path) in IMMUTABLE.get(change.address.type, ())
+    ] or change.fields
+    if all(field.reason == "drifted" for field in fields):
+        moved = ", ".join(
+            f"{f.path} {one_line(str(f.after), 60)} (it is {one_line(str(f.before), 60)})" for f in fields
+        )
+        return f"it was changed outside: set it there again: {moved}; nobody else can"
+    names = ", ".join(sorted({field.path for field in fields}))
+    return f"undo the edit of {names}, or declare a new store beside it and move what it holds"
 
 
 def renamed_stores(state: Situation) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from acorn_gitops.cli.situation import (
 )
 from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.marketplaces.protocol import Central
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -199,10 +200,17 @@ def _new(
         for key, have in view.live.items():
             if key not in view.desired and state.selection.resource(view.store, *key):
                 foreign[Address(view.store, *key)] = have.attributes
+    twice = _of_others(state, collected)
+    for address in foreign.keys() & twice.keys():
+        del foreign[address]
     taken = {f"{s.kind}/{s.name}" for s in config.specs()}
     made = decompile(foreign, taken)
     files: dict[str, str] = {}
     notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
+    notes += [
+        f"{address} is {store}'s: this marketplace has it here, too"
+        for address, store in sorted(twice.items())
+    ]
     notes += [f"{view.store} stays as it is: {why}" for view in collected for why in view.ambiguous.values()]
     folder = to or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
     mapped = {s.spec["sku"]: s for s in config.skus}
@@ -252,6 +260,26 @@ def _new(
             path = _unused(session.root, f"{folder}/{kind}")
             files[path] = written(documents)
     return files, notes
+
+
+def _of_others(state: Situation, collected: Sequence[StoreView]) -> dict[Address, str]:
+    """Promotions that a marketplace shows in its central store, too, and the store whose they are: taken in twice they would be
+    managed twice."""
+    owners: dict[tuple[str, str], str] = {}
+    mine: list[tuple[Address, tuple[str, str]]] = []
+    for view in collected:
+        marketplace = state.marketplaces.get(view.connection)
+        if not isinstance(marketplace, Central):
+            continue
+        for (type, key), have in view.live.items():
+            if type != "promotion" or not have.remote_id:
+                continue
+            identity = (view.connection, have.remote_id)
+            if view.store == marketplace.central():
+                mine.append((Address(view.store, type, key), identity))
+            else:
+                owners.setdefault(identity, view.store)
+    return {address: owners[identity] for address, identity in mine if identity in owners}
 
 
 def _free(name: str, taken: set[str]) -> str:

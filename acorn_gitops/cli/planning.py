@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -19,13 +20,23 @@ from acorn_gitops.cli.price_history import PriceHistory
 from acorn_gitops.cli.promoted import Promoted
 from acorn_gitops.cli.remembered import Keys, Remembered
 from acorn_gitops.cli.session import Session, address_of
-from acorn_gitops.cli.situation import Situation, Wishes, about, policy_of, refuse_idle, situation, views
+from acorn_gitops.cli.situation import (
+    Situation,
+    Wishes,
+    about,
+    neighbours_of,
+    policy_of,
+    refuse_idle,
+    situation,
+    views,
+)
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.budgets import GUARDS
+from acorn_gitops.plan.central import spare_neighbours
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import diff_store
 from acorn_gitops.plan.document import Plan, make_plan
@@ -108,7 +119,9 @@ def compute(
                 view.live,
                 view.applied,
                 policy_of(state, view.connection, wishes.adopt),
+                partial(state.ledger.remote_ids, view.store),
             )
+            judged += spare_neighbours(result, neighbours_of(state, view.store))
             judged += guards.blocked(view, result)
             judged += guards.mass_deletion(view, result)
             judged += guards.ambiguous(view, state)

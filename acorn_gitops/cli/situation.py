@@ -23,7 +23,7 @@ from acorn_gitops.cli.spelling import folded, moved, respelt, spellings
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
-from acorn_gitops.marketplaces.protocol import Fences, Fits, Generation, Marketplace, Scope
+from acorn_gitops.marketplaces.protocol import Central, Fences, Fits, Generation, Marketplace, Renames, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.change import Applied
@@ -384,7 +384,18 @@ def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
     prune = dict(policies.get("prune") or {})
     if isinstance(marketplace, Fits):
         prune |= dict.fromkeys(marketplace.keeps(), False)
-    return Policy(prune, "any" if adopt else policies.get("adopt") or "equal", managed)
+    renames: frozenset[str] = marketplace.renames() if isinstance(marketplace, Renames) else frozenset()
+    return Policy(prune, "any" if adopt else policies.get("adopt") or "equal", managed, renames)
+
+
+def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Desired]]:
+    """Where a store is the one in which all others of its marketplace are: what those declare, by store; nothing for any other."""
+    connection = state.connections.get(store, "")
+    marketplace = state.marketplaces.get(connection)
+    if not isinstance(marketplace, Central) or marketplace.central() != store:
+        return {}
+    others = (name for name, where in state.connections.items() if where == connection and name != store)
+    return {name: state.desired.stores.get(name, {}) for name in others}
 
 
 def declared(state: Situation, address: Address) -> Desired | None:

@@ -34,8 +34,7 @@ def compile_store(spec: Spec, state: DesiredState) -> None:
             if name in block:
                 attributes[name] = block[name]
         if "languages" in block:
-            said = block["languages"]
-            attributes["languages"] = sorted({*map(canonical_tag, said)}) if said is not None else None
+            attributes["languages"] = _languages(block["languages"])
         if "entitlements" in block:
             attributes["entitlements"] = without_none(block["entitlements"]) or None
         state.add(
@@ -65,6 +64,14 @@ def compile_store(spec: Spec, state: DesiredState) -> None:
     )
 
 
+def _languages(said: list[str] | None) -> list[str] | None:
+    """In one spelling, each once: the first declared is the default and stays first; the order of the others means nothing."""
+    if not said:
+        return said
+    first, *others = map(canonical_tag, said)
+    return [first, *sorted({*others} - {first})]
+
+
 def _capabilities(block: dict[str, Any] | None) -> dict[str, Any] | None:
     if block is None:
         return None
@@ -80,6 +87,9 @@ def decompile_store(store: str, type: str, attributes: Attributes) -> dict[str, 
     known = {k: v for k, v in attributes.items() if v is not None}
     if type == "storefront":
         allowed = {*_STOREFRONT, "languages", "entitlements"}
+        default = known.get("defaultLanguage")
+        if default in known.get("languages", ()):
+            known["languages"] = [default, *(tag for tag in known["languages"] if tag != default)]
         spec: dict[str, Any] = {
             "type": "storefront",
             "storefront": {k: v for k, v in known.items() if k in allowed},

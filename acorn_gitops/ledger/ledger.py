@@ -267,6 +267,13 @@ class Ledger:
             [(store, value, sequence) for store, value in seals.items()],
         )
 
+    def remote_ids(self, store: str) -> dict[tuple[str, str], str]:
+        """What the marketplace calls the resources that were last applied to a store, where it said."""
+        rows = self._rows(
+            "SELECT type, key, remote_id FROM resource WHERE store=? AND remote_id<>''", (store,)
+        )
+        return {(type, key): _text(id) for type, key, id in rows}
+
     def holds(self, store: str) -> bool:
         """Whether anything is recorded of a store."""
         return bool(self._rows("SELECT 1 FROM resource WHERE store=? LIMIT 1", (store,)))

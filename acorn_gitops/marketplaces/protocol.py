@@ -75,6 +75,8 @@ class Write(NamedTuple):
     """The version that was read; the write must fail when it moved. Empty for create."""
     key: str
     """Idempotency key: the same write sent twice must have one effect."""
+    former: str = ""
+    """Of an update, the key under which the resource is now, where that is another (`Renames`)."""
 
 
 class Outcome(NamedTuple):
@@ -112,6 +114,22 @@ class Fits(Protocol):
 
     def keeps(self) -> frozenset[str]:
         """Types of which it deletes nothing: what leaves the specs is only forgotten."""
+
+
+@runtime_checkable
+class Renames(Protocol):
+    """An adapter whose marketplace can give a resource another key implements this too: it is not made anew then."""
+
+    def renames(self) -> frozenset[str]:
+        """The types of which it can."""
+
+
+@runtime_checkable
+class Central(Protocol):
+    """An adapter whose marketplace has one store in which all others are implements this too."""
+
+    def central(self) -> str:
+        """That store. What is made in any store is in it too, and what is deleted from it is gone from all."""
 
 
 @runtime_checkable

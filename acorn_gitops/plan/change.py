@@ -114,8 +114,8 @@ class Change(NamedTuple):
         return 0, FALLING if self._lowers_price() else wave
 
     def _lowers_price(self) -> bool:
-        if self.address.type != "listing" or self.action != "update":
-            return False
+        if self.address.type != "listing" or self.action != "update" or self.moved_from is not None:
+            return False  # what is renamed goes first: others name it by its new key
         before, after = (self.before or {}).get("price"), (self.after or {}).get("price")
         if before is None or after is None or not (is_money(before) and is_money(after)):
             return False

@@ -8,7 +8,7 @@ about who, and nothing is ever deleted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -38,6 +38,8 @@ class Policy(NamedTuple):
     adopt: str = "equal"
     managed: frozenset[str] | None = None
     """Types that the marketplace lets us write; None is every type. Others become manual steps."""
+    renames: frozenset[str] = frozenset()
+    """Types of which a resource can be given another key, and stays the same."""
 
     def prunes(self, type: str) -> bool:
         """Whether a resource of this type that left the specs is deleted."""
@@ -104,9 +106,12 @@ def diff_store(
     live: Mapping[Key, Live],
     applied: Mapping[Key, Applied],
     policy: Policy,
+    ids: Callable[[], Mapping[Key, str]] = dict,
 ) -> StoreResult:
-    """Compare one store. Order of the mappings changes nothing."""
+    """Compare one store. Order of the mappings changes nothing. `ids`: what the marketplace calls the resources that were last applied;
+    asked where one is missing that may only have another key now."""
     result = StoreResult(store, connection, live=len(live))
+    moved = _Moved(desired, live, applied, policy, ids)
     renamed: set[Key] = set()
     for key, want in desired.items():
         have = live.get(key)
@@ -120,6 +125,10 @@ def diff_store(
                     break
             else:
                 _in_sync(result, key, want, applied.get(key), policy)
+            continue
+        if (now := moved.key_of(key)) is not None:
+            renamed.add(now)
+            result.changes.append(_renamed(result.store, key, now, want, live[now], "drifted"))
             continue
         _missing(result, key, want, desired, live, applied, policy, renamed)
     for key in applied.keys() - desired.keys() - renamed:
@@ -222,6 +231,63 @@ def _reason(name: str, want: Any, current: Any, last: Attributes | None) -> Reas
     return "drifted" if same(before, want, name) else "edited+drifted"
 
 
+class _Moved:
+    """Resources that somebody gave another key at the marketplace: the same thing by what the marketplace calls it."""
+
+    def __init__(
+        self,
+        desired: Mapping[Key, Desired],
+        live: Mapping[Key, Live],
+        applied: Mapping[Key, Applied],
+        policy: Policy,
+        ids: Callable[[], Mapping[Key, str]],
+    ) -> None:
+        self._desired, self._live, self._applied, self._policy, self._ids = (
+            desired,
+            live,
+            applied,
+            policy,
+            ids,
+        )
+        self._known: Mapping[Key, str] | None = None
+        self._now: dict[tuple[str, str], Key] = {}
+
+    def key_of(self, key: Key) -> Key | None:
+        """The key under which something is now that was last applied under this one; None where it is nowhere, or somebody declares
+        what is there."""
+        if key[0] not in self._policy.renames or key not in self._applied:
+            return None
+        if self._known is None:
+            self._known = self._ids()
+            free = self._live.keys() - self._desired.keys() - self._applied.keys()
+            self._now = {(one[0], id): one for one in sorted(free) if (id := self._live[one].remote_id)}
+        return self._now.get((key[0], self._known.get(key, "")))
+
+
+def _renamed(store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason) -> Change:
+    """The same resource under another key, with whatever else differs."""
+    before = project(old.attributes, want.attributes)
+    fields = [FieldChange("key", former[1], key[1], reason)]
+    for name, value in want.attributes.items():
+        if not same(value, old.attributes.get(name), name):
+            why: Reason = "drifted" if reason == "drifted" else "edited"
+            fields += [
+                FieldChange(p, b, a, why)
+                for p, b, a in field_differences(name, old.attributes.get(name), value)
+            ]
+    return Change(
+        action="update",
+        address=Address(store, *key),
+        reason=reason,
+        before=before,
+        after=want.attributes,
+        fields=tuple(fields),
+        origin=want.origin,
+        fingerprint=digest(before),
+        moved_from=former[1],
+    )
+
+
 def _missing(
     result: StoreResult,
     key: Key,
@@ -240,28 +306,15 @@ def _missing(
         former = None  # still declared, or moved already: a rename takes nothing from others
     if former is not None and former in live and former in applied and managed:
         renamed.add(former)
-        old = live[former]
-        before = project(old.attributes, want.attributes)
-        fields = [FieldChange("key", former[1], key[1], "renamed")]
-        for name, value in want.attributes.items():
-            if not same(value, old.attributes.get(name), name):
-                fields += [
-                    FieldChange(p, b, a, "edited")
-                    for p, b, a in field_differences(name, old.attributes.get(name), value)
-                ]
-        result.changes.append(
-            Change(
-                "replace",
-                address,
-                "renamed",
-                before,
-                after,
-                tuple(fields),
-                want.origin,
-                digest(before),
-                former[1],
-            )
-        )
+        change = _renamed(result.store, key, former, want, live[former], "renamed")
+        if key[0] not in policy.renames:
+            change = change._replace(action="replace")
+            if key[0] == "listing":
+                result.notes.append(
+                    f"{address} is made anew under its new key: what the marketplace keeps with {former[1]} and no spec says"
+                    " (reviews, texts, pictures, a web address) does not come with it"
+                )
+        result.changes.append(change)
         return
     if former is not None and former not in applied and key[0] not in NO_PRUNE:  # of stores a guard tells
         why = "is not managed from here" if former in live else "is not there"

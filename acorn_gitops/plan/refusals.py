@@ -41,6 +41,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         " has heard; apply refuses with exit code 6.",
     ),
     "ACN-037": (4, "A store has another name than the one under which it was applied."),
+    "ACN-038": (
+        4,
+        "What leaves the specs of one store would be deleted from others that declare it: the marketplace has it once for all.",
+    ),
     "ACN-036": (
         0,
         "A warning: what guards applies (access, budgets, severities, waivers) is another than in the last one.",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import is_money
+from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, price_move
 
@@ -47,6 +47,12 @@ def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
     return sorted(
         members, key=lambda c: (min(effect(c, plan), Decimal(0)), fall(c), _asked(c), str(c.address))
     )
+
+
+def rights_first(addresses: Sequence[Address]) -> list[Address]:
+    """Of what nobody manages: who may do what, then what lowers prices, then the rest as it is."""
+    rank = {"grant": 0, "role": 1, "promotion": 2, "tax-rule": 3}
+    return sorted(addresses, key=lambda address: rank.get(address.type, len(rank)))
 
 
 def _asked(change: Change) -> Decimal:

@@ -18,7 +18,7 @@ from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, pr
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.facts import changed_rights, phrases
-from acorn_gitops.report.order import effect, fall, moves, worst_first
+from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
 from acorn_gitops.report.words import REASONS, cut, in_words, plural, set_difference, value
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
@@ -309,7 +309,7 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
         if len(store.notes) > 3 and not verbose:
             lines.append(pen(f"· and {len(store.notes) - 3} more such notes in {store.store}", "dim"))
         if store.unmanaged:
-            names = ", ".join(safe(f"{a.type} {a.key}") for a in store.unmanaged[:3])
+            names = ", ".join(safe(f"{a.type} {a.key}") for a in rights_first(store.unmanaged)[:3])
             more = f" and {len(store.unmanaged) - 3:,} more" if len(store.unmanaged) > 3 else ""
             lines += pen.wrapped(f"≈ {store.store}: not managed and left alone: {names}{more}", "dim")
         if store.ceded:
@@ -467,7 +467,7 @@ def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -
         lines.append("")
     for found in stores:
         if found.unmanaged:
-            names = ", ".join(safe(f"{a.type} {a.key}") for a in found.unmanaged[:3])
+            names = ", ".join(safe(f"{a.type} {a.key}") for a in rights_first(found.unmanaged)[:3])
             more = f" and {len(found.unmanaged) - 3:,} more" if len(found.unmanaged) > 3 else ""
             lines.append(pen(cut(f"≈ {found.store}: not managed: {names}{more}", pen.width), "dim"))
     watched = sum(s.watched for s in stores)

@@ -40,7 +40,9 @@ def why_not() -> str:
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip(
         "v\n"
     )
-    return "" if int(version.split(".")[0]) >= 18 else f"node {version} is too old for Vendure (18 or newer)"
+    return (
+        "" if int(version.split(".")[0]) >= 20 else f"node {version} is too old for Vendure (20, 22 or newer)"
+    )
 
 
 def installed() -> Path:

@@ -18,7 +18,8 @@ from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trou
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
-SYSTEM: Final = frozenset({"__super_admin_role__", "__customer_role__"})
+EVERYTHING: Final = "__super_admin_role__"
+SYSTEM: Final = frozenset({EVERYTHING, "__customer_role__"})
 
 
 class Roles:
@@ -112,10 +113,23 @@ class Grants:
             for role in raw["user"]["roles"]:
                 if role["id"] in roles:
                     key = f"{roles[role['id']]}:user:{mail}"
-                    attributes = {"role": roles[role["id"]], "subject": {"id": mail, "kind": "user"}}
-                    if keys is None or key in keys:
-                        # Not by the administrator's age: their name is not what is granted.
-                        found.append((key, Row(live(attributes, {}, f"{raw['id']}:{role['id']}"), raw)))
+                    attributes: Attributes = {
+                        "role": roles[role["id"]],
+                        "subject": {"id": mail, "kind": "user"},
+                    }
+                elif role["code"] == EVERYTHING and raw["user"]["id"] != self._client.user_id:
+                    # Vendure's own role holds in every channel; nobody can declare it, and everybody must see who has it.
+                    key = f"{EVERYTHING}:user:{mail}"
+                    attributes = {
+                        "role": EVERYTHING,
+                        "subject": {"id": mail, "kind": "user"},
+                        "foreign": "it may do everything, and no role of acorn's can",
+                    }
+                else:
+                    continue
+                if keys is None or key in keys:
+                    # Not by the administrator's age: their name is not what is granted.
+                    found.append((key, Row(live(attributes, {}, f"{raw['id']}:{role['id']}"), raw)))
         return Rows("administrators", found)
 
     def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:

@@ -14,7 +14,14 @@ from acorn_gitops.marketplaces.vendure import fit
 from acorn_gitops.marketplaces.vendure.access import Grants, Roles
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.catalogue import Listings, Stock
-from acorn_gitops.marketplaces.vendure.channels import Locations, Places, Storefronts, channels
+from acorn_gitops.marketplaces.vendure.channels import (
+    DEFAULT,
+    Locations,
+    Places,
+    Storefronts,
+    channels,
+    slug,
+)
 from acorn_gitops.marketplaces.vendure.client import Client, in_shape
 from acorn_gitops.marketplaces.vendure.promotions import Promotions
 from acorn_gitops.marketplaces.vendure.rows import Channel, Journal, Kind, carry_out
@@ -64,6 +71,14 @@ class VendureMarketplace:
     def fit(self, desired: Shards, today: str) -> Fitted:
         """What of the specs Vendure can hold."""
         return fit.fitted(desired, today)
+
+    def renames(self) -> frozenset[str]:
+        """A variant can be given another SKU, and keeps its product, its texts and its pictures."""
+        return frozenset({"listing"})
+
+    def central(self) -> str:
+        """The default channel."""
+        return slug(DEFAULT)
 
     def stores(self) -> Sequence[str]:
         """Channels and stock locations."""

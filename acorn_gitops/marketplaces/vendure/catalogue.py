@@ -177,12 +177,43 @@ class Listings:
                 rows.append(self._fields(channel, job, job.row.raw["id"]))
             self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
 
-        return self._each(jobs, carry)
+        asleep = self._wake(channel, jobs)
+        done = iter(self._each([job for job in jobs if job.key not in asleep], carry))
+        return [asleep[job.key] if job.key in asleep else next(done) for job in jobs]
+
+    def _wake(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, Trouble]:
+        """Switch products on whose variants go on sale; answers the variants that cannot, since others of the same product would go
+        on sale with them and nobody said so."""
+        waiting: dict[str, list[str]] = {}
+        for job in jobs:
+            if job.row is None or "status" not in job.attributes or not _on_sale(job):
+                continue
+            product = job.row.raw["product"]
+            if not product["enabled"]:
+                waiting.setdefault(str(product["id"]), []).append(job.key)
+        if not waiting:
+            return {}
+        options = {"filter": {"id": {"in": sorted(waiting)}}}
+        counted = {
+            raw["id"]: raw["variantList"]["totalItems"]
+            for raw in self._client.every(op.PRODUCTS, "products", {"options": options}, channel.token)
+        }
+        troubles: dict[str, Trouble] = {}
+        for id, keys in sorted(waiting.items()):
+            if counted.get(id) == len(keys):
+                self._client.write(op.ENABLE_PRODUCT, {"id": id}, channel.token)
+                continue
+            others = counted.get(id, 0) - len(keys)
+            why = f"its product (id {id}) is switched off, and {others} more variants would go on sale with it: switch it on there"
+            troubles |= dict.fromkeys(keys, why)
+        return troubles
 
     def _fields(self, channel: Channel, job: Job, id: str) -> dict[str, Any]:
         """An update's input. On sale only with a price: an active listing without one is refused."""
         sent, merged = job.attributes, job.merged
         fields: dict[str, Any] = {"id": id}
+        if job.row is not None and job.row.raw["sku"] != job.key:
+            fields["sku"] = job.key
         if "title" in sent:
             fields["translations"] = [self._translation(channel, job)]
         if sent.get("price") is not None:
@@ -215,7 +246,21 @@ class Listings:
             else:
                 self._client.write(op.REMOVE_VARIANTS, {"ids": ids, "channel": channel.id})
 
-        return self._each(jobs, carry)
+        elsewhere = self._elsewhere(channel, jobs) if channel.raw["code"] == DEFAULT else {}
+        done = iter(self._each([job for job in jobs if job.key not in elsewhere], carry))
+        return [elsewhere[job.key] if job.key in elsewhere else next(done) for job in jobs]
+
+    def _elsewhere(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, Trouble]:
+        """SKUs that other channels have too, and why they are not deleted with the server's variant."""
+        found = self._read(op.CHANNELS_OF_VARIANTS, channel.token, [job.key for job in jobs])
+        held = {
+            raw["sku"]: sorted(c["code"] for c in raw["channels"] if c["code"] != DEFAULT) for raw in found
+        }
+        return {
+            sku: f"{', '.join(map(slug, codes))} sells it too, and would lose it: out of the default channel is out of the server"
+            for sku, codes in held.items()
+            if codes
+        }
 
     def _each(self, jobs: Sequence[Job], carry: Callable[[Sequence[Job]], None]) -> list[Trouble]:
         """Many together; those that are refused together, each alone."""

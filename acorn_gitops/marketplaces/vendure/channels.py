@@ -104,10 +104,12 @@ class Storefronts:
             return Rows()
         raw = found.raw
         zone = (raw.get("defaultTaxZone") or {}).get("name") or ""
+        spoken = raw["availableLanguageCodes"] or ()
         attributes: Attributes = {
             "platform": "vendure",
             "currency": raw["defaultCurrencyCode"],
-            "languages": sorted(language_tag(c) for c in raw["availableLanguageCodes"] or ()),
+            "languages": sorted(language_tag(c) for c in spoken),
+            "defaultLanguage": language_tag(raw["defaultLanguageCode"]) if len(spoken) > 1 else None,
             "pricesIncludeTax": raw["pricesIncludeTax"],
             "country": zone if _COUNTRY.match(zone) else None,
             "sellerId": (raw.get("seller") or {}).get("name"),
@@ -135,6 +137,8 @@ class Storefronts:
             zone = self._zone(job.merged) if "country" in job.attributes else ""
             wanted = self._fields(job.merged, zone)
             changed = set(job.attributes)
+            if "defaultLanguage" in changed:
+                changed.add("languages")
             kept = {
                 "pricesIncludeTax": "pricesIncludeTax",
                 "defaultTaxZoneId": "country",
@@ -144,8 +148,6 @@ class Storefronts:
                 "sellerId": "sellerId",
             }
             fields = {k: v for k, v in wanted.items() if kept.get(k) in changed}
-            if job.row.raw["defaultLanguageCode"] in wanted["availableLanguageCodes"]:
-                fields.pop("defaultLanguageCode", None)
             self._client.write(op.UPDATE_CHANNEL, {"input": {"id": job.row.raw["id"], **fields}})
 
         return one_by_one(jobs, do)
@@ -169,7 +171,9 @@ class Storefronts:
         return str(zone["id"])
 
     def _fields(self, attributes: Attributes, zone: str) -> dict[str, Any]:
-        codes = [language_code(tag) for tag in attributes.get("languages") or ()] or ["en"]
+        tags = attributes.get("languages") or ()
+        first = [tag for tag in tags if tag == attributes.get("defaultLanguage")]
+        codes = [language_code(tag) for tag in (*first, *(t for t in tags if t not in first))] or ["en"]
         self._enable(codes)
         fields: dict[str, Any] = {
             "pricesIncludeTax": attributes.get("pricesIncludeTax") is not False,

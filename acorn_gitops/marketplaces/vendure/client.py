@@ -95,6 +95,8 @@ class Client:
         self._http = http.Client(headers, [secret] if secret else [], timeout)
         self._url = url if url.rstrip("/").endswith("-api") else url.rstrip("/") + "/admin-api"
         self._token = ""
+        self.user_id = ""
+        """What the server calls the user who is signed in; empty before, and with an API key."""
         self._clock = clock
         self.begin()
 
@@ -208,6 +210,7 @@ class Client:
                 hint="check `options.user` and the secret that `token` names",
             )
         self._token = answer.headers.get("vendure-auth-token", "")
+        self.user_id = str(result.get("id") or "")
         self._http.hide(self._token)
         if not self._token:
             raise MarketplaceError(

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from acorn_gitops.marketplaces.protocol import Fitted, Shards
-from acorn_gitops.marketplaces.vendure.channels import language_code, language_tag
+from acorn_gitops.marketplaces.vendure.channels import DEFAULT, language_code, language_tag, slug
 from acorn_gitops.marketplaces.vendure.permissions import wished
 from acorn_gitops.marketplaces.vendure.tax import rate_form
 from acorn_gitops.model.finding import Finding, Place
@@ -24,7 +25,9 @@ from acorn_gitops.model.territory import rates_at
 Key = tuple[str, str]
 
 HELD: Final[dict[str, frozenset[str]]] = {
-    "storefront": frozenset({"platform", "currency", "languages", "pricesIncludeTax", "country", "sellerId"}),
+    "storefront": frozenset(
+        {"platform", "currency", "languages", "defaultLanguage", "pricesIncludeTax", "country", "sellerId"}
+    ),
     "location": frozenset({"alias"}),
     "tax-class": frozenset({"name"}),
     "tax-rule": frozenset({"supply", "goods", "rate", "enabled"}),
@@ -76,6 +79,7 @@ def fitted(desired: Shards, today: str) -> Fitted:
                 out[key] = want._replace(attributes=attributes, whole=want.attributes)
         shards[store] = out
     work.one_state_for_all()
+    work.one_promotion_for_all(shards)
     for address in work.withheld:
         shards[address.store].pop((address.type, address.key), None)
     return Fitted(shards, work.findings(), frozenset(work.withheld))
@@ -97,6 +101,7 @@ class _Work:
             "role": self._role,
             "grant": self._grant,
             "listing": self._listing,
+            "stock": self._stock,
             "promotion": self._promotion,
         }
 
@@ -157,7 +162,10 @@ class _Work:
                 f"its platform is {said.get('platform')}, and this connection is a Vendure server"
             )
         if said.get("languages"):
-            said["languages"] = sorted(language_tag(language_code(tag)) for tag in said["languages"])
+            tags = [language_tag(language_code(tag)) for tag in said["languages"]]
+            said["languages"] = sorted(tags)
+            if len(tags) > 1:
+                said["defaultLanguage"] = tags[0]
         return said
 
     def _tax_rule(self, address: Address, said: Attributes) -> Attributes:
@@ -284,6 +292,23 @@ class _Work:
                 said["allocation"] = {"buffer": {"units": buffer["units"]}}
         return said
 
+    def _stock(self, address: Address, said: Attributes) -> Attributes | None:
+        if address.key not in self._variants:
+            self.lose("stock", "(of what no store lists: Vendure has rows of variants only)")
+            return None
+        return said
+
+    @cached_property
+    def _variants(self) -> frozenset[str]:
+        """What any store of this server lists, by SKU and by seller SKU."""
+        return frozenset(
+            name
+            for shard in self.desired.values()
+            for (type, key), want in shard.items()
+            if type == "listing"
+            for name in (key, str(want.attributes["sku"]))
+        )
+
     def _promotion(self, address: Address, said: Attributes) -> Attributes:
         if said.get("audience") not in (None, "all"):
             raise Impossible(f"it is for {said['audience']}, and Vendure would give it to everybody")
@@ -356,6 +381,27 @@ class _Work:
                         self.desired[store][("listing", key)],
                         f"it is inactive here and active in {where}: a variant of Vendure has one state for all channels",
                     )
+
+    def one_promotion_for_all(self, shards: Mapping[str, dict[Key, Desired]]) -> None:
+        """What a channel promotes is in the default channel, too. Said there alike it needs no second one; said otherwise, each apply
+        would undo the other."""
+        central = slug(DEFAULT)
+        mine = shards.get(central, {})
+        for key, want in [*mine.items()]:
+            others = [
+                (store, shard[key]) for store, shard in shards.items() if store != central and key in shard
+            ]
+            if key[0] != "promotion" or not others:
+                continue
+            store, other = others[0]
+            if other.attributes == want.attributes:
+                del mine[key]
+                continue
+            self.refuse(
+                Address(central, *key),
+                want,
+                f"{store} says it otherwise, and a promotion of any channel is in the default channel, too: one thing cannot be both",
+            )
 
 
 def _impossible(why: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 LOGIN: Final = """mutation Login($username: String!, $password: String!) {
-  login(username: $username, password: $password) { __typename ... on ErrorResult { errorCode message } }
+  login(username: $username, password: $password) { __typename ... on CurrentUser { id } ... on ErrorResult { errorCode message } }
 }"""
 
 SERVER: Final = """query Server {
@@ -128,6 +128,12 @@ CREATE_PRODUCT: Final = (
 CREATE_VARIANTS: Final = """mutation CreateVariants($input: [CreateProductVariantInput!]!) {
   createProductVariants(input: $input) { id sku }
 }"""
+PRODUCTS: Final = """query Products($options: ProductListOptions) {
+  products(options: $options) { totalItems items { id variantList(options: {take: 1}) { totalItems } } }
+}"""
+ENABLE_PRODUCT: Final = (
+    "mutation EnableProduct($id: ID!) { updateProduct(input: {id: $id, enabled: true}) { id } }"
+)
 UPDATE_VARIANTS: Final = """mutation UpdateVariants($input: [UpdateProductVariantInput!]!) {
   updateProductVariants(input: $input) { id }
 }"""
@@ -138,6 +144,9 @@ ASSIGN_VARIANT: Final = (
 """One of many in a request: a field and its variable."""
 REMOVE_VARIANTS: Final = """mutation RemoveVariants($ids: [ID!]!, $channel: ID!) {
   removeProductVariantsFromChannel(input: {productVariantIds: $ids, channelId: $channel}) { id }
+}"""
+CHANNELS_OF_VARIANTS: Final = """query ChannelsOfVariants($options: ProductVariantListOptions) {
+  productVariants(options: $options) { totalItems items { id sku channels { code } } }
 }"""
 DELETE_VARIANTS: Final = """mutation DeleteVariants($ids: [ID!]!) {
   deleteProductVariants(ids: $ids) { result message }
@@ -156,9 +165,6 @@ UPDATE_PROMOTION: Final = """mutation UpdatePromotion($input: UpdatePromotionInp
   updatePromotion(input: $input) { __typename ... on Promotion { id } ... on ErrorResult { errorCode message } }
 }"""
 DELETE_PROMOTION: Final = "mutation DeletePromotion($id: ID!) { deletePromotion(id: $id) { result message } }"
-REMOVE_PROMOTIONS: Final = """mutation RemovePromotions($ids: [ID!]!, $channel: ID!) {
-  removePromotionsFromChannel(input: {promotionIds: $ids, channelId: $channel}) { id }
-}"""
 USES_OF_CATEGORIES: Final = """query UsesOfCategories($options: ProductVariantListOptions) {
   productVariants(options: $options) { totalItems items { id taxCategory { id } } }
 }"""

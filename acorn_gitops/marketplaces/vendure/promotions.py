@@ -41,7 +41,8 @@ class Promotions:
         variants = self._client.every(op.VARIANTS_OF_SERVER, "productVariants", None, channel.token)
         skus = {raw["id"]: raw["sku"] for raw in variants}
         found = [
-            (raw["name"], Row(live(self._said(raw, skus, channel), raw, raw["id"]), raw))
+            # It names variants by their ids: another SKU of one of them is no change of the promotion.
+            (raw["name"], Row(live(self._said(raw, skus, channel), raw, raw["id"], {"skus": None}), raw))
             for raw in raws
             if keys is None or raw["name"] in keys
         ]

@@ -101,11 +101,12 @@ class Kind(Protocol):
         """Delete, and answer for each."""
 
 
-def live(attributes: Attributes, raw: Mapping[str, Any], id: str) -> Live:
+def live(attributes: Attributes, raw: Mapping[str, Any], id: str, told: Attributes | None = None) -> Live:
     """A live resource. Its version is what Vendure says of its age, with the fields: a change that `updatedAt` does
-    not show (a price, a member of a zone) is seen too."""
+    not show (a price, a member of a zone) is seen too. `told`: fields that Vendure keeps in other words than acorn's."""
     kept = {k: v for k, v in attributes.items() if v is not None}
-    return Live(kept, digest({"at": str(raw.get("updatedAt") or ""), "fields": kept}), id)
+    version = digest({"at": str(raw.get("updatedAt") or ""), "fields": {**kept, **(told or {})}})
+    return Live(kept, version, id)
 
 
 def one_by_one(jobs: Sequence[Job], do: Callable[[Job], None]) -> list[Trouble]:
@@ -134,18 +135,20 @@ def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Jo
     """A batch of writes of one kind in one store."""
     outcomes: dict[int, Outcome] = {}
     waiting: dict[str, list[tuple[int, Write]]] = {"create": [], "update": [], "delete": []}
-    keys = {write.address.key for write in writes}
+    keys = {key for write in writes for key in (write.address.key, write.former) if key}
     before = kind.rows(channel, keys)
     for number, write in enumerate(writes):
         known = journal.done.get(write.key)
         if known is not None and known.status == "observed":
             outcomes[number] = known
             continue
-        twins = before.twins.get(write.address.key)
+        twins = before.twins.get(write.former or write.address.key)
         verdict = (
             Outcome(write.address, "conflict", twins)
             if twins
-            else _judge(kind, write, before.get(write.address.key), journal)
+            else Outcome(write.address, "conflict", "another has this key already")
+            if write.former in before and write.address.key in before and write.former
+            else _judge(kind, write, _row(write, before), journal)
         )
         if verdict is not None:
             outcomes[number] = verdict
@@ -157,7 +160,7 @@ def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Jo
         if not todo:
             continue
         journal.sent.update(write.key for _, write in todo)
-        jobs = [Job(w.address.key, before.get(w.address.key), w.attributes) for _, w in todo]
+        jobs = [Job(w.address.key, _row(w, before), w.attributes) for _, w in todo]
         for (number, _), trouble in zip(todo, carry(channel, jobs), strict=True):
             troubles[number] = trouble
     try:
@@ -173,6 +176,11 @@ def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Jo
         outcomes[number] = _seen(write, after.get(write.address.key), trouble or twins)
         journal.done[write.key] = outcomes[number]
     return [outcomes[number] for number in range(len(writes))]
+
+
+def _row(write: Write, before: Rows) -> Row | None:
+    """What a write is about: under its former key, or under its own where it was renamed already."""
+    return before.get(write.former or write.address.key) or before.get(write.address.key)
 
 
 def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outcome | None:
