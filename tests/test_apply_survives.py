@@ -114,12 +114,12 @@ def test_one_bad_answer_to_a_write_changes_nothing(kind: str, number: int, tmp_p
     calls = 0
     original = NetworkMarketplace.write
 
-    def meddling(self: NetworkMarketplace, store: str, batch: Any) -> Any:
+    def meddling(self: NetworkMarketplace, store: str, batch: Any, at: str = "") -> Any:
         nonlocal calls
         if calls == number:
             order(shaken, kind, "POST *")
         calls += 1
-        return original(self, store, batch)
+        return original(self, store, batch, at)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NetworkMarketplace, "write", meddling)
@@ -854,12 +854,12 @@ def test_an_interrupt_finishes_the_batch_under_way(batch: int, number: int, tmp_
     calls = 0
     original = NetworkMarketplace.write
 
-    def interrupted(self: NetworkMarketplace, store: str, rows: Any) -> Any:
+    def interrupted(self: NetworkMarketplace, store: str, rows: Any, at: str = "") -> Any:
         nonlocal calls
         if calls == batch:
             os.kill(os.getpid(), number)
         calls += 1
-        return original(self, store, rows)
+        return original(self, store, rows, at)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NetworkMarketplace, "write", interrupted)
@@ -882,8 +882,8 @@ def test_a_second_interrupt_ends_at_once_and_is_resumed(tmp_path: Path) -> None:
     made = edited(tmp_path / "r")
     original = NetworkMarketplace.write
 
-    def twice(self: NetworkMarketplace, store: str, rows: Any) -> Any:
-        answers = original(self, store, rows)
+    def twice(self: NetworkMarketplace, store: str, rows: Any, at: str = "") -> Any:
+        answers = original(self, store, rows, at)
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         return answers

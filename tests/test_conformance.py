@@ -63,7 +63,7 @@ class _Broken:
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
 
-    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         if self.fault == "ignores etags":
             writes = [w._replace(etag="") for w in writes]
         if self.fault == "forgets idempotency":

@@ -202,7 +202,9 @@ def test_a_version_that_may_still_come_counts_neither_before_nor_after_its_succe
 
     def said(price: str, percent: str, without: str) -> str:
         listing = [("K", Offered({"price": euros(price), "minPrice": euros("70.00")}, None))]
-        return promotion_refusal(held.proposed("a", running({"percent": percent}), without=without), listing)
+        return promotion_refusal(
+            held.proposed("a", running({"percent": percent}), without=frozenset({without})), listing
+        )
 
     assert said("120.00", "40", "a, late") == "", "72.00 is above the floor"
     assert "24.00" in said("120.00", "40", "")

@@ -167,7 +167,7 @@ def apply_plan(
         if store not in fenced and store not in unread
     }
     open_before = ledger.open_intents()
-    found = found_done(open_before, snapshots)
+    found = found_done(open_before, snapshots, edges.now())
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
         for one in found.closed
@@ -225,7 +225,7 @@ def apply_plan(
         work.skip(refused)
         unread |= refused
         found = found.of({*snapshots} - refused.keys())
-        if found.settled:
+        if found.closed:
             ledger.settle(found.settled, found.closed, edges.now(), edges.actor, plan.revision)
             work.recovered(found)
     except AcornError:
@@ -284,7 +284,7 @@ def _landed(
     for store in sorted({intent.address.store for intent in intents} & {*stores}):
         try:
             snapshot = work.marketplaces[work.connections[store]].read(Scope(store))
-            why = landed(intents, snapshot, known=known, ours=work.is_ours)
+            why = landed(intents, snapshot, work.edges.now(), known=known, ours=work.is_ours)
         except MarketplaceError as error:
             why = error.message
         if why:
@@ -402,6 +402,8 @@ class _Work:
         """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
         self.own: set[Step] = set()
         """Those of them that this run wrote down itself."""
+        self.before = ledger.last_intent()
+        """The last intent of earlier runs."""
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
 
@@ -457,13 +459,14 @@ class _Work:
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "adopt")
 
     def intend(self, parts: Sequence[Part]) -> None:
-        """Write down what is about to be sent, where that is not written down yet."""
+        """Write down what is about to be sent, each sending by itself: what an earlier run of this plan has sent and does not know the end
+        of is sent again under the same key, and may come a day after either."""
         at = self.edges.now()
         fresh = [
             self._intent(part.change, write, at)
             for part in parts
             for step, write in zip(part.steps, self._writes(part), strict=True)
-            if step not in self.intended
+            if step not in self.own
         ]
         self.ledger.intend(fresh)
         self.intended.update({intent.step: intent.key for intent in fresh})
@@ -472,7 +475,7 @@ class _Work:
     def close_unsent(self) -> None:
         """What was written down ahead and never sent is no open question."""
         closed = [
-            Closed(self.plan.id, step.address, step.operation, "skipped")
+            Closed(self.plan.id, step.address, step.operation, "skipped", after=self.before)
             for step in self.intended
             if step in self.own  # what an earlier run sent may still come
         ]
@@ -545,7 +548,8 @@ class _Work:
                 return None
             writes = [write for part in left for write in self._writes(part)]
             try:
-                answers = list(self.marketplaces[self.connections[store]].write(store, writes))
+                judged_at = self.latest[store].version
+                answers = list(self.marketplaces[self.connections[store]].write(store, writes, judged_at))
             except Moved as moved:
                 left = self._unmoved(store, left, moved.message)
                 continue
@@ -607,7 +611,7 @@ class _Work:
         self.outcomes[part.change.address] = outcome
         row = self._settled(part.change, outcome)
         closed = [
-            Closed(self.plan.id, step.address, step.operation, "conflict")
+            Closed(self.plan.id, step.address, step.operation, "conflict", after=self.before)
             for step in part.steps
             if self.intended.pop(step, None) is not None and step in self.own
         ]
@@ -641,7 +645,7 @@ class _Work:
         )
         if seen.snapshot is not None:
             self.latest[store] = seen.snapshot
-            self.guard.seen(seen.snapshot, writes, seen.outcomes)
+        self.guard.seen(seen.snapshot, writes, seen.outcomes)
         following = iter(seen.outcomes)
         settled: list[Settled] = []
         closed: list[Closed] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.held import HeldPromotions
@@ -18,6 +18,7 @@ from acorn_gitops.ledger.ledger import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Desired, is_money, platform_of
 from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
 
 
@@ -42,14 +43,10 @@ class Guard:
         self._now = now
         self._listings: dict[str, dict[str, list[str]]] = {}
         self._promotions: dict[str, HeldPromotions] = {}
-        self._waiting: dict[str, dict[str, Mapping[str, Any]]] = {}
-        """By store: promotions that were sent and not seen, as they will be."""
-        self._coming: dict[Address, Mapping[str, str]] = {}
-        """Prices of listings that were sent and not seen."""
-        self._counted: Address | None = None
-        """The listing that was judged last, where one of them was counted with."""
-        self._waking: set[Address] = set()
-        """Listings that were put on sale, which nobody has seen."""
+        self._sendings: dict[Address, list[_Sending]] = {}
+        """What was sent and nobody has seen, by earlier runs and this one, in order: each may still come."""
+        self._counted: tuple[Address, Mapping[str, str]] | None = None
+        """The listing that was judged last, and the price that was counted for it, where that was sent and not seen."""
 
     def read(self, snapshot: Snapshot) -> None:
         """A store was read again."""
@@ -59,26 +56,13 @@ class Guard:
 
     def expect(self, intents: Iterable[Intent], now: str) -> None:
         """What earlier runs sent and nobody has seen yet may still come, for a day: prices and promotions count as they are and as they
-        will be."""
-        since = _instant(now) - MAY_COME
+        will be, and so do listings that are not there yet."""
         for intent in intents:
-            attributes = intent.attributes or {}
-            if intent.operation == "delete" or _instant(intent.at) < since:
-                continue
-            if intent.address.type == "listing" and attributes.get("status") == "active":
-                self._waking.add(intent.address)
-            if intent.address.type == "listing" and is_money(attributes.get("price")):
-                self._expect_price(intent.address, attributes["price"])
-            elif intent.address.type == "promotion" and intent.address.store in self._stores:
-                have = self._stores[intent.address.store].resources.get(("promotion", intent.address.key))
-                after = {**(have.attributes if have is not None else {}), **attributes}
-                self._waiting.setdefault(intent.address.store, {})[intent.address.key] = after
-
-    def _expect_price(self, address: Address, price: Mapping[str, str]) -> None:
-        """Of several that may come, the least counts."""
-        known = self._coming.get(address)
-        if known is None or known["currency"] != price["currency"] or _less(price, known):
-            self._coming[address] = price
+            if intent.operation != "delete" and not is_over(intent, now):
+                sending = _Sending(intent.operation, intent.attributes or {}, own=False)
+                self._sendings.setdefault(intent.address, []).append(sending)
+        self._promotions.clear()
+        self._listings.clear()
 
     def refusal(self, write: Write, former: str) -> str:
         """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes the place of. What
@@ -112,24 +96,30 @@ class Guard:
             ]
             self._counted = None
             why = promotion_refusal(
-                held.proposed(address.key, after, instead_of=former, without=_unseen(address.key)),
+                held.proposed(address.key, after, instead_of=former, without=self._unseen_of(address)),
                 ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
             )
             return f"{why}{self._expected()}" if why else ""
         return ""
 
+    def _unseen_of(self, address: Address) -> frozenset[str]:
+        """Earlier forms of one promotion that may still come: never beside it, but in its place."""
+        return frozenset(
+            _unseen(address.key, number) for number in range(len(self._sendings.get(address, ())))
+        )
+
     def _expected(self) -> str:
         """That a price was counted which was sent and which nobody has seen."""
         if self._counted is None:
             return ""
-        address, coming = self._counted, self._coming[self._counted]
+        address, coming = self._counted
         return (
             f"; {coming['value']} {coming['currency']} was sent for {address} and may still come: run again when it is there, or a day"
             " after it was sent"
         )
 
     def _promotions_of(self, store: str) -> HeldPromotions:
-        """What the store holds of promotions at this moment of the run."""
+        """What the store holds of promotions at this moment of the run, and what may still come of them."""
         if store not in self._promotions:
             now = datetime.fromisoformat(self._now()).astimezone(UTC)
             self._promotions[store] = HeldPromotions(
@@ -141,51 +131,51 @@ class Guard:
                 ),
                 platform_of(store, self._stores[store].resources),
             )
-            held = self._promotions[store]
-            for key, content in self._waiting.get(store, {}).items():
-                held.put(key if held.content(key) is None else _unseen(key), content)
+            for address, sendings in self._sendings.items():
+                if address.store == store and address.type == "promotion":
+                    self._put_unseen(self._promotions[store], address.key, sendings)
         return self._promotions[store]
 
-    def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
-        """What was answered to promotions, before anybody has looked. One that was taken counts as both: as it was, and as it will
-        be."""
-        for write, answer in zip(writes, answers, strict=True):
-            if write.address.type != "promotion" or answer.status not in ("observed", "accepted"):
+    def _put_unseen(self, held: HeldPromotions, key: str, sendings: Sequence[_Sending]) -> None:
+        """Beside a promotion as it is, each other form in which it may come. What would change one that is not there changes nothing."""
+        content = held.content(key)
+        forms = [content]
+        for number, sending in enumerate(sendings):
+            if sending.operation == "update" and content is None:
                 continue
-            held, key = self._promotions_of(store), write.address.key
-            before = held.content(key)
-            after = self._after(write, before)
-            if answer.status == "observed":
-                held.put(key, after)
-            elif after is not None:
-                held.put(key if before is None else _unseen(key), after)
+            before = content if sending.operation == "update" and content is not None else {}
+            content = {**before, **sending.attributes}
+            if not any(form is not None and _has(form, content) for form in forms):
+                held.put(_unseen(key, number), content)
+                forms.append(content)
 
-    def seen(self, snapshot: Snapshot, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
-        """A store was read again after these writes: what is there is known, and what is not yet there may still come."""
-        self.read(snapshot)
-        waiting = self._waiting.setdefault(snapshot.store, {})
+    def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        """What was answered, before anybody has looked: "done" is what a marketplace says. A promotion that was taken counts as both,
+        as it was and as it will be; one that is to end counts until it is seen to be gone."""
         for write, answer in zip(writes, answers, strict=True):
-            if write.address.type == "listing" and write.attributes.get("status") == "active":
-                self._waking.discard(write.address)
-                if answer.status in ("accepted", "unknown"):
-                    self._waking.add(write.address)
-            if (
-                write.address.type == "listing"
-                and write.operation != "delete"
-                and is_money(write.attributes.get("price"))
-            ):
-                if answer.status == "observed":
-                    self._coming.pop(write.address, None)  # it is as this run sent it
-                if answer.status in ("accepted", "unknown"):
-                    self._expect_price(write.address, write.attributes["price"])
-            if write.address.type != "promotion" or write.operation == "delete":
-                continue
-            key = write.address.key
-            if answer.status == "observed":
-                waiting.pop(key, None)
-            elif answer.status in ("accepted", "unknown"):
-                have = snapshot.resources.get(("promotion", key))
-                waiting[key] = self._after(write, have.attributes if have is not None else None) or {}
+            if write.address.type == "promotion" and answer.read_back and answer.status == "observed":
+                held = self._promotions_of(store)
+                held.put(write.address.key, self._after(write, held.content(write.address.key)))
+            elif write.operation != "delete" and answer.status in _MAY_COME:
+                self._sendings.setdefault(write.address, []).append(
+                    _Sending(write.operation, write.attributes, own=True)
+                )
+                self._promotions.pop(store, None)
+                self._listings.pop(store, None)
+
+    def seen(self, snapshot: Snapshot | None, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
+        """Somebody has looked after these writes: what is there is known, and what is not yet there may still come. None: the store
+        could not be read, and nothing more is known than was answered."""
+        if snapshot is not None:
+            self.read(snapshot)
+        for write, answer in zip(writes, answers, strict=True):
+            if answer.status not in _MAY_COME or answer.read_back:
+                # It is there, or will not come. What earlier runs sent to the same address is another question.
+                kept = [one for one in self._sendings.get(write.address, ()) if not one.own]
+                self._sendings[write.address] = kept
+        for store in {write.address.store for write in writes}:
+            self._promotions.pop(store, None)
+            self._listings.pop(store, None)
 
     @staticmethod
     def _after(write: Write, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -210,17 +200,17 @@ class Guard:
             left = left_to_others(want) & live.keys()
             sent = {k: v for k, v in want.attributes.items() if v is not None and k not in left}
         now = {**live, **sent}
-        if address in self._waking:
-            now["status"] = "active"
-        coming, price = self._coming.get(address), now.get("price")
-        if (
-            coming is not None
-            and price is not None
-            and is_money(price)
-            and coming["currency"] == price["currency"]
-        ):
-            now["price"] = min(price, coming, key=lambda money: Decimal(money["value"]))
-            self._counted = address if now["price"] is coming else None
+        for sending in self._sendings.get(address, ()):
+            if sending.operation == "create":
+                now = {**sending.attributes, **now}  # it may be there at any moment
+            if sending.attributes.get("status") == "active":
+                now["status"] = "active"
+            coming, price = sending.attributes.get("price"), now.get("price")
+            if not is_money(coming) or coming is None or not is_money(price) or price is None:
+                continue
+            if coming["currency"] == price["currency"] and _less(coming, price):
+                now["price"] = coming
+                self._counted = (address, coming)
         return now
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
@@ -230,6 +220,10 @@ class Guard:
             for (type, key), live in self._stores[store].resources.items():
                 if type == "listing":
                     found.setdefault(str(live.attributes.get("sku") or key), {})[key] = None
+            for address, sendings in self._sendings.items():
+                if address.store == store and address.type == "listing" and sendings:
+                    sku = next((one.attributes["sku"] for one in sendings if one.attributes.get("sku")), None)
+                    found.setdefault(str(sku or address.key), {})[address.key] = None
             for change in self._changes:
                 if change.address.store == store and change.address.type == "listing":
                     sku = (change.after or {}).get("sku") or change.address.key
@@ -240,6 +234,21 @@ class Guard:
 
 MAY_COME: Final = timedelta(days=1)
 """So long after it was sent, a write that nobody has seen may still come."""
+_MAY_COME: Final = frozenset({"observed", "accepted", "unknown"})
+"""Answers after which a write may be carried out, before anybody has looked."""
+
+
+class _Sending(NamedTuple):
+    """A write that may still come. `own`: of this run."""
+
+    operation: str
+    attributes: Mapping[str, Any]
+    own: bool
+
+
+def is_over(intent: Intent, now: str) -> bool:
+    """Whether so much time has gone by since a write was sent that it does not come any more."""
+    return _instant(intent.at) < _instant(now) - MAY_COME
 
 
 def _instant(text: str) -> datetime:
@@ -250,5 +259,10 @@ def _less(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return Decimal(one["value"]) < Decimal(other["value"])
 
 
-def _unseen(key: str) -> str:
-    return f"{key} (accepted, not seen)"
+def _has(form: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
+    """Whether a promotion is in this form already."""
+    return all(same(value, form.get(name), name) for name, value in content.items())
+
+
+def _unseen(key: str, number: int) -> str:
+    return f"{key} (sent, not seen)" if not number else f"{key} (sent, not seen: {number + 1})"

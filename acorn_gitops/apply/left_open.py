@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from acorn_gitops.apply.guard import is_over
 from acorn_gitops.apply.observe import gone
 from acorn_gitops.ledger.ledger import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Snapshot
@@ -45,14 +46,19 @@ class LeftOpen(NamedTuple):
 
 
 def landed(
-    intents: Sequence[Intent], snapshot: Snapshot, *, known: Collection[Step], ours: Callable[[Address], bool]
+    intents: Sequence[Intent],
+    snapshot: Snapshot,
+    now: str,
+    *,
+    known: Collection[Step],
+    ours: Callable[[Address], bool],
 ) -> str:
     """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that were), in words; empty
     where none has. `snapshot`: a store, read after a generation began in it, so that nothing of those runs comes any more; `ours`:
     whether anything there is declared or was ever applied."""
     came = {
         str(row.address)
-        for row in found_done(intents, {snapshot.store: snapshot}).settled
+        for row in found_done(intents, {snapshot.store: snapshot}, now).settled
         if row.outcome == "observed" and ours(row.address)
     }
     new = sorted(came - {str(step.address) for step in known})
@@ -60,10 +66,12 @@ def landed(
     return f"an earlier run wrote {', '.join(new[:3])}{more} while this one was looking" if new else ""
 
 
-def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot]) -> LeftOpen:
-    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened. Nothing is written down."""
+def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot], now: str) -> LeftOpen:
+    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened; one that is not there a day after it
+    was sent does not come any more. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
+    told: set[tuple[str, Step]] = set()
     created = {(i.plan, i.address) for i in intents if i.operation == "create"}
     for intent in intents:
         snapshot = snapshots.get(intent.address.store)
@@ -75,8 +83,12 @@ def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot]) -> 
             happened = have is None or (replaced and gone(have, intent.remote_id))
         else:
             happened = holds(intent.attributes or {}, have)
-        if not happened and not intent.open:
-            continue  # already known not to be known
+        if not happened and is_over(intent, now):
+            closed.append(Closed(intent.plan, intent.address, intent.operation, "expired"))
+            continue
+        if (intent.plan, intent.step) in told or (not happened and not intent.open):
+            continue  # told already, or already known not to be known
+        told.add((intent.plan, intent.step))
         outcome = "observed" if happened else "unknown"
         closed.append(Closed(intent.plan, intent.address, intent.operation, outcome))
         settled.append(

@@ -68,7 +68,7 @@ def apply_nothing(
     late = [
         why
         for store in sorted(waiting & begun.keys())
-        if (why := _late(store, intents, marketplaces[connections[store]], ledger, declared))
+        if (why := _late(store, intents, marketplaces[connections[store]], ledger, declared, edges.now()))
     ]
     numbers = {store: now.number for store, (_, now) in begun.items()}
     ended = {**said, "status": "partial" if late else "complete", "counts": {}, "generations": numbers}
@@ -88,11 +88,12 @@ def _late(
     marketplace: Marketplace,
     ledger: Ledger,
     declared: Callable[[Address], Desired | None],
+    now: str,
 ) -> str:
     def ours(address: Address) -> bool:
         return declared(address) is not None or (address.type, address.key) in ledger.applied(address.store)
 
     try:
-        return landed(intents, marketplace.read(Scope(store)), known=(), ours=ours)
+        return landed(intents, marketplace.read(Scope(store)), now, known=(), ours=ours)
     except MarketplaceError as error:
         return f"{store} could not be looked at again: {error.message}"

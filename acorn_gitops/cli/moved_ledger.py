@@ -77,7 +77,8 @@ def forget_the_rest(session: Session, state: Situation) -> None:
         raise Stale(f"{unheard_words(unheard)}; nothing was written", hint=UNHEARD)
     for opening, addresses in heard.items():
         stores = {address.store for address in addresses}
-        fenced, silent = generations(stores, state.marketplaces, state.connections, state.owner)
+        where = state.connections_of(stores)
+        fenced, silent = generations(stores, state.marketplaces, where, state.owner)
         if silent:
             continue  # a store that cannot be told now is told by the next run
         mine = {store: one for store, one in fenced.items() if not is_behind(state.ledger, store, one[1])}

@@ -31,7 +31,7 @@ from acorn_gitops.cli.situation import (
     views,
 )
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.ledger import Closed, Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address
@@ -265,6 +265,7 @@ def _recover(
 ) -> None:
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
+    from acorn_gitops.apply.guard import is_over
     from acorn_gitops.apply.left_open import found_done
     from acorn_gitops.cli.moved_ledger import forget_the_rest
 
@@ -278,16 +279,21 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    found = found_done(state.ledger.open_intents(), snapshots)
-    found = found.without(
-        [
-            row.address
-            for row in found.settled
-            if row.attributes is not None
-            and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
-            and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
-        ]
-    )
+    intents = state.ledger.open_intents()
+    found = found_done(intents, snapshots, session.stamp())
+    theirs = {
+        row.address
+        for row in found.settled
+        if row.attributes is not None
+        and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
+        and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
+    }
+    found = found.without(theirs)
+    late = [i for i in intents if i.address in theirs and is_over(i, session.stamp())]
+    expired = [one for one in found.closed if one.outcome == "expired"]
+    expired += [Closed(i.plan, i.address, i.operation, "expired") for i in late]
+    if expired:
+        state.ledger.settle([], expired, session.stamp(), session.actor(), "")
     if not found.settled:
         return
     fenced, failed = generations(found.stores, state.marketplaces, state.connections, state.owner)

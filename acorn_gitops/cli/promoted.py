@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,12 +25,14 @@ _NO_NUMBERS = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class _Priced(NamedTuple):
-    """A listing that will be for sale: its price then, and the one to compare it with."""
+    """A listing that will be there: its price then, and the one to compare it with."""
 
     key: str
     sku: str
     was: Mapping[str, str]
     then: Mapping[str, str]
+    sold: bool
+    """Whether it will be for sale."""
 
 
 class Promoted:
@@ -53,7 +54,7 @@ class Promoted:
 
     @cached_property
     def _listings(self) -> list[_Priced]:
-        """Every listing that will be for sale at a price."""
+        """Every listing that will have a price."""
         changes = self._result.changes
         managed = sum(type == "listing" for type, _ in self._view.applied)
         moves = {change.address.key: move for change, move in judged_moves(changes, managed)}
@@ -64,11 +65,12 @@ class Promoted:
         for key in sorted({*held, *written}):
             listing = _then(written.get(key), held.get(key, {}))
             price = listing.get("price") if listing is not None else None
-            if listing is None or price is None or not is_money(price) or listing.get("status") == "inactive":
+            if listing is None or price is None or not is_money(price):
                 continue
             move = moves.get(key)
             was = {"currency": move[0], "value": move[1]} if move is not None else price
-            found.append(_Priced(key, str(listing.get("sku") or key), was, price))
+            sold = listing.get("status") != "inactive"
+            found.append(_Priced(key, str(listing.get("sku") or key), was, price, sold))
         return found
 
     def cuts(self) -> Iterator[Cut]:
@@ -76,7 +78,7 @@ class Promoted:
         changed = frozenset(key for c in self._promotions for key in (c.former.key, c.address.key))
         for one in self._listings if self._promotions or self._view.promotions else ():
             reaching = self._before.on(one.sku) | self._after.on(one.sku)
-            if not reaching or (one.was == one.then and not reaching & changed):
+            if not one.sold or not reaching or (one.was == one.then and not reaching & changed):
                 continue
             try:
                 least, was = self._after.least(one.sku, one.then), self._before.least(one.sku, one.was)
@@ -88,21 +90,25 @@ class Promoted:
 
     def depths(self) -> Iterator[tuple[Change, Decimal | None]]:
         """For each promotion that is made or changed, the most that buyers get off a listing where it makes them pay less, with
-        all that holds then: percent of the price with one decimal, rounded up. None where it cannot be computed."""
+        all that holds then: percent of the price with one decimal, rounded up. None where it cannot be computed. Listings that are
+        not for sale count as well: they may be, tomorrow, by another's hand."""
         for change in self._promotions:
             if change.action != "delete":
                 yield change, self._depth(change)
 
     def _depth(self, change: Change) -> Decimal | None:
         proposed = self._after.proposed(change.address.key, self._content(change))
-        most = Fraction(0)
+        most, judged = proposed.share(), set[str]()
         for one in self._listings:
             if one.sku.casefold() not in proposed.skus:
                 continue
+            judged.add(one.sku.casefold())
             try:
                 most = max(most, proposed.deepest(one.sku, one.then))
             except (NotComputable, *_NO_NUMBERS):
                 return None
+        if not proposed.by_percent() and proposed.skus - judged:
+            return None  # an amount off a price that nobody knows yet may be all of it
         tenths = most * 1000
         return Decimal(-(-tenths.numerator // tenths.denominator)) / 10
 

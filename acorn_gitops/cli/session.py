@@ -324,7 +324,7 @@ class Untrusted:
         """MarketplaceError with the reason."""
         raise MarketplaceError(self._why)
 
-    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """MarketplaceError with the reason."""
         raise MarketplaceError(self._why)
 

@@ -117,6 +117,10 @@ class Situation:
                     found.setdefault(store, []).append(name)
         return found
 
+    def connections_of(self, stores: Iterable[str]) -> dict[str, str]:
+        """The connections of stores, also of those that left the specs; "" where there is none any more."""
+        return {store: self.connections.get(store) or left_behind(store, self) for store in stores}
+
     @property
     def owner(self) -> str:
         """Who applies, as marketplaces remember it."""
@@ -297,7 +301,8 @@ def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[A
     unheard: dict[str, set[Address]] = {}
     for opening, addresses in state.ledger.begun_to_forget().items():
         stores = {address.store for address in addresses}
-        fenced, silent = generations(stores, state.marketplaces, state.connections, state.owner)
+        where = state.connections_of(stores)
+        fenced, silent = generations(stores, state.marketplaces, where, state.owner)
         known = any(state.ledger.vouches(now.head, opening) for _, now in fenced.values())
         (heard if known or not (fenced or silent) else unheard)[opening] = addresses
     return heard, unheard

@@ -92,7 +92,11 @@ def remove(
     root: Path | None,
     no_color: bool,
 ) -> int:
-    """Forget rows: the resources stay as they are and become unmanaged."""
+    """Forget rows: the resources stay as they are and become unmanaged.
+
+    A store whose marketplace is gone for good cannot be told that it was forgotten: should it ever come back, copies of the ledger
+    from before still know what it held.
+    """
     from acorn_gitops.apply.generation import check_not_behind, generations
     from acorn_gitops.cli.moved_ledger import move
     from acorn_gitops.cli.situation import Wishes, situation
@@ -117,7 +121,7 @@ def remove(
         going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
         stores = {a.store for a in going} - {*closed}
         # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
-        fenced, failed = generations(stores, state.marketplaces, state.connections, state.owner)
+        fenced, failed = generations(stores, state.marketplaces, state.connections_of(stores), state.owner)
         failed |= {
             store: "it does not say what it remembered of the last apply"
             for store in stores - fenced.keys()
@@ -148,7 +152,7 @@ def _refuse_open(state: Situation, closed: Collection[str]) -> None:
     """AcornError where a store that is said to be closed is declared, or answers: then its resources can be deleted, or told."""
     from acorn_gitops.cli.situation import left_behind
     from acorn_gitops.marketplaces.protocol import Scope
-    from acorn_gitops.model.finding import MarketplaceError
+    from acorn_gitops.model.finding import MarketplaceError, Unreachable
 
     for store in closed:
         if store in state.connections:
@@ -160,8 +164,13 @@ def _refuse_open(state: Situation, closed: Collection[str]) -> None:
             continue
         try:
             state.marketplaces[connection].read(Scope(store))
-        except MarketplaceError:
-            continue
+        except MarketplaceError as error:
+            if isinstance(error, Unreachable) and not error.alive:
+                continue
+            raise AcornError(
+                f"{store} is not gone: {error.message}; nothing was forgotten",
+                hint="mend the connection; `--closed` is for a marketplace where nobody answers any more",
+            ) from None
         raise AcornError(
             f"{store} answers at {connection}; nothing was forgotten",
             hint="`acorn apply` deletes what left the specs there; `acorn state rm ADDRESS` leaves it",

@@ -108,11 +108,16 @@ class HeldPromotions:
         return min([amount, *(one.after(amount) for one in self._stretches.get(memo, ()))])
 
     def proposed(
-        self, key: str, content: Mapping[str, Any] | None, *, instead_of: str = "", without: str = ""
+        self,
+        key: str,
+        content: Mapping[str, Any] | None,
+        *,
+        instead_of: str = "",
+        without: frozenset[str] = frozenset(),
     ) -> Proposed:
         """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one whose place it takes,
-        where that has another key. `without`: one that does not count, neither before nor after: an earlier version of the same,
-        of which nobody knows whether it came."""
+        where that has another key. `without`: those that do not count, neither before nor after: earlier versions of the same,
+        of which nobody knows whether they came."""
         return Proposed(self, key, content, frozenset({key, instead_of or key}), without, self._now)
 
     def running(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
@@ -136,7 +141,7 @@ class Proposed:
         key: str,
         content: Mapping[str, Any] | None,
         ended: frozenset[str],
-        without: str,
+        without: frozenset[str],
         now: datetime,
     ) -> None:
         self._held, self._key, self._content, self._now = held, key, content, now
@@ -147,7 +152,7 @@ class Proposed:
     def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
         """The first time at which the price of a SKU would be paid below a floor, and lower than without the change.
         NotComputable when a promotion is in another currency."""
-        here, currency = self._held.on(sku) - {self._without}, price["currency"]
+        here, currency = self._held.on(sku) - self._without, price["currency"]
         memo = (here, sku.casefold() in self.skus, currency)
         if memo not in self._stretches:
             before = self._held.running(here, currency)
@@ -159,6 +164,17 @@ class Proposed:
             self._stretches[memo] = _stretches(after, before)
         amount = minor(price["value"], currency)
         return _first_breach(self._stretches[memo], amount, amount, floor)
+
+    def by_percent(self) -> bool:
+        """Whether it takes off a share, or nothing: then no price need be known for its depth."""
+        discount = (self._content or {}).get("discount") or {}
+        return isinstance(discount, Mapping) and {*discount} <= {"percent", "buyXGetY", "gift"}
+
+    def share(self) -> Fraction:
+        """The share that it takes off by itself, as it is said; 0 where it says none."""
+        discount = (self._content or {}).get("discount") or {}
+        said = discount.get("percent") if isinstance(discount, Mapping) else None
+        return Fraction(said) / 100 if isinstance(said, str) else Fraction(0)
 
     def deepest(self, sku: str, price: Money) -> Fraction:
         """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds: by it alone, and with all
@@ -173,7 +189,7 @@ class Proposed:
             most = Fraction(mine.offer.value, WHOLE)  # as it is said, not as it is rounded
         else:
             most = Fraction(amount - lowest([mine.offer]).pays(amount), amount)
-        others = self._held.running(self._held.on(sku) - self._ended - {self._without}, currency)
+        others = self._held.running(self._held.on(sku) - self._ended - self._without, currency)
         for stretch in _stretches({**others, self._key: mine}, others):
             beside = len(stretch.names) > 1 and self._key in stretch.names
             if beside and (pays := stretch.after(amount)) < stretch.before(amount):

@@ -82,6 +82,8 @@ class Closed(NamedTuple):
     operation: str
     outcome: str
     message: str = ""
+    after: int = 0
+    """Only of intents written down after this one (`Ledger.last_intent`): what was sent before may still come."""
 
 
 class Entry(NamedTuple):
@@ -607,6 +609,10 @@ class Ledger:
             }
             return audit.append(db, at, actor, "apply.end", body)
 
+    def last_intent(self) -> int:
+        """The id of the intent that was written down last; 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM intent")[0][0]) if self.exists else 0
+
     def intend(self, intents: Iterable[Intent]) -> None:
         """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken for ours."""
         given = list(intents)
@@ -676,13 +682,13 @@ class Ledger:
         for id, plan, store, type_, key, operation, outcome in waiting:
             if outcome is not None and outcome not in ("unknown", "accepted"):
                 continue
-            for since, by, what, last in ended.get(str(Address(store, type_, key)), ()):
-                if since > begun[id] and id <= last and (by != plan or what in (operation, ANY)):
+            for one in ended.get(str(Address(store, type_, key)), ()):
+                if one.sequence > begun[id] and one.ends(id, plan, operation):
                     raise self._unsound("it holds an open intent that its history says has ended")
 
-    def _ended(self, since: int) -> dict[str, list[tuple[int, str, str, int]]]:
-        """By address, the entries after `since` that ended intents: sequence, plan, operation, and up to which id."""
-        found: dict[str, list[tuple[int, str, str, int]]] = {}
+    def _ended(self, since: int) -> dict[str, list[_Ending]]:
+        """By address, the entries after `since` that ended intents."""
+        found: dict[str, list[_Ending]] = {}
         for sequence, raw in self._rows(
             f"SELECT sequence, body FROM audit WHERE sequence>? AND event IN ('{ENDED}', 'state.rm', 'state.rebuild', 'forget')"
             " ORDER BY sequence",
@@ -690,9 +696,16 @@ class Ledger:
         ):
             body = audit.body_of(raw)
             for row in body.get("ended") or ():
-                if isinstance(row, list) and len(row) in (2, 3):
-                    last = row[2] if len(row) == 3 and isinstance(row[2], int) else MOST_ID
-                    one = (sequence, str(body.get("plan")), str(row[1]), last)
+                if isinstance(row, list) and 2 <= len(row) <= 4:
+                    ids = [id for id in row[2:] if isinstance(id, int)]
+                    one = _Ending(
+                        sequence=sequence,
+                        plan=str(body.get("plan")),
+                        operation=str(row[1]),
+                        last=ids[0] if ids else MOST_ID,
+                        after=ids[1] if len(ids) > 1 else 0,
+                        own=body.get("own") is True,
+                    )
                     found.setdefault(str(row[0]), []).append(one)
         return found
 
@@ -713,32 +726,18 @@ class Ledger:
             plans = sorted({one.plan for one in endings})
             for plan in plans:
                 done = [
-                    [str(one.address), one.operation, _last_intent(db, one)]
+                    [str(one.address), one.operation, _last_intent(db, one), one.after]
                     for one in endings
                     if one.plan == plan and one.outcome not in ("unknown", "accepted")
                 ]
                 if done:
-                    audit.append(db, at, actor, ENDED, {"plan": plan, "ended": done})
+                    audit.append(db, at, actor, ENDED, {"plan": plan, "ended": done, "own": True})
             for one in endings:
+                # Of its own plan only: what another run has sent to the same place may still come, however this one ends.
                 db.execute(
-                    "UPDATE intent SET outcome=CASE WHEN plan=? AND operation=? THEN ? ELSE 'superseded' END, message=?"
-                    " WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))"
-                    " AND (plan<>? OR operation=?)"
-                    # What was begun after it is another write, which has not ended.
-                    " AND id <= (SELECT coalesce(max(id), 9223372036854775807) FROM intent"
-                    " WHERE plan=? AND operation=? AND store=? AND type=? AND key=?)",
-                    (
-                        one.plan,
-                        one.operation,
-                        one.outcome,
-                        one.message,
-                        *one.address,
-                        one.plan,
-                        one.operation,
-                        one.plan,
-                        one.operation,
-                        *one.address,
-                    ),
+                    "UPDATE intent SET outcome=?, message=? WHERE plan=? AND operation=? AND store=? AND type=? AND key=?"
+                    " AND id>? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))",
+                    (one.outcome, one.message, one.plan, one.operation, *one.address, one.after),
                 )
             for row in rows:
                 if row.outcome == "observed":
@@ -1034,14 +1033,32 @@ BEGINNINGS: Final = (
 INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
 ENDED: Final = "apply.ended"
-"""The event that says which intents have ended, by address and operation: of its own plan those of that operation, of other plans
-all at the address."""
+"""The event that says which intents of a plan have ended, by address and operation."""
 ANY: Final = "*"
 """Every operation."""
 MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 """Events after which a ledger moves on before its stores remember the end of it."""
+
+
+class _Ending(NamedTuple):
+    """That intents at one address ended: those of one plan and operation, with ids above `after` up to `last`. Entries from before there
+    was `own` ended those of all other plans there, too."""
+
+    sequence: int
+    plan: str
+    operation: str
+    last: int
+    after: int
+    own: bool
+
+    def ends(self, id: int, plan: str, operation: str) -> bool:
+        """Whether an intent is among them."""
+        if not self.after < id <= self.last:
+            return False
+        mine = self.plan == plan and self.operation in (operation, ANY)
+        return mine or (not self.own and self.plan != plan)
 
 
 def _last_intent(db: sqlite3.Connection, one: Closed) -> int:

@@ -164,8 +164,10 @@ class Marketplace(Protocol):
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """What `write` would answer, without doing it."""
 
-    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Carry out a batch of one store, in order, and answer for every row in the same order."""
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
+        """Carry out a batch of one store, in order, and answer for every row in the same order. `at`: the version of the snapshot by
+        which these writes were judged. Where the marketplace has versions, it does nothing (`Moved`) when the store has another one,
+        but for what this process has sent since that snapshot."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -129,9 +129,13 @@ class MarketplaceError(AcornError):
 
 
 class Unreachable(MarketplaceError):
-    """No usable answer: for a write, neither success nor failure is known."""
+    """No usable answer: for a write, neither success nor failure is known. `alive`: somebody did answer, only nothing useful."""
 
     id = "ACN-011"
+
+    def __init__(self, message: str, *, hint: str = "", alive: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.alive = alive
 
 
 class Incomplete(MarketplaceError):

@@ -306,18 +306,23 @@ def test_a_batch_is_for_one_generation_and_one_version() -> None:
     assert two.generation("s", "p/e") == first == Generation(1, "aa")
     assert two.generation("s", "other/e") == Generation(0, "")
     assert [o.status for o in one.write("s", [tax_class("a")])] == ["observed"]
-    one.read(Scope("s"))
+    judged = one.read(Scope("s")).version
     two.write("s", [tax_class("b")])  # nobody's generation: a hand, or an older client
     with pytest.raises(Moved):
-        one.write("s", [tax_class("c")])
-    one.read(Scope("s"))
-    assert [o.status for o in one.write("s", [tax_class("c")])] == ["observed"]
+        one.write("s", [tax_class("c")], judged)
+    seen = one.read(Scope("s")).version
+    with pytest.raises(Moved):
+        one.write("s", [tax_class("c")], judged)  # a look that nobody judged by opens nothing
+    assert [o.status for o in one.write("s", [tax_class("c")], seen)] == ["observed"]
+    assert [o.status for o in one.write("s", [tax_class("e")], seen)] == ["observed"], (
+        "its own batch moved it"
+    )
     two.advance("s", "p/e", first, "bb")
     with pytest.raises(Superseded):
-        one.write("s", [tax_class("d")])
+        one.write("s", [tax_class("d")], seen)
     with pytest.raises(Superseded):
         one.advance("s", "p/e", first, "cc")
-    assert {key for (_, key) in two.read(Scope("s")).resources} == {"s", "a", "b", "c"}
+    assert {key for (_, key) in two.read(Scope("s")).resources} == {"s", "a", "b", "c", "e"}
 
 
 def test_what_changed_since_is_the_whole() -> None:
@@ -436,9 +441,9 @@ def test_idempotency_keys_of_two_runs_differ(tmp_path: Path, monkeypatch: pytest
     keys: list[set[str]] = []
     original = NetworkMarketplace.write
 
-    def spy(self: NetworkMarketplace, store: str, writes: Any) -> Any:
+    def spy(self: NetworkMarketplace, store: str, writes: Any, at: str = "") -> Any:
         keys[-1] |= {write.key for write in writes}
-        return original(self, store, writes)
+        return original(self, store, writes, at)
 
     monkeypatch.setattr(NetworkMarketplace, "write", spy)
     made = Repository(tmp_path / "r", storefront(), sku())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import isnan
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,6 +61,8 @@ FAIR: Final = 1000
 """Rows a second that nobody calls slow."""
 LOST: Final = 100.0
 """Seconds that may be spent on stores of one connection that then could not be read; after that it is left alone."""
+FAIR_REQUEST: Final = 5.0
+"""Seconds for a write or a generation that nobody calls slow."""
 SLOW: Final = 900.0
 """Seconds that its stores may take, all together, beyond what they would at a fair pace."""
 PAGE_MEMORY: Final = 512 << 20
@@ -68,6 +71,8 @@ STORE_MEMORY: Final = 3 << 30
 """Of all pages of one store: a million listings."""
 ROW: Final = 256 << 10
 """Bytes that a row of a page may have, on average."""
+MOST_WORDS: Final = 1 << 20
+"""Bytes of an answer that says what is wrong; in a longer one nobody looks for words."""
 _JSON_TYPES: Final = ("application/json", "application/problem+json")
 _FAULT: Final = "this is a fault of the marketplace"
 _NO_AMOUNT: Final = (
@@ -98,8 +103,9 @@ class NetworkMarketplace:
         self._lost = self._slow = 0.0
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
-        self._versions: dict[str, str] = {}
-        """By store: the version at which the writer knows it."""
+        self._sent: dict[str, tuple[str, str]] = {}
+        """By store: the version of the snapshot by which a batch was judged, and the version that the store has after it; empty where
+        the marketplace did not say."""
 
     @property
     def name(self) -> str:
@@ -128,12 +134,10 @@ class NetworkMarketplace:
             raise Unreachable(
                 f"{self.name}: {self._lost:.0f} seconds went into stores that it did not show; it is left alone",
                 hint=_FAULT,
+                alive=True,
             )
         if self._slow > SLOW:
-            raise Unreachable(
-                f"{self.name}: it took {self._slow:.0f} seconds more than {FAIR:,} rows a second take; it is left alone",
-                hint=_FAULT,
-            )
+            raise Unreachable(f"{self.name}: {self._too_slow()}", hint=_FAULT, alive=True)
         began = self._clock()
         try:
             snapshot = self._read(scope, began)
@@ -141,8 +145,6 @@ class NetworkMarketplace:
             self._lost += self._clock() - began
             raise
         self._slow += max(0.0, self._clock() - began - len(snapshot.resources) / FAIR)
-        if snapshot.exists and not snapshot.unchanged:
-            self._versions[scope.store] = snapshot.version
         return snapshot
 
     def _read(self, scope: Scope, began: float) -> Snapshot:
@@ -168,11 +170,21 @@ class NetworkMarketplace:
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Ask the marketplace what it would say."""
-        return self._batches(store, writes, "?validate=true")
+        return self._batches(store, writes, "?validate=true", "")
 
-    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Send in batches; a batch without an answer is sent again under the same keys."""
-        return self._batches(store, writes, "")
+        return self._batches(store, writes, "", at)
+
+    def _version_for(self, store: str, at: str) -> str:
+        """The version that a batch presumes: that of the snapshot, or the one after what was sent since. Moved where nobody knows
+        that one: the store must be read again."""
+        since, now = self._sent.get(store, ("", ""))
+        if not at or since != at:
+            return at
+        if not now:
+            raise Moved(f"{store}: it did not say which version it has after what was sent")
+        return now
 
     def close(self) -> None:
         """Let go of connections."""
@@ -204,7 +216,7 @@ class NetworkMarketplace:
         self._fences[store] = (owner, following.number)
         return following
 
-    def _batches(self, store: str, writes: Sequence[Write], query: str) -> list[Outcome]:
+    def _batches(self, store: str, writes: Sequence[Write], query: str, at: str) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for start in range(0, len(writes), BATCH):
             part = writes[start : start + BATCH]
@@ -212,13 +224,23 @@ class NetworkMarketplace:
             fence = self._fences.get(store) if not query else None
             if fence is not None:
                 body |= {"owner": fence[0], "generation": fence[1]}
-                if self._versions.get(store):
-                    body["ifVersion"] = self._versions[store]
+                try:
+                    version = self._version_for(store, at)
+                except Moved:
+                    if not start:
+                        raise
+                    outcomes += [
+                        Outcome(w.address, "conflict", "its version is not known any more")
+                        for w in writes[start:]
+                    ]
+                    break
+                if version:
+                    body["ifVersion"] = version
             path = f"/v1/stores/{quote(store, safe='')}/batch{query}"
             try:
                 answer = self._ask("POST", path, orjson.dumps(body), other=(412,) if fence else ())
             except Unreachable as error:
-                self._versions.pop(store, None)
+                self._sent[store] = (at, "")
                 outcomes += [Outcome(w.address, "unknown", error.message) for w in part]
                 outcomes += [
                     Outcome(w.address, "skipped", "the marketplace did not answer")
@@ -239,15 +261,15 @@ class NetworkMarketplace:
                     break
                 self._refused(store, page)
             if not query:
-                version = page.get("version") if isinstance(page, dict) else None
-                self._versions[store] = version if isinstance(version, str) and _is_version(version) else ""
+                told = page.get("version") if isinstance(page, dict) else None
+                self._sent[store] = (at, told if isinstance(told, str) and _is_version(told) else "")
             outcomes += _outcomes(part, page)
         return outcomes
 
     def _refused(self, store: str, problem: Any) -> None:
         """A whole batch of which nothing was done: the store, or the generation, is another by now."""
-        kind = str(problem.get("type", "")) if isinstance(problem, dict) else ""
-        if kind.endswith("generation"):
+        kind = problem.get("type") if isinstance(problem, dict) else None
+        if isinstance(kind, str) and kind.endswith("generation"):
             raise Superseded(f"{store}: somebody else began to apply meanwhile")
         raise Moved(f"{store} was changed by somebody else since it was read")
 
@@ -264,12 +286,15 @@ class NetworkMarketplace:
         """Send until there is an answer that says something, and believe only what was asked for: 200 with JSON; 404 where that
         may be; 304 where a version was named; `other` statuses that mean something here. Every request may be repeated: reads
         by nature, batches by their idempotency keys, generations by their number."""
+        if method != "GET" and self._slow > SLOW:
+            raise MarketplaceError(f"{self.name}: {self._too_slow()}", hint=_FAULT)
         trouble = ""
-        maybe_done = False
+        maybe_done = alive = False
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
         attempts = self._attempts()
         for attempt in range(attempts):
             wait = min(0.25 * 2**attempt, MAX_PAUSE)
+            began = self._clock()
             try:
                 answer = self._transport.request(method, path, headers, body)
             except NoAnswer as error:
@@ -278,12 +303,14 @@ class NetworkMarketplace:
                 if error.hopeless:
                     raise Unreachable(f"{self.name}: {trouble}", hint=_FAULT) from None
             else:
-                self._silent = 0
+                self._silent, alive = 0, True
                 status = answer.status
                 if status == 304 and known:
                     return answer
                 if status == 200 or status in other or (status == 404 and missing_ok):
                     # A proxy's own page is nobody's answer, and least of all that something is not there.
+                    self._count(method, began)
+                    began = self._clock()
                     if answer.headers.get("content-type", "").startswith(_JSON_TYPES):
                         if status == 412 and maybe_done and method == "POST":
                             # Refused by now; whether an earlier try was carried out is not known.
@@ -292,10 +319,10 @@ class NetworkMarketplace:
                     kind = one_line(answer.headers.get("content-type", "no type"), 100)
                     trouble = f"answered {status} with {kind}, not JSON"
                     maybe_done = True
-                elif status == 429 or status >= 500:
+                elif status in (408, 429) or status >= 500:
                     trouble = _problem(answer)
                     wait = _retry_after(answer, wait)
-                    maybe_done = maybe_done or status >= 500
+                    maybe_done = maybe_done or status != 429
                 elif status < 400:
                     # Nobody asked for it: a redirection, an answer out of a cache, a success without content.
                     raise Unreachable(
@@ -310,6 +337,7 @@ class NetworkMarketplace:
                     )
                 else:
                     raise MarketplaceError(f"{self.name}: {_problem(answer)}")
+            self._count(method, began)
             wait = min(wait, self._patience)
             self._patience -= wait
             if attempt + 1 < attempts and self._pause is not None:
@@ -317,8 +345,18 @@ class NetworkMarketplace:
         self._silent += 1
         self._asked = self._clock()
         raise Unreachable(
-            f"{self.name}: {trouble}, {attempts} times", hint="run again when the marketplace answers"
+            f"{self.name}: {trouble}, {attempts} times",
+            hint="run again when the marketplace answers",
+            alive=alive,
         )
+
+    def _count(self, method: str, began: float) -> None:
+        """What a request that is no reading took beyond a fair time: readings are counted whole, by their rows."""
+        if method != "GET":
+            self._slow += max(0.0, self._clock() - began - FAIR_REQUEST)
+
+    def _too_slow(self) -> str:
+        return f"it took {self._slow:.0f} seconds more than a fair pace takes; it is left alone"
 
     def _attempts(self) -> int:
         """How often to try: less where the last requests got no answer either, as every store of a dead server would wait its full
@@ -426,7 +464,9 @@ class _Reading:
         attributes, etag, id = item["attributes"], item["etag"], item.get("id", "")
         type_, key = item["type"], item["key"]
         if not (type(attributes) is dict and type(etag) is type(id) is type(type_) is type(key) is str):
-            raise _nonsense(f"{self._store}: a row", one_line(str(key), 100))
+            raise _nonsense(
+                f"{self._store}: a row", one_line(key, 100) if isinstance(key, str) else "its key"
+            )
         if not key.isprintable() or not 0 < len(key) <= 400 or not 0 < len(etag) <= 400 or len(id) > 400:
             raise _nonsense(f"{self._store}: a row", f"a key, id or etag that is none: {one_line(key, 60)}")
         self._resources[(type_, key)] = Live(attributes, etag, id)
@@ -514,12 +554,11 @@ def _outcome(write: Write, item: Any) -> Outcome:
     problem = item.get("problem") if isinstance(item, dict) else None
     if type(status) is not int or not (problem is None or isinstance(problem, dict)):
         return Outcome(write.address, "unknown", "the marketplace's answer for this row makes no sense")
-    words = [one_line(str(problem[k]), 300) for k in ("title", "detail") if problem.get(k)] if problem else []
     etag, id = item.get("etag"), item.get("id")
     return Outcome(
         write.address,
         _status(status),
-        ": ".join(words),
+        _words_of(problem),
         etag if isinstance(etag, str) else "",
         id if isinstance(id, str) else "",
     )
@@ -564,9 +603,14 @@ def _retry_after(answer: Response, default: float) -> float:
 
 
 def _problem(answer: Response) -> str:
-    try:
-        problem = orjson.loads(answer.body)
-        words = ": ".join(one_line(str(problem[k]), 300) for k in ("title", "detail") if problem.get(k))
-    except (orjson.JSONDecodeError, TypeError, AttributeError):
-        words = ""
-    return f"{answer.status} {words}".strip()
+    problem: Any = None
+    if len(answer.body) <= MOST_WORDS:
+        with suppress(orjson.JSONDecodeError):
+            problem = orjson.loads(answer.body)
+    return f"{answer.status} {_words_of(problem)}".strip()
+
+
+def _words_of(problem: Any) -> str:
+    """What a problem says of itself: texts only, as anything else may be nested without end."""
+    said = [problem.get(name) for name in ("title", "detail")] if isinstance(problem, dict) else []
+    return ": ".join(one_line(text, 300) for text in said if isinstance(text, str) and text)

@@ -128,8 +128,8 @@ class VendureMarketplace:
                 outcomes.append(Outcome(write.address, "observed"))
         return outcomes
 
-    def write(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Runs of one type together, in order."""
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
+        """Runs of one type together, in order. A channel has no version: each row is looked at before it is written."""
         outcomes: list[Outcome] = []
         start = 0
         while start < len(writes):

@@ -202,7 +202,7 @@ class Client:
         body = orjson.dumps(
             {"query": operations.LOGIN, "variables": {"username": self._user, "password": self._secret}}
         )
-        answer = self._send(body, "", repeatable=True)
+        answer = self._bounded(self._send(body, "", repeatable=True), reads=True)
         result = self._data(answer)["login"]
         if result["__typename"] != "CurrentUser":
             raise MarketplaceError(
