@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from acorn_gitops.cli.situation import StoreView
-from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.engines.held import Falls, HeldPromotions
 from acorn_gitops.engines.offer import NotComputable
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Attributes, is_money
@@ -76,12 +76,13 @@ class Promoted:
     def cuts(self) -> Iterator[Cut]:
         """Listings for which buyers will pay less because promotions change, or because a price falls below one that stands."""
         changed = frozenset(key for c in self._promotions for key in (c.former.key, c.address.key))
+        falls = Falls(self._before, self._after)
         for one in self._listings if self._promotions or self._view.promotions else ():
             reaching = self._before.on(one.sku) | self._after.on(one.sku)
             if not one.sold or not reaching or (one.was == one.then and not reaching & changed):
                 continue
             try:
-                least, was = self._after.least(one.sku, one.then), self._before.least(one.sku, one.was)
+                was, least = falls.deepest(one.sku, one.was, one.then)
             except _NO_NUMBERS:
                 continue  # what cannot be computed the last guard refuses
             if least < was:

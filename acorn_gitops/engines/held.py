@@ -8,7 +8,7 @@ else is. Every moment from now on is looked at, boundary by boundary, for the bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
@@ -195,6 +195,52 @@ class Proposed:
             if beside and (pays := stretch.after(amount)) < stretch.before(amount):
                 most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
         return most
+
+
+class Falls:
+    """What buyers pay with the promotions of before and with those of after, time by time: a sale of one day that was agreed says
+    nothing of another that runs for years, and a code for a few nothing of a price for all."""
+
+    def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
+        self._before, self._after = before, after
+        self._pairs: dict[tuple[frozenset[str], frozenset[str], str], list[_Pair]] = {}
+
+    def deepest(self, sku: str, was: Money, then: Money) -> tuple[int, int]:
+        """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
+        times from now on with promotions, those who pay least, and everybody who does nothing for it. NotComputable when a promotion
+        cannot be understood."""
+        currency = then["currency"]
+        memo = (self._before.on(sku), self._after.on(sku), currency)
+        if memo not in self._pairs:
+            self._pairs[memo] = [*self._times(*memo)]
+        first, second = minor(was["value"], currency), minor(then["value"], currency)
+        paid = [(pair.before(first), pair.after(second)) for pair in self._pairs[memo]]
+        return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
+
+    def _times(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Pair]:
+        old, new = self._before.running(before, currency), self._after.running(after, currency)
+        edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
+        seen = set()
+        for start, _ in pairwise(edges):
+            was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
+            then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
+            if (was, then) in seen:
+                continue
+            seen.add((was, then))
+            yield _Pair(lowest([*was]).pays, lowest([*then]).pays)
+            yield _Pair(lowest(_for_all(was)).pays, lowest(_for_all(then)).pays)
+
+
+class _Pair(NamedTuple):
+    """At one time, what somebody pays at a list price: before, and after."""
+
+    before: Callable[[int], int]
+    after: Callable[[int], int]
+
+
+def _for_all(offers: Iterable[Offer]) -> list[Offer]:
+    """Those for which nobody has to be or do anything."""
+    return [offer for offer in offers if not offer.condition]
 
 
 def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:

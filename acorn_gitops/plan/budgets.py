@@ -70,22 +70,22 @@ class Cut(NamedTuple):
 
 
 def built_in(
-    store: str, changes: Sequence[Change], managed: Mapping[str, int], cuts: Sequence[Cut] = ()
+    store: str,
+    changes: Sequence[Change],
+    managed: Mapping[str, int],
+    cuts: Sequence[Cut] = (),
+    *,
+    prices: bool = True,
+    off_sale: bool = True,
 ) -> Iterator[Finding]:
-    """Where the project writes no budgets: many prices of a store that halve or double at once, by themselves or by promotions, and
-    most of its listings going off sale. `budgets: {}` says that none is wanted."""
-    priced = [
-        (str(change.address), (Decimal(move[1]), Decimal(move[2])))
-        for change, move in judged_moves(changes, managed.get("listing", 0))
-    ]
-    promoted = {cut.address for cut in cuts}
-    moves = [move for address, move in priced if address not in promoted]
-    moves += [(cut.before, cut.after) for cut in cuts]
-    far = [
-        (old, new)
-        for old, new in moves
-        if (old - new) * 100 >= old * HALVED or (new - old) * 100 >= old * DOUBLED
-    ]
+    """Where no budget of the project speaks of it: many prices of a store that halve or double at once, by themselves or by
+    promotions (`prices`), and most of its listings going off sale (`off_sale`). `budgets: {}` says that none is wanted."""
+    moves: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for change, move in judged_moves(changes, managed.get("listing", 0)) if prices else ():
+        moves.setdefault(str(change.address), []).append((Decimal(move[1]), Decimal(move[2])))
+    for cut in cuts if prices else ():
+        moves.setdefault(cut.address, []).append((cut.before, cut.after))
+    far = [address for address, some in moves.items() if any(map(_is_far, some))]
     if len(far) >= MANY and len(far) * 10 >= managed.get("listing", 0):
         yield Finding(
             "BUD-006",
@@ -96,6 +96,8 @@ def built_in(
             "",
             f"{store}/budget/{BUILT_IN}",
         )
+    if not off_sale:
+        return
     off = sum(map(_off_sale, changes))
     if off >= MANY and off * 2 > managed.get("listing", 0):
         yield Finding(
@@ -107,6 +109,11 @@ def built_in(
             "",
             f"{store}/budget/{BUILT_IN}",
         )
+
+
+def _is_far(move: tuple[Decimal, Decimal]) -> bool:
+    old, new = move
+    return (old - new) * 100 >= old * HALVED or (new - old) * 100 >= old * DOUBLED
 
 
 _WRITE_ONE: Final = (
@@ -193,11 +200,22 @@ def over_budget(
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, chosen, have)
         yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
-        yield from _sum(store, name, budget, chosen, managed.get("listing", 0))
+        yield from _sum(
+            store, name, budget, chosen, managed.get("listing", 0), cuts if _prices_in(budget) else ()
+        )
         yield from _permissions(store, name, budget, chosen)
+    speaks = {part for budget in here.values() if _prices_in(budget) for part in budget}
+    yield from built_in(
+        store,
+        changes,
+        managed,
+        cuts,
+        prices=not {"priceDrop", "priceSum"} & speaks,
+        off_sale="offSale" not in speaks,
+    )
     # A price is told once, by the budget that allows least: a waiver is for a price, whoever forbids it.
     writes = [change for change in changes if change.writes]
-    deep = [*_promoted(_tightest(here, "promotion"), cuts)]
+    deep = [*_promoted(_tightest(here, "listing", "promotion"), cuts)]
     yield from deep
     told = {finding.subject for finding in deep}
     for finding in _prices(_tightest(here, "listing"), writes, managed.get("listing", 0)):
@@ -212,13 +230,20 @@ class _Tightest(NamedTuple):
     rise: tuple[Decimal, str] | None
 
 
-def _tightest(budgets: Mapping[str, Mapping[str, Any]], type_: str) -> _Tightest:
+def _prices_in(budget: Mapping[str, Any]) -> bool:
+    """Whether a budget is about prices: what buyers pay is one thing, by a list price or by a promotion."""
+    types = budget.get("types")
+    return types is None or "listing" in types or "promotion" in types
+
+
+def _tightest(budgets: Mapping[str, Mapping[str, Any]], *types: str) -> _Tightest:
     found: dict[str, tuple[Decimal, str] | None] = {}
     for part in ("priceDrop", "priceRise"):
         said = [
             (Decimal(budget[part]), name)
             for name, budget in budgets.items()
-            if budget.get(part) is not None and (budget.get("types") is None or type_ in budget["types"])
+            if budget.get(part) is not None
+            and (budget.get("types") is None or not {*types}.isdisjoint(budget["types"]))
         ]
         found[part] = min(said, default=None)
     return _Tightest(found["priceDrop"], found["priceRise"])
@@ -327,15 +352,23 @@ def _exact(percent: Decimal) -> Decimal:
 
 
 def _sum(
-    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change], listings: int
+    store: str,
+    name: str,
+    budget: Mapping[str, Any],
+    changes: Sequence[Change],
+    listings: int,
+    cuts: Sequence[Cut],
 ) -> Iterator[Finding]:
     most = budget.get("priceSum")
     if most is None:
         return
+    moved = {cut.address: (cut.currency, cut.before, cut.after) for cut in cuts}
+    for change, move in judged_moves(changes, listings):
+        moved.setdefault(str(change.address), (move[0], Decimal(move[1]), Decimal(move[2])))
     sums: dict[str, list[Decimal]] = {}
-    for _, move in judged_moves(changes, listings):
-        before, after = sums.setdefault(move[0], [Decimal(0), Decimal(0)])
-        sums[move[0]] = [before + Decimal(move[1]), after + Decimal(move[2])]
+    for currency, old, new in moved.values():
+        before, after = sums.setdefault(currency, [Decimal(0), Decimal(0)])
+        sums[currency] = [before + old, after + new]
     for currency, (before, after) in sorted(sums.items()):
         if abs(after - before) * 100 > before * Decimal(most):
             percent = f"{(after - before) * 100 / before:+.1f} %" if before else "from nothing"
