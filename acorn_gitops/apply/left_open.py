@@ -66,6 +66,13 @@ def landed(
     return f"an earlier run wrote {', '.join(new[:3])}{more} while this one was looking" if new else ""
 
 
+def expired(intent: Intent) -> Closed:
+    """That one sending does not come any more; a later one of the same write may."""
+    return Closed(
+        intent.plan, intent.address, intent.operation, "expired", after=intent.id - 1, last=intent.id
+    )
+
+
 def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot], now: str) -> LeftOpen:
     """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened; one that is not there a day after it
     was sent does not come any more. Nothing is written down."""
@@ -84,7 +91,7 @@ def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot], now
         else:
             happened = holds(intent.attributes or {}, have)
         if not happened and is_over(intent, now):
-            closed.append(Closed(intent.plan, intent.address, intent.operation, "expired"))
+            closed.append(expired(intent))
             continue
         if (intent.plan, intent.step) in told or (not happened and not intent.open):
             continue  # told already, or already known not to be known

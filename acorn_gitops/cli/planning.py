@@ -31,7 +31,7 @@ from acorn_gitops.cli.situation import (
     views,
 )
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Closed, Ledger
+from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address
@@ -73,6 +73,7 @@ def compute(
     memory = Remembered(None if wishes.fresh else session.cache, session.root, loaded.project.environment)
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
+    taken: dict[Address, str] = {}
     limited = write and is_enforced(loaded.configuration, state.ledger)
     behind: list[str] = []
 
@@ -130,6 +131,7 @@ def compute(
             below += guards.below_floor(view, session.now(), least, margins=margins)
             promoted = Promoted(view, result, session.now())
             over += guards.budgeted(view, result, state, promoted)
+            taken |= dict(promoted.taken())
             if limited:
                 state.depths |= {change.address: depth for change, depth in promoted.depths()}
         except NONSENSE as error:
@@ -175,6 +177,7 @@ def compute(
         findings=[*(f for f in findings if f.severity == "warning"), *blocking],
         selected=state.selection.patterns,
         risks=risks_of(loaded.configuration, changes, state.today),
+        taken=taken,
     )
     return plan, state
 
@@ -266,7 +269,7 @@ def _recover(
     """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
     be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.guard import is_over
-    from acorn_gitops.apply.left_open import found_done
+    from acorn_gitops.apply.left_open import expired, found_done
     from acorn_gitops.cli.moved_ledger import forget_the_rest
 
     forget_the_rest(session, state)
@@ -290,10 +293,9 @@ def _recover(
     }
     found = found.without(theirs)
     late = [i for i in intents if i.address in theirs and is_over(i, session.stamp())]
-    expired = [one for one in found.closed if one.outcome == "expired"]
-    expired += [Closed(i.plan, i.address, i.operation, "expired") for i in late]
-    if expired:
-        state.ledger.settle([], expired, session.stamp(), session.actor(), "")
+    over = [*(one for one in found.closed if one.outcome == "expired"), *map(expired, late)]
+    if over:
+        state.ledger.settle([], over, session.stamp(), session.actor(), "")
     if not found.settled:
         return
     fenced, failed = generations(found.stores, state.marketplaces, state.connections, state.owner)

@@ -7,20 +7,23 @@ plan fall together: what is paid after both is compared with what is paid now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.cli.situation import StoreView
 from acorn_gitops.engines.held import Falls, HeldPromotions
 from acorn_gitops.engines.offer import NotComputable
 from acorn_gitops.model.money import quantum
-from acorn_gitops.model.resource import Attributes, is_money
+from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves
 from acorn_gitops.plan.change import Change, StoreResult
 
+MANY: Final = 5_000
+"""From so many SKUs on, a promotion is measured by the prices of the whole store."""
 _NO_NUMBERS = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -88,6 +91,56 @@ class Promoted:
             if least < was:
                 unit, address = quantum(one.then["currency"]), f"{self._view.store}/listing/{one.key}"
                 yield Cut(address, one.then["currency"], was * unit, least * unit)
+
+    def taken(self) -> Iterator[tuple[Address, str]]:
+        """What each promotion that is made or changed takes off a listing at most, by itself, in percent with one decimal: for whoever
+        reads the plan. Nothing of those for which no price is known."""
+        for change in self._promotions:
+            if change.action == "delete":
+                continue
+            share = self._share(self._content(change))
+            if share is not None:
+                tenths = min(share, Fraction(1)) * 1000
+                yield change.address, str(Decimal(-(-tenths.numerator // tenths.denominator)) / 10)
+
+    def _share(self, content: Mapping[str, Any]) -> Fraction | None:
+        discount = content.get("discount")
+        if not isinstance(discount, Mapping):
+            return Fraction(0)
+        try:
+            if discount.get("percent") is not None:
+                return Fraction(discount["percent"]) / 100
+            if (block := discount.get("buyXGetY")) is not None:
+                pieces = Fraction(int(block["get"]), int(block["buy"]) + int(block["get"]))
+                return pieces * Fraction(block.get("discountPercent") or "100") / 100
+            prices = [Fraction(price) for price in self._prices(content.get("skus") or ())]
+            if discount.get("amount") is not None and prices and min(prices):
+                return Fraction(discount["amount"]["value"]) / min(prices)
+            if discount.get("salePrice") is not None and prices and max(prices):
+                return max(1 - Fraction(discount["salePrice"]["value"]) / max(prices), Fraction(0))
+        except _NO_NUMBERS:
+            return None
+        return None
+
+    def _prices(self, skus: Sequence[str]) -> Iterator[str]:
+        """The lowest and the highest price among these SKUs; of very many those of the whole store, which say no less."""
+        if len(skus) > MANY:
+            yield from self._range
+            return
+        for sku in skus:
+            yield from self._by_sku.get(sku.casefold(), ())
+
+    @cached_property
+    def _by_sku(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one in self._listings:
+            found.setdefault(one.sku.casefold(), []).append(one.then["value"])
+        return found
+
+    @cached_property
+    def _range(self) -> list[str]:
+        every = [one.then["value"] for one in self._listings]
+        return [min(every, key=Fraction), max(every, key=Fraction)] if every else []
 
     def depths(self) -> Iterator[tuple[Change, Decimal | None]]:
         """For each promotion that is made or changed, the most that buyers get off a listing where it makes them pay less, with

@@ -67,6 +67,8 @@ class Intent(NamedTuple):
     commit: str = ""
     open: bool = True
     """False: the run ended knowing that it does not know."""
+    id: int = 0
+    """Its number in the ledger; 0 before it is written down."""
 
     @property
     def step(self) -> Step:
@@ -84,6 +86,8 @@ class Closed(NamedTuple):
     message: str = ""
     after: int = 0
     """Only of intents written down after this one (`Ledger.last_intent`): what was sent before may still come."""
+    last: int = 0
+    """Only of intents up to this one; 0: all."""
 
 
 class Entry(NamedTuple):
@@ -348,9 +352,10 @@ class Ledger:
                 at,
                 commit or "",
                 o is None,
+                id,
             )
-            for p, s, t, k, action, op, key, a, d, origin, remote, protected, at, o, commit in self._rows(
-                "SELECT intent.plan, intent.store, intent.type, intent.key, action, operation, idempotency_key, attributes, declared, origin,"
+            for id, p, s, t, k, action, op, key, a, d, origin, remote, protected, at, o, commit in self._rows(
+                "SELECT intent.id, intent.plan, intent.store, intent.type, intent.key, action, operation, idempotency_key, attributes, declared, origin,"
                 " remote_id, protected, intent.at, outcome, commit_id FROM intent LEFT JOIN plan ON plan.id=intent.plan"
                 f" WHERE {where} ORDER BY intent.id",
                 values,
@@ -726,7 +731,7 @@ class Ledger:
             plans = sorted({one.plan for one in endings})
             for plan in plans:
                 done = [
-                    [str(one.address), one.operation, _last_intent(db, one), one.after]
+                    [str(one.address), one.operation, one.last or _last_intent(db, one), one.after]
                     for one in endings
                     if one.plan == plan and one.outcome not in ("unknown", "accepted")
                 ]
@@ -736,8 +741,16 @@ class Ledger:
                 # Of its own plan only: what another run has sent to the same place may still come, however this one ends.
                 db.execute(
                     "UPDATE intent SET outcome=?, message=? WHERE plan=? AND operation=? AND store=? AND type=? AND key=?"
-                    " AND id>? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))",
-                    (one.outcome, one.message, one.plan, one.operation, *one.address, one.after),
+                    " AND id>? AND id<=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))",
+                    (
+                        one.outcome,
+                        one.message,
+                        one.plan,
+                        one.operation,
+                        *one.address,
+                        one.after,
+                        one.last or MOST_ID,
+                    ),
                 )
             for row in rows:
                 if row.outcome == "observed":

@@ -26,7 +26,7 @@ from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 
-FORMAT: Final = "1.1"
+FORMAT: Final = "1.2"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
 
 
@@ -57,6 +57,9 @@ class Plan:
     tool: str = __version__
     id: str = ""
     risks: dict[Address, Risk] = field(default_factory=dict)
+    taken: dict[Address, str] = field(default_factory=dict)
+    """What each promotion that comes or changes takes off a listing at most, by itself, in percent; absent where the prices are not
+    known."""
 
     @property
     def errored(self) -> bool:
@@ -95,6 +98,7 @@ def make_plan(
     findings: Iterable[Finding],
     selected: Iterable[str] = (),
     risks: Mapping[Address, Risk] | None = None,
+    taken: Mapping[Address, str] | None = None,
 ) -> Plan:
     """Order all changes and give the plan its id."""
     stores = sorted(results, key=lambda r: r.store)
@@ -112,6 +116,7 @@ def make_plan(
         sorted(findings, key=Finding.sort_key),
         sorted(selected),
         risks=dict(risks or {}),
+        taken=dict(taken or {}),
     )
     plan.id = plan_id(to_json(plan))
     return plan
@@ -169,7 +174,9 @@ def to_json(plan: Plan) -> dict[str, Any]:
             }
             for s in plan.stores
         ],
-        "changes": [_change_json(c, plan.risks.get(c.address)) for c in plan.changes],
+        "changes": [
+            _change_json(c, plan.risks.get(c.address), plan.taken.get(c.address)) for c in plan.changes
+        ],
         "findings": [
             {
                 "id": f.id,
@@ -183,7 +190,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _change_json(change: Change, risk: Risk | None) -> dict[str, Any]:
+def _change_json(change: Change, risk: Risk | None, taken: str | None) -> dict[str, Any]:
     out: dict[str, Any] = {
         "address": str(change.address),
         "action": change.action,
@@ -203,6 +210,8 @@ def _change_json(change: Change, risk: Risk | None) -> dict[str, Any]:
         out["money"] = {"currency": move[0], "old": move[1], "new": move[2], "percent": move[3]}
         if risk is not None:
             out["money"] |= {"margin_percent": risk.margin, "stock": risk.stock, "effect": risk.effect}
+    if taken is not None:
+        out["takes_percent"] = taken
     return out
 
 
@@ -328,6 +337,11 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             Address.parse(c["address"]): Risk(m.get("margin_percent"), m.get("stock"), m.get("effect"))
             for c in document["changes"]
             if "stock" in (m := c.get("money") or {})
+        },
+        {
+            Address.parse(c["address"]): c["takes_percent"]
+            for c in document["changes"]
+            if "takes_percent" in c
         },
     )
     return plan

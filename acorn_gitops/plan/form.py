@@ -57,6 +57,7 @@ _CHANGE: Final = _object(
         },
         "fingerprint": _WORD,
         "moved_from": _WORD,
+        "takes_percent": {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9])?$"},
         "money": _object(
             {
                 "margin_percent": {"type": ["string", "null"], "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"},
@@ -69,6 +70,7 @@ _CHANGE: Final = _object(
         ),
     },
     "moved_from",
+    "takes_percent",
     "money",
 )
 _STORE: Final = _object(

@@ -26,6 +26,8 @@ WORST: Final = 3
 """Of many that are told as one, so many are named."""
 MOST_FIELDS: Final = 40
 """Of rights, promotions and tax rules all fields are told, but for a flood of them."""
+DEEP: Final = 50
+"""Percent from which a promotion is told at the top."""
 STOPS: Final = 10
 """Of what stops apply, so many are told at the top."""
 _ICON: Final = {
@@ -95,6 +97,7 @@ def plan_markdown(plan: Plan) -> str:
     danger += [f"{f.id} {escape(cut(f.message, 500))}" for f in stops[:STOPS]]
     if len(stops) > STOPS:
         danger.append(f"and {len(stops) - STOPS:,} more; the full plan has them all.")
+    danger += _let_through(plan)
     if danger:
         head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]
     table = _table(plan)
@@ -127,6 +130,27 @@ def plan_markdown(plan: Plan) -> str:
     if len(text) > LIMIT:
         text = _joined([*(line[:2_000] for line in head[:20]), *cut_off, *foot])
     return text
+
+
+_GUARDS: Final = ("BUD-", "ROL-")
+
+
+def _let_through(plan: Plan) -> list[str]:
+    """What would have stopped this and does not: settings that guard and are others than in the last apply, budgets and rules about
+    rights that were waived or softened. Deep promotions beside them."""
+    said = [f for f in plan.findings if f.id == "ACN-036"]
+    waived = [f for f in plan.findings if f.severity == "info" and f.id.startswith(_GUARDS)]
+    told = [f"{f.id} {escape(cut(f.message, 2_000))}" for f in said]
+    told += [f"let through: {f.id} {escape(cut(f.message, 300))}" for f in waived[:STOPS]]
+    if len(waived) > STOPS:
+        told.append(f"and {len(waived) - STOPS:,} more that were let through.")
+    deep = sorted(((Decimal(percent), str(address)) for address, percent in plan.taken.items()), reverse=True)
+    told += [
+        f"{escape(cut(name, 120))} takes up to **{percent} %** off."
+        for percent, name in deep[:3]
+        if percent >= DEEP
+    ]
+    return told
 
 
 def _joined(lines: list[str]) -> str:
@@ -164,7 +188,7 @@ def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
     """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the plan's own order."""
     rights = change.address.type in ("role", "grant") and change.action != "delete"
     destroys = change.action in ("delete", "replace")
-    return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change)
+    return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change, plan)
 
 
 def _group(members: Sequence[Change], plan: Plan) -> str:
@@ -195,6 +219,8 @@ def _shown(change: Change) -> str:
 def _money(change: Change, plan: Plan) -> str:
     """What is left of the price, and what the change means for the stock that is there."""
     risk = plan.risks.get(change.address)
+    if change.address in plan.taken:
+        return f"<br>takes up to **{escape(plan.taken[change.address])} %** off"
     if risk is None:
         return ""
     parts = [f"leaves {risk.margin} %"] if risk.margin is not None else []

@@ -23,14 +23,15 @@ def effect(change: Change, plan: Plan) -> Decimal:
     return Decimal(risk.effect) if risk is not None and risk.effect is not None else Decimal(0)
 
 
-def fall(change: Change) -> Decimal:
+def fall(change: Change, plan: Plan) -> Decimal:
     """How far the amount that falls most falls, in percent: -90 for what loses nine tenths. A promotion that comes or changes counts
-    with what it takes off."""
+    with what it takes off at most."""
     move = price_move(change)
     moved = [Decimal(move[3])] if move is not None and move[3] else []
     moved += [moves(f.before, f.after) for f in change.fields]
     if change.address.type == "promotion" and change.action != "delete":
-        moved.append(_taken((change.after or {}).get("discount")))
+        said = plan.taken.get(change.address)
+        moved.append(-Decimal(said) if said is not None else _taken((change.after or {}).get("discount")))
     return min(moved, default=Decimal(0))
 
 
@@ -45,7 +46,7 @@ def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
     """Of changes that are told as one: what costs most for the stock that is there, then the deepest falls; of listings that come,
     the cheapest."""
     return sorted(
-        members, key=lambda c: (min(effect(c, plan), Decimal(0)), fall(c), _asked(c), str(c.address))
+        members, key=lambda c: (min(effect(c, plan), Decimal(0)), fall(c, plan), _asked(c), str(c.address))
     )
 
 

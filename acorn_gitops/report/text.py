@@ -104,7 +104,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
                 lines.append("")
             store_name = change.address.store
             lines.append(pen(store_name, "bold"))
-        lines += _change(change, pen, plan.risks.get(change.address))
+        lines += _change(change, pen, plan)
     if single:
         lines.append("")
     lines += _notes(plan, pen, verbose)
@@ -114,7 +114,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
 
 def _in_store(change: Change, plan: Plan) -> tuple[Any, ...]:
     """Store by store and type by type, what loses most first."""
-    loss, fell = effect(change, plan), fall(change)
+    loss, fell = effect(change, plan), fall(change, plan)
     return (
         change.address.store,
         change.address.type,
@@ -133,7 +133,7 @@ def _means(risk: Risk, currency: str) -> str:
     return ", ".join(parts)
 
 
-def _change(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
+def _change(change: Change, pen: Pen, plan: Plan) -> list[str]:
     symbol = SYMBOLS[change.action]
     place = str(change.origin) if change.origin is not None else REASONS[change.reason]
     head = f"  {symbol} {change.address.type} {safe(change.address.key)}"
@@ -148,7 +148,10 @@ def _change(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
         lines.append("      it exists and differs; take it over with --adopt")
     if change.action == "delete" and change.before:
         lines += _content(change.address.type, change.before, pen)
-    return lines + _fields(change, pen, risk)
+    lines += _fields(change, pen, plan.risks.get(change.address))
+    if change.address in plan.taken and change.fields:
+        lines.append(pen(f"      takes up to {plan.taken[change.address]} % off", "dim"))
+    return lines
 
 
 def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:

@@ -147,3 +147,113 @@ def test_a_limit_of_a_role_binds_the_stacked_price(
     result = guarded.run("apply", "--auto-approve")
     assert result.code == 4
     assert "nine takes 49 % off, more than 10 %" in result.err
+
+
+# -- one agreed promotion hides no other ---------------------------------------------------------------------
+
+
+def dated(name: str, percent: str, start: str, end: str, **more: Any) -> dict[str, Any]:
+    """A promotion between two days."""
+    one = promo(name, percent, **more)
+    one["spec"]["window"] = {
+        "start": {"local": f"{start}T00:00", "tz": "store"},
+        "end": {"local": f"{end}T00:00", "tz": "store"},
+    }
+    return one
+
+
+DAY = ("2027-01-10", "2027-01-11")
+SHELF = (storefront(), listing("A-1", "100.00"))
+GROUP = {"stacking": {"group": "one", "tier": 20, "mode": "bestOnly"}}
+STAFF = {"audience": "segment", "code": "STAFF-77", "type": "promoCode", **GROUP}
+
+
+@pytest.mark.parametrize(
+    ("agreed", "then"),
+    [
+        (
+            [dated("day", "40", *DAY)],
+            [dated("day", "40", *DAY), dated("years", "45", "2028-01-01", "2099-01-01")],
+        ),
+        ([dated("day", "40", *DAY)], [dated("day", "40", DAY[0], "2099-01-01")]),
+        (
+            [dated("staff", "50", *DAY, audience="segment", **GROUP)],
+            [dated("staff", "50", *DAY, audience="all", **GROUP)],
+        ),
+        (
+            [dated("staff", "50", *DAY, **STAFF)],
+            [dated("staff", "50", *DAY, **STAFF), dated("all", "50", *DAY, **GROUP)],
+        ),
+    ],
+    ids=[
+        "another for years",
+        "the same for years",
+        "a few become all",
+        "one for all beside a code",
+    ],
+)
+def test_what_was_agreed_for_some_is_no_leave_for_all(
+    agreed: list[dict[str, Any]], then: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """A sale of one day says nothing of another time, and a code for a few nothing of everybody."""
+    made = Repository(tmp_path / "r", *SHELF, *agreed)
+    made.apply()
+    (made.path / "acorn.yaml").write_text(BUDGET)
+    made.write(*SHELF, *then)
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "BUD-002" in result.err) == (5, True), result
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ('{catalogue: {types: [listing], priceDrop: "30", deletes: {count: 3}}}', "BUD-002"),
+        ('{all: {priceDrop: "60", priceSum: "10"}}', "BUD-003"),
+        ("{all: {deletes: {count: 3}}}", "BUD-006"),
+    ],
+    ids=["a budget for listings", "a sum of prices", "a budget that says nothing of prices"],
+)
+def test_a_promotion_is_a_price_whatever_budgets_are_called(budget: str, words: str, tmp_path: Path) -> None:
+    """What buyers pay is one thing; and where no budget speaks of it, the built-in one does."""
+    prices = [listing(f"A-{n}", "100.00") for n in range(12)]
+    for n, one in enumerate(prices):
+        one["metadata"]["name"] = f"k-{n}"
+        one["spec"]["listings"][0]["sellerSku"] = f"K-{n}"
+    made = Repository(tmp_path / "r", storefront(), *prices)
+    made.apply()
+    text = BUDGET.replace('{budgets: {all: {priceDrop: "30"}}}', f"{{budgets: {budget}}}")
+    (made.path / "acorn.yaml").write_text(text)
+    made.write(storefront(), *prices, promo("half", "55"))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, words in result.err) == (5, True), result
+
+
+def test_ending_a_promotion_hides_no_price(tmp_path: Path) -> None:
+    """Buyers with the code pay a little less; everybody else pays a third."""
+    prices = [listing(f"A-{n}", "100.00") for n in range(12)]
+    for n, one in enumerate(prices):
+        one["metadata"]["name"], one["spec"]["listings"][0]["sellerSku"] = f"k-{n}", f"K-{n}"
+    made = Repository(tmp_path / "r", storefront(), *prices, promo("staff", "60", **STAFF))
+    project = (made.path / "acorn.yaml").read_text()
+    (made.path / "acorn.yaml").write_text(project + "  policies: {budgets: {}}\n")
+    made.apply()
+    (made.path / "acorn.yaml").write_text(project)
+    for one in prices:
+        one["spec"]["listings"][0]["price"]["value"] = "30.00"
+    made.write(storefront(), *prices)
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "BUD-006" in result.err) == (5, True), result
+
+
+def test_a_limit_of_a_role_counts_what_is_not_for_sale_yet(
+    guarded: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ninety percent off a listing that sleeps are ninety percent when somebody else wakes it."""
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    write_guarded(guarded, lifecycled=True)
+    guarded.apply()
+    assert guarded.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.status=inactive").code == 0
+    monkeypatch.setenv("ACORN_ACTOR", "eve@example.com")
+    write_guarded(guarded, promo("ninety", "90", limits=LIMITED), lifecycled=True)
+    result = guarded.run("apply", "--auto-approve", "--select", "*/promotion/*")
+    assert (result.code, "ninety takes 90 % off" in result.err) == (4, True), result

@@ -150,3 +150,23 @@ def test_deep_promotions_stand_before_shallow_ones(deep: dict[str, Any], made: R
     told = table(made, LISTED, *shallow, document("Promo", "z-deep", {**spec, **deep}))
     rows = [line for line in told.splitlines() if line.startswith("| ➕") and "promotion" in line]
     assert "z-deep" in rows[0]
+
+
+def test_a_comment_tells_what_was_let_through(made: Repository) -> None:
+    """Three hundred sale prices of one percent, one promotion of 95 %, and the waiver that lets it pass: the box at the top has it."""
+    spec = {**offer("x", "5")["spec"], "stores": {"names": ["amz-0"]}}
+    sale = {"type": "salePrice", "discount": {"salePrice": {"amz-0": {"currency": "EUR", "value": "89.00"}}}}
+    harmless = [document("Promo", f"a-{n:03}", {**spec, **sale, "stacking": None}) for n in range(300)]
+    project = (made.path / "acorn.yaml").read_text()
+    (made.path / "acorn.yaml").write_text(project + '  policies: {budgets: {all: {priceDrop: "10"}}}\n')
+    made.apply()
+    waiver = '  waivers: [{rule: BUD-002, scope: "*", reason: agreed, owner: eve, until: "2027-06-01"}]\n'
+    with (made.path / "acorn.yaml").open("a") as file:
+        file.write(waiver)
+    made.write(*STORES, LISTED, *harmless, document("Promo", "zz", {**spec, "discount": {"percent": "95"}}))
+    told = made.run("plan", "--output", "markdown").out
+    box = "\n".join(line for line in told.splitlines() if line.startswith(">"))
+    assert "ACN-036" in box
+    assert "let through: BUD-002" in box
+    assert "amz-0/promotion/zz takes up to **95 %** off" in box
+    assert "amz-0/promotion/zz" in next(line for line in told.splitlines() if line.startswith("| ➕"))
