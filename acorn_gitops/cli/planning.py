@@ -229,9 +229,10 @@ def plan_findings(
         wrote = authors.of(file, line)
         return (actor, today) if wrote == ("", "") else wrote
 
-    def edited(file: str) -> str:
-        wrote = authors.edited(file)
-        return actor if wrote == "" else wrote or ""
+    last = state.ledger.last_commit()[0].removesuffix("-dirty")
+
+    def editors(file: str) -> frozenset[str]:
+        return frozenset(wrote or actor for wrote in authors.editors(file, last))
 
     history = PriceHistory(loaded.configuration, state.ledger, session.now())
 
@@ -249,7 +250,7 @@ def plan_findings(
         role,
         untaxed,
         follows=authors.follows,
-        edited=edited,
+        editors=editors,
     )
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.

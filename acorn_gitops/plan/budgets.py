@@ -131,8 +131,18 @@ def _off_sale(change: Change) -> bool:
     if change.action not in ("update", "replace"):
         return False
     stopped = after.get("status") == "inactive" and before.get("status") != "inactive"
+    stopped = stopped or (_all_kept(after) and not _all_kept(before))
     cap = (after.get("allocation") or {}).get("cap")
     return stopped or (cap == 0 and (before.get("allocation") or {}).get("cap") != 0)
+
+
+def _all_kept(listing: Mapping[str, Any]) -> bool:
+    """Whether all of the stock is kept back from a listing."""
+    said = ((listing.get("allocation") or {}).get("buffer") or {}).get("percent")
+    try:
+        return said is not None and Decimal(str(said)) >= 100
+    except ArithmeticError:
+        return False
 
 
 def _put_back(change: Change) -> bool:
@@ -157,7 +167,7 @@ def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, 
     gone: dict[tuple[str, str], Mapping[str, Any]] = {}
     for change in changes:
         if change.address.type == "listing" and change.action == "delete" and change.before:
-            for name in ("sku", "asin"):
+            for name in ("sku", "asin", "gtin"):
                 if change.before.get(name):
                     gone[name, str(change.before[name])] = change.before
     for change in changes:
@@ -167,7 +177,7 @@ def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, 
             former = next(
                 (
                     gone[name, str(after[name])]
-                    for name in ("sku", "asin")
+                    for name in ("sku", "asin", "gtin")
                     if (name, str(after.get(name))) in gone
                 ),
                 None,

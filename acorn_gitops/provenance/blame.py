@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -42,7 +43,7 @@ class Authors:
         self._files: dict[str, dict[int, Authorship]] = {}
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
-        self._editors: dict[str, str | None] = {}
+        self._editors: dict[tuple[str, str], frozenset[str]] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -74,23 +75,72 @@ class Authors:
                 self._before[pair] = False
         return self._before[pair]
 
-    def edited(self, file: str) -> str | None:
-        """E-mail address of who last changed a file, also by taking something out; "" where that is not committed, None where git
-        does not know."""
-        if file not in self._editors:
-            self._editors[file] = self._edited(file)
-        return self._editors[file]
+    def editors(self, file: str, since: str = "") -> frozenset[str]:
+        """E-mail addresses of those who changed a file after a commit, also by taking something out, or by a merge that dropped what
+        others had written; "" among them where a change is not committed, or git does not know who made one. Without a commit, or
+        where history does not reach back to it: who changed the file last."""
+        memo = (file, since)
+        if memo not in self._editors:
+            self._editors[memo] = frozenset(self._edited(file, since))
+        return self._editors[memo]
 
-    def _edited(self, file: str) -> str | None:
+    def _edited(self, file: str, since: str) -> Iterator[str]:
         if self._questions is None:
-            return None
+            yield ""
+            return
         if self._as_committed(file) is False:
-            return ""
+            yield ""
         try:
-            said = self._questions.ask(self._root, "log", "-1", "--no-mailmap", "--format=%ae", "--", file)
+            if since and self._reaches(since):
+                told = self._log("--no-merges", f"{since}..HEAD", "--", file)
+                told += self._dropped(file, since)
+            else:
+                told = self._log("-1", "--", file) or [""]
         except NoAnswer:
-            return None
-        return cut(said.decode("utf-8", "replace").strip(), MOST) or None
+            told = [""]
+        yield from told
+
+    def _reaches(self, commit: str) -> bool:
+        """Whether a commit is an ancestor of what is checked out."""
+        assert self._questions is not None
+        try:
+            self._questions.ask(self._root, "merge-base", "--is-ancestor", commit, "HEAD")
+        except NoAnswer:
+            return False
+        return True
+
+    def _log(self, *arguments: str) -> list[str]:
+        assert self._questions is not None
+        said = self._questions.ask(self._root, "log", "--no-mailmap", "--format=%ae", *arguments)
+        return [cut(mail, MOST) for mail in said.decode("utf-8", "replace").split("\n") if mail]
+
+    def _dropped(self, file: str, since: str) -> list[str]:
+        """Who made a merge that left a file as one side had it, though only the other side had changed it: no line says that what the
+        others wrote is gone."""
+        assert self._questions is not None
+        said = self._questions.ask(
+            self._root, "log", "--no-mailmap", "--merges", "--format=%H %ae %P", f"{since}..HEAD"
+        )
+        found = []
+        for row in said.decode("utf-8", "replace").split("\n"):
+            commit, mail, *parents = row.split(" ") if row else ("", "")
+            if len(parents) < 2:
+                continue
+            here = self._content(commit, file)
+            for one in parents:
+                for other in parents:
+                    if one == other or self._content(one, file) != here or self._content(other, file) == here:
+                        continue
+                    base = self._questions.ask(self._root, "merge-base", one, other).decode().strip()
+                    if self._content(base, file) == here:
+                        found.append(cut(mail, MOST))
+        return found
+
+    def _content(self, commit: str, file: str) -> bytes:
+        """What git calls the content of a file in a commit; empty where it is not there."""
+        assert self._questions is not None
+        listed = self._questions.ask(self._root, "ls-tree", "-z", commit, "--", file)
+        return listed.split(b"\t")[0]
 
     def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
         if self._questions is None:

@@ -44,10 +44,14 @@ _ICON: Final = {
 _ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]()#|~!&<>"}
 
 
+_WWW: Final = re.compile(r"(www)\.", re.IGNORECASE)
+
+
 def escape(text: str) -> str:
     """Text that Markdown, HTML and mention parsers leave alone."""
     text = safe(text).translate(_ESCAPES)
-    return text.replace("@", "@\u2060").replace("://", ":\u2060//")
+    text = text.replace("@", "@\u2060").replace("://", ":\u2060//")
+    return _WWW.sub("\\1\u2060.", text)  # GitHub makes a link of it, wherever it stands
 
 
 def _word(text: str) -> str:

@@ -59,8 +59,9 @@ class Known(NamedTuple):
     """Of the drift job: what was changed outside, and which attribute."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
     """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
-    edited: Callable[[str], str] = lambda file: ""
-    """(file): e-mail address of who last changed it, also by taking something out; "" where git does not know."""
+    editors: Callable[[str], frozenset[str]] = lambda file: frozenset()
+    """(file): e-mail addresses of those who changed it since the commit that was applied last, also by taking something out; whoever
+    applies stands for those whom git does not know."""
 
 
 class Context(NamedTuple):

@@ -342,3 +342,119 @@ def test_an_edit_is_no_repair(left: dict[str, Any], tmp_path: Path) -> None:
     assert {c["reason"] for c in made.plan()["changes"]} == {"edited"}
     assert "BUD-002" in made.run("plan").out
     assert made.run("apply", "--auto-approve").code == 5
+
+
+# -- ways that no line of the role shows ---------------------------------------------------------------------
+
+
+def person(who: str) -> dict[str, str]:
+    """The environment of somebody's commits."""
+    said = {"NAME": who, "EMAIL": f"{who}@example.com"}
+    return {**os.environ, **{f"GIT_{r}_{n}": v for r in ("AUTHOR", "COMMITTER") for n, v in said.items()}}
+
+
+def refused(made: Repository, who: str = "mallory") -> None:
+    """Somebody else applies, and is told who would gain by themselves."""
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, f"{who}@example.com would be given" in result.err) == (4, True), result
+
+
+def test_a_merge_that_brings_back_what_others_took_away(made: Repository) -> None:
+    """Every line is ada's, and so is the last change of the file that history shows: the merge is mallory's."""
+    roles = made.path / "specs" / "roles.yaml"
+    text = roles.read_text()
+    pat = "    - {kind: user, id: pat@example.com, mfa: true}\n  stores: {names: [amz-de]}\n  rules: [{resources: [order]"
+    with_mallory = text.replace(pat, "    - {kind: user, id: mallory@example.com, mfa: true}\n" + pat)
+    roles.write_text(with_mallory)
+    by(made, "ada")
+    old = git(made.path, "rev-parse", "HEAD").strip()
+    roles.write_text(text)
+    by(made, "grace")
+    made.apply()
+    git(made.path, "checkout", "-qb", "evil", old)
+    merge = ["git", "merge", "-q", "-s", "ours", "-m", "Merge main", "main"]
+    subprocess.run(merge, cwd=made.path, check=True, env=person("mallory"))
+    git(made.path, "checkout", "-q", "main")
+    git(made.path, "merge", "-q", "--ff-only", "evil")
+    refused(made)
+
+
+def test_an_honest_merge_is_nobodys_gift(made: Repository) -> None:
+    """Ada gives pat a role on a branch while grace changes the file elsewhere; mallory merges both as they are."""
+    roles = made.path / "specs" / "roles.yaml"
+    git(made.path, "checkout", "-qb", "side")
+    roles.write_text(roles.read_text() + HELPERS.replace("mallory", "pat"))
+    by(made, "ada")
+    git(made.path, "checkout", "-q", "main")
+    roles.write_text(
+        roles.read_text().replace(
+            "verbs: [read]}]\n---\napiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: temps}",
+            "verbs: [read, export]}]\n---\napiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: temps}",
+        )
+    )
+    by(made, "grace")
+    subprocess.run(
+        ["git", "merge", "-q", "-m", "Merge side", "side"], cwd=made.path, check=True, env=person("mallory")
+    )
+    made.apply()
+
+
+def test_an_edit_of_somebody_else_covers_nothing(made: Repository) -> None:
+    """Mallory takes a limit out; ada changes another line of the file afterwards."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace('      constraints:\n        maxDiscountPercent: "10"\n', ""))
+    by(made, "mallory")
+    roles.write_text(roles.read_text().replace("resources: [order]", "resources: [order, report.sales]"))
+    by(made, "ada")
+    refused(made)
+
+
+def test_a_file_whose_name_is_a_pattern_is_that_file(made: Repository) -> None:
+    """`r*.yaml` is asked for by its name, and not for its neighbours, which ada changed later."""
+    specs = made.path / "specs"
+    text = (specs / "roles.yaml").read_text()
+    (specs / "roles.yaml").unlink()
+    (specs / "r*.yaml").write_text(text)
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()
+    (specs / "r*.yaml").write_text(text.replace('      constraints:\n        maxDiscountPercent: "10"\n', ""))
+    by(made, "mallory")
+    (specs / "regional.yaml").write_text(NEW_STORE.split("---")[1])
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    refused(made)
+
+
+def test_what_acorn_yaml_takes_in_is_somebodys_doing(made: Repository) -> None:
+    """Ada wrote a role for trials in a folder of its own; mallory lets it count."""
+    (made.path / "trial").mkdir()
+    (made.path / "trial" / "helpers.yaml").write_text(HELPERS.removeprefix("---\n"))
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()
+    project = made.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("specs: [specs]", "specs: [specs, trial]"))
+    by(made, "mallory")
+    refused(made)
+
+
+def test_a_template_that_brings_a_label_is_somebodys_doing(made: Repository) -> None:
+    """The label is ada's, the role is ada's; that the store inherits it is mallory's."""
+    specs = made.path / "specs"
+    (specs / "template.yaml").write_text(
+        "apiVersion: acorn/v1\nkind: Store\nmetadata: {name: south, abstract: true, labels: {region: south}}\n"
+    )
+    (specs / "fr.yaml").write_text(
+        "apiVersion: acorn/v1\nkind: Store\nmetadata: {name: amz-es}\n"
+        "spec: {type: storefront, storefront: {platform: network, currency: EUR, timezone: Europe/Madrid}}\n"
+    )
+    by_label = HELPERS.replace("names: [amz-fr]", "labels: {region: south}").removeprefix("---\n")
+    (specs / "south.yaml").write_text(by_label)
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()
+    text = (specs / "fr.yaml").read_text()
+    (specs / "fr.yaml").write_text(text.replace("spec: {type", "spec: {inherits: [south], type"))
+    by(made, "mallory")
+    refused(made)

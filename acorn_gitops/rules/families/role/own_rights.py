@@ -34,8 +34,8 @@ Made = Mapping[tuple[str, str], Collection[str]]
     phase="plan",
 )
 def self_benefit(context: Context) -> Iterator[Finding]:
-    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it or, as lines can be taken out, to whoever
-    last changed a file of the role: by a grant, in a further store, by a role that gives more, or by one that holds longer. Unless
+    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it or, as lines can be taken out and files
+    brought in, to whoever has changed a file of the role, of the labels that it selects by, or acorn.yaml since the last apply: by a grant, in a further store, by a role that gives more, or by one that holds longer. Unless
     somebody else, who saw these lines, has written an approval into the role (`approvals.given`). A store that is new and falls under
     a role that is applied elsewhere and not edited gives nobody anything that they do not have there; and where every store is new,
     somebody has to be the first."""
@@ -54,7 +54,7 @@ def self_benefit(context: Context) -> Iterator[Finding]:
     made = _made(known.changes)
     roles = {role.name: role for _, role in given}
     numbers = {name: _numbers(role) for name, role in roles.items()}
-    editors = {name: _last_editors(context, role) for name, role in roles.items()}
+    editors = {name: _editors(context, role) for name, role in roles.items()}
     for change, role in given:
         if change.address.store in new and role.name not in edited and _is_applied(context, role, new):
             continue
@@ -63,6 +63,8 @@ def self_benefit(context: Context) -> Iterator[Finding]:
         grant = change.address.type == "grant"
         everybody = set() if grant else _lines_of_role(context, change, role)
         took_out = editors[role.name] if grant or _without_end(change) or _looser(change) else set()
+        if grant:
+            took_out = took_out | _editors_of_labels(context, role, change.address.store)
         for index in _concerned(change, numbers[role.name]):
             one = role.spec["subjects"][index]
             who = subject(one["kind"], one["id"]).id
@@ -89,12 +91,27 @@ def _author(context: Context, line: Line) -> str:
     return (context.known.author(*line) or ("", ""))[0].strip().lower()
 
 
-def _last_editors(context: Context, role: Spec) -> set[str]:
-    """Who last changed the files that say something of a role, its templates and overlays included: somebody gains also by what was taken
-    out, and no line says that."""
+def _editors(context: Context, role: Spec) -> set[str]:
+    """Who changed the files that say something of a role, its templates and overlays included, and acorn.yaml, which says what files
+    count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
+    raw = context.configuration.project_raw
+    return _changed(context, [role], {raw.file} if raw is not None else set())
+
+
+def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
+    """Who changed the files that give a store its labels, where a role selects by them."""
+    declared = context.configuration.stores.get(store)
+    if declared is None or not role.spec["stores"].get("labels"):
+        return set()
+    return _changed(context, [declared], set())
+
+
+def _changed(context: Context, specs: Iterable[Spec], files: Collection[str]) -> set[str]:
     assert context.known is not None
-    files = {role.file, *(layer.raw.file for layer in context.configuration.layers_of(role))}
-    return {context.known.edited(file).strip().lower() for file in files}
+    every = {*files}
+    for spec in specs:
+        every |= {spec.file, *(layer.raw.file for layer in context.configuration.layers_of(spec))}
+    return {mail.strip().lower() for file in every for mail in context.known.editors(file)}
 
 
 def _made(changes: Iterable[Planned]) -> Made:
