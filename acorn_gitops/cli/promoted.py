@@ -90,7 +90,8 @@ class Promoted:
                 continue  # what cannot be computed the last guard refuses
             if least < was:
                 unit, address = quantum(one.then["currency"]), f"{self._view.store}/listing/{one.key}"
-                yield Cut(address, one.then["currency"], was * unit, least * unit)
+                new = one.key not in self._view.listings and one.was is one.then
+                yield Cut(address, one.then["currency"], was * unit, least * unit, new)
 
     def taken(self) -> Iterator[tuple[Address, str]]:
         """What each promotion that is made or changed takes off a listing at most, by itself, in percent with one decimal: for whoever

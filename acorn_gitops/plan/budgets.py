@@ -67,6 +67,8 @@ class Cut(NamedTuple):
     currency: str
     before: Decimal
     after: Decimal
+    new: bool = False
+    """The listing comes with this plan: nobody has paid its price yet."""
 
 
 def built_in(
@@ -372,7 +374,7 @@ def _sum(
     most = budget.get("priceSum")
     if most is None:
         return
-    moved = {cut.address: (cut.currency, cut.before, cut.after) for cut in cuts}
+    moved = {cut.address: (cut.currency, cut.before, cut.after) for cut in cuts if not cut.new}
     for change, move in judged_moves(changes, listings):
         moved.setdefault(str(change.address), (move[0], Decimal(move[1]), Decimal(move[2])))
     sums: dict[str, list[Decimal]] = {}
