@@ -36,6 +36,8 @@ class _Priced(NamedTuple):
     then: Mapping[str, str]
     sold: bool
     """Whether it will be for sale."""
+    new: bool
+    """Whether it comes with this plan, in the place of nothing."""
 
 
 class Promoted:
@@ -73,7 +75,9 @@ class Promoted:
             move = moves.get(key)
             was = {"currency": move[0], "value": move[1]} if move is not None else price
             sold = listing.get("status") != "inactive"
-            found.append(_Priced(key, str(listing.get("sku") or key), was, price, sold))
+            change = written.get(key)
+            new = change is not None and change.action == "create" and move is None
+            found.append(_Priced(key, str(listing.get("sku") or key), was, price, sold, new))
         return found
 
     def cuts(self) -> Iterator[Cut]:
@@ -90,8 +94,7 @@ class Promoted:
                 continue  # what cannot be computed the last guard refuses
             if least < was:
                 unit, address = quantum(one.then["currency"]), f"{self._view.store}/listing/{one.key}"
-                new = one.key not in self._view.listings and one.was is one.then
-                yield Cut(address, one.then["currency"], was * unit, least * unit, new)
+                yield Cut(address, one.then["currency"], was * unit, least * unit, one.new)
 
     def taken(self) -> Iterator[tuple[Address, str]]:
         """What each promotion that is made or changed takes off a listing at most, by itself, in percent with one decimal: for whoever

@@ -92,10 +92,10 @@ class Authors:
             yield ""
         try:
             if since and self._reaches(since):
-                told = self._log("--no-merges", f"{since}..HEAD", "--", file)
+                told = self._log("--no-merges", f"{since}..HEAD", "--", _path(file))
                 told += self._dropped(file, since)
             else:
-                told = self._log("-1", "--", file) or [""]
+                told = self._log("-1", "--", _path(file)) or [""]
         except NoAnswer:
             told = [""]
         yield from told
@@ -226,6 +226,11 @@ class Authors:
             else wrote
             for line, wrote in found.items()
         }
+
+
+def _path(file: str) -> str:
+    """A file as `git log` takes it: one called `r*.yaml` is that file, and no pattern."""
+    return f":(literal){file}"
 
 
 def _day(seconds: str) -> str:
