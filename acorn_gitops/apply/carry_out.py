@@ -42,6 +42,8 @@ from acorn_gitops.plan.change import Applied, Change, Step
 from acorn_gitops.plan.diff import CLEARED, recordable
 from acorn_gitops.plan.document import Plan
 
+PRICED: Final = frozenset({"storefront", "listing", "promotion"})
+"""What decides what buyers pay."""
 BATCH: Final = 500
 TRIES: Final = 3
 """How often a batch is sent to a store that somebody else changes at the same time."""
@@ -488,9 +490,8 @@ class _Work:
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
             if of_store[0].change.address.type in ("listing", "promotion") and not self.latest[store].version:
-                self._refresh(
-                    store
-                )  # no version fences the batch: prices are judged on a reading of this moment
+                # No version fences the batch: prices are judged on a reading of this moment.
+                self._refresh(store, PRICED)
             sent: list[_Sent] = []
             for some in _batches(of_store):
                 batch = self.send(store, some)
@@ -595,10 +596,11 @@ class _Work:
                 kept.append(part)
         return kept
 
-    def _refresh(self, store: str) -> None:
-        """Read a store again for the guard; one that cannot be read is left."""
+    def _refresh(self, store: str, types: frozenset[str] = frozenset()) -> None:
+        """Read a store again for the guard, or these types of it; one that cannot be read is left."""
+        scope = Scope(store, base=self.latest[store], types=types)
         try:
-            latest = self.marketplaces[self.connections[store]].read(Scope(store, base=self.latest[store]))
+            latest = self.marketplaces[self.connections[store]].read(scope)
             check_not_empty(latest, self.latest[store].resources.keys(), ())
         except MarketplaceError as error:
             self.broken[store] = error.message

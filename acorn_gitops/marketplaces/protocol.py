@@ -46,6 +46,8 @@ class Scope(NamedTuple):
     base: Snapshot | None = None
     """A whole snapshot that the caller still has: an adapter may ask only for what has changed since, and must answer with a
     whole one again."""
+    types: frozenset[str] = frozenset()
+    """With a base: the types that must be as they are now; others may be as they were. Empty: all."""
 
 
 class Snapshot(NamedTuple):

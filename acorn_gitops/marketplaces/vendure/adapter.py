@@ -40,6 +40,8 @@ class VendureMarketplace:
         self._name = name
         self._client = client
         self._journal = Journal()
+        self._channels: dict[str, Channel] = {}
+        """As they were read last."""
         amounts, places, locations = Amounts(client), Places(client), Locations(client)
         categories, roles = Categories(client), Roles(client)
         kinds: list[Kind] = [
@@ -88,17 +90,21 @@ class VendureMarketplace:
     def read(self, scope: Scope) -> Snapshot:
         """A whole store, list by list. Lists are not of one moment: Vendure has no snapshots, so that what a write
         presumes is looked at again before it is sent."""
-        self._client.begin()
-        with in_shape(self._name):
+        with in_shape(self._name), self._client.reading():
             return self._read(scope)
 
     def _read(self, scope: Scope) -> Snapshot:
-        channel = channels(self._client).get(scope.store)
+        self._channels = channels(self._client)
+        channel = self._channels.get(scope.store)
+        asked = scope.types if scope.base is not None else frozenset()
         resources: dict[tuple[str, str], Live] = {}
         ambiguous: dict[tuple[str, str], str] = {}
+        if asked and scope.base is not None:
+            resources = {key: have for key, have in scope.base.resources.items() if key[0] not in asked}
+            ambiguous = {key: why for key, why in scope.base.ambiguous.items() if key[0] not in asked}
         place = Channel(scope.store, "", "", {})
         for type_, where in (*((t, channel) for t in _FRONT), *((t, place) for t in _PLACE)):
-            if where is not None:
+            if where is not None and (not asked or type_ in asked):
                 rows = self._kinds[type_].rows(where, None)
                 resources.update({(type_, key): row.live for key, row in rows.items()})
                 ambiguous.update({(type_, key): why for key, why in rows.twins.items()})
@@ -142,6 +148,8 @@ class VendureMarketplace:
 
     def _run(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
         kind = self._kinds[writes[0].address.type]
+        if kind.type == "storefront":
+            self._channels = {}  # they are others afterwards
         try:
             with in_shape(self._name, sent=True):
                 return self._carry_out(kind, store, writes)
@@ -161,7 +169,9 @@ class VendureMarketplace:
         ]
 
     def _channel(self, store: str) -> Channel:
-        return channels(self._client).get(store) or Channel(store, "", "", {})
+        if store not in self._channels:
+            self._channels = channels(self._client)
+        return self._channels.get(store) or Channel(store, "", "", {})
 
     def close(self) -> None:
         """Let go of connections."""

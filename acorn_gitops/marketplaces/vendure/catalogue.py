@@ -23,9 +23,9 @@ from acorn_gitops.marketplaces.vendure.tax import Categories
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
-BATCH: Final = 100
+BATCH: Final = 250
 """Rows in one mutation: more make no difference to the server, and one that it refuses is sent again alone."""
-ASKED: Final = 200
+ASKED: Final = 500
 """SKUs in one filter."""
 NOTHING: Final = "it has no price, and Vendure would sell it for nothing"
 

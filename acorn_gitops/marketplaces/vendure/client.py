@@ -98,11 +98,23 @@ class Client:
         self.user_id = ""
         """What the server calls the user who is signed in; empty before, and with an API key."""
         self._clock = clock
+        self._lists: dict[tuple[str, bytes, str], list[dict[str, Any]]] | None = None
+        """While a store is read: what was asked for already."""
         self.begin()
 
     def begin(self) -> None:
         """A store is read: what it may send and how long it may take is counted from now on."""
         self._bytes, self._memory, self._until = 0, 0, self._clock() + STORE_SECONDS
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While one store is read, no list is asked for twice."""
+        self.begin()
+        self._lists = {}
+        try:
+            yield
+        finally:
+            self._lists = None
 
     def close(self) -> None:
         """Let go of connections."""
@@ -124,7 +136,16 @@ class Client:
         self, operation: str, field: str, variables: Mapping[str, Any] | None = None, channel: str = ""
     ) -> list[dict[str, Any]]:
         """All items of a paginated list, each once. Incomplete when they do not add up."""
+        if self._lists is None:
+            return self._every(operation, field, variables, channel)
+        memo = (operation, orjson.dumps(variables or {}), channel)
+        if memo not in self._lists:
+            self._lists[memo] = self._every(operation, field, variables, channel)
+        return self._lists[memo]
 
+    def _every(
+        self, operation: str, field: str, variables: Mapping[str, Any] | None, channel: str
+    ) -> list[dict[str, Any]]:
         def page(skip: int) -> tuple[list[dict[str, Any]], int]:
             given = dict(variables or {})
             options = {**given.pop("options", {}), "take": TAKE, "skip": skip, "sort": {"id": "ASC"}}
@@ -156,14 +177,6 @@ class Client:
                 hint="run again; nothing was concluded from this",
             )
         return items
-
-    def in_parallel(self, calls: list[Callable[[], Any]]) -> Iterator[Any]:
-        """Results of independent calls, in order."""
-        if len(calls) < 2:
-            yield from (call() for call in calls)
-            return
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            yield from pool.map(lambda call: call(), calls)
 
     # -- one request -----------------------------------------------------------------------------------------
 
