@@ -102,7 +102,7 @@ def main(count: int) -> None:
         folder = Path(made) / "shop"
         (folder / "specs").mkdir(parents=True)
         (folder / "acorn.yaml").write_text(PROJECT.format(url=server.url))
-        environ = {**os.environ, "VENDURE_PASSWORD": PASSWORD, "NO_COLOR": "1"}
+        environ = {**os.environ, "VENDURE_PASSWORD": PASSWORD, "NO_COLOR": "1", "XDG_CONFIG_HOME": made}
 
         def acorn(*arguments: str) -> None:
             subprocess.run(
@@ -113,6 +113,7 @@ def main(count: int) -> None:
                 capture_output=True,
             )
 
+        acorn("trust", "main")
         write = folder / "specs" / "all.yaml"
         write.write_text(specs(0, "9.99").replace("  items:\n", "  items: []\n").partition("---")[0])
         acorn("apply", "--auto-approve")

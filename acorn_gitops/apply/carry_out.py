@@ -490,8 +490,10 @@ class _Work:
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
             if of_store[0].change.address.type in ("listing", "promotion") and not self.latest[store].version:
-                # No version fences the batch: prices are judged on a reading of this moment.
-                self._refresh(store, PRICED)
+                # No version fences the batch: prices are judged on a reading of this moment. A listing that is written is looked at by
+                # its adapter; what else decides its price are promotions.
+                kind = of_store[0].change.address.type
+                self._refresh(store, PRICED - {"listing"} if kind == "listing" else PRICED)
             sent: list[_Sent] = []
             for some in _batches(of_store):
                 batch = self.send(store, some)
