@@ -169,7 +169,7 @@ def apply_plan(
         if store not in fenced and store not in unread
     }
     open_before = ledger.open_intents()
-    found = found_done(open_before, snapshots, edges.now())
+    found = found_done(open_before, snapshots, edges.now(), ledger.recorded)
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
         for one in found.closed
@@ -196,7 +196,7 @@ def apply_plan(
     )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run, alone=skip_unreadable)
     work.skip(unread)
-    work.guard.expect(open_before, edges.now())
+    work.guard.expect(ledger.sendings(), edges.now())
     parts: dict[tuple[int, int], list[Part]] = {}
     for change in plan.changes:
         if not change.writes or change.address.store in unread:
@@ -215,10 +215,8 @@ def apply_plan(
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
         put_aside, unfenced = begin(aside, owner, head, alone=True)
         fenced |= put_aside
-        unread |= {
-            store: f"what an earlier run still sends there could not be ended: {why}"
-            for store, why in unfenced.items()
-        }
+        unread |= _not_ended(work, unfenced)
+        work.fenced = {*fenced}
         late = _landed(work, open_before, {*fenced}, found)
         if late and not skip_unreadable:
             raise Stale(f"{'; '.join(late.values())}; nothing was written", hint=AGAIN)
@@ -263,7 +261,12 @@ def apply_plan(
         edges.actor,
         report.counts(),
         numbers,
-        {"owner": owner, "commit": plan.revision, "committed": edges.committed},
+        {
+            "owner": owner,
+            "commit": plan.revision,
+            "committed": edges.committed,
+            **({"selected": True} if plan.selected else {}),
+        },
     )
     report.fenced = fenced
     if work.superseded:
@@ -272,6 +275,16 @@ def apply_plan(
             hint="wait for it, bring ledger and specs up to date (`acorn state pull`), and plan again",
         )
     return report
+
+
+def _not_ended(work: _Work, unfenced: Mapping[str, str]) -> dict[str, str]:
+    """Stores in which an earlier run could not be ended: they are left out, and told."""
+    told = {
+        store: f"what an earlier run still sends there could not be ended: {why}"
+        for store, why in unfenced.items()
+    }
+    work.skip(told)
+    return told
 
 
 AGAIN: Final = "run the same command again: nothing more comes of that run"
@@ -286,7 +299,9 @@ def _landed(
     for store in sorted({intent.address.store for intent in intents} & {*stores}):
         try:
             snapshot = work.marketplaces[work.connections[store]].read(Scope(store))
-            why = landed(intents, snapshot, work.edges.now(), known=known, ours=work.is_ours)
+            why = landed(
+                intents, snapshot, work.edges.now(), work.ledger.recorded, known=known, ours=work.is_ours
+            )
         except MarketplaceError as error:
             why = error.message
         if why:
@@ -404,6 +419,8 @@ class _Work:
         """Steps with an open intent, and their idempotency keys: sent again, they are sent under the same."""
         self.own: set[Step] = set()
         """Those of them that this run wrote down itself."""
+        self.fenced: set[str] = set()
+        """Stores whose batches are refused when the store is another than the one that was judged."""
         self.before = ledger.last_intent()
         """The last intent of earlier runs."""
         self.done = 0
@@ -489,7 +506,8 @@ class _Work:
         ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address))
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
-            if of_store[0].change.address.type in ("listing", "promotion") and not self.latest[store].version:
+            fenced = store in self.fenced and self.latest[store].version
+            if of_store[0].change.address.type in ("listing", "promotion") and not fenced:
                 # No version fences the batch: prices are judged on a reading of this moment. A listing that is written is looked at by
                 # its adapter; what else decides its price are promotions.
                 kind = of_store[0].change.address.type
@@ -710,7 +728,7 @@ class _Work:
     def _settle(self, batch: _Sent, settled: list[Settled], closed: list[Closed]) -> None:
         """Add what became of a batch."""
         closed += [
-            Closed(self.plan.id, w.address, w.operation, a.status, a.message)
+            Closed(self.plan.id, w.address, w.operation, a.status, a.message, after=self.before)
             for w, a in zip(batch.writes, batch.answers, strict=True)
         ]
         following = iter(batch.answers)

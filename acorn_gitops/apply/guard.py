@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
@@ -95,8 +96,9 @@ class Guard:
                 for key in keys.get(sku) or (sku,)
             ]
             self._counted = None
+            unseen = self._unseen_of(address) | self._unseen_of(address._replace(key=former))
             why = promotion_refusal(
-                held.proposed(address.key, after, instead_of=former, without=self._unseen_of(address)),
+                held.proposed(address.key, after, instead_of=former, without=unseen),
                 ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
             )
             return f"{why}{self._expected()}" if why else ""
@@ -137,16 +139,18 @@ class Guard:
         return self._promotions[store]
 
     def _put_unseen(self, held: HeldPromotions, key: str, sendings: Sequence[_Sending]) -> None:
-        """Beside a promotion as it is, each other form in which it may come. What would change one that is not there changes nothing."""
-        content = held.content(key)
-        forms = [content]
-        for number, sending in enumerate(sendings):
-            if sending.operation == "update" and content is None:
-                continue
-            before = content if sending.operation == "update" and content is not None else {}
-            content = {**before, **sending.attributes}
-            if not any(form is not None and _has(form, content) for form in forms):
-                held.put(_unseen(key, number), content)
+        """Beside a promotion as it is, each other form in which it may come: any of them may be lost, and the rest come. What would change
+        one that is not there changes nothing."""
+        forms = [held.content(key)]
+        for some in _some_of(sendings):
+            content = forms[0]
+            for sending in some:
+                if sending.operation == "update" and content is None:
+                    continue
+                before = content if sending.operation == "update" and content is not None else {}
+                content = {**before, **sending.attributes}
+            if content is not None and not any(form is not None and _has(form, content) for form in forms):
+                held.put(_unseen(key, len(forms) - 1), content)
                 forms.append(content)
 
     def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
@@ -257,6 +261,16 @@ def _instant(text: str) -> datetime:
 
 def _less(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return Decimal(one["value"]) < Decimal(other["value"])
+
+
+MOST: Final = 5
+"""So many unseen sendings of one promotion are combined in every way; of more, each by itself and all together."""
+
+
+def _some_of(sendings: Sequence[_Sending]) -> Iterable[Sequence[_Sending]]:
+    if len(sendings) > MOST:
+        return [*([one] for one in sendings), sendings]
+    return (some for count in range(1, len(sendings) + 1) for some in combinations(sendings, count))
 
 
 def _has(form: Mapping[str, Any], content: Mapping[str, Any]) -> bool:

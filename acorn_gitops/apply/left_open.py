@@ -49,6 +49,7 @@ def landed(
     intents: Sequence[Intent],
     snapshot: Snapshot,
     now: str,
+    recorded: Callable[[Address], tuple[str, str]],
     *,
     known: Collection[Step],
     ours: Callable[[Address], bool],
@@ -58,12 +59,17 @@ def landed(
     whether anything there is declared or was ever applied."""
     came = {
         str(row.address)
-        for row in found_done(intents, {snapshot.store: snapshot}, now).settled
+        for row in found_done(intents, {snapshot.store: snapshot}, now, recorded).settled
         if row.outcome == "observed" and ours(row.address)
     }
     new = sorted(came - {str(step.address) for step in known})
     more = f" and {len(new) - 3:,} more" if len(new) > 3 else ""
     return f"an earlier run wrote {', '.join(new[:3])}{more} while this one was looking" if new else ""
+
+
+def _by_another(intent: Intent, last: tuple[str, str]) -> bool:
+    plan, at = last
+    return bool(plan) and plan != intent.plan and at > intent.at
 
 
 def expired(intent: Intent) -> Closed:
@@ -73,9 +79,15 @@ def expired(intent: Intent) -> Closed:
     )
 
 
-def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot], now: str) -> LeftOpen:
-    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened; one that is not there a day after it
-    was sent does not come any more. Nothing is written down."""
+def found_done(
+    intents: Sequence[Intent],
+    snapshots: Mapping[str, Snapshot],
+    now: str,
+    recorded: Callable[[Address], tuple[str, str]],
+) -> LeftOpen:
+    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless a later plan made it so
+    (`recorded`: by which plan a resource was recorded last, and when): then this one may still come. One that is not there a day after
+    it was sent does not come any more. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
     told: set[tuple[str, Step]] = set()
@@ -90,6 +102,8 @@ def found_done(intents: Sequence[Intent], snapshots: Mapping[str, Snapshot], now
             happened = have is None or (replaced and gone(have, intent.remote_id))
         else:
             happened = holds(intent.attributes or {}, have)
+        if happened and _by_another(intent, recorded(intent.address)):
+            happened = False
         if not happened and is_over(intent, now):
             closed.append(expired(intent))
             continue

@@ -94,6 +94,6 @@ def _late(
         return declared(address) is not None or (address.type, address.key) in ledger.applied(address.store)
 
     try:
-        return landed(intents, marketplace.read(Scope(store)), now, known=(), ours=ours)
+        return landed(intents, marketplace.read(Scope(store)), now, ledger.recorded, known=(), ours=ours)
     except MarketplaceError as error:
         return f"{store} could not be looked at again: {error.message}"

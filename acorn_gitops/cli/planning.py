@@ -229,10 +229,16 @@ def plan_findings(
         wrote = authors.of(file, line)
         return (actor, today) if wrote == ("", "") else wrote
 
-    last = state.ledger.last_commit()[0].removesuffix("-dirty")
+    last = state.ledger.last_whole()
+    raw = loaded.configuration.project_raw
 
     def editors(file: str) -> frozenset[str]:
+        if raw is not None and file == raw.file and _counts_the_same(raw.data, authors.earlier(file, last)):
+            return frozenset()
         return frozenset(wrote or actor for wrote in authors.editors(file, last))
+
+    def removers(word: str) -> frozenset[str]:
+        return frozenset(wrote or actor for wrote in authors.removers(word, last))
 
     history = PriceHistory(loaded.configuration, state.ledger, session.now())
 
@@ -251,6 +257,7 @@ def plan_findings(
         untaxed,
         follows=authors.follows,
         editors=editors,
+        removers=removers,
     )
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
@@ -259,6 +266,24 @@ def plan_findings(
         *found,
         *(f._replace(severity="warning", message=f"apply will refuse: {f.message}") for f in later),
     ]
+
+
+_DECIDES: Final = ("specs", "environments", "defaultEnvironment", "defaults")
+"""What of acorn.yaml says which files count, and what they inherit."""
+
+
+def _counts_the_same(now: Mapping[str, Any], text: bytes | None) -> bool:
+    """Whether an earlier acorn.yaml took in the same files."""
+    from acorn_gitops.specs.strict import compose
+
+    if text is None:
+        return False
+    documents = compose(text.decode("utf-8", "replace"), "acorn.yaml").documents
+    earlier = documents[0].data if documents else None
+    before = earlier.get("spec") if isinstance(earlier, Mapping) else None
+    if not isinstance(before, Mapping):
+        return False
+    return all(before.get(name) == now["spec"].get(name) for name in _DECIDES)
 
 
 def _recover(
@@ -284,7 +309,7 @@ def _recover(
                 continue
             snapshots[store] = snapshot
     intents = state.ledger.open_intents()
-    found = found_done(intents, snapshots, session.stamp())
+    found = found_done(intents, snapshots, session.stamp(), state.ledger.recorded)
     theirs = {
         row.address
         for row in found.settled
@@ -293,7 +318,8 @@ def _recover(
         and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
     }
     found = found.without(theirs)
-    late = [i for i in intents if i.address in theirs and is_over(i, session.stamp())]
+    unseen = {i.address for i in intents if i.address.store not in state.connections}
+    late = [i for i in intents if i.address in theirs | unseen and is_over(i, session.stamp())]
     over = [*(one for one in found.closed if one.outcome == "expired"), *map(expired, late)]
     if over:
         state.ledger.settle([], over, session.stamp(), session.actor(), "")

@@ -34,8 +34,6 @@ class _Priced(NamedTuple):
     sku: str
     was: Mapping[str, str]
     then: Mapping[str, str]
-    sold: bool
-    """Whether it will be for sale."""
     new: bool
     """Whether it comes with this plan, in the place of nothing."""
 
@@ -74,19 +72,19 @@ class Promoted:
                 continue
             move = moves.get(key)
             was = {"currency": move[0], "value": move[1]} if move is not None else price
-            sold = listing.get("status") != "inactive"
             change = written.get(key)
             new = change is not None and change.action == "create" and move is None
-            found.append(_Priced(key, str(listing.get("sku") or key), was, price, sold, new))
+            found.append(_Priced(key, str(listing.get("sku") or key), was, price, new))
         return found
 
     def cuts(self) -> Iterator[Cut]:
-        """Listings for which buyers will pay less because promotions change, or because a price falls below one that stands."""
+        """Listings for which buyers will pay less because promotions change, or because a price falls below one that stands; also those
+        that are not for sale: that may change without a price or a promotion."""
         changed = frozenset(key for c in self._promotions for key in (c.former.key, c.address.key))
         falls = Falls(self._before, self._after)
         for one in self._listings if self._promotions or self._view.promotions else ():
             reaching = self._before.on(one.sku) | self._after.on(one.sku)
-            if not one.sold or not reaching or (one.was == one.then and not reaching & changed):
+            if not reaching or (one.was == one.then and not reaching & changed):
                 continue
             try:
                 was, least = falls.deepest(one.sku, one.was, one.then)

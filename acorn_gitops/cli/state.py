@@ -106,7 +106,7 @@ def remove(
         raise click.UsageError("say which rows, or which store is --closed")
     session, ledger = _open(root, environment, no_color)
     known = {str(a): a for a, _ in ledger.resources()}
-    known |= {str(i.address): i.address for i in ledger.open_intents()}  # what is still waited for
+    known |= {str(i.address): i.address for i in ledger.sendings()}  # what may still come
     missing = [a for a in addresses if a not in known]
     missing += [store for store in closed if store not in {a.store for a in known.values()}]
     if missing:

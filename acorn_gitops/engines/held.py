@@ -9,6 +9,7 @@ else is. Every moment from now on is looked at, boundary by boundary, for the bu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
@@ -120,6 +121,14 @@ class HeldPromotions:
         of which nobody knows whether they came."""
         return Proposed(self, key, content, frozenset({key, instead_of or key}), without, self._now)
 
+    def computable(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
+        """Of these promotions, those that lower a price from now on and can be understood: what others do nobody knows."""
+        found: dict[str, Running] = {}
+        for key in keys:
+            with suppress(NotComputable, ArithmeticError, LookupError, TypeError, ValueError):
+                found |= self.running(frozenset({key}), currency)
+        return dict(sorted(found.items()))
+
     def running(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
         """Of these promotions, those that lower a price from now on."""
         found = {}
@@ -207,8 +216,7 @@ class Falls:
 
     def deepest(self, sku: str, was: Money, then: Money) -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
-        times from now on with promotions, those who pay least, and everybody who does nothing for it. NotComputable when a promotion
-        cannot be understood."""
+        times from now on with promotions: those who pay least, those who meet each condition, and everybody who does nothing for it."""
         currency = then["currency"]
         memo = (self._before.on(sku), self._after.on(sku), currency)
         if memo not in self._pairs:
@@ -218,7 +226,7 @@ class Falls:
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _times(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Pair]:
-        old, new = self._before.running(before, currency), self._after.running(after, currency)
+        old, new = self._before.computable(before, currency), self._after.computable(after, currency)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         seen = set()
         for start, _ in pairwise(edges):
@@ -228,7 +236,8 @@ class Falls:
                 continue
             seen.add((was, then))
             yield _Pair(lowest([*was]).pays, lowest([*then]).pays)
-            yield _Pair(lowest(_for_all(was)).pays, lowest(_for_all(then)).pays)
+            for who in {_who(offer) for offer in (*was, *then)} | {_who(None)}:
+                yield _Pair(lowest(_for(who, was)).pays, lowest(_for(who, then)).pays)
 
 
 class _Pair(NamedTuple):
@@ -238,9 +247,16 @@ class _Pair(NamedTuple):
     after: Callable[[int], int]
 
 
-def _for_all(offers: Iterable[Offer]) -> list[Offer]:
-    """Those for which nobody has to be or do anything."""
-    return [offer for offer in offers if not offer.condition]
+def _who(offer: Offer | None) -> tuple[str, str, int, int]:
+    """For whom an offer is: audience, code or coupon, pieces, basket; None: for everybody, who does nothing for it."""
+    if offer is None:
+        return "all", "", 1, 0
+    return offer.audience, offer.choice, offer.quantity, offer.basket
+
+
+def _for(who: tuple[str, str, int, int], offers: Iterable[Offer]) -> list[Offer]:
+    """What those have who meet one condition, and what everybody has."""
+    return [offer for offer in offers if _who(offer) in (who, _who(None))]
 
 
 def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:

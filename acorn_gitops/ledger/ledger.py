@@ -313,6 +313,18 @@ class Ledger:
         """Writes of which it is not known whether they happened: the process died, or no answer came."""
         return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted'))")
 
+    def sendings(self) -> list[Intent]:
+        """All that was sent and is not known to have come or to have been refused, whoever the resource belongs to by now: for whoever
+        reckons with what may still come."""
+        return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted', 'superseded'))")
+
+    def recorded(self, address: Address) -> tuple[str, str]:
+        """By which plan a resource was last recorded, and when; empty where it never was."""
+        rows = self._rows(
+            "SELECT plan, applied_at FROM resource WHERE store=? AND type=? AND key=?", tuple(address)
+        )
+        return (_text(rows[0][0]), _text(rows[0][1])) if rows else ("", "")
+
     def unfinished(self) -> dict[Address, Attributes]:
         """What replacements would have created whose deletion is done and whose creation is not. It holds what nobody
         declared and was there before, so that whoever finishes the work can carry it over."""
@@ -533,6 +545,20 @@ class Ledger:
             if isinstance(commit, str) and commit:
                 return commit, at if isinstance(at, int) else 0
         return "", 0
+
+    def last_whole(self) -> str:
+        """The commit of the last run that came to its end and left nothing out; "" where none is known."""
+        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.end' ORDER BY sequence DESC"):
+            body = audit.body_of(raw)
+            commit = body.get("commit")
+            if (
+                body.get("status") == "complete"
+                and not body.get("selected")
+                and isinstance(commit, str)
+                and commit
+            ):
+                return commit.removesuffix("-dirty")
+        return ""
 
     def last_guards(self) -> dict[str, Any]:
         """The settings that guarded the last run of which they are known."""
@@ -803,9 +829,10 @@ class Ledger:
                     db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     # What was under way there is not ours any more, however it ends.
                     db.execute(
-                        "UPDATE intent SET outcome='superseded' WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome"
-                        " IN ('unknown', 'accepted'))",
-                        row.address,
+                        "UPDATE intent SET outcome=? WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome"
+                        " IN ('unknown', 'accepted', 'superseded'))",
+                        # A person gave it up by name; whoever only forgets it still reckons with what was sent (`sendings`).
+                        ("given up" if event == "state.rm" else "superseded", *row.address),
                     )
                 else:
                     _put(db, row, at, commit)

@@ -376,7 +376,11 @@ def _sum(
         return
     moved = {cut.address: (cut.currency, cut.before, cut.after) for cut in cuts if not cut.new}
     for change, move in judged_moves(changes, listings):
-        moved.setdefault(str(change.address), (move[0], Decimal(move[1]), Decimal(move[2])))
+        one, other = (move[0], Decimal(move[1]), Decimal(move[2])), moved.get(str(change.address))
+        if other is None or _part(one) < _part(other):
+            moved[str(change.address)] = (
+                one  # a small cut at one time hides no price that falls at all others
+            )
     sums: dict[str, list[Decimal]] = {}
     for currency, old, new in moved.values():
         before, after = sums.setdefault(currency, [Decimal(0), Decimal(0)])
@@ -393,6 +397,11 @@ def _sum(
                 "",
                 f"{store}/budget/{name}",
             )
+
+
+def _part(move: tuple[str, Decimal, Decimal]) -> Decimal:
+    """What is left of an amount, as a part of it."""
+    return move[2] / move[1] if move[1] else Decimal(1)
 
 
 def _permissions(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -44,6 +45,7 @@ class Authors:
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
         self._editors: dict[tuple[str, str], frozenset[str]] = {}
+        self._taken: dict[str, list[tuple[str, bytes]]] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -115,8 +117,7 @@ class Authors:
         return [cut(mail, MOST) for mail in said.decode("utf-8", "replace").split("\n") if mail]
 
     def _dropped(self, file: str, since: str) -> list[str]:
-        """Who made a merge that left a file as one side had it, though only the other side had changed it: no line says that what the
-        others wrote is gone."""
+        """Who made a merge whose file is another than git alone would have made of both sides: no line says what was dropped in it."""
         assert self._questions is not None
         said = self._questions.ask(
             self._root, "log", "--no-mailmap", "--merges", "--format=%H %ae %P", f"{since}..HEAD"
@@ -124,17 +125,84 @@ class Authors:
         found = []
         for row in said.decode("utf-8", "replace").split("\n"):
             commit, mail, *parents = row.split(" ") if row else ("", "")
-            if len(parents) < 2:
-                continue
-            here = self._content(commit, file)
-            for one in parents:
-                for other in parents:
-                    if one == other or self._content(one, file) != here or self._content(other, file) == here:
-                        continue
-                    base = self._questions.ask(self._root, "merge-base", one, other).decode().strip()
-                    if self._content(base, file) == here:
-                        found.append(cut(mail, MOST))
+            if parents and not self._merged_cleanly(file, commit, parents):
+                found.append(cut(mail, MOST))
         return found
+
+    def _merged_cleanly(self, file: str, commit: str, parents: Sequence[str]) -> bool:
+        assert self._questions is not None
+        here = self._content(commit, file)
+        sides = [self._content(parent, file) for parent in parents]
+        if all(side == here for side in sides):
+            return True
+        if len(parents) != 2:
+            return False
+        base = self._questions.ask(self._root, "merge-base", *parents).decode().strip()
+        before = self._content(base, file)
+        if before in sides:
+            return here == sides[1 - sides.index(before)]
+        return self._three_ways(file, parents[0], base, parents[1]) == self._blob(file, commit)
+
+    def _three_ways(self, file: str, one: str, base: str, other: str) -> bytes | None:
+        """What a merge of two sides gives by itself; None where they are in conflict, so that somebody has decided."""
+        assert self._questions is not None
+        with tempfile.TemporaryDirectory() as folder:
+            names = []
+            for number, commit in enumerate((one, base, other)):
+                path = Path(folder) / str(number)
+                path.write_bytes(self._blob(file, commit) or b"")
+                names.append(str(path))
+            try:
+                return self._questions.ask(self._root, "merge-file", "-p", *names)
+            except NoAnswer:
+                return None
+
+    def _blob(self, file: str, commit: str) -> bytes | None:
+        assert self._questions is not None
+        words = self._content(commit, file).split()
+        return (
+            self._questions.ask(self._root, "cat-file", "blob", words[2].decode())
+            if len(words) == 3
+            else None
+        )
+
+    def earlier(self, file: str, commit: str) -> bytes | None:
+        """A file as it was in a commit; None where git does not know it."""
+        if self._questions is None or not commit:
+            return None
+        try:
+            return self._blob(file, commit)
+        except NoAnswer:
+            return None
+
+    def removers(self, word: str, since: str) -> frozenset[str]:
+        """E-mail addresses of those who took away a file that names something, after a commit: what stood in it no line says any more."""
+        if self._questions is None or not since or not self._reaches(since):
+            return frozenset()
+        try:
+            gone = self._gone(since)
+        except NoAnswer:
+            return frozenset({""})
+        return frozenset(mail for mail, text in gone if word.encode() in text)
+
+    def _gone(self, since: str) -> list[tuple[str, bytes]]:
+        """Who took which file away, and what it held at that commit."""
+        assert self._questions is not None
+        if since not in self._taken:
+            said = self._questions.ask(
+                self._root, "log", "-m", "--no-mailmap", "--no-renames", "--diff-filter=D", "--name-only", "--relative",
+                "-z", "--format=%x01%ae", f"{since}..HEAD",
+            )  # fmt: skip
+            found: list[tuple[str, bytes]] = []
+            for part in said.decode("utf-8", "replace").split("\x01")[1:]:
+                mail, _, names = part.partition("\0")
+                found += [
+                    (cut(mail.strip(), MOST), self._blob(name.strip("\n"), since) or b"")
+                    for name in names.split("\0")
+                    if name.strip("\n")
+                ]
+            self._taken[since] = found
+        return self._taken[since]
 
     def _content(self, commit: str, file: str) -> bytes:
         """What git calls the content of a file in a commit; empty where it is not there."""

@@ -37,14 +37,26 @@ def rights(rules: Sequence[Mapping[str, Any]] | None) -> set[str]:
     }
 
 
+_POWERS: Final = ("*", "delete", "grant", "apply", "approve", "write", "plan", "export", "read")
+
+
+def _power(right: str) -> tuple[int, str]:
+    """What can do most harm is read first: a long list may be cut."""
+    verb = right.partition(" ")[0].rpartition(".")[2]
+    return (_POWERS.index(verb) if verb in _POWERS else 0), right
+
+
 def changed_rights(before: Any, after: Any) -> list[str]:
     """What a role gives more (`+price.write`) and less."""
     old, new = rights(before), rights(after)
-    return [*(f"+{safe(one)}" for one in sorted(new - old)), *(f"-{safe(one)}" for one in sorted(old - new))]
+    return [
+        *(f"+{safe(one)}" for one in sorted(new - old, key=_power)),
+        *(f"-{safe(one)}" for one in sorted(old - new, key=_power)),
+    ]
 
 
 def _role(attributes: Mapping[str, Any]) -> list[str]:
-    found = [f"may {', '.join(sorted(map(safe, rights(attributes.get('rules'))))) or 'nothing'}"]
+    found = [f"may {', '.join(map(safe, sorted(rights(attributes.get('rules')), key=_power))) or 'nothing'}"]
     if attributes.get("validFrom") or attributes.get("validUntil"):
         found.append(
             f"from {safe(str(attributes.get('validFrom') or 'always'))} until {safe(str(attributes.get('validUntil') or 'ever'))}"

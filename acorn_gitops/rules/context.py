@@ -59,6 +59,8 @@ class Known(NamedTuple):
     """Of the drift job: what was changed outside, and which attribute."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
     """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
+    removers: Callable[[str], frozenset[str]] = lambda word: frozenset()
+    """(name): e-mail addresses of those who took a file away that names it, since then."""
     editors: Callable[[str], frozenset[str]] = lambda file: frozenset()
     """(file): e-mail addresses of those who changed it since the commit that was applied last, also by taking something out; whoever
     applies stands for those whom git does not know."""

@@ -257,3 +257,45 @@ def test_a_limit_of_a_role_counts_what_is_not_for_sale_yet(
     write_guarded(guarded, promo("ninety", "90", limits=LIMITED), lifecycled=True)
     result = guarded.run("apply", "--auto-approve", "--select", "*/promotion/*")
     assert (result.code, "ninety takes 90 % off" in result.err) == (4, True), result
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        {"minimumOrder": {"amz-de": {"currency": "EUR", "value": "0.01"}}},
+        {"type": "promoCode", "code": "WELCOME"},
+        {"type": "coupon"},
+    ],
+    ids=["a basket of a cent", "another code", "a coupon"],
+)
+def test_a_condition_that_others_meet_is_another_price(asks: dict[str, Any], tmp_path: Path) -> None:
+    """A secret code of 50 % was agreed; 50 % for whoever meets another condition was not."""
+    agreed = dated("staff", "50", *DAY, **STAFF)
+    made = Repository(tmp_path / "r", *SHELF, agreed)
+    made.apply()
+    (made.path / "acorn.yaml").write_text(BUDGET)
+    made.write(*SHELF, agreed, dated("new", "50", *DAY, **{**GROUP, **asks}))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "BUD-002" in result.err) == (5, True), result
+
+
+def test_a_small_cut_at_one_time_hides_no_fall_at_all_others(tmp_path: Path) -> None:
+    """One day's sale becomes milder while list prices fall by 29 %: the sum tells what falls."""
+    made = Repository(tmp_path / "r", *SHELF, dated("day", "40", *DAY))
+    made.apply()
+    (made.path / "acorn.yaml").write_text(
+        BUDGET.replace('{all: {priceDrop: "30"}}', '{all: {priceSum: "10"}}')
+    )
+    made.write(storefront(), listing("A-1", "71.00"), dated("day", "16", *DAY))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "-29.0 %" in result.err) == (5, True), result
+
+
+def test_what_is_not_for_sale_is_judged_as_if_it_were(tmp_path: Path) -> None:
+    """It is put back on sale later, and neither a price nor a promotion changes then."""
+    made = Repository(tmp_path / "r", *SHELF)
+    made.apply()
+    (made.path / "acorn.yaml").write_text(BUDGET)
+    made.write(storefront(), listing("A-1", "100.00", status="inactive"), promo("deep", "45"))
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "BUD-002" in result.err) == (5, True), result

@@ -458,3 +458,69 @@ def test_a_template_that_brings_a_label_is_somebodys_doing(made: Repository) -> 
     (specs / "fr.yaml").write_text(text.replace("spec: {type", "spec: {inherits: [south], type"))
     by(made, "mallory")
     refused(made)
+
+
+LIMIT = '      constraints:\n        maxDiscountPercent: "10"\n'
+
+
+def test_a_merge_commit_with_an_edit_of_its_own(made: Repository) -> None:
+    """Neither side touched the role; the merge takes its limit out."""
+    git(made.path, "checkout", "-qb", "prices")
+    listing = made.path / "specs" / "all.yaml"
+    listing.write_text(listing.read_text().replace("20.00", "20.50"))
+    by(made, "ada")
+    git(made.path, "checkout", "-q", "main")
+    merge = ["git", "merge", "-q", "--no-ff", "--no-commit", "prices"]
+    subprocess.run(merge, cwd=made.path, check=True, env=person("mallory"))
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    subprocess.run(
+        ["git", "commit", "-qam", "Merge prices"], cwd=made.path, check=True, env=person("mallory")
+    )
+    refused(made)
+
+
+def test_a_file_that_was_taken_away_said_something(made: Repository) -> None:
+    """The limit stands in a file of its own, which mallory deletes; what is left is ada's."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    overlay = made.path / "overlays" / "sandbox"
+    overlay.mkdir(parents=True)
+    head = "apiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: promoters}\nspec:\n  rules:\n"
+    rule = "    - resources: [promo]\n      verbs: [apply]\n" + LIMIT
+    (overlay / "limits.yaml").write_text(head + rule)
+    project = made.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("sandbox: {}", "sandbox: {overlays: [overlays/sandbox]}"))
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()
+    (overlay / "limits.yaml").unlink()
+    (overlay / "other.yaml").write_text(
+        "apiVersion: acorn/v1\nkind: Store\nmetadata: {name: amz-fr, labels: {a: b}}\n"
+    )
+    git(made.path, "add", "-A")
+    by(made, "mallory")
+    refused(made)
+
+
+def test_a_part_that_was_applied_is_not_the_whole(made: Repository) -> None:
+    """Refused as a whole, applied in part; the next whole apply asks again."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    listing = made.path / "specs" / "all.yaml"
+    listing.write_text(listing.read_text().replace("20.00", "20.50"))
+    by(made, "mallory")
+    refused(made)
+    assert made.run("apply", "--auto-approve", "--select", "*/listing/*").code == 0
+    refused(made)
+
+
+def test_a_comment_in_acorn_yaml_is_nobodys_gift(made: Repository) -> None:
+    """Mallory edits what guards nothing and takes nothing in; ada gives mallory a role, and bob applies it."""
+    project = made.path / "acorn.yaml"
+    project.write_text(project.read_text() + "# as agreed\n")
+    by(made, "mallory")
+    (made.path / "specs" / "more.yaml").write_text(HELPERS.removeprefix("---\n"))
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()

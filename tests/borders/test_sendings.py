@@ -331,3 +331,145 @@ def test_prices_by_hand_are_seen(market: Market, tmp_path: Path) -> None:
     made.apply()
     hand(market, lambda db: disturb.set_attribute(db, *priced("S-1", "3.00")))
     assert paid(market) == 3
+
+
+def slow_feed(way: Way, made: Repository, market: Market, *between_: tuple[str, ...]) -> None:
+    """12.00 is taken and not shown; then 20.00 and a promotion that 20.00 bears and 12.00 does not."""
+    for verb in between_:
+        assert made.run(*verb).code == 0
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    result = made.run("apply", "--auto-approve")
+    assert (result.code, "amz-de/promotion/half" in market.live()) == (3, False), result
+
+
+def test_a_refusal_of_the_second_sending_ends_not_the_first(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """One saved plan, applied twice: taken, then refused."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **FLOOR))
+    made.apply()
+    made.write(storefront(), sku("S-1", "12.00", **FLOOR))
+    assert made.run("plan", "--out", "p.json").code == 0
+    for answer in (202, 422):
+        way.rows = lambda _, answer=answer: answer
+        assert made.run("apply", "p.json", "--wait", "0").code == 3
+    way.rows = None
+    slow_feed(way, made, market)
+
+
+def test_a_rebuild_says_nothing_of_what_may_still_come(
+    way: Way, front: Any, market: Market, tmp_path: Path
+) -> None:
+    """It says anew what is ours; what was sent is another question."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **FLOOR))
+    made.apply()
+    waits(way, made, storefront(), sku("S-1", "12.00", **FLOOR))
+    slow_feed(way, made, market, ("state", "rebuild"))
+
+
+def test_a_value_that_a_later_run_wrote_is_not_the_earlier_one(
+    way: Way, front: Any, market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs send 12.00; the second is seen, and the first may still come."""
+    made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **FLOOR))
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T09:00:00Z")
+    made.apply()
+    waits(way, made, storefront(), sku("S-1", "12.00", **FLOOR))
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T10:00:00Z")
+    made.apply()
+    assert market.prices() == {"12.00"}
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T11:00:00Z")
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR))
+    made.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T12:00:00Z")
+    slow_feed(way, made, market)
+
+
+def test_versions_without_generations_fence_nothing(market: Market, tmp_path: Path) -> None:
+    """A server that knows versions and no generations takes any batch: the store is read again before prices are sent."""
+    state = {"armed": False}
+
+    def proxy(exchange: Exchange) -> Answered | None:
+        if "/generations/" in exchange.asked.path:
+            return Answered(404, {"content-type": "application/problem+json"}, b"{}")
+        if "/resources" not in exchange.asked.path and exchange.asked.method == "GET":
+            return None
+        answered = upstream(market.url, exchange)
+        if exchange.asked.method == "POST" and state["armed"]:
+            state["armed"] = False
+            promoted(market)
+        if exchange.asked.method == "GET":
+            page = json.loads(answered.body)
+            page.pop("generation", None)
+            answered = answered._replace(body=json.dumps(page).encode())
+        return answered
+
+    with Server(between(market.url, proxy)) as server:
+        first = [storefront("a-shop"), sku("A-1", "5.00", "a-shop")]
+        made = clone_of(server, tmp_path / "made", *first, storefront(), sku("S-1", "20.00", **FLOOR))
+        made.apply()
+        state["armed"] = True
+        made.write(first[0], sku("A-1", "6.00", "a-shop"), storefront(), sku("S-1", "17.00", **FLOOR))
+        result = made.run("apply", "--auto-approve")
+    assert (result.code, paid(market) >= 11) == (3, True), result
+
+
+def test_a_row_that_is_refused_stops_no_other(market: Market, tmp_path: Path) -> None:
+    """A server that says no version: the promotion is refused each time, the price is sent all the same."""
+
+    def proxy(exchange: Exchange) -> Answered | None:
+        if exchange.asked.method != "POST":
+            return None
+        items = json.loads(exchange.asked.body)["items"]
+        if items[0]["type"] == "promotion":
+            refused = {"status": 422, "problem": {"title": "no"}}
+            return Answered(
+                200,
+                {"content-type": "application/json"},
+                json.dumps({"items": [refused for _ in items]}).encode(),
+            )
+        answered = upstream(market.url, exchange)
+        page = json.loads(answered.body)
+        page.pop("version", None)
+        return answered._replace(body=json.dumps(page).encode())
+
+    with Server(between(market.url, proxy)) as server:
+        made = clone_of(server, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "9.00"))
+        made.apply()
+        mild = json.loads(json.dumps(HALF))
+        mild["spec"] |= {"discount": {"percent": "1"}, "skus": {"names": ["S-1"]}}
+        made.write(storefront(), sku("S-1", "20.00"), sku("S-2", "8.00"), mild)
+        assert made.run("apply", "--auto-approve").code == 3
+    assert market.prices() == {"20.00", "8.00"}
+
+
+def test_a_pending_change_may_come_without_the_one_before() -> None:
+    """Of two that were sent the first may be lost: each combination is one that may be there."""
+    deep = {
+        "type": "percentOff",
+        "skus": ["Z"],
+        "start": THEIRS["start"],
+        "end": THEIRS["end"],
+        "discount": {"percent": "50"},
+    }
+    price, floor = {"currency": "EUR", "value": "100.00"}, {"currency": "EUR", "value": "40.00"}
+    listing = {"sku": "A", "price": price, "minPrice": floor, "status": "active"}
+    resources = {("listing", "A"): Live(listing, "1"), ("promotion", "p"): Live(deep, "1")}
+    store = Snapshot("s", True, resources, "1")  # type: ignore[arg-type]
+    guard = Guard(
+        [],
+        {"s": store},
+        {},
+        declared=lambda _: None,
+        least=lambda _: None,
+        now=lambda: "2026-06-01T00:00:00Z",
+    )
+    at = Address("s", "promotion", "p")
+    first = Write("update", at, {"discount": {"percent": "5"}}, "1", "k1")
+    second = Write("update", at, {"skus": ["A", "Z"]}, "1", "k2")
+    for write in (first, second):
+        guard.sent("s", [write], [Outcome(at, "accepted")])
+    cheaper = Write(
+        "update", Address("s", "listing", "A"), {"price": {"currency": "EUR", "value": "60.00"}}, "1", "k3"
+    )
+    assert "below its floor" in guard.refusal(cheaper, "A")

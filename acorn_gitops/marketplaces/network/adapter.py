@@ -177,14 +177,10 @@ class NetworkMarketplace:
         return self._batches(store, writes, "", at)
 
     def _version_for(self, store: str, at: str) -> str:
-        """The version that a batch presumes: that of the snapshot, or the one after what was sent since. Moved where nobody knows
-        that one: the store must be read again."""
+        """The version that a batch presumes: that of the snapshot, or the one after what was sent since. Where the marketplace did not
+        say that one, the snapshot's: it refuses the batch if what was sent has changed anything."""
         since, now = self._sent.get(store, ("", ""))
-        if not at or since != at:
-            return at
-        if not now:
-            raise Moved(f"{store}: it did not say which version it has after what was sent")
-        return now
+        return now if now and since == at else at
 
     def close(self) -> None:
         """Let go of connections."""
@@ -224,17 +220,7 @@ class NetworkMarketplace:
             fence = self._fences.get(store) if not query else None
             if fence is not None:
                 body |= {"owner": fence[0], "generation": fence[1]}
-                try:
-                    version = self._version_for(store, at)
-                except Moved:
-                    if not start:
-                        raise
-                    outcomes += [
-                        Outcome(w.address, "conflict", "its version is not known any more")
-                        for w in writes[start:]
-                    ]
-                    break
-                if version:
+                if version := self._version_for(store, at):
                     body["ifVersion"] = version
             path = f"/v1/stores/{quote(store, safe='')}/batch{query}"
             try:
@@ -286,7 +272,7 @@ class NetworkMarketplace:
         """Send until there is an answer that says something, and believe only what was asked for: 200 with JSON; 404 where that
         may be; 304 where a version was named; `other` statuses that mean something here. Every request may be repeated: reads
         by nature, batches by their idempotency keys, generations by their number."""
-        if method != "GET" and self._slow > SLOW:
+        if not _is_page(path) and self._slow > SLOW:
             raise MarketplaceError(f"{self.name}: {self._too_slow()}", hint=_FAULT)
         trouble = ""
         maybe_done = alive = False
@@ -309,7 +295,7 @@ class NetworkMarketplace:
                     return answer
                 if status == 200 or status in other or (status == 404 and missing_ok):
                     # A proxy's own page is nobody's answer, and least of all that something is not there.
-                    self._count(method, began)
+                    self._count(path, began)
                     began = self._clock()
                     if answer.headers.get("content-type", "").startswith(_JSON_TYPES):
                         if status == 412 and maybe_done and method == "POST":
@@ -337,7 +323,7 @@ class NetworkMarketplace:
                     )
                 else:
                     raise MarketplaceError(f"{self.name}: {_problem(answer)}")
-            self._count(method, began)
+            self._count(path, began)
             wait = min(wait, self._patience)
             self._patience -= wait
             if attempt + 1 < attempts and self._pause is not None:
@@ -350,9 +336,9 @@ class NetworkMarketplace:
             alive=alive,
         )
 
-    def _count(self, method: str, began: float) -> None:
-        """What a request that is no reading took beyond a fair time: readings are counted whole, by their rows."""
-        if method != "GET":
+    def _count(self, path: str, began: float) -> None:
+        """What a request took beyond a fair time; pages of a store are counted together, by their rows."""
+        if not _is_page(path):
             self._slow += max(0.0, self._clock() - began - FAIR_REQUEST)
 
     def _too_slow(self) -> str:
@@ -496,6 +482,10 @@ class _Reading:
                 hint="run again; nothing was concluded from this",
             )
         return Snapshot(self._store, bool(whole), whole, self._version, generation=self._generation)
+
+
+def _is_page(path: str) -> bool:
+    return "/resources?" in path
 
 
 def _is_suspicious(body: bytes) -> bool:

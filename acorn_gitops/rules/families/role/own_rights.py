@@ -81,7 +81,8 @@ def self_benefit(context: Context) -> Iterator[Finding]:
                 role,
                 ("spec", "subjects", index) if grant else ("spec", "rules"),
                 f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
-                "let somebody else apply it, or have them write `approvals: {given: [{by: THEM, at: DAY}]}`",
+                "let somebody else apply it, or have them write `approvals: {requiredFor: [iam.grant], approvers: [{user: THEM}],"
+                " given: [{by: THEM, at: DAY}]}` into the role",
             )
 
 
@@ -94,8 +95,10 @@ def _author(context: Context, line: Line) -> str:
 def _editors(context: Context, role: Spec) -> set[str]:
     """Who changed the files that say something of a role, its templates and overlays included, and acorn.yaml, which says what files
     count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
+    assert context.known is not None
     raw = context.configuration.project_raw
-    return _changed(context, [role], {raw.file} if raw is not None else set())
+    found = _changed(context, [role], {raw.file} if raw is not None else set())
+    return found | {mail.strip().lower() for mail in context.known.removers(role.name)}
 
 
 def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
