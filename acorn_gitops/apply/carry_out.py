@@ -20,7 +20,7 @@ import orjson
 
 from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, unanswered
-from acorn_gitops.apply.guard import Guard
+from acorn_gitops.apply.guard import Guard, since
 from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.confine.text import one_line
@@ -196,7 +196,7 @@ def apply_plan(
     )
     work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run, alone=skip_unreadable)
     work.skip(unread)
-    work.guard.expect(ledger.sendings(), edges.now())
+    work.guard.expect(ledger.sendings(since(edges.now())), edges.now())
     parts: dict[tuple[int, int], list[Part]] = {}
     for change in plan.changes:
         if not change.writes or change.address.store in unread:

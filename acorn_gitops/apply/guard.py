@@ -250,6 +250,11 @@ class _Sending(NamedTuple):
     own: bool
 
 
+def since(now: str) -> str:
+    """A day (ISO text) before which nothing was sent that may still come."""
+    return (_instant(now) - 2 * MAY_COME).date().isoformat()
+
+
 def is_over(intent: Intent, now: str) -> bool:
     """Whether so much time has gone by since a write was sent that it does not come any more."""
     return _instant(intent.at) < _instant(now) - MAY_COME

@@ -174,6 +174,20 @@ class Questions:
         """One answer. NoAnswer where git refuses, is not there, or does not come to an end."""
         return self.later(root, *arguments)()
 
+    def merged(self, one: bytes, base: bytes, other: bytes) -> bytes | None:
+        """What a merge of two texts gives by itself, from what both come from; None where they are in conflict, so that somebody has
+        decided."""
+        with tempfile.TemporaryDirectory(prefix="acorn-git-") as folder:
+            names = []
+            for number, content in enumerate((one, base, other)):
+                path = Path(folder) / str(number)
+                path.write_bytes(content)
+                names.append(str(path))
+            try:
+                return self.ask(Path(folder), "merge-file", "-p", *names)
+            except NoAnswer:
+                return None
+
     def later(self, root: Path, *arguments: str) -> Callable[[], bytes]:
         """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then as `ask`."""
         try:

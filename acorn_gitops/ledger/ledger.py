@@ -313,10 +313,13 @@ class Ledger:
         """Writes of which it is not known whether they happened: the process died, or no answer came."""
         return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted'))")
 
-    def sendings(self) -> list[Intent]:
+    def sendings(self, since: str = "") -> list[Intent]:
         """All that was sent and is not known to have come or to have been refused, whoever the resource belongs to by now: for whoever
-        reckons with what may still come."""
-        return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted', 'superseded'))")
+        reckons with what may still come. `since`: a day (ISO text) before which nothing counts any more."""
+        return self._intents(
+            "intent.at >= ? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted', 'superseded'))",
+            (since,),
+        )
 
     def recorded(self, address: Address) -> tuple[str, str]:
         """By which plan a resource was last recorded, and when; empty where it never was."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,21 +140,8 @@ class Authors:
         before = self._content(base, file)
         if before in sides:
             return here == sides[1 - sides.index(before)]
-        return self._three_ways(file, parents[0], base, parents[1]) == self._blob(file, commit)
-
-    def _three_ways(self, file: str, one: str, base: str, other: str) -> bytes | None:
-        """What a merge of two sides gives by itself; None where they are in conflict, so that somebody has decided."""
-        assert self._questions is not None
-        with tempfile.TemporaryDirectory() as folder:
-            names = []
-            for number, commit in enumerate((one, base, other)):
-                path = Path(folder) / str(number)
-                path.write_bytes(self._blob(file, commit) or b"")
-                names.append(str(path))
-            try:
-                return self._questions.ask(self._root, "merge-file", "-p", *names)
-            except NoAnswer:
-                return None
+        sides_and_base = [self._blob(file, one) or b"" for one in (parents[0], base, parents[1])]
+        return self._questions.merged(*sides_and_base) == self._blob(file, commit)
 
     def _blob(self, file: str, commit: str) -> bytes | None:
         assert self._questions is not None
