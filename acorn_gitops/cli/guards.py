@@ -158,7 +158,7 @@ def not_sent(
 def sold_below(
     view: StoreView,
     result: StoreResult,
-    now: datetime,
+    promoted: Promoted,
     least: Callable[[Address], Mapping[str, str] | None],
 ) -> Iterator[Finding]:
     """What would be sold below its floor with promotions that the store holds and this plan leaves as they are: unmanaged ones,
@@ -170,13 +170,6 @@ def sold_below(
     touched = {c.address.key: c for c in result.changes if c.address.type == "listing" and c.writes}
     if not foreign or not (touched or changed):
         return
-    before = HeldPromotions(now, view.promotions.items(), view.platform)
-    after = HeldPromotions(now, view.promotions.items(), view.platform)
-    for change in changed.values():
-        after.put(change.former.key, None)
-        if change.action != "delete":
-            kept = view.promotions.get(change.former.key, {}) if change.action == "update" else {}
-            after.put(change.address.key, {**kept, **(change.after or {})})
     reached = {sku for body in foreign.values() for sku in body.get("skus") or ()}
     anew = {sku for c in changed.values() for sku in (c.after or {}).get("skus") or ()}
     listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
@@ -191,7 +184,7 @@ def sold_below(
         sku = str(listing.get("sku") or key)
         if sku not in reached or (moved is None and sku not in anew):
             continue
-        why = sold_at(sku, listing, live, least(address), before, after)
+        why = sold_at(sku, listing, live, least(address), promoted.before, promoted.after)
         if why:
             theirs = ", ".join(sorted(k for k, body in foreign.items() if sku in (body.get("skus") or ())))
             yield Finding(

@@ -119,6 +119,8 @@ def _taken(
 ) -> tuple[dict[str, str], list[str]]:
     """Write what was made of live resources, without what rules of this project refuse: that stays unmanaged, and is told. Answers what
     was written at last, and every note."""
+    if not files:
+        return files, notes
     refused: dict[str, str] = {}
     earlier = {finding.subject for finding in _errors(session)}
     for _ in range(ROUNDS):

@@ -127,9 +127,9 @@ def compute(
             judged += guards.mass_deletion(view, result)
             judged += guards.ambiguous(view, state)
             judged += guards.not_sent(result, view, least)
-            judged += guards.sold_below(view, result, session.now(), least)
-            below += guards.below_floor(view, session.now(), least, margins=margins)
             promoted = Promoted(view, result, session.now())
+            judged += guards.sold_below(view, result, promoted, least)
+            below += guards.below_floor(view, session.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, promoted)
             taken |= dict(promoted.taken())
             if limited:

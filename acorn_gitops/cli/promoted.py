@@ -42,14 +42,23 @@ class Promoted:
     """One store before and after a plan, as buyers see it."""
 
     def __init__(self, view: StoreView, result: StoreResult, now: datetime) -> None:
-        self._view, self._result = view, result
+        self._view, self._result, self._now = view, result, now
         self._promotions = [c for c in result.changes if c.address.type == "promotion" and c.writes]
-        self._before = HeldPromotions(now, view.promotions.items(), view.platform)
-        self._after = HeldPromotions(now, view.promotions.items(), view.platform)
+
+    @cached_property
+    def before(self) -> HeldPromotions:
+        """The promotions that the store holds."""
+        return HeldPromotions(self._now, self._view.promotions.items(), self._view.platform)
+
+    @cached_property
+    def after(self) -> HeldPromotions:
+        """Those that it will hold."""
+        held = HeldPromotions(self._now, self._view.promotions.items(), self._view.platform)
         for change in self._promotions:
-            self._after.put(change.former.key, None)
+            held.put(change.former.key, None)
             if change.action != "delete":
-                self._after.put(change.address.key, self._content(change))
+                held.put(change.address.key, self._content(change))
+        return held
 
     def _content(self, change: Change) -> dict[str, Any]:
         kept = self._view.promotions.get(change.former.key, {}) if change.action == "update" else {}
@@ -81,15 +90,20 @@ class Promoted:
         """Listings for which buyers will pay less because promotions change, or because a price falls below one that stands; also those
         that are not for sale: that may change without a price or a promotion."""
         changed = frozenset(key for c in self._promotions for key in (c.former.key, c.address.key))
-        falls = Falls(self._before, self._after)
-        for one in self._listings if self._promotions or self._view.promotions else ():
-            reaching = self._before.on(one.sku) | self._after.on(one.sku)
+        moved = {c.address.key for c in self._result.changes if c.address.type == "listing" and c.writes}
+        if not self._promotions and not (moved and self._view.promotions):
+            return
+        falls = Falls(self.before, self.after)
+        for one in self._listings:
+            if not self._promotions and one.key not in moved:
+                continue
+            reaching = self.before.on(one.sku) | self.after.on(one.sku)
             if not reaching or (one.was == one.then and not reaching & changed):
                 continue
             try:
                 was, least = falls.deepest(one.sku, one.was, one.then)
             except _NO_NUMBERS:
-                continue  # what cannot be computed the last guard refuses
+                continue  # a price that is no amount in the currency of the store: rules and guards tell
             if least < was:
                 unit, address = quantum(one.then["currency"]), f"{self._view.store}/listing/{one.key}"
                 yield Cut(address, one.then["currency"], was * unit, least * unit, one.new)
@@ -153,7 +167,7 @@ class Promoted:
                 yield change, self._depth(change)
 
     def _depth(self, change: Change) -> Decimal | None:
-        proposed = self._after.proposed(change.address.key, self._content(change))
+        proposed = self.after.proposed(change.address.key, self._content(change))
         most, judged = proposed.share(), set[str]()
         for one in self._listings:
             if one.sku.casefold() not in proposed.skus:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.lowest import lowest
+from acorn_gitops.engines.lowest import Lowest, lowest
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.price import WHOLE, Offer
 
@@ -97,16 +99,6 @@ class HeldPromotions:
         if before is not None and before["currency"] == currency:
             paid = minor(before["value"], currency)
         return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor)
-
-    def least(self, sku: str, price: Money) -> int:
-        """The least that any buyer pays for a SKU at this list price from now on, in minor units. NotComputable when a promotion
-        cannot be understood."""
-        amount, here, currency = minor(price["value"], price["currency"]), self.on(sku), price["currency"]
-        memo = (here, currency)
-        if here and memo not in self._stretches:
-            offers = self.running(here, currency)
-            self._stretches[memo] = _stretches(offers, offers)
-        return min([amount, *(one.after(amount) for one in self._stretches.get(memo, ()))])
 
     def proposed(
         self,
@@ -212,39 +204,59 @@ class Falls:
 
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
-        self._pairs: dict[tuple[frozenset[str], frozenset[str], str], list[_Pair]] = {}
+        self._times: dict[tuple[frozenset[str], frozenset[str], str], list[_Time]] = {}
 
     def deepest(self, sku: str, was: Money, then: Money) -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
         times from now on with promotions: those who pay least, those who meet each condition, and everybody who does nothing for it."""
         currency = then["currency"]
         memo = (self._before.on(sku), self._after.on(sku), currency)
-        if memo not in self._pairs:
-            self._pairs[memo] = [*self._times(*memo)]
+        if memo not in self._times:
+            self._times[memo] = [*self._between(*memo)]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
-        paid = [(pair.before(first), pair.after(second)) for pair in self._pairs[memo]]
+        paid = (pair for time in self._times[memo] for pair in time.paid(first, second))
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
-    def _times(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Pair]:
+    def _between(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Time]:
+        """Each set of offers that there is at some time, once."""
         old, new = self._before.computable(before, currency), self._after.computable(after, currency)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         seen = set()
         for start, _ in pairwise(edges):
             was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
             then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
-            if (was, then) in seen:
-                continue
-            seen.add((was, then))
-            yield _Pair(lowest([*was]).pays, lowest([*then]).pays)
-            for who in {_who(offer) for offer in (*was, *then)} | {_who(None)}:
-                yield _Pair(lowest(_for(who, was)).pays, lowest(_for(who, then)).pays)
+            if (was, then) not in seen:
+                seen.add((was, then))
+                yield _Time(was, then)
 
 
-class _Pair(NamedTuple):
-    """At one time, what somebody pays at a list price: before, and after."""
+@dataclass(frozen=True)
+class _Time:
+    """A time in which nothing changes: what was on offer then, and what will be."""
 
-    before: Callable[[int], int]
-    after: Callable[[int], int]
+    was: tuple[Offer, ...]
+    then: tuple[Offer, ...]
+
+    def paid(self, first: int, second: int) -> Iterator[tuple[int, int]]:
+        """What is paid at a list price before (`first`) and after (`second`), by those for whom it may fall most. Nobody pays less
+        than who pays least after, so that another buyer is looked at only where they paid more before."""
+        if self.was == self.then and first == second:
+            return
+        least = self._least[0].pays(first)
+        yield least, self._least[1].pays(second)
+        for before, after in self._each:
+            if (paid := before.pays(first)) > least:
+                yield paid, after.pays(second)
+
+    @cached_property
+    def _least(self) -> tuple[Lowest, Lowest]:
+        return lowest(self.was), lowest(self.then)
+
+    @cached_property
+    def _each(self) -> list[tuple[Lowest, Lowest]]:
+        """By condition, what those have who meet it; without any offer before, all paid alike."""
+        conditions = {_who(offer) for offer in (*self.was, *self.then)} | {_who(None)} if self.was else ()
+        return [(lowest(_for(who, self.was)), lowest(_for(who, self.then))) for who in conditions]
 
 
 def _who(offer: Offer | None) -> tuple[str, str, int, int]:

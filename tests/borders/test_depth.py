@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from acorn_gitops.engines.held import Falls, HeldPromotions
+from acorn_gitops.engines.lowest import lowest
+from acorn_gitops.engines.offer import offer_of
 from tests.borders.test_left_to_others import BUDGET, listing
 from tests.repository import Repository, document, storefront
 from tests.test_access import guarded as guarded
@@ -299,3 +306,62 @@ def test_what_is_not_for_sale_is_judged_as_if_it_were(tmp_path: Path) -> None:
     made.write(storefront(), listing("A-1", "100.00", status="inactive"), promo("deep", "45"))
     result = made.run("apply", "--auto-approve")
     assert (result.code, "BUD-002" in result.err) == (5, True), result
+
+
+# -- the search leaves nothing out ---------------------------------------------------------------------------
+
+
+def content(percent: int, days: tuple[int, int], code: str, group: bool) -> dict[str, Any]:
+    """A promotion on K as a marketplace holds it."""
+    said: dict[str, Any] = {
+        "type": "percentOff", "skus": ["K"], "discount": {"percent": str(percent)},
+        "start": f"2027-01-{min(days):02}T00:00:00Z", "end": f"2027-01-{max(days) + 1:02}T00:00:00Z",
+    }  # fmt: skip
+    return {
+        **said,
+        **({"code": code, "type": "promoCode"} if code else {}),
+        **({"stacking": {"group": "one", "tier": 20, "mode": "bestOnly"}} if group else {}),
+    }
+
+
+some = st.dictionaries(
+    st.sampled_from("abcd"),
+    st.builds(
+        content,
+        st.integers(1, 60),
+        st.tuples(st.integers(1, 6), st.integers(1, 6)),
+        st.sampled_from(["", "", "X", "Y"]),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+@given(some, some, st.integers(1, 200), st.integers(1, 200))
+def test_the_deepest_fall_is_that_of_every_buyer_at_every_time(
+    before: dict[str, Any], after: dict[str, Any], was: int, then: int
+) -> None:
+    """Tried day by day for who pays least, for everybody, and for the bearers of each code."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    worst = Fraction(0)
+    for day in range(1, 8):
+        sets = []
+        for held in (before, after):
+            days = (
+                held[key]
+                for key in sorted(held)
+                if int(held[key]["start"][8:10]) <= day < int(held[key]["end"][8:10])
+            )
+            sets.append([offer_of(str(number), one, "EUR", "") for number, one in enumerate(days)])
+        for keep in (("", "X", "Y"), ("",), ("", "X"), ("", "Y")):
+            some_before, some_after = (
+                [o for o in offers if o is not None and o.choice.removeprefix("code ").upper() in keep]
+                for offers in sets
+            )
+            old = lowest(some_before).pays(was * 100)
+            if sets[0] or sets[1]:
+                worst = max(worst, Fraction(old - lowest(some_after).pays(then * 100), old or 1))
+    falls = Falls(HeldPromotions(now, before.items()), HeldPromotions(now, after.items()))
+    money = [{"currency": "EUR", "value": f"{value}.00"} for value in (was, then)]
+    paid = falls.deepest("K", *money)
+    assert max(Fraction(paid[0] - paid[1], paid[0] or 1), Fraction(0)) == worst
