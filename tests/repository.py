@@ -79,6 +79,23 @@ def shop(name: str = "de-ber-mitte") -> dict[str, Any]:
     )
 
 
+def promo(name: str, percent: str = "", **more: Any) -> dict[str, Any]:
+    """A promotion for everybody on everything, in 2026 and 2027."""
+    window = {
+        edge: {"local": f"{year}-01-01T00:00", "tz": "store"}
+        for edge, year in (("start", 2026), ("end", 2028))
+    }
+    body: dict[str, Any] = {
+        "type": "percentOff",
+        "stores": {"all": True},
+        "skus": {"all": True},
+        "window": window,
+    }
+    if percent:
+        body["discount"] = {"percent": percent}
+    return document("Promo", name, {**body, **more})
+
+
 def sku(
     code: str = "KTL-17-BLK", price: str = "49.99", store: str = "amz-de", currency: str = "EUR", **more: Any
 ) -> dict[str, Any]:

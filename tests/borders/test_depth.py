@@ -15,26 +15,9 @@ from acorn_gitops.engines.held import Falls, HeldPromotions
 from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import offer_of
 from tests.borders.test_left_to_others import BUDGET, listing
-from tests.repository import Repository, document, storefront
+from tests.repository import Repository, document, promo, storefront
 from tests.test_access import guarded as guarded
 from tests.test_access import write_guarded
-
-
-def promo(name: str, percent: str = "", **more: Any) -> dict[str, Any]:
-    """A promotion for everybody on everything, in 2026 and 2027."""
-    window = {
-        edge: {"local": f"{year}-01-01T00:00", "tz": "store"}
-        for edge, year in (("start", 2026), ("end", 2028))
-    }
-    body: dict[str, Any] = {
-        "type": "percentOff",
-        "stores": {"all": True},
-        "skus": {"all": True},
-        "window": window,
-    }
-    if percent:
-        body["discount"] = {"percent": percent}
-    return document("Promo", name, {**body, **more})
 
 
 def amount_off(value: str) -> dict[str, Any]:

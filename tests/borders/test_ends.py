@@ -22,7 +22,7 @@ from tests import faults
 from tests.borders.clone import WHO, cloned, git, published
 from tests.borders.market import Market, clone_of, copied, open_market
 from tests.borders.server import Answered, Exchange, Server, between
-from tests.repository import Repository, document, sku, storefront
+from tests.repository import Repository, document, promo, sku, storefront
 
 
 class Way:
@@ -512,20 +512,7 @@ def test_a_store_that_cannot_be_fenced_is_told(way: Way, front: Any, tmp_path: P
     made.apply()
 
 
-HALF = document(
-    "Promo",
-    "half",
-    {
-        "type": "percentOff",
-        "stores": {"all": True},
-        "skus": {"all": True},
-        "window": {
-            "start": {"local": "2026-01-01T00:00", "tz": "store"},
-            "end": {"local": "2099-01-01T00:00", "tz": "store"},
-        },
-        "discount": {"percent": "40"},
-    },
-)
+CHEAPER = promo("half", "40")
 
 
 def test_what_was_sent_is_waited_for_a_day(
@@ -540,7 +527,7 @@ def test_what_was_sent_is_waited_for_a_day(
     way.rows = lambda _: 202
     assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
     way.rows = None
-    made.write(storefront(), sku("S-1", "20.00", **floor), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **floor), CHEAPER)
     monkeypatch.setenv("ACORN_NOW", "2026-11-21T08:00:00Z")
     result = made.run("apply", "--auto-approve")
     assert result.code == 3, result

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from acorn_gitops.ledger.ledger import open_ledger
-from tests.repository import Repository, document, sku, storefront
+from tests.repository import Repository, document, promo, sku, storefront
 
 BUDGET = """apiVersion: acorn/v1
 kind: Project
@@ -29,20 +29,7 @@ def listing(code: str, price: str, *, lifecycle: dict[str, Any] | None = None, *
     return document("SkuMapping", "k", spec) | ({"lifecycle": lifecycle} if lifecycle else {})
 
 
-HALF = document(
-    "Promo",
-    "half",
-    {
-        "type": "percentOff",
-        "stores": {"all": True},
-        "skus": {"all": True},
-        "window": {
-            "start": {"local": "2026-01-01T00:00", "tz": "store"},
-            "end": {"local": "2027-12-01T00:00", "tz": "store"},
-        },
-        "discount": {"percent": "50"},
-    },
-)
+HALF = promo("half", "50")
 BAND = {"ceded": {"price": {"by": "repricer", "min": "12.00", "max": "60.00"}}}
 
 

@@ -524,3 +524,22 @@ def test_a_comment_in_acorn_yaml_is_nobodys_gift(made: Repository) -> None:
     git(made.path, "add", "-A")
     by(made, "ada")
     made.apply()
+
+
+def test_a_merge_that_keeps_a_side_which_others_had_changed(made: Repository) -> None:
+    """Grace takes mallory out of a role on main, ada adds a comment to the file on a branch, mallory merges main into it as it was."""
+    roles = made.path / "specs" / "roles.yaml"
+    git(made.path, "checkout", "-qb", "side")
+    roles.write_text(roles.read_text() + "# reviewed\n")
+    by(made, "ada")
+    git(made.path, "checkout", "-q", "main")
+    head, _, tail = roles.read_text().partition("metadata: {name: temps}")
+    roles.write_text(head + "metadata: {name: temps}" + tail.replace("mallory", "pat", 1))
+    by(made, "grace")
+    made.apply()
+    git(made.path, "checkout", "-q", "side")
+    merge = ["git", "merge", "-q", "-s", "ours", "-m", "Merge main", "main"]
+    subprocess.run(merge, cwd=made.path, check=True, env=person("mallory"))
+    git(made.path, "checkout", "-q", "main")
+    git(made.path, "merge", "-q", "--ff-only", "side")
+    refused(made)

@@ -18,7 +18,7 @@ from acorn_gitops.model.resource import Address, Live
 from acorn_gitops.sandbox import disturb
 from tests.borders.market import Market, clone_of, open_market
 from tests.borders.server import Answered, Exchange, Server, between, upstream
-from tests.borders.test_ends import HALF, Way, hand, priced
+from tests.borders.test_ends import CHEAPER, Way, hand, priced
 from tests.borders.test_ends import front as front
 from tests.borders.test_ends import market as market
 from tests.borders.test_ends import way as way
@@ -148,7 +148,7 @@ def test_a_later_write_ends_no_earlier_one(
     made.apply()
     waits(way, made, storefront(), sku("S-1", "12.00", **FLOOR))
     waits(way, made, storefront(), sku("S-1", "15.00", **FLOOR), answer=later)
-    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), CHEAPER)
     result = made.run("apply", "--auto-approve")
     assert (result.code, "12.00 EUR was sent for amz-de/listing/S-1" in result.out) == (3, True), result
     assert "amz-de/promotion/half" not in market.live()
@@ -163,7 +163,7 @@ def test_what_was_never_sent_ends_nothing(way: Way, front: Any, market: Market, 
     way.takes = False
     assert made.run("apply", "--auto-approve").code != 0
     way.takes = True
-    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), CHEAPER)
     assert made.run("apply", "--auto-approve").code == 3
     assert "amz-de/promotion/half" not in market.live()
 
@@ -184,7 +184,7 @@ def test_a_listing_that_may_still_come_is_judged(
     made = clone_of(front, tmp_path / "made", storefront(), sku("S-1", "20.00", **FLOOR))
     made.apply()
     waits(way, made, storefront(), second)
-    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), CHEAPER)
     assert made.run("apply", "--auto-approve").code == 3
     assert "amz-de/promotion/half" not in market.live()
 
@@ -203,7 +203,7 @@ def test_a_day_begins_with_each_sending(
     monkeypatch.setenv("ACORN_NOW", "2026-11-21T08:30:00Z")
     assert made.run("apply", "p.json", "--wait", "0").code == 3
     way.rows = None
-    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), CHEAPER)
     monkeypatch.setenv("ACORN_NOW", "2026-11-21T10:00:00Z")
     assert made.run("apply", "--auto-approve").code == 3
     monkeypatch.setenv("ACORN_NOW", "2026-11-22T09:00:00Z")
@@ -337,7 +337,7 @@ def slow_feed(way: Way, made: Repository, market: Market, *between_: tuple[str, 
     """12.00 is taken and not shown; then 20.00 and a promotion that 20.00 bears and 12.00 does not."""
     for verb in between_:
         assert made.run(*verb).code == 0
-    made.write(storefront(), sku("S-1", "20.00", **FLOOR), HALF)
+    made.write(storefront(), sku("S-1", "20.00", **FLOOR), CHEAPER)
     result = made.run("apply", "--auto-approve")
     assert (result.code, "amz-de/promotion/half" in market.live()) == (3, False), result
 
@@ -436,7 +436,7 @@ def test_a_row_that_is_refused_stops_no_other(market: Market, tmp_path: Path) ->
     with Server(between(market.url, proxy)) as server:
         made = clone_of(server, tmp_path / "made", storefront(), sku("S-1", "20.00"), sku("S-2", "9.00"))
         made.apply()
-        mild = json.loads(json.dumps(HALF))
+        mild = json.loads(json.dumps(CHEAPER))
         mild["spec"] |= {"discount": {"percent": "1"}, "skus": {"names": ["S-1"]}}
         made.write(storefront(), sku("S-1", "20.00"), sku("S-2", "8.00"), mild)
         assert made.run("apply", "--auto-approve").code == 3

@@ -18,6 +18,7 @@ from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database
 from tests.borders.clone import cloned, connected, git, published
 from tests.borders.market import Market, clone_of, copied, open_market
+from tests.borders.test_ends import POINTS, dies_at
 from tests.repository import Repository, sku, storefront
 
 LEDGER = Path(".acorn/sandbox/ledger.db")
@@ -393,6 +394,15 @@ def test_what_no_store_has_heard_of_is_not_believed(made: Repository, market: Ma
     assert (refused.code, "no store has heard of it" in refused.err) == (6, True), refused
     made.write(storefront(), sku("A-1", "10.00"), sku("GIVEN", "10.00"))
     assert made.run("state", "rebuild").code == 0
+    made.write(storefront(), sku("A-1", "10.00"))
+    made.apply()
+    assert GIVEN not in market.live()
+
+
+def test_what_was_not_believed_is_not_vouched_for_later(made: Repository, market: Market) -> None:
+    """A rebuild ends it before the stores hear of the rebuild, so that one that dies there leaves nothing to be believed."""
+    forged(made)
+    dies_at(made, *POINTS["before it is recorded"], "state", "rebuild")
     made.write(storefront(), sku("A-1", "10.00"))
     made.apply()
     assert GIVEN not in market.live()

@@ -4,14 +4,16 @@ it, and nothing that another store declares is taken away."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.vendure.server import PASSWORD, Server, running
+from tests.vendure.server import Server
 from tests.vendure.test_flow import PROMO, SHOP, Shop, variant
+from tests.vendure.test_flow import _password as _password
+from tests.vendure.test_flow import server as server
+from tests.vendure.test_flow import shop as shop
 
 pytestmark = pytest.mark.xdist_group("vendure-people")
 
@@ -28,26 +30,6 @@ BOTH = DEFAULT + SHOP.replace(
     '        - {store: shop-de, status: active, price: {currency: EUR, value: "49.99"}}\n'
     '        - {store: default-channel, status: active, price: {currency: USD, value: "59.00"}}\n',
 )
-
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VENDURE_PASSWORD", PASSWORD)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server with the sample catalogue."""
-    with running(tmp_path, sample=True) as made:
-        yield made
-
-
-@pytest.fixture
-def shop(tmp_path: Path, server: Server) -> Shop:
-    """Applied: one channel."""
-    made = Shop(tmp_path / "shop", server)
-    made.apply()
-    return made
 
 
 @pytest.fixture
