@@ -300,15 +300,17 @@ def _recover(
 
     forget_the_rest(session, state)
     snapshots: dict[str, Snapshot] = {}
-    for store in sorted({intent.address.store for intent in state.ledger.open_intents()}):
-        if store in state.connections:
+    intents = state.ledger.open_intents()
+    # A store that left the specs is asked where it is: what was begun there has to come to its end, too.
+    where = state.connections_of({intent.address.store for intent in intents})
+    for store in sorted(where):
+        if where[store]:
             try:
-                snapshot = state.marketplaces[state.connections[store]].read(Scope(store))
+                snapshot = state.marketplaces[where[store]].read(Scope(store))
                 check_not_empty(snapshot, state.ledger.applied(store), allow_empty)
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    intents = state.ledger.open_intents()
     found = found_done(intents, snapshots, session.stamp(), state.ledger.recorded)
     theirs = {
         row.address
@@ -318,14 +320,14 @@ def _recover(
         and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
     }
     found = found.without(theirs)
-    unseen = {i.address for i in intents if i.address.store not in state.connections}
+    unseen = {i.address for i in intents if not where[i.address.store]}
     late = [i for i in intents if i.address in theirs | unseen and is_over(i, session.stamp())]
     over = [*(one for one in found.closed if one.outcome == "expired"), *map(expired, late)]
     if over:
         state.ledger.settle([], over, session.stamp(), session.actor(), "")
     if not found.settled:
         return
-    fenced, failed = generations(found.stores, state.marketplaces, state.connections, state.owner)
+    fenced, failed = generations(found.stores, state.marketplaces, where, state.owner)
     behind = {store for store, (_, now) in fenced.items() if is_behind(state.ledger, store, now)}
     mine = {store: one for store, one in fenced.items() if store not in behind}
     left = behind | failed.keys()

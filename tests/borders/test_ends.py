@@ -535,3 +535,22 @@ def test_what_was_sent_is_waited_for_a_day(
     monkeypatch.setenv("ACORN_NOW", "2026-11-21T09:30:00Z")
     made.apply()
     assert "amz-de/promotion/half" in made.run("state", "list").out
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_whoever_dies_in_a_store_that_leaves_can_go_on(prune: bool, market: Market, tmp_path: Path) -> None:
+    """Its listing is deleted, and nobody has written that down; the store is in no spec any more."""
+    shops = [storefront("s-one"), sku("A-1", "5.00", "s-one")]
+    made = clone_of(market, tmp_path / "made", *shops, storefront("s-two"), sku("B-1", "5.00", "s-two"))
+    if prune:
+        project = made.path / "acorn.yaml"
+        project.write_text(
+            project.read_text().replace("policies: {", "policies: {prune: {storefront: true}, ")
+        )
+    made.apply()
+    made.write(*shops)
+    dies_at(made, "ledger.ledger", "Ledger.settle", "apply", "--auto-approve")
+    assert "s-two/listing/B-1" not in market.live()
+    made.apply()
+    assert "No changes" in made.run("plan").out
+    assert "s-two/listing/B-1" not in made.run("state", "list").out
