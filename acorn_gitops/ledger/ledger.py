@@ -109,6 +109,12 @@ def _address(name: object) -> Address | None:
         return None
 
 
+def _endings(body: Mapping[str, Any]) -> list[list[Any]]:
+    """What an entry says of endings, each a row that begins with an address; anything else ends nothing."""
+    rows = body.get("ended")
+    return [row for row in rows if isinstance(row, list) and row] if isinstance(rows, list) else []
+
+
 class Ledger:
     """Opened by `open_ledger`; one thread, one process at a time for writing."""
 
@@ -507,7 +513,7 @@ class Ledger:
                 opened.clear()  # what is ours was said anew, from what the stores hold
             elif isinstance(body.get("opening"), str):
                 opened.pop(body["opening"], None)
-                gone = {found for row in body.get("ended") or () if (found := _address((row or [""])[0]))}
+                gone = {found for row in _endings(body) if (found := _address(row[0]))}
                 opened = {one: left for one, names in opened.items() if (left := names - gone)}
         return opened
 
@@ -729,8 +735,8 @@ class Ledger:
             (since,),
         ):
             body = audit.body_of(raw)
-            for row in body.get("ended") or ():
-                if isinstance(row, list) and 2 <= len(row) <= 4:
+            for row in _endings(body):
+                if 2 <= len(row) <= 4:
                     ids = [id for id in row[2:] if isinstance(id, int)]
                     one = _Ending(
                         sequence=sequence,

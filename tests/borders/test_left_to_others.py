@@ -89,3 +89,19 @@ def test_an_entry_that_names_no_address_is_no_crash(name: object, tmp_path: Path
     for command in (["plan"], ["drift"], ["apply", "--auto-approve"]):
         said = made.run(*command)
         assert "internal error" not in said.out + said.err
+
+
+@pytest.mark.parametrize("ended", [5, [5], [[]], ["x"], [[{}]], [["amz-de/listing/K-1", 3, "a", None, 9]]])
+def test_an_entry_that_ends_nonsense_is_no_crash(ended: object, tmp_path: Path) -> None:
+    """The same of an entry that says what ended, after one that began to forget, and with something open."""
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    ledger = open_ledger(made.path / ".acorn" / "sandbox" / "ledger.db", write=True)
+    begun = {"forgetting": ["amz-de/listing/S-1"]}
+    opening = ledger.open_up("state.begin", "2026-11-27T00:00:00Z", "x@example.com", begun)
+    for event in ("state.rm", "apply.ended"):
+        ledger.open_up(event, "2026-11-27T00:00:00Z", "x@example.com", {"opening": opening, "ended": ended})
+    ledger.close()
+    for command in (["plan"], ["drift"], ["apply", "--auto-approve"]):
+        said = made.run(*command)
+        assert "internal error" not in said.out + said.err
