@@ -218,14 +218,14 @@ class Falls:
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _between(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Time]:
-        """Each set of offers that there is at some time, once."""
+        """Each set of offers that there is at some time, once. What is paid between promotions is the list price: others judge it."""
         old, new = self._before.computable(before, currency), self._after.computable(after, currency)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         seen = set()
         for start, _ in pairwise(edges):
             was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
             then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
-            if (was, then) not in seen:
+            if (was or then) and (was, then) not in seen:
                 seen.add((was, then))
                 yield _Time(was, then)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.held import Falls, HeldPromotions
@@ -321,6 +321,7 @@ some = st.dictionaries(
 
 
 @given(some, some, st.integers(1, 200), st.integers(1, 200))
+@example({"a": content(58, (5, 6), "", False), "b": content(10, (1, 3), "", False)}, {}, 190, 173)
 def test_the_deepest_fall_is_that_of_every_buyer_at_every_time(
     before: dict[str, Any], after: dict[str, Any], was: int, then: int
 ) -> None:
