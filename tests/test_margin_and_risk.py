@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.margin import Margins
+from acorn_gitops.engines.margin import OUT_OF_REACH, Margins
 from acorn_gitops.specs.load import load
 from tests.repository import Repository, document, shop, sku, storefront
 
@@ -76,6 +76,77 @@ def test_american_prices_are_without_tax(tmp_path: Path) -> None:
         sku(store="amz-us", currency="USD", attributes={"cost": {"currency": "USD", "value": "20.00"}}),
     )
     assert str(engine.percent(spec, "amz-us", Decimal("40.00"), "USD")) == "50.0"
+
+
+FEES = "store,kind,sku,productType,currency,percent,minimum,amount,from,to,source\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "percent"),
+    [
+        (["amz-de,referral,,,EUR,15,0.30,,2026-01-01,,S"], "34.5"),  # (42.0084 - 7.4985 - 20) / 42.0084
+        (
+            ["amz-de,referral,,,EUR,15,,,2026-01-01,,S", "amz-de,fulfilment,,,EUR,,,3.50,2026-01-01,,S"],
+            "26.2",
+        ),
+        (["amz-de,fulfilment,,,USD,,,5.00,2026-01-01,,S"], "41.4"),  # 4.60 EUR
+        (["amz-de,referral,,,EUR,1,9.00,,2026-01-01,,S"], "31.0"),  # the minimum is more than the share
+        (
+            ["amz-de,referral,,,EUR,15,,,2026-01-01,,S", "amz-de,referral,KTL-17-BLK,,EUR,8,,,2026-01-01,,S"],
+            "42.9",
+        ),
+        (["amz-de,referral,OTHER,,EUR,15,,,2026-01-01,,S"], "52.4"),  # of another SKU
+        (["amz-fr,referral,,,EUR,15,,,2026-01-01,,S"], "52.4"),  # of another store
+        (
+            ["amz-de,referral,,,EUR,15,,,2025-01-01,2026-01-01,S", "amz-de,referral,,,EUR,8,,,2026-01-01,,S"],
+            "42.9",
+        ),
+        (["amz-de,referral,,,EUR,15,,,2025-01-01,2026-01-01,S"], None),  # what holds today nobody recorded
+        (["amz-de,referral,,,GBP,,,1.00,2026-01-01,,S"], None),  # no rate for pounds
+    ],
+)
+def test_fees_are_what_was_recorded(rows: list[str], percent: str | None, tmp_path: Path) -> None:
+    """Of what the buyer pays, by the closest row that holds today; a fee that is over is no fee."""
+    (tmp_path / "r" / "facts").mkdir(parents=True)
+    (tmp_path / "r" / "facts" / "fees.csv").write_text(FEES + "\n".join(rows) + "\n")
+    engine, spec = margins(tmp_path / "r", storefront(country="DE"), vat(), costed())
+    found = engine.percent(spec, "amz-de", Decimal("49.99"), "EUR")
+    assert (None if found is None else str(found)) == percent
+
+
+share = st.tuples(st.integers(0, 30), st.sampled_from([0, 30, 250]), st.sampled_from([0, 99, 350]))
+
+
+@given(share, share, st.integers(0, 60), st.integers(1, 5_000))
+def test_the_least_price_leaves_the_margin_after_fees(
+    one: tuple[int, int, int], two: tuple[int, int, int], least: int, cost: int
+) -> None:
+    """Counted upwards from one minor unit below; where no price is enough, none is said."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "r" / "facts").mkdir(parents=True)
+        kinds = zip(("referral", "closing"), (one, two), strict=True)
+        rows = [f"amz-de,{k},,,EUR,{p},{m / 100:.2f},{a / 100:.2f},2026-01-01,,S" for k, (p, m, a) in kinds]
+        (Path(name) / "r" / "facts" / "fees.csv").write_text(FEES + "\n".join(rows) + "\n")
+        policy = {"minMarginPercent": str(least)}
+        spec_of = costed(f"{cost // 100}.{cost % 100:02}", pricePolicy=policy)
+        engine, spec = margins(Path(name) / "r", storefront(country="DE"), vat(), spec_of)
+        found = engine.least(spec, "amz-de", "EUR")
+        assert found is not None
+
+        def leaves(price: int) -> bool:
+            net = Fraction(price) / Fraction("1.19")
+            kept = sum(max(Fraction(price * p, 100), m) + a for p, m, a in (one, two))
+            return net - kept - cost >= net * least / 100
+
+        price = int(found.amount * 100)
+        judge = engine.enough(spec, str(least))
+        if price == OUT_OF_REACH:
+            assert not any(leaves(10**n) for n in range(2, 13))
+            return
+        assert (leaves(price), leaves(price - 1)) == (True, False)
+        assert (judge("amz-de", "EUR", price), judge("amz-de", "EUR", price - 1)) == (True, False)
 
 
 @given(st.integers(1, 20_000), st.integers(0, 99), st.integers(1, 10_000))

@@ -31,6 +31,7 @@ from acorn_gitops.marketplaces.protocol import (
     Generation,
     Marketplace,
     Outcome,
+    Owns,
     Scope,
     Snapshot,
     Write,
@@ -41,6 +42,7 @@ from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Applied, Change, Step
 from acorn_gitops.plan.diff import CLEARED, recordable
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.plan.ownership import OWNER, belongs_to
 
 PRICED: Final = frozenset({"storefront", "listing", "promotion"})
 """What decides what buyers pay."""
@@ -119,6 +121,7 @@ def apply_plan(
     allow_empty: Collection[str] = (),
     skip_unreadable: bool = False,
     places: Mapping[str, str] = MappingProxyType({}),
+    takes_over: bool = False,
 ) -> Report:
     """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when
     somebody else has applied since this ledger was written.
@@ -127,7 +130,7 @@ def apply_plan(
     of its policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
     `skip_unreadable`: a store that cannot be read is left out and told; otherwise it ends everything before the
     first write.
-    `places`: by store, which marketplace it is on, for the ledger.
+    `places`: by store, which marketplace it is on, for the ledger. `takes_over`: somebody said that what is recorded is ours.
     """
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
     owner = f"{plan.project}/{plan.environment}"
@@ -249,7 +252,9 @@ def apply_plan(
                 for s in plan.stores
                 for address in s.to_record
                 if address in recording and address.store not in out
-            ]
+            ],
+            owner,
+            takes_over=takes_over,
         )
     report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread)
     status: PlanStatus = "complete" if report.complete else "partial"
@@ -453,14 +458,17 @@ class _Work:
         """What only a person can do, or must first agree to."""
         for change in changes:
             why = (
-                "it exists already and differs; take it over with `--adopt`, or `acorn import` it"
+                f"{belongs_to(change)}; take it over with `--adopt`, or take it out of these specs"
+                if belongs_to(change)
+                else "it exists already and differs; take it over with `--adopt`, or `acorn import` it"
                 if change.action == "adopt"
                 else "this marketplace has no API for it: do it by hand, then run `acorn drift`"
             )
             self.outcomes[change.address] = Outcome(change.address, "skipped", why)
 
-    def record(self, addresses: Sequence[Address]) -> None:
-        """Take what is there as declared into the ledger."""
+    def record(self, addresses: Sequence[Address], owner: str, *, takes_over: bool) -> None:
+        """Take what is there as declared into the ledger, and mark it as ours where the marketplace keeps owners."""
+        whose = self._claimed(addresses, owner)
         rows = [
             Settled(
                 address,
@@ -470,12 +478,30 @@ class _Work:
                 recordable(want, self._last(address) if want.lifecycle else None),
                 str(want.origin),
                 adopted=True,
+                found=whose[address] is None and not takes_over,
                 protected=protects(want.lifecycle),
             )
             for address in addresses
-            if (want := self.declared(address)) is not None
+            if (want := self.declared(address)) is not None and whose[address] in (owner, None)
         ]
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "adopt")
+
+    def _claimed(self, addresses: Sequence[Address], owner: str) -> dict[Address, str | None]:
+        """Whose each resource is, once ours are marked; None where the marketplace keeps no owners."""
+        found: dict[Address, str | None] = dict.fromkeys(addresses)
+        connections = {store.store: store.connection for store in self.plan.stores}
+        for store, some in groupby(sorted(addresses), key=lambda address: address.store):
+            marketplace = self.marketplaces.get(connections[store])
+            if not isinstance(marketplace, Owns):
+                continue
+            keys = [(address.type, address.key) for address in some]
+            try:
+                owners = marketplace.claim(store, keys, owner)
+            except MarketplaceError:
+                owners = {}  # nothing is recorded of what nobody knows whose it is: the next apply asks again
+            if owners is not None:
+                found |= {Address(store, *key): owners.get(key, "") for key in keys}
+        return found
 
     def intend(self, parts: Sequence[Part]) -> None:
         """Write down what is about to be sent, each sending by itself: what an earlier run of this plan has sent and does not know the end
@@ -789,16 +815,23 @@ class _Work:
         change = part.change
         resources = self.snapshots[change.address.store].resources
         have = resources.get((change.former.type, change.former.key))
+        whose = next((str(field.before) for field in change.fields if field.path == OWNER), "")
         for step in part.steps:
             key = self.intended.get(step) or _key(self.run, step)
             if step.operation == "delete":
-                yield Write("delete", step.address, {}, have.etag if have else "", key)
+                yield Write("delete", step.address, {}, have.etag if have else "", key, taken_from=whose)
             elif step.operation == "update":
                 wanted = change.after or {}
                 touched = change.touched
                 patch = {k: v for k, v in wanted.items() if k in touched}
                 yield Write(
-                    "update", step.address, patch, have.etag if have else "", key, change.moved_from or ""
+                    "update",
+                    step.address,
+                    patch,
+                    have.etag if have else "",
+                    key,
+                    former=change.moved_from or "",
+                    taken_from=whose,
                 )
             else:
                 # What the specs do not speak of is carried over: replacing must not blank it.

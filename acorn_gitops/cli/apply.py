@@ -231,6 +231,7 @@ def command(
                     allow_empty,
                     skip,
                     {s.store: state.marketplace_of(s.store) for s in plan.stores},
+                    takes_over=wishes.adopt,
                 )
             if branch:
                 try:
@@ -322,7 +323,7 @@ class _Stop:
 def _adopts(saved: Plan | None) -> bool:
     """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
     return saved is not None and any(
-        c.action in ("update", "replace") and c.reason == "first" for c in saved.changes
+        (c.action in ("update", "replace", "delete") and c.reason == "first") for c in saved.changes
     )
 
 

@@ -470,6 +470,7 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
     from acorn_gitops.ledger.ledger import Settled, open_ledger
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.diff import recordable
+    from acorn_gitops.plan.ownership import left_to_owners
     from acorn_gitops.provenance.revision import Revision
 
     try:
@@ -529,3 +530,6 @@ def _record(session: Session, selected: tuple[str, ...]) -> None:
         )
         state.ledger.close()
     click.echo(f"{len(rows):,} resource{'s' if len(rows) != 1 else ''} recorded as managed")
+    for result in plan.stores:
+        for sentence in left_to_owners(result.theirs):
+            click.echo(sentence)

@@ -119,7 +119,7 @@ def compute(
                 view.desired,
                 view.live,
                 view.applied,
-                policy_of(state, view.connection, wishes.adopt),
+                policy_of(state, view.connection, wishes.adopt, owners=view.owners),
                 partial(state.ledger.remote_ids, view.store),
             )
             judged += spare_neighbours(result, neighbours_of(state, view.store))

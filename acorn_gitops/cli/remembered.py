@@ -35,7 +35,7 @@ class Keys:
         marketplace: Mapping[str, Any],
         shard: Callable[[], Mapping[tuple[str, str], Desired]],
     ) -> None:
-        rules = [dict(policy.prune), policy.adopt, sorted(policy.managed or ())]
+        rules = [dict(policy.prune), policy.adopt, policy.takes_over, sorted(policy.managed or ())]
         # Which marketplace: versions of two of them say nothing of each other.
         self._settings = orjson.dumps(
             [__version__, serial, rules, connection, marketplace], option=orjson.OPT_SORT_KEYS

@@ -53,6 +53,8 @@ class StoreView:
     """Somebody else has applied there since this ledger was written."""
     ambiguous: Mapping[Key, str] = field(default_factory=dict)
     """What the marketplace holds several times under one key, and why that says nothing."""
+    owners: bool = False
+    """The marketplace keeps who manages a resource."""
 
     @property
     def platform(self) -> str:
@@ -270,6 +272,7 @@ def views(
                     }
                 check_not_empty(snapshot, view.applied, wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
+                view.owners = snapshot.owners
                 known_people = spellings(view.live, view.applied)
                 view.desired = respelt(view.desired, known_people)
                 view.applied = moved(view.applied, spellings(view.live))
@@ -379,8 +382,8 @@ def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> di
     }
 
 
-def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
-    """What the project and the marketplace allow."""
+def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = False) -> Policy:
+    """What the project and the marketplace allow. `owners`: the marketplace keeps who manages a resource."""
     policies: Mapping[str, Any] = state.loaded.configuration.policies
     marketplace = state.marketplaces.get(connection)
     managed = None
@@ -390,7 +393,14 @@ def policy_of(state: Situation, connection: str, adopt: bool) -> Policy:
     if isinstance(marketplace, Fits):
         prune |= dict.fromkeys(marketplace.keeps(), False)
     renames: frozenset[str] = marketplace.renames() if isinstance(marketplace, Renames) else frozenset()
-    return Policy(prune, "any" if adopt else policies.get("adopt") or "equal", managed, renames)
+    return Policy(
+        prune,
+        "any" if adopt else policies.get("adopt") or "equal",
+        managed,
+        renames,
+        owner=state.owner if owners else "",
+        takes_over=adopt,
+    )
 
 
 def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Desired]]:

@@ -200,7 +200,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
                 continue
             for key, want in view.desired.items():
                 have = view.live.get(key)
-                if have is not None:
+                if have is not None and not (view.owners and have.owner not in ("", state.owner)):
                     attributes = {n: have.attributes[n] for n in want.attributes if n in have.attributes}
                     rows.append(
                         Settled(

@@ -1,11 +1,11 @@
 """What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax, and the margin over
 the landed cost. Callers: rules, cli plan and views.
 
-Margin = (price without tax - cost) / price without tax. The tax is that of a sale to a consumer in the store's country,
+Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in the store's country,
 from where the SKU's stock lies; of several such places the one with the highest rate counts. Where the marketplace owes the
-tax it is in the price all the same, and goes to the marketplace. Fees of the marketplace are not in it: acorn does not
-know them. Where tax, cost or an exchange rate is not known, the answer is None, never a
-guess.
+tax it is in the price all the same, and goes to the marketplace. Fees of the marketplace are those that were recorded
+(`engines.fees`); where nothing of the kind is recorded for a store, none. Where tax, cost, an exchange rate or a recorded fee of
+today is not known, the answer is None, never a guess.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from math import lcm
+from typing import Final, NamedTuple
 
 from acorn_gitops.engines.exchange import exchanged
+from acorn_gitops.engines.fees import Fees, RecordedFees
 from acorn_gitops.engines.offer import minor as _minor
 from acorn_gitops.engines.sales import places_of, shipping_places, values_of
 from acorn_gitops.engines.tax import Supply, country_of, decide
@@ -55,6 +57,20 @@ Origins = tuple[str, ...]
 """Territories from where goods leave, sorted."""
 
 
+class _Bound(NamedTuple):
+    """A price leaves enough only if `price * self.price >= cost * self.cost + self.fees`; price and cost in minor units."""
+
+    price: int
+    cost: int
+    fees: int
+
+
+Bounds = tuple[_Bound, ...]
+
+OUT_OF_REACH: Final = 10**12
+"""Minor units: a price that nobody takes."""
+
+
 class Net(NamedTuple):
     """An amount in a currency."""
 
@@ -69,12 +85,16 @@ class Margins:
     configuration: Configuration
     today: str
     _rates: dict[tuple[str, str, Origins], Decimal | None] = field(default_factory=dict)
-    _profiles: dict[tuple[str, tuple[str, ...], str, str], dict[str, tuple[int, int] | None]] = field(
+    _profiles: dict[tuple[str, tuple[str, ...], str, str], dict[str, Bounds | None]] = field(
         default_factory=dict
     )
-    """What SKUs that are taxed, kept and bought alike have in common: by store, price over cost."""
+    """What SKUs that are taxed, kept and bought alike have in common, by store; where fees are recorded, nothing is shared."""
     _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
-    _ratios: dict[tuple[str, str, Origins, str, str, str], Fraction | None] = field(default_factory=dict)
+    _fees: RecordedFees = field(init=False)
+    _bounds: dict[tuple[str, str, Origins, str, str, str, Fees], Bounds | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._fees = RecordedFees(self.configuration, self.today)
 
     @cached_property
     def _where(self) -> dict[str, str]:
@@ -107,8 +127,12 @@ class Margins:
         if cost is None or net is None or net.amount <= 0:
             return None
         paid = self.exchange(Decimal(cost["value"]), cost["currency"], currency)
-        if paid is None:
+        fees = self._fees.of(spec, store, currency)
+        if paid is None or fees is None:
             return None
+        unit = quantum(currency)
+        kept = fees.of(int(price / unit)) * Fraction(unit)
+        paid += Decimal(kept.numerator) / Decimal(kept.denominator)
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
     def enough(self, spec: Spec, least: str) -> Callable[[str, str, int], bool | None]:
@@ -123,53 +147,70 @@ class Margins:
             cost["currency"],
             least,
         )
-        ratios = self._profiles.setdefault(profile, {})
+        bounds = {} if self._fees.any else self._profiles.setdefault(profile, {})
         paid = _minor(cost["value"], cost["currency"])
 
         def ask(store: str, currency: str, price: int) -> bool | None:
-            if store not in ratios:
-                origins = self._origins(spec, store)
-                ratio = self._ratio(store, profile[0], origins, cost["currency"], currency, least)
-                ratios[store] = None if ratio is None else (ratio.numerator, ratio.denominator)
-            found = ratios[store]
-            return None if found is None else price * found[1] >= paid * found[0]
+            if store not in bounds:
+                bounds[store] = self._bounds_of(spec, store, currency, least)
+            found = bounds[store]
+            if found is None:
+                return None
+            return all(price * times >= paid * of_cost + fees for times, of_cost, fees in found)
 
         return ask
 
     def least(self, spec: Spec, store: str, currency: str) -> Net | None:
         """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where something is not
-        known."""
+        known. `OUT_OF_REACH` where no price does: fees and tax take more than the margin leaves."""
         percent = (spec.spec.get("pricePolicy") or {}).get("minMarginPercent")
         facts = spec.spec.get("attributes") or {}
         cost = facts.get("cost")
         if percent is None or cost is None:
             return None
-        origins = self._origins(spec, store)
-        ratio = self._ratio(store, facts.get("taxClass") or "", origins, cost["currency"], currency, percent)
-        if ratio is None:
+        bounds = self._bounds_of(spec, store, currency, percent)
+        if bounds is None:
             return None
-        exact = _minor(cost["value"], cost["currency"]) * ratio
-        return Net(Decimal(-(-exact.numerator // exact.denominator)) * quantum(currency), currency)
+        paid = _minor(cost["value"], cost["currency"])
+        prices = [-(-(paid * b.cost + b.fees) // b.price) if b.price > 0 else OUT_OF_REACH for b in bounds]
+        return Net(Decimal(max(prices)) * quantum(currency), currency)
 
-    def _ratio(
-        self, store: str, tax_class: str, origins: Origins, paid_in: str, currency: str, least: str
-    ) -> Fraction | None:
-        """A price in minor units is enough from cost in minor units times this. Kept: a catalogue has few of them."""
-        key = (store, tax_class, origins, paid_in, currency, least)
-        if key not in self._ratios:
-            self._ratios[key] = self._computed(*key)
-        return self._ratios[key]
+    def _bounds_of(self, spec: Spec, store: str, currency: str, least: str) -> Bounds | None:
+        """What a price must reach. Kept: a catalogue has few of them."""
+        facts = spec.spec["attributes"]
+        fees = self._fees.of(spec, store, currency)
+        if fees is None:
+            return None
+        origins = self._origins(spec, store)
+        key = (store, facts.get("taxClass") or "", origins, facts["cost"]["currency"], currency, least, fees)
+        if key not in self._bounds:
+            self._bounds[key] = self._computed(*key)
+        return self._bounds[key]
 
     def _computed(
-        self, store: str, tax_class: str, origins: Origins, paid_in: str, currency: str, least: str
-    ) -> Fraction | None:
+        self,
+        store: str,
+        tax_class: str,
+        origins: Origins,
+        paid_in: str,
+        currency: str,
+        least: str,
+        fees: Fees,
+    ) -> Bounds | None:
         rate = self._rate(store, tax_class, origins)
         exchanged = self.exchange(Decimal(1), paid_in, currency)
         kept = 1 - Fraction(Decimal(least)) / 100
         if rate is None or exchanged is None or not kept:
             return None
+        # Enough is left when price / (1 + tax) * kept - share * price >= cost + fees.
         scale = Fraction(quantum(paid_in)) / Fraction(quantum(currency))
-        return Fraction(exchanged) * scale * (1 + Fraction(rate) / 100) / kept
+        times = (1 + Fraction(rate) / 100) / kept
+        found = []
+        for share, fixed in fees.bounds():
+            exact = 1 - share * times, Fraction(exchanged) * scale * times, fixed * times
+            common = lcm(*(part.denominator for part in exact))
+            found.append(_Bound(*(int(part * common) for part in exact)))
+        return tuple(found)
 
     def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""

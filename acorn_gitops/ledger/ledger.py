@@ -42,6 +42,7 @@ SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
+_APPLIED: Final = _OF_STORE.replace(" FROM", ", adopted FROM")
 _WHOLE_STORE: Final = _OF_STORE.replace(" FROM", ", attributes FROM")
 PlanStatus = Literal["running", "partial", "complete"]
 
@@ -178,14 +179,17 @@ class Ledger:
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
         """Last-applied resources of a store; their content is read when it is asked for. Stale where they are not those that the
         trail vouches for."""
-        rows = self._rows(_OF_STORE, (store,))
-        if not self._vouched(store, rows):
+        rows = self._rows(_APPLIED, (store,))
+        if not self._vouched(store, [row[:4] for row in rows]):
             raise self._unsound(f"what was last applied to {store} is not what its history says")
         return {
             (type, key): Applied(
-                dig, partial(self._content, store, type, key, dig), protected=bool(protected)
+                dig,
+                partial(self._content, store, type, key, dig),
+                protected=bool(protected),
+                found=adopted == 2,
             )
-            for type, key, dig, protected in rows
+            for type, key, dig, protected, adopted in rows
         }
 
     def _content(self, store: str, type: str, key: str, expected: str) -> bytes:
@@ -955,6 +959,9 @@ class Settled(NamedTuple):
     message: str = ""
     remote_id: str = ""
     adopted: bool = False
+    """It was there before."""
+    found: bool = False
+    """Of what was there before: nobody said that it is taken over."""
     protected: bool = False
     commit: str = ""
     """Where it is not the present one: of the run that an interruption ended."""
@@ -967,12 +974,12 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (store, type, key) DO UPDATE SET digest=excluded.digest,"
         " attributes=excluded.attributes, remote_id=CASE excluded.remote_id WHEN '' THEN remote_id ELSE excluded.remote_id END,"
         " plan=excluded.plan, commit_id=excluded.commit_id, applied_at=excluded.applied_at, origin=excluded.origin,"
-        " protected=excluded.protected",
+        " protected=excluded.protected, adopted=CASE WHEN excluded.adopted=1 AND adopted=2 THEN 1 ELSE adopted END",
         (
             *row.address,
             digest(row.attributes),
             orjson.dumps(row.attributes),
-            row.adopted,
+            row.adopted + (row.adopted and row.found),
             row.remote_id,
             row.plan,
             commit,

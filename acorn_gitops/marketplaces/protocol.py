@@ -65,6 +65,8 @@ class Snapshot(NamedTuple):
     ambiguous: Mapping[tuple[str, str], str] = {}
     """Keys under which the marketplace holds several things, with a sentence about each: none of them is in
     `resources`, and nothing is created, changed or deleted there."""
+    owners: bool = False
+    """The marketplace keeps with each resource who manages it."""
 
 
 class Write(NamedTuple):
@@ -79,6 +81,8 @@ class Write(NamedTuple):
     """Idempotency key: the same write sent twice must have one effect."""
     former: str = ""
     """Of an update, the key under which the resource is now, where that is another (`Renames`)."""
+    taken_from: str = ""
+    """Who manages the resource until now, where it changes hands (`Owns`)."""
 
 
 class Outcome(NamedTuple):
@@ -145,6 +149,18 @@ class Fences(Protocol):
     def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
         """Begin the next generation, and stamp every later batch of this store with it. Superseded when another than `expected`
         stands there."""
+
+
+@runtime_checkable
+class Owns(Protocol):
+    """An adapter whose marketplace keeps with each resource who manages it implements this too. What is written in a generation
+    (`Fences`) is marked as its owner's, and a write to what belongs to another one is refused unless it names him."""
+
+    def claim(
+        self, store: str, keys: Sequence[tuple[str, str]], owner: str
+    ) -> Mapping[tuple[str, str], str] | None:
+        """Mark resources as somebody's that are nobody's so far, and answer by (type, key) whose each is now: what belongs to another one
+        stays his, and what is not there has no owner. None where this marketplace keeps no owners after all."""
 
 
 class Marketplace(Protocol):

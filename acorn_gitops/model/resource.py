@@ -189,6 +189,8 @@ class Live(NamedTuple):
     attributes: Attributes
     etag: str = ""
     remote_id: str = ""
+    owner: str = ""
+    """Who manages it (project/environment), where the marketplace keeps that; empty where it does not, or nobody does."""
 
 
 def platform_of(store: str, resources: Mapping[tuple[str, str], Live | Desired]) -> str:

@@ -46,12 +46,21 @@ class Applied:
     """What the ledger remembers of a resource: digest and content of what was last declared and written. The
     content is fetched when it is asked for: of nearly all resources only the digest is compared."""
 
-    __slots__ = ("_content", "digest", "protected")
+    __slots__ = ("_content", "digest", "found", "protected")
 
-    def __init__(self, digest: str, content: bytes | Callable[[], bytes], *, protected: bool = False) -> None:
+    def __init__(
+        self,
+        digest: str,
+        content: bytes | Callable[[], bytes],
+        *,
+        protected: bool = False,
+        found: bool = False,
+    ) -> None:
         self.digest = digest
         self.protected = protected
         """Its spec said preventDestroy: that still holds when the spec is gone."""
+        self.found = found
+        """It was there as declared, on a marketplace that keeps no owners, and nobody took it over by a word."""
         self._content = content
 
     @property
@@ -160,3 +169,5 @@ class StoreResult:
     """What the connection reaches, for people: adapter and address, without credentials."""
     binding: str = ""
     """A digest of all that decides which marketplace that is: a saved plan is for this one and no other."""
+    theirs: dict[str, list[Address]] = field(default_factory=dict)
+    """By owner, what is as declared and managed by somebody else."""

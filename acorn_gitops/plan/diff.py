@@ -26,6 +26,7 @@ from acorn_gitops.model.resource import (
 )
 from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason, StoreResult
 from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
+from acorn_gitops.plan.ownership import change_of_owner, is_foreign, is_unmarked, left_to_owners, why_kept
 
 NO_PRUNE = frozenset({"storefront", "location"})
 """Types that are only forgotten unless the project says otherwise: with them a whole store would go."""
@@ -40,6 +41,10 @@ class Policy(NamedTuple):
     """Types that the marketplace lets us write; None is every type. Others become manual steps."""
     renames: frozenset[str] = frozenset()
     """Types of which a resource can be given another key, and stays the same."""
+    owner: str = ""
+    """Who plans (project/environment), where the marketplace keeps with each resource who manages it."""
+    takes_over: bool = False
+    """What belongs to others, or was only found, is taken over: somebody said so (`--adopt`)."""
 
     def prunes(self, type: str) -> bool:
         """Whether a resource of this type that left the specs is deleted."""
@@ -124,7 +129,7 @@ def diff_store(
                     _differs(result, key, want, have, applied.get(key), policy)
                     break
             else:
-                _in_sync(result, key, want, applied.get(key), policy)
+                _in_sync(result, key, want, have, applied.get(key), policy)
             continue
         if (now := moved.key_of(key)) is not None:
             renamed.add(now)
@@ -132,8 +137,9 @@ def diff_store(
             continue
         _missing(result, key, want, desired, live, applied, policy, renamed)
     for key in applied.keys() - desired.keys() - renamed:
-        _undeclared(result, key, live.get(key), policy)
+        _undeclared(result, key, live.get(key), applied[key], policy)
     _keep_what_is_used(result, live)
+    result.notes += left_to_owners(result.theirs)
     for key in live.keys() - desired.keys() - applied.keys() - renamed:
         result.unmanaged.append(Address(store, *key))
     result.unmanaged.sort()
@@ -141,7 +147,15 @@ def diff_store(
     return result
 
 
-def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None, policy: Policy) -> None:
+def _in_sync(
+    result: StoreResult, key: Key, want: Desired, have: Live, known: Applied | None, policy: Policy
+) -> None:
+    if is_foreign(have, policy):
+        if policy.takes_over:
+            _foreign(result, key, want, have, [], policy)
+        else:
+            result.theirs.setdefault(have.owner, []).append(Address(result.store, *key))
+        return
     if known is None and policy.adopt == "never":
         address = Address(result.store, *key)
         result.notes.append(
@@ -158,6 +172,32 @@ def _in_sync(result: StoreResult, key: Key, want: Desired, known: Applied | None
     if not as_said or known.protected != protects(want.lifecycle):
         result.to_record.append(Address(result.store, *key))
         _note_released(result, key, want, known)
+    elif is_unmarked(have, policy) or (known.found and policy.takes_over):
+        result.to_record.append(Address(result.store, *key))
+
+
+def _foreign(
+    result: StoreResult,
+    key: Key,
+    want: Desired,
+    have: Live,
+    fields: list[FieldChange],
+    policy: Policy,
+) -> None:
+    """A declared resource that somebody else manages: told, and taken over only where somebody says so."""
+    before = project(have.attributes, want.attributes)
+    result.changes.append(
+        Change(
+            action="update" if policy.takes_over else "adopt",
+            address=Address(result.store, *key),
+            reason="first" if policy.takes_over else "exists",
+            before=before,
+            after=want.attributes,
+            fields=(change_of_owner(have, policy, "first"), *fields),
+            origin=want.origin,
+            fingerprint=digest(before),
+        )
+    )
 
 
 def _note_released(result: StoreResult, key: Key, want: Desired, known: Applied) -> None:
@@ -192,13 +232,17 @@ def _differs(
         fields += [FieldChange(path, b, a, why) for path, b, a in field_differences(name, current, value)]
     if not fields:
         result.ceded += ceded
-        _in_sync(result, key, want, known, policy)
+        _in_sync(result, key, want, have, known, policy)
         return
     if last is not None:
         _note_released(result, key, want, known) if known is not None else None
     address = Address(result.store, *key)
     before = project(have.attributes, want.attributes)
     fingerprint = digest(before)
+    fixed = IMMUTABLE.get(key[0], frozenset()).intersection(changed)
+    if is_foreign(have, policy) and not (policy.takes_over and fixed):
+        _foreign(result, key, want, have, fields, policy)
+        return
     reasons = {f.reason for f in fields}
     reason: Reason = next(iter(reasons)) if len(reasons) == 1 else "edited+drifted"
     if known is None and policy.adopt != "any":
@@ -210,7 +254,7 @@ def _differs(
     if policy.managed is not None and key[0] not in policy.managed:
         action = "manual"
     else:
-        action = "replace" if IMMUTABLE.get(key[0], frozenset()).intersection(changed) else "update"
+        action = "replace" if fixed else "update"
     if action == "replace":  # it is made anew, with everything: what is left to others is sent as well
         shown = {f.path.split(".")[0].split("[")[0] for f in fields}
         for name in sorted(left_to_others(want) - shown):
@@ -304,7 +348,8 @@ def _missing(
     former = (key[0], want.moved_from) if want.moved_from else None
     if former in desired or former in renamed:
         former = None  # still declared, or moved already: a rename takes nothing from others
-    if former is not None and former in live and former in applied and managed:
+    ours = former is not None and former in live and not is_foreign(live[former], policy)
+    if former is not None and ours and former in applied and managed:
         renamed.add(former)
         change = _renamed(result.store, key, former, want, live[former], "renamed")
         if key[0] not in policy.renames:
@@ -364,14 +409,18 @@ def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:
                 result.notes.append(f"{change.address} stays: {referring} {user} still refers to it")
 
 
-def _undeclared(result: StoreResult, key: Key, have: Live | None, policy: Policy) -> None:
+def _undeclared(result: StoreResult, key: Key, have: Live | None, known: Applied, policy: Policy) -> None:
     address = Address(result.store, *key)
     if have is None:
         result.changes.append(Change("forget", address, "gone", None, None, (), None, ""))
         return
     before = {k: v for k, v in have.attributes.items() if v is not None}
-    if not policy.prunes(key[0]):
+    kept = why_kept(address, have, known, policy) if policy.prunes(key[0]) else ""
+    if kept:
+        result.notes.append(kept)
+    if kept or not policy.prunes(key[0]):
         result.changes.append(Change("forget", address, "undeclared", before, None, (), None, ""))
         return
+    reason: Reason = "first" if known.found and policy.takes_over else "undeclared"
     action = "delete" if policy.managed is None or key[0] in policy.managed else "manual"
-    result.changes.append(Change(action, address, "undeclared", before, None, (), None, digest(before)))  # type: ignore[arg-type]
+    result.changes.append(Change(action, address, reason, before, None, (), None, digest(before)))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
 from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, price_move, signature
 from acorn_gitops.plan.drift import StoreDrift
+from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
@@ -145,7 +146,8 @@ def _change(change: Change, pen: Pen, plan: Plan) -> list[str]:
     if change.action == "manual":
         lines.append("      by hand: this marketplace has no API for it")
     if change.action == "adopt":
-        lines.append("      it exists and differs; take it over with --adopt")
+        why = safe(belongs_to(change)) or "it exists and differs"
+        lines.append(f"      {why}; take it over with --adopt")
     if change.action == "delete" and change.before:
         lines += _content(change.address.type, change.before, pen)
     lines += _fields(change, pen, plan.risks.get(change.address))

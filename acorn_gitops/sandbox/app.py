@@ -23,6 +23,7 @@ from acorn_gitops.sandbox.faults import Fault, for_request, for_rows
 from acorn_gitops.sandbox.rules import Problem, Rules
 
 MAX_BATCH: Final = 500
+MAX_CLAIM: Final = 5000
 MAX_BODY: Final = 32 * 1024 * 1024
 MAX_NESTING = 64
 _TITLES: Final = {
@@ -185,6 +186,9 @@ class Sandbox:
                 return self._resource(method, _text(store), type, _text(key), headers, body)
             case [store, "generations", owner]:
                 return self._generation(method, _text(store), _text(owner), body)
+            case [store, "owners", owner]:
+                self._only(method, "POST")
+                return self._claim(_text(store), _text(owner), body)
             case [store, "batch"]:
                 self._only(method, "POST")
                 return self._batch(_text(store), query.get("validate", [""])[0] == "true", body)
@@ -200,7 +204,7 @@ class Sandbox:
     def _page(self, store: str, query: dict[str, list[str]], known: str) -> Answer:
         for due_store, item in self.database.due():
             with self.database.transaction() as db:
-                self._write(db, due_store, item, Rules(self.database, due_store))
+                self._write(db, due_store, item, Rules(self.database, due_store), item.get("owner", ""))
         try:
             limit = int(query.get("limit", ["1000"])[0])
         except ValueError:
@@ -244,7 +248,7 @@ class Sandbox:
             )
         if "owner" in query and "cursor" not in query:
             number, head = self.database.generation(store, query["owner"][0])
-            body += b',"generation":' + orjson.dumps({"number": number, "head": head})
+            body += b',"owners":true,"generation":' + orjson.dumps({"number": number, "head": head})
         body += b"}"
         return _json(200, body, etag=f'"{version}"')
 
@@ -307,7 +311,8 @@ class Sandbox:
                         )
                         continue
                     results.append(
-                        self._meddled_row(db, store, item, faults) or self._once(db, store, item, rules)
+                        self._meddled_row(db, store, {**item, "owner": fence.owner}, faults)
+                        or self._once(db, store, item, rules, fence.owner)
                     )
                 if validate:
                     raise _Undo
@@ -368,11 +373,13 @@ class Sandbox:
                 return {"status": 202}
         return None
 
-    def _once(self, db: Any, store: str, item: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    def _once(
+        self, db: Any, store: str, item: dict[str, Any], rules: Rules, owner: str = ""
+    ) -> dict[str, Any]:
         """A write under its idempotency key: the same request again gets the same answer and no effect."""
         key = item.get("idempotencyKey")
         if not key:
-            return self._write(db, store, item, rules)
+            return self._write(db, store, item, rules, owner)
         request = hashlib.sha256(orjson.dumps([store, item], option=orjson.OPT_SORT_KEYS)).hexdigest()
         known = self.database.answered(key)
         if known is not None:
@@ -380,12 +387,37 @@ class Sandbox:
                 return _failure(Problem(409, "Key used", "this idempotency key was used for another request"))
             stored: dict[str, Any] = orjson.loads(known[1])
             return stored
-        result = self._write(db, store, item, rules)
+        result = self._write(db, store, item, rules, owner)
         if "problem" not in result:
             self.database.remember(db, key, request, orjson.dumps(result))
         return result
 
-    def _write(self, db: Any, store: str, item: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    def _claim(self, store: str, owner: str, body: bytes) -> Answer:
+        request = _body(body)
+        items = request.get("items") if isinstance(request, dict) else None
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_CLAIM or set(request) != {"items"}:
+            raise Refusal(400, f"the body must be {{items: […]}} with 1 to {MAX_CLAIM} rows")
+        if not owner or len(owner) > 200 or not owner.isprintable():
+            raise Refusal(400, "an owner must be text of at most 200 characters")
+        for index, item in enumerate(items):
+            _check_claimed(item, index)
+        owners: list[str | None] = []
+        with self.database.transaction() as db:
+            revision = 0
+            for item in items:
+                type, key = item["type"], item["key"]
+                row = self.database.get(store, type, key)
+                if row is not None and not row.owner:
+                    revision = revision or self.database.next_revision(db, store)
+                    self.database.put(
+                        db, revision, store, type, key, row.attributes, row.id, owner=owner, etag=row.etag
+                    )
+                owners.append((row.owner or owner) if row is not None else None)
+        return _json(200, orjson.dumps({"owners": owners}))
+
+    def _write(
+        self, db: Any, store: str, item: dict[str, Any], rules: Rules, owner: str = ""
+    ) -> dict[str, Any]:
         operation, type, key = item["op"], item["type"], item["key"]
         current = self.database.get(store, type, key)
         if operation == "create" and current is not None:
@@ -395,6 +427,9 @@ class Sandbox:
         expected = item.get("ifMatch")
         if expected and current is not None and expected != current.etag:
             return _failure(Problem(412, "Moved", f"{type} {key} was changed since it was read"))
+        whose = current.owner if current is not None else ""
+        if owner and whose and whose not in (owner, item.get("takenFrom")):
+            return _failure(Problem(409, "Owned", f"{type} {key} belongs to {whose}"))
         problem = rules.refuses(operation, type, key, item.get("attributes"), current)
         if problem is not None:
             return _failure(problem)
@@ -405,7 +440,7 @@ class Sandbox:
             return {"status": 204}
         id = current.id if current is not None else self.database.new_id(db)
         attributes = {**(current.attributes if current is not None else {}), **item["attributes"]}
-        etag = self.database.put(db, revision, store, type, key, attributes, id)
+        etag = self.database.put(db, revision, store, type, key, attributes, id, owner=owner)
         rules.wrote(operation, type, key)
         return {"status": 201 if operation == "create" else 200, "etag": etag, "id": id}
 
@@ -485,9 +520,14 @@ def _check_item(item: Any, index: int) -> None:
         or item["type"] not in TYPES
     ):
         raise Refusal(400, f"items[{index}] needs op and type")
-    if set(item) - {"op", "type", "key", "attributes", "ifMatch", "idempotencyKey"}:
+    if set(item) - {"op", "type", "key", "attributes", "ifMatch", "idempotencyKey", "takenFrom"}:
         raise Refusal(400, f"items[{index}] has unknown fields")
-    for name, needed, most in (("key", True, 400), ("idempotencyKey", True, 100), ("ifMatch", False, 100)):
+    for name, needed, most in (
+        ("key", True, 400),
+        ("idempotencyKey", True, 100),
+        ("ifMatch", False, 100),
+        ("takenFrom", False, 200),
+    ):
         value = item.get(name)
         if (value is None and needed) or (
             value is not None and (not isinstance(value, str) or not 1 <= len(value) <= most)
@@ -497,6 +537,13 @@ def _check_item(item: Any, index: int) -> None:
         raise Refusal(400, f"items[{index}].key holds a control character")
     if not isinstance(item.get("attributes", {}), dict):
         raise Refusal(400, f"items[{index}].attributes must be an object")
+
+
+def _check_claimed(item: Any, index: int) -> None:
+    if not isinstance(item, dict) or set(item) != {"type", "key"} or item["type"] not in [*TYPES]:
+        raise Refusal(400, f"items[{index}] must be {{type, key}}")
+    if not isinstance(item["key"], str) or not 1 <= len(item["key"]) <= 400:
+        raise Refusal(400, f"items[{index}].key must be text of at most 400 characters")
 
 
 def _cursor(at: int, total: int, position: tuple[str, ...]) -> str:

@@ -68,6 +68,7 @@ class Row(NamedTuple):
     etag: str
     id: str
     attributes: dict[str, Any]
+    owner: str = ""
 
 
 class Database:
@@ -146,7 +147,10 @@ class Database:
             "SELECT etag, id, document FROM resource WHERE store=? AND type=? AND key=? AND until IS NULL",
             (store, type, key),
         ).fetchone()
-        return None if row is None else Row(row[0], row[1], orjson.loads(row[2])["attributes"])
+        if row is None:
+            return None
+        document = orjson.loads(row[2])
+        return Row(row[0], row[1], document["attributes"], document.get("owner", ""))
 
     def document(self, store: str, type: str, key: str) -> bytes | None:
         """A resource as JSON text."""
@@ -264,11 +268,18 @@ class Database:
         key: str,
         attributes: dict[str, Any],
         id: str,
+        owner: str = "",
+        etag: str = "",
     ) -> str:
-        """Write a version; answers its etag."""
+        """Write a version; answers its etag, which is a new one unless it is said. Without an owner it keeps the one it has."""
         body = {k: v for k, v in attributes.items() if v is not None}
-        etag = xxhash.xxh3_64_hexdigest(orjson.dumps([revision, store, type, key]))
-        document = orjson.dumps({"type": type, "key": key, "id": id, "etag": etag, "attributes": body})
+        etag = etag or xxhash.xxh3_64_hexdigest(orjson.dumps([revision, store, type, key]))
+        before = self.get(store, type, key) if not owner else None
+        owner = owner or (before.owner if before is not None else "")
+        whose = {"owner": owner} if owner else {}
+        document = orjson.dumps(
+            {"type": type, "key": key, "id": id, "etag": etag, "attributes": body, **whose}
+        )
         self.end(db, revision, store, type, key)
         db.execute(
             "INSERT OR REPLACE INTO resource VALUES (?,?,?,?,NULL,?,?,?)",

@@ -157,6 +157,23 @@ TABLES: Final[dict[str, Table]] = {
             "asOf": Column(_TIME),
         },
     ),
+    "fees": Table(
+        "What a marketplace keeps of each piece that is sold: of one SKU, of a product type, or of all. `percent` is of what the buyer"
+        " pays, at least `minimum`; `amount` comes on top",
+        {
+            "store": Column(_TEXT),
+            "kind": Column("referral, fulfilment, closing or other"),
+            "sku": Column(_TEXT, False),
+            "productType": Column(_TEXT, False),
+            "currency": Column(_TEXT),
+            "percent": Column(_AMOUNT, False),
+            "minimum": Column(_AMOUNT, False),
+            "amount": Column(_AMOUNT, False),
+            "from": Column(_DATE),
+            "to": Column(_DATE, False),
+            "source": Column(_TEXT),
+        },
+    ),
     "processing": Table(
         "How a feed or report went",
         {

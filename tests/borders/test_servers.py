@@ -96,7 +96,7 @@ def test_a_304_that_nobody_asked_for_says_nothing(made: Repository, server: Serv
     """Neither `no drift`, nor an empty export, nor a recorded ledger, nor a deletion that was `seen`."""
     rows = page(STOREFRONT, listing())
     server.behave = always(rows)
-    assert made.run("apply", "--auto-approve").code == 0
+    assert made.run("apply", "--auto-approve", "--adopt").code == 0
     server.behave = always(b"", 304)
     for arguments in (
         ("drift", "--detailed-exitcode"), ("plan", "--refresh"), ("apply", "--auto-approve"), ("import", "--dry-run"),

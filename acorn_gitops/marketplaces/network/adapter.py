@@ -212,6 +212,29 @@ class NetworkMarketplace:
         self._fences[store] = (owner, following.number)
         return following
 
+    def claim(
+        self, store: str, keys: Sequence[tuple[str, str]], owner: str
+    ) -> dict[tuple[str, str], str] | None:
+        """Mark resources as an owner's that are nobody's so far; None where the marketplace has nothing of the kind."""
+        found: dict[tuple[str, str], str] = {}
+        path = f"/v1/stores/{quote(store, safe='')}/owners/{quote(owner, safe='')}"
+        for start in range(0, len(keys), PAGE):
+            part = keys[start : start + PAGE]
+            body = orjson.dumps({"items": [{"type": type, "key": key} for type, key in part]})
+            answer = self._ask("POST", path, body, missing_ok=True, other=(400, 405))
+            if answer.status != 200:
+                return None
+            told = _json(answer)
+            owners = told.get("owners") if isinstance(told, dict) else None
+            if not isinstance(owners, list) or len(owners) != len(part):
+                return None  # whoever answers so keeps none
+            found |= {
+                key: one
+                for key, one in zip(part, owners, strict=True)
+                if isinstance(one, str) and _is_name(one)
+            }
+        return found
+
     def _batches(self, store: str, writes: Sequence[Write], query: str, at: str) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for start in range(0, len(writes), BATCH):
@@ -430,6 +453,7 @@ class _Reading:
         version = answer.headers.get("etag", "").removeprefix("W/").strip('"')
         self._version = version if _is_version(version) else ""
         self._generation = _generation(page.get("generation"))
+        self._owners = page.get("owners") is True
         if self._base is None or page.get("since") != self._base.version:
             return  # everything comes, whatever was asked for
         self._all = page["all"]
@@ -455,7 +479,10 @@ class _Reading:
             )
         if not key.isprintable() or not 0 < len(key) <= 400 or not 0 < len(etag) <= 400 or len(id) > 400:
             raise _nonsense(f"{self._store}: a row", f"a key, id or etag that is none: {one_line(key, 60)}")
-        self._resources[(type_, key)] = Live(attributes, etag, id)
+        owner = item.get("owner", "")
+        if type(owner) is not str or (owner and not _is_name(owner)):
+            raise _nonsense(f"{self._store}: a row", f"an owner that is none: {one_line(key, 60)}")
+        self._resources[(type_, key)] = Live(attributes, etag, id, owner)
 
     def _check(self, item: dict[str, Any]) -> None:
         why = unfit(item["attributes"])
@@ -471,7 +498,7 @@ class _Reading:
                 hint="run again; nothing was concluded from this",
             )
         if self._all is None or self._base is None:
-            return Snapshot(self._store, True, self._resources, self._version, generation=self._generation)
+            return self._whole(self._resources)
         whole = {**self._base.resources}
         for gone in self._gone:
             whole.pop(gone, None)
@@ -481,7 +508,17 @@ class _Reading:
                 f"{self._store}: {len(whole)} resources after the changes, and {self._all} are there",
                 hint="run again; nothing was concluded from this",
             )
-        return Snapshot(self._store, bool(whole), whole, self._version, generation=self._generation)
+        return self._whole(whole)
+
+    def _whole(self, resources: Mapping[tuple[str, str], Live]) -> Snapshot:
+        return Snapshot(
+            self._store,
+            bool(resources) or self._base is None,
+            resources,
+            self._version,
+            generation=self._generation,
+            owners=self._owners,
+        )
 
 
 def _is_page(path: str) -> bool:
@@ -529,6 +566,8 @@ def _item(write: Write) -> dict[str, Any]:
         item["attributes"] = write.attributes
     if write.etag:
         item["ifMatch"] = write.etag
+    if write.taken_from:
+        item["takenFrom"] = write.taken_from
     return item
 
 

@@ -482,6 +482,27 @@ def openapi() -> Schema:
                     },
                 },
             },
+            "/v1/stores/{store}/owners/{owner}": {
+                "post": {
+                    "operationId": "claimResources",
+                    "summary": "Mark resources as an owner's that are nobody's so far.",
+                    "parameters": [store, owner],
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Claim"}}},
+                    },
+                    "responses": {
+                        "200": {
+                            "description": "Whose each is now.",
+                            "content": {
+                                "application/json": {"schema": {"$ref": "#/components/schemas/Owners"}}
+                            },
+                        },
+                        **errors,
+                        **too_large,
+                    },
+                },
+            },
             "/v1/stores/{store}/batch": {
                 "post": {
                     "operationId": "writeBatch",
@@ -538,6 +559,10 @@ def openapi() -> Schema:
                         "id": {"type": "string"},
                         "etag": _text(100),
                         "attributes": {"type": "object"},
+                        "owner": {
+                            **_text(200),
+                            "description": "Who manages it: whoever wrote it last in a generation, or claimed it.",
+                        },
                     },
                     "type",
                     "key",
@@ -551,6 +576,10 @@ def openapi() -> Schema:
                         "snapshot": _text(100),
                         "next": {"type": ["string", "null"]},
                         "generation": {"$ref": "#/components/schemas/Generation"},
+                        "owners": {
+                            "type": "boolean",
+                            "description": "Whether this marketplace keeps with each resource who manages it.",
+                        },
                         "since": {
                             "type": "string",
                             "description": "Only what changed since this version is told.",
@@ -590,6 +619,29 @@ def openapi() -> Schema:
                     "head",
                     "expected",
                 ),
+                "Claim": _block(
+                    {
+                        "items": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 5000,
+                            "items": _block(
+                                {"type": {"type": "string", "enum": list(TYPES)}, "key": _KEY}, "type", "key"
+                            ),
+                        }
+                    },
+                    "items",
+                ),
+                "Owners": _block(
+                    {
+                        "owners": {
+                            "type": "array",
+                            "description": "Row by row, whose it is now; null for what is not there.",
+                            "items": {"type": ["string", "null"]},
+                        }
+                    },
+                    "owners",
+                ),
                 "Batch": _block(
                     {
                         "owner": {
@@ -614,6 +666,11 @@ def openapi() -> Schema:
                                     "attributes": {"type": "object"},
                                     "ifMatch": _text(100),
                                     "idempotencyKey": _text(100),
+                                    "takenFrom": {
+                                        **_text(200),
+                                        "description": "Who manages the resource so far. A batch of one owner changes nothing that belongs"
+                                        " to another one without naming him (409).",
+                                    },
                                 },
                                 "op",
                                 "type",

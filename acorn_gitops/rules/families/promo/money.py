@@ -36,8 +36,8 @@ def _policed(context: Context, field: str) -> list[Any]:
 )
 def margin(context: Context) -> Iterator[Finding]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and of the lowest price
-    over the calendar, without tax. Fees of the marketplace are not in it. Where the margin cannot be computed, PRO-034
-    says so."""
+    over the calendar, without tax and without the fees that are recorded in `facts/fees.csv`. Where the margin cannot be
+    computed, PRO-034 says so."""
     config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:

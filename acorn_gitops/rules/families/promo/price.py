@@ -224,11 +224,10 @@ def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
             "error",
             config.stores[store],
             (),
-            f"the margin of {', '.join(skus[:3])}{more} in {store} is not known: a tax rule for consumers there, or an exchange"
-            " rate for the cost, is missing",
-            "add a TaxRule, or `exchangeRates` in acorn.yaml; `acorn tax --store {store} --to COUNTRY` shows what is missing".replace(
-                "{store}", store
-            ),
+            f"the margin of {', '.join(skus[:3])}{more} in {store} is not known: a tax rule for consumers there, an exchange"
+            " rate for the cost, or a recorded fee that holds today is missing",
+            f"add a TaxRule, `exchangeRates` in acorn.yaml, or a row in facts/fees.csv; `acorn tax --store {store} --to COUNTRY` shows"
+            " what is missing of taxes",
         )
 
 
