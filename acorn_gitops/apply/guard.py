@@ -79,8 +79,9 @@ class Guard:
             live = self._bounded(address, live=write.operation == "update", former=former)
             least = self._least(address)
             sku = str({**live, **write.attributes}.get("sku") or address.key)
+            was = str(live.get("sku") or write.former) if write.former else ""
             return refusal("listing", write.attributes, live, least) or paid_refusal(
-                sku, write.attributes, live, least, self._promotions_of(address.store)
+                sku, write.attributes, live, least, self._promotions_of(address.store), former=was
             )
         if address.type == "promotion":
             held = self._promotions_of(address.store)

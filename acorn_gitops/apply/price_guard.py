@@ -101,18 +101,21 @@ def paid_refusal(
     live: Mapping[str, Any],
     least: Mapping[str, str] | None,
     held: HeldPromotions,
+    *,
+    former: str = "",
 ) -> str:
     """Why this write of a listing must not be sent: with the promotions that the store holds at this moment, buyers would pay
-    less than its floor or margin, and less than they do now. Empty when it may."""
+    less than its floor or margin, and less than they do now. `former`: the SKU that it has until now, where it is renamed in place.
+    Empty when it may."""
     after = {**live, **sent}
     price, before = after.get("price"), live.get("price")
-    if price is None or not held or not ({"price", "minPrice", "status"} & sent.keys()):
+    if price is None or not held or not (former or {"price", "minPrice", "status"} & sent.keys()):
         return ""
     if live.get("status") == "inactive" and after.get("status") != "inactive":
         before = None  # it is not for sale now
     try:
         floor = _floor(price["currency"], after.get("minPrice"), least)
-        found = held.breach(sku, price, before, floor[0]) if floor is not None else None
+        found = held.breach(sku, price, before, floor[0], former=former) if floor is not None else None
     except NotComputable as error:
         return str(error)
     except (KeyError, TypeError, ValueError, InvalidOperation):
@@ -150,17 +153,22 @@ def sold_below(
     least: Mapping[str, str] | None,
     now: HeldPromotions,
     then: HeldPromotions,
+    *,
+    former: str = "",
 ) -> str:
     """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the promotions that will be
-    there (`then`); empty where it is not, or where it is sold as low already (`live`, with those that are there `now`)."""
+    there (`then`); empty where it is not, or where it is sold as low already (`live`, with those that are there `now`). `former`: the SKU
+    that it has until now, where it is renamed in place."""
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""
     try:
         floor = _floor(price["currency"], listing.get("minPrice"), least)
-        found = then.breach(sku, price, None, floor[0]) if floor is not None else None
+        found = then.breach(sku, price, None, floor[0], former=former) if floor is not None else None
         paid: Any = live.get("price")
-        already = now.breach(sku, paid, None, floor[0]) if found and floor and is_money(paid) else None
+        already = (
+            now.breach(former or sku, paid, None, floor[0]) if found and floor and is_money(paid) else None
+        )
     except (KeyError, TypeError, ValueError, InvalidOperation):
         return ""
     if found is None or floor is None or (already is not None and already.pays <= found.pays):

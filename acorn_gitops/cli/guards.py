@@ -173,20 +173,25 @@ def sold_below(
     reached = {sku for body in foreign.values() for sku in body.get("skus") or ()}
     anew = {sku for c in changed.values() for sku in (c.after or {}).get("skus") or ()}
     listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
-    for key in sorted({*listings, *touched}):
+    away = {c.former.key for c in touched.values()} - touched.keys()
+    for key in sorted({*listings, *touched} - away):
         moved = touched.get(key)
         if moved is not None and moved.action == "delete":
             continue
-        live = listings.get(key, {})
+        in_place = moved is not None and moved.action == "update"
+        live = listings.get(moved.former.key if moved is not None and in_place else key, {})
         address = Address(view.store, "listing", key)
         want = view.desired.get(("listing", key))
         listing = {**live, **bounds_of(want), **((moved.after or {}) if moved is not None else {})}
         sku = str(listing.get("sku") or key)
-        if sku not in reached or (moved is None and sku not in anew):
+        was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
+        if not {sku, was} & reached or (moved is None and sku not in anew):
             continue
-        why = sold_at(sku, listing, live, least(address), promoted.before, promoted.after)
+        why = sold_at(sku, listing, live, least(address), promoted.before, promoted.after, former=was)
         if why:
-            theirs = ", ".join(sorted(k for k, body in foreign.items() if sku in (body.get("skus") or ())))
+            theirs = ", ".join(
+                sorted(k for k, body in foreign.items() if {sku, was} & {*(body.get("skus") or ())})
+            )
             yield Finding(
                 "ACN-025",
                 "error",

@@ -24,6 +24,7 @@ from acorn_gitops.cli.situation import (
     Situation,
     Wishes,
     about,
+    is_central,
     neighbours_of,
     policy_of,
     refuse_idle,
@@ -122,7 +123,8 @@ def compute(
                 policy_of(state, view.connection, wishes.adopt, owners=view.owners),
                 partial(state.ledger.remote_ids, view.store),
             )
-            judged += spare_neighbours(result, neighbours_of(state, view.store))
+            others, central = neighbours_of(state, view.store), is_central(state, view.store)
+            judged += spare_neighbours(result, others, central=central)
             judged += guards.blocked(view, result)
             judged += guards.mass_deletion(view, result)
             judged += guards.ambiguous(view, state)

@@ -36,6 +36,8 @@ class _Priced(NamedTuple):
     then: Mapping[str, str]
     new: bool
     """Whether it comes with this plan, in the place of nothing."""
+    former: str = ""
+    """The SKU that it has until now, where it is renamed in place."""
 
 
 class Promoted:
@@ -71,19 +73,25 @@ class Promoted:
         managed = sum(type == "listing" for type, _ in self._view.applied)
         moves = {change.address.key: move for change, move in judged_moves(changes, managed)}
         written = {c.address.key: c for c in changes if c.address.type == "listing" and c.writes}
-        gone = {c.former.key for c in written.values() if c.action in ("replace", "delete")}
+        gone = {c.former.key for c in written.values() if c.action in ("replace", "delete") or c.moved_from}
         held = {key: body for key, body in self._view.listings.items() if key not in gone}
         found = []
         for key in sorted({*held, *written}):
-            listing = _then(written.get(key), held.get(key, {}))
+            change = written.get(key)
+            in_place = change is not None and change.action == "update" and change.moved_from is not None
+            live = (
+                self._view.listings.get(change.former.key, {}) if change and in_place else held.get(key, {})
+            )
+            listing = _then(change, live)
             price = listing.get("price") if listing is not None else None
             if listing is None or price is None or not is_money(price):
                 continue
             move = moves.get(key)
             was = {"currency": move[0], "value": move[1]} if move is not None else price
-            change = written.get(key)
             new = change is not None and change.action == "create" and move is None
-            found.append(_Priced(key, str(listing.get("sku") or key), was, price, new))
+            sku = str(listing.get("sku") or key)
+            former = str(live.get("sku") or change.former.key) if change and in_place else ""
+            found.append(_Priced(key, sku, was, price, new, former))
         return found
 
     def cuts(self) -> Iterator[Cut]:
@@ -97,11 +105,12 @@ class Promoted:
         for one in self._listings:
             if not self._promotions and one.key not in moved:
                 continue
-            reaching = self.before.on(one.sku) | self.after.on(one.sku)
-            if not reaching or (one.was == one.then and not reaching & changed):
+            names = (one.sku, one.former or one.sku)
+            reaching = self.before.on(*names) | self.after.on(*names)
+            if not reaching or (one.was == one.then and not reaching & changed and not one.former):
                 continue
             try:
-                was, least = falls.deepest(one.sku, one.was, one.then)
+                was, least = falls.deepest(one.sku, one.was, one.then, former=one.former)
             except _NO_NUMBERS:
                 continue  # a price that is no amount in the currency of the store: rules and guards tell
             if least < was:

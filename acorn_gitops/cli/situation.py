@@ -404,13 +404,18 @@ def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = 
 
 
 def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Desired]]:
-    """Where a store is the one in which all others of its marketplace are: what those declare, by store; nothing for any other."""
+    """Where a marketplace has one thing in all of its stores: what the others declare, by store; nothing for any other."""
     connection = state.connections.get(store, "")
-    marketplace = state.marketplaces.get(connection)
-    if not isinstance(marketplace, Central) or marketplace.central() != store:
+    if not isinstance(state.marketplaces.get(connection), Central):
         return {}
     others = (name for name, where in state.connections.items() if where == connection and name != store)
     return {name: state.desired.stores.get(name, {}) for name in others}
+
+
+def is_central(state: Situation, store: str) -> bool:
+    """Whether a store is the one in which all others of its marketplace are."""
+    marketplace = state.marketplaces.get(state.connections.get(store, ""))
+    return isinstance(marketplace, Central) and marketplace.central() == store
 
 
 def declared(state: Situation, address: Address) -> Desired | None:

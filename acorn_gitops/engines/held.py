@@ -60,7 +60,7 @@ class HeldPromotions:
         self._content: dict[str, Mapping[str, Any]] = {}
         self._skus: dict[str, set[str]] = {}
         self._running: dict[tuple[str, str], Running | None] = {}
-        self._stretches: dict[tuple[frozenset[str], str], list[_Stretch]] = {}
+        self._stretches: dict[tuple[frozenset[str], frozenset[str], str], list[_Stretch]] = {}
         for key, attributes in promotions:
             self.put(key, attributes)
 
@@ -80,21 +80,25 @@ class HeldPromotions:
         """A promotion as it is."""
         return self._content.get(key)
 
-    def on(self, sku: str) -> frozenset[str]:
-        """The promotions that name a SKU in any letter case, and those of which nobody knows what they name."""
-        return frozenset((*self._skus.get(sku.casefold(), ()), *self._skus.get(_ANY, ())))
+    def on(self, *skus: str) -> frozenset[str]:
+        """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what they name."""
+        names = (name for sku in skus for name in self._skus.get(sku.casefold(), ()))
+        return frozenset((*names, *self._skus.get(_ANY, ())))
 
-    def breach(self, sku: str, after: Money, before: Money | None, floor: int) -> Breach | None:
+    def breach(
+        self, sku: str, after: Money, before: Money | None, floor: int, *, former: str = ""
+    ) -> Breach | None:
         """The first time at which a price `after` would be paid below a floor (minor units), and lower than `before` is paid
-        then; before None: it is not for sale. NotComputable when a promotion is in another currency."""
-        here = self.on(sku)
+        then; before None: it is not for sale. `former`: the SKU that it has until now, where it is renamed in place: promotions on it
+        may follow it. NotComputable when a promotion is in another currency."""
+        there = self.on(former or sku)
+        here = there | self.on(sku)
         if not here:
             return None
         currency = after["currency"]
-        memo = (here, currency)
+        memo = (here, there, currency)
         if memo not in self._stretches:
-            offers = self.running(here, currency)
-            self._stretches[memo] = _stretches(offers, offers)
+            self._stretches[memo] = _stretches(self.running(here, currency), self.running(there, currency))
         paid = None
         if before is not None and before["currency"] == currency:
             paid = minor(before["value"], currency)
@@ -206,11 +210,12 @@ class Falls:
         self._before, self._after = before, after
         self._times: dict[tuple[frozenset[str], frozenset[str], str], list[_Time]] = {}
 
-    def deepest(self, sku: str, was: Money, then: Money) -> tuple[int, int]:
+    def deepest(self, sku: str, was: Money, then: Money, *, former: str = "") -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
-        times from now on with promotions: those who pay least, those who meet each condition, and everybody who does nothing for it."""
+        times from now on with promotions: those who pay least, those who meet each condition, and everybody who does nothing for it.
+        `former`: the SKU that it has until now, where it is renamed in place; promotions on it may follow it."""
         currency = then["currency"]
-        memo = (self._before.on(sku), self._after.on(sku), currency)
+        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
         if memo not in self._times:
             self._times[memo] = [*self._between(*memo)]
         first, second = minor(was["value"], currency), minor(then["value"], currency)

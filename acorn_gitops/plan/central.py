@@ -20,12 +20,14 @@ can be left out, as the marketplace keeps it there whatever is said."""
 
 
 def spare_neighbours(
-    result: StoreResult, neighbours: Mapping[str, Mapping[Key, Desired]]
+    result: StoreResult, neighbours: Mapping[str, Mapping[Key, Desired]], *, central: bool
 ) -> Iterator[Finding]:
-    """Leave out, or refuse, what would be deleted from stores that declare it. `neighbours`: by store of the same marketplace, what is
-    declared there."""
+    """Leave out, or refuse, what would be deleted from stores that declare it, and refuse what would be renamed there. `neighbours`: by
+    store of the same marketplace, what is declared there; `central`: this store is the one in which all others are."""
     for index, change in enumerate(result.changes):
-        if change.action not in ("delete", "replace") or change.address.type not in REACHES:
+        renamed = change.action == "update" and change.moved_from is not None
+        gone = central and change.action in ("delete", "replace")
+        if not (renamed or gone) or change.address.type not in REACHES:
             continue
         key = (change.former.type, change.former.key)
         others = sorted(store for store, shard in neighbours.items() if key in shard)
@@ -40,14 +42,21 @@ def spare_neighbours(
             )
 
 
+_VERBS: Mapping[str, str] = {"replace": "replaced", "delete": "deleted", "update": "renamed"}
+_REMEDIES: Mapping[str, str] = {
+    "update": "rename it in all of them at once (`movedFrom` in each), or in none",
+}
+
+
 def _refusal(id: str, change: Change, others: Sequence[str]) -> Finding:
     names = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-    verb = "replaced" if change.action == "replace" else "deleted"
+    verb = _VERBS[change.action]
     return Finding(
         id=id,
         severity="error",
         message=f"{change.former} would be {verb}, and with it what {names} declare{'s' * (len(others) == 1)}: this marketplace has it"
         " once for all stores",
-        hint=f"keep its line in {change.address.store} (`lifecycle.ignoreFields` leaves its price alone), or take it out of all of them",
+        hint=_REMEDIES.get(change.action)
+        or f"keep its line in {change.address.store} (`lifecycle.ignoreFields` leaves its price alone), or take it out of all of them",
         subject=str(change.former),
     )

@@ -133,7 +133,8 @@ def diff_store(
             continue
         if (now := moved.key_of(key)) is not None:
             renamed.add(now)
-            result.changes.append(_renamed(result.store, key, now, want, live[now], "drifted"))
+            left = _left_alone(want, live[now])
+            result.changes.append(_renamed(result.store, key, now, want, live[now], "drifted", left))
             continue
         _missing(result, key, want, desired, live, applied, policy, renamed)
     for key in applied.keys() - desired.keys() - renamed:
@@ -308,12 +309,26 @@ class _Moved:
         return self._now.get((key[0], self._known.get(key, "")))
 
 
-def _renamed(store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason) -> Change:
-    """The same resource under another key, with whatever else differs."""
+def _left_alone(want: Desired, have: Live) -> frozenset[str]:
+    """Fields that an update does not send: those that are ignored, and ceded ones within their band."""
+    lifecycle = want.lifecycle or {}
+    bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+    ceded = {
+        name
+        for name, band in bands.items()
+        if inside_band(name, have.attributes.get(name), band, want.whole or want.attributes)
+    }
+    return frozenset({*(lifecycle.get("ignoreFields") or ()), *ceded})
+
+
+def _renamed(
+    store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason, left: Collection[str]
+) -> Change:
+    """The same resource under another key, with whatever else differs; `left`: fields that are left to others."""
     before = project(old.attributes, want.attributes)
     fields = [FieldChange("key", former[1], key[1], reason)]
     for name, value in want.attributes.items():
-        if not same(value, old.attributes.get(name), name):
+        if name not in left and not same(value, old.attributes.get(name), name):
             why: Reason = "drifted" if reason == "drifted" else "edited"
             fields += [
                 FieldChange(p, b, a, why)
@@ -351,8 +366,10 @@ def _missing(
     ours = former is not None and former in live and not is_foreign(live[former], policy)
     if former is not None and ours and former in applied and managed:
         renamed.add(former)
-        change = _renamed(result.store, key, former, want, live[former], "renamed")
-        if key[0] not in policy.renames:
+        in_place = key[0] in policy.renames
+        left = _left_alone(want, live[former]) if in_place else ()
+        change = _renamed(result.store, key, former, want, live[former], "renamed", left)
+        if not in_place:
             change = change._replace(action="replace")
             if key[0] == "listing":
                 result.notes.append(

@@ -382,3 +382,22 @@ def test_stock_of_what_nobody_lists_is_told(tmp_path: Path, server: Server) -> N
     assert "of what no store lists" in " ".join(plan.out.split())
     made.apply()
     assert made.changes() == {}
+
+
+def test_a_rename_in_place_keeps_the_floor_beside_a_promotion_of_the_dashboard(shop: Shop) -> None:
+    """Promotions name variants by id there, and follow: refused like the same price without a rename."""
+    actions = [{"code": "products_percentage_discount", "arguments": [
+        {"name": "discount", "value": "40"},
+        {"name": "productVariantIds", "value": json.dumps([variant(shop.server, "MUG-RED")["id"]])},
+    ]}]  # fmt: skip
+    always = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    mug = [variant(shop.server, "MUG-RED")["id"]]
+    promote(shop.server, "theirs", mug, "shop-de", actions=actions, **always)
+    floored = (SHOP + PROMO).replace(
+        "    - sku: MUG-RED\n", '    - sku: MUG-RED\n      pricePolicy: {min: {shop-de: "7.00"}}\n'
+    )
+    cheaper = floored.replace('"12.90"', '"11.00"').replace("MUG-RED", "MUG-CRIMSON")
+    shop.text(cheaper.replace('value: "11.00"}}', 'value: "11.00"}, movedFrom: MUG-RED}'))
+    result = shop.run("apply", "--auto-approve")
+    assert (result.code, "ACN-025" in result.err, "with theirs" in result.err) == (4, True, True), result
+    assert variant(shop.server, "MUG-RED")["prices"][0]["price"] == 1290
