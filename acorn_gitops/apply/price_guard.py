@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from acorn_gitops.engines.held import Breach, HeldPromotions, Proposed
+from acorn_gitops.engines.held import Breach, Falls, HeldPromotions, Proposed
 from acorn_gitops.engines.offer import NotComputable, major, minor
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Desired, is_money
@@ -151,27 +151,24 @@ def sold_below(
     listing: Mapping[str, Any],
     live: Mapping[str, Any],
     least: Mapping[str, str] | None,
-    now: HeldPromotions,
-    then: HeldPromotions,
+    falls: Falls,
     *,
     former: str = "",
 ) -> str:
     """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the promotions that will be
-    there (`then`); empty where it is not, or where it is sold as low already (`live`, with those that are there `now`). `former`: the SKU
-    that it has until now, where it is renamed in place."""
+    there; empty where it is not, or where it is sold as low at that time already (`live`). `former`: the SKU that it has until now,
+    where it is renamed in place."""
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""
     try:
         floor = _floor(price["currency"], listing.get("minPrice"), least)
-        found = then.breach(sku, price, None, floor[0], former=former) if floor is not None else None
         paid: Any = live.get("price")
-        already = (
-            now.breach(former or sku, paid, None, floor[0]) if found and floor and is_money(paid) else None
-        )
+        sold = paid if is_money(paid) and live.get("status") != "inactive" else None
+        found = falls.breach(sku, sold, price, floor[0], former=former) if floor is not None else None
     except (KeyError, TypeError, ValueError, InvalidOperation):
         return ""
-    if found is None or floor is None or (already is not None and already.pays <= found.pays):
+    if found is None or floor is None:
         return ""
     return _words(found, price["currency"], floor)
 

@@ -187,7 +187,7 @@ def sold_below(
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         if not {sku, was} & reached or (moved is None and sku not in anew):
             continue
-        why = sold_at(sku, listing, live, least(address), promoted.before, promoted.after, former=was)
+        why = sold_at(sku, listing, live, least(address), promoted.falls, former=was)
         if why:
             theirs = ", ".join(
                 sorted(k for k, body in foreign.items() if {sku, was} & {*(body.get("skus") or ())})

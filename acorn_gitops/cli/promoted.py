@@ -62,6 +62,11 @@ class Promoted:
                 held.put(change.address.key, self._content(change))
         return held
 
+    @cached_property
+    def falls(self) -> Falls:
+        """What is paid with the ones and with the others."""
+        return Falls(self.before, self.after)
+
     def _content(self, change: Change) -> dict[str, Any]:
         kept = self._view.promotions.get(change.former.key, {}) if change.action == "update" else {}
         return {**kept, **(change.after or {})}
@@ -101,7 +106,6 @@ class Promoted:
         moved = {c.address.key for c in self._result.changes if c.address.type == "listing" and c.writes}
         if not self._promotions and not (moved and self._view.promotions):
             return
-        falls = Falls(self.before, self.after)
         for one in self._listings:
             if not self._promotions and one.key not in moved:
                 continue
@@ -110,7 +114,7 @@ class Promoted:
             if not reaching or (one.was == one.then and not reaching & changed and not one.former):
                 continue
             try:
-                was, least = falls.deepest(one.sku, one.was, one.then, former=one.former)
+                was, least = self.falls.deepest(one.sku, one.was, one.then, former=one.former)
             except _NO_NUMBERS:
                 continue  # a price that is no amount in the currency of the store: rules and guards tell
             if least < was:

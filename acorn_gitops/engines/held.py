@@ -208,7 +208,22 @@ class Falls:
 
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
+        self._stretches: dict[tuple[frozenset[str], frozenset[str], str], list[_Stretch]] = {}
         self._times: dict[tuple[frozenset[str], frozenset[str], str], list[_Time]] = {}
+
+    def breach(
+        self, sku: str, was: Money | None, then: Money, floor: int, *, former: str = ""
+    ) -> Breach | None:
+        """The first time at which less than a floor (minor units) would be paid at the list price `then`, and less than is paid at that
+        time at the list price `was` (None: it is not for sale). `former`: as in `deepest`. NotComputable when a promotion is in another
+        currency."""
+        currency = then["currency"]
+        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
+        if memo not in self._stretches:
+            before, after = self._before.running(memo[0], currency), self._after.running(memo[1], currency)
+            self._stretches[memo] = _stretches(after, before)
+        paid = minor(was["value"], currency) if was is not None and was["currency"] == currency else None
+        return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor)
 
     def deepest(self, sku: str, was: Money, then: Money, *, former: str = "") -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
