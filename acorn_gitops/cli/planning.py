@@ -5,7 +5,7 @@ out: the plan with every finding about it. Callers: verbs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -47,6 +47,7 @@ from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.rules.context import Known
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
+from acorn_gitops.specs.identities import Identity, identities
 from acorn_gitops.specs.load import Loaded
 
 
@@ -234,13 +235,12 @@ def plan_findings(
     last = state.ledger.last_whole()
     raw = loaded.configuration.project_raw
 
-    def editors(file: str) -> frozenset[str]:
-        if raw is not None and file == raw.file and _counts_the_same(raw.data, authors.earlier(file, last)):
-            return frozenset()
-        return frozenset(wrote or actor for wrote in authors.editors(file, last))
-
-    def removers(word: str) -> frozenset[str]:
-        return frozenset(wrote or actor for wrote in authors.removers(word, last))
+    def editors(wanted: Collection[Identity], files: Collection[str]) -> frozenset[str]:
+        if raw is not None and {*files} == {raw.file}:
+            if _counts_the_same(raw.data, authors.earlier(raw.file, last)):
+                return frozenset()
+            wanted = {("Project", raw.data["metadata"]["name"])}
+        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, last, identities))
 
     history = PriceHistory(loaded.configuration, state.ledger, session.now())
 
@@ -259,7 +259,6 @@ def plan_findings(
         untaxed,
         follows=authors.follows,
         editors=editors,
-        removers=removers,
     )
     found = check(loaded.configuration, session.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.provenance.changed import Changed, Documents, Identity
 
+MOST_HERE: Final = 256 << 20
+"""Bytes of a file that is read."""
 MOST: Final = 500
 """Characters of a name or a subject that are kept."""
 
@@ -43,8 +47,7 @@ class Authors:
         self._files: dict[str, dict[int, Authorship]] = {}
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
-        self._editors: dict[tuple[str, str], frozenset[str]] = {}
-        self._taken: dict[str, list[tuple[str, bytes]]] = {}
+        self._changed: dict[str, Changed] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -76,30 +79,56 @@ class Authors:
                 self._before[pair] = False
         return self._before[pair]
 
-    def editors(self, file: str, since: str = "") -> frozenset[str]:
-        """E-mail addresses of those who changed a file after a commit, also by taking something out, or by a merge that dropped what
-        others had written; "" among them where a change is not committed, or git does not know who made one. Without a commit, or
-        where history does not reach back to it: who changed the file last."""
-        memo = (file, since)
-        if memo not in self._editors:
-            self._editors[memo] = frozenset(self._edited(file, since))
-        return self._editors[memo]
-
-    def _edited(self, file: str, since: str) -> Iterator[str]:
+    def editors(
+        self, wanted: Collection[Identity], files: Collection[str], since: str, documents: Documents
+    ) -> frozenset[str]:
+        """E-mail addresses of those who changed one of these documents after a commit, also by taking it out, or by a merge that dropped
+        what others had written (`changed`). `files`: where the documents are now; "" stands for whoever changed one of them and has
+        not committed it. Without a commit, or where history does not reach back to it: who changed one of the files last. AcornError
+        where git cannot tell."""
         if self._questions is None:
-            yield ""
-            return
-        if self._as_committed(file) is False:
-            yield ""
+            return frozenset({""})
         try:
+            open_ = {""} if self._in_work(wanted, files, documents) else set()
             if since and self._reaches(since):
-                told = self._log("--no-merges", f"{since}..HEAD", "--", _path(file))
-                told += self._dropped(file, since)
-            else:
-                told = self._log("-1", "--", _path(file)) or [""]
-        except NoAnswer:
-            told = [""]
-        yield from told
+                if since not in self._changed:
+                    self._changed[since] = Changed(self._questions, self._root, since, documents)
+                return self._changed[since].by(wanted) | open_
+            last = {mail for file in files for mail in self._log("-1", "--", _path(file)) or [""]}
+            return frozenset(last | open_)
+        except NoAnswer as error:
+            raise AcornError(
+                f"who changed {' and '.join(sorted(name for _, name in wanted if name))} cannot be told: {error}",
+                hint="apply with somebody else's hands, or from a clone that has the whole history",
+            ) from None
+
+    def _in_work(self, wanted: Collection[Identity], files: Collection[str], documents: Documents) -> bool:
+        """Whether one of the documents is another in the working tree than in the commit."""
+        assert self._questions is not None
+        listed = self._questions.ask(self._root, "ls-tree", "-r", "-z", "HEAD", "--", ".")
+        tracked: set[str] = set()
+        for row in listed.split(b"\0"):
+            facts, _, path = row.partition(b"\t")
+            _, kind, name = facts.split() if facts else (b"", b"", b"")
+            if kind != b"blob":
+                continue
+            file = path.decode("utf-8", "surrogateescape")
+            tracked.add(file)
+            here = self._here(file)
+            if here is not None and _name_of(here, len(name)) == name:
+                continue
+            there = documents(self._questions.ask(self._root, "cat-file", "blob", name.decode()), wanted)
+            now = documents(here, wanted) if here is not None else {}
+            if there is None or now is None or there != now:
+                return True
+        return any(documents(self._here(file) or b"", wanted) != {} for file in {*files} - tracked)
+
+    def _here(self, file: str) -> bytes | None:
+        """What a file of the working tree holds; None where it is none, or leads out of it."""
+        try:
+            return read_inside(self._root, file, most=MOST_HERE)
+        except (Escape, OSError, ValueError):
+            return None
 
     def _reaches(self, commit: str) -> bool:
         """Whether a commit is an ancestor of what is checked out."""
@@ -114,34 +143,6 @@ class Authors:
         assert self._questions is not None
         said = self._questions.ask(self._root, "log", "--no-mailmap", "--format=%ae", *arguments)
         return [cut(mail, MOST) for mail in said.decode("utf-8", "replace").split("\n") if mail]
-
-    def _dropped(self, file: str, since: str) -> list[str]:
-        """Who made a merge whose file is another than git alone would have made of both sides: no line says what was dropped in it."""
-        assert self._questions is not None
-        said = self._questions.ask(
-            self._root, "log", "--no-mailmap", "--merges", "--format=%H %ae %P", f"{since}..HEAD"
-        )
-        found = []
-        for row in said.decode("utf-8", "replace").split("\n"):
-            commit, mail, *parents = row.split(" ") if row else ("", "")
-            if parents and not self._merged_cleanly(file, commit, parents):
-                found.append(cut(mail, MOST))
-        return found
-
-    def _merged_cleanly(self, file: str, commit: str, parents: Sequence[str]) -> bool:
-        assert self._questions is not None
-        here = self._content(commit, file)
-        sides = [self._content(parent, file) for parent in parents]
-        if all(side == here for side in sides):
-            return True
-        if len(parents) != 2:
-            return False
-        base = self._questions.ask(self._root, "merge-base", *parents).decode().strip()
-        before = self._content(base, file)
-        if before in sides:
-            return here == sides[1 - sides.index(before)]
-        sides_and_base = [self._blob(file, one) or b"" for one in (parents[0], base, parents[1])]
-        return self._questions.merged(*sides_and_base) == self._blob(file, commit)
 
     def _blob(self, file: str, commit: str) -> bytes | None:
         assert self._questions is not None
@@ -160,35 +161,6 @@ class Authors:
             return self._blob(file, commit)
         except NoAnswer:
             return None
-
-    def removers(self, word: str, since: str) -> frozenset[str]:
-        """E-mail addresses of those who took away a file that names something, after a commit: what stood in it no line says any more."""
-        if self._questions is None or not since or not self._reaches(since):
-            return frozenset()
-        try:
-            gone = self._gone(since)
-        except NoAnswer:
-            return frozenset({""})
-        return frozenset(mail for mail, text in gone if word.encode() in text)
-
-    def _gone(self, since: str) -> list[tuple[str, bytes]]:
-        """Who took which file away, and what it held at that commit."""
-        assert self._questions is not None
-        if since not in self._taken:
-            said = self._questions.ask(
-                self._root, "log", "-m", "--no-mailmap", "--no-renames", "--diff-filter=D", "--name-only", "--relative",
-                "-z", "--format=%x01%ae", f"{since}..HEAD",
-            )  # fmt: skip
-            found: list[tuple[str, bytes]] = []
-            for part in said.decode("utf-8", "replace").split("\x01")[1:]:
-                mail, _, names = part.partition("\0")
-                found += [
-                    (cut(mail.strip(), MOST), self._blob(name.strip("\n"), since) or b"")
-                    for name in names.split("\0")
-                    if name.strip("\n")
-                ]
-            self._taken[since] = found
-        return self._taken[since]
 
     def _content(self, commit: str, file: str) -> bytes:
         """What git calls the content of a file in a commit; empty where it is not there."""
@@ -245,8 +217,7 @@ class Authors:
         words = listed.split(b"\t")[0].split()
         if len(words) != 3:
             return None
-        kind = hashlib.sha256 if len(words[2]) == 64 else hashlib.sha1
-        return kind(b"blob %d\0" % len(data) + data).hexdigest().encode() == words[2]
+        return _name_of(data, len(words[2])) == words[2]
 
     def _as_written(self, found: dict[int, Authorship]) -> dict[int, Authorship]:
         """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change writes: asked again
@@ -280,6 +251,12 @@ class Authors:
             else wrote
             for line, wrote in found.items()
         }
+
+
+def _name_of(content: bytes, length: int) -> bytes:
+    """What git calls a content, in so many characters: it has two ways to."""
+    kind = hashlib.sha256 if length == 64 else hashlib.sha1
+    return kind(b"blob %d\0" % len(content) + content).hexdigest().encode()
 
 
 def _path(file: str) -> str:

@@ -4,7 +4,7 @@ knowledge. Goes out: a `Context`. Callers: every rule, `registry`, `custom`, cli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -59,11 +59,11 @@ class Known(NamedTuple):
     """Of the drift job: what was changed outside, and which attribute."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
     """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
-    removers: Callable[[str], frozenset[str]] = lambda word: frozenset()
-    """(name): e-mail addresses of those who took a file away that names it, since then."""
-    editors: Callable[[str], frozenset[str]] = lambda file: frozenset()
-    """(file): e-mail addresses of those who changed it since the commit that was applied last, also by taking something out; whoever
-    applies stands for those whom git does not know."""
+    editors: Callable[[Collection[tuple[str, str]], Collection[str]], frozenset[str]] = lambda wanted, files: (
+        frozenset()
+    )
+    """(documents by kind and name, the files in which they are): e-mail addresses of those who changed one of them since the commit
+    that was applied last, also by taking it out; whoever applies stands for those whom git does not know."""
 
 
 class Context(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.specs.identities import identities
 from tests.borders.clone import git
 from tests.repository import Repository, sku, storefront
 
@@ -543,3 +544,151 @@ def test_a_merge_that_keeps_a_side_which_others_had_changed(made: Repository) ->
     git(made.path, "checkout", "-q", "main")
     git(made.path, "merge", "-q", "--ff-only", "side")
     refused(made)
+
+
+# -- what no line says any more ------------------------------------------------------------------------------
+
+OVERLAY = Path("overlays/sandbox/limits.yaml")
+LIMITED = (
+    "apiVersion: acorn/v1\nkind: RolePermission\nmetadata: {name: promoters}\nspec:\n  rules:\n"
+    "    - resources: [promo]\n      verbs: [apply]\n" + LIMIT
+)
+BESIDE = "apiVersion: acorn/v1\nkind: Store\nmetadata: {name: amz-fr, labels: {a: b}}\n"
+
+
+@pytest.fixture
+def overlaid(made: Repository) -> Repository:
+    """The limit stands in an overlay, beside a document about something else."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    (made.path / OVERLAY).parent.mkdir(parents=True)
+    (made.path / OVERLAY).write_text(f"{LIMITED}---\n{BESIDE}")
+    project = made.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("sandbox: {}", "sandbox: {overlays: [overlays/sandbox]}"))
+    git(made.path, "add", "-A")
+    by(made, "ada")
+    made.apply()
+    return made
+
+
+def test_a_document_that_was_taken_out_of_a_file_said_something(overlaid: Repository) -> None:
+    """The file stays, and is no layer of the role any more."""
+    (overlaid.path / OVERLAY).write_text(BESIDE)
+    by(overlaid, "mallory")
+    refused(overlaid)
+
+
+def test_a_document_that_is_taken_out_and_not_committed(
+    overlaid: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever applies is who did it."""
+    (overlaid.path / OVERLAY).write_text(BESIDE)
+    monkeypatch.setenv("ACORN_ACTOR", "mallory@example.com")
+    assert "ROL-012" in overlaid.run("plan").out
+
+
+def test_a_name_that_is_spelt_otherwise_is_that_name(overlaid: Repository) -> None:
+    """An escape changes no plan; then the file is deleted."""
+    text = (overlaid.path / OVERLAY).read_text()
+    (overlaid.path / OVERLAY).write_text(text.replace("name: promoters", 'name: "prom\\u006fters"'))
+    by(overlaid, "mallory")
+    overlaid.apply()
+    (overlaid.path / OVERLAY).write_text(BESIDE)
+    by(overlaid, "mallory")
+    refused(overlaid)
+
+
+def test_what_came_and_went_since_the_last_whole_apply(overlaid: Repository) -> None:
+    """A limit that came later, was applied with --select, and was taken away."""
+    (overlaid.path / OVERLAY).write_text(BESIDE)
+    by(overlaid, "ada")
+    overlaid.apply()
+    later = overlaid.path / OVERLAY.with_name("later.yaml")
+    later.write_text(LIMITED)
+    git(overlaid.path, "add", "-A")
+    by(overlaid, "ada")
+    assert overlaid.run("apply", "--auto-approve", "--select", "amz-de").code == 0
+    later.unlink()
+    by(overlaid, "mallory")
+    refused(overlaid)
+
+
+def test_moving_a_file_hides_nobody(made: Repository) -> None:
+    """Mallory takes a limit out, and ada moves the file."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    by(made, "mallory")
+    (made.path / "specs" / "access").mkdir()
+    git(made.path, "mv", "specs/roles.yaml", "specs/access/roles.yaml")
+    by(made, "ada")
+    refused(made)
+
+
+def test_a_merge_of_something_that_has_nothing_in_common_hides_nobody(made: Repository) -> None:
+    """Without a base git has no answer to what both sides come from."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    by(made, "mallory")
+    git(made.path, "checkout", "-q", "--orphan", "notes")
+    git(made.path, "rm", "-rqf", ".")
+    (made.path / "NOTES.md").write_text("notes\n")
+    git(made.path, "add", "NOTES.md")
+    by(made, "mallory")
+    git(made.path, "checkout", "-q", "main")
+    merge = ["git", "merge", "-q", "--no-ff", "--allow-unrelated-histories", "-m", "Notes", "notes"]
+    subprocess.run(merge, cwd=made.path, check=True, env=person("ada"))
+    refused(made)
+
+
+def test_history_that_git_would_simplify_away_counts(made: Repository) -> None:
+    """Ada brought the limit, mallory took it out and merged that into a branch from before: all sides are equal."""
+    roles = made.path / "specs" / "roles.yaml"
+    limited = roles.read_text()
+    roles.write_text(limited.replace(LIMIT, ""))
+    by(made, "ada")
+    before = git(made.path, "rev-parse", "HEAD").strip()
+    roles.write_text(limited)
+    by(made, "ada")
+    made.apply()
+    roles.write_text(limited.replace(LIMIT, ""))
+    by(made, "mallory")
+    git(made.path, "checkout", "-qb", "side", before)
+    (made.path / "NOTES.md").write_text("notes\n")
+    git(made.path, "add", "NOTES.md")
+    by(made, "mallory")
+    merge = ["git", "merge", "-q", "--no-ff", "-m", "Merge main", "main"]
+    subprocess.run(merge, cwd=made.path, check=True, env=person("ada"))
+    git(made.path, "checkout", "-q", "main")
+    git(made.path, "merge", "-q", "--ff-only", "side")
+    refused(made)
+
+
+def test_another_document_of_the_same_file_is_another_thing(made: Repository) -> None:
+    """Mallory edits the pickers; ada takes the limit of mallory's role out."""
+    roles = made.path / "specs" / "roles.yaml"
+    roles.write_text(roles.read_text().replace("resources: [order]", "resources: [order, report.sales]"))
+    by(made, "mallory")
+    roles.write_text(roles.read_text().replace(LIMIT, ""))
+    by(made, "ada")
+    made.apply()
+
+
+@pytest.mark.parametrize(
+    ("content", "known"),
+    [
+        (b"kind: RolePermission\nmetadata: {name: promoters}\nspec: {}\n", True),
+        (b'kind: "Role\\u0050ermission"\nmetadata: {name: "prom\\x6fters"}\nspec: {}\n', True),
+        (b"kind: RolePermission\nmetadata: {name: other}\nspec: {key: promoters}\n", True),
+        (b"kind: Promo\nmetadata: {name: promoters}\n# RolePermission\n", False),
+        (b"\xff\xfe promoters RolePermission", False),
+        (b"kind: RolePermission\nmetadata: {name: promoters", None),
+        (b"# RolePermission promoters\n" + b"#" * (3 << 20), None),
+        (b"\x00\x01\\x41" * (1 << 20) + b"\xff", False),
+    ],
+    ids=["plain", "escaped", "by its key", "another kind", "no UTF-8", "cut off", "too long", "no text"],
+)
+def test_what_a_text_holds_of_a_document(content: bytes, known: bool | None) -> None:
+    """None: nobody can tell, so that whoever changed it counts."""
+    wanted = {("RolePermission", "promoters"), ("key of RolePermission", "promoters")}
+    found = identities(content, wanted)
+    assert (None if found is None else bool(found)) is known

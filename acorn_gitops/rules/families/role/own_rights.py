@@ -21,6 +21,8 @@ from acorn_gitops.specs.configuration import Spec
 
 Line = tuple[str, int]
 """File and number of a line."""
+Identity = tuple[str, str]
+"""Kind and name of a document."""
 Made = Mapping[tuple[str, str], Collection[str]]
 """By type and key of what a plan creates: in which stores."""
 
@@ -93,12 +95,16 @@ def _author(context: Context, line: Line) -> str:
 
 
 def _editors(context: Context, role: Spec) -> set[str]:
-    """Who changed the files that say something of a role, its templates and overlays included, and acorn.yaml, which says what files
-    count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
-    assert context.known is not None
+    """Who changed a document that says something of a role, its templates and overlays included, one with its key, or acorn.yaml, which
+    says what files count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
+    key = str(role.spec.get("key") or role.name)
+    beside = {(role.kind, role.name), (role.kind, key), (f"key of {role.kind}", key)}
+    if role.moved_from:
+        beside.add((role.kind, role.moved_from))
     raw = context.configuration.project_raw
-    found = _changed(context, [role], {raw.file} if raw is not None else set())
-    return found | {mail.strip().lower() for mail in context.known.removers(role.name)}
+    return _changed(context, role, beside) | (
+        _changed_by(context, {("Project", "")}, {raw.file}) if raw is not None else set()
+    )
 
 
 def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
@@ -106,15 +112,19 @@ def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
     declared = context.configuration.stores.get(store)
     if declared is None or not role.spec["stores"].get("labels"):
         return set()
-    return _changed(context, [declared], set())
+    return _changed(context, declared, {(declared.kind, declared.name)})
 
 
-def _changed(context: Context, specs: Iterable[Spec], files: Collection[str]) -> set[str]:
+def _changed(context: Context, spec: Spec, beside: Collection[Identity]) -> set[str]:
+    """Who changed a spec, one of its layers, or other documents."""
+    layers = [layer.raw for layer in context.configuration.layers_of(spec) if layer.raw.kind != "Project"]
+    names = {(raw.kind, str((raw.data.get("metadata") or {}).get("name"))) for raw in layers}
+    return _changed_by(context, names | {*beside}, {spec.file, *(raw.file for raw in layers)})
+
+
+def _changed_by(context: Context, documents: Collection[Identity], files: Collection[str]) -> set[str]:
     assert context.known is not None
-    every = {*files}
-    for spec in specs:
-        every |= {spec.file, *(layer.raw.file for layer in context.configuration.layers_of(spec))}
-    return {mail.strip().lower() for file in every for mail in context.known.editors(file)}
+    return {mail.strip().lower() for mail in context.known.editors(documents, files)}
 
 
 def _made(changes: Iterable[Planned]) -> Made:
