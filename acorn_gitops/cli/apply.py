@@ -335,13 +335,15 @@ def _refuse_unread(now: Plan) -> None:
 
 
 def _refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
+    from acorn_gitops.cli.situation import CLOSED
+
     if plan.errored and not skip_unreadable:
         broken = [
             Finding(
                 "ACN-010",
                 "error",
                 f"{s.store} could not be read: {s.error}",
-                hint="run the same command again when it can be read",
+                hint=f"run the same command again when it can be read; {CLOSED}",
             )
             for s in plan.stores
             if s.error

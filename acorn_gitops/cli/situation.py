@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -60,6 +60,9 @@ class StoreView:
     def platform(self) -> str:
         """What the store is on, as the marketplace or else the specs say."""
         return platform_of(self.store, self.live) or platform_of(self.store, self.desired)
+
+
+CLOSED: Final = "a store that is gone for good is forgotten by `acorn state rm --closed STORE`, once it has left the specs"
 
 
 @dataclass(slots=True)

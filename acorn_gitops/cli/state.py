@@ -99,7 +99,7 @@ def remove(
     """
     from acorn_gitops.apply.generation import check_not_behind, generations
     from acorn_gitops.cli.moved_ledger import move
-    from acorn_gitops.cli.situation import Wishes, situation
+    from acorn_gitops.cli.situation import CLOSED, Wishes, situation
     from acorn_gitops.ledger.lock import held
 
     if not addresses and not closed:
@@ -130,7 +130,7 @@ def remove(
         if failed:
             raise AcornError(
                 f"{', '.join(sorted(failed))} cannot be told of it: {next(iter(failed.values()))}; nothing was forgotten",
-                hint="run again when the marketplace answers",
+                hint=f"run again when the marketplace answers; {CLOSED}",
             )
         check_not_behind(fenced, ledger)
         ledger.backup()
@@ -152,7 +152,7 @@ def _refuse_open(state: Situation, closed: Collection[str]) -> None:
     """AcornError where a store that is said to be closed is declared, or answers: then its resources can be deleted, or told."""
     from acorn_gitops.cli.situation import left_behind
     from acorn_gitops.marketplaces.protocol import Scope
-    from acorn_gitops.model.finding import MarketplaceError, Unreachable
+    from acorn_gitops.model.finding import MarketplaceError, Shut, Unreachable
 
     for store in closed:
         if store in state.connections:
@@ -167,14 +167,32 @@ def _refuse_open(state: Situation, closed: Collection[str]) -> None:
         except MarketplaceError as error:
             if isinstance(error, Unreachable) and not error.alive:
                 continue
+            if isinstance(error, Shut) and (error.gone or _shows_another(state, connection, store)):
+                continue
             raise AcornError(
                 f"{store} is not gone: {error.message}; nothing was forgotten",
-                hint="mend the connection; `--closed` is for a marketplace where nobody answers any more",
+                hint="mend the connection; `--closed` is for a store that nobody answers for any more, or that is refused (403, 410)"
+                " where another one of the same connection is shown. A connection that is of no use any more is taken out of"
+                " acorn.yaml first",
             ) from None
         raise AcornError(
             f"{store} answers at {connection}; nothing was forgotten",
             hint="`acorn apply` deletes what left the specs there; `acorn state rm ADDRESS` leaves it",
         )
+
+
+def _shows_another(state: Situation, connection: str, store: str) -> bool:
+    """Whether a connection still shows a store: then its token is not what is wrong with another one."""
+    from acorn_gitops.marketplaces.protocol import Scope
+    from acorn_gitops.model.finding import MarketplaceError
+
+    others = (name for name, where in state.connections.items() if where == connection and name != store)
+    for other in others:
+        try:
+            return state.marketplaces[connection].read(Scope(other)).exists
+        except MarketplaceError:
+            continue
+    return False
 
 
 @command.command("rebuild")
@@ -183,7 +201,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
     live. What differs is drift or intent afterwards; what is not both is forgotten."""
     from acorn_gitops.cli.moved_ledger import move
-    from acorn_gitops.cli.situation import Wishes, situation, views
+    from acorn_gitops.cli.situation import CLOSED, Wishes, situation, views
     from acorn_gitops.ledger.lock import held
 
     session = Session(root, environment, no_color)
@@ -218,8 +236,7 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
         if errors:
             raise AcornError(
                 "some stores could not be read; the ledger was left as it was: " + "; ".join(errors),
-                hint="run again when they answer; a store whose marketplace is gone for good is forgotten by"
-                " `acorn state rm --closed STORE`, once it has left the specs",
+                hint=f"run again when they answer; {CLOSED}",
             )
         there = {row.address for row in rows}
         gone = [a for a, _ in state.ledger.resources() if a not in there]

@@ -13,6 +13,7 @@ import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -252,6 +253,7 @@ class Ledger:
             for type, key, dig, _, content in rows:
                 if not _honest(content, dig):
                     raise self._unsound(f"{store}/{type}/{key} was changed in the file itself")
+        self._check_intents()
 
     def check_small(self) -> None:
         """`check_sound` where it costs nothing: for plans, on ledgers of a few megabytes."""
@@ -690,6 +692,7 @@ class Ledger:
                 "first": first,
                 "last": last,
                 "seal": _intents_seal(db, first, last),
+                "dated": _intents_seal(db, first, last, dated=True),
             }
             audit.append(db, given[0].at, "", INTENDED, body)
 
@@ -703,25 +706,18 @@ class Ledger:
         )
         if not waiting:
             return
-        known: list[tuple[int, Any, Any, Any]] = [
-            (sequence, body.get("first"), body.get("last"), body.get("seal"))
-            for sequence, raw in self._rows(
-                "SELECT sequence, body FROM audit WHERE event=? ORDER BY sequence DESC", (INTENDED,)
-            )
-            if (body := audit.body_of(raw))
-        ]
+        known = self._spans()
         if not known and not self._was_sealed:
             return
-        sound: set[tuple[Any, Any]] = set()
+        sound: set[tuple[int, int]] = set()
         begun: dict[int, int] = {}
         for id, *_ in waiting:
-            span = next((k for k in known if type(k[1]) is type(k[2]) is int and k[1] <= id <= k[2]), None)
+            span = next((one for one in known if one.first <= id <= one.last), None)
             if span is not None and span[1:3] not in sound and self._db is not None:
-                honest = _intents_seal(self._db, span[1], span[2]) == span[3]
-                sound |= {span[1:3]} if honest else set()
+                sound |= {span[1:3]} if span.is_honest(self._db) else set()
             if span is None or span[1:3] not in sound:
                 raise self._unsound("it holds an intent that its history does not know")
-            begun[id] = span[0]
+            begun[id] = span.sequence
         ended = self._ended(min(begun.values()))
         for id, plan, store, type_, key, operation, outcome in waiting:
             if outcome is not None and outcome not in ("unknown", "accepted"):
@@ -729,6 +725,45 @@ class Ledger:
             for one in ended.get(str(Address(store, type_, key)), ()):
                 if one.sequence > begun[id] and one.ends(id, plan, operation):
                     raise self._unsound("it holds an open intent that its history says has ended")
+
+    def _spans(self, since: str = "") -> list[_Span]:
+        """What the history says was written down before it was sent, the latest first; `since`: an instant (ISO text)."""
+        rows = self._rows(
+            "SELECT sequence, body FROM audit WHERE event=? AND at>=? ORDER BY sequence DESC",
+            (INTENDED, since),
+        )
+        bodies = [(sequence, audit.body_of(raw)) for sequence, raw in rows]
+        return [
+            _Span(sequence, body["first"], body["last"], body.get("seal"), body.get("dated"))
+            for sequence, body in bodies
+            if type(body.get("first")) is type(body.get("last")) is int
+        ]
+
+    def _check_intents(self) -> None:
+        """Stale where something that was written down lately is not there any more, or has another time, or is said to have ended and the
+        history does not say so: it may still come."""
+        last = self._rows("SELECT at FROM audit ORDER BY sequence DESC LIMIT 1")
+        if not last or self._db is None:
+            return
+        try:
+            since = (datetime.fromisoformat(_text(last[0][0])) - LATELY).isoformat()
+        except (ValueError, OverflowError):
+            since = ""
+        spans = self._spans(since)
+        ended = self._ended(min((one.sequence for one in spans), default=0)) if spans else {}
+        for span in spans:
+            if not span.is_honest(self._db):
+                raise self._unsound("what was about to be sent is not what its history says")
+            for id, plan, store, type_, key, operation in self._rows(
+                "SELECT id, plan, store, type, key, operation FROM intent WHERE id BETWEEN ? AND ? AND outcome IS NOT NULL"
+                " AND outcome NOT IN ('unknown', 'accepted')",
+                (span.first, span.last),
+            ):
+                endings = ended.get(str(Address(store, type_, key)), ())
+                if not any(one.sequence > span.sequence and one.ends(id, plan, operation) for one in endings):
+                    raise self._unsound(
+                        f"it says that a write of {store}/{type_}/{key} has ended, and its history does not"
+                    )
 
     def _ended(self, since: int) -> dict[str, list[_Ending]]:
         """By address, the entries after `since` that ended intents."""
@@ -1090,6 +1125,8 @@ INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
 ENDED: Final = "apply.ended"
 """The event that says which intents of a plan have ended, by address and operation."""
+LATELY: Final = timedelta(days=3)
+"""So far back from the last entry writes are looked at that are said to have ended: longer than any of them may still come."""
 ANY: Final = "*"
 """Every operation."""
 MOST_ID: Final = (1 << 63) - 1
@@ -1126,10 +1163,26 @@ def _last_intent(db: sqlite3.Connection, one: Closed) -> int:
     return int(found) if found is not None else MOST_ID
 
 
-def _intents_seal(db: sqlite3.Connection, first: int, last: int) -> str:
+class _Span(NamedTuple):
+    """Intents that were written down together, and what vouches for them. Entries from before times were vouched for have no `dated`."""
+
+    sequence: int
+    first: int
+    last: int
+    seal: object
+    dated: object
+
+    def is_honest(self, db: sqlite3.Connection) -> bool:
+        """Whether the rows are those that were written down."""
+        if _intents_seal(db, self.first, self.last) != self.seal:
+            return False
+        return self.dated is None or _intents_seal(db, self.first, self.last, dated=True) == self.dated
+
+
+def _intents_seal(db: sqlite3.Connection, first: int, last: int, *, dated: bool = False) -> str:
     rows = db.execute(
         "SELECT id, plan, store, type, key, action, operation, idempotency_key, CAST(attributes AS TEXT), CAST(declared AS TEXT),"
-        " origin, remote_id, protected FROM intent WHERE id BETWEEN ? AND ? ORDER BY id",
+        f" origin, remote_id, protected{', at' if dated else ''} FROM intent WHERE id BETWEEN ? AND ? ORDER BY id",
         (first, last),
     )
     return audit.seal(rows)

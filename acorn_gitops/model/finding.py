@@ -128,6 +128,15 @@ class MarketplaceError(AcornError):
     id = "ACN-010"
 
 
+class Shut(MarketplaceError):
+    """The marketplace refuses one store (403), or says that it is gone for good (410): a closed account, or a token that may not see it.
+    `gone`: it says so itself."""
+
+    def __init__(self, message: str, *, hint: str = "", gone: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.gone = gone
+
+
 class Unreachable(MarketplaceError):
     """No usable answer: for a write, neither success nor failure is known. `alive`: somebody did answer, only nothing useful."""
 

@@ -7,13 +7,15 @@ import os
 import sqlite3
 import struct
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests import faults
 from tests.borders.clone import WHO, cloned, connected, git, published
 from tests.borders.server import Server
-from tests.repository import Repository
+from tests.repository import Repository, promo, sku, storefront
 
 # -- journals ------------------------------------------------------------------------------------------------
 
@@ -315,3 +317,29 @@ def test_a_clone_of_the_default_branch_is_still_trusted(
     clone = cloned(published(tmp_path, made), tmp_path / "clone")
     clone.run("plan")
     assert server.asked
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE intent SET at='2020-01-01T00:00:00Z'",
+        "UPDATE intent SET at='garbage'",
+        "UPDATE intent SET outcome='rejected' WHERE outcome='accepted'",
+        "UPDATE intent SET outcome='observed' WHERE outcome='accepted'",
+        "DELETE FROM intent WHERE outcome='accepted'",
+    ],
+    ids=["long ago", "no time", "refused", "seen", "gone"],
+)
+def test_what_may_still_come_cannot_be_taken_out_of_a_ledger(statement: str, tmp_path: Path) -> None:
+    """12.00 was taken and not seen; whoever makes the ledger forget it would have 50 % off that."""
+    floor = {"pricePolicy": {"min": {"amz-de": "11.00"}}}
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "30.00", **floor))
+    made.apply()
+    faults.order(made, "accept", "*/listing/*", reads=0)
+    made.write(storefront(), sku("S-1", "12.00", **floor))
+    assert made.run("apply", "--auto-approve", "--wait", "0").code == 3
+    with closing(sqlite3.connect(made.path / ".acorn" / "sandbox" / "ledger.db")) as db, db:
+        assert db.execute(statement).rowcount
+    made.write(storefront(), sku("S-1", "30.00", **floor), promo("half", "50"))
+    result = made.run("apply", "--auto-approve", "--wait", "0")
+    assert (result.code, "history" in result.err) == (6, True), result

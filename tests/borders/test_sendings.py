@@ -285,6 +285,43 @@ def test_a_request_that_took_too_long_may_have_been_carried_out(market: Market, 
         assert made.plan()["changes"] == []
 
 
+@pytest.mark.parametrize(("status", "code"), [(401, 1), (503, 1), (403, 0), (410, 0)])
+def test_a_store_that_is_refused_beside_another_is_gone(status: int, code: int, tmp_path: Path) -> None:
+    """An account that was closed while the server of all answers: the way out is named by whoever meets it, and works."""
+    answer = {"on": True}
+
+    def proxy(exchange: Exchange) -> Answered | None:
+        if answer["on"] or "/stores/amz-fr" not in exchange.asked.path:
+            return None
+        return Answered(status, {"content-type": "application/problem+json"}, b'{"title": "no"}')
+
+    with open_market(tmp_path) as market, Server(between(market.url, proxy)) as server:
+        made = clone_of(server, tmp_path / "made", storefront(), sku("S-1", "20.00"), storefront("amz-fr"))
+        made.apply()
+        made.write(storefront(), sku("S-1", "20.00"))
+        answer["on"] = False
+        stuck = made.run("apply", "--auto-approve")
+        assert (stuck.code, "state rm --closed" in stuck.err) == (1, True), stuck
+        assert made.run("state", "rm", "--closed", "amz-fr").code == code
+        assert made.run("apply", "--auto-approve").code == code
+
+
+def test_a_token_that_sees_nothing_closes_nothing(tmp_path: Path) -> None:
+    """Every store is refused: that is a lost token, and the remedy says what to do where it is not."""
+    answer = {"on": True}
+
+    def proxy(exchange: Exchange) -> Answered | None:
+        return None if answer["on"] else Answered(403, {"content-type": "application/problem+json"}, b"{}")
+
+    with open_market(tmp_path) as market, Server(between(market.url, proxy)) as server:
+        made = clone_of(server, tmp_path / "made", storefront(), sku("S-1", "20.00"), storefront("amz-fr"))
+        made.apply()
+        made.write(storefront(), sku("S-1", "20.00"))
+        answer["on"] = False
+        result = made.run("state", "rm", "--closed", "amz-fr")
+    assert (result.code, "taken out of acorn.yaml first" in " ".join(result.err.split())) == (1, True), result
+
+
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_marketplace_that_answers_is_not_gone(status: int, tmp_path: Path) -> None:
     """A token that has expired, a server that is down for an hour: `--closed` is for neither."""

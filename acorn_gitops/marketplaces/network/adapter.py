@@ -32,7 +32,7 @@ from acorn_gitops.marketplaces.protocol import (
     Status,
     Write,
 )
-from acorn_gitops.model.finding import Incomplete, MarketplaceError, Moved, Superseded, Unreachable
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Moved, Shut, Superseded, Unreachable
 from acorn_gitops.model.resource import TYPES, Live
 from acorn_gitops.model.sound import unfit
 
@@ -340,7 +340,10 @@ class NetworkMarketplace:
                 elif maybe_done and method != "GET":
                     # An earlier try may have had its effect: a refusal of the repetition does not undo it.
                     raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
-                elif status in (401, 403):
+                elif status in (403, 410):
+                    message = f"{self.name}: {_problem(answer)}"
+                    raise Shut(message, hint="check what the connection's token may do", gone=status == 410)
+                elif status == 401:
                     raise MarketplaceError(
                         f"{self.name}: {_problem(answer)}", hint="check the connection's token"
                     )
