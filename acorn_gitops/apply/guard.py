@@ -80,17 +80,21 @@ class Guard:
             least = self._least(address)
             sku = str({**live, **write.attributes}.get("sku") or address.key)
             was = str(live.get("sku") or write.former) if write.former else ""
-            return refusal("listing", write.attributes, live, least) or paid_refusal(
-                sku, write.attributes, live, least, self._promotions_of(address.store), former=was
+            held = self._promotions_of(address.store)
+            return (
+                refusal("listing", write.attributes, live, least)
+                or self._too_many(address.store)
+                or paid_refusal(sku, write.attributes, live, least, held, former=was)
+                or self._on_sale_for_less(write, live, sku, least, held)
             )
         if address.type == "promotion":
             held = self._promotions_of(address.store)
             before = held.content(former) or {}
-            after = None
+            forms: list[dict[str, Any] | None] = [None]
             if write.operation != "delete":
-                after = {**(before if write.operation == "update" else {}), **write.attributes}
+                forms = [*self._forms(write, before)]
             keys = self._by_sku(address.store)
-            skus = {*(before.get("skus") or ()), *((after or {}).get("skus") or ())}
+            skus = {sku for form in (before, *forms) for sku in (form or {}).get("skus") or ()}
             listings = [
                 (sku, Address(address.store, "listing", key))
                 for sku in sorted(skus)
@@ -98,11 +102,57 @@ class Guard:
             ]
             self._counted = None
             unseen = self._unseen_of(address) | self._unseen_of(address._replace(key=former))
-            why = promotion_refusal(
-                held.proposed(address.key, after, instead_of=former, without=unseen),
-                ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
-            )
-            return f"{why}{self._expected()}" if why else ""
+            for form in forms:
+                why = self._too_many(address.store) or promotion_refusal(
+                    held.proposed(address.key, form, instead_of=former, without=unseen),
+                    ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
+                )
+                if why:
+                    return f"{why}{self._expected()}"
+        return ""
+
+    def _forms(self, write: Write, before: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+        """What a promotion may be after a write: as it says, laid over what was sent earlier and comes before it, and under what comes
+        after it."""
+        base = before if write.operation == "update" else {}
+        yield {**base, **write.attributes}
+        for some in _some_of(self._sendings.get(write.address, ())):
+            came = {name: value for one in some for name, value in one.attributes.items()}
+            yield {**base, **came, **write.attributes}
+            yield {**base, **write.attributes, **came}
+
+    def _on_sale_for_less(
+        self,
+        write: Write,
+        live: Mapping[str, Any],
+        sku: str,
+        least: Mapping[str, str] | None,
+        held: HeldPromotions,
+    ) -> str:
+        """Why a listing must not be put on sale: a lower price was sent for it and may still come."""
+        begins = write.attributes.get("status") == "active" and live.get("status") != "active"
+        price = {**live, **write.attributes}.get("price")
+        if not begins or not is_money(price) or price is None:
+            return ""
+        for sending in self._sendings.get(write.address, ()):
+            coming = sending.attributes.get("price")
+            if (
+                is_money(coming)
+                and coming
+                and coming["currency"] == price["currency"]
+                and _less(coming, price)
+            ):
+                self._counted = (write.address, coming)
+                why = paid_refusal(sku, {**write.attributes, "price": coming}, live, least, held)
+                if why:
+                    return f"{why}{self._expected()}"
+        return ""
+
+    def _too_many(self, store: str) -> str:
+        """Why nothing can be judged where more was sent for one promotion than can be combined."""
+        for address, sendings in self._sendings.items():
+            if address.store == store and address.type == "promotion" and len(_different(sendings)) > MOST:
+                return f"{len(_different(sendings))} writes of {address} were sent and may still come; run again a day after they were sent"
         return ""
 
     def _unseen_of(self, address: Address) -> frozenset[str]:
@@ -270,13 +320,22 @@ def _less(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 MOST: Final = 5
-"""So many unseen sendings of one promotion are combined in every way; of more, each by itself and all together."""
+"""So many unseen sendings of one promotion are combined in every way; with more, nothing is judged."""
+
+
+def _different(sendings: Sequence[_Sending]) -> list[_Sending]:
+    """Sendings of which no two say the same one after the other."""
+    return [
+        one
+        for one, last in zip(sendings, (None, *sendings), strict=False)
+        if last is None or one[:2] != last[:2]
+    ]
 
 
 def _some_of(sendings: Sequence[_Sending]) -> Iterable[Sequence[_Sending]]:
-    if len(sendings) > MOST:
-        return [*([one] for one in sendings), sendings]
-    return (some for count in range(1, len(sendings) + 1) for some in combinations(sendings, count))
+    """Every way in which some of them come and the others are lost, in the order in which they were sent."""
+    some = _different(sendings)[:MOST]
+    return (chosen for count in range(1, len(some) + 1) for chosen in combinations(some, count))
 
 
 def _has(form: Mapping[str, Any], content: Mapping[str, Any]) -> bool:

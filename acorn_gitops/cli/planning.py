@@ -24,6 +24,7 @@ from acorn_gitops.cli.situation import (
     Situation,
     Wishes,
     about,
+    check_place,
     is_central,
     neighbours_of,
     policy_of,
@@ -307,7 +308,9 @@ def _recover(
     for store in sorted(where):
         if where[store]:
             try:
-                snapshot = state.marketplaces[where[store]].read(Scope(store))
+                snapshot = state.marketplaces[where[store]].read(Scope(store, owner=state.owner))
+                if snapshot.generation is None or not snapshot.generation.number:
+                    check_place(store, state)
                 check_not_empty(snapshot, state.ledger.applied(store), allow_empty)
             except MarketplaceError:
                 continue

@@ -265,7 +265,7 @@ def views(
                 view.behind = False  # a person says that it began anew
             proved = snapshot.unchanged or (last is not None and last.number)
             if not wishes.anew and not view.behind and not proved:
-                _check_place(store, state)
+                check_place(store, state)
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
                 view.applied = state.ledger.applied(store)
@@ -330,7 +330,7 @@ def _ended(end: object, now: datetime | None) -> bool:
     return isinstance(end, str) and now is not None and datetime.fromisoformat(end) <= now
 
 
-def _check_place(store: str, state: Situation) -> None:
+def check_place(store: str, state: Situation) -> None:
     """MarketplaceError where what the ledger knows of a store was applied to another marketplace: it says nothing of this one. One
     that remembers an apply of this ledger is the same at another address."""
     was, now = state.ledger.binding(store), state.marketplace_of(store)
