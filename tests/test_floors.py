@@ -96,3 +96,44 @@ def test_a_promotion_on_a_set_keeps_the_floors_of_its_parts(tmp_path: Path) -> N
         document("Promo", "p", promo),
     )
     assert "falls to 140.00 EUR, below its floor 160.00" in made.run("validate").out
+
+
+def test_a_default_of_a_part_holds_where_only_the_set_is_sold(tmp_path: Path) -> None:
+    """The part is listed nowhere, or in another store: the default is for every store of its currency."""
+    default = {"pricePolicy": {"default": {"min": {"currency": "EUR", "value": "80.00"}}}}
+    nowhere = document("SkuMapping", "a-1", {"sku": "A-1", **default})
+    elsewhere = sku("A-1", "100.00", "amz-uk", "GBP", **default)
+    for number, part in enumerate((nowhere, elsewhere)):
+        found = policy_of(tmp_path / str(number), part, made_of("PACK", PAIR), of="PACK")
+        assert found["min"] == {"amz-de": "160.00"}
+
+
+def asked(percent: str | None, cost: str = "30.00") -> dict[str, Any]:
+    """What a part must leave, and what it costs."""
+    policy = {"pricePolicy": {"minMarginPercent": percent}} if percent is not None else {}
+    return {**policy, "attributes": {"cost": {"currency": "EUR", "value": cost}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "margin"),
+    [("20", "30", "20"), ("20", None, None), (None, None, None)],
+    ids=["the least of both", "one says nothing", "nobody says anything"],
+)
+def test_a_set_must_leave_what_each_of_its_parts_must(
+    first: str | None, second: str | None, margin: str | None, tmp_path: Path
+) -> None:
+    """Where a margin is asked of every part."""
+    parts = [sku("A-1", "100.00", **asked(first)), sku("B-1", "100.00", **asked(second))]
+    found = policy_of(tmp_path, *parts, made_of("BOTH", BOTH), of="BOTH")
+    assert found.get("minMarginPercent") == margin
+    own = made_of("BOTH", BOTH, pricePolicy={"minMarginPercent": "5"})
+    assert policy_of(tmp_path, *parts, own, of="BOTH")["minMarginPercent"] == "5"
+
+
+def test_a_set_whose_cost_nobody_knows_is_asked_for_no_margin(tmp_path: Path) -> None:
+    """It could not be computed."""
+    one = sku("A-1", "100.00", pricePolicy={"minMarginPercent": "20"}, attributes={"cost": None})
+    del one["spec"]["attributes"]
+    Repository(tmp_path / "r", storefront(), one, made_of("PACK", PAIR))
+    (pack,) = [s for s in load(tmp_path / "r", None, None).configuration.skus if s.spec["sku"] == "PACK"]
+    assert "minMarginPercent" not in (pack.spec.get("pricePolicy") or {})

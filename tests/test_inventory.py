@@ -149,9 +149,11 @@ def pooled(code: str, **more: Any) -> dict[str, Any]:
 AT = "2026-11-23T08:00:00Z"
 
 
-def test_a_bundle_takes_its_part_first(tmp_path: Path) -> None:
-    """A 17 by 2, B 9 by 1 gives 8 where the parts are not sold alone."""
-    parts = [document("SkuMapping", n, {**pooled(n.upper())["spec"], "listings": []}) for n in ("a", "b")]
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_bundle_takes_its_part_first(alone: bool, tmp_path: Path) -> None:
+    """A 17 by 2, B 9 by 1 gives 8, whether the parts are sold alone or not."""
+    nowhere = [document("SkuMapping", n, {**pooled(n.upper())["spec"], "listings": []}) for n in ("a", "b")]
+    parts = [pooled("A"), pooled("B")] if alone else nowhere
     made = sku(
         "SET", composition={"type": "bundle", "components": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 1}]}
     )
@@ -162,15 +164,28 @@ def test_a_bundle_takes_its_part_first(tmp_path: Path) -> None:
 
 
 def test_no_piece_is_promised_twice(tmp_path: Path) -> None:
-    """Sold alone and in a set: each use has its part, and together they need no more than there is."""
+    """Sold alone and in a set: the sets take their pieces first, and together they need no more than there is."""
     made = sku("SET", composition={"type": "multipack", "of": "A", "qty": 3})
     engine = stocked(tmp_path / "r", f"de-ber-mitte,A,20,0,{AT}\n", pooled("A"), made)
     single, bundle = engine.allotment("A"), engine.allotment("SET")
     assert single is not None
     assert bundle is not None
-    assert bundle.stores == {"amz-de": 3}
-    assert single.bundled == 9
-    assert single.stores == {"amz-de": 11}
+    assert bundle.stores == {"amz-de": 6}
+    assert single.bundled == 18
+    assert single.stores == {"amz-de": 2}
+
+
+def test_a_part_keeps_what_its_stores_are_promised(tmp_path: Path) -> None:
+    """`allocation.min` of the part is granted before sets are made; a cap on it leaves more to them."""
+    made = sku("SET", composition={"type": "multipack", "of": "A", "qty": 3})
+    for allocation, sets, alone in (({"min": {"amz-de": 7}}, 4, 8), ({"cap": {"amz-de": 1}}, 6, 1)):
+        part = pooled("A")
+        part["spec"]["inventory"]["allocation"] = {"mode": "weighted", **allocation}
+        engine = stocked(tmp_path / str(sets), f"de-ber-mitte,A,20,0,{AT}\n", part, made)
+        single, bundle = engine.allotment("A"), engine.allotment("SET")
+        assert single is not None
+        assert bundle is not None
+        assert (bundle.stores, single.stores) == ({"amz-de": sets}, {"amz-de": alone})
 
 
 @given(
@@ -208,6 +223,9 @@ def test_bundles_and_parts_together_need_no_more_than_there_is(
         }
         assert given_.get("A", 0) + given_["SET"] * one + given_.get("PACK", 0) * 2 <= a
         assert given_.get("B", 0) + given_["SET"] * other <= b
+        rest_a, rest_b = a - given_["SET"] * one - given_.get("PACK", 0) * 2, b - given_["SET"] * other
+        assert rest_a < one or rest_b < other, "no set that could be made is left lying"
+        assert not second or rest_a < 2
 
 
 def component(code: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -257,3 +258,103 @@ def test_the_price_of_this_change_counts_from_now(shop_: Repository, monkeypatch
     result = shop_.run("plan")
     assert result.code == 4
     assert "PRO-002: a sale price of 39.99 EUR is no reduction" in result.err
+
+
+# -- prices that others set ----------------------------------------------------------------------------------
+
+
+def by_hand(made: Repository, price: str) -> None:
+    """Somebody sets a price in a console."""
+    assert made.run("sandbox", "disturb", f"amz-de/listing/KTL-17-BLK.price={price}").code == 0
+
+
+LEFT: dict[str, dict[str, Any]] = {
+    "": {},
+    "ceded": {"lifecycle": {"ceded": {"price": {"by": "rep", "min": "20.00", "max": "120.00"}}}},
+    "ignored": {"lifecycle": {"ignoreFields": ["price"]}},
+}
+
+
+def meets_it_now(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """It is still there."""
+    at.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    by_hand(made, "30.00")
+
+
+def puts_it_right(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """An apply ends it."""
+    meets_it_now(made, at)
+    at.setenv("ACORN_NOW", "2026-11-15T09:00:00Z")
+    made.apply()
+
+
+def takes_it_in(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """The specs say it for a week, and no apply writes it."""
+    meets_it_now(made, at)
+    at.setenv("ACORN_NOW", "2026-11-12T09:00:00Z")
+    assert made.run("import", "--drifted").code == 0
+    at.setenv("ACORN_NOW", "2026-11-19T09:00:00Z")
+    made.write(storefront(country="DE"), sku())
+    made.apply()
+
+
+def takes_it_in_twice(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """Two prices by hand are taken in before any is written."""
+    meets_it_now(made, at)
+    at.setenv("ACORN_NOW", "2026-11-12T09:00:00Z")
+    assert made.run("import", "--drifted").code == 0
+    by_hand(made, "45.00")
+    at.setenv("ACORN_NOW", "2026-11-13T09:00:00Z")
+    assert made.run("import", "--drifted").code == 0
+    at.setenv("ACORN_NOW", "2026-11-19T09:00:00Z")
+    made.write(storefront(country="DE"), sku())
+    made.apply()
+
+
+def goes_by_unseen(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """A repricer lowers it and raises it again."""
+    meets_it_now(made, at)
+    made.apply()
+    by_hand(made, "49.99")
+
+
+def sleeps(made: Repository, at: pytest.MonkeyPatch) -> None:
+    """Half the price, and nobody can buy."""
+    at.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    made.write(storefront(country="DE"), sku(price="25.00"))
+    made.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.status=inactive")
+    asleep = sku(price="25.00")
+    asleep["spec"]["listings"][0]["status"] = "inactive"
+    made.write(storefront(country="DE"), asleep)
+    made.apply()
+    at.setenv("ACORN_NOW", "2026-11-12T09:00:00Z")
+    made.write(storefront(country="DE"), sku())
+    made.apply()
+
+
+@pytest.mark.parametrize(
+    ("story", "left", "ids"),
+    [
+        (meets_it_now, "", {"PRO-040"}),
+        (puts_it_right, "", {"PRO-040"}),
+        (takes_it_in, "", {"PRO-040"}),
+        (takes_it_in_twice, "", {"PRO-040"}),
+        (goes_by_unseen, "ceded", {"PRO-041"}),
+        (goes_by_unseen, "ignored", {"PRO-041"}),
+        (sleeps, "", {"PRO-041"}),
+    ],
+)
+def test_a_price_that_somebody_else_set_was_in_force(
+    story: Callable[[Repository, pytest.MonkeyPatch], None],
+    left: str,
+    ids: set[str],
+    shop_: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What acorn met counts, and what it cannot know it does not claim; at what a sleeping listing is listed nobody paid."""
+    shop_.write(storefront(country="DE"), {**sku(), **LEFT[left]})
+    shop_.apply()
+    story(shop_, monkeypatch)
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), {**sku(), **LEFT[left]}, sale("20"))
+    assert told(shop_) == ids

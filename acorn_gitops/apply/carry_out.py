@@ -798,6 +798,7 @@ class _Work:
             str(change.origin) if change.origin is not None else "",
             answer.message,
             answer.remote_id,
+            overwrote=_overwritten(change),
             protected=self._protected(change),
         )
 
@@ -839,6 +840,16 @@ class _Work:
                 kept = kept or self.unfinished.get(step.address, {})
                 merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
                 yield Write("create", step.address, merged, "", key)
+
+
+def _overwritten(change: Change) -> Attributes | None:
+    """The price that somebody else had set, where a write ends it."""
+    price = (change.before or {}).get("price") if change.address.type == "listing" else None
+    drifted = any(
+        attribute_of(field.path) == "price" and field.reason not in ("edited", "renamed")
+        for field in change.fields
+    )
+    return {"price": price} if price is not None and (drifted or change.action == "delete") else None
 
 
 def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:

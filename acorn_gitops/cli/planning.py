@@ -36,7 +36,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
-from acorn_gitops.model.resource import Address
+from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.plan.central import spare_neighbours
 from acorn_gitops.plan.change import Change, StoreResult
@@ -243,7 +243,16 @@ def plan_findings(
             wanted = {("Project", raw.data["metadata"]["name"])}
         return frozenset(wrote or actor for wrote in authors.editors(wanted, files, last, identities))
 
-    history = PriceHistory(loaded.configuration, state.ledger, session.now())
+    seen = {
+        (c.address.store, c.address.key): c.before["price"]
+        for c in changes
+        if c.address.type == "listing"
+        and c.before
+        and is_money(c.before.get("price"))
+        and "price" in c.touched
+        if any(f.reason != "edited" for f in c.fields if f.path.startswith("price"))
+    }
+    history = PriceHistory(loaded.configuration, state.ledger, session.now(), seen)
 
     def role(store: str, key: str) -> Mapping[str, Any] | None:
         found = state.ledger.applied(store).get(("role", key))

@@ -2,7 +2,8 @@
 with the promotions that lowered them. Caller: planning, for rules about prior prices.
 
 The ledger's audit trail is the history: append-only, and a changed row breaks its chain. What was in force before acorn,
-or beside it, is recorded in facts/prices.csv.
+or beside it, is recorded in facts/prices.csv; a price that a hand set is known when acorn meets it, and one that was taken into the
+specs from when it was. Of a price that is left to others only the recorded facts are known. While a listing is inactive nobody pays.
 """
 
 from __future__ import annotations
@@ -40,8 +41,15 @@ class _Past(NamedTuple):
 class PriceHistory:
     """Read when the first rule asks."""
 
-    def __init__(self, config: Configuration, ledger: Ledger, now: datetime) -> None:
-        self._config, self._ledger, self._now = config, ledger, now
+    def __init__(
+        self,
+        config: Configuration,
+        ledger: Ledger,
+        now: datetime,
+        seen: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
+    ) -> None:
+        """`seen`: prices by store and listing that stores hold at this moment and nobody applied."""
+        self._config, self._ledger, self._now, self._seen = config, ledger, now, seen or {}
         self._lists: dict[str, dict[str, list[tuple[datetime, str, str]]]] = {}
         self._promos: dict[str, list[_Past]] = {}
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
@@ -69,10 +77,12 @@ class PriceHistory:
             return self._lowered([Span(self._now, None, listed.price)], listed.store, sku)
         if listed.store not in self._lists:
             self._load(listed.store)
-        points = [
-            *(self._recorded or {}).get((listed.store, sku), ()),
-            *self._lists[listed.store].get(listed.key, ()),
-        ]
+        points = [*(self._recorded or {}).get((listed.store, sku), ())]
+        if not _left_to_others(listed):
+            points += self._lists[listed.store].get(listed.key, ())
+        here = self._seen.get((listed.store, listed.key))
+        if here is not None:
+            points.append((self._now, here["value"], here["currency"]))
         if {currency for _, _, currency in points if currency} != {listed.currency}:
             return []  # nothing, or another currency, which nobody can compare
         try:
@@ -133,9 +143,9 @@ class PriceHistory:
             key = address.key
             if address.type == "listing":
                 price = (attributes or {}).get("price")
-                if price is not None:
+                if price is not None and (attributes or {}).get("status") != "inactive":
                     lists.setdefault(key, []).append((when, price["value"], price["currency"]))
-                elif attributes is None:
+                elif attributes is None or price is not None:
                     lists.setdefault(key, []).append((when, "", ""))
                 continue
             if key in open_promos:
@@ -156,6 +166,12 @@ class PriceHistory:
             self._promos.setdefault(store, []).append(
                 _Past(start, end, frozenset(attributes.get("skus") or ()), offer)
             )
+
+
+def _left_to_others(listed: Listed) -> bool:
+    """Whether the price is set by somebody else: what the specs and the ledger say of it was in force at no time that anybody knows."""
+    lifecycle = listed.sku.lifecycle or {}
+    return "price" in (lifecycle.get("ignoreFields") or ()) or "price" in (lifecycle.get("ceded") or {})
 
 
 def _shown_to_few(promotion: Mapping[str, Any]) -> bool:

@@ -257,10 +257,10 @@ class Inventory:
 
     @cached_property
     def bundles(self) -> dict[str, int]:
-        """How many of each bundle may be promised. Every use of a component (each bundle that is sold, and the component itself where
-        it is sold alone) has an equal part of it, so that all of them together never need more than there is. No bundle takes more than
-        its stores may sell; and of what is then left of components that are not sold alone, more sets are made, bundle after
-        bundle by name."""
+        """How many of each bundle may be promised: as many as the scarcest part allows, before any part is sold alone; only what
+        `allocation.min` of a part promises its stores is theirs before. Bundles that need the same part have an equal share of it, and of
+        what is then left more are made, bundle after bundle by name, so that all of them together never need more than there is. No
+        bundle takes more than its stores may sell."""
         made = {
             sku: parts
             for sku in self._specs
@@ -270,18 +270,15 @@ class Inventory:
         for parts in made.values():
             for part, _ in parts:
                 uses[part] = uses.get(part, 0) + 1
-        for part in uses:
-            uses[part] += self._sold(part)
         most = {sku: self._most(sku) for sku in made}
+        left = {part: max(self._pools[part][2] - self._least(part), 0) for part in uses}
         found = {
-            sku: min(most[sku], *(self._pools[part][2] // (qty * uses[part]) for part, qty in parts))
+            sku: min(most[sku], *(left[part] // (qty * uses[part]) for part, qty in parts))
             for sku, parts in made.items()
         }
-        left = {part: 0 if self._sold(part) else self._pools[part][2] for part in uses}
         for sku, parts in made.items():
             for part, qty in parts:
-                if not self._sold(part):
-                    left[part] -= found[sku] * qty
+                left[part] -= found[sku] * qty
         for sku, parts in sorted(made.items()):
             more = min(most[sku] - found[sku], *(left[part] // qty for part, qty in parts))
             if more > 0:
@@ -289,6 +286,11 @@ class Inventory:
                 for part, qty in parts:
                     left[part] -= more * qty
         return found
+
+    def _least(self, sku: str) -> int:
+        """What the stores of a part that is sold alone are promised whatever else is sold."""
+        least = [s.least if s.most is None else min(s.least, s.most) for s in self.shares(sku)]
+        return max(least, default=0) if self._mode(sku) == "shared" else sum(least)
 
     def _most(self, sku: str) -> int:
         """The most that the stores of a bundle may sell together."""

@@ -415,9 +415,18 @@ class Ledger:
 
     def states(self, addresses: Collection[Address]) -> Iterator[tuple[str, Address, Attributes | None]]:
         """What was in force from when on, of these resources: (instant, address, attributes; None when it was gone). Made from
-        the audit trail, in its order; what was only recorded is known from the present row."""
+        the audit trail; of promotions in its order, of prices in any. What was only recorded is known from the row, or from the
+        entry that replaced it; what somebody else had set, from the write that ended it, a second before it."""
         wanted = {str(address): address for address in addresses}
         seen: set[str] = set()
+        recorded = (
+            "SELECT body FROM audit WHERE event IN ('import', 'adopt', 'forget', 'state.rebuild', 'state.rm')"
+        )
+        for (raw,) in self._each(recorded):
+            before = audit.body_of(raw).get("before")
+            for name, was in before.items() if isinstance(before, dict) else ():
+                if name in wanted and (one := _earlier(was)) is not None:
+                    yield one[0], wanted[name], one[1]
         sql = (
             f"SELECT at, body FROM audit WHERE event='write.observed' AND {SUBJECT} IN (SELECT value FROM json_each(?))"
             " ORDER BY sequence"
@@ -425,6 +434,10 @@ class Ledger:
         for at, raw in self._each(sql, (orjson.dumps(list(wanted)).decode(),)):
             body = audit.body_of(raw)
             seen.add(body["address"])
+            if (one := _earlier(body.get("before"))) is not None:
+                yield one[0], wanted[body["address"]], one[1]
+            if isinstance(body.get("overwrote"), dict):
+                yield _moment_before(at), wanted[body["address"]], body["overwrote"]
             yield at, wanted[body["address"]], body.get("attributes")
         present = "SELECT attributes, applied_at FROM resource WHERE store=? AND type=? AND key=?"
         for name, address in wanted.items():
@@ -826,8 +839,10 @@ class Ledger:
                         one.last or MOST_ID,
                     ),
                 )
+            before: dict[Address, dict[str, Any]] = {}
             for row in rows:
                 if row.outcome == "observed":
+                    before |= _priced_before(db, row)
                     if row.attributes is None:
                         db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     else:
@@ -842,6 +857,8 @@ class Ledger:
                     "origin": row.origin,
                     "attributes": row.attributes,
                     "message": row.message,
+                    **({"before": before[row.address]} if row.address in before else {}),
+                    **({"overwrote": row.overwrote} if row.overwrote else {}),
                 }
                 # The last entry vouches for the stores as they are after all of them.
                 audit.append(
@@ -872,7 +889,9 @@ class Ledger:
             return ""
         self._said.clear()
         with self._transaction() as db:
+            before: dict[Address, dict[str, Any]] = {}
             for row in rows:
+                before |= _priced_before(db, row)
                 if row.attributes is None:
                     db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     # What was under way there is not ours any more, however it ends.
@@ -902,6 +921,7 @@ class Ledger:
                     "commit": commit,
                     "seals": seals,
                     **({"ended": gone} if gone else {}),
+                    **({"before": {str(one): was for one, was in before.items()}} if before else {}),
                     **(about or {}),
                 },
             )
@@ -997,6 +1017,8 @@ class Settled(NamedTuple):
     """It was there before."""
     found: bool = False
     """Of what was there before: nobody said that it is taken over."""
+    overwrote: Attributes | None = None
+    """What buyers saw until this write where nobody had applied it: a price that somebody else had set."""
     protected: bool = False
     commit: str = ""
     """Where it is not the present one: of the run that an interruption ended."""
@@ -1023,6 +1045,35 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
             row.protected,
         ),
     )
+
+
+def _priced_before(db: sqlite3.Connection, row: Settled) -> dict[Address, dict[str, Any]]:
+    """Of a listing whose price changes: what the row said of it, and since when."""
+    if row.address.type != "listing":
+        return {}
+    found = db.execute(
+        "SELECT attributes, applied_at FROM resource WHERE store=? AND type=? AND key=?", row.address
+    ).fetchone()
+    was = orjson.loads(found[0]) if found is not None else {}
+    if was.get("price") is None or was.get("price") == (row.attributes or {}).get("price"):
+        return {}
+    said = {name: was[name] for name in ("price", "status") if name in was}
+    return {row.address: {"at": found[1], "attributes": said}}
+
+
+def _earlier(said: object) -> tuple[str, Attributes] | None:
+    """Since when something was in force, as an entry says it."""
+    if not isinstance(said, dict):
+        return None
+    at, attributes = said.get("at"), said.get("attributes")
+    return (at, attributes) if isinstance(at, str) and at and isinstance(attributes, dict) else None
+
+
+def _moment_before(at: str) -> str:
+    try:
+        return (datetime.fromisoformat(at) - timedelta(seconds=1)).isoformat()
+    except (ValueError, OverflowError):
+        return at
 
 
 def open_ledger(path: Path, *, write: bool = False) -> Ledger:

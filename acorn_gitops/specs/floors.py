@@ -1,7 +1,7 @@
 """Bounds and costs that follow from others. Comes in: resolved SKUs, the currencies of their stores. Goes out: the same SKUs with the
 bounds that nobody wrote out. Caller: `load`.
 
-A set costs what its parts cost, and may not be sold for less than their floors together; a policy may have a default for every store
+A set costs what its parts cost, may not be sold for less than their floors together, and must leave what each of them must; a policy may have a default for every store
 of one currency. What is written for a store is as it is written.
 """
 
@@ -23,7 +23,8 @@ def with_bounds(skus: Sequence[Spec], currencies: Mapping[str, str]) -> list[Spe
     if not any("composition" in s.spec or "default" in (s.spec.get("pricePolicy") or {}) for s in skus):
         return [*skus]
     found = {s.spec["sku"]: _with_default(s, currencies) for s in skus}
-    sets = _Sets(found)
+    defaults = {s.spec["sku"]: (s.spec.get("pricePolicy") or {}).get("default") or {} for s in skus}
+    sets = _Sets(found, defaults, currencies)
     return [sets.filled(found[s.spec["sku"]]) for s in skus]
 
 
@@ -45,13 +46,20 @@ def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
 class _Sets:
     """What sets are made of, each looked into once."""
 
-    def __init__(self, skus: Mapping[str, Spec]) -> None:
-        self._skus = skus
+    def __init__(
+        self,
+        skus: Mapping[str, Spec],
+        defaults: Mapping[str, Mapping[str, Any]],
+        currencies: Mapping[str, str],
+    ) -> None:
+        self._skus, self._defaults, self._currencies = skus, defaults, currencies
+        """A default holds in stores, too, that do not list the part: sets are sold where their parts are not."""
+        self._margins: dict[str, Decimal | None] = {}
         self._floors: dict[tuple[str, str], Decimal | None] = {}
         self._costs: dict[str, tuple[Decimal, str] | None] = {}
 
     def filled(self, sku: Spec) -> Spec:
-        """A set with the floor and the cost of its parts where it has none of its own."""
+        """A set with the floor, the cost and the margin of its parts where it has none of its own."""
         inside = _inside(sku)
         if not inside:
             return sku
@@ -63,11 +71,16 @@ class _Sets:
             if entry["store"] not in floors and floor is not None:
                 floors[entry["store"]] = str(floor)
         if floors:
-            body["pricePolicy"] = {**policy, "min": floors}
+            policy["min"] = floors
         cost = self._cost(body["sku"], 0)
         attributes = body.get("attributes") or {}
         if cost is not None and attributes.get("cost") is None:
             body["attributes"] = {**attributes, "cost": {"currency": cost[1], "value": str(cost[0])}}
+        margin = self._margin(body["sku"], 0)
+        if policy.get("minMarginPercent") is None and margin is not None and cost is not None:
+            policy["minMarginPercent"] = str(margin)
+        if policy:
+            body["pricePolicy"] = policy
         return sku._replace(spec=body)
 
     def _floor(self, sku: str, store: str, depth: int) -> Decimal | None:
@@ -84,9 +97,30 @@ class _Sets:
         said = ((spec.spec.get("pricePolicy") or {}).get("min") or {}).get(store)
         if said is not None:
             return Decimal(said)
+        default = self._defaults[sku].get("min")
+        if default is not None and default["currency"] == self._currencies.get(store):
+            return Decimal(default["value"])
         parts = [(self._floor(part, store, depth + 1), pieces) for part, pieces in _inside(spec)]
         known = [floor * pieces for floor, pieces in parts if floor is not None]
         return sum(known, Decimal(0)) if known else None
+
+    def _margin(self, sku: str, depth: int) -> Decimal | None:
+        if sku not in self._margins:
+            self._margins[sku] = None
+            self._margins[sku] = self._least_margin(sku, depth)
+        return self._margins[sku]
+
+    def _least_margin(self, sku: str, depth: int) -> Decimal | None:
+        """The least that is asked of any part, where something is asked of each: then the whole must leave at least that."""
+        spec = self._skus.get(sku)
+        if spec is None or depth > DEEPEST:
+            return None
+        said = (spec.spec.get("pricePolicy") or {}).get("minMarginPercent")
+        if said is not None:
+            return Decimal(said)
+        asked = [self._margin(part, depth + 1) for part, _ in _inside(spec)]
+        known = [margin for margin in asked if margin is not None]
+        return min(known) if known and len(known) == len(asked) else None
 
     def _cost(self, sku: str, depth: int) -> tuple[Decimal, str] | None:
         if sku not in self._costs:

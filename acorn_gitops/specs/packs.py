@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.reference import TaxPack, tax_packs
 from acorn_gitops.model.territory import EU, NORTHERN_IRELAND, covers
@@ -62,7 +62,7 @@ def problems(spec: dict[str, Any]) -> list[PackProblem]:
         found.append(
             PackProblem("pack", f"the pack {name} asks for which goods", "add taxClass: [electronics]")
         )
-    rules = {rule for rule, _ in _rules(pack, spec)}
+    rules = {rule.removesuffix(FROM_BRITAIN) for rule, _ in _rules(pack, spec)}
     for rule in spec.get("only") or ():
         if rule not in rules:
             found.append(
@@ -78,7 +78,7 @@ def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     pack = tax_packs()[spec["pack"], spec["version"]]
     only = spec.get("only")
     for name, rule in _rules(pack, spec):
-        if only and name not in only:
+        if only and name.removesuffix(FROM_BRITAIN) not in only:
             continue
         match: dict[str, Any] = {"stores": spec["stores"], **rule["match"]}
         if (match.get("supply") or {}).get("shipTo") == []:
@@ -96,23 +96,47 @@ def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, body
 
 
+FROM_BRITAIN: Final = "-from-britain"
+"""After the name of a rule that stands beside another one for what comes from Great Britain."""
+
+
 def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     countries = list(spec.get("countries") or pack.countries or ())
     sources = list(spec.get("shipFrom") or ())
-    if not spec.get("countries") and any(covers("GB", source) for source in sources):
-        # What comes from Great Britain to Northern Ireland is no import, and the pack is one of the EU.
-        countries = [country for country in countries if country != NORTHERN_IRELAND]
-    words: dict[str, Any] = {
-        "@countries": countries,
-        "@shipFrom": sources,
-        "@members": [*sorted(EU), NORTHERN_IRELAND],
-    }
+    members = [*sorted(EU), NORTHERN_IRELAND]
+    words: dict[str, Any] = {"@countries": countries, "@shipFrom": sources, "@members": members}
+    british = [source for source in sources if covers("GB", source)]
+    apart = not spec.get("countries") and NORTHERN_IRELAND in countries and british
     for rule in pack.rules:
-        if rule["name"] == "@country":
-            for country in countries:
-                yield country.lower(), _filled(rule, {**words, "@country": country})
-        else:
-            yield rule["name"], _filled(rule, words)
+        if not apart or not _says(rule, "@shipFrom"):
+            yield from _rule(rule, words)
+            continue
+        # What comes from Great Britain to Northern Ireland is no import, and the pack is one of the EU.
+        others = [source for source in sources if source not in british]
+        without = {
+            **words,
+            "@countries": [c for c in countries if c != NORTHERN_IRELAND],
+            "@shipFrom": british,
+        }
+        if others:
+            yield from _rule(rule, {**words, "@shipFrom": others})
+        for name, body in _rule(rule, without):
+            yield f"{name}{FROM_BRITAIN}" if others else name, body
+
+
+def _rule(rule: dict[str, Any], words: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if rule["name"] != "@country":
+        yield rule["name"], _filled(rule, words)
+        return
+    for country in words["@countries"]:
+        yield country.lower(), _filled(rule, {**words, "@country": country})
+
+
+def _says(value: Any, word: str) -> bool:
+    """Whether a rule of a pack leaves something to be filled in."""
+    if isinstance(value, list | dict):
+        return any(_says(one, word) for one in (value.values() if isinstance(value, dict) else value))
+    return bool(value == word)
 
 
 def _filled(value: Any, words: dict[str, Any]) -> Any:
