@@ -286,6 +286,8 @@ SYNTAX = {
     "NFD text": (SKU.replace("Kettle", "Cafe\u0301"), "GEN-013", "e\u0301"),
     "invalid UTF-8": (SKU.encode().replace(b"Kettle", b"Caf\xe9"), "GEN-009", ""),
     "UTF-16": (SKU.encode("utf-16"), "GEN-009", ""),
+    "an invisible character by an escape": (SKU.replace("title: Kettle", 'title: "a\\u202eb"'), "GEN-009", ""),
+    "half of a letter by an escape": (SKU.replace("title: Kettle", 'title: "jose\\u0301"'), "GEN-013", ""),
     "half a character by an escape": (SKU.replace("title: Kettle", 'title: "\\ud800"'), "", ""),
 }  # fmt: skip
 INVISIBLE = re.compile(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.engines.access import subject
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.resource import Address
@@ -46,6 +47,23 @@ def test_a_person_is_one_subject_in_any_spelling(tmp_path: Path) -> None:
     made.write(storefront(), desk("bo@example.com"))
     made.apply()
     assert grants(made) == {"desk:user:bo@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Ada@Example.com", " ada@example.com ", True),
+        ("x@münchen.example", "x@xn--mnchen-3ya.example", True),
+        ("x@MÜNCHEN.example", "x@münchen.example.", True),
+        ("x@example.com.", "x@example.com", True),
+        ("x@münchen.example", "x@munchen.example", False),
+        ("josé@example.com", "jose@example.com", False),
+        ("x@xn--", "x@xn--a", False),
+    ],
+)
+def test_one_person_has_one_name(one: str, other: str, same: bool) -> None:
+    """In any letter case, with a domain in either of its forms."""
+    assert (subject("user", one) == subject("user", other)) is same
 
 
 @pytest.mark.parametrize("live", ["Ada@Example.com", "ada@example.com"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.model.resource import Desired
 
 Held = TypeVar("Held")
@@ -23,7 +24,7 @@ def folded(key: Key) -> Key:
     if type_ != "grant" or _OF_A_PERSON not in name:
         return key
     role, mark, who = name.partition(_OF_A_PERSON)
-    return type_, f"{role}{mark}{who.strip().lower()}"
+    return type_, f"{role}{mark}{one_spelling(who)}"
 
 
 def spellings(*held: Iterable[Key]) -> dict[Key, Key]:

@@ -192,8 +192,26 @@ class Access:
 
 
 def subject(kind: str, id: str) -> Subject:
-    """Somebody. Addresses and names have one spelling: Ada@Example.com is ada@example.com."""
-    return Subject(kind, id.strip().lower())
+    """Somebody, by the one spelling of their name."""
+    return Subject(kind, one_spelling(id))
+
+
+def one_spelling(name: str) -> str:
+    """An address or a name as it is compared: Ada@Example.com is ada@example.com, with its domain in either of its forms."""
+    name = name.strip().lower()
+    local, mark, domain = name.rpartition("@")
+    if mark and ("xn--" in domain or domain.endswith(".") or not domain.isascii()):
+        return f"{local}@{_one_form(domain)}"
+    return name
+
+
+def _one_form(domain: str) -> str:
+    """A domain as people read it: without the dot of the root, and not in the ASCII form of its letters."""
+    plain = domain.removesuffix(".")
+    try:
+        return plain.encode().decode("idna") if plain.isascii() else plain.encode("idna").decode("idna")
+    except UnicodeError:
+        return plain
 
 
 def acting(actor: str) -> Subject:

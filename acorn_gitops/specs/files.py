@@ -192,6 +192,16 @@ class Reader:
         encoding = _marked(content) or table.get("encoding") or "utf-8"
         self._encodings[shown] = encoding
         self._tables[(raw.file, raw.position)] = table
+        if encoding != "utf-8" and not _marked(content) and _is_utf_8(content):
+            return None, [
+                Finding(
+                    "GEN-009",
+                    "error",
+                    f"the table is UTF-8, and not {encoding}: read so it would have other letters",
+                    Place(shown, 1),
+                    "take `encoding` out, or save it as it says",
+                )
+            ]
         if encoding != "utf-8":
             try:
                 content = content.decode(encoding).encode()
@@ -393,6 +403,17 @@ def _is_parse(stored: Any) -> TypeGuard[list[Any]]:
 
 
 _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def _is_utf_8(content: bytes) -> bool:
+    """Whether a text with letters beyond ASCII is UTF-8: no text of another encoding is so by chance."""
+    if content.isascii():
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _marked(content: bytes) -> str:

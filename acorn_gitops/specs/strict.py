@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs.fast import MAX_DEPTH
 from acorn_gitops.specs.scalars import Ambiguous, quoted, resolve
+from acorn_gitops.specs.text import unseen
 
 MAX_ALIASED_NODES: Final = 10_000
 MAX_ALIASED_TEXT: Final = 1_000_000
@@ -245,6 +246,9 @@ class _Composer:
                     "write the character itself",
                 )
                 return _HALF.sub("\N{REPLACEMENT CHARACTER}", event.value)
+            if event.style == '"' and (why := unseen(event.value)):
+                hint = "write it as it is read; what nobody sees is left out"
+                self.fail(why[0], line, column, f"an escape here is {why[1]}", hint)
             return event.value
         try:
             return resolve(event.value)

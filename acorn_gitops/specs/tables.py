@@ -53,7 +53,10 @@ _MONTHS: Final = (
 _SPOILT_CODE: Final = re.compile(
     r"=|'"  # kept as text by a trick of the spreadsheet's, which the file repeats
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}\Z|[0-9]{1,2}([./])[0-9]{1,2}\1([0-9]{4}|[0-9]{2})\Z"
-    rf"|[0-9]{{1,2}}[.\-/ ]{{1,2}}(?:{_MONTHS})[a-zéû]*\.?(?:[.\-/ ]{{1,2}}[0-9]{{2,4}})?\Z",
+    r"|[0-9]{4}([./-])[0-9]{1,2}\3[0-9]{1,2}(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?\Z|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?\Z"
+    rf"|[0-9]{{1,2}}[.\-/ ]{{1,2}}(?:{_MONTHS})[a-zéû]*\.?(?:[.\-/ ]{{1,2}}[0-9]{{2,4}})?\Z"
+    # Only as spreadsheets write it: SET-10, LED-12 and MAR-12 are codes.
+    r"|(?-i:Jan|Feb|Mar|Mrz|Mär|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[\- ][0-9]{2}(?:[0-9]{2})?\Z",
     re.IGNORECASE,
 )
 """What a spreadsheet makes of a code that looks like a day or a number: a seller's SKU is fixed once it is created."""

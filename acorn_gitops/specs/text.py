@@ -65,6 +65,23 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     return text, findings
 
 
+def unseen(value: str) -> tuple[str, str] | None:
+    """Of a value that was written with escapes, what `decode` would have refused of its characters: the finding's id, and what it is in
+    words; None where nothing is wrong."""
+    if value.isascii() and value.isprintable():
+        return None
+    found = _UNSAFE.search(value)
+    if found is not None:
+        name = unicodedata.name(found.group()[0], "without a name")
+        return "GEN-009", f"an invisible or control character {name} (U+{ord(found.group()[0]):04X})"
+    if not unicodedata.is_normalized("NFC", value):
+        return (
+            "GEN-013",
+            "half of a letter (not in Unicode normal form NFC): it can look equal to another text and not be",
+        )
+    return None
+
+
 _CONFLICT: Final = re.compile(r"^<{7}(?: |$)", re.MULTILINE)
 _CONFLICT_END: Final = re.compile(r"^>{7}(?: |$)", re.MULTILINE)
 """What git writes where two sides of a merge differ."""

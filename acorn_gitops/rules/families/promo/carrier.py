@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.calendar import Dated, calendar_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
@@ -195,7 +196,7 @@ def approved(context: Context) -> Iterator[Finding]:
                 f"{promo.name} was approved for {told:,} listings and selects {grown:,}",
                 "have it approved as it is now",
             )
-        names = {name.strip().lower() for name, _ in wrote}
+        names = {one_spelling(name) for name, _ in wrote}
         for index, one in enumerate(approvals):
             if "@" not in one["by"]:
                 yield config.finding(
@@ -206,7 +207,7 @@ def approved(context: Context) -> Iterator[Finding]:
                     f"git knows nobody by {one['by']}: whether they wrote {promo.name} themselves cannot be told",
                     "write the e-mail address with which they commit",
                 )
-            if one["by"].strip().lower() in names:
+            if one_spelling(one["by"]) in names:
                 yield config.finding(
                     "PRO-060",
                     "error",

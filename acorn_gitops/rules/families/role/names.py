@@ -92,6 +92,8 @@ def deceptive(name: str) -> str:
         if unseen or ord(character) in _SELECTORS or (character.isspace() and character != " "):
             shown = unicodedata.name(character, "without a name")
             return f"holds a character that nobody sees: U+{ord(character):04X} {shown}"
+    if not unicodedata.is_normalized("NFC", name):
+        return "is written with letters in pieces, and is another name than the one that looks like it"
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
         return "holds letters in a form for looks, like full width"
     scripts = {unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()}

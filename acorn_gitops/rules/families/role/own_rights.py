@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from acorn_gitops.engines.access import Right, acting, rules_of, subject
+from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.families.role.required import may_approve
@@ -91,7 +91,7 @@ def self_benefit(context: Context) -> Iterator[Finding]:
 def _author(context: Context, line: Line) -> str:
     """Who wrote a line; "" where that is not known."""
     assert context.known is not None
-    return (context.known.author(*line) or ("", ""))[0].strip().lower()
+    return one_spelling((context.known.author(*line) or ("", ""))[0])
 
 
 def _editors(context: Context, role: Spec) -> set[str]:
@@ -124,7 +124,7 @@ def _changed(context: Context, spec: Spec, beside: Collection[Identity]) -> set[
 
 def _changed_by(context: Context, documents: Collection[Identity], files: Collection[str]) -> set[str]:
     assert context.known is not None
-    return {mail.strip().lower() for mail in context.known.editors(documents, files)}
+    return {one_spelling(mail) for mail in context.known.editors(documents, files)}
 
 
 def _made(changes: Iterable[Planned]) -> Made:
@@ -139,7 +139,7 @@ def _numbers(role: Spec) -> dict[str, list[int]]:
     """By id, the numbers of a role's subjects."""
     numbers: dict[str, list[int]] = {}
     for index, one in enumerate(role.spec["subjects"]):
-        numbers.setdefault(one["id"].strip().lower(), []).append(index)
+        numbers.setdefault(one_spelling(one["id"]), []).append(index)
     return numbers
 
 
@@ -147,7 +147,7 @@ def _concerned(change: Planned, numbers: Mapping[str, Sequence[int]]) -> Iterabl
     """Which subjects a change is about: of a grant the one it names, of a role all."""
     if change.address.type == "grant":
         named = str(((change.after or {}).get("subject") or {}).get("id") or "")
-        return numbers.get(named.strip().lower(), ())
+        return numbers.get(one_spelling(named), ())
     return [index for found in numbers.values() for index in found]
 
 
@@ -278,8 +278,8 @@ def _agreed(context: Context, role: Spec, who: str, lines: Collection[Line]) -> 
         place = context.configuration.place(role, ("spec", "approvals", "given", index))
         here = (place.file, place.line)
         wrote = _author(context, here)
-        if one["by"].strip().lower() == who or wrote in ("", who):
+        if one_spelling(one["by"]) == who or wrote in ("", who):
             continue
         if may_approve(asked, one["by"]) and all(known.follows(here, line) for line in lines):
-            agreed.add(one["by"].strip().lower())
+            agreed.add(one_spelling(one["by"]))
     return len(agreed) >= (asked.get("min") or 1)

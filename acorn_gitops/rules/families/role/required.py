@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from acorn_gitops.engines.access import acting, subjects_of
+from acorn_gitops.engines.access import acting, one_spelling, subjects_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.role.rights import access_of
@@ -47,10 +47,10 @@ def required(context: Context) -> Iterator[Finding]:
                 continue
             asked = role.spec["approvals"]
             given = {
-                one["by"].strip().lower()
+                one_spelling(one["by"])
                 for one in promo.spec.get("approvals") or ()
                 if may_approve(asked, one["by"])
-                and (asked.get("selfApproval") is True or one["by"].strip().lower() not in wrote)
+                and (asked.get("selfApproval") is True or one_spelling(one["by"]) not in wrote)
             }
             least = asked.get("min") or 1
             if len(given) < least:
@@ -78,8 +78,8 @@ def required(context: Context) -> Iterator[Finding]:
 
 def may_approve(asked: Mapping[str, Any], who: str) -> bool:
     """Whether somebody is among the approvers of a role. Who is in a group is not known here: anybody may be."""
-    names = {(one.get("user") or "").strip().lower() for one in asked.get("approvers") or ()}
-    return who.strip().lower() in names or any(one.get("group") for one in asked.get("approvers") or ())
+    names = {one_spelling(one.get("user") or "") for one in asked.get("approvers") or ()}
+    return one_spelling(who) in names or any(one.get("group") for one in asked.get("approvers") or ())
 
 
 def _asks(role: Spec) -> set[str]:
@@ -92,7 +92,7 @@ def _authors(context: Context, promo: Spec) -> set[str]:
     content = {name: said for name, said in promo.spec.items() if name != "approvals"}
     places = (context.configuration.place(promo, path) for path in leaves(content, ("spec",)))
     lines = {(place.file, place.line) for place in places if place.line}
-    return {(context.known.author(*line) or ("", ""))[0].strip().lower() for line in lines}
+    return {one_spelling((context.known.author(*line) or ("", ""))[0]) for line in lines}
 
 
 def _concerned(role: Spec, wrote: set[str], actor: str) -> bool:
