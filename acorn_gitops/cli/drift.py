@@ -52,6 +52,7 @@ def command(
             continue
         try:
             drift = store_drift(view.store, view.desired, view.live, view.applied)
+            below += guards.in_other_currencies(view)
             below += guards.below_floor(view, session.now(), least, margins=has_margins(loaded))
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             errors[view.store] = nonsense(error)

@@ -44,6 +44,23 @@ def ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
         )
 
 
+def in_other_currencies(view: StoreView) -> Iterator[Finding]:
+    """Prices that buyers can choose instead of the one that the specs say."""
+    for key in sorted(view.desired.keys() & view.live.keys()):
+        if others := view.live[key].also_for:
+            want = view.desired[key]
+            yield Finding(
+                "ACN-039",
+                "warning",
+                f"{Address(view.store, *key)}: buyers can also pay {' or '.join(others)}, and no spec says so",
+                Place(want.origin.file, want.origin.line),
+                "delete these prices there, or take their currencies out of what the store sells in: floors and promotions are judged in the"
+                " store's own currency only",
+                "",
+                str(Address(view.store, *key)),
+            )
+
+
 def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """Changes that must not be, or can only fail."""
     for change in result.changes:

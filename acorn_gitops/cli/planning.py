@@ -130,6 +130,7 @@ def compute(
             judged += guards.blocked(view, result)
             judged += guards.mass_deletion(view, result)
             judged += guards.ambiguous(view, state)
+            judged += guards.in_other_currencies(view)
             judged += guards.not_sent(result, view, least)
             promoted = Promoted(view, result, session.now())
             judged += guards.sold_below(view, result, promoted, least)

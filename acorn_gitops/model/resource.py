@@ -191,6 +191,8 @@ class Live(NamedTuple):
     remote_id: str = ""
     owner: str = ""
     """Who manages it (project/environment), where the marketplace keeps that; empty where it does not, or nobody does."""
+    also_for: tuple[str, ...] = ()
+    """Of a listing, amounts in further currencies that buyers can pay instead (`3.00 USD`), of which no spec can speak."""
 
 
 def platform_of(store: str, resources: Mapping[tuple[str, str], Live | Desired]) -> str:

@@ -45,6 +45,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         4,
         "What leaves the specs of one store would be deleted from others that declare it: the marketplace has it once for all.",
     ),
+    "ACN-039": (
+        0,
+        "A warning, of plan and drift: buyers can pay in a further currency, at prices of which no spec speaks.",
+    ),
     "ACN-036": (
         0,
         "A warning: what guards applies (access, budgets, severities, waivers) is another than in the last one.",

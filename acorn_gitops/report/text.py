@@ -294,7 +294,11 @@ def _asked(change: Change) -> str:
 
 def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
     lines: list[str] = []
-    warnings = [f for f in plan.findings if f.severity == "warning"]
+    # What the stores and this plan say comes before what every plan of these specs says.
+    warnings = sorted(
+        (f for f in plan.findings if f.severity == "warning"),
+        key=lambda f: not f.id.startswith(("ACN-", "BUD-")),
+    )
     for finding in warnings if verbose else warnings[:5]:
         place = f"  {finding.place}" if finding.place else ""
         lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}{place}", "yellow")

@@ -401,3 +401,24 @@ def test_a_rename_in_place_keeps_the_floor_beside_a_promotion_of_the_dashboard(s
     result = shop.run("apply", "--auto-approve")
     assert (result.code, "ACN-025" in result.err, "with theirs" in result.err) == (4, True, True), result
     assert variant(shop.server, "MUG-RED")["prices"][0]["price"] == 1290
+
+
+def test_a_price_in_a_further_currency_is_seen(shop: Shop) -> None:
+    """Buyers choose the currency: plan and drift say what they can pay, also where nothing changes."""
+    channel = next(
+        one
+        for one in shop.server.ask("{ channels { items { id code } } }")["channels"]["items"]
+        if one["code"] == "shop-de"
+    )
+    update = (
+        "mutation($i: UpdateChannelInput!) { updateChannel(input: $i) { __typename ... on Channel { id } } }"
+    )
+    shop.server.ask(update, i={"id": channel["id"], "availableCurrencyCodes": ["EUR", "USD"]})
+    priced = "mutation($i: [UpdateProductVariantInput!]!) { updateProductVariants(input: $i) { id } }"
+    one = {"id": variant(shop.server, "MUG-RED")["id"], "prices": [{"currencyCode": "USD", "price": 300}]}
+    shop.server.ask(priced, "shop-de", i=[one])
+    for verb in ("plan", "drift"):
+        told = " ".join(shop.run(verb).out.split())
+        assert "shop-de/listing/MUG-RED: buyers can also pay 3.00 USD" in told, (verb, told)
+    shop.server.ask(update, i={"id": channel["id"], "availableCurrencyCodes": ["EUR"]})
+    assert "ACN-039" not in shop.run("plan", "--verbose").out

@@ -21,7 +21,7 @@ from acorn_gitops.marketplaces.vendure.client import Client, Refusal
 from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure.tax import Categories
 from acorn_gitops.model.finding import MarketplaceError
-from acorn_gitops.model.resource import Attributes
+from acorn_gitops.model.resource import Attributes, Live
 
 BATCH: Final = 250
 """Rows in one mutation: more make no difference to the server, and one that it refuses is sent again alone."""
@@ -47,7 +47,7 @@ class Listings:
         return Rows(
             "product variants",
             [
-                (raw["sku"], Row(live(self._said(raw, channel), raw, raw["id"]), raw))
+                (raw["sku"], Row(self._live(raw, channel), raw))
                 for raw in self._read(op.VARIANTS, channel.token, keys)
             ],
         )
@@ -61,6 +61,20 @@ class Listings:
             options = {"filter": {"sku": {"in": names[start : start + ASKED]}}}
             found += self._client.every(operation, "productVariants", {"options": options}, token)
         return [raw for raw in found if raw["sku"] in set(names)]
+
+    def _live(self, raw: dict[str, Any], channel: Channel) -> Live:
+        """A variant, with what buyers can pay in other currencies of its channel."""
+        own, open_ = channel.raw["defaultCurrencyCode"], channel.raw["availableCurrencyCodes"]
+        others = {
+            p["currencyCode"]: p["price"]
+            for p in raw["prices"]
+            if p["currencyCode"] != own and p["currencyCode"] in open_
+        }
+        found = live(self._said(raw, channel), raw, raw["id"])
+        if not others:
+            return found
+        amounts = (self._amounts.money(price, currency) for currency, price in sorted(others.items()))
+        return found._replace(also_for=tuple(f"{one['value']} {one['currency']}" for one in amounts))
 
     def _said(self, raw: dict[str, Any], channel: Channel) -> Attributes:
         currency = channel.raw["defaultCurrencyCode"]
