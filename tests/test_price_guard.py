@@ -378,7 +378,7 @@ def test_neither_a_price_nor_a_promotion_gets_around_the_margin(
         },
     )
     made.apply()
-    monkeypatch.setattr("acorn_gitops.cli.guards.not_sent", lambda *_: iter(()))
+    monkeypatch.setattr("acorn_gitops.reconcile.guards.not_sent", lambda *_: iter(()))
     for id in ("PRO-030", "PRO-032", "SKU-016"):
         monkeypatch.setitem(registry.RULES, id, registry.RULES[id]._replace(check=lambda _: iter(())))
     # 20.00 of cost, 19 % VAT, 30 % margin: 34.00 is the least price.
@@ -438,7 +438,7 @@ def test_a_broken_rule_cannot_let_a_price_through(tmp_path: Path, monkeypatch: p
 
     made = Repository(tmp_path / "r", storefront(), mapped("49.90"))
     made.apply()
-    monkeypatch.setattr("acorn_gitops.cli.guards.not_sent", lambda *_: iter(()))
+    monkeypatch.setattr("acorn_gitops.reconcile.guards.not_sent", lambda *_: iter(()))
     monkeypatch.setitem(
         registry.RULES, "SKU-016", registry.RULES["SKU-016"]._replace(check=lambda _: iter(()))
     )

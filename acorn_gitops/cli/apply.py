@@ -97,15 +97,15 @@ def command(
     from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
     from acorn_gitops.apply.generation import finish
     from acorn_gitops.apply.nothing import apply_nothing, is_news
-    from acorn_gitops.cli.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
-    from acorn_gitops.cli.loosened import guards_of
-    from acorn_gitops.cli.permitted import permitted, refuse_another_time
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.cli.planning import compute, least_price, to_record
-    from acorn_gitops.cli.situation import Wishes, declared
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
     from acorn_gitops.provenance.revision import Revision, committed_at
+    from acorn_gitops.reconcile.authority import permitted, refuse_another_time
+    from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
+    from acorn_gitops.reconcile.loosened import guards_of
+    from acorn_gitops.reconcile.planning import compute, least_price, to_record
+    from acorn_gitops.reconcile.states import Wishes, declared
 
     if plan_file is not None and (selected or adopt):
         raise click.UsageError(
@@ -273,7 +273,7 @@ def _refuse_older(session: Session, ledger: Ledger) -> None:
 
 
 def _publish(session: Session, ledger: Ledger, branch: str) -> None:
-    from acorn_gitops.cli.ledger_branch import REMOTE, send
+    from acorn_gitops.reconcile.ledger_branch import REMOTE, send
 
     send(session, ledger, REMOTE, branch)
 
@@ -335,7 +335,7 @@ def _refuse_unread(now: Plan) -> None:
 
 
 def _refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
-    from acorn_gitops.cli.situation import CLOSED
+    from acorn_gitops.reconcile.states import CLOSED
 
     if plan.errored and not skip_unreadable:
         broken = [

@@ -30,11 +30,11 @@ def command(
     """Show the promotions of every store from boundary to boundary: which hold, on how many SKUs, where they meet, how
     deep they cut, what lies between them, where clocks change, and, in the EU, whether they are reductions against the
     lowest price of thirty days. Exit 1 when a price falls below its floor, or a reduction is none."""
-    from acorn_gitops.cli.price_history import PriceHistory
     from acorn_gitops.engines.calendar import calendar_of
     from acorn_gitops.engines.reductions import reductions
     from acorn_gitops.ledger.ledger import open_ledger
     from acorn_gitops.model.window import clock_changes, zone
+    from acorn_gitops.reconcile.price_history import PriceHistory
     from acorn_gitops.report.calendar import laws_of, lines, row, together
     from acorn_gitops.rules.registry import check
 

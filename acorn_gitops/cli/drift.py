@@ -30,11 +30,11 @@ def command(
 ) -> int:
     """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited specs are not
     drift, and are only counted."""
-    from acorn_gitops.cli import guards
-    from acorn_gitops.cli.planning import has_margins, least_price, nonsense
-    from acorn_gitops.cli.situation import Wishes, refuse_idle, situation, views
     from acorn_gitops.model.finding import Finding
     from acorn_gitops.plan.drift import store_drift
+    from acorn_gitops.reconcile import guards
+    from acorn_gitops.reconcile.planning import has_margins, least_price, nonsense
+    from acorn_gitops.reconcile.states import Wishes, refuse_idle, situation, views
     from acorn_gitops.report.text import drift_text, findings_text
     from acorn_gitops.rules.context import Known
     from acorn_gitops.rules.registry import check

@@ -179,8 +179,8 @@ def _resource(
 ) -> tuple[list[dict[str, Any]], str]:
     import orjson
 
-    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.compile.spec_paths import spec_paths
+    from acorn_gitops.reconcile.states import Wishes, situation, views
 
     config: Configuration = loaded.configuration
     state = situation(session, loaded, Wishes())

@@ -55,8 +55,8 @@ def command(
     import orjson
 
     from acorn_gitops import __version__
-    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.compile.decompile import decompile
+    from acorn_gitops.reconcile.states import Wishes, situation, views
     from acorn_gitops.specs.edit import written
 
     if folder.exists() and any(folder.iterdir()):

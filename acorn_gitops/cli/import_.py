@@ -10,9 +10,14 @@ from typing import Any, Final
 import click
 import orjson
 
-from acorn_gitops.cli.planning import NONSENSE, nonsense, to_record
 from acorn_gitops.cli.session import Session, select, shared
-from acorn_gitops.cli.situation import (
+from acorn_gitops.confine.files import writable
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.marketplaces.protocol import Central
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
+from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
+from acorn_gitops.reconcile.planning import NONSENSE, nonsense, to_record
+from acorn_gitops.reconcile.states import (
     Situation,
     StoreView,
     Wishes,
@@ -21,11 +26,6 @@ from acorn_gitops.cli.situation import (
     situation,
     views,
 )
-from acorn_gitops.confine.files import writable
-from acorn_gitops.confine.text import one_line
-from acorn_gitops.marketplaces.protocol import Central
-from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
-from acorn_gitops.model.resource import Address, Attributes, Live, attribute_of, protects
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -465,13 +465,13 @@ def _listed(addresses: Sequence[Address]) -> str:
 
 def _record(session: Session, selected: tuple[str, ...]) -> None:
     """Load again what was written, and take into the ledger what is now declared and as declared."""
-    from acorn_gitops.cli.moved_ledger import move, publish, publishes
-    from acorn_gitops.cli.planning import compute
     from acorn_gitops.ledger.ledger import Settled, open_ledger
     from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.diff import recordable
     from acorn_gitops.plan.ownership import left_to_owners
     from acorn_gitops.provenance.revision import Revision
+    from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
+    from acorn_gitops.reconcile.planning import compute
 
     try:
         loaded, findings = session.checked()

@@ -49,10 +49,10 @@ def command(
     verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
-    from acorn_gitops.cli.planning import compute
-    from acorn_gitops.cli.situation import Wishes
     from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.provenance.revision import Revision
+    from acorn_gitops.reconcile.planning import compute
+    from acorn_gitops.reconcile.states import Wishes
 
     session = Session(root, environment, no_color)
     if out is not None:

@@ -14,7 +14,7 @@ from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
 
 if TYPE_CHECKING:
-    from acorn_gitops.cli.situation import Situation
+    from acorn_gitops.reconcile.states import Situation
 
 WRITERS = frozenset({"rm", "rebuild", "push"})
 
@@ -98,9 +98,9 @@ def remove(
     from before still know what it held.
     """
     from acorn_gitops.apply.generation import check_not_behind, generations
-    from acorn_gitops.cli.moved_ledger import move
-    from acorn_gitops.cli.situation import CLOSED, Wishes, situation
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.reconcile.moved_ledger import move
+    from acorn_gitops.reconcile.states import CLOSED, Wishes, situation
 
     if not addresses and not closed:
         raise click.UsageError("say which rows, or which store is --closed")
@@ -150,9 +150,9 @@ def remove(
 
 def _refuse_open(state: Situation, closed: Collection[str]) -> None:
     """AcornError where a store that is said to be closed is declared, or answers: then its resources can be deleted, or told."""
-    from acorn_gitops.cli.situation import left_behind
     from acorn_gitops.marketplaces.protocol import Scope
     from acorn_gitops.model.finding import MarketplaceError, Shut, Unreachable
+    from acorn_gitops.reconcile.states import left_behind
 
     for store in closed:
         if store in state.connections:
@@ -200,9 +200,9 @@ def _shows_another(state: Situation, connection: str, store: str) -> bool:
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
     live. What differs is drift or intent afterwards; what is not both is forgotten."""
-    from acorn_gitops.cli.moved_ledger import move
-    from acorn_gitops.cli.situation import CLOSED, Wishes, situation, views
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.reconcile.moved_ledger import move
+    from acorn_gitops.reconcile.states import CLOSED, Wishes, situation, views
 
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
@@ -280,8 +280,8 @@ def _kept(function: Any) -> Any:
 def pull(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
     """Fetch this environment's ledger from a branch of the repository: for machines that forget, such as CI. A ledger
     here that knows more is never overwritten, and one whose history was changed is not taken over."""
-    from acorn_gitops.cli.ledger_branch import bring
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.reconcile.ledger_branch import bring
 
     session, ledger = _open(root, environment, no_color)
     path, owner = ledger.path, session.owner
@@ -305,7 +305,7 @@ def pull(environment: str | None, root: Path | None, no_color: bool, remote: str
 @_kept
 def push(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
     """Keep this environment's ledger on a branch of the repository. Refused when the branch holds a newer one."""
-    from acorn_gitops.cli.ledger_branch import send
+    from acorn_gitops.reconcile.ledger_branch import send
 
     session, ledger = _open(root, environment, no_color)
     commit = send(session, ledger, remote, branch)

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from acorn_gitops.cli.session import Session, shared, shown_address
+from acorn_gitops.cli.session import Session, shared
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.reconcile.workspace import shown_address
 
 
 @click.command("trust")

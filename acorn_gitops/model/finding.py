@@ -76,6 +76,13 @@ class AcornError(Exception):
         return self.findings or [Finding(self.id, "error", self.message, None, self.hint)]
 
 
+class Misused(AcornError):
+    """What was asked for cannot be meant: a store or an address that is not there, a time that is none."""
+
+    exit_code = 64
+    id = "ACN-014"
+
+
 class InvalidSpecs(AcornError):
     """The specs are wrong; nothing was read or written."""
 

@@ -241,7 +241,7 @@ def test_environments_on_one_branch_do_not_stop_each_other(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The branch moves by another environment's file between fetch and push: it is sent again."""
-    from acorn_gitops.cli import ledger_branch
+    from acorn_gitops.reconcile import ledger_branch
 
     monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
     team = clone_of(market, tmp_path / "team", storefront(), sku("S-1", "20.00"))

@@ -329,7 +329,7 @@ def test_an_odd_wait_is_bounded(
     """What a server asks to be waited for is no number of its choosing."""
     waits: list[float] = []
     monkeypatch.setattr("acorn_gitops.marketplaces.network.adapter.MAX_PAUSE", 60.0)
-    monkeypatch.setattr("acorn_gitops.cli.session.time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr("acorn_gitops.reconcile.workspace.time", SimpleNamespace(sleep=waits.append))
     server.behave = always({"title": "slow"}, 429, "application/problem+json", Retry_After=wait)
     assert made.run("plan").code == 1
     assert waits

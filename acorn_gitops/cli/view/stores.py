@@ -28,10 +28,10 @@ def command(
     label: str | None,
 ) -> int:
     """Every store: what it is, its stage, when it was last applied, what differs, how it is."""
-    from acorn_gitops.cli.situation import Wishes, situation, views
     from acorn_gitops.engines.onboarding import stage_of
     from acorn_gitops.engines.signals import readings
     from acorn_gitops.plan.drift import store_drift
+    from acorn_gitops.reconcile.states import Wishes, situation, views
     from acorn_gitops.report.table import Table
 
     session = Session(root, environment, no_color)

@@ -1,4 +1,4 @@
-"""Everything that is known before comparing: desired, live and last-applied state, store by store. Comes in: a session,
+"""Everything that is known before comparing: desired, live and last-applied state, store by store. Comes in: a workspace,
 loaded specs, a selection. Goes out: a `Situation` and its views. Callers: `planning`, `guards`, verbs that compare nothing.
 """
 
@@ -14,21 +14,19 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-import click
-
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
-from acorn_gitops.cli.session import Session
-from acorn_gitops.cli.spelling import folded, moved, respelt, spellings
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.ledger import Ledger, open_ledger
 from acorn_gitops.marketplaces.protocol import Central, Fences, Fits, Generation, Marketplace, Renames, Scope
-from acorn_gitops.model.finding import Finding, MarketplaceError
+from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
+from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
+from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 
 
@@ -172,10 +170,10 @@ def _without_ended_roles(shard: Mapping[Key, Desired], today: str) -> Mapping[Ke
     }
 
 
-def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
+def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
     """Open the ledger and the connections."""
     config = loaded.configuration
-    ledger = open_ledger(session.ledger_path(loaded.project), write=write)
+    ledger = open_ledger(workspace.ledger_path(loaded.project), write=write)
     if write:
         ledger.check_sound()
     else:
@@ -185,14 +183,14 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
     try:
         selection = Selection(wishes.selected, labels)
     except ValueError as error:
-        raise click.UsageError(f"--select {error}") from None
-    today = session.now().date().isoformat()
+        raise Misused(f"--select {error}") from None
+    today = workspace.now().date().isoformat()
     used = {*connections.values()}
     # A connection that no store uses is not opened; whoever looks for a store that left the specs asks all of them.
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
     state = Situation(
-        loaded, connections, ledger, session.marketplaces(settings), selection, today, session.now()
+        loaded, connections, ledger, workspace.marketplaces(settings), selection, today, workspace.now()
     )
     ledger.check_owner(state.owner)
     if not wishes.lenient:
@@ -201,20 +199,20 @@ def situation(session: Session, loaded: Loaded, wishes: Wishes, *, write: bool =
 
 
 def refuse_unknown(state: Situation) -> None:
-    """UsageError when a pattern means no store: a slip of the pen is never an empty plan."""
+    """Misused when a pattern means no store: a slip of the pen is never an empty plan."""
     stores = {*state.connections, *state.ledger.stores()}
     unknown = state.selection.unknown_store(stores) if stores else ""
     if unknown:
         near = difflib.get_close_matches(unknown, stores, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(stores)[:8])}"
-        raise click.UsageError(f"--select {unknown!r}: there is no such store; {hint}")
+        raise Misused(f"--select {unknown!r}: there is no such store; {hint}")
 
 
 def refuse_idle(state: Situation) -> None:
-    """UsageError when a pattern has met no resource. To be asked when all stores were read."""
+    """Misused when a pattern has met no resource. To be asked when all stores were read."""
     idle = state.selection.idle({*state.connections, *state.ledger.stores()})
     if idle:
-        raise click.UsageError(f"--select {idle[0]!r}: there is no such resource, declared, live or recorded")
+        raise Misused(f"--select {idle[0]!r}: there is no such resource, declared, live or recorded")
 
 
 def views(

@@ -1,4 +1,4 @@
-"""From checked specs to a plan: the order of events of `plan` and `apply`. Comes in: a session, loaded specs, wishes. Goes
+"""From checked specs to a plan: the order of events of `plan` and `apply`. Comes in: a workspace, loaded specs, wishes. Goes
 out: the plan with every finding about it. Callers: verbs.
 """
 
@@ -14,24 +14,6 @@ import orjson
 
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
-from acorn_gitops.cli import guards
-from acorn_gitops.cli.loosened import is_enforced, loosened
-from acorn_gitops.cli.price_history import PriceHistory
-from acorn_gitops.cli.promoted import Promoted
-from acorn_gitops.cli.remembered import Keys, Remembered
-from acorn_gitops.cli.session import Session, address_of
-from acorn_gitops.cli.situation import (
-    Situation,
-    Wishes,
-    about,
-    check_place,
-    is_central,
-    neighbours_of,
-    policy_of,
-    refuse_idle,
-    situation,
-    views,
-)
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
@@ -45,6 +27,24 @@ from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile import guards
+from acorn_gitops.reconcile.clean_stores import Keys, Remembered
+from acorn_gitops.reconcile.loosened import is_enforced, loosened
+from acorn_gitops.reconcile.price_history import PriceHistory
+from acorn_gitops.reconcile.promoted import Promoted
+from acorn_gitops.reconcile.states import (
+    Situation,
+    Wishes,
+    about,
+    check_place,
+    is_central,
+    neighbours_of,
+    policy_of,
+    refuse_idle,
+    situation,
+    views,
+)
+from acorn_gitops.reconcile.workspace import Workspace, address_of
 from acorn_gitops.rules.context import Known
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
@@ -53,7 +53,7 @@ from acorn_gitops.specs.load import Loaded
 
 
 def compute(
-    session: Session,
+    workspace: Workspace,
     loaded: Loaded,
     findings: Iterable[Finding],
     wishes: Wishes,
@@ -66,14 +66,14 @@ def compute(
     """The plan. A store that cannot be read is an error in it; the others are planned all the same. `takes_over`: the ledger begins
     with what is there, so that it cannot be behind. `publish`: puts the ledger where others find it, before any store remembers
     it."""
-    state = situation(session, loaded, wishes, write=write)
+    state = situation(workspace, loaded, wishes, write=write)
     if write:
-        _recover(session, state, wishes.allow_empty, publish)
+        _recover(workspace, state, wishes.allow_empty, publish)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
-    least, margins = least_price(loaded, session.now()), has_margins(loaded)
-    memory = Remembered(None if wishes.fresh else session.cache, session.root, loaded.project.environment)
+    least, margins = least_price(loaded, workspace.now()), has_margins(loaded)
+    memory = Remembered(None if wishes.fresh else workspace.cache, workspace.root, loaded.project.environment)
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
     taken: dict[Address, str] = {}
@@ -132,9 +132,9 @@ def compute(
             judged += guards.ambiguous(view, state)
             judged += guards.in_other_currencies(view)
             judged += guards.not_sent(result, view, least)
-            promoted = Promoted(view, result, session.now())
+            promoted = Promoted(view, result, workspace.now())
             judged += guards.sold_below(view, result, promoted, least)
-            below += guards.below_floor(view, session.now(), least, margins=margins)
+            below += guards.below_floor(view, workspace.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, promoted)
             taken |= dict(promoted.taken())
             if limited:
@@ -153,17 +153,17 @@ def compute(
         raise stale_ledger(behind)
     blocking += guards.behind(behind)
     blocking += guards.unheard(state)
-    blocking += as_they_count(loaded.configuration, budgeted, session.now().date(), known=GUARDS)
+    blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
-        blocking.append(guards.no_ledger(session.ledger_path(loaded.project), found))
+        blocking.append(guards.no_ledger(workspace.ledger_path(loaded.project), found))
     blocking += guards.renamed_stores(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
-    blocking += plan_findings(session, loaded, state, changes)
+    blocking += plan_findings(workspace, loaded, state, changes)
     for result in results:
         settings = loaded.configuration.connections.get(result.connection)
         if settings is not None:
@@ -178,7 +178,7 @@ def compute(
         ledger_serial=state.ledger.serial(),
         commit=commit,
         dirty=dirty,
-        created_at=session.stamp(),
+        created_at=workspace.stamp(),
         findings=[*(f for f in findings if f.severity == "warning"), *blocking],
         selected=state.selection.patterns,
         risks=risks_of(loaded.configuration, changes, state.today),
@@ -224,11 +224,11 @@ def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, 
 
 
 def plan_findings(
-    session: Session, loaded: Loaded, state: Situation, changes: Sequence[Change]
+    workspace: Workspace, loaded: Loaded, state: Situation, changes: Sequence[Change]
 ) -> list[Finding]:
     """Rules of phase plan: with the changes, the history of prices, who acts and who wrote what."""
-    authors = Authors(session.root)
-    actor, today = session.actor(), session.now().date().isoformat()
+    authors = Authors(workspace.root)
+    actor, today = workspace.actor(), workspace.now().date().isoformat()
 
     def author(file: str, line: int) -> tuple[str, str] | None:
         wrote = authors.of(file, line)
@@ -253,7 +253,7 @@ def plan_findings(
         and "price" in c.touched
         if any(f.reason != "edited" for f in c.fields if f.path.startswith("price"))
     }
-    history = PriceHistory(loaded.configuration, state.ledger, session.now(), seen)
+    history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen)
 
     def role(store: str, key: str) -> Mapping[str, Any] | None:
         found = state.ledger.applied(store).get(("role", key))
@@ -271,9 +271,9 @@ def plan_findings(
         follows=authors.follows,
         editors=editors,
     )
-    found = check(loaded.configuration, session.now(), phase="plan", known=known)
+    found = check(loaded.configuration, workspace.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
-    later = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]
+    later = [f for f in check(loaded.configuration, workspace.now(), phase="apply") if f.severity == "error"]
     return [
         *found,
         *(f._replace(severity="warning", message=f"apply will refuse: {f.message}") for f in later),
@@ -299,7 +299,7 @@ def _counts_the_same(now: Mapping[str, Any], text: bytes | None) -> bool:
 
 
 def _recover(
-    session: Session,
+    workspace: Workspace,
     state: Situation,
     allow_empty: Sequence[str],
     publish: Callable[[Ledger], None] | None,
@@ -308,9 +308,9 @@ def _recover(
     be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.guard import is_over
     from acorn_gitops.apply.left_open import expired, found_done
-    from acorn_gitops.cli.moved_ledger import forget_the_rest
+    from acorn_gitops.reconcile.moved_ledger import forget_the_rest
 
-    forget_the_rest(session, state)
+    forget_the_rest(workspace, state)
     snapshots: dict[str, Snapshot] = {}
     intents = state.ledger.open_intents()
     # A store that left the specs is asked where it is: what was begun there has to come to its end, too.
@@ -325,7 +325,7 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    found = found_done(intents, snapshots, session.stamp(), state.ledger.recorded)
+    found = found_done(intents, snapshots, workspace.stamp(), state.ledger.recorded)
     theirs = {
         row.address
         for row in found.settled
@@ -335,10 +335,10 @@ def _recover(
     }
     found = found.without(theirs)
     unseen = {i.address for i in intents if not where[i.address.store]}
-    late = [i for i in intents if i.address in theirs | unseen and is_over(i, session.stamp())]
+    late = [i for i in intents if i.address in theirs | unseen and is_over(i, workspace.stamp())]
     over = [*(one for one in found.closed if one.outcome == "expired"), *map(expired, late)]
     if over:
-        state.ledger.settle([], over, session.stamp(), session.actor(), "")
+        state.ledger.settle([], over, workspace.stamp(), workspace.actor(), "")
     if not found.settled:
         return
     fenced, failed = generations(found.stores, state.marketplaces, where, state.owner)
@@ -348,12 +348,12 @@ def _recover(
     if mine:
         # The stores know of it before the ledger moves: whoever dies in between is not taken for somebody else.
         said = {**about(state, mine), "publishes": publish is not None}
-        head = state.ledger.open_up("apply.recovering", session.stamp(), session.actor(), said)
+        head = state.ledger.open_up("apply.recovering", workspace.stamp(), workspace.actor(), said)
         if publish is not None:
             publish(state.ledger)
         left |= begin(mine, state.owner, head, alone=True)[1].keys()
     found = found.of(found.stores - left)
-    state.ledger.settle(found.settled, found.closed, session.stamp(), session.actor(), "")
+    state.ledger.settle(found.settled, found.closed, workspace.stamp(), workspace.actor(), "")
     state.ledger.note_seals()
 
 

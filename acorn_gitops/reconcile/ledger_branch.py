@@ -1,4 +1,4 @@
-"""A ledger that lives on a branch of the repository, for machines that forget. Comes in: a session, a ledger's file, remote and
+"""A ledger that lives on a branch of the repository, for machines that forget. Comes in: a workspace, a ledger's file, remote and
 branch. Goes out: the newer of the two, here or there; Stale where neither continues the other. Callers: `state pull`, `state push`,
 `apply`.
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from acorn_gitops.apply.generation import stale_ledger
-from acorn_gitops.cli.session import Session
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.provenance import branch as kept_branch
+from acorn_gitops.reconcile.workspace import Workspace
 
 REMOTE: Final = "origin"
 BRANCH: Final = "acorn-ledger"
@@ -36,18 +36,18 @@ class Brought(NamedTuple):
     order: int
 
 
-def bring(session: Session, path: Path, remote: str, branch: str, owner: str) -> Brought:
+def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str) -> Brought:
     """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have gone apart, or where the
     arriving one is not sound, or of another `owner` (project/environment)."""
     ledger = open_ledger(path)
     ledger.check_owner(owner)
-    kept = _fetch(session, path, remote, branch)
+    kept = _fetch(workspace, path, remote, branch)
     if kept.content is None:
         alone = Brought(kept.commit, False, ledger.serial(), int(ledger.exists))
         ledger.close()
         return alone
     arriving = path.with_name(f".{path.name}.arriving")
-    database(arriving, session.root)
+    database(arriving, workspace.root)
     try:
         there = _arrived(kept.content, arriving, branch)
         there.check_owner(owner)
@@ -70,14 +70,14 @@ def bring(session: Session, path: Path, remote: str, branch: str, owner: str) ->
     return Brought(kept.commit, True, serial, order)
 
 
-def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
+def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
     """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch holds a newer one, or
     moves at the same time."""
     ledger.check_sound()
-    name, packed, serial = name_on_branch(session, ledger.path), ledger.packed(), ledger.serial()
-    message = f"{name}: serial {serial}, {session.stamp()}, {session.actor()}"
+    name, packed, serial = name_on_branch(workspace, ledger.path), ledger.packed(), ledger.serial()
+    message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
     for left in reversed(range(TRIES)):
-        kept = _fetch(session, ledger.path, remote, branch)
+        kept = _fetch(workspace, ledger.path, remote, branch)
         if kept.content is not None:
             order = _order(ledger, kept.content, branch)
             if order < 0:
@@ -88,7 +88,7 @@ def send(session: Session, ledger: Ledger, remote: str, branch: str) -> str:
             if order == 0:
                 return ""
         try:
-            return kept_branch.push(session.root, remote, branch, name, packed, message, kept.commit)
+            return kept_branch.push(workspace.root, remote, branch, name, packed, message, kept.commit)
         except Stale:
             # Other environments keep their ledgers on the same branch: whether it is ours that moved is looked at again.
             if not left:
@@ -100,9 +100,9 @@ TRIES: Final = 5
 """How often a ledger is sent to a branch that moves at the same time."""
 
 
-def _fetch(session: Session, path: Path, remote: str, branch: str) -> kept_branch.Kept:
-    name = name_on_branch(session, path)
-    return kept_branch.fetch(session.root, remote, branch, name, strangers=session.untrusted)
+def _fetch(workspace: Workspace, path: Path, remote: str, branch: str) -> kept_branch.Kept:
+    name = name_on_branch(workspace, path)
+    return kept_branch.fetch(workspace.root, remote, branch, name, strangers=workspace.untrusted)
 
 
 def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
@@ -115,14 +115,14 @@ def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
         ) from None
 
 
-def refuse_behind(session: Session, ledger: Ledger) -> None:
+def refuse_behind(workspace: Workspace, ledger: Ledger) -> None:
     """For marketplaces that remember no generation: Stale where the branch of the repository's remote holds a newer ledger, or where
     the remote cannot be asked."""
-    repository = find(session.root)
+    repository = find(workspace.root)
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
     try:
-        kept = _fetch(session, ledger.path, REMOTE, BRANCH)
+        kept = _fetch(workspace, ledger.path, REMOTE, BRANCH)
         if kept.content is None:
             return
         order = _order(ledger, kept.content, BRANCH)
@@ -164,11 +164,11 @@ def order_of(here: Ledger, there: Ledger, branch: str) -> int:
     )
 
 
-def name_on_branch(session: Session, path: Path) -> str:
+def name_on_branch(workspace: Workspace, path: Path) -> str:
     """Under which name an environment's ledger lies on the branch: by where it lies in the repository, which may hold several
     projects."""
-    repository = find(session.root)
-    top = (repository.top if repository is not None else session.root).resolve()
+    repository = find(workspace.root)
+    top = (repository.top if repository is not None else workspace.root).resolve()
     try:
         parts = path.resolve().relative_to(top).parts
     except ValueError:

@@ -11,30 +11,29 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import click
 import orjson
 
-from acorn_gitops.cli.loosened import is_enforced
-from acorn_gitops.cli.session import Session
-from acorn_gitops.model.finding import Finding, Refused
+from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.loosened import is_enforced
+from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 
 if TYPE_CHECKING:
-    from acorn_gitops.cli.situation import Situation
     from acorn_gitops.engines.access import Access, Right, Subject
     from acorn_gitops.model.resource import Address
+    from acorn_gitops.reconcile.states import Situation
 
 
-def refuse_another_time(session: Session) -> None:
+def refuse_another_time(workspace: Workspace) -> None:
     """ACORN_NOW is for looking ahead. Where something real is written, waivers, roles and the history go by the real clock."""
-    if not session.environ.get("ACORN_NOW"):
+    if not workspace.environ.get("ACORN_NOW"):
         return
-    connections = session.load().configuration.connections
+    connections = workspace.load().configuration.connections
     real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
     if real:
-        raise click.UsageError(
+        raise Misused(
             f"ACORN_NOW is set, and {real[0]} is no sandbox on this machine: what is applied there goes by the real clock"
         )
 
@@ -46,14 +45,14 @@ def _is_trial(url: str) -> bool:
     return url.startswith("sandbox:") or urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) -> str:
+def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation) -> str:
     """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they lack a right."""
     from acorn_gitops.engines.access import Access, acting
 
-    config, actor = loaded.configuration, session.actor()
+    config, actor = loaded.configuration, workspace.actor()
     if not is_enforced(config, state.ledger):
         return actor
-    today = session.now().date().isoformat()
+    today = workspace.now().date().isoformat()
     who, access = acting(actor), Access(config, today)
     held = _Held(state, who, today)
     missing: dict[tuple[str, Right, str], int] = {}
@@ -82,7 +81,7 @@ def permitted(session: Session, loaded: Loaded, plan: Plan, state: Situation) ->
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     if emergency:
         names = ", ".join(sorted(emergency))
-        session.warn(
+        workspace.warn(
             [
                 Finding(
                     "ACN-026",

@@ -14,13 +14,13 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.cli.situation import StoreView
 from acorn_gitops.engines.held import Falls, HeldPromotions
 from acorn_gitops.engines.offer import NotComputable
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves
 from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.reconcile.states import StoreView
 
 MANY: Final = 5_000
 """From so many SKUs on, a promotion is measured by the prices of the whole store."""

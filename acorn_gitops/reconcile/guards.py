@@ -15,9 +15,6 @@ from typing import Final
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
-from acorn_gitops.cli.moved_ledger import UNHEARD, unheard_words
-from acorn_gitops.cli.promoted import Promoted
-from acorn_gitops.cli.situation import Situation, StoreView, heard_of
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.model.finding import Finding, Place
@@ -25,6 +22,9 @@ from acorn_gitops.model.resource import IMMUTABLE, Address, attribute_of, protec
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
+from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
+from acorn_gitops.reconcile.promoted import Promoted
+from acorn_gitops.reconcile.states import Situation, StoreView, heard_of
 
 MANY: Final = 5
 """From so many on, and a quarter of a store, deletions are told loudly."""

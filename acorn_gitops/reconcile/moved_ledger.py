@@ -13,15 +13,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from acorn_gitops.apply.generation import Fenced, begin, finish, generations, is_behind
-from acorn_gitops.cli.session import Session
-from acorn_gitops.cli.situation import Situation, about, heard_of
 from acorn_gitops.ledger.ledger import Ledger, Settled
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
+from acorn_gitops.reconcile.states import Situation, about, heard_of
+from acorn_gitops.reconcile.workspace import Workspace
 
 
 def move(
-    session: Session,
+    workspace: Workspace,
     state: Situation,
     fenced: Fenced,
     looked_at: Collection[str],
@@ -33,23 +33,23 @@ def move(
     """Begin a generation in these stores, record, and let the stores remember the end. `record` is given what entries say of the
     ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is what it takes out of the ledger, `anew` that
     it says everything again. Superseded where somebody applied since `fenced` was asked; then nothing is recorded."""
-    _end_unheard(session, state, forgetting, anew=anew)
+    _end_unheard(workspace, state, forgetting, anew=anew)
     said = about(state, fenced, looked_at)
-    opening = {**said, "publishes": publishes(session), "forgetting": [str(one) for one in forgetting]}
-    head = state.ledger.open_up("state.begin", session.stamp(), session.actor(), opening)
+    opening = {**said, "publishes": publishes(workspace), "forgetting": [str(one) for one in forgetting]}
+    head = state.ledger.open_up("state.begin", workspace.stamp(), workspace.actor(), opening)
     try:
-        publish(session, state.ledger)
+        publish(workspace, state.ledger)
         begun, _ = begin(fenced, state.owner, head)
     except AcornError:
         # Nothing is forgotten, here or elsewhere.
-        ended = {"opening": head, "publishes": publishes(session)}
-        state.ledger.open_up("state.end", session.stamp(), session.actor(), ended)
+        ended = {"opening": head, "publishes": publishes(workspace)}
+        state.ledger.open_up("state.end", workspace.stamp(), workspace.actor(), ended)
         with suppress(AcornError):
-            publish(session, state.ledger)
+            publish(workspace, state.ledger)
         raise
     end = record({**said, "opening": head})
     try:
-        publish(session, state.ledger)
+        publish(workspace, state.ledger)
     except AcornError as error:
         raise AcornError(
             f"it is recorded here and nowhere else yet: {error.message}",
@@ -58,7 +58,9 @@ def move(
     finish(begun, state.owner, end)
 
 
-def _end_unheard(session: Session, state: Situation, forgetting: Collection[Address], *, anew: bool) -> None:
+def _end_unheard(
+    workspace: Workspace, state: Situation, forgetting: Collection[Address], *, anew: bool
+) -> None:
     """End what was begun and no store has heard of, so that no later generation vouches for it. Stale where this is not about it: a
     person must say first what it was."""
     unheard = heard_of(state)[1]
@@ -66,10 +68,10 @@ def _end_unheard(session: Session, state: Situation, forgetting: Collection[Addr
     if others and not anew:
         raise Stale(f"{unheard_words(others)}; nothing was recorded", hint=UNHEARD)
     for opening in unheard:
-        state.ledger.open_up("state.end", session.stamp(), session.actor(), {"opening": opening})
+        state.ledger.open_up("state.end", workspace.stamp(), workspace.actor(), {"opening": opening})
 
 
-def forget_the_rest(session: Session, state: Situation) -> None:
+def forget_the_rest(workspace: Workspace, state: Situation) -> None:
     """Take out of the ledger what somebody began to forget elsewhere and did not come to record. Stale where no store has heard of
     that: whoever began it died before, or somebody wrote it into the ledger by hand; a person says which."""
     heard, unheard = heard_of(state)
@@ -87,7 +89,7 @@ def forget_the_rest(session: Session, state: Situation) -> None:
             continue  # somebody who knows more has it in hand
         rows = [Settled(address, "forget", "", "observed", None) for address in sorted(addresses)]
         said = {"owner": state.owner, "opening": opening}
-        state.ledger.record(rows, session.stamp(), session.actor(), "", "state.rm", said)
+        state.ledger.record(rows, workspace.stamp(), workspace.actor(), "", "state.rm", said)
 
 
 UNHEARD: Final = "run that `acorn state rm` again; or, where nobody began it, `acorn state rebuild`"
@@ -102,21 +104,21 @@ def unheard_words(unheard: Mapping[str, Collection[Address]]) -> str:
     )
 
 
-def publishes(session: Session) -> bool:
+def publishes(workspace: Workspace) -> bool:
     """Whether ledgers are kept on a branch, so that this one is there before any store remembers it."""
-    return _branch(session) != ""
+    return _branch(workspace) != ""
 
 
-def publish(session: Session, ledger: Ledger) -> None:
+def publish(workspace: Workspace, ledger: Ledger) -> None:
     """Where ledgers are kept on a branch, this one goes there."""
-    from acorn_gitops.cli.ledger_branch import REMOTE, send
+    from acorn_gitops.reconcile.ledger_branch import REMOTE, send
 
-    if branch := _branch(session):
-        send(session, ledger, REMOTE, branch)
+    if branch := _branch(workspace):
+        send(workspace, ledger, REMOTE, branch)
 
 
-def _branch(session: Session) -> str:
-    from acorn_gitops.cli.ledger_branch import NONE
+def _branch(workspace: Workspace) -> str:
+    from acorn_gitops.reconcile.ledger_branch import NONE
 
-    branch = session.environ.get("ACORN_LEDGER_BRANCH", "")
+    branch = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
     return "" if branch == NONE else branch
