@@ -2,7 +2,55 @@
 
 The rooms are named in the order in which a price change passes through them: `specs` reads files,
 `rules` judges them, `compile` turns them into desired resources, `plan` compares these with what a
-marketplace holds, `apply` carries the difference out and `ledger` remembers it. `cli` is the door.
+marketplace holds, `apply` carries the difference out and `ledger` remembers it. `reconcile` is the
+library that puts them together, `cli` is the door.
+
+The names below are the public API. Whoever writes through it is asked what the command is asked: lock, staleness, budgets,
+findings, authority, proof.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.finding import AcornError, Finding
+    from acorn_gitops.plan.change import Change
+    from acorn_gitops.plan.document import Plan
+    from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.planning import PlanRequest
+    from acorn_gitops.reconcile.workspace import Workspace
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AcornError",
+    "Applied",
+    "ApplyRequest",
+    "Change",
+    "Finding",
+    "Hooks",
+    "Plan",
+    "PlanRequest",
+    "Workspace",
+]
+
+_WHERE = {
+    "AcornError": "model.finding",
+    "Applied": "reconcile.applying",
+    "ApplyRequest": "reconcile.applying",
+    "Change": "plan.change",
+    "Finding": "model.finding",
+    "Hooks": "reconcile.applying",
+    "Plan": "plan.document",
+    "PlanRequest": "reconcile.planning",
+    "Workspace": "reconcile.workspace",
+}
+"""Imported when they are asked for: the command starts without them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +41,8 @@ EU = [
     "SI",
     "SK",
 ]
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_there_are_23_amazon_marketplaces_and_python_amazon_sp_api_knows_the_same() -> None:
@@ -144,3 +148,16 @@ def test_every_field_of_a_kind_is_described(root: Path) -> None:
         schema = all_schemas()[f"{name}.json"]
         for block in schema["$defs"].values():
             assert block.get("description"), block
+
+
+def test_the_rooms_of_the_page_are_those_of_the_contract() -> None:
+    """In one order: what may import what is written down once, and shown once."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    layers = [name for layer in reversed(contract["layers"]) for name in layer.split(" | ")]
+    rows = re.findall(
+        r"^\| (`[a-z]+/`(?:, `[a-z]+/`)*) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE
+    )
+    rooms = [room for row in rows for room in re.findall(r"`([a-z]+)/`", row)]
+    assert sorted(rooms) == sorted(name.removeprefix("acorn_gitops.") for name in layers)
+    assert rooms.index("reconcile") == len(rooms) - 2
+    assert rooms[-1] == "cli"

@@ -23,6 +23,7 @@ from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, gener
 from acorn_gitops.apply.guard import Guard, since
 from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
+from acorn_gitops.apply.permit import Permit
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import (
@@ -112,6 +113,7 @@ class Part(NamedTuple):
 
 def apply_plan(
     plan: Plan,
+    permit: Permit,
     marketplaces: Mapping[str, Marketplace],
     ledger: Ledger,
     edges: Edges,
@@ -123,7 +125,7 @@ def apply_plan(
     places: Mapping[str, str] = MappingProxyType({}),
     takes_over: bool = False,
 ) -> Report:
-    """Carry out a plan whose ledger is locked by the caller. Stale before any write when it does not fit, or when
+    """Carry out a plan that may be carried out (`permit`). Stale before any write when it does not fit, or when
     somebody else has applied since this ledger was written.
 
     `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin
@@ -132,6 +134,7 @@ def apply_plan(
     first write.
     `places`: by store, which marketplace it is on, for the ledger. `takes_over`: somebody said that what is recorded is ours.
     """
+    permit.check(plan)
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
     owner = f"{plan.project}/{plan.environment}"
     touched = {c.address.store for c in plan.changes if c.writes}

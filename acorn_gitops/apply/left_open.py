@@ -1,5 +1,5 @@
 """What earlier runs left open. Comes in: open intents, the stores as they are. Goes out: which of the
-writes happened. Callers: `carry_out`, cli `planning`.
+writes happened. Callers: `carry_out`, reconcile `planning`.
 
 A run that died wrote down what it was about to send. Whether that came is seen in the store, and nowhere else.
 """

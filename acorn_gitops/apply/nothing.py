@@ -14,6 +14,7 @@ from typing import NamedTuple
 from acorn_gitops.apply.carry_out import AGAIN, Edges
 from acorn_gitops.apply.generation import begin, finish, generations, is_behind
 from acorn_gitops.apply.left_open import landed
+from acorn_gitops.apply.permit import Permit
 from acorn_gitops.ledger.ledger import Intent, Ledger
 from acorn_gitops.marketplaces.protocol import Marketplace, Scope
 from acorn_gitops.model.finding import MarketplaceError, Stale
@@ -37,6 +38,7 @@ def is_news(plan: Plan, ledger: Ledger) -> bool:
 
 def apply_nothing(
     plan: Plan,
+    permit: Permit,
     marketplaces: Mapping[str, Marketplace],
     ledger: Ledger,
     edges: Edges,
@@ -45,6 +47,7 @@ def apply_nothing(
     """Write down that the commit was applied, and begin a generation in every store of the plan; where only a part was planned, in
     those in which something is open. The ledger is where others find it before a store remembers it. Stale where an earlier run has
     written since the plan was made."""
+    permit.check(plan)
     owner = f"{plan.project}/{plan.environment}"
     connections = {s.store: s.connection for s in plan.stores if not s.error}
     intents = ledger.open_intents()

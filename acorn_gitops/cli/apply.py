@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -16,14 +13,13 @@ import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
 from acorn_gitops.confine.text import OWN
-from acorn_gitops.marketplaces.protocol import Fences, Outcome
-from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
+from acorn_gitops.marketplaces.protocol import Outcome
+from acorn_gitops.model.finding import AcornError
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
-from acorn_gitops.specs.load import Loaded
 
 if TYPE_CHECKING:
-    from acorn_gitops.ledger.ledger import Ledger
+    pass
 
 
 class _Seconds(click.FloatRange):
@@ -93,189 +89,54 @@ def command(
     verbose: bool,
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
-    from acorn_gitops.apply.carry_out import Edges, apply_plan, done_steps
-    from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
-    from acorn_gitops.apply.generation import finish
-    from acorn_gitops.apply.nothing import apply_nothing, is_news
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.ledger.lock import held
     from acorn_gitops.plan.document import read
-    from acorn_gitops.provenance.revision import Revision, committed_at
-    from acorn_gitops.reconcile.authority import permitted, refuse_another_time
-    from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, refuse_behind, send
-    from acorn_gitops.reconcile.loosened import guards_of
-    from acorn_gitops.reconcile.planning import compute, least_price, to_record
-    from acorn_gitops.reconcile.states import Wishes, declared
+    from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 
     if plan_file is not None and (selected or adopt):
         raise click.UsageError(
             "a saved plan is applied as it is: --select and --adopt belong to `acorn plan`"
         )
     session = Session(root, environment, no_color)
-    refuse_another_time(session)
-    saved = read(plan_file) if plan_file is not None else None
-    if saved is not None and session.environment is None:
-        session.environment = saved.environment
-    revision = Revision(session.root)
-    loaded, findings = session.checked()
-    if saved is not None and (saved.project, saved.environment) != (
-        loaded.project.name,
-        loaded.project.environment,
-    ):
-        raise Stale(
-            f"this plan is for {saved.project} · {saved.environment}, not {loaded.project.name} · {loaded.project.environment}"
-        )
-    wishes = Wishes(
-        saved.selected if saved is not None else selected,
-        adopt or _adopts(saved),
-        allow_empty,
-        fresh=True,
-        lenient=saved is not None,
-    )
-    stop = _Stop()
-    holder = {
-        "who": session.actor(),
-        "since": session.stamp(),
-        "plan": saved.id if saved is not None else "planning",
-    }
-    path = session.ledger_path(loaded.project)
-    chosen = session.environ.get("ACORN_LEDGER_BRANCH", "")
-    branch = "" if chosen == NONE else chosen
-    unsent: AcornError | None = None
-    with held(path, holder, lock_timeout):
-        if branch:
-            bring(session, path, REMOTE, branch, f"{loaded.project.name}/{loaded.project.environment}")
-        plan, state = compute(
-            session,
-            loaded,
-            findings,
-            wishes,
-            revision,
-            write=True,
-            publish=(lambda ledger: _publish(session, ledger, branch)) if branch else None,
-        )
-        recording = to_record(plan)
-        skip = loaded.configuration.policies.get("onUnreadable") == "skip"
-        if saved is not None:
-            _refuse_unread(plan)
-            _refuse_blocked(saved)
-            check_applicable(saved, state.ledger.plan_status(saved.id))
-            check_bound(saved, plan)
-            check_intent(
-                saved,
-                plan,
-                done_steps(saved, state.ledger),
-                lambda a: (a.type, a.key) in state.ledger.applied(a.store),
-            )
-            _refuse_blocked(plan)
-            # What is recorded is the revision that these specs were read from, not what a file says of itself.
-            plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
-        _refuse_blocked(plan, skip_unreadable=skip and saved is None)
-        if not older:
-            _refuse_older(session, state.ledger)
-        actor = permitted(session, loaded, plan, state)
-        _refuse_unproven(session, loaded)
-        unfenced = state.unfenced | {
-            s.store for s in plan.stores if not isinstance(state.marketplaces.get(s.connection), Fences)
-        }
-        if not chosen and any(c.writes and c.address.store in unfenced for c in plan.changes):
-            refuse_behind(session, state.ledger)
-        if output == "text" and saved is None:
+
+    def show(plan: Plan) -> None:
+        if output == "text":
             click.echo(rendered(plan, "text", session, verbose), nl=False)
-        nothing = not plan.changes and not recording and not plan.errored
-        if plan.changes and not auto_approve and saved is None:
+
+    def agree(plan: Plan) -> None:
+        if not auto_approve:
             _ask(session)
-        edges = Edges(
-            actor=actor,
-            now=session.stamp,
-            pause=time.sleep,
-            clock=time.monotonic,
-            progress=_Progress(session),
-            stopping=lambda: stop.asked,
-            nonce=lambda: secrets.token_hex(16),
-            publish=(lambda: _publish(session, state.ledger, branch)) if branch else None,
-            committed=committed_at(session.root),
-            guards=guards_of(loaded.configuration),
-            wait_seconds=wait,
+
+    saved = read(plan_file) if plan_file is not None else None
+    stop = _Stop()
+    request = ApplyRequest(
+        plan=saved,
+        select=selected,
+        adopt=adopt,
+        allow_empty=allow_empty,
+        older=older,
+        lock_timeout=lock_timeout,
+        wait=wait,
+    )
+    hooks = Hooks(
+        planned=show, approve=agree, progress=_Progress(session), stopping=lambda: stop.asked, writing=stop
+    )
+    done = apply(session, request, hooks)
+    if done.ended:
+        session.say(
+            f"an earlier run was still writing to {', '.join(done.ended)}: what it sends now is refused"
         )
-        if nothing:
-            if is_news(plan, state.ledger):
-                quiet = apply_nothing(
-                    plan, state.marketplaces, state.ledger, edges, lambda address: declared(state, address)
-                )
-                if quiet.ended:
-                    session.say(
-                        f"an earlier run was still writing to {', '.join(quiet.ended)}: what it sends now is refused"
-                    )
-                if quiet.untold:
-                    why = "; ".join(f"{store}: {why}" for store, why in quiet.untold.items())
-                    raise AcornError(
-                        f"nothing had to be changed, but an earlier run may still write to {why}",
-                        hint="run again when it answers",
-                    )
-            elif branch and state.ledger.exists:
-                send(session, state.ledger, REMOTE, branch)  # what was found of it is known to all
-            if output == "json":
-                click.echo(_json(plan, [], False))
-            return 0
-        try:
-            with stop:
-                report = apply_plan(
-                    plan,
-                    state.marketplaces,
-                    state.ledger,
-                    edges,
-                    lambda address: declared(state, address),
-                    least_price(loaded, session.now()),
-                    recording,
-                    allow_empty,
-                    skip,
-                    {s.store: state.marketplace_of(s.store) for s in plan.stores},
-                    takes_over=wishes.adopt,
-                )
-            if branch:
-                try:
-                    send(session, state.ledger, REMOTE, branch)
-                except AcornError as error:
-                    unsent = error  # what was done is told first
-            if unsent is None:
-                finish(report.fenced, state.owner, report.end)
-        finally:
-            state.ledger.close()
-            session.close()
     if output == "json":
-        click.echo(_json(plan, report.outcomes, report.interrupted))
-    elif report.outcomes or report.unread:
+        click.echo(_json(done.plan, done.outcomes, done.interrupted))
+    elif done.outcomes or done.unread:
         from acorn_gitops.report.text import report_text
 
-        click.echo(report_text(report.outcomes, report.interrupted, session.pen, report.unread), nl=False)
-    if unsent is not None:
-        raise AcornError(
-            f"what was done is not on {branch} yet: {unsent.message}",
-            hint="`acorn state push` sends it; what was about to be done is there, so that the next run looks for it",
-        )
-    if report.interrupted:
+        click.echo(report_text(done.outcomes, done.interrupted, session.pen, done.unread), nl=False)
+    if done.unsent is not None:
+        raise done.unsent
+    if done.interrupted:
         return 130
-    return 0 if report.complete else 3
-
-
-def _refuse_older(session: Session, ledger: Ledger) -> None:
-    """Stale where what is checked out is an ancestor of what was applied last: an old pipeline that is run again would put old prices
-    back. Where the history is not there (a shallow clone), the times of the two commits decide."""
-    from acorn_gitops.provenance.revision import is_before
-
-    last, committed = ledger.last_commit()
-    if last and is_before(session.root, last.removesuffix("-dirty"), committed):
-        raise Stale(
-            f"this checkout is older than commit {last[:10]}, which was applied last; nothing was written",
-            hint="check out the newest commit; to go back on purpose revert it, or say `--older`",
-        )
-
-
-def _publish(session: Session, ledger: Ledger, branch: str) -> None:
-    from acorn_gitops.reconcile.ledger_branch import REMOTE, send
-
-    send(session, ledger, REMOTE, branch)
+    return 0 if done.complete else 3
 
 
 class _Progress:
@@ -318,53 +179,6 @@ class _Stop:
             raise KeyboardInterrupt
         self.asked = True
         click.echo("stopping after the batch that is under way; once more stops at once", err=True)
-
-
-def _adopts(saved: Plan | None) -> bool:
-    """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
-    return saved is not None and any(
-        (c.action in ("update", "replace", "delete") and c.reason == "first") for c in saved.changes
-    )
-
-
-def _refuse_unread(now: Plan) -> None:
-    """A saved plan is compared with what would be planned now: that takes every store."""
-    if now.errored:
-        broken = "; ".join(f"{s.store}: {s.error}" for s in now.stores if s.error)
-        raise AcornError(f"some stores cannot be read: {broken}", hint="run again when they answer")
-
-
-def _refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
-    from acorn_gitops.reconcile.states import CLOSED
-
-    if plan.errored and not skip_unreadable:
-        broken = [
-            Finding(
-                "ACN-010",
-                "error",
-                f"{s.store} could not be read: {s.error}",
-                hint=f"run the same command again when it can be read; {CLOSED}",
-            )
-            for s in plan.stores
-            if s.error
-        ]
-        error = AcornError("the plan is incomplete; nothing was written", findings=broken)
-        raise error
-    over = [f for f in plan.findings if f.id.startswith("BUD-") and f.severity != "info"]
-    if over:
-        raise OverBudget("the plan is over budget; nothing was written", findings=over)
-    errors = [f for f in plan.findings if f.severity == "error"]
-    if errors:
-        raise Refused("the plan holds what must not be; nothing was written", findings=errors)
-
-
-def _refuse_unproven(session: Session, loaded: Loaded) -> None:
-    """Rules of phase apply: what must be proved before anything is written."""
-    from acorn_gitops.rules.registry import check
-
-    found = [f for f in check(loaded.configuration, session.now(), phase="apply") if f.severity == "error"]
-    if found:
-        raise Refused("what must be proved first is not; nothing was written", findings=found)
 
 
 def _ask(session: Session) -> None:

@@ -50,17 +50,13 @@ def command(
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
     from acorn_gitops.plan.document import check_replaceable, write
-    from acorn_gitops.provenance.revision import Revision
-    from acorn_gitops.reconcile.planning import compute
-    from acorn_gitops.reconcile.states import Wishes
+    from acorn_gitops.reconcile.planning import PlanRequest
+    from acorn_gitops.reconcile.planning import plan as planned
 
     session = Session(root, environment, no_color)
     if out is not None:
         check_replaceable(out, session.root)
-    revision = Revision(session.root)
-    loaded, findings = session.checked()
-    plan, _ = compute(session, loaded, findings, Wishes(selected, adopt, allow_empty, refresh), revision)
-    session.close()
+    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh))
     if out is not None:
         write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose), nl=False)

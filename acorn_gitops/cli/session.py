@@ -16,7 +16,6 @@ from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.model.finding import Finding, PassesLink, Refused
 from acorn_gitops.reconcile.workspace import Workspace, is_untrusted
 from acorn_gitops.report.text import Pen, findings_text
-from acorn_gitops.specs.project import find_root
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,7 +114,7 @@ class Session(Workspace):
     """One run of one verb: a workspace with streams to speak to."""
 
     def __init__(self, root: Path | None, environment: str | None, no_color: bool = False) -> None:
-        super().__init__(find_root(_start(root, os.environ).resolve()), environment, environ=os.environ)
+        super().__init__(_start(root, os.environ), environment, environ=os.environ)
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
 

@@ -1,6 +1,6 @@
 """What a buyer pays by what a marketplace holds. Comes in: the promotions of one store as they are there, an instant. Goes out:
 whether a change of a price or of a promotion takes what is paid below a floor, when and through what. Callers: apply's price
-guard next to the write, cli `guards` for the plan.
+guard next to the write, reconcile `guards` for the plan.
 
 Specs say what shall be; between two writes of a run, after half of one, or beside promotions that nobody manages, something
 else is. Every moment from now on is looked at, boundary by boundary, for the buyer who pays least then.

@@ -10,14 +10,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from acorn_gitops.model.finding import AcornError, Locked
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 
 @contextmanager
-def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]:
+def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[HeldLock]:
     """Hold the lock of a ledger while applying; wait up to `timeout` seconds for it."""
     from filelock import FileLock, Timeout
 
@@ -39,10 +43,22 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[None]
         ) from None
     try:
         note.write_bytes(orjson.dumps({**holder, "pid": str(os.getpid())}))
-        yield
+        yield HeldLock(lock)
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+class HeldLock:
+    """A lock that is held, until it is let go of."""
+
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock = lock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it still keeps others out."""
+        return self._lock.is_locked
 
 
 def _holder(note: Path) -> str:

@@ -1,5 +1,5 @@
 """Deletions in the one store of a marketplace in which all its others are. Comes in: that store compared, what its neighbours declare.
-Goes out: the same without deletions that would reach them, and findings. Caller: cli `planning`.
+Goes out: the same without deletions that would reach them, and findings. Caller: reconcile `planning`.
 
 Vendure has a default channel: what is made in any channel is in it too, and what is deleted from it is gone from all. A line that
 leaves the specs there must not take a product from stores whose lines stay.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -50,6 +51,35 @@ from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
 from acorn_gitops.specs.identities import Identity, identities
 from acorn_gitops.specs.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What is to be planned."""
+
+    select: Sequence[str] = ()
+    """Only these stores and resources."""
+    adopt: bool = False
+    """Plan to take over what differs, or belongs to others."""
+    allow_empty: Sequence[str] = ()
+    """Stores that are empty now, and rightly so."""
+    refresh: bool = False
+    """Read every store, also those that say they have not changed."""
+
+
+def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
+    """What an apply would change, with every finding about it. Reads every store, writes nothing. InvalidSpecs where the specs are wrong,
+    Misused where a pattern means nothing."""
+    asked = request or PlanRequest()
+    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, asked.refresh)
+    revision = Revision(workspace.root)
+    loaded, findings = workspace.checked()
+    try:
+        found, state = compute(workspace, loaded, findings, wishes, revision)
+        state.ledger.close()
+    finally:
+        workspace.close()
+    return found
 
 
 def compute(
@@ -170,7 +200,7 @@ def compute(
             result.marketplace = one_line(f"{settings['adapter']} {address_of(settings)}", 200)
             result.binding = _binding(settings)
     commit, dirty = revision.get()
-    plan = make_plan(
+    made = make_plan(
         results,
         project=loaded.project.name,
         environment=loaded.project.environment,
@@ -184,7 +214,7 @@ def compute(
         risks=risks_of(loaded.configuration, changes, state.today),
         taken=taken,
     )
-    return plan, state
+    return made, state
 
 
 def has_margins(loaded: Loaded) -> bool:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.confine.database import database
+from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
 from acorn_gitops.marketplaces.protocol import (
@@ -36,7 +37,12 @@ from acorn_gitops.model.finding import (
 from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded, load
-from acorn_gitops.specs.project import Project
+from acorn_gitops.specs.project import Project, find_root
+
+if TYPE_CHECKING:
+    from acorn_gitops.plan.document import Plan
+    from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.planning import PlanRequest
 
 
 def is_untrusted(environ: Mapping[str, str]) -> bool:
@@ -50,7 +56,7 @@ def present() -> datetime:
 
 
 class Workspace:
-    """One repository in one environment. `environ`: the variables that name actor, secrets, cache and trust, as a process has them;
+    """One repository in one environment. `root`: the folder of acorn.yaml, or one below it; `environ`: the variables that name actor, secrets, cache and trust, as a process has them;
     `clock`: the present instant; `pause`: waits for so many seconds."""
 
     def __init__(
@@ -62,7 +68,14 @@ class Workspace:
         clock: Callable[[], datetime] = present,
         pause: Callable[[float], None] | None = None,
     ) -> None:
-        self.root = root
+        link = carried_link(root.absolute())
+        if link is not None:
+            # A pull request could choose what is looked at.
+            raise PassesLink(
+                f"{link} is a link in a repository; nothing was read through it",
+                hint="name the folder itself",
+            )
+        self.root = find_root(root.resolve())
         self.environment = environment
         self.environ = environ
         self.cache = open_cache(environ)
@@ -73,6 +86,18 @@ class Workspace:
         self._clock = clock
         self._pause = pause or time.sleep
         self._opened: dict[str, Marketplace] = {}
+
+    def plan(self, request: PlanRequest | None = None) -> Plan:
+        """What an apply would change (`planning.plan`)."""
+        from acorn_gitops.reconcile.planning import plan
+
+        return plan(self, request)
+
+    def apply(self, request: ApplyRequest | None = None, hooks: Hooks | None = None) -> Applied:
+        """Make every store match the specs: a reviewed plan, or what is planned now (`applying.apply`)."""
+        from acorn_gitops.reconcile.applying import ApplyRequest, apply
+
+        return apply(self, request or ApplyRequest(), hooks)
 
     def now(self) -> datetime:
         """The present instant; ACORN_NOW replaces it, to see what will hold then."""

@@ -1,5 +1,5 @@
 """What documents a text holds, whatever else is wrong with it. Comes in: the bytes of a spec file as some commit holds it. Goes out: a
-digest for each document, by kind and name. Caller: cli `planning`, for whoever asks who changed a document.
+digest for each document, by kind and name. Caller: reconcile `planning`, for whoever asks who changed a document.
 """
 
 from __future__ import annotations

@@ -467,7 +467,7 @@ def test_where_no_generation_is_remembered_the_branch_is_asked(
 ) -> None:
     """Whoever is behind what the ledger's branch says is refused, with the command left as people type it."""
     monkeypatch.setattr("acorn_gitops.marketplaces.network.NetworkMarketplace", Forgetful)
-    monkeypatch.setattr("acorn_gitops.cli.apply.Fences", type("Nothing", (), {}))
+    monkeypatch.setattr("acorn_gitops.reconcile.preconditions.Fences", type("Nothing", (), {}))
     made, bare = team
     made.apply()
     if state != "no branch":

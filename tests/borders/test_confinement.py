@@ -27,7 +27,7 @@ STARTS = {
 """Modules that reach beyond the process."""
 MAY_IMPORT = {
     ("cli/rehearse.py", "subprocess"),  # acorn itself, on a copy of the specs, with an embedded marketplace
-    ("cli/session.py", "socket"),  # the name of this machine, for the history
+    ("reconcile/workspace.py", "socket"),  # the name of this machine, for the history
 }
 WRITES = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"}
 MAY_WRITE = {

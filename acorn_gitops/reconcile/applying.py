@@ -1,0 +1,249 @@
+"""From a request to stores that match: the order of events around a plan that is carried out. Comes in: a workspace, a request, hooks.
+Goes out: what became of every change. Callers: `Workspace.apply`, cli `apply`.
+
+Lock, bring the ledger, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send the ledger, let the stores
+remember. Whoever calls this cannot leave any of it out.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+
+from acorn_gitops.apply.carry_out import Edges, Report, apply_plan
+from acorn_gitops.apply.generation import finish
+from acorn_gitops.apply.nothing import apply_nothing, is_news
+from acorn_gitops.apply.permit import Lock, Permit
+from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.lock import held
+from acorn_gitops.marketplaces.protocol import Outcome
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.provenance.revision import Revision, committed_at
+from acorn_gitops.reconcile.authority import refuse_another_time
+from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
+from acorn_gitops.reconcile.loosened import guards_of
+from acorn_gitops.reconcile.planning import compute, least_price, to_record
+from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
+from acorn_gitops.reconcile.states import Situation, Wishes, declared
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """What is to be applied, and what somebody says about it."""
+
+    plan: Plan | None = None
+    """As it was reviewed; None: planned now."""
+    select: Sequence[str] = ()
+    """Only these stores and resources; of a reviewed plan its own selection counts."""
+    adopt: bool = False
+    """Take over what differs, or belongs to others."""
+    allow_empty: Sequence[str] = ()
+    """Stores that are empty now, and rightly so."""
+    older: bool = False
+    """Go back to an older commit on purpose."""
+    lock_timeout: float = 0.0
+    """Seconds to wait for another apply."""
+    wait: float = 10.0
+    """Seconds in which accepted writes may be seen."""
+
+
+def _nothing(*_: object) -> None:
+    """For whoever does not want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How a caller takes part: each is called at its time, and may raise to end the run before the first write."""
+
+    planned: Callable[[Plan], None] = _nothing
+    """What was planned now (not: a reviewed plan), before anybody is asked."""
+    approve: Callable[[Plan], None] = _nothing
+    """Raises where nobody agrees to what was planned now. Whoever calls with a reviewed plan has agreed."""
+    progress: Callable[[int, int, str], None] = _nothing
+    """How many changes of how many are sent, and where."""
+    stopping: Callable[[], bool] = bool
+    """Whether to end after the batch that is under way."""
+    writing: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Entered while writes are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a request."""
+
+    plan: Plan
+    outcomes: Sequence[tuple[Change, Outcome]] = ()
+    interrupted: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Stores that were left out, and why they could not be read."""
+    ended: Sequence[str] = ()
+    """Stores in which an earlier run was still writing: what it sends from now on is refused."""
+    unsent: AcornError | None = None
+    """Why the ledger is not where others find it, although everything else was done."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every change is done and seen."""
+        seen = all(outcome.status == "observed" for _, outcome in self.outcomes)
+        return seen and not self.interrupted and not self.unread
+
+
+def apply(workspace: Workspace, request: ApplyRequest, hooks: Hooks | None = None) -> Applied:
+    """Make every store match the specs. AcornError with what stands in the way; then nothing was written, unless it says so."""
+    try:
+        return _Run(workspace, request, hooks or Hooks()).run()
+    finally:
+        workspace.close()
+
+
+class _Run:
+    def __init__(self, workspace: Workspace, request: ApplyRequest, hooks: Hooks) -> None:
+        self._workspace, self._request, self._hooks = workspace, request, hooks
+        self._chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
+        self._branch = "" if self._chosen == NONE else self._chosen
+
+    def run(self) -> Applied:
+        """Lock, and do everything under the lock."""
+        workspace, saved = self._workspace, self._request.plan
+        refuse_another_time(workspace)
+        if saved is not None and workspace.environment is None:
+            workspace.environment = saved.environment
+        revision = Revision(workspace.root)
+        loaded, findings = workspace.checked()
+        if saved is not None:
+            refuse_another(saved, loaded)
+        plan_id = saved.id if saved is not None else "planning"
+        holder = {"who": workspace.actor(), "since": workspace.stamp(), "plan": plan_id}
+        path = workspace.ledger_path(loaded.project)
+        with held(path, holder, self._request.lock_timeout) as lock:
+            if self._branch:
+                owner = f"{loaded.project.name}/{loaded.project.environment}"
+                bring(workspace, path, REMOTE, self._branch, owner)
+            plan, state = compute(
+                workspace,
+                loaded,
+                findings,
+                self._wishes(),
+                revision,
+                write=True,
+                publish=self._send if self._branch else None,
+            )
+            try:
+                return self._carry_out(loaded, plan, state, lock)
+            finally:
+                state.ledger.close()
+
+    def _wishes(self) -> Wishes:
+        request, saved = self._request, self._request.plan
+        return Wishes(
+            saved.selected if saved is not None else request.select,
+            request.adopt or _adopts(saved),
+            request.allow_empty,
+            fresh=True,
+            lenient=saved is not None,
+        )
+
+    def _carry_out(self, loaded: Loaded, plan: Plan, state: Situation, lock: Lock) -> Applied:
+        saved, recording = self._request.plan, to_record(plan)
+        skip = loaded.configuration.policies.get("onUnreadable") == "skip"
+        if saved is not None:
+            refuse_changed(saved, plan, state)
+            # What is recorded is the revision that these specs were read from, not what a file says of itself.
+            plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
+        permit = permit_for(
+            self._workspace,
+            loaded,
+            plan,
+            state,
+            lock,
+            older=self._request.older,
+            skip_unreadable=skip and saved is None,
+            shared=bool(self._chosen),
+        )
+        if saved is None:
+            self._hooks.planned(plan)
+            if plan.changes:
+                self._hooks.approve(plan)
+        edges = self._edges(loaded, state, permit)
+        if not plan.changes and not recording and not plan.errored:
+            return self._nothing(plan, state, edges, permit)
+        with self._hooks.writing:
+            report = apply_plan(
+                plan,
+                permit,
+                state.marketplaces,
+                state.ledger,
+                edges,
+                lambda address: declared(state, address),
+                least_price(loaded, self._workspace.now()),
+                recording,
+                self._request.allow_empty,
+                skip,
+                {s.store: state.marketplace_of(s.store) for s in plan.stores},
+                takes_over=self._wishes().adopt,
+            )
+        return self._told(plan, state, report)
+
+    def _told(self, plan: Plan, state: Situation, report: Report) -> Applied:
+        """Send the ledger, and let the stores remember how the run ended once others can find that."""
+        unsent = None
+        if self._branch:
+            try:
+                self._send(state.ledger)
+            except AcornError as error:
+                unsent = AcornError(
+                    f"what was done is not on {self._branch} yet: {error.message}",
+                    hint="`acorn state push` sends it; what was about to be done is there, so that the next run looks for it",
+                )
+        if unsent is None:
+            finish(report.fenced, state.owner, report.end)
+        return Applied(plan, report.outcomes, report.interrupted, report.unread, unsent=unsent)
+
+    def _nothing(self, plan: Plan, state: Situation, edges: Edges, permit: Permit) -> Applied:
+        """Nothing differs: that is remembered where it is news."""
+        if not is_news(plan, state.ledger):
+            if self._branch and state.ledger.exists:
+                self._send(state.ledger)  # what was found of it is known to all
+            return Applied(plan)
+        quiet = apply_nothing(
+            plan, permit, state.marketplaces, state.ledger, edges, lambda address: declared(state, address)
+        )
+        if quiet.untold:
+            why = "; ".join(f"{store}: {why}" for store, why in quiet.untold.items())
+            raise AcornError(
+                f"nothing had to be changed, but an earlier run may still write to {why}",
+                hint="run again when it answers",
+            )
+        return Applied(plan, ended=quiet.ended)
+
+    def _edges(self, loaded: Loaded, state: Situation, permit: Permit) -> Edges:
+        return Edges(
+            actor=permit.actor,
+            now=self._workspace.stamp,
+            pause=time.sleep,
+            clock=time.monotonic,
+            progress=self._hooks.progress,
+            stopping=self._hooks.stopping,
+            nonce=lambda: secrets.token_hex(16),
+            publish=(lambda: self._send(state.ledger)) if self._branch else None,
+            committed=committed_at(self._workspace.root),
+            guards=guards_of(loaded.configuration),
+            wait_seconds=self._request.wait,
+        )
+
+    def _send(self, ledger: Ledger) -> None:
+        send(self._workspace, ledger, REMOTE, self._branch)
+
+
+def _adopts(saved: Plan | None) -> bool:
+    """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
+    return saved is not None and any(
+        (c.action in ("update", "replace", "delete") and c.reason == "first") for c in saved.changes
+    )
