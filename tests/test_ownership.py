@@ -229,3 +229,50 @@ def test_on_such_a_marketplace_the_word_is_adopt(
     assert "A-2 stays: it was there already" in told
     assert found.run("apply", "--auto-approve", "--adopt").code == 0
     assert A_2 not in market.live()
+
+
+@pytest.mark.parametrize("word", ["movedFrom", "sku"])
+def test_what_was_only_found_is_not_made_anew_either(
+    word: str, found: Repository, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rename and another SKU would delete it as well: `--adopt` says that it is ours."""
+    monkeypatch.setattr("acorn_gitops.marketplaces.network.NetworkMarketplace", Keeps)
+    found.apply()
+    renamed = sku("A-2" if word == "movedFrom" else "A-3", "34.90")
+    renamed["spec"]["listings"][0] |= (
+        {"sellerSku": "A-2-NEW", "movedFrom": "A-2"} if word == "movedFrom" else {"sellerSku": "A-2"}
+    )
+    found.write(storefront(), sku("A-1", "34.90"), renamed)
+    found.run("apply", "--auto-approve")
+    assert market.live()[A_2]["sku"] == "A-2"
+    assert found.run("apply", "--auto-approve", "--adopt").code == 0
+    assert market.live().get(A_2, {}).get("sku") != "A-2"
+
+
+def test_a_saved_plan_takes_over_only_where_somebody_said_so(
+    found: Repository, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`adopt: any` writes what differs; it is no word about what is found."""
+    monkeypatch.setattr("acorn_gitops.marketplaces.network.NetworkMarketplace", Keeps)
+    project = found.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("budgets: {}", "adopt: any, budgets: {}"))
+    database = Database(market.path)
+    offer = {"sku": "A-1", "price": {"currency": "EUR", "value": "30.00"}, "status": "active"}
+    disturb.insert(database, Address("amz-de", "listing", "A-1"), offer)
+    database.close()
+    assert found.run("plan", "--out", "p.json").code == 0
+    assert found.run("apply", "p.json").code == 0
+    found.write(storefront(), sku("A-1", "34.90"))
+    found.apply()
+    assert A_2 in market.live()
+
+
+def test_adopting_what_differs_in_what_is_fixed_takes_it_over(second: Repository, market: Market) -> None:
+    """It is made anew in the new owner's name, and the plan says whose it was."""
+    other = sku("A-3", "34.90")
+    other["spec"]["listings"][0]["sellerSku"] = "A-2"
+    second.write(storefront(), sku("A-1", "34.90"), other)
+    told = second.run("plan", "--adopt").out
+    assert "test/sandbox → other/sandbox" in told
+    assert second.run("apply", "--auto-approve", "--adopt").code == 0
+    assert market.live()[A_2]["sku"] == "A-3"

@@ -74,6 +74,8 @@ class Edges:
     """The settings of the project that guarded this run, for whoever compares the next with it."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""
+    exact: bool = True
+    """What is applied is what that commit says, to the byte."""
 
 
 @dataclass(slots=True)
@@ -273,6 +275,7 @@ def apply_plan(
             "owner": owner,
             "commit": plan.revision,
             "committed": edges.committed,
+            "exact": edges.exact,
             **({"selected": True} if plan.selected else {}),
         },
     )

@@ -63,7 +63,12 @@ def apply_nothing(
         "generations": {store: now.number for store, (_, now) in fenced.items()},
     }
     if not plan.selected:
-        said |= {"commit": plan.revision, "committed": edges.committed, "guards": {**edges.guards}}
+        said |= {
+            "commit": plan.revision,
+            "committed": edges.committed,
+            "exact": edges.exact,
+            "guards": {**edges.guards},
+        }
     head = ledger.open_up("apply.begin", edges.now(), edges.actor, said)
     if edges.publish is not None:
         edges.publish()

@@ -66,10 +66,10 @@ def command(
 
 
 def _next(plan: Plan, out: Path) -> str:
-    if plan.errored:
-        return "it is incomplete, and will not be applied"
-    if any(f.severity == "error" for f in plan.findings):
-        return "it holds what must not be, and will not be applied"
+    from acorn_gitops.plan.verdict import verdict_on
+
+    if words := verdict_on(plan).words:
+        return f"it will not be applied: {words}"
     return f"apply it with `acorn apply {out}`" if plan.changes else "there is nothing to apply"
 
 
@@ -91,9 +91,7 @@ def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:
 
 
 def exit_code(plan: Plan, detailed: bool) -> int:
-    """1 when a store could not be read, 4 when something is protected, 2 for changes when asked."""
-    if plan.errored:
-        return 1
-    if any(f.severity == "error" for f in plan.findings):
-        return 4
-    return 2 if detailed and plan.changes else 0
+    """What apply would end with where it would refuse; otherwise 2 for changes when asked."""
+    from acorn_gitops.plan.verdict import verdict_on
+
+    return verdict_on(plan).code or (2 if detailed and plan.changes else 0)

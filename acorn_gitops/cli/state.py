@@ -99,6 +99,7 @@ def remove(
     """
     from acorn_gitops.apply.generation import check_not_behind, generations
     from acorn_gitops.ledger.lock import held
+    from acorn_gitops.reconcile.authority import refuse_forgetting
     from acorn_gitops.reconcile.moved_ledger import move
     from acorn_gitops.reconcile.states import CLOSED, Wishes, situation
 
@@ -119,6 +120,7 @@ def remove(
         ledger = state.ledger
         _refuse_open(state, closed)
         going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
+        refuse_forgetting(session, state, going)
         stores = {a.store for a in going} - {*closed}
         # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
         fenced, failed = generations(stores, state.marketplaces, state.connections_of(stores), state.owner)

@@ -584,8 +584,20 @@ class Ledger:
                 and not body.get("selected")
                 and isinstance(commit, str)
                 and commit
+                # What was applied was not what the commit says.
+                and not commit.endswith("-dirty")
+                and body.get("exact") is not False
             ):
-                return commit.removesuffix("-dirty")
+                return commit
+        return ""
+
+    def written_with(self, address: Address) -> str:
+        """The commit with which a resource was written last, not counting its end; "" where it never was, or without git."""
+        sql = f"SELECT body FROM audit WHERE event='write.observed' AND {SUBJECT}=? ORDER BY sequence DESC"
+        for (raw,) in self._each(sql, (str(address),)):
+            body = audit.body_of(raw)
+            if body.get("attributes") is not None and isinstance(body.get("commit"), str):
+                return str(body["commit"]).removesuffix("-dirty")
         return ""
 
     def last_guards(self) -> dict[str, Any]:

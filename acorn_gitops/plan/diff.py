@@ -241,9 +241,20 @@ def _differs(
     before = project(have.attributes, want.attributes)
     fingerprint = digest(before)
     fixed = IMMUTABLE.get(key[0], frozenset()).intersection(changed)
-    if is_foreign(have, policy) and not (policy.takes_over and fixed):
+    foreign = is_foreign(have, policy)
+    if foreign and not (policy.takes_over and fixed):
         _foreign(result, key, want, have, fields, policy)
         return
+    if fixed and known is not None and why_kept(address, have, known, policy):
+        # It would be deleted and made anew, and may be somebody else's.
+        result.changes.append(
+            Change(
+                "adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint
+            )
+        )
+        return
+    if foreign:
+        fields.insert(0, change_of_owner(have, policy, "first"))
     reasons = {f.reason for f in fields}
     reason: Reason = next(iter(reasons)) if len(reasons) == 1 else "edited+drifted"
     if known is None and policy.adopt != "any":
@@ -363,8 +374,17 @@ def _missing(
     former = (key[0], want.moved_from) if want.moved_from else None
     if former in desired or former in renamed:
         former = None  # still declared, or moved already: a rename takes nothing from others
-    ours = former is not None and former in live and not is_foreign(live[former], policy)
-    if former is not None and ours and former in applied and managed:
+    there = former is not None and former in live and former in applied
+    kept = ""
+    if former is not None and there:
+        kept = why_kept(Address(result.store, *former), live[former], applied[former], policy)
+    if former is not None and kept and not is_foreign(live[former], policy):
+        # It would be deleted and made anew, and may be somebody else's: somebody has to say that it is not.
+        renamed.add(former)
+        change = _renamed(result.store, key, former, want, live[former], "exists", ())
+        result.changes.append(change._replace(action="adopt", address=address))
+        return
+    if former is not None and there and not kept and managed:
         renamed.add(former)
         in_place = key[0] in policy.renames
         left = _left_alone(want, live[former]) if in_place else ()

@@ -26,7 +26,7 @@ from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 
-FORMAT: Final = "1.2"
+FORMAT: Final = "1.3"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
 
 
@@ -60,6 +60,8 @@ class Plan:
     taken: dict[Address, str] = field(default_factory=dict)
     """What each promotion that comes or changes takes off a listing at most, by itself, in percent; absent where the prices are not
     known."""
+    adopt: bool = False
+    """It was made with `--adopt`: what differs, was only found, or belongs to others is taken over."""
 
     @property
     def errored(self) -> bool:
@@ -99,6 +101,7 @@ def make_plan(
     selected: Iterable[str] = (),
     risks: Mapping[Address, Risk] | None = None,
     taken: Mapping[Address, str] | None = None,
+    adopt: bool = False,
 ) -> Plan:
     """Order all changes and give the plan its id."""
     stores = sorted(results, key=lambda r: r.store)
@@ -117,6 +120,7 @@ def make_plan(
         sorted(selected),
         risks=dict(risks or {}),
         taken=dict(taken or {}),
+        adopt=adopt,
     )
     plan.id = plan_id(to_json(plan))
     return plan
@@ -155,6 +159,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "ledger_serial": plan.ledger_serial,
         "errored": plan.errored,
         "selected": plan.selected,
+        "adopt": plan.adopt,
         "summary": plan.counts(),
         "stores": [
             {
@@ -343,6 +348,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             for c in document["changes"]
             if "takes_percent" in c
         },
+        document.get("adopt") is True,
     )
     return plan
 

@@ -36,9 +36,13 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     ),
     "ACN-033": (0, "A warning, of plan and drift: something is sold below its floor or margin now."),
     "ACN-035": (
-        0,
-        "A warning: somebody else has applied since this ledger was written, or the ledger says that something was begun of which no store"
-        " has heard; apply refuses with exit code 6.",
+        6,
+        "Somebody else has applied since this ledger was written, or the ledger says that something was begun of which no store"
+        " has heard.",
+    ),
+    "ACN-040": (
+        6,
+        "What is checked out is an ancestor of the commit that was applied last (`--older` says that it is meant).",
     ),
     "ACN-037": (4, "A store has another name than the one under which it was applied."),
     "ACN-038": (

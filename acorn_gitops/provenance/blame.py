@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,8 +14,9 @@ from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.provenance.changed import Changed, Documents, Identity
+from acorn_gitops.provenance.changed import Changed, Identity, Reader
 
+SUFFIXES: Final = (".yaml", ".yml")
 MOST_HERE: Final = 256 << 20
 """Bytes of a file that is read."""
 MOST: Final = 500
@@ -30,6 +32,17 @@ class Authorship(NamedTuple):
     at: str
     summary: str
     mail: str = ""
+    boundary: bool = False
+    """The history that git has begins with this commit."""
+
+
+ANYBODY: Final = "?"
+"""In place of an address: a file of another repository inside this one, whose history is not asked."""
+EVER: Final = "*"
+"""In place of a commit: since the beginning."""
+WHOLE_HISTORY: Final = (
+    "fetch the whole history (`git fetch --unshallow`; in CI `fetch-depth: 0`, `GIT_DEPTH: 0`)"
+)
 
 
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
@@ -40,14 +53,18 @@ def line_author(root: Path, file: str, line: int) -> Authorship | None:
 class Authors:
     """Who wrote the lines of a repository, asked once for each file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, reader: Reader | None = None) -> None:
+        """`reader`: what files hold, for `editors`."""
         self._root = root
+        self._reader = reader or Reader(lambda _: None, lambda *_: True)
         repository = find(root)
         self._questions = Questions(repository) if repository is not None else None
         self._files: dict[str, dict[int, Authorship]] = {}
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
         self._changed: dict[str, Changed] = {}
+        self._others: frozenset[str] = frozenset()
+        """Where other repositories lie inside this one."""
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -60,6 +77,11 @@ class Authors:
     def of(self, file: str, line: int) -> tuple[str, str] | None:
         """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does not know."""
         wrote = self.line(file, line)
+        if wrote is not None and wrote.boundary and self._is_cut_off:
+            raise AcornError(
+                f"who wrote {file}:{line} cannot be told: the history of this clone is cut off there",
+                hint=WHOLE_HISTORY,
+            )
         return (wrote.mail, wrote.at) if wrote is not None else None
 
     def follows(self, one: tuple[str, int], other: tuple[str, int]) -> bool:
@@ -79,9 +101,7 @@ class Authors:
                 self._before[pair] = False
         return self._before[pair]
 
-    def editors(
-        self, wanted: Collection[Identity], files: Collection[str], since: str, documents: Documents
-    ) -> frozenset[str]:
+    def editors(self, wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
         """E-mail addresses of those who changed one of these documents after a commit, also by taking it out, or by a merge that dropped
         what others had written (`changed`). `files`: where the documents are now; "" stands for whoever changed one of them and has
         not committed it. Without a commit, or where history does not reach back to it: who changed one of the files last. AcornError
@@ -89,39 +109,67 @@ class Authors:
         if self._questions is None:
             return frozenset({""})
         try:
-            open_ = {""} if self._in_work(wanted, files, documents) else set()
-            if since and self._reaches(since):
+            open_ = {""} if self._in_work(wanted, files) else set()
+            if any(file.startswith(f"{other}/") for file in files for other in self._others):
+                return frozenset({"", ANYBODY})
+            if since == EVER and self._is_cut_off:
+                raise NoAnswer("the history of this clone is cut off")
+            if since == EVER or (since and self._reaches(since)):
                 if since not in self._changed:
-                    self._changed[since] = Changed(self._questions, self._root, since, documents)
+                    self._changed[since] = Changed(self._questions, self._root, since, self._reader)
                 return self._changed[since].by(wanted) | open_
+            if self._is_cut_off:
+                raise NoAnswer("the history of this clone is cut off before the last apply")
             last = {mail for file in files for mail in self._log("-1", "--", _path(file)) or [""]}
             return frozenset(last | open_)
         except NoAnswer as error:
             raise AcornError(
                 f"who changed {' and '.join(sorted(name for _, name in wanted if name))} cannot be told: {error}",
-                hint="apply with somebody else's hands, or from a clone that has the whole history",
+                hint=WHOLE_HISTORY,
             ) from None
 
-    def _in_work(self, wanted: Collection[Identity], files: Collection[str], documents: Documents) -> bool:
+    def _in_work(self, wanted: Collection[Identity], files: Collection[str]) -> bool:
         """Whether one of the documents is another in the working tree than in the commit."""
+        tracked, differing = self._working_tree
+        for _, there, here in differing:
+            was, now = (self._reader.held(one, wanted) if one is not None else {} for one in (there, here))
+            if was is None or now is None or was != now:
+                return True
+        return any(self._reader.held(self._here(file) or b"", wanted) != {} for file in {*files} - tracked)
+
+    @cached_property
+    def _working_tree(self) -> tuple[frozenset[str], list[tuple[str, bytes, bytes | None]]]:
+        """The files of the commit, and those that are other ones here: path, what it holds there, and here (None: gone)."""
         assert self._questions is not None
         listed = self._questions.ask(self._root, "ls-tree", "-r", "-z", "HEAD", "--", ".")
-        tracked: set[str] = set()
+        tracked, differing, others = set(), [], set()
         for row in listed.split(b"\0"):
             facts, _, path = row.partition(b"\t")
             _, kind, name = facts.split() if facts else (b"", b"", b"")
+            file = path.decode("utf-8", "surrogateescape")
+            if kind == b"commit":
+                others.add(file)
             if kind != b"blob":
                 continue
-            file = path.decode("utf-8", "surrogateescape")
             tracked.add(file)
             here = self._here(file)
-            if here is not None and _name_of(here, len(name)) == name:
-                continue
-            there = documents(self._questions.ask(self._root, "cat-file", "blob", name.decode()), wanted)
-            now = documents(here, wanted) if here is not None else {}
-            if there is None or now is None or there != now:
-                return True
-        return any(documents(self._here(file) or b"", wanted) != {} for file in {*files} - tracked)
+            if here is None or _name_of(here, len(name)) != name:
+                there = self._questions.ask(self._root, "cat-file", "blob", name.decode())
+                differing.append((file, there, here))
+        self._others = frozenset(others)
+        return frozenset(tracked), differing
+
+    def are_committed(self, files: Collection[str]) -> bool:
+        """Whether these files are in the commit as they are here, and none of the commit's files that may hold documents is gone or
+        another one here. True without git: there is no commit to compare with."""
+        if self._questions is None:
+            return True
+        try:
+            tracked, differing = self._working_tree
+        except NoAnswer:
+            return False
+        other = (path for path, _, _ in differing)
+        return {*files} <= tracked and not any(p in files or p.lower().endswith(SUFFIXES) for p in other)
 
     def _here(self, file: str) -> bytes | None:
         """What a file of the working tree holds; None where it is none, or leads out of it."""
@@ -129,6 +177,16 @@ class Authors:
             return read_inside(self._root, file, most=MOST_HERE)
         except (Escape, OSError, ValueError):
             return None
+
+    @cached_property
+    def _is_cut_off(self) -> bool:
+        """Whether this clone has only the newest part of the history."""
+        if self._questions is None:
+            return False
+        try:
+            return self._questions.ask(self._root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+        except NoAnswer:
+            return False
 
     def _reaches(self, commit: str) -> bool:
         """Whether a commit is an ancestor of what is checked out."""
@@ -196,7 +254,14 @@ class Authors:
             if row.startswith("\t"):
                 day = _day(facts.get("committer-time", "0"))
                 mail = facts.get("author-mail", "").strip("<>")
-                known = Authorship(commit[:12], facts.get("author", ""), day, facts.get("summary", ""), mail)
+                known = Authorship(
+                    commit=commit[:12],
+                    author=facts.get("author", ""),
+                    at=day,
+                    summary=facts.get("summary", ""),
+                    mail=mail,
+                    boundary="boundary" in facts,
+                )
                 found[number] = known if commit.strip("0") else Authorship("", "", "", "")
             elif len(parts[0]) in (40, 64) and len(parts) >= 3 and parts[2].isdigit():
                 commit, number = parts[0], int(parts[2])

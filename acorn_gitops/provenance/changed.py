@@ -8,6 +8,8 @@ and of every file that it touches the documents before and after are compared.
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,13 +19,43 @@ from acorn_gitops.confine.text import cut
 
 Identity = tuple[str, str]
 """Kind and name of a document."""
-Documents = Callable[[bytes, Collection[Identity]], Mapping[Identity, tuple[str, ...]] | None]
-"""(content of a file, wanted documents): a digest of each that it holds; None where nobody can tell."""
+Found = Mapping[Identity, tuple[str, ...]] | None
+"""A digest of each document of a file; None where nobody can tell."""
+
+
+class Reader:
+    """What files hold, each content read once, within a budget of time for all of them."""
+
+    def __init__(
+        self,
+        read: Callable[[bytes], Found],
+        may_hold: Callable[[bytes, Collection[Identity]], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read, self._may_hold, self._clock = read, may_hold, clock
+        self._known: dict[bytes, Found] = {}
+        self._left = SECONDS
+
+    def held(self, content: bytes, wanted: Collection[Identity]) -> Found:
+        """The wanted documents of a content."""
+        if not self._may_hold(content, wanted):
+            return {}
+        name = hashlib.sha256(content).digest()
+        if name not in self._known:
+            began = self._clock()
+            self._known[name] = self._read(content) if self._left > 0 else None
+            self._left -= self._clock() - began
+        found = self._known[name]
+        return None if found is None else {one: found[one] for one in wanted if one in found}
+
+
+SECONDS: Final = 20.0
+"""For reading all of them; what comes after that nobody can tell, so that whoever changed it counts."""
 MOST_BLOBS: Final = 5_000
 """Contents that are looked into."""
 MOST_BYTES: Final = 256 << 20
 """Of all of them."""
-MOST_MERGES: Final = 500
+MOST_MERGES: Final = 1_000
 _SUBMODULE: Final = b"160000"
 NAME: Final = 500
 """Characters of an address that are kept."""
@@ -46,12 +78,14 @@ class _Merge(NamedTuple):
 class Changed:
     """The commits after one that is an ancestor of what is checked out. Raises NoAnswer where git cannot tell."""
 
-    def __init__(self, questions: Questions, root: Path, since: str, documents: Documents) -> None:
-        self._questions, self._root, self._since, self._documents = questions, root, since, documents
+    def __init__(self, questions: Questions, root: Path, since: str, reader: Reader) -> None:
+        self._questions, self._root, self._since, self._reader = questions, root, since, reader
+        self._range = "HEAD" if since == "*" else f"{since}..HEAD"
         self._commits = [*self._log()]
         self._merges: list[tuple[_Merge, list[tuple[str, list[str], str]]]] | None = None
         self._contents: dict[str, bytes | None] = {}
         self._bytes = 0
+        self._unread: frozenset[str] = frozenset()
 
     def by(self, wanted: Collection[Identity]) -> frozenset[str]:
         """E-mail addresses of those who changed one of these documents."""
@@ -63,13 +97,13 @@ class Changed:
         for merge, files in self._merged():
             if any(self._unclean(merge, *file, wanted) for file in files):
                 found.add(merge.mail)
-        return frozenset(found)
+        return frozenset(found) | self._unread
 
     def _log(self) -> Iterator[tuple[str, list[_Touch]]]:
         """Each commit that is no merge: who made it, and what files it touched. Nothing is simplified away."""
         said = self._ask(
             "log", "--no-merges", "--full-history", "--no-mailmap", "--raw", "-z", "--no-renames", "--no-abbrev",
-            "--relative", "--format=%H%x00%ae", f"{self._since}..HEAD",
+            "--relative", "--format=%H%x00%ae", self._range,
         )  # fmt: skip
         words = iter(said.split(b"\0"))
         word = next(words, b"")
@@ -85,17 +119,15 @@ class Changed:
     def _merged(self) -> list[tuple[_Merge, list[tuple[str, list[str], str]]]]:
         """Each merge, and of each file in which it differs from a side: path, the sides' contents, its own."""
         if self._merges is None:
-            said = self._ask(
-                "log", "--merges", "--no-mailmap", "-z", "--format=%H%x00%P%x00%ae", f"{self._since}..HEAD"
-            )
+            said = self._ask("log", "--merges", "--no-mailmap", "-z", "--format=%H%x00%P%x00%ae", self._range)
             words = said.split(b"\0")
             merges = [
                 _Merge(_text(mail), commit.decode(), parents.decode().split())
                 for commit, parents, mail in zip(*([iter(words)] * 3), strict=False)
             ]
-            if len(merges) > MOST_MERGES:
-                raise NoAnswer(f"there are more than {MOST_MERGES} merges to look into", ended=True)
-            self._merges = [(merge, [*self._sides(merge)]) for merge in merges]
+            self._merges = [(merge, [*self._sides(merge)]) for merge in merges[:MOST_MERGES]]
+            # Of the oldest of very many nobody asks what is in them: whoever made one counts.
+            self._unread = frozenset(merge.mail for merge in merges[MOST_MERGES:])
         return self._merges
 
     def _sides(self, merge: _Merge) -> Iterator[tuple[str, list[str], str]]:
@@ -157,7 +189,7 @@ class Changed:
         if not name:
             return {}
         content = self._content(name)
-        return None if content is None else self._documents(content, wanted)
+        return None if content is None else self._reader.held(content, wanted)
 
     def _content(self, name: str) -> bytes | None:
         """A content by what git calls it; None where it is too much to be looked into."""

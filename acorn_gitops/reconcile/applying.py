@@ -23,6 +23,7 @@ from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at
 from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
@@ -144,7 +145,7 @@ class _Run:
         request, saved = self._request, self._request.plan
         return Wishes(
             saved.selected if saved is not None else request.select,
-            request.adopt or _adopts(saved),
+            saved.adopt if saved is not None else request.adopt,
             request.allow_empty,
             fresh=True,
             lenient=saved is not None,
@@ -234,6 +235,7 @@ class _Run:
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
+            exact=Authors(self._workspace.root).are_committed(_files(loaded)),
             guards=guards_of(loaded.configuration),
             wait_seconds=self._request.wait,
         )
@@ -242,8 +244,8 @@ class _Run:
         send(self._workspace, ledger, REMOTE, self._branch)
 
 
-def _adopts(saved: Plan | None) -> bool:
-    """Whether a saved plan was made with --adopt: it then updates what was never applied from here."""
-    return saved is not None and any(
-        (c.action in ("update", "replace", "delete") and c.reason == "first") for c in saved.changes
-    )
+def _files(loaded: Loaded) -> frozenset[str]:
+    """Every file that was loaded."""
+    config = loaded.configuration
+    raws = [*config.raws.values(), *((config.project_raw,) if config.project_raw is not None else ())]
+    return frozenset(file for raw in raws for file in (raw.file, raw.item_file) if file)

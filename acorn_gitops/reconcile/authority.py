@@ -113,7 +113,11 @@ class _Held:
                 for (type, key), applied in self._state.ledger.applied(store).items()
                 if type in ("role", "grant")
             )
-            self._stores[store] = in_force(rows, [self._who], self._today)
+            # What others manage there binds as well: it is what holds.
+            theirs = self._state.foreign.get(store, [])
+            mine = {row[:2]: row for row in rows}
+            every = [*mine.values(), *(row for row in theirs if row[:2] not in mine)]
+            self._stores[store] = in_force(every, [self._who], self._today)
         return self._stores[store]
 
     def has(self, store: str, right: Right) -> bool:
@@ -122,8 +126,19 @@ class _Held:
         here = self.of(store)
         if here is not None:
             return right in here
-        others = [found for name in self._state.ledger.stores() if (found := self.of(name)) is not None]
+        others = self._elsewhere()
         return not others or any(right in found for found in others)
+
+    def limits(self, store: str, right: Right) -> list[Mapping[str, Any]]:
+        """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
+        here = self.of(store)
+        if here is not None:
+            return here.get(right, [])
+        return [one for found in self._elsewhere() for one in found.get(right, ())]
+
+    def _elsewhere(self) -> list[Mapping[Right, list[Mapping[str, Any]]]]:
+        stores = {*self._state.ledger.stores(), *self._state.foreign}
+        return [found for name in sorted(stores) if (found := self.of(name)) is not None]
 
 
 def _needed(change: Change) -> set[Right]:
@@ -167,8 +182,7 @@ def _beyond_limits(
             continue
         store = change.address.store
         by_specs = [dict(source.constraints) for source in access.rights([who], store).get(right, [])]
-        applied = (held.of(store) or {}).get(right)
-        for limits in (by_specs, None if applied is None else [dict(one) for one in applied]):
+        for limits in (by_specs, [dict(one) for one in held.limits(store, right)]):
             if not limits or any(not _exceeds(change, depths, one) for one in limits):
                 continue
             why = _exceeds(change, depths, limits[0])
@@ -201,3 +215,18 @@ def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: M
         if said["currency"] != budget["currency"] or Decimal(said["value"]) > Decimal(budget["value"]):
             return f"has a budget of {said['value']} {said['currency']}, more than {budget['value']} {budget['currency']}"
     return ""
+
+
+def refuse_forgetting(workspace: Workspace, state: Situation, going: Iterable[Address]) -> None:
+    """Refused where access is enforced, and whoever acts would have the ledger forget rights without the right to give them: what is
+    forgotten binds nobody any more."""
+    from acorn_gitops.engines.access import Right, acting
+
+    if not is_enforced(state.loaded.configuration, state.ledger):
+        return
+    who, right = acting(workspace.actor()), Right("iam", "apply")
+    held = _Held(state, who, workspace.now().date().isoformat())
+    rights = sorted({a.store for a in going if a.type in ("role", "grant")})
+    findings = [_finding(who, store, right, "has no", 1) for store in rights if not held.has(store, right)]
+    if findings:
+        raise Refused("whoever acts may not have rights forgotten; nothing was", findings=findings)

@@ -17,11 +17,13 @@ from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import IMMUTABLE, Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import NO_PRUNE
+from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import Situation, StoreView, heard_of
@@ -267,6 +269,29 @@ def unheard(state: Situation) -> Iterator[Finding]:
     found = heard_of(state)[1]
     if found:
         yield Finding("ACN-035", "warning", f"{unheard_words(found)}; apply will refuse", None, UNHEARD)
+
+
+def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
+    """That apply would be refused, since what is checked out is an ancestor of what was applied last."""
+    last = older_than(root, ledger)
+    if last:
+        yield Finding(
+            "ACN-040",
+            "warning",
+            f"this checkout is older than commit {last[:10]}, which was applied last; apply will refuse",
+            None,
+            OLDER,
+        )
+
+
+def older_than(root: Path, ledger: Ledger) -> str:
+    """The commit that was applied last, where what is checked out is an ancestor of it: an old pipeline that is run again would put old
+    prices back. Where the history is not there (a shallow clone), the times of the two commits decide."""
+    last, committed = ledger.last_commit()
+    return last if last and is_before(root, last.removesuffix("-dirty"), committed) else ""
+
+
+OLDER: Final = "check out the newest commit; to go back on purpose revert it, or say `--older`"
 
 
 def already_there(result: StoreResult) -> int:

@@ -26,7 +26,9 @@ from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.diff import diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
+from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
+from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.clean_stores import Keys, Remembered
@@ -49,7 +51,7 @@ from acorn_gitops.reconcile.workspace import Workspace, address_of
 from acorn_gitops.rules.context import Known
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
-from acorn_gitops.specs.identities import Identity, identities
+from acorn_gitops.specs.identities import Identity, identities, may_hold
 from acorn_gitops.specs.load import Loaded
 
 
@@ -142,6 +144,7 @@ def compute(
             results.append(clean[view.store])
             memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
+        state.foreign[view.store] = view.rights
         judged: list[Finding] = []
         below: list[Finding] = []
         over: list[Finding] = []
@@ -183,6 +186,8 @@ def compute(
         raise stale_ledger(behind)
     blocking += guards.behind(behind)
     blocking += guards.unheard(state)
+    if not write:
+        blocking += guards.older(workspace.root, state.ledger)
     blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
@@ -213,6 +218,7 @@ def compute(
         selected=state.selection.patterns,
         risks=risks_of(loaded.configuration, changes, state.today),
         taken=taken,
+        adopt=wishes.adopt,
     )
     return made, state
 
@@ -257,7 +263,7 @@ def plan_findings(
     workspace: Workspace, loaded: Loaded, state: Situation, changes: Sequence[Change]
 ) -> list[Finding]:
     """Rules of phase plan: with the changes, the history of prices, who acts and who wrote what."""
-    authors = Authors(workspace.root)
+    authors = Authors(workspace.root, Reader(identities, may_hold))
     actor, today = workspace.actor(), workspace.now().date().isoformat()
 
     def author(file: str, line: int) -> tuple[str, str] | None:
@@ -267,12 +273,13 @@ def plan_findings(
     last = state.ledger.last_whole()
     raw = loaded.configuration.project_raw
 
-    def editors(wanted: Collection[Identity], files: Collection[str]) -> frozenset[str]:
+    def editors(wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
+        begin = since or last
         if raw is not None and {*files} == {raw.file}:
-            if _counts_the_same(raw.data, authors.earlier(raw.file, last)):
+            if _counts_the_same(raw.data, authors.earlier(raw.file, begin)):
                 return frozenset()
             wanted = {("Project", raw.data["metadata"]["name"])}
-        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, last, identities))
+        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, begin))
 
     seen = {
         (c.address.store, c.address.key): c.before["price"]
@@ -300,13 +307,16 @@ def plan_findings(
         untaxed,
         follows=authors.follows,
         editors=editors,
+        written_with=lambda address: state.ledger.written_with(
+            Address(address.store, address.type, address.key)
+        ),
     )
     found = check(loaded.configuration, workspace.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, workspace.now(), phase="apply") if f.severity == "error"]
     return [
         *found,
-        *(f._replace(severity="warning", message=f"apply will refuse: {f.message}") for f in later),
+        *(f._replace(severity="warning", message=f"{LATER}{f.message}") for f in later),
     ]
 
 

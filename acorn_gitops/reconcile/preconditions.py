@@ -16,6 +16,7 @@ from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.authority import permitted
+from acorn_gitops.reconcile.guards import OLDER, older_than
 from acorn_gitops.reconcile.ledger_branch import refuse_behind
 from acorn_gitops.reconcile.states import CLOSED, Situation
 from acorn_gitops.reconcile.workspace import Workspace
@@ -98,15 +99,12 @@ def refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
 
 
 def refuse_older(workspace: Workspace, ledger: Ledger) -> None:
-    """Stale where what is checked out is an ancestor of what was applied last: an old pipeline that is run again would put old prices
-    back. Where the history is not there (a shallow clone), the times of the two commits decide."""
-    from acorn_gitops.provenance.revision import is_before
-
-    last, committed = ledger.last_commit()
-    if last and is_before(workspace.root, last.removesuffix("-dirty"), committed):
+    """Stale where what is checked out is older than what was applied last."""
+    last = older_than(workspace.root, ledger)
+    if last:
         raise Stale(
             f"this checkout is older than commit {last[:10]}, which was applied last; nothing was written",
-            hint="check out the newest commit; to go back on purpose revert it, or say `--older`",
+            hint=OLDER,
         )
 
 

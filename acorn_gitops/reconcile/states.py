@@ -53,6 +53,8 @@ class StoreView:
     """What the marketplace holds several times under one key, and why that says nothing."""
     owners: bool = False
     """The marketplace keeps who manages a resource."""
+    rights: list[tuple[str, str, Attributes]] = field(default_factory=list)
+    """Roles and grants (type, key, attributes) that others manage there, likewise."""
 
     @property
     def platform(self) -> str:
@@ -94,6 +96,8 @@ class Situation:
     """The generation of each store as it was read."""
     unfenced: set[str] = field(default_factory=set)
     """Stores that were read and remember no generation."""
+    foreign: dict[str, list[tuple[str, str, Attributes]]] = field(default_factory=dict)
+    """By store, roles and grants (type, key, attributes) that are in force there and belong to others."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can tell. Empty where no role
     has a limit."""
@@ -281,6 +285,11 @@ def views(
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
                 }
+                view.rights = [
+                    (type, key, live.attributes)
+                    for (type, key), live in view.live.items()
+                    if type in ("role", "grant") and live.owner and live.owner != state.owner
+                ]
                 view.listings = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "listing"
                 }

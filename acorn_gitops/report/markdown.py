@@ -15,6 +15,7 @@ from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import TOLD_APART, Plan, alike, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, worst_first
 from acorn_gitops.report.text import Pen, plan_text
@@ -78,8 +79,9 @@ def plan_markdown(plan: Plan) -> str:
         f for f in plan.findings if f.severity == "error" or (f.id[:4] == "BUD-" and f.severity != "info")
     ]
     state = "failed" if plan.errored else " · ".join(shown) or "no changes"
-    if stops and not plan.errored:
-        state += " · apply will refuse"
+    verdict = verdict_on(plan)
+    if verdict.code and not plan.errored:
+        state += f" · apply will refuse ({escape(verdict.words)})"
     head = [f"### acorn plan · `{_word(plan.environment)}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:

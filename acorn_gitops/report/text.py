@@ -18,6 +18,7 @@ from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, pr
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
 from acorn_gitops.report.words import REASONS, cut, in_words, plural, set_difference, value
@@ -110,6 +111,9 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
         lines.append("")
     lines += _notes(plan, pen, verbose)
     lines += _summary(plan, pen)
+    verdict = verdict_on(plan)
+    if verdict.code:
+        lines += pen.wrapped(f"Apply will refuse (exit code {verdict.code}): {safe(verdict.words)}.", "red")
     return "\n".join(lines) + "\n"
 
 
@@ -308,7 +312,7 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
         if finding.severity == "info":
             lines += pen.wrapped(f"· {finding.id} {safe(finding.message)}", "dim")
         if finding.severity == "error":
-            lines += pen.wrapped(f"! {finding.id} {safe(finding.message)}; {safe(finding.hint)}", "red")
+            lines += pen.wrapped(f"✗ {finding.id} {safe(finding.message)}; {safe(finding.hint)}", "red")
     if lines:
         lines.append("")
     begun = len(lines)

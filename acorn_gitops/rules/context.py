@@ -59,11 +59,13 @@ class Known(NamedTuple):
     """Of the drift job: what was changed outside, and which attribute."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
     """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
-    editors: Callable[[Collection[tuple[str, str]], Collection[str]], frozenset[str]] = lambda wanted, files: (
-        frozenset()
+    editors: Callable[[Collection[tuple[str, str]], Collection[str], str], frozenset[str]] = (
+        lambda wanted, files, since: frozenset()
     )
-    """(documents by kind and name, the files in which they are): e-mail addresses of those who changed one of them since the commit
-    that was applied last, also by taking it out; whoever applies stands for those whom git does not know."""
+    """(documents by kind and name, the files in which they are, a commit or ""): e-mail addresses of those who changed one of them
+    since then ("": since the last whole apply), also by taking it out; whoever applies stands for those whom git does not know."""
+    written_with: Callable[[Where], str] = lambda address: ""
+    """The commit with which a resource was written last; "" where it never was."""
 
 
 class Context(NamedTuple):

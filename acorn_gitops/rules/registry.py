@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.model.finding import AcornError, Finding, Severity
 from acorn_gitops.rules.context import Check, Context, Known, Phase
 from acorn_gitops.rules.custom import SPEC_TARGETS, check_custom
 from acorn_gitops.specs.configuration import Configuration
@@ -220,6 +220,8 @@ def check(
         assert registered.check is not None
         try:
             found.extend(registered.check(context))
+        except AcornError as error:
+            found.append(Finding(id, "error", error.message, None, error.hint, firm=True))
         except Exception as error:  # noqa: BLE001 - fail closed: a broken rule blocks and says so
             found.append(
                 Finding(

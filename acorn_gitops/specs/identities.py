@@ -17,17 +17,15 @@ Identity = tuple[str, str]
 """Kind and name of a document."""
 KEY: Final = "key of "
 """Before a kind, in place of it: an identity by `spec.key`, under which documents of other names are the same thing at a marketplace."""
-MOST: Final = 2 << 20
+MOST: Final = 256 << 10
 """Bytes of a text that is looked into."""
 _SPELT: Final = re.compile(rb"\\[xuU\r\n]")
 """By which a name can be written so that no search finds it."""
 
 
-def identities(content: bytes, wanted: Collection[Identity]) -> Mapping[Identity, tuple[str, ...]] | None:
-    """Digests of the wanted documents, in the order in which they stand. None where nobody can tell what is in a text: it is no
-    YAML, or too long to be looked into."""
-    if not _may_hold(content, wanted):
-        return {}
+def identities(content: bytes) -> Mapping[Identity, tuple[str, ...]] | None:
+    """Digests of the documents of a text, in the order in which they stand. None where nobody can tell what is in it: it is no YAML, or
+    too long to be looked into."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -40,12 +38,12 @@ def identities(content: bytes, wanted: Collection[Identity]) -> Mapping[Identity
     found: dict[Identity, tuple[str, ...]] = {}
     for node in composed.documents:
         for identity in _of(node.data):
-            if identity in wanted:
-                found[identity] = (*found.get(identity, ()), _digest(node.data))
+            found[identity] = (*found.get(identity, ()), _digest(node.data))
     return found
 
 
-def _may_hold(content: bytes, wanted: Collection[Identity]) -> bool:
+def may_hold(content: bytes, wanted: Collection[Identity]) -> bool:
+    """Whether a text may hold one of these documents, told without reading it."""
     if _SPELT.search(content):
         return True
     return any(

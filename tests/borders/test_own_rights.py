@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from acorn_gitops.specs.identities import identities
+from acorn_gitops.provenance.changed import Reader
+from acorn_gitops.specs.identities import identities, may_hold
 from tests.borders.clone import git
 from tests.repository import Repository, sku, storefront
 
@@ -690,5 +691,6 @@ def test_another_document_of_the_same_file_is_another_thing(made: Repository) ->
 def test_what_a_text_holds_of_a_document(content: bytes, known: bool | None) -> None:
     """None: nobody can tell, so that whoever changed it counts."""
     wanted = {("RolePermission", "promoters"), ("key of RolePermission", "promoters")}
-    found = identities(content, wanted)
+    reader = Reader(identities, may_hold)
+    found = reader.held(content, wanted)
     assert (None if found is None else bool(found)) is known

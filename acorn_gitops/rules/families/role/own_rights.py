@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.model.finding import Finding
@@ -23,6 +23,10 @@ Line = tuple[str, int]
 """File and number of a line."""
 Identity = tuple[str, str]
 """Kind and name of a document."""
+EVER: Final = "*"
+"""In place of a commit: since the beginning."""
+ANYBODY: Final = "?"
+"""Among those who changed something (`Known.editors`): nobody can tell who did."""
 Made = Mapping[tuple[str, str], Collection[str]]
 """By type and key of what a plan creates: in which stores."""
 
@@ -66,6 +70,10 @@ def self_benefit(context: Context) -> Iterator[Finding]:
         everybody = set() if grant else _lines_of_role(context, change, role)
         took_out = editors[role.name] if grant or _without_end(change) or _looser(change) else set()
         if grant:
+            # It was in force and came to an end, or never was: what changed since then nobody has judged.
+            since = known.written_with(change.address) or EVER
+            took_out = took_out | _editors(context, role, since)
+        if grant:
             took_out = took_out | _editors_of_labels(context, role, change.address.store)
         for index in _concerned(change, numbers[role.name]):
             one = role.spec["subjects"][index]
@@ -74,7 +82,7 @@ def self_benefit(context: Context) -> Iterator[Finding]:
                 continue
             lines = _lines_of_grant(context, change, role, index=index, made=made) if grant else everybody
             wrote = {_author(context, line) for line in lines} | took_out | {acting(known.actor).id}
-            if who not in wrote or _agreed(context, role, who, lines):
+            if not wrote & {who, ANYBODY} or _agreed(context, role, who, lines):
                 continue
             told.add((role.name, who))
             yield config.finding(
@@ -94,16 +102,16 @@ def _author(context: Context, line: Line) -> str:
     return one_spelling((context.known.author(*line) or ("", ""))[0])
 
 
-def _editors(context: Context, role: Spec) -> set[str]:
+def _editors(context: Context, role: Spec, since: str = "") -> set[str]:
     """Who changed a document that says something of a role, its templates and overlays included, one with its key, or acorn.yaml, which
     says what files count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
     key = str(role.spec.get("key") or role.name)
     beside = {(role.kind, role.name), (role.kind, key), (f"key of {role.kind}", key)}
     if role.moved_from:
         beside.add((role.kind, role.moved_from))
-    raw = context.configuration.project_raw
-    return _changed(context, role, beside) | (
-        _changed_by(context, {("Project", "")}, {raw.file}) if raw is not None else set()
+    raw = context.configuration.project_raw if since != EVER else None
+    return _changed(context, role, beside, since) | (
+        _changed_by(context, {("Project", "")}, {raw.file}, since) if raw is not None else set()
     )
 
 
@@ -112,19 +120,21 @@ def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
     declared = context.configuration.stores.get(store)
     if declared is None or not role.spec["stores"].get("labels"):
         return set()
-    return _changed(context, declared, {(declared.kind, declared.name)})
+    return _changed(context, declared, {(declared.kind, declared.name)}, "")
 
 
-def _changed(context: Context, spec: Spec, beside: Collection[Identity]) -> set[str]:
+def _changed(context: Context, spec: Spec, beside: Collection[Identity], since: str) -> set[str]:
     """Who changed a spec, one of its layers, or other documents."""
     layers = [layer.raw for layer in context.configuration.layers_of(spec) if layer.raw.kind != "Project"]
     names = {(raw.kind, str((raw.data.get("metadata") or {}).get("name"))) for raw in layers}
-    return _changed_by(context, names | {*beside}, {spec.file, *(raw.file for raw in layers)})
+    return _changed_by(context, names | {*beside}, {spec.file, *(raw.file for raw in layers)}, since)
 
 
-def _changed_by(context: Context, documents: Collection[Identity], files: Collection[str]) -> set[str]:
+def _changed_by(
+    context: Context, documents: Collection[Identity], files: Collection[str], since: str
+) -> set[str]:
     assert context.known is not None
-    return {one_spelling(mail) for mail in context.known.editors(documents, files)}
+    return {one_spelling(mail) for mail in context.known.editors(documents, files, since)}
 
 
 def _made(changes: Iterable[Planned]) -> Made:
