@@ -276,3 +276,15 @@ def test_adopting_what_differs_in_what_is_fixed_takes_it_over(second: Repository
     assert "test/sandbox → other/sandbox" in told
     assert second.run("apply", "--auto-approve", "--adopt").code == 0
     assert market.live()[A_2]["sku"] == "A-3"
+
+
+def test_a_price_that_is_taken_over_falls(first: Repository, second: Repository, market: Market) -> None:
+    """Another team's price was reviewed by another team: ours is no repair of it, and its budget is asked."""
+    second.write(storefront(), sku("A-1", "34.90"), sku("A-2", "10.00"))
+    assert second.run("apply", "--auto-approve", "--adopt").code == 0
+    second.write(storefront(), sku("A-1", "34.90"), sku("A-2", "60.00"))
+    second.apply()
+    project = first.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("budgets: {}", 'budgets: {all: {priceDrop: "10"}}'))
+    result = first.run("apply", "--auto-approve", "--adopt")
+    assert (result.code, "falls from 60.00 to 34.90" in result.err) == (5, True), result

@@ -323,7 +323,7 @@ def test_an_empty_ledger_file_is_an_empty_ledger(repository: Repository) -> None
     for file in ledger.parent.glob("ledger.db*"):
         file.unlink()
     ledger.write_bytes(b"")
-    assert repository.run("plan").code == 0
+    assert repository.run("plan").code == 6
     assert repository.run("apply", "--auto-approve").code == 6
     assert repository.run("state", "rebuild").code == 0
     repository.apply()
@@ -577,7 +577,7 @@ def test_an_incomplete_plan_is_not_offered_for_apply(repository: Repository) -> 
     repository.run("sandbox", "fault", "fail", "GET */stores/amz-fr*", "--times", "50")
     result = repository.run("plan", "--out", "p.json")
     assert result.code == 1
-    assert "it is incomplete, and will not be applied" in result.err
+    assert "it will not be applied: amz-fr could not be read" in result.err
     assert orjson.loads((repository.path / "p.json").read_bytes())["errored"] is True
 
 

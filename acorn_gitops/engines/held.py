@@ -176,9 +176,15 @@ class Proposed:
         return isinstance(discount, Mapping) and {*discount} <= {"percent", "buyXGetY", "gift"}
 
     def share(self) -> Fraction:
-        """The share that it takes off by itself, as it is said; 0 where it says none."""
+        """The share that it takes off by itself, as it is said, also of goods of which no price is known: of X for Y the pieces that are
+        given. 0 where it says none. ArithmeticError and its like for what is no share."""
         discount = (self._content or {}).get("discount") or {}
-        said = discount.get("percent") if isinstance(discount, Mapping) else None
+        if not isinstance(discount, Mapping):
+            return Fraction(0)
+        if (block := discount.get("buyXGetY")) is not None:
+            pieces = Fraction(int(block["get"]), int(block["buy"]) + int(block["get"]))
+            return pieces * Fraction(block.get("discountPercent") or "100") / 100
+        said = discount.get("percent")
         return Fraction(said) / 100 if isinstance(said, str) else Fraction(0)
 
     def deepest(self, sku: str, price: Money) -> Fraction:

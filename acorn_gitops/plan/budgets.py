@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.change import Action, Change
 from acorn_gitops.plan.document import price_move
+from acorn_gitops.plan.ownership import belongs_to
 
 GUARDS: Final[dict[str, tuple[str, str]]] = {
     "BUD-001": (
@@ -148,8 +149,11 @@ def _all_kept(listing: Mapping[str, Any]) -> bool:
 
 
 def _put_back(change: Change) -> bool:
-    """Whether only somebody else's hand is undone: the price was reviewed when it was applied."""
-    return any(field.path == "price" and field.reason == "drifted" for field in change.fields)
+    """Whether only somebody else's hand is undone: the price was reviewed when it was applied. What is taken over from others is theirs
+    until then."""
+    return not belongs_to(change) and any(
+        field.path == "price" and field.reason == "drifted" for field in change.fields
+    )
 
 
 def judged_moves(

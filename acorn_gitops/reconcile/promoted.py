@@ -181,7 +181,10 @@ class Promoted:
 
     def _depth(self, change: Change) -> Decimal | None:
         proposed = self.after.proposed(change.address.key, self._content(change))
-        most, judged = proposed.share(), set[str]()
+        try:
+            most, judged = proposed.share(), set[str]()
+        except _NO_NUMBERS:
+            return None
         for one in self._listings:
             if one.sku.casefold() not in proposed.skus:
                 continue

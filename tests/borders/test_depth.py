@@ -349,3 +349,23 @@ def test_the_deepest_fall_is_that_of_every_buyer_at_every_time(
     money = [{"currency": "EUR", "value": f"{value}.00"} for value in (was, then)]
     paid = falls.deepest("K", *money)
     assert max(Fraction(paid[0] - paid[1], paid[0] or 1), Fraction(0)) == worst
+
+
+def test_pieces_that_are_given_are_a_share_without_any_price(
+    guarded: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine of ten for nothing, on goods that get their price from somebody else later."""
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    write_guarded(guarded, unpriced("A-9"))
+    guarded.apply()
+    monkeypatch.setenv("ACORN_ACTOR", "eve@example.com")
+    gift = promo(
+        "nine",
+        type="buyXGetY",
+        skus={"names": ["A-9"]},
+        discount={"buyXGetY": {"buy": 1, "get": 9}},
+        limits=LIMITED,
+    )
+    write_guarded(guarded, unpriced("A-9"), gift)
+    result = guarded.run("apply", "--auto-approve")
+    assert (result.code, "nine takes 90 % off, more than 10 %" in result.err) == (4, True), result
