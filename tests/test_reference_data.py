@@ -11,6 +11,7 @@ import pytest
 
 from acorn_gitops.model.reference import amazon_marketplaces, minor_units, rate_periods, rates_on
 from acorn_gitops.model.window import zone
+from acorn_gitops.plan.document import FORMAT, make_plan, to_json
 
 EU = [
     "AT",
@@ -161,3 +162,22 @@ def test_the_rooms_of_the_page_are_those_of_the_contract() -> None:
     assert sorted(rooms) == sorted(name.removeprefix("acorn_gitops.") for name in layers)
     assert rooms.index("reconcile") == len(rooms) - 2
     assert rooms[-1] == "cli"
+
+
+def test_the_page_about_plans_says_which_format_they_have() -> None:
+    """And names every field of the document."""
+    page = (ROOT / "docs/plan-format.md").read_text()
+    assert f"| `format_version` | `{FORMAT}` |" in page
+    plan = make_plan(
+        [],
+        project="p",
+        environment="e",
+        config_digest="",
+        ledger_serial=0,
+        commit="",
+        dirty=False,
+        created_at="",
+        findings=[],
+    )
+    fields = to_json(plan).keys() - {"acorn_version", "created_at"}
+    assert not {name for name in fields if f"`{name}`" not in page and f"`{name}[]`" not in page}
