@@ -112,7 +112,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     lines += _notes(plan, pen, verbose)
     lines += _summary(plan, pen)
     verdict = verdict_on(plan)
-    if verdict.code:
+    if verdict.code and not plan.errored:  # of that the summary tells
         lines += pen.wrapped(f"Apply will refuse (exit code {verdict.code}): {safe(verdict.words)}.", "red")
     return "\n".join(lines) + "\n"
 

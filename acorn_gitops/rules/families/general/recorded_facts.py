@@ -45,7 +45,7 @@ def facts_of_something(context: Context) -> Iterator[Finding]:
         counted: dict[str, int] = {}
         for row in config.facts.rows(name):
             for column in columns:
-                if row[column] not in known[column]:
+                if column in row.cells and row[column] not in known[column]:
                     counted[column] = counted.get(column, 0) + 1
                     if counted[column] <= SHOWN:
                         words = f"{name}.csv speaks of the {column} {row[column]}, which there is not"
