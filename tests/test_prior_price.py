@@ -358,3 +358,20 @@ def test_a_price_that_somebody_else_set_was_in_force(
     monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
     shop_.write(storefront(country="DE"), {**sku(), **LEFT[left]}, sale("20"))
     assert told(shop_) == ids
+
+
+def test_a_slip_of_a_hand_can_be_put_right_beside_a_promotion(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promotion was applied and is as it was: refusing to put the price back would leave both. It is told all the same."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-20T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("20"))
+    shop_.apply()
+    by_hand(shop_, "5.00")
+    assert told(shop_) == {"PRO-040"}
+    shop_.apply()
+    assert shop_.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "49.99"
+    assert told(shop_) == {"PRO-040"}
+    for worse in ((sku(), sale("25")), (sku(price="59.99"), sale("20"))):
+        shop_.write(storefront(country="DE"), *worse)
+        assert shop_.run("apply", "--auto-approve").code == 4

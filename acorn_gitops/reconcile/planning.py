@@ -311,6 +311,7 @@ def plan_findings(
             Address(address.store, address.type, address.key)
         ),
     )
+    known = known._replace(announces=_announced(changes))
     found = check(loaded.configuration, workspace.now(), phase="plan", known=known)
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, workspace.now(), phase="apply") if f.severity == "error"]
@@ -318,6 +319,18 @@ def plan_findings(
         *found,
         *(f._replace(severity="warning", message=f"{LATER}{f.message}") for f in later),
     ]
+
+
+def _announced(changes: Sequence[Change]) -> Callable[[str, str, str], bool]:
+    """(store, promotion, SKU): whether these changes make or change the promotion, or the price that it is taken off."""
+    made = {(c.address.store, c.address.key) for c in changes if c.address.type == "promotion" and c.writes}
+    priced = {
+        (c.address.store, str((c.after or {}).get("sku") or c.address.key))
+        for c in changes
+        if c.address.type == "listing" and c.writes
+        if c.action != "update" or any(f.path == "price" and f.reason != "drifted" for f in c.fields)
+    }
+    return lambda store, promo, sku: (store, promo) in made or (store, sku) in priced
 
 
 _DECIDES: Final = ("specs", "environments", "defaultEnvironment", "defaults")

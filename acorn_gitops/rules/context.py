@@ -64,6 +64,9 @@ class Known(NamedTuple):
     )
     """(documents by kind and name, the files in which they are, a commit or ""): e-mail addresses of those who changed one of them
     since then ("": since the last whole apply), also by taking it out; whoever applies stands for those whom git does not know."""
+    announces: Callable[[str, str, str], bool] = lambda store, promo, sku: True
+    """(store, promotion, SKU): whether this plan makes or changes the promotion there, or the price that it is taken off; putting back
+    what a hand changed is neither."""
     written_with: Callable[[Where], str] = lambda address: ""
     """The commit with which a resource was written last; "" where it never was."""
 

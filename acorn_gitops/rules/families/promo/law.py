@@ -50,21 +50,26 @@ def _words(real: Decimal) -> str:
 def prior(context: Context) -> Iterator[Finding]:
     """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an announced percentage is
     not larger than the one from that price. Perishables, new goods and reductions that grow step by step, for which states
-    may differ, are not told apart: a waiver names them."""
+    may differ, are not told apart: a waiver names them. Of a promotion that is there already and that a plan leaves as it is, a
+    warning: refusing the plan would leave it there as well, and a price by hand beside it."""
+    assert context.known is not None
     told: dict[str, int] = {}
+    blocks: set[str] = set()
     for one in _reductions(context):
         before, most = one.before, one.most
         if before is None or most is None or one.is_one:
             continue
         name, currency, claimed = one.dated.promo.name, one.currency, one.claims
         told[name] = told.get(name, 0) + 1
+        announced = context.known.announces(one.store, name, one.sku)
+        blocks |= {name} if announced else set()
         if told[name] > SHOWN:
             continue
         real = (Decimal(before - one.pays) * 100 / before).quantize(Decimal("0.1")) if before else Decimal(0)
         said = f", announced as -{Decimal(claimed) * 100 / WHOLE:g} %" if claimed else ""
         yield context.configuration.finding(
             "PRO-040",
-            "error",
+            "error" if announced else "warning",
             one.dated.promo,
             ("spec", "discount"),
             f"{one.sku} in {one.store} would cost {major(one.pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
@@ -78,7 +83,7 @@ def prior(context: Context) -> Iterator[Finding]:
             promo = context.configuration.promos[name]
             yield context.configuration.finding(
                 "PRO-040",
-                "error",
+                "error" if name in blocks else "warning",
                 promo,
                 (),
                 f"and {count - SHOWN:,} more listings of {name}",
