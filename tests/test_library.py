@@ -153,6 +153,8 @@ def test_a_pattern_that_means_nothing_is_told(made: Repository) -> None:
     with pytest.raises(Misused) as raised:
         opened(made).plan(PlanRequest(select=["amz-dd"]))
     assert raised.value.exit_code == 64
+    with pytest.raises(Misused, match="takes a list"):
+        opened(made).plan(PlanRequest(select="amz-de"))
 
 
 # -- and there is no way around ------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ class Guard:
         self._now = now
         self._listings: dict[str, dict[str, list[str]]] = {}
         self._promotions: dict[str, HeldPromotions] = {}
+        self._crowded: dict[str, str] = {}
+        """By store, why nothing can be judged there; as old as its promotions."""
         self._sendings: dict[Address, list[_Sending]] = {}
         """What was sent and nobody has seen, by earlier runs and this one, in order: each may still come."""
         self._counted: tuple[Address, Mapping[str, str]] | None = None
@@ -102,8 +104,10 @@ class Guard:
             ]
             self._counted = None
             unseen = self._unseen_of(address) | self._unseen_of(address._replace(key=former))
+            if why := self._too_many(address.store):
+                return why
             for form in forms:
-                why = self._too_many(address.store) or promotion_refusal(
+                why = promotion_refusal(
                     held.proposed(address.key, form, instead_of=former, without=unseen),
                     ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
                 )
@@ -150,10 +154,8 @@ class Guard:
 
     def _too_many(self, store: str) -> str:
         """Why nothing can be judged where more was sent for one promotion than can be combined."""
-        for address, sendings in self._sendings.items():
-            if address.store == store and address.type == "promotion" and len(_different(sendings)) > MOST:
-                return f"{len(_different(sendings))} writes of {address} were sent and may still come; run again a day after they were sent"
-        return ""
+        self._promotions_of(store)
+        return self._crowded.get(store, "")
 
     def _unseen_of(self, address: Address) -> frozenset[str]:
         """Earlier forms of one promotion that may still come: never beside it, but in its place."""
@@ -184,9 +186,14 @@ class Guard:
                 ),
                 platform_of(store, self._stores[store].resources),
             )
+            self._crowded[store] = ""
             for address, sendings in self._sendings.items():
                 if address.store == store and address.type == "promotion":
                     self._put_unseen(self._promotions[store], address.key, sendings)
+                    if (count := len(_different(sendings))) > MOST:
+                        self._crowded[store] = (
+                            f"{count} writes of {address} were sent and may still come; run again a day after they were sent"
+                        )
         return self._promotions[store]
 
     def _put_unseen(self, held: HeldPromotions, key: str, sendings: Sequence[_Sending]) -> None:

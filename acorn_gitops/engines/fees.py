@@ -104,15 +104,15 @@ class RecordedFees:
             now = [row for row in about if _closeness(row) == most and self._holds(row)]
             if not now:
                 return None
-            for row in now[-1:]:  # of equals the last that was written
-                rate = self._minor(row["currency"], currency)
-                if rate is None:
-                    return None
-                share = Fraction(row.cells.get("percent") or "0") / 100
-                minimum = Fraction(row.cells.get("minimum") or "0") * rate
-                if share or minimum:
-                    parts.append(Part(share, minimum))
-                fixed += Fraction(row.cells.get("amount") or "0") * rate
+            row = now[-1]  # of equals the last that was written
+            rate = self._minor(row["currency"], currency)
+            if rate is None:
+                return None
+            share = Fraction(row.cells.get("percent") or "0") / 100
+            minimum = Fraction(row.cells.get("minimum") or "0") * rate
+            if share or minimum:
+                parts.append(Part(share, minimum))
+            fixed += Fraction(row.cells.get("amount") or "0") * rate
         return Fees(tuple(parts), fixed)
 
     def _holds(self, row: Row) -> bool:

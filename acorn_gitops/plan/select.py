@@ -17,6 +17,8 @@ class Selection:
     """Decides for stores and addresses. Empty: everything."""
 
     def __init__(self, patterns: Iterable[str], labels: Mapping[str, Mapping[str, str]]) -> None:
+        if isinstance(patterns, str):
+            raise ValueError(f"takes a list of patterns, and {patterns!r} is one text")  # noqa: TRY004 - told like any wrong pattern
         parts = [p.strip() for pattern in patterns for p in pattern.split(",")]
         if not all(parts):
             raise ValueError("an empty pattern selects nothing")

@@ -1,5 +1,5 @@
 """What an apply would say of a plan. Comes in: a plan. Goes out: the exit code with which it would be refused, and why in words. Callers:
-cli `plan`, `show`, report.
+cli `plan`, report.
 
 A merge request must not be green where apply will refuse: whatever can be known when a plan is made is in its last line and in its
 exit code, and the code is the one that apply would have.

@@ -15,6 +15,7 @@ from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.provenance.changed import Changed, Identity, Reader
+from acorn_gitops.rules.context import ANYBODY, EVER
 
 SUFFIXES: Final = (".yaml", ".yml")
 MOST_HERE: Final = 256 << 20
@@ -36,10 +37,6 @@ class Authorship(NamedTuple):
     """The history that git has begins with this commit."""
 
 
-ANYBODY: Final = "?"
-"""In place of an address: a file of another repository inside this one, whose history is not asked."""
-EVER: Final = "*"
-"""In place of a commit: since the beginning."""
 WHOLE_HISTORY: Final = (
     "fetch the whole history (`git fetch --unshallow`; in CI `fetch-depth: 0`, `GIT_DEPTH: 0`)"
 )
@@ -48,6 +45,17 @@ WHOLE_HISTORY: Final = (
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
     """Of the line as it stands in the working tree. None where git does not know the file, or there is no git."""
     return Authors(root).line(file, line, alone=True)
+
+
+class _WorkingTree(NamedTuple):
+    """What is checked out, beside what the commit holds."""
+
+    tracked: frozenset[str]
+    """The files of the commit."""
+    differing: list[tuple[str, bytes, bytes | None]]
+    """Those that are other ones here: path, what it holds there, and here (None: gone)."""
+    others: frozenset[str]
+    """Where other repositories lie inside this one."""
 
 
 class Authors:
@@ -63,8 +71,6 @@ class Authors:
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
         self._changed: dict[str, Changed] = {}
-        self._others: frozenset[str] = frozenset()
-        """Where other repositories lie inside this one."""
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -110,8 +116,10 @@ class Authors:
             return frozenset({""})
         try:
             open_ = {""} if self._in_work(wanted, files) else set()
-            if any(file.startswith(f"{other}/") for file in files for other in self._others):
-                return frozenset({"", ANYBODY})
+            if any(file.startswith(f"{other}/") for file in files for other in self._working_tree.others):
+                return frozenset(
+                    {"", ANYBODY}
+                )  # another repository inside this one: its history is not asked
             if since == EVER and self._is_cut_off:
                 raise NoAnswer("the history of this clone is cut off")
             if since == EVER or (since and self._reaches(since)):
@@ -130,16 +138,18 @@ class Authors:
 
     def _in_work(self, wanted: Collection[Identity], files: Collection[str]) -> bool:
         """Whether one of the documents is another in the working tree than in the commit."""
-        tracked, differing = self._working_tree
-        for _, there, here in differing:
+        tree = self._working_tree
+        for _, there, here in tree.differing:
             was, now = (self._reader.held(one, wanted) if one is not None else {} for one in (there, here))
             if was is None or now is None or was != now:
                 return True
-        return any(self._reader.held(self._here(file) or b"", wanted) != {} for file in {*files} - tracked)
+        return any(
+            self._reader.held(self._here(file) or b"", wanted) != {} for file in {*files} - tree.tracked
+        )
 
     @cached_property
-    def _working_tree(self) -> tuple[frozenset[str], list[tuple[str, bytes, bytes | None]]]:
-        """The files of the commit, and those that are other ones here: path, what it holds there, and here (None: gone)."""
+    def _working_tree(self) -> _WorkingTree:
+        """Read once."""
         assert self._questions is not None
         listed = self._questions.ask(self._root, "ls-tree", "-r", "-z", "HEAD", "--", ".")
         tracked, differing, others = set(), [], set()
@@ -156,8 +166,7 @@ class Authors:
             if here is None or _name_of(here, len(name)) != name:
                 there = self._questions.ask(self._root, "cat-file", "blob", name.decode())
                 differing.append((file, there, here))
-        self._others = frozenset(others)
-        return frozenset(tracked), differing
+        return _WorkingTree(frozenset(tracked), differing, frozenset(others))
 
     def are_committed(self, files: Collection[str]) -> bool:
         """Whether these files are in the commit as they are here, and none of the commit's files that may hold documents is gone or
@@ -165,11 +174,11 @@ class Authors:
         if self._questions is None:
             return True
         try:
-            tracked, differing = self._working_tree
+            tree = self._working_tree
         except NoAnswer:
             return False
-        other = (path for path, _, _ in differing)
-        return {*files} <= tracked and not any(p in files or p.lower().endswith(SUFFIXES) for p in other)
+        other = (path for path, _, _ in tree.differing)
+        return {*files} <= tree.tracked and not any(p in files or p.lower().endswith(SUFFIXES) for p in other)
 
     def _here(self, file: str) -> bytes | None:
         """What a file of the working tree holds; None where it is none, or leads out of it."""

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions
 from acorn_gitops.confine.text import cut
+from acorn_gitops.rules.context import EVER
 
 Identity = tuple[str, str]
 """Kind and name of a document."""
@@ -80,7 +81,7 @@ class Changed:
 
     def __init__(self, questions: Questions, root: Path, since: str, reader: Reader) -> None:
         self._questions, self._root, self._since, self._reader = questions, root, since, reader
-        self._range = "HEAD" if since == "*" else f"{since}..HEAD"
+        self._range = "HEAD" if since == EVER else f"{since}..HEAD"
         self._commits = [*self._log()]
         self._merges: list[tuple[_Merge, list[tuple[str, list[str], str]]]] | None = None
         self._contents: dict[str, bytes | None] = {}

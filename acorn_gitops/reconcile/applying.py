@@ -188,7 +188,7 @@ class _Run:
                 self._request.allow_empty,
                 skip,
                 {s.store: state.marketplace_of(s.store) for s in plan.stores},
-                takes_over=self._wishes().adopt,
+                takes_over=plan.adopt,
             )
         return self._told(plan, state, report)
 
@@ -228,7 +228,7 @@ class _Run:
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
-            pause=time.sleep,
+            pause=self._workspace.pause,
             clock=time.monotonic,
             progress=self._hooks.progress,
             stopping=self._hooks.stopping,

@@ -84,7 +84,7 @@ class Workspace:
         self.owner = ""
         """Project and environment, once a project was read."""
         self._clock = clock
-        self._pause = pause or time.sleep
+        self.pause = pause or time.sleep
         self._opened: dict[str, Marketplace] = {}
 
     def plan(self, request: PlanRequest | None = None) -> Plan:
@@ -209,13 +209,13 @@ class Workspace:
                 raise AcornError(str(error)) from None
             transport = InProcess(Sandbox(database), database.close)
             return open_marketplace(
-                Settings(name, adapter, url, "", {}), transport=transport, pause=self._pause
+                Settings(name, adapter, url, "", {}), transport=transport, pause=self.pause
             )
         why = self._distrust(name, settings)
         if why:
             return Untrusted(name, why)
         token = secret(settings["token"], self.root, self.environ).strip() if settings.get("token") else ""
-        parts = {"pause": self._pause} if adapter in ("network", "vendure") else {}
+        parts = {"pause": self.pause} if adapter in ("network", "vendure") else {}
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
 
     def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from acorn_gitops.engines.calendar import Listed
 from acorn_gitops.engines.prior_price import Span
@@ -16,6 +16,12 @@ from acorn_gitops.specs.configuration import Configuration
 Phase = Literal["validate", "plan", "apply", "drift"]
 """validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live and what was
 applied. apply: next to the write. drift: by the scheduled job."""
+
+
+EVER: Final = "*"
+"""In place of a commit: since the beginning."""
+ANYBODY: Final = "?"
+"""Among those who changed something (`Known.editors`): nobody can tell who did."""
 
 
 class Where(Protocol):

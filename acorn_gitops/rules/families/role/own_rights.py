@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.context import Context, Planned
+from acorn_gitops.rules.context import ANYBODY, EVER, Context, Planned
 from acorn_gitops.rules.families.role.required import may_approve
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.lines import leaves
@@ -23,10 +23,6 @@ Line = tuple[str, int]
 """File and number of a line."""
 Identity = tuple[str, str]
 """Kind and name of a document."""
-EVER: Final = "*"
-"""In place of a commit: since the beginning."""
-ANYBODY: Final = "?"
-"""Among those who changed something (`Known.editors`): nobody can tell who did."""
 Made = Mapping[tuple[str, str], Collection[str]]
 """By type and key of what a plan creates: in which stores."""
 
