@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from acorn_gitops.plan.change import Change
     from acorn_gitops.plan.document import Plan
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.drifting import DriftReport, DriftRequest
+    from acorn_gitops.reconcile.exporting import Exported, ExportRequest
+    from acorn_gitops.reconcile.importing import ImportRequest, Taken
     from acorn_gitops.reconcile.planning import PlanRequest
+    from acorn_gitops.reconcile.rehearsing import Rehearsed
     from acorn_gitops.reconcile.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -29,10 +33,17 @@ __all__ = [
     "Applied",
     "ApplyRequest",
     "Change",
+    "DriftReport",
+    "DriftRequest",
+    "ExportRequest",
+    "Exported",
     "Finding",
     "Hooks",
+    "ImportRequest",
     "Plan",
     "PlanRequest",
+    "Rehearsed",
+    "Taken",
     "Workspace",
 ]
 
@@ -41,10 +52,17 @@ _WHERE = {
     "Applied": "reconcile.applying",
     "ApplyRequest": "reconcile.applying",
     "Change": "plan.change",
+    "DriftReport": "reconcile.drifting",
+    "DriftRequest": "reconcile.drifting",
+    "ExportRequest": "reconcile.exporting",
+    "Exported": "reconcile.exporting",
     "Finding": "model.finding",
     "Hooks": "reconcile.applying",
+    "ImportRequest": "reconcile.importing",
     "Plan": "plan.document",
     "PlanRequest": "reconcile.planning",
+    "Rehearsed": "reconcile.rehearsing",
+    "Taken": "reconcile.importing",
     "Workspace": "reconcile.workspace",
 }
 """Imported when they are asked for: the command starts without them."""

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 import acorn_gitops
-from acorn_gitops import AcornError, Applied, ApplyRequest, Hooks, PlanRequest, Workspace
+from acorn_gitops import (
+    AcornError,
+    Applied,
+    ApplyRequest,
+    ExportRequest,
+    Hooks,
+    ImportRequest,
+    PlanRequest,
+    Workspace,
+)
 from acorn_gitops.apply.carry_out import apply_plan
 from acorn_gitops.apply.nothing import apply_nothing
 from acorn_gitops.apply.permit import Permit, grant
@@ -190,6 +199,44 @@ def test_only_the_checks_make_permits() -> None:
     assert users == ["acorn_gitops/reconcile/preconditions.py"]
 
 
+# -- the other verbs -----------------------------------------------------------------------------------------
+
+
+def test_what_was_changed_outside_is_found_and_taken_in(made: Repository) -> None:
+    """Drift is a report; taken in it is a spec, and then nothing drifts."""
+    assert made.run("sandbox", "disturb", "amz-de/listing/A-1.price=45.00").code == 0
+    shop = opened(made)
+    report = shop.drift()
+    assert [str(row.address) for store in report.stores for row in store.drifted] == ["amz-de/listing/A-1"]
+    assert not report.clean
+    before = {path: path.read_bytes() for path in made.path.rglob("*.yaml")}
+    looked = shop.take_in(ImportRequest(drifted=True, dry_run=True))
+    assert looked.recorded == 0 and {path: path.read_bytes() for path in before} == before
+    taken = shop.take_in(ImportRequest(drifted=True))
+    assert (taken.files, taken.recorded) == (looked.files, 1)
+    assert shop.drift().clean
+    assert shop.plan().changes == []
+
+
+def test_a_rehearsal_leaves_the_marketplace_and_the_ledger_alone(made: Repository) -> None:
+    """It runs in this process, on a copy."""
+    ledger = next(path for path in (made.path / ".acorn").rglob("*.db") if "sandbox" not in path.name)
+    before = (ledger.read_bytes(), made.live())
+    done = opened(made, ACORN_LEDGER_BRANCH="acorn-ledger").rehearse()
+    assert (done.passed, done.record["by"]) == (True, opened(made).actor())
+    assert (ledger.read_bytes(), made.live()) == before
+
+
+def test_an_export_is_asked_for_an_empty_folder(made: Repository, tmp_path: Path) -> None:
+    """And a drill is of everything."""
+    shop = opened(made)
+    assert shop.export(ExportRequest(tmp_path / "out", drill=True)).drill == []
+    with pytest.raises(AcornError, match="is not empty"):
+        shop.export(ExportRequest(tmp_path / "out"))
+    with pytest.raises(Misused):
+        shop.export(ExportRequest(tmp_path / "other", select=["amz-de"], drill=True))
+
+
 # -- the page ------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +259,9 @@ def test_the_snippets_of_the_page_run(tmp_path: Path) -> None:
     assert (
         "True [('web-de/storefront/web-de', 'observed'), ('web-de/listing/A-1', 'observed')]" in done.stdout
     )
+    assert "True {} []" in done.stdout  # nothing drifted
+    assert "2 []" in done.stdout  # the export reads back
+    assert "True ['The specs are valid'" in done.stdout  # the rehearsal passed
     assert "No changes" in shop.run("plan").out
 
 

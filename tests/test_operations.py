@@ -195,10 +195,10 @@ def test_the_gate_is_the_environments(live: Repository) -> None:
 
 def test_a_rehearsal_that_fails_says_where(live: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """And its record proves nothing. Here the copy cannot reach a folder that only this machine has."""
-    from acorn_gitops.cli import rehearse
+    from acorn_gitops.reconcile import rehearsing
 
     monkeypatch.setattr(
-        rehearse, "_scenarios", lambda *_: iter([rehearse.Step("It works", False, "it does not")])
+        rehearsing, "scenarios", lambda *_: iter([rehearsing.Step("It works", False, "it does not")])
     )
     result = live.run("rehearse")
     assert result.code == 1

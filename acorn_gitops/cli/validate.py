@@ -36,19 +36,7 @@ def command(environment: str | None, root: Path | None, no_color: bool, output: 
             "errors": errors,
             "warnings": warnings,
             "files": len(loaded.files),
-            "findings": [
-                {
-                    "id": f.id,
-                    "severity": f.severity,
-                    "message": f.message,
-                    "hint": f.hint,
-                    "subject": f.subject,
-                    "file": f.place.file if f.place else None,
-                    "line": f.place.line if f.place else None,
-                    "column": f.place.column if f.place else None,
-                }
-                for f in findings
-            ],
+            "findings": [f.to_json() for f in findings],
         }
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -20,7 +20,7 @@ The error tree is split by what the caller should do next, and each branch knows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
 
@@ -52,6 +52,21 @@ class Finding(NamedTuple):
     """Nothing waives or softens it: a rule could not be judged."""
     field: str = ""
     """Which field of a spec it is about (`spec.attributes`), numbers of entries left out: what is alike can be told once."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The one shape of a finding in every JSON output. `place` is `file:line:column`, which its parts repeat."""
+        place = self.place
+        return {
+            "id": self.id,
+            "severity": self.severity,
+            "message": self.message,
+            "hint": self.hint,
+            "subject": self.subject,
+            "place": str(place) if place else None,
+            "file": place.file if place else None,
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+        }
 
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """By place, then id: order of discovery never shows."""

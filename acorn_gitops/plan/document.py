@@ -26,7 +26,7 @@ from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 
-FORMAT: Final = "1.3"
+FORMAT: Final = "1.4"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
 
 
@@ -182,16 +182,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "changes": [
             _change_json(c, plan.risks.get(c.address), plan.taken.get(c.address)) for c in plan.changes
         ],
-        "findings": [
-            {
-                "id": f.id,
-                "severity": f.severity,
-                "message": f.message,
-                "place": str(f.place) if f.place else None,
-                "hint": f.hint,
-            }
-            for f in plan.findings
-        ],
+        "findings": [f.to_json() for f in plan.findings],
     }
 
 

@@ -16,6 +16,7 @@ from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
+from acorn_gitops.ledger.lock import held
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.reconcile.workspace import Workspace
@@ -34,6 +35,21 @@ class Brought(NamedTuple):
     there: bool
     serial: int
     order: int
+
+
+def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
+    """Fetch this environment's ledger under the lock, and say how the two stand to each other (`bring`). Stale where the one here knows
+    more."""
+    with workspace.ledger() as ledger:
+        path, owner = ledger.path, workspace.owner
+    with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state pull"}, 0):
+        brought = bring(workspace, path, remote, branch, owner)
+    if brought.there and brought.order > 0:
+        raise Stale(
+            f"the ledger here knows more than that of {branch}; nothing was written",
+            hint="`acorn state push` sends it",
+        )
+    return brought
 
 
 def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str) -> Brought:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,14 @@ from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import Project, find_root
 
 if TYPE_CHECKING:
+    from acorn_gitops.ledger.ledger import Ledger
     from acorn_gitops.plan.document import Plan
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.drifting import DriftReport, DriftRequest
+    from acorn_gitops.reconcile.exporting import Exported, ExportRequest
+    from acorn_gitops.reconcile.importing import ImportRequest, Taken
     from acorn_gitops.reconcile.planning import PlanRequest
+    from acorn_gitops.reconcile.rehearsing import Rehearsed
 
 
 def is_untrusted(environ: Mapping[str, str]) -> bool:
@@ -83,7 +89,7 @@ class Workspace:
         self.untrusted = is_untrusted(environ)
         self.owner = ""
         """Project and environment, once a project was read."""
-        self._clock = clock
+        self.clock = clock
         self.pause = pause or time.sleep
         self._opened: dict[str, Marketplace] = {}
 
@@ -99,11 +105,35 @@ class Workspace:
 
         return apply(self, request or ApplyRequest(), hooks)
 
+    def drift(self, request: DriftRequest | None = None) -> DriftReport:
+        """What was changed outside since the last apply (`drifting.drift`)."""
+        from acorn_gitops.reconcile.drifting import drift
+
+        return drift(self, request)
+
+    def take_in(self, request: ImportRequest | None = None) -> Taken:
+        """Write live resources, or values that drifted, into the specs (`importing.take_in`)."""
+        from acorn_gitops.reconcile.importing import ImportRequest, take_in
+
+        return take_in(self, request or ImportRequest())
+
+    def export(self, request: ExportRequest) -> Exported:
+        """Write everything out, in formats that need no acorn (`exporting.export`)."""
+        from acorn_gitops.reconcile.exporting import export
+
+        return export(self, request)
+
+    def rehearse(self) -> Rehearsed:
+        """Go through everything once on embedded marketplaces, and write the record (`rehearsing.rehearse`)."""
+        from acorn_gitops.reconcile.rehearsing import rehearse
+
+        return rehearse(self)
+
     def now(self) -> datetime:
         """The present instant; ACORN_NOW replaces it, to see what will hold then."""
         chosen = self.environ.get("ACORN_NOW")
         if not chosen:
-            return self._clock()
+            return self.clock()
         try:
             moment = datetime.fromisoformat(chosen)
         except ValueError:
@@ -178,6 +208,22 @@ class Workspace:
             if outside and self.trust.trusts_ledger(project.environment, project.ledger):
                 return path
             raise
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The environment's ledger, to be read: no spec is looked at. Stale where it belongs to another project or environment."""
+        from acorn_gitops.ledger.ledger import open_ledger
+        from acorn_gitops.specs.load import open_reader
+        from acorn_gitops.specs.project import read_project
+
+        project = read_project(open_reader(self.root, self.cache), self.environment)
+        ledger = open_ledger(self.ledger_path(project))
+        self.owner = f"{project.name}/{project.environment}"
+        try:
+            ledger.check_owner(self.owner)
+            yield ledger
+        finally:
+            ledger.close()
 
     def sandbox_path(self, url: str) -> Path:
         """The file of an embedded marketplace."""

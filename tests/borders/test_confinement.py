@@ -26,13 +26,12 @@ STARTS = {
 }
 """Modules that reach beyond the process."""
 MAY_IMPORT = {
-    ("cli/rehearse.py", "subprocess"),  # acorn itself, on a copy of the specs, with an embedded marketplace
     ("reconcile/workspace.py", "socket"),  # the name of this machine, for the history
 }
 WRITES = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"}
 MAY_WRITE = {
-    "cli/rehearse.py",  # into a folder that it has just made outside the repository
-    "cli/export.py",  # the drill, in such a folder
+    "reconcile/rehearsing.py",  # into a folder that it has just made outside the repository
+    "reconcile/exporting.py",  # the drill, in such a folder
     "provenance/branch.py",  # content for git, in such a folder
     "ledger/ledger.py",  # an arriving ledger, at a path that `confine.files.database` gave
     "ledger/lock.py",  # beside the ledger: `confine.files.database` asks for links there, too

@@ -1,0 +1,255 @@
+"""Live resources into the specs: what nobody declares becomes YAML, or values that were changed outside are written into the specs that
+say otherwise; both are then in the ledger. Comes in: a workspace and a request. Goes out: what was written and recorded. Callers:
+`Workspace.take_in`, cli `import`.
+
+Marketplaces are only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from acorn_gitops.confine.files import replace, writable
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.ledger.ledger import Settled, open_ledger
+from acorn_gitops.ledger.lock import held
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
+from acorn_gitops.model.resource import Address, Attributes, protects
+from acorn_gitops.plan.diff import recordable
+from acorn_gitops.plan.ownership import left_to_owners
+from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
+from acorn_gitops.reconcile.new_specs import new_specs
+from acorn_gitops.reconcile.planning import compute, to_record
+from acorn_gitops.reconcile.states import (
+    Situation,
+    StoreView,
+    Wishes,
+    declared,
+    refuse_unknown,
+    situation,
+    views,
+)
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.reconcile.written_back import written_back
+from acorn_gitops.specs.edit import save
+
+ROUNDS: Final = 10
+"""What is refused only once other things are left out is found in so many rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What is to be taken in."""
+
+    select: Sequence[str] = ()
+    """Only these stores and resources."""
+    drifted: bool = False
+    """Values that were changed outside, in place of new resources."""
+    stores: Sequence[str] = ()
+    """Live stores that no spec declares, to be looked at as well."""
+    folder: str = ""
+    """Where new files go; empty: `imported` in the first folder of specs."""
+    dry_run: bool = False
+    """Nothing is written or recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken in."""
+
+    files: Sequence[str]
+    """Files that were written, or would be."""
+    notes: Sequence[str]
+    """What stays as it is, and why."""
+    recorded: int = 0
+    """Resources that the ledger knows from now on."""
+    left: Sequence[str] = ()
+    """Sentences about what is left to its owners."""
+
+
+def take_in(
+    workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None] | None = None
+) -> Taken:
+    """Take live resources into the specs. `written`: told what was written, before it is recorded. AcornError where a store cannot be
+    read (then nothing was written), or where what was written breaks a rule of the project (then it stays, to be mended)."""
+    try:
+        return _take_in(workspace, request, written or (lambda _: None))
+    finally:
+        workspace.close()
+
+
+def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None]) -> Taken:
+    loaded = workspace.load()
+    if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
+        raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
+    state = situation(workspace, loaded, Wishes(request.select, lenient=True))
+    state.connections.update(_undeclared_stores(workspace, state, request.stores))
+    refuse_unknown(state)
+    collected: list[StoreView] = []
+    for view in views(state, Wishes(request.select, allow_empty=list(state.connections))):
+        if view.error:
+            raise AcornError(f"{view.store} could not be read: {view.error}; nothing was written")
+        collected.append(view)
+    if request.drifted:
+        files, notes = written_back(state, collected)
+    else:
+        files, notes = new_specs(workspace.root, state, collected, request.folder)
+    if not request.dry_run and request.drifted:
+        _write(workspace, files)
+    elif not request.dry_run:
+        files, notes = _taken(workspace, state, collected, request.folder, files, notes)
+    taken = Taken(sorted(files), notes)
+    written(taken)
+    if not files or request.dry_run:
+        return taken
+    recorded, left = _record(workspace, request.select)
+    return Taken(taken.files, notes, recorded, left)
+
+
+def _undeclared_stores(workspace: Workspace, state: Situation, stores: Sequence[str]) -> dict[str, str]:
+    """Live stores that no spec declares: those that were named; all of them where there are no specs yet."""
+    everything = not state.connections
+    found: dict[str, str] = {}
+    held: dict[str, str] = {}
+    if not stores and not everything:
+        return found
+    state.marketplaces = workspace.marketplaces(state.loaded.configuration.connections)
+    for name, marketplace in state.marketplaces.items():
+        held.update(dict.fromkeys(marketplace.stores(), name))
+    for store in held if everything and not stores else stores:
+        if store not in held:
+            raise AcornError(
+                f"no connection holds a store {store}",
+                hint=f"live stores: {', '.join(sorted(held)) or 'none'}",
+            )
+        if store not in state.connections:
+            found[store] = held[store]
+    return found
+
+
+def _taken(
+    workspace: Workspace,
+    state: Situation,
+    collected: list[StoreView],
+    to: str,
+    files: dict[str, str],
+    notes: list[str],
+) -> tuple[dict[str, str], list[str]]:
+    """Write what was made of live resources, without what rules of this project refuse: that stays unmanaged, and is told. Answers what
+    was written at last, and every note."""
+    if not files:
+        return files, notes
+    refused: dict[str, str] = {}
+    earlier = {finding.subject for finding in _errors(workspace)}
+    for _ in range(ROUNDS):
+        before = {path: _bytes(workspace.root / path) for path in files}
+        _write(workspace, files)
+        known = {*earlier, *refused, ""}
+        new = {f.subject: f.message for f in _errors(workspace) if f.subject not in known}
+        if not new:
+            break  # all is well, or wrong for a reason of its own: `_record` tells
+        _put_back(workspace, before)
+        refused |= new
+        files, notes = new_specs(workspace.root, state, collected, to, refused)
+    told = [
+        f"{name} stays unmanaged: rules of this project refuse it ({one_line(why, 200)})"
+        for name, why in sorted(refused.items())
+    ]
+    return files, [*notes, *told]
+
+
+def _errors(workspace: Workspace) -> list[Finding]:
+    try:
+        workspace.checked()
+    except InvalidSpecs as error:
+        return [finding for finding in error.findings if finding.severity == "error"]
+    return []
+
+
+def _write(workspace: Workspace, files: Mapping[str, str]) -> None:
+    for path in sorted(files):
+        writable(workspace.root / path, workspace.root)
+    for path in sorted(files):
+        save(workspace.root / path, files[path], workspace.root)
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _put_back(workspace: Workspace, before: Mapping[str, bytes | None]) -> None:
+    """Files as they were before this run wrote them."""
+    for path, content in before.items():
+        if content is None:
+            (workspace.root / path).unlink()
+        else:
+            replace(workspace.root / path, content, root=workspace.root)
+
+
+def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[str]]:
+    """Load again what was written, and take into the ledger what is now declared and as declared. Answers how much that is, and what is
+    said of what belongs to others."""
+    try:
+        loaded, findings = workspace.checked()
+    except InvalidSpecs as error:
+        words = (
+            "what was written breaks rules of this project; it stays for you to mend, and was not recorded"
+        )
+        hint = "edit it, then run `acorn apply` to record it"
+        broken = [finding for finding in error.findings if finding.severity == "error"]
+        raise AcornError(
+            words, hint=hint, findings=[*broken, Finding(AcornError.id, "error", words, hint=hint)]
+        ) from None
+    path = workspace.ledger_path(loaded.project)
+    with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "import"}, 10):
+        known = open_ledger(path)
+        first = not known.stores()
+        known.close()
+        plan, state = compute(
+            workspace,
+            loaded,
+            findings,
+            Wishes(selected, fresh=True, lenient=True),
+            Revision(workspace.root),
+            write=True,
+            takes_over=first,
+            publish=(lambda ledger: publish(workspace, ledger)) if publishes(workspace) else None,
+        )
+        applied = {store: state.ledger.applied(store) for store in {a.store for a in to_record(plan)}}
+
+        def last_applied(address: Address) -> Attributes | None:
+            found = applied[address.store].get((address.type, address.key))
+            return orjson.loads(found.attributes) if found is not None else None
+
+        rows = [
+            Settled(
+                address,
+                "adopt",
+                plan.id,
+                "observed",
+                recordable(want, last_applied(address)),
+                str(want.origin),
+                adopted=True,
+                protected=protects(want.lifecycle),
+            )
+            for address in sorted(to_record(plan))
+            if (want := declared(state, address)) is not None
+        ]
+        read = [s.store for s in plan.stores if not s.error]
+        move(
+            workspace,
+            state,
+            {store: state.read_at[store] for store in read if store in state.read_at},
+            read,
+            lambda said: state.ledger.record(
+                rows, workspace.stamp(), workspace.actor(), plan.revision, "import", said
+            ),
+        )
+        state.ledger.close()
+    return len(rows), [words for result in plan.stores for words in left_to_owners(result.theirs)]

@@ -1,0 +1,89 @@
+"""The ledger made again from specs and live stores. Comes in: a workspace. Goes out: how much was recorded. Callers:
+`Workspace.rebuild`, cli `state rebuild`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from acorn_gitops.ledger.ledger import Settled
+from acorn_gitops.ledger.lock import held
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.resource import Address
+from acorn_gitops.reconcile.moved_ledger import move
+from acorn_gitops.reconcile.states import CLOSED, Situation, StoreView, Wishes, situation, views
+from acorn_gitops.reconcile.workspace import Workspace
+
+
+class Rebuilt(NamedTuple):
+    """How many resources the ledger knows now, and how many it knew and no longer does."""
+
+    recorded: int
+    forgotten: int
+
+
+def rebuild(workspace: Workspace) -> Rebuilt:
+    """Make what is declared and there last applied, as it is live; what is not both is forgotten. AcornError where a store cannot be
+    read: then the ledger is left as it was."""
+    try:
+        loaded, _ = workspace.checked()
+        path = workspace.ledger_path(loaded.project)
+        holder = {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rebuild"}
+        with held(path, holder, 0):
+            state = situation(workspace, loaded, Wishes(), write=True)
+            state.ledger.backup()
+            return _rebuild(workspace, state)
+    finally:
+        workspace.close()
+
+
+def _rebuild(workspace: Workspace, state: Situation) -> Rebuilt:
+    rows: list[Settled] = []
+    errors: list[str] = []
+    for view in views(state, Wishes(anew=True)):
+        if view.error:
+            errors.append(f"{view.store}: {view.error}")
+        else:
+            rows += _rows(view, state.owner)
+    if errors:
+        raise AcornError(
+            "some stores could not be read; the ledger was left as it was: " + "; ".join(errors),
+            hint=f"run again when they answer; {CLOSED}",
+        )
+    there = {row.address for row in rows}
+    gone = [a for a, _ in state.ledger.resources() if a not in there]
+    rows += [Settled(address, "forget", "", "observed", None) for address in gone]
+    move(
+        workspace,
+        state,
+        state.read_at,
+        [*state.connections],
+        lambda said: state.ledger.record(
+            rows, workspace.stamp(), workspace.actor(), "", "state.rebuild", said, [*state.connections]
+        ),
+        anew=True,
+    )
+    return Rebuilt(len(there), len(gone))
+
+
+def _rows(view: StoreView, owner: str) -> list[Settled]:
+    """What a store holds of what is declared there, and does not belong to others."""
+    rows: list[Settled] = []
+    for key, want in view.desired.items():
+        have = view.live.get(key)
+        if have is None or (view.owners and have.owner not in ("", owner)):
+            continue
+        rows.append(
+            Settled(
+                Address(view.store, *key),
+                "adopt",
+                "",
+                "observed",
+                {name: have.attributes[name] for name in want.attributes if name in have.attributes},
+                str(want.origin),
+                "",
+                have.remote_id,
+                True,
+            )
+        )
+    return rows

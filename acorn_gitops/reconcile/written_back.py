@@ -1,0 +1,172 @@
+"""Live values, written into the specs that say otherwise; comments and layout stay. Comes in: what stores hold, and the specs. Goes
+out: the new texts of files, and what could not be said. Callers: `importing`, `new_specs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from acorn_gitops.compile.spec_paths import spec_paths
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.model.resource import Address, Live, attribute_of
+from acorn_gitops.plan.compare import normal, same
+from acorn_gitops.plan.drift import store_drift
+from acorn_gitops.reconcile.planning import NONSENSE, nonsense
+from acorn_gitops.reconcile.states import Situation, StoreView
+from acorn_gitops.specs import gate
+from acorn_gitops.specs.configuration import Configuration, Spec
+from acorn_gitops.specs.edit import CannotEdit, set_value
+from acorn_gitops.specs.strict import compose
+from acorn_gitops.specs.text import decode
+
+
+def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:
+    """Values that were changed outside, written into the specs that declare them."""
+    config = state.loaded.configuration
+    by_origin = {(s.kind, s.name): s for s in config.specs()}
+    siblings = _siblings(state)
+    live_of = {view.store: view.live for view in collected}
+    files: dict[str, str] = {}
+    notes: list[str] = []
+    for view in collected:
+        try:
+            rows = store_drift(view.store, view.desired, view.live, view.applied).drifted
+        except NONSENSE as error:
+            notes.append(f"{view.store} stays as it is: {nonsense(error)}")
+            continue
+        for row in rows:
+            want = view.desired.get((row.address.type, row.address.key))
+            if want is None or not state.selection.resource(*row.address):
+                continue
+            if row.deleted:
+                notes.append(
+                    f"{row.address} was deleted outside: remove it from {want.origin}, or apply to create it again"
+                )
+                continue
+            spec = by_origin.get((want.origin.kind, want.origin.name))
+            live = view.live[(row.address.type, row.address.key)].attributes
+            for name in dict.fromkeys(attribute_of(path) for path, _, _ in row.fields):
+                places = (
+                    spec_paths(row.address, name, normal(live.get(name), name), spec)
+                    if spec is not None
+                    else []
+                )
+                if spec is None or not places:
+                    notes.append(
+                        f"{row.address}: {name} is not said in one place of a spec; edit {want.origin} by hand"
+                    )
+                    continue
+                others = _elsewhere(row.address, name, live.get(name), spec, siblings, live_of)
+                if others:
+                    notes.append(
+                        f"{row.address}: {name} is said once for {_listed(others)} too, where it is not so; edit"
+                        f" {want.origin} by hand, or apply to put it back"
+                    )
+                    continue
+                for place in places:
+                    problem = _edit(config, spec, place.path, place.value, files)
+                    if problem:
+                        notes.append(problem)
+    return files, notes
+
+
+def _siblings(state: Situation) -> dict[tuple[str, str], list[Address]]:
+    """All resources that one spec declares, by kind and name."""
+    found: dict[tuple[str, str], list[Address]] = {}
+    for store, shard in state.desired.stores.items():
+        for key, want in shard.items():
+            found.setdefault((want.origin.kind, want.origin.name), []).append(Address(store, *key))
+    return found
+
+
+def _elsewhere(
+    address: Address,
+    name: str,
+    value: Any,
+    spec: Spec,
+    siblings: dict[tuple[str, str], list[Address]],
+    live_of: Mapping[str, Mapping[tuple[str, str], Live]],
+) -> list[Address]:
+    """Other resources for which the same words of the spec stand, and of which the new value is not known to be
+    true: writing it would change them at the next apply."""
+    here = {place.path for place in spec_paths(address, name, value, spec)}
+    found: list[Address] = []
+    for other in siblings.get((spec.kind, spec.name), ()):
+        if other == address or other.type != address.type:
+            continue
+        if not here.intersection(place.path for place in spec_paths(other, name, value, spec)):
+            continue
+        have = live_of.get(other.store, {}).get((other.type, other.key))
+        if have is None or not same(value, have.attributes.get(name), name):
+            found.append(other)
+    return found
+
+
+def _listed(addresses: Sequence[Address]) -> str:
+    shown = ", ".join(map(str, addresses[:3]))
+    return shown + (f" and {len(addresses) - 3} more" if len(addresses) > 3 else "")
+
+
+def extend(
+    config: Configuration, spec: Spec, item: dict[str, Any], files: dict[str, str], notes: list[str]
+) -> Iterator[Spec]:
+    """Further listings of a SKU that is mapped already go where its other listings are. Answers the spec for each that was added to
+    it."""
+    for listing in item["listings"]:
+        count = len(spec.spec.get("listings") or ())
+        problem = _edit(config, spec, ("spec", "listings", count), listing, files)
+        if problem:
+            notes.append(problem)
+        else:
+            spec.spec.setdefault("listings", []).append(listing)
+            yield spec
+
+
+def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, files: dict[str, str]) -> str:
+    """Write a value where the spec says it; the reason when that is not possible."""
+    assert config.reader is not None
+    # Defaults and templates speak for others too: what one resource is goes into its own words.
+    layers = [layer for layer in config.layers_of(spec) if layer.what.split(" ")[0] in ("spec", "overlay")]
+    if not layers:
+        return f"{spec.origin}: cannot be edited"
+    chosen = layers[-1]
+    for layer in reversed(layers):
+        inner = path[1:] if layer.path[:1] == ("spec",) else path
+        if config.reader.has(layer.raw, (*layer.path, *inner)):
+            chosen = layer
+            break
+    inner = path[1:] if chosen.path[:1] == ("spec",) else path
+    if chosen.raw.item_file != chosen.raw.file:
+        table = chosen.raw.item_file
+        text = files.get(table) or config.reader.exact(table)
+        changed = config.reader.put_cell(text, chosen.raw, (*chosen.path, *inner), value)
+        if changed is None:
+            shown = ".".join(str(p) for p in path[1:])
+            return f"{spec.origin}: {shown} has no cell of its own in {table}; write {value!r} there by hand"
+        files[table] = changed
+        return ""
+    text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
+    try:
+        edited = set_value(text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value)
+    except CannotEdit as error:
+        return str(error)
+    wrong = _refused(edited, chosen.raw.file, chosen.raw.position)
+    if wrong:
+        shown = ".".join(str(p) for p in path[1:])
+        return f"{spec.origin}: {shown} stays as it is: what the store holds no spec may say ({wrong})"
+    files[chosen.raw.file] = edited
+    return ""
+
+
+def _refused(text: str, file: str, position: int) -> str:
+    """Why a document of a file would not be taken; empty where it would."""
+    read = compose(text, file)
+    faults = [*decode(text.encode(errors="replace"), file)[1], *read.findings]
+    if faults:
+        return one_line(faults[0].message, 200)
+    document = read.documents[position].data
+    found = gate.problems(
+        str(document.get("kind")), document, partial=True
+    )  # the rest may come from elsewhere
+    return one_line(found[0].message, 200) if found else ""
