@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.access import RESOURCES, VERBS, Access, Right, Subject, needed, toxic
-from acorn_gitops.model.resource import TYPES
 from acorn_gitops.model.role_permission import Resource, Verb
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Spec
 from tests.repository import Repository, document, shop, sku, storefront
 

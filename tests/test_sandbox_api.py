@@ -18,9 +18,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from acorn_gitops.marketplaces.network.contract import ATTRIBUTES, openapi
+from acorn_gitops.marketplaces.network.contract import openapi
 from acorn_gitops.marketplaces.network.transport import InProcess, Response
-from acorn_gitops.model.resource import FIELDS, TYPES
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.sandbox.app import MAX_BATCH, MAX_BODY, Sandbox
 from acorn_gitops.sandbox.database import Database
 
@@ -525,6 +525,6 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_can_be_left_to_others_is_what_resources_have(kind: str) -> None:
-    """`ignoreFields` and `ceded` name attributes of the API."""
-    assert {name for type_ in KINDS[kind] for name in ATTRIBUTES[type_][0]} == FIELDS[kind]
+def test_each_type_comes_from_one_kind_of_spec(kind: str) -> None:
+    """So that it is known of whom `ignoreFields` and `ceded` speak."""
+    assert {type_.name for type_ in TYPES.values() if type_.kind == kind} == {*KINDS[kind]}

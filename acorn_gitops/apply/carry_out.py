@@ -38,15 +38,14 @@ from acorn_gitops.marketplaces.protocol import (
     Write,
 )
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Moved, Stale, Superseded
-from acorn_gitops.model.resource import TYPES, Address, Attributes, Desired, Live, attribute_of, protects
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live, attribute_of, protects
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Applied, Change, Step
-from acorn_gitops.plan.diff import CLEARED, recordable
+from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import OWNER, belongs_to
+from acorn_gitops.resources.registry import CLEARED, PRICED, STORES, TYPES
 
-PRICED: Final = frozenset({"storefront", "listing", "promotion"})
-"""What decides what buyers pay."""
 BATCH: Final = 500
 TRIES: Final = 3
 """How often a batch is sent to a store that somebody else changes at the same time."""
@@ -370,7 +369,7 @@ def _wave(part: Part) -> tuple[int, int]:
         and change.address.type != "promotion"
         and part.steps[-1].operation == "delete"
     ):
-        return 1, -TYPES[change.address.type]
+        return 1, -TYPES[change.address.type].wave
     return change.stage
 
 
@@ -815,7 +814,7 @@ class _Work:
             outcome = self.outcomes[address]
             if outcome.status == "unknown":
                 self.broken[store] = f"{store} does not answer"
-            elif outcome.status != "observed" and address.type in ("storefront", "location"):
+            elif outcome.status != "observed" and address.type in STORES:
                 self.broken[store] = f"{address} could not be created"
 
     def _writes(self, part: Part) -> Iterator[Write]:

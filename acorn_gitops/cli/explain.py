@@ -10,9 +10,10 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.model.resource import TYPES, Address
+from acorn_gitops.model.resource import Address
 from acorn_gitops.report.text import Pen
 from acorn_gitops.report.words import value as shown
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Layer, Spec
 from acorn_gitops.specs.merge import origins
 
@@ -179,8 +180,8 @@ def _resource(
 ) -> tuple[list[dict[str, Any]], str]:
     import orjson
 
-    from acorn_gitops.compile.spec_paths import spec_paths
     from acorn_gitops.reconcile.states import Wishes, situation, views
+    from acorn_gitops.resources.registry import spec_paths
 
     config: Configuration = loaded.configuration
     state = situation(session, loaded, Wishes())
@@ -216,7 +217,7 @@ def _resource(
         wanted = want.attributes.get(name) if want is not None else None
         row: dict[str, Any] = {"field": name, "value": wanted}
         if spec is not None:
-            places = spec_paths(address, name, wanted, spec)
+            places = spec_paths(address, name, wanted, spec.spec)
             how, place = config.located(spec, places[0].path if places else ())
             if not places:
                 how = _computed(config, address, name, spec)

@@ -11,6 +11,7 @@ import click
 from acorn_gitops.cli.session import Session, shared
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
+from acorn_gitops.resources.registry import parse_address
 from acorn_gitops.sandbox.database import Database
 
 
@@ -140,14 +141,14 @@ def disturb(
     for change in changes:
         try:
             if change.startswith("-"):
-                hand.delete(database, Address.parse(change[1:]))
+                hand.delete(database, parse_address(change[1:]))
                 done.append(f"{change[1:]}: deleted")
                 continue
             target, equals, text = change.partition("=")
             where, dot, attribute = target.rpartition(".")
             if not equals or not dot:
                 raise click.UsageError(f"{change!r} is not ADDRESS.attribute=VALUE")
-            address = Address.parse(where)
+            address = parse_address(where)
             value = _value(text, database, address, attribute)
             hand.set_attribute(database, address, attribute, value)
             done.append(f"{address}: {attribute} -> {text}")

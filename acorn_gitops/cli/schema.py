@@ -40,6 +40,7 @@ def schema_files() -> dict[str, bytes]:
 
     from acorn_gitops.marketplaces.network.contract import openapi
     from acorn_gitops.model.schema import all_schemas
+    from acorn_gitops.resources.registry import TYPES
 
-    files = {**all_schemas(), "retail-network.openapi.json": openapi()}
+    files = {**all_schemas([*TYPES]), "retail-network.openapi.json": openapi()}
     return {name: orjson.dumps(c, option=orjson.OPT_INDENT_2) + b"\n" for name, c in files.items()}

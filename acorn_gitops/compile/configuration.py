@@ -1,11 +1,27 @@
-"""Compiles every kind. Comes in: a configuration that passed its checks. Goes out: `DesiredState`.
-Caller: cli."""
+"""Compiles every type of resource. Comes in: a configuration that passed its checks. Goes out: `DesiredState`.
+Callers: reconcile, tests."""
 
 from __future__ import annotations
 
-from acorn_gitops.compile import promo, role_permission, sku_mapping, store, tax_rule
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
 from acorn_gitops.compile.desired_state import DesiredState
+from acorn_gitops.compile.translation import Translation
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration
+
+
+def _translation(type: str) -> Translation:
+    """That of the file of the same name."""
+    module = import_module(f"acorn_gitops.compile.{type.replace('-', '_')}")
+    found: Translation = module.TRANSLATION
+    return found
+
+
+TRANSLATIONS: Final[Mapping[str, Translation]] = {type: _translation(type) for type in TYPES}
+"""By type, lower waves first."""
 
 
 def connections_of(configuration: Configuration) -> dict[str, str]:
@@ -17,17 +33,8 @@ def connections_of(configuration: Configuration) -> dict[str, str]:
 def compile_configuration(configuration: Configuration) -> DesiredState:
     """All desired resources. The order of specs changes nothing."""
     state = DesiredState()
-    for spec in configuration.stores.values():
-        state.stores.setdefault(spec.name, {})
-        store.compile_store(spec, state)
-    tax_rule.compile_tax_classes(configuration, state)
-    for spec in configuration.taxes.values():
-        tax_rule.compile_tax_rule(spec, configuration, state)
-    for spec in configuration.roles.values():
-        role_permission.compile_role(spec, configuration, state)
-    sku_mapping.compile_skus(configuration, state)
-    if configuration.promos:
-        catalogue = promo.Catalogue(configuration)
-        for spec in configuration.promos.values():
-            promo.compile_promo(spec, configuration, catalogue, state)
+    for name in configuration.stores:
+        state.stores[name] = {}
+    for translation in TRANSLATIONS.values():
+        translation.compile(configuration, state)
     return state

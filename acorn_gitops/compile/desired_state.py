@@ -7,13 +7,13 @@ from typing import Any
 
 from acorn_gitops.model.money import one_spelling
 from acorn_gitops.model.resource import Desired
+from acorn_gitops.resources.registry import TYPES
 
 Key = tuple[str, str]
 """Resource type and key inside a store."""
 
 
-_NUMBERED = frozenset({"location", "role", "tax-rule", "promotion"})
-"""Types whose attributes hold decimal numbers beside amounts."""
+_NUMBERED = frozenset(type.name for type in TYPES.values() if type.numbered)
 
 
 class DesiredState:

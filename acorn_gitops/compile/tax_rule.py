@@ -1,40 +1,29 @@
-"""`TaxRule` to tax classes and tax rules in each store, and back. Callers: `configuration`, import, export."""
+"""`TaxRule` to a tax rule in each matched storefront, and back."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
+from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.engines.tax import matched_stores
-from acorn_gitops.model.resource import Attributes, Desired
-from acorn_gitops.specs.configuration import Configuration, Spec
+from acorn_gitops.model.resource import Address, Attributes, Desired
+from acorn_gitops.specs.configuration import Configuration
 
 
-def compile_tax_classes(configuration: Configuration, state: DesiredState) -> None:
-    """The tax classes that rules and listings of a store name: they must exist before either."""
+def _compile(configuration: Configuration, state: DesiredState) -> None:
     for spec in configuration.taxes.values():
-        classes = (spec.spec["match"].get("goods") or {}).get("taxClass") or ()
-        for store in matched_stores(spec, configuration) if classes else ():
-            for name in classes:
-                state.stores[store].setdefault(("tax-class", name), Desired({"name": name}, spec.origin))
-    for sku in configuration.skus:
-        name = (sku.spec.get("attributes") or {}).get("taxClass")
-        if name is not None:
-            key = ("tax-class", name)
-            for listing in sku.spec.get("listings") or ():
-                shard = state.stores[listing["store"]]
-                if key not in shard:
-                    shard[key] = Desired({"name": name}, sku.origin)
+        desired = Desired(_attributes(spec.spec), spec.origin, spec.lifecycle, spec.moved_from)
+        for store in matched_stores(spec, configuration):
+            state.add(store, "tax-rule", spec.spec.get("key") or spec.name, desired)
 
 
-def compile_tax_rule(spec: Spec, configuration: Configuration, state: DesiredState) -> None:
-    """A `tax-rule` in every matched storefront."""
-    body = spec.spec
-    match = body["match"]
+def _attributes(body: dict[str, Any]) -> Attributes:
+    match, result = body["match"], body["result"]
     attributes: Attributes = {
         "validFrom": body["validity"]["from"],
-        "liableParty": body["result"]["liableParty"],
-        "treatment": body["result"]["treatment"],
+        "liableParty": result["liableParty"],
+        "treatment": result["treatment"],
     }
     if "to" in body["validity"]:
         attributes["validTo"] = body["validity"]["to"]
@@ -43,23 +32,17 @@ def compile_tax_rule(spec: Spec, configuration: Configuration, state: DesiredSta
         if block:
             attributes[name] = {k: sorted(v) if isinstance(v, list) else v for k, v in block.items()}
     for name in ("rate", "invoice"):
-        block = without_none(body["result"].get(name))
+        block = without_none(result.get(name))
         if block:
             attributes[name] = block
-    if body["result"].get("taxes"):
-        attributes["taxes"] = [without_none(one) for one in body["result"]["taxes"]]
-    if "scheme" in body["result"]:
-        attributes["scheme"] = body["result"]["scheme"]
-    for name in ("enabled", "priority"):
-        if name in body:
-            attributes[name] = body[name]
-    desired = Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
-    for store in matched_stores(spec, configuration):
-        state.add(store, "tax-rule", body.get("key") or spec.name, desired)
+    if result.get("taxes"):
+        attributes["taxes"] = [without_none(one) for one in result["taxes"]]
+    if "scheme" in result:
+        attributes["scheme"] = result["scheme"]
+    return attributes | {name: body[name] for name in ("enabled", "priority") if name in body}
 
 
-def decompile_tax_rule(store: str, key: str, attributes: Attributes) -> dict[str, Any]:
-    """The document that would compile to this rule in one store."""
+def _alone(store: str, key: str, attributes: Attributes) -> Document:
     match: dict[str, Any] = {"stores": {"names": [store]}}
     for name in ("supply", "customer", "seller", "goods", "value"):
         if attributes.get(name):
@@ -75,3 +58,19 @@ def decompile_tax_rule(store: str, key: str, attributes: Attributes) -> dict[str
         if attributes.get(name) is not None:
             spec[name] = attributes[name]
     return {"apiVersion": "acorn/v1", "kind": "TaxRule", "metadata": {"name": key}, "spec": spec}
+
+
+def _add(drafts: Drafts, address: Address, attributes: Attributes) -> None:
+    drafts.others[address.store, "TaxRule", address.key] = _alone(address.store, address.key, attributes)
+    for name in (attributes.get("goods") or {}).get("taxClass") or ():
+        drafts.named.add((address.store, "tax-class", str(name)))
+
+
+def _unsayable(attributes: Attributes) -> str:
+    rate = attributes.get("rate")
+    if isinstance(rate, dict) and "percents" in rate:
+        return "its countries have different rates; a rule with a class of rate says that"
+    return ""
+
+
+TRANSLATION = Translation(compile=_compile, alone=_alone, add=_add, unsayable=_unsayable)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.model.selectors import select
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 RESOURCES: Final = (
@@ -316,44 +317,12 @@ def _meant(pattern: Right, right: Right) -> bool:
     return pattern.verb == right.verb and pattern.resource in ("*", right.resource)
 
 
-NEEDED: Final = {
-    "storefront": "store",
-    "location": "store",
-    "tax-class": "tax",
-    "tax-rule": "tax",
-    "role": "iam",
-    "grant": "iam",
-    "stock": "inventory",
-    "promotion": "promo",
-}
-"""By resource type, on what an applier needs `apply`; listings by what changes."""
-_PRICES: Final = frozenset({"price", "minPrice", "maxPrice", "mapPrice"})
-_CONTENT: Final = frozenset({"title", "brand", "extra", "productType"})
-_INVENTORY: Final = frozenset({"allocation"})
-
-
 def needed(type: str, action: str, fields: Iterable[str]) -> set[Right]:
     """The rights that carrying out a change takes: `apply` on what it is about, and `delete` besides where something goes. `fields`
     are those that change, or all that a creation sets."""
-    gone = action in ("delete", "replace")
-    if type != "listing":
-        found = {Right(NEEDED[type], "apply")}
-        return found | ({Right(NEEDED[type], "delete")} if gone else set())
-    out: set[Right] = set() if action == "update" else {Right("listing", "apply")}
-    if gone:
-        out.add(Right("listing", "delete"))
-    if action == "delete":
-        return out
-    for name in fields:
-        attribute = attribute_of(name)
-        resource = (
-            "price"
-            if attribute in _PRICES
-            else "content"
-            if attribute in _CONTENT
-            else "inventory"
-            if attribute in _INVENTORY
-            else "listing"
-        )
-        out.add(Right(resource, "apply"))
-    return out
+    known = TYPES[type]
+    gone = {Right(known.needs, "delete")} if action in ("delete", "replace") else set()
+    parts = {known.needs} if action != "update" or not known.needs_by_field else set()
+    if action != "delete":
+        parts |= {known.needs_by_field.get(attribute_of(name), known.needs) for name in fields}
+    return gone | {Right(part, "apply") for part in parts}

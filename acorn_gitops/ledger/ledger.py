@@ -26,9 +26,10 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.shape import PARTS, SUBJECT, TYPED, is_own
 from acorn_gitops.model.finding import AcornError, Locked, Stale
-from acorn_gitops.model.resource import TYPES, Address, Attributes, digest
+from acorn_gitops.model.resource import Address, Attributes, digest
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Applied, Step
+from acorn_gitops.resources.registry import TYPES, parse_address
 
 SCHEMA: Final = 1
 SMALL: Final = 2 << 20
@@ -106,7 +107,7 @@ class Entry(NamedTuple):
 def _address(name: object) -> Address | None:
     """An address that an entry names; None where it is none, which nothing can be done to."""
     try:
-        return Address.parse(str(name))
+        return parse_address(str(name))
     except ValueError:
         return None
 
@@ -453,7 +454,7 @@ class Ledger:
             (under, under[:-1] + chr(ord("/") + 1)),
         )
         known = self._each("SELECT key FROM resource WHERE store=? AND type=?", (store, type))
-        return {Address.parse(name) for (name,) in rows} | {Address(store, type, key) for (key,) in known}
+        return {parse_address(name) for (name,) in rows} | {Address(store, type, key) for (key,) in known}
 
     def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         try:

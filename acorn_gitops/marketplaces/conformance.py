@@ -17,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from acorn_gitops.marketplaces.protocol import Marketplace, Operation, Outcome, Scope, Snapshot, Write
-from acorn_gitops.model.resource import TYPES, Address, Attributes, Live
+from acorn_gitops.model.resource import Address, Attributes, Live
 from acorn_gitops.plan.compare import holds
+from acorn_gitops.resources.registry import TYPES
 
 STORE = "conformance"
 

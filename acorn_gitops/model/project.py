@@ -3,9 +3,11 @@ Callers: `specs.project`, schema writing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from acorn_gitops.model.fields import (
     Amount,
@@ -45,17 +47,20 @@ class ConnectionPatch(Strict):
     options: dict[LabelText, Any] | None = None
 
 
-ResourceType = Literal[
-    "storefront",
-    "location",
-    "tax-class",
-    "role",
-    "tax-rule",
-    "grant",
-    "listing",
-    "stock",
-    "promotion",
+def _is_a_type(name: str, info: ValidationInfo) -> str:
+    """Refused where whoever validates knows the types of resources (`context`), and this is none of them."""
+    known: Sequence[str] = (info.context or {}).get("types") or ()
+    if known and name not in known:
+        raise PydanticCustomError(
+            "literal_error", "not a type of resource", {"expected": ", ".join(f"'{one}'" for one in known)}
+        )
+    return name
+
+
+ResourceTypeName = Annotated[
+    str, AfterValidator(_is_a_type), WithJsonSchema({"type": "string", "x-names": "types of resources"})
 ]
+"""The name of a type of resource. The model does not know which there are: the published schema is told (`model.schema`)."""
 
 
 class Allowance(Strict):
@@ -71,7 +76,7 @@ class Budget(Strict):
 
     stores: list[Text] | None = None
     """Names, with * and ?. Default: every store, each by itself."""
-    types: list[ResourceType] | None = None
+    types: list[ResourceTypeName] | None = None
     """Default: every type."""
     creates: Allowance | None = None
     updates: Allowance | None = None
@@ -137,7 +142,7 @@ class Policies(Strict):
     budgets: dict[Name, Budget] | None = Field(default=None, max_length=100)
     """By name, so that an environment can change one of them. Where none is written, one is built in: BUD-006."""
 
-    prune: dict[ResourceType, bool] | None = None
+    prune: dict[ResourceTypeName, bool] | None = None
     """By resource type: delete what left the specs (true) or only forget it (false). Default: true for
     everything but storefront and location."""
     adopt: Literal["equal", "any", "never"] | None = None

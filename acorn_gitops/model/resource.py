@@ -8,132 +8,13 @@ apply, ledger, marketplaces, sandbox, report.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import xxhash
 
 Attributes = dict[str, Any]
 """Canonical attributes of a resource, JSON-compatible."""
-
-TYPES: Final[dict[str, int]] = {
-    "storefront": 0,
-    "location": 0,
-    "tax-class": 1,
-    "role": 1,
-    "tax-rule": 2,
-    "grant": 2,
-    "listing": 3,
-    "stock": 4,
-    "promotion": 5,
-}
-"""Every resource type and its wave: lower waves are created first and deleted last."""
-
-IMMUTABLE: Final[dict[str, frozenset[str]]] = {
-    "storefront": frozenset({"platform", "marketplaceId", "currency"}),
-    "location": frozenset({"code", "address"}),
-    "listing": frozenset({"sku"}),
-    "grant": frozenset({"role", "subject"}),
-}
-"""Attributes that a marketplace fixes at creation: a change of one plans a replacement.
-
-A location's address: Supply Sources API 2020-07-01 takes it in createSupplySource only.
-"""
-
-
-FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    "Store": frozenset(
-        [
-            "country",
-            "currency",
-            "entitlements",
-            "environment",
-            "languages",
-            "lifecycle",
-            "marketplaceId",
-            "platform",
-            "pricesIncludeTax",
-            "region",
-            "sellerId",
-            "timezone",
-            "address",
-            "alias",
-            "capabilities",
-            "code",
-            "exceptions",
-            "geo",
-            "hours",
-            "safetyStock",
-            "throughput",
-        ]
-    ),
-    "SkuMapping": frozenset(
-        [
-            "allocation",
-            "asin",
-            "brand",
-            "composition",
-            "condition",
-            "extra",
-            "fulfillment",
-            "gtin",
-            "hs6",
-            "mapPrice",
-            "maxPrice",
-            "minPrice",
-            "price",
-            "productType",
-            "ptc",
-            "sku",
-            "status",
-            "taxClass",
-            "title",
-            "pool",
-            "priority",
-            "reserve",
-        ]
-    ),
-    "RolePermission": frozenset(
-        ["breakGlass", "rules", "validFrom", "validUntil", "employment", "mfa", "role", "subject"]
-    ),
-    "TaxRule": frozenset(
-        [
-            "customer",
-            "enabled",
-            "goods",
-            "invoice",
-            "liableParty",
-            "priority",
-            "rate",
-            "scheme",
-            "seller",
-            "supply",
-            "taxes",
-            "treatment",
-            "validFrom",
-            "validTo",
-            "value",
-            "name",
-        ]
-    ),
-    "Promo": frozenset(
-        [
-            "audience",
-            "code",
-            "discount",
-            "end",
-            "limits",
-            "minimumOrder",
-            "minimumQuantity",
-            "skus",
-            "stacking",
-            "start",
-            "type",
-        ]
-    ),
-}
-"""By kind of spec, the attributes of the resources that it becomes: what can be left to others. A test holds them and the
-network API together."""
 
 
 class Address(NamedTuple):
@@ -148,9 +29,10 @@ class Address(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> Address:
-        """The address of `store/type/key`; ValueError when it is none. A key may contain slashes."""
+        """The address of `store/type/key`; ValueError when it is none. A key may contain slashes. Whether there is such a type is
+        not asked (`resources.registry.parse_address`)."""
         parts = text.split("/", 2)
-        if len(parts) != 3 or not all(parts) or parts[1] not in TYPES:
+        if len(parts) != 3 or not all(parts):
             raise ValueError(f"{text!r} is not an address like amz-de/listing/KTL-17-BLK")
         return Address(*parts)
 

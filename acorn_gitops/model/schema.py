@@ -8,6 +8,7 @@ The same files are the bulk gate at run time (`specs.gate`), so that the editor 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,11 +24,11 @@ BASE = "https://acorn-gitops.dev/schemas/v1"
 Schema = dict[str, Any]
 
 
-def all_schemas() -> dict[str, Schema]:
-    """File name to schema: one for each kind, `acorn.json` for any of them, `overlay.json` where nothing is
+def all_schemas(types: Sequence[str]) -> dict[str, Schema]:
+    """File name to schema, where there are these types of resources: one for each kind, `acorn.json` for any of them, `overlay.json` where nothing is
     required, `Project.json` for acorn.yaml."""
     out = {f"{kind}.json": _schema_of(model, kind) for kind, model in DOCUMENTS.items()}
-    out["Project.json"] = _schema_of(ProjectDocument, "Project")
+    out["Project.json"] = _named(_schema_of(ProjectDocument, "Project"), types)
     out["Policy.json"] = _schema_of(PolicyDocument, "Policy")
     out["acorn.json"] = {
         "$schema": DIALECT,
@@ -96,6 +97,17 @@ def _tidy(node: Any) -> Any:
             node.pop("type", None)
             node["enum"] = [*inner["enum"], None]
     return node
+
+
+def _named(node: Any, types: Sequence[str]) -> Any:
+    """With the names of types of resources where the models only say that there is one."""
+    if isinstance(node, list):
+        return [_named(item, types) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "x-names" not in node:
+        return {key: _named(value, types) for key, value in node.items()}
+    return {"enum": [*types]} | {k: v for k, v in node.items() if k != "x-names"}
 
 
 def _without_required(node: Any) -> Any:

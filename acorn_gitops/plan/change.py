@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 
-from acorn_gitops.model.resource import TYPES, Address, Attributes, Origin, attribute_of, is_money
+from acorn_gitops.model.resource import Address, Attributes, Origin, attribute_of, is_money
+from acorn_gitops.resources.registry import LAST_WAVE, TYPES
 
 Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
 Reason = Literal[
@@ -38,7 +39,7 @@ SYMBOLS: Final[dict[str, str]] = {
 }
 
 
-FALLING: Final = max(TYPES.values()) + 1
+FALLING: Final = LAST_WAVE + 1
 """The wave of prices that fall: after the promotions."""
 
 
@@ -117,7 +118,7 @@ class Change(NamedTuple):
     def stage(self) -> tuple[int, int]:
         """When it is carried out: what others stand on first, and taken away last. Promotions stand between prices that rise and
         prices that fall, so that no moment of a run sells for less than its beginning or its end."""
-        wave = TYPES[self.address.type]
+        wave = TYPES[self.address.type].wave
         if self.action in ("delete", "forget") and self.address.type != "promotion":
             return 1, -wave
         return 0, FALLING if self._lowers_price() else wave

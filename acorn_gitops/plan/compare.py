@@ -8,34 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any
 
 from acorn_gitops.confine.text import safe
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.money import NUMBERS, MoneyError, canonical, one_spelling
 from acorn_gitops.model.resource import Attributes, Live, is_money
-
-SETS: Final = frozenset(
-    {
-        "languages",
-        "skus",
-        "rules",
-        "carriers",
-        "resources",
-        "verbs",
-        "components",
-        "combinableWith",
-        "shipFrom",
-        "shipTo",
-        "territoryExclude",
-        "taxClass",
-        "ptc",
-        "establishedIn",
-        "registeredIn",
-        "exceptions",
-    }
-)
-"""Attributes whose order means nothing; compile sorts them."""
+from acorn_gitops.resources.registry import SETS
 
 
 def normal(value: Any, name: str = "") -> Any:

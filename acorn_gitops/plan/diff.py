@@ -9,13 +9,12 @@ about who, and nothing is ever deleted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.model.resource import (
-    IMMUTABLE,
     Address,
     Attributes,
     Desired,
@@ -27,9 +26,7 @@ from acorn_gitops.model.resource import (
 from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason, StoreResult
 from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
 from acorn_gitops.plan.ownership import change_of_owner, is_foreign, is_unmarked, left_to_owners, why_kept
-
-NO_PRUNE = frozenset({"storefront", "location"})
-"""Types that are only forgotten unless the project says otherwise: with them a whole store would go."""
+from acorn_gitops.resources.registry import CLEARED, FIXED, REFERENCES, STORES
 
 
 class Policy(NamedTuple):
@@ -48,7 +45,7 @@ class Policy(NamedTuple):
 
     def prunes(self, type: str) -> bool:
         """Whether a resource of this type that left the specs is deleted."""
-        return self.prune.get(type, type not in NO_PRUNE)
+        return self.prune.get(type, type not in STORES)
 
 
 def with_intents(
@@ -89,10 +86,6 @@ def left_to_others(want: Desired) -> frozenset[str]:
     lifecycle = want.lifecycle or {}
     names = {*(lifecycle.get("ignoreFields") or ()), *(lifecycle.get("ceded") or {})}
     return frozenset(names & want.attributes.keys())
-
-
-CLEARED: Final[dict[str, frozenset[str]]] = {"role": frozenset({"validFrom", "validUntil", "breakGlass"})}
-"""By type, what ends with its declaration: a role without an end holds for ever, and no store may say otherwise."""
 
 
 def _with_cleared(key: Key, want: Desired, known: Applied | None) -> Desired:
@@ -227,7 +220,7 @@ def _differs(
         if name in bands and inside_band(name, current, bands[name], want.whole or want.attributes):
             ceded = True
             continue
-        if current is not None or name not in IMMUTABLE.get(key[0], ()):
+        if current is not None or name not in FIXED.get(key[0], ()):
             changed.append(name)  # what was never said can be said once; only then is it fixed
         why = _reason(name, value, current, last)
         fields += [FieldChange(path, b, a, why) for path, b, a in field_differences(name, current, value)]
@@ -240,7 +233,7 @@ def _differs(
     address = Address(result.store, *key)
     before = project(have.attributes, want.attributes)
     fingerprint = digest(before)
-    fixed = IMMUTABLE.get(key[0], frozenset()).intersection(changed)
+    fixed = FIXED.get(key[0], frozenset()).intersection(changed)
     foreign = is_foreign(have, policy)
     if foreign and not (policy.takes_over and fixed):
         _foreign(result, key, want, have, fields, policy)
@@ -398,7 +391,7 @@ def _missing(
                 )
         result.changes.append(change)
         return
-    if former is not None and former not in applied and key[0] not in NO_PRUNE:  # of stores a guard tells
+    if former is not None and former not in applied and key[0] not in STORES:  # of stores a guard tells
         why = "is not managed from here" if former in live else "is not there"
         result.notes.append(f"{address}: movedFrom names {former[1]}, which {why}; nothing is renamed")
     if former is not None and former in applied and former not in live:
@@ -410,13 +403,6 @@ def _missing(
     result.changes.append(
         Change("create" if managed else "manual", address, reason, None, after, (), want.origin, "")
     )
-
-
-REFERENCES: Final[dict[str, tuple[str, str]]] = {
-    "tax-class": ("listing", "taxClass"),
-    "role": ("grant", "role"),
-}
-"""By type, which attribute of which other type refers to its key."""
 
 
 def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:

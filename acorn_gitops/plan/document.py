@@ -25,6 +25,7 @@ from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
+from acorn_gitops.resources.registry import TYPES, parse_address
 
 FORMAT: Final = "1.4"
 ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "adopt", "forget", "manual")
@@ -304,7 +305,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             [],
             [Address(*a.split("/", 2)) for a in s["unmanaged"]],
             list(s["notes"]),
-            [Address.parse(a) for a in s["to_record"]],
+            [parse_address(a) for a in s["to_record"]],
             s["error"],
             _plain(s.get("marketplace", "")),
             _plain(s.get("binding", "")),
@@ -330,12 +331,12 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         document["acorn_version"],
         document["id"],
         {
-            Address.parse(c["address"]): Risk(m.get("margin_percent"), m.get("stock"), m.get("effect"))
+            parse_address(c["address"]): Risk(m.get("margin_percent"), m.get("stock"), m.get("effect"))
             for c in document["changes"]
             if "stock" in (m := c.get("money") or {})
         },
         {
-            Address.parse(c["address"]): c["takes_percent"]
+            parse_address(c["address"]): c["takes_percent"]
             for c in document["changes"]
             if "takes_percent" in c
         },
@@ -356,7 +357,7 @@ def _change_of(row: Mapping[str, Any]) -> Change:
         raise ValueError(f"unknown action {row['action']}")
     return Change(
         row["action"],
-        Address.parse(row["address"]),
+        parse_address(row["address"]),
         row["reason"],
         row["before"],
         row["after"],
@@ -374,10 +375,6 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
         numbers = [int(n) for n in rest.split(":") if n.isdigit()]
         place = Place(file, *numbers[:2])
     return Finding(row["id"], row["severity"], row["message"], place, row["hint"])
-
-
-TOLD_APART: Final = frozenset({"role", "grant", "promotion", "tax-rule"})
-"""Types of which each content is told: where one of many is meant to be overlooked, the others must not cover it."""
 
 
 def alike(change: Change) -> dict[str, Any]:
@@ -399,10 +396,10 @@ def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Ch
 
 
 def _values(change: Change) -> str:
-    if change.address.type in TOLD_APART and not change.fields:
+    if TYPES[change.address.type].told_apart and not change.fields:
         own = change.address.key if change.address.type == "promotion" else ""  # others have other dates
         return digest({"content": alike(change), "key": own})
-    if change.address.type in ("listing", "stock") or not change.fields:
+    if TYPES[change.address.type].told_by_field or not change.fields:
         return ""
     return digest({"values": [[f.path, f.before, f.after] for f in change.fields]})
 

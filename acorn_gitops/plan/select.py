@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from acorn_gitops.model.resource import TYPES
+from acorn_gitops.resources.registry import TYPES
 
 
 class Selection:

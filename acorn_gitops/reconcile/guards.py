@@ -19,14 +19,14 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.held import HeldPromotions
 from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.resource import IMMUTABLE, Address, attribute_of, protects
+from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
-from acorn_gitops.plan.diff import NO_PRUNE
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import Situation, StoreView, heard_of
+from acorn_gitops.resources.registry import FIXED, STORES
 
 MANY: Final = 5
 """From so many on, and a quarter of a store, deletions are told loudly."""
@@ -85,7 +85,7 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 f"{change.address} would be {what}, and its spec said preventDestroy when it was last applied",
                 "put it back; or first apply it without preventDestroy, and then remove it",
             )
-        elif change.action == "replace" and change.address.type in NO_PRUNE and len(view.live) > 1:
+        elif change.action == "replace" and change.address.type in STORES and len(view.live) > 1:
             yield _finding(
                 "ACN-021",
                 change,
@@ -98,7 +98,7 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
 def _put_back(change: Change) -> str:
     """What to do about a fixed field of a store that differs: whose hand it was decides."""
     fields = [
-        f for f in change.fields if attribute_of(f.path) in IMMUTABLE.get(change.address.type, ())
+        f for f in change.fields if attribute_of(f.path) in FIXED.get(change.address.type, ())
     ] or change.fields
     if all(field.reason == "drifted" for field in fields):
         moved = ", ".join(

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from acorn_gitops.compile.spec_paths import spec_paths
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.resource import Address, Live, attribute_of
 from acorn_gitops.plan.compare import normal, same
 from acorn_gitops.plan.drift import store_drift
 from acorn_gitops.reconcile.planning import NONSENSE, nonsense
 from acorn_gitops.reconcile.states import Situation, StoreView
+from acorn_gitops.resources.registry import spec_paths
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.edit import CannotEdit, set_value
@@ -48,7 +48,7 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
             live = view.live[(row.address.type, row.address.key)].attributes
             for name in dict.fromkeys(attribute_of(path) for path, _, _ in row.fields):
                 places = (
-                    spec_paths(row.address, name, normal(live.get(name), name), spec)
+                    spec_paths(row.address, name, normal(live.get(name), name), spec.spec)
                     if spec is not None
                     else []
                 )
@@ -90,12 +90,12 @@ def _elsewhere(
 ) -> list[Address]:
     """Other resources for which the same words of the spec stand, and of which the new value is not known to be
     true: writing it would change them at the next apply."""
-    here = {place.path for place in spec_paths(address, name, value, spec)}
+    here = {place.path for place in spec_paths(address, name, value, spec.spec)}
     found: list[Address] = []
     for other in siblings.get((spec.kind, spec.name), ()):
         if other == address or other.type != address.type:
             continue
-        if not here.intersection(place.path for place in spec_paths(other, name, value, spec)):
+        if not here.intersection(place.path for place in spec_paths(other, name, value, spec.spec)):
             continue
         have = live_of.get(other.store, {}).get((other.type, other.key))
         if have is None or not same(value, have.attributes.get(name), name):

@@ -13,13 +13,14 @@ from typing import Any, Final
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
-from acorn_gitops.plan.document import TOLD_APART, Plan, alike, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, alike, groups, price_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, worst_first
 from acorn_gitops.report.text import Pen, plan_text
 from acorn_gitops.report.words import REASONS, in_words, plural, value
+from acorn_gitops.resources.registry import TYPES
 
 LIMIT: Final = 60_000
 ROWS: Final = 50
@@ -202,7 +203,7 @@ def _group(members: Sequence[Change], plan: Plan) -> str:
     hidden among a hundred."""
     first = members[0]
     told = escape(cut(in_words(signature(members)), 200))
-    if first.address.type not in ("listing", "stock"):
+    if not TYPES[first.address.type].told_by_field:
         return (
             f"{told}<br>{_what(first)}" if first.fields else told + _content(first.address.type, alike(first))
         )
@@ -248,7 +249,7 @@ def _what(change: Change) -> str:
         said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
         parts += [f"**{escape(cut(', '.join(said), 600))}**"] if said else []
         fields = tuple(item for item in fields if attribute_of(item.path) != "rules")
-    most = MOST_FIELDS if change.address.type in TOLD_APART else 4
+    most = MOST_FIELDS if TYPES[change.address.type].told_apart else 4
     for item in fields[:most]:
         percent = ""
         move = price_move(change)

@@ -12,6 +12,7 @@ from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, price_move
+from acorn_gitops.resources.registry import TYPES
 
 _WHOLE: Final = Decimal(-100)
 """What takes off an amount, or sets a price, may take everything: nothing here says what of."""
@@ -52,8 +53,7 @@ def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
 
 def rights_first(addresses: Sequence[Address]) -> list[Address]:
     """Of what nobody manages: who may do what, then what lowers prices, then the rest as it is."""
-    rank = {"grant": 0, "role": 1, "promotion": 2, "tax-rule": 3}
-    return sorted(addresses, key=lambda address: rank.get(address.type, len(rank)))
+    return sorted(addresses, key=lambda address: TYPES[address.type].reading_rank)
 
 
 def _asked(change: Change) -> Decimal:

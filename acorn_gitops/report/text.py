@@ -14,7 +14,7 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
-from acorn_gitops.plan.document import TOLD_APART, Plan, Risk, alike, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, Risk, alike, groups, price_move, signature
 from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
@@ -22,6 +22,7 @@ from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
 from acorn_gitops.report.words import REASONS, cut, in_words, plural, set_difference, value
+from acorn_gitops.resources.registry import TYPES
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _ACTION_COLOUR: Final = {
@@ -253,7 +254,7 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     what = in_words(signature(members))
     head = f"{SYMBOLS[first.action]} {plural(first.address.type, len(members))} in {plural('store', len(stores))}: {what}"
     lines = [pen(cut(head, pen.width), _ACTION_COLOUR[first.action])]
-    same_values = bool(first.fields) and first.address.type not in ("listing", "stock")
+    same_values = bool(first.fields) and not TYPES[first.address.type].told_by_field
     for change in worst_first(members, plan)[:SHOWN]:
         move = price_move(change)
         detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
@@ -276,7 +277,7 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
         )
     if len(members) > SHOWN:
         lines.append(pen(f"    … and {len(members) - SHOWN:,} more (--verbose shows all)", "dim"))
-    if first.address.type in TOLD_APART and not first.fields:  # all of them hold the same
+    if TYPES[first.address.type].told_apart and not first.fields:  # all of them hold the same
         said = [change.after or change.before or {} for change in members]
         content = alike(first)
         # A day begins at another instant in each store.

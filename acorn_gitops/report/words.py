@@ -8,6 +8,7 @@ import orjson
 
 from acorn_gitops.confine.text import safe
 from acorn_gitops.model.resource import is_money
+from acorn_gitops.resources.registry import TYPES
 
 REASONS: Final[dict[str, str]] = {
     "declared": "new in the specs",
@@ -21,8 +22,6 @@ REASONS: Final[dict[str, str]] = {
     "gone": "already gone",
     "first": "never applied from here",
 }
-PLURALS: Final[dict[str, str]] = {"tax-class": "tax classes", "stock": "stock policies"}
-SINGULAR: Final[dict[str, str]] = {"stock": "stock policy", "tax-class": "tax class", "tax-rule": "tax rule"}
 
 
 def in_words(signature: str) -> str:
@@ -35,9 +34,10 @@ def in_words(signature: str) -> str:
 
 
 def plural(type: str, count: int) -> str:
-    """`1 listing`, `2 tax classes`."""
-    single = SINGULAR.get(type, type)
-    return f"{count:,} {single if count == 1 else PLURALS.get(type, single + 's')}"
+    """`1 listing`, `2 tax classes`, `3 stores`."""
+    known = TYPES.get(type)
+    single, many = (known.singular, known.plural) if known is not None else (type, f"{type}s")
+    return f"{count:,} {single if count == 1 else many}"
 
 
 def value(thing: Any) -> str:

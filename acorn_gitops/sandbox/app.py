@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from acorn_gitops.marketplaces.network.contract import openapi
-from acorn_gitops.model.resource import TYPES
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.sandbox.database import Database
 from acorn_gitops.sandbox.faults import Fault, for_request, for_rows
 from acorn_gitops.sandbox.rules import Problem, Rules

@@ -11,6 +11,7 @@ import orjson
 
 from acorn_gitops.model.money import round_half_up
 from acorn_gitops.model.resource import Address
+from acorn_gitops.resources.registry import parse_address
 from acorn_gitops.sandbox.database import Database
 
 
@@ -81,7 +82,7 @@ def seed(database: Database, lines: bytes) -> int:
             continue
         try:
             row = orjson.loads(line)
-            address, attributes = Address.parse(row["address"]), dict(row["attributes"])
+            address, attributes = parse_address(row["address"]), dict(row["attributes"])
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"line {number}: {error}") from None
         insert(database, address, attributes)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from acorn_gitops.marketplaces.network.contract import attributes_schema
 from acorn_gitops.model.money import MoneyError, canonical
-from acorn_gitops.model.resource import IMMUTABLE, TYPES, is_money
+from acorn_gitops.model.resource import is_money
+from acorn_gitops.resources.registry import REFERENCES, STORES, TYPES
 from acorn_gitops.sandbox.database import Database, Row
 
 
@@ -41,7 +42,7 @@ class Rules:
         self._database = database
         self._store = store
         self._front: Row | None = None
-        self._skus: set[str] | None = None
+        self._values: dict[tuple[str, str], set[str]] = {}
 
     def refuses(
         self, operation: str, type: str, key: str, attributes: Any, current: Row | None
@@ -59,13 +60,13 @@ class Rules:
             where = ".".join(map(str, error.instance_path)) or type
             return Problem(422, "Not acceptable", f"{where}: {error.message}")
         if operation == "update" and current is not None:
-            for name in IMMUTABLE.get(type, frozenset()):
+            for name in TYPES[type].fixed:
                 if name in attributes and current.attributes.get(name) not in (None, attributes[name]):
                     return Problem(422, "Immutable", f"{name} is fixed at creation")
             for name, value in attributes.items():
                 if value is None and name in _required(type):
                     return Problem(422, "Not acceptable", f"{name} cannot be cleared")
-        if type in ("storefront", "location"):
+        if type in STORES:
             return (
                 Problem(422, "Wrong key", "a store's key is the store's name") if key != self._store else None
             )
@@ -74,10 +75,9 @@ class Rules:
 
     def wrote(self, operation: str, type: str, key: str) -> None:
         """Forget what a write may have changed."""
-        if type in ("storefront", "location"):
+        if type in STORES:
             self._front = None
-        if type == "listing":
-            self._skus = None
+        self._values = {known: values for known, values in self._values.items() if known[0] != type}
 
     def _home(self) -> Row | None:
         if self._front is None:
@@ -90,24 +90,23 @@ class Rules:
         home = self._home()
         if home is None:
             return Problem(422, "Unknown store", f"{self._store} has neither storefront nor location")
-        if type in ("listing", "promotion", "tax-rule", "tax-class") and "currency" not in home.attributes:
-            return Problem(422, "Wrong store", f"{self._store} is a location; {type} belongs to a storefront")
-        if type == "stock" and "currency" in home.attributes:
-            return Problem(422, "Wrong store", f"{self._store} is a storefront; stock belongs to a location")
-        tax_class = attributes.get("taxClass") if type == "listing" else None
-        if tax_class and self._database.get(self._store, "tax-class", tax_class) is None:
-            return Problem(422, "Unknown tax class", f"{self._store} has no tax class {tax_class}")
-        if type == "grant" and self._database.get(self._store, "role", attributes["role"]) is None:
-            return Problem(422, "Unknown role", f"{self._store} has no role {attributes['role']}")
-        if type == "promotion":
-            if attributes["start"] >= attributes["end"]:
-                return Problem(422, "Empty window", "start must be before end")
-            if self._skus is None:
-                self._skus = {str(a.get("sku")) for _, _, _, a in self._database.each(self._store, "listing")}
-            for sku in attributes["skus"]:
-                if sku not in self._skus:
-                    return Problem(422, "Unknown SKU", f"{self._store} does not list {sku}")
-        return None
+        known, here = TYPES[type], "storefront" if "currency" in home.attributes else "location"
+        if known.home and known.home != here:
+            return Problem(422, "Wrong store", f"{self._store} is a {here}; {type} belongs to a {known.home}")
+        for name, referred in known.refers.items():
+            key = attributes.get(name)
+            if key and self._database.get(self._store, referred, key) is None:
+                what = TYPES[referred].singular
+                return Problem(422, f"Unknown {what}", f"{self._store} has no {what} {key}")
+        why = known.objection(attributes, self._all)
+        return None if why is None else Problem(422, *why)
+
+    def _all(self, type: str, attribute: str) -> set[str]:
+        """What all resources of a type have as one attribute."""
+        if (type, attribute) not in self._values:
+            rows = self._database.each(self._store, type)
+            self._values[type, attribute] = {str(a.get(attribute)) for _, _, _, a in rows}
+        return self._values[type, attribute]
 
     def _money(self, attributes: dict[str, Any], type: str) -> Problem | None:
         home = self._home()
@@ -124,21 +123,19 @@ class Rules:
         return None
 
     def _in_use(self, type: str, key: str) -> Problem | None:
-        if type in ("storefront", "location"):
+        if type in STORES:
             others = sum(1 for _, t, _, _ in self._database.each(self._store) if t != type)
             return (
                 Problem(409, "Still in use", f"{self._store} still holds {others} resources")
                 if others
                 else None
             )
-        if type == "tax-class":
-            for _, _, sku, attributes in self._database.each(self._store, "listing"):
-                if attributes.get("taxClass") == key:
-                    return Problem(409, "Still in use", f"listing {sku} has tax class {key}")
-        if type == "role":
-            for _, _, grant, attributes in self._database.each(self._store, "grant"):
-                if attributes.get("role") == key:
-                    return Problem(409, "Still in use", f"grant {grant} names role {key}")
+        if type in REFERENCES:
+            referring, attribute = REFERENCES[type]
+            for _, _, user, attributes in self._database.each(self._store, referring):
+                if attributes.get(attribute) == key:
+                    what = TYPES[type].singular
+                    return Problem(409, "Still in use", f"{referring} {user} names {what} {key}")
         return None
 
 

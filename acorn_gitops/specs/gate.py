@@ -68,6 +68,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     from acorn_gitops.model.project import ProjectMetadata, ProjectSpec
     from acorn_gitops.model.sku_mapping import SkuMappingListSpec, SkuMappingSpec, SkuMappingTableSpec
     from acorn_gitops.model.tax_rule import TaxPackSpec, TaxRuleSpec
+    from acorn_gitops.resources.registry import TYPES
 
     parts: dict[str, Any] = {"metadata": kinds.Metadata, "lifecycle": kinds.Lifecycle}
     spec = document.get("spec")
@@ -112,7 +113,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
         if document[part] is None and part == "lifecycle":
             continue
         try:
-            TypeAdapter(model).validate_python(document[part], strict=True)
+            TypeAdapter(model).validate_python(document[part], strict=True, context={"types": [*TYPES]})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 problem = _problem(kind, part, detail, document)

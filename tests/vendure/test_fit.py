@@ -18,7 +18,8 @@ from acorn_gitops.marketplaces.vendure.permissions import (
     wished,
 )
 from acorn_gitops.marketplaces.vendure.tax import percent, rate_form, rates_of
-from acorn_gitops.model.resource import TYPES, Attributes, Desired, Origin
+from acorn_gitops.model.resource import Attributes, Desired, Origin
+from acorn_gitops.resources.registry import TYPES
 
 ORIGIN = Origin("specs/all.yaml", 3, "X", "x")
 TODAY = "2026-11-23"

@@ -33,8 +33,9 @@ from acorn_gitops.marketplaces.protocol import (
     Write,
 )
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Moved, Shut, Superseded, Unreachable
-from acorn_gitops.model.resource import TYPES, Live
+from acorn_gitops.model.resource import Live
 from acorn_gitops.model.sound import unfit
+from acorn_gitops.resources.registry import TYPES
 
 PAGE: Final = 5000
 BATCH: Final = 500

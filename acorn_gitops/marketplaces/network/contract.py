@@ -6,18 +6,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from acorn_gitops.model.resource import IMMUTABLE, TYPES
-
-Schema = dict[str, Any]
-
-
-def _text(maximum: int = 500, **more: Any) -> Schema:
-    return {"type": "string", "minLength": 1, "maxLength": maximum, **more}
-
-
-def _block(properties: dict[str, Schema], *required: str) -> Schema:
-    schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return schema | ({"required": list(required)} if required else {})
+from acorn_gitops.resources.registry import FIXED, TYPES
+from acorn_gitops.resources.wire import (
+    MONEY,
+    Schema,
+    block,
+    text,
+)
 
 
 def _nullable(schema: Schema) -> Schema:
@@ -29,190 +24,9 @@ def _nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-_KEY: Final[Schema] = _text(400, pattern=r"^[^\u0000-\u001f\u007f]+$")
-_DATE: Final[Schema] = {"type": "string", "format": "date"}
-_INSTANT: Final[Schema] = {
-    "type": "string",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
-}
-_DECIMAL: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,8})?$"}
-_MONEY: Final[Schema] = {"$ref": "#/components/schemas/Money"}
-_BOOL: Final[Schema] = {"type": "boolean"}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 100_000_000}
-_TEXTS: Final[Schema] = {"type": "array", "items": _text(), "maxItems": 200_000}
-_FREE: Final[Schema] = {"type": "object"}
-_SPANS: Final[Schema] = {
-    "type": "array",
-    "items": {"type": "array", "items": _text(5), "minItems": 2, "maxItems": 2},
-}
+_KEY: Final[Schema] = text(400, pattern=r"^[^\u0000-\u001f\u007f]+$")
 
-ATTRIBUTES: Final[dict[str, tuple[dict[str, Schema], tuple[str, ...]]]] = {
-    "storefront": (
-        {
-            "platform": _text(40),
-            "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-            "sellerId": _text(100),
-            "marketplaceId": _text(100),
-            "country": _text(2),
-            "region": _text(10),
-            "environment": _text(20),
-            "timezone": _text(60),
-            "languages": _TEXTS,
-            "pricesIncludeTax": _BOOL,
-            "lifecycle": _text(20),
-            "entitlements": _FREE,
-        },
-        ("platform", "currency"),
-    ),
-    "location": (
-        {
-            "code": _text(100),
-            "alias": _text(),
-            "timezone": _text(60),
-            "address": _block(
-                {
-                    "countryCode": _text(2),
-                    "lines": {**_TEXTS, "minItems": 1, "maxItems": 4},
-                    "locality": _text(),
-                    "administrativeArea": _text(),
-                    "postalCode": _text(20),
-                    "phone": _text(20),
-                },
-                "countryCode",
-                "lines",
-            ),
-            "geo": _block({"lat": _DECIMAL, "lon": _DECIMAL}, "lat", "lon"),
-            "hours": {"type": "object", "additionalProperties": _SPANS},
-            "exceptions": {
-                "type": "array",
-                "items": _block({"date": _DATE, "hours": _SPANS}, "date", "hours"),
-            },
-            "capabilities": _FREE,
-            "throughput": _block({"orders": _COUNT, "per": _text(10)}, "orders", "per"),
-            "safetyStock": _block({"default": _COUNT}, "default"),
-        },
-        ("code", "address"),
-    ),
-    "tax-class": ({"name": _text(63)}, ("name",)),
-    "tax-rule": (
-        {
-            "validFrom": _DATE,
-            "validTo": _DATE,
-            "liableParty": _text(20),
-            "treatment": _text(20),
-            "supply": _FREE,
-            "customer": _FREE,
-            "seller": _FREE,
-            "goods": _FREE,
-            "value": _FREE,
-            "rate": _FREE,
-            "taxes": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 5,
-                "items": _block(
-                    {"name": _text(30), "percent": _DECIMAL, "liableParty": _text(20)}, "name", "percent"
-                ),
-            },
-            "scheme": _text(20),
-            "invoice": _FREE,
-            "enabled": _BOOL,
-            "priority": {"type": "integer"},
-        },
-        ("validFrom", "liableParty", "treatment"),
-    ),
-    "role": (
-        {
-            "rules": {
-                "type": "array",
-                "minItems": 1,
-                "items": _block(
-                    {"resources": _TEXTS, "verbs": _TEXTS, "constraints": _FREE}, "resources", "verbs"
-                ),
-            },
-            "validFrom": _DATE,
-            "validUntil": _DATE,
-            "breakGlass": _BOOL,
-        },
-        ("rules",),
-    ),
-    "grant": (
-        {
-            "role": _text(200),
-            "subject": _block(
-                {"kind": {"type": "string", "enum": ["user", "group", "app"]}, "id": _text(300)}, "kind", "id"
-            ),
-            "employment": _text(20),
-            "mfa": _BOOL,
-        },
-        ("role", "subject"),
-    ),
-    "listing": (
-        {
-            "sku": _text(40),
-            "gtin": _text(14),
-            "asin": _text(10),
-            "brand": _text(),
-            "title": _text(),
-            "productType": _text(),
-            "taxClass": _text(63),
-            "ptc": _text(60),
-            "hs6": _text(6),
-            "extra": _FREE,
-            "condition": _text(40),
-            "fulfillment": {"type": "string", "enum": ["mfn", "afn"]},
-            "status": {"type": "string", "enum": ["active", "inactive"]},
-            "price": _MONEY,
-            "minPrice": _MONEY,
-            "maxPrice": _MONEY,
-            "mapPrice": _MONEY,
-            "composition": _block(
-                {
-                    "type": _text(20),
-                    "components": {
-                        "type": "array",
-                        "items": _block(
-                            {"sku": _text(40), "qty": {"type": "integer", "minimum": 1}}, "sku", "qty"
-                        ),
-                    },
-                },
-                "type",
-            ),
-            "allocation": _block(
-                {
-                    "pool": _text(63),
-                    "mode": _text(20),
-                    "weight": _COUNT,
-                    "min": _COUNT,
-                    "cap": _COUNT,
-                    "buffer": _FREE,
-                },
-                "pool",
-            ),
-        },
-        ("sku",),
-    ),
-    "stock": ({"pool": _text(63), "priority": _COUNT, "reserve": _COUNT}, ("pool",)),
-    "promotion": (
-        {
-            "type": _text(30),
-            "skus": {**_TEXTS, "minItems": 1},
-            "start": _INSTANT,
-            "end": _INSTANT,
-            "discount": _FREE,
-            "minimumOrder": _MONEY,
-            "minimumQuantity": {"type": "integer", "minimum": 2, "maximum": 1_000_000},
-            "audience": _text(20),
-            "code": _text(50),
-            "stacking": _FREE,
-            "limits": _FREE,
-        },
-        ("type", "skus", "start", "end"),
-    ),
-}
-"""For each resource type: its attributes, and which of them a creation needs."""
-
-MONEY: Final[Schema] = _block(
+_AMOUNT: Final[Schema] = block(
     {
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
         "value": {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,12})(\.[0-9]{1,4})?$"},
@@ -225,8 +39,9 @@ MONEY: Final[Schema] = _block(
 def attributes_schema(type: str, *, creation: bool) -> Schema:
     """The JSON Schema of a type's attributes: on creation the required ones must be there; a patch may clear
     by null."""
-    properties, required = ATTRIBUTES[type]
-    schema = _block(
+    known = TYPES[type]
+    properties, required = known.properties, known.required
+    schema = block(
         {k: v if creation else _nullable(v) for k, v in properties.items()}, *(required if creation else ())
     )
     if creation:
@@ -238,8 +53,8 @@ def _inlined(node: Any) -> Any:
     if isinstance(node, list):
         return [_inlined(n) for n in node]
     if isinstance(node, dict):
-        if node.get("$ref") == _MONEY["$ref"]:
-            return MONEY
+        if node.get("$ref") == MONEY["$ref"]:
+            return _AMOUNT
         return {k: _inlined(v) for k, v in node.items()}
     return node
 
@@ -311,11 +126,12 @@ def openapi() -> Schema:
         },
     }
     attributes = {
-        f"{_camel(t)}Attributes": _block(p) | {"required": list(r)} for t, (p, r) in ATTRIBUTES.items()
+        f"{_camel(t.name)}Attributes": block({**t.properties}) | {"required": list(t.required)}
+        for t in TYPES.values()
     }
     patches = {
-        f"{_camel(t)}Patch": _block({k: _nullable(v) for k, v in p.items()})
-        for t, (p, _) in ATTRIBUTES.items()
+        f"{_camel(t.name)}Patch": block({k: _nullable(v) for k, v in t.properties.items()})
+        for t in TYPES.values()
     }
     body = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return {
@@ -339,12 +155,12 @@ def openapi() -> Schema:
                             "description": "All stores.",
                             "content": {
                                 "application/json": {
-                                    "schema": _block(
+                                    "schema": block(
                                         {
                                             "stores": {
                                                 "type": "array",
-                                                "items": _block(
-                                                    {"store": _text(63), "resources": {"type": "integer"}},
+                                                "items": block(
+                                                    {"store": text(63), "resources": {"type": "integer"}},
                                                     "store",
                                                     "resources",
                                                 ),
@@ -541,7 +357,7 @@ def openapi() -> Schema:
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                "Money": MONEY,
+                "Money": _AMOUNT,
                 "Problem": {
                     "type": "object",
                     "required": ["title", "status"],
@@ -552,15 +368,15 @@ def openapi() -> Schema:
                         "detail": {"type": "string"},
                     },
                 },
-                "Resource": _block(
+                "Resource": block(
                     {
                         "type": {"type": "string", "enum": list(TYPES)},
                         "key": _KEY,
                         "id": {"type": "string"},
-                        "etag": _text(100),
+                        "etag": text(100),
                         "attributes": {"type": "object"},
                         "owner": {
-                            **_text(200),
+                            **text(200),
                             "description": "Who manages it: whoever wrote it last in a generation, or claimed it.",
                         },
                     },
@@ -569,11 +385,11 @@ def openapi() -> Schema:
                     "etag",
                     "attributes",
                 ),
-                "Page": _block(
+                "Page": block(
                     {
                         "items": {"type": "array", "items": {"$ref": "#/components/schemas/Resource"}},
                         "total": {"type": "integer"},
-                        "snapshot": _text(100),
+                        "snapshot": text(100),
                         "next": {"type": ["string", "null"]},
                         "generation": {"$ref": "#/components/schemas/Generation"},
                         "owners": {
@@ -591,7 +407,7 @@ def openapi() -> Schema:
                         "gone": {
                             "type": "array",
                             "description": "With `since`: what was there then and is not any more.",
-                            "items": _block(
+                            "items": block(
                                 {"type": {"type": "string", "enum": list(TYPES)}, "key": _KEY}, "type", "key"
                             ),
                         },
@@ -601,7 +417,7 @@ def openapi() -> Schema:
                     "snapshot",
                     "next",
                 ),
-                "Generation": _block(
+                "Generation": block(
                     {
                         "number": {"type": "integer", "minimum": 0},
                         "head": {"type": "string", "maxLength": 100},
@@ -609,7 +425,7 @@ def openapi() -> Schema:
                     "number",
                     "head",
                 ),
-                "Advance": _block(
+                "Advance": block(
                     {
                         "number": {"type": "integer", "minimum": 1, "maximum": (1 << 53) - 1},
                         "head": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[ -~]+$"},
@@ -619,20 +435,20 @@ def openapi() -> Schema:
                     "head",
                     "expected",
                 ),
-                "Claim": _block(
+                "Claim": block(
                     {
                         "items": {
                             "type": "array",
                             "minItems": 1,
                             "maxItems": 5000,
-                            "items": _block(
+                            "items": block(
                                 {"type": {"type": "string", "enum": list(TYPES)}, "key": _KEY}, "type", "key"
                             ),
                         }
                     },
                     "items",
                 ),
-                "Owners": _block(
+                "Owners": block(
                     {
                         "owners": {
                             "type": "array",
@@ -642,15 +458,15 @@ def openapi() -> Schema:
                     },
                     "owners",
                 ),
-                "Batch": _block(
+                "Batch": block(
                     {
                         "owner": {
-                            **_text(200),
+                            **text(200),
                             "description": "Whose `generation` must be the present one of the store.",
                         },
                         "generation": {"type": "integer", "minimum": 0},
                         "ifVersion": {
-                            **_text(200),
+                            **text(200),
                             "description": "The version at which the store must be. Of a batch that is repeated, rows that were"
                             " carried out already are answered again, and every other row with 412.",
                         },
@@ -658,16 +474,16 @@ def openapi() -> Schema:
                             "type": "array",
                             "minItems": 1,
                             "maxItems": 500,
-                            "items": _block(
+                            "items": block(
                                 {
                                     "op": {"type": "string", "enum": ["create", "update", "delete"]},
                                     "type": {"type": "string", "enum": list(TYPES)},
                                     "key": _KEY,
                                     "attributes": {"type": "object"},
-                                    "ifMatch": _text(100),
-                                    "idempotencyKey": _text(100),
+                                    "ifMatch": text(100),
+                                    "idempotencyKey": text(100),
                                     "takenFrom": {
-                                        **_text(200),
+                                        **text(200),
                                         "description": "Who manages the resource so far. A batch of one owner changes nothing that belongs"
                                         " to another one without naming him (409).",
                                     },
@@ -681,7 +497,7 @@ def openapi() -> Schema:
                     },
                     "items",
                 ),
-                "BatchResult": _block(
+                "BatchResult": block(
                     {
                         "version": {"type": "string", "description": "The store's version afterwards."},
                         "items": {
@@ -704,7 +520,7 @@ def openapi() -> Schema:
                 **patches,
             },
         },
-        "x-immutable-attributes": {t: sorted(names) for t, names in IMMUTABLE.items()},
+        "x-immutable-attributes": {t: sorted(names) for t, names in FIXED.items()},
     }
 
 

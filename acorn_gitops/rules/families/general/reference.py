@@ -10,10 +10,10 @@ from typing import Any
 
 from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.resource import FIELDS
 from acorn_gitops.model.selectors import select
 from acorn_gitops.model.territory import BLOCS, canonical
 from acorn_gitops.model.territory import nearest as nearest_place
+from acorn_gitops.resources.registry import fields_of
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
@@ -202,7 +202,7 @@ def _budgets(context: Context) -> Iterator[Finding]:
 def _fields(context: Context) -> Iterator[Finding]:
     """What is left to others is an attribute of the resource: otherwise it is overwritten, and nobody was told."""
     for spec in context.configuration.specs():
-        known = FIELDS.get(spec.kind, frozenset())
+        known = fields_of(spec.kind)
         said = spec.lifecycle or {}
         for part in ("ignoreFields", "ceded"):
             for index, name in enumerate(said.get(part) or ()):

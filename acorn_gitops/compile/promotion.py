@@ -1,12 +1,13 @@
-"""`Promo` to a promotion in each store, and back. Callers: `configuration`, import, export."""
+"""`Promo` to a promotion in each store, and back."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
+from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.model.money import canonical
-from acorn_gitops.model.resource import Attributes, Desired
+from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant, utc_text
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -23,28 +24,24 @@ class Catalogue:
         }
 
 
-def compile_promo(
-    spec: Spec, configuration: Configuration, catalogue: Catalogue, state: DesiredState
-) -> None:
+def _compile(configuration: Configuration, state: DesiredState) -> None:
     """A `promotion` in every selected storefront where a selected SKU is listed. Local times become each
     store's own instants."""
-    body = spec.spec
+    if not configuration.promos:
+        return
+    catalogue = Catalogue(configuration)
     fronts = [(s.name, s.labels) for s in configuration.stores.values() if s.spec.get("storefront")]
-    stores = select(body["stores"], fronts)
-    listed: dict[str, list[str]] = {name: [] for name in stores}
-    for sku in catalogue.skus.select(body["skus"]):
-        for name in catalogue.stores[sku]:
-            if name in listed:
-                listed[name].append(sku)
-    for name in stores:
-        if listed[name]:
-            attributes = _attributes(body, configuration.stores[name], sorted(listed[name]))
-            state.add(
-                name,
-                "promotion",
-                body.get("key") or spec.name,
-                Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from),
-            )
+    for spec in configuration.promos.values():
+        listed: dict[str, list[str]] = {name: [] for name in select(spec.spec["stores"], fronts)}
+        for sku in catalogue.skus.select(spec.spec["skus"]):
+            for name in catalogue.stores[sku]:
+                if name in listed:
+                    listed[name].append(sku)
+        for name, skus in listed.items():
+            if skus:
+                attributes = _attributes(spec.spec, configuration.stores[name], sorted(skus))
+                desired = Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
+                state.add(name, "promotion", spec.spec.get("key") or spec.name, desired)
 
 
 def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attributes:
@@ -83,8 +80,7 @@ def _money(money: dict[str, str]) -> dict[str, str]:
     return {"currency": money["currency"], "value": canonical(money["value"], money["currency"])}
 
 
-def decompile_promo(store: str, key: str, attributes: Attributes) -> dict[str, Any]:
-    """The document that would compile to this promotion in one store."""
+def _alone(store: str, key: str, attributes: Attributes) -> Document:
     discount = dict(attributes.get("discount") or {})
     for name in ("amount", "salePrice"):
         if name in discount:
@@ -105,3 +101,15 @@ def decompile_promo(store: str, key: str, attributes: Attributes) -> dict[str, A
         if attributes.get(name) is not None:
             spec[name] = attributes[name]
     return {"apiVersion": "acorn/v1", "kind": "Promo", "metadata": {"name": key}, "spec": spec}
+
+
+def _add(drafts: Drafts, address: Address, attributes: Attributes) -> None:
+    drafts.others[address.store, "Promo", address.key] = _alone(address.store, address.key, attributes)
+
+
+def _unsayable(attributes: Attributes) -> str:
+    missing = [edge for edge in ("start", "end") if attributes.get(edge) is None]
+    return f"it has no {' and no '.join(missing)}, and a Promo needs both" if missing else ""
+
+
+TRANSLATION = Translation(compile=_compile, alone=_alone, add=_add, shared=False, unsayable=_unsayable)

@@ -1,0 +1,104 @@
+"""A SKU that a store sells: its facts, its price, its share of the stock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from acorn_gitops.model.resource import Address, is_money
+from acorn_gitops.resources.resource_type import ResourceType, SpecPath
+from acorn_gitops.resources.wire import COUNT, FREE, MONEY, block, one_of, text
+
+PRODUCT: Final = ("brand", "title", "productType", "taxClass", "ptc", "hs6", "extra")
+"""Facts that a SKU has once, for all of its listings."""
+OWN: Final = ("asin", "condition", "fulfillment", "status")
+"""What each listing says for itself, beside its price."""
+BOUNDS: Final[Mapping[str, str]] = {"min": "minPrice", "max": "maxPrice", "map": "mapPrice"}
+"""By the name in `pricePolicy`, the attribute."""
+_POLICY: Final = {attribute: part for part, attribute in BOUNDS.items()}
+
+
+def index_of(address: Address, spec: Mapping[str, Any]) -> int | None:
+    """Which entry of `listings` an address is."""
+    for index, listing in enumerate(spec.get("listings") or ()):
+        own = listing.get("sellerSku") or spec["sku"]
+        if listing["store"] == address.store and own == address.key:
+            return index
+    return None
+
+
+def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+    index = index_of(address, spec)
+    if index is None:
+        return ()
+    here = ("spec", "listings", index)
+    if attribute == "price" and is_money(value):
+        if (spec["listings"][index].get("price") or {}).get("rule") is not None:
+            return ()  # a computed price has no number of its own to edit
+        return [SpecPath((*here, "price", "value"), value["value"])]
+    if attribute in OWN:
+        return [SpecPath((*here, attribute), value)]
+    if attribute in _POLICY and is_money(value):
+        return [SpecPath(("spec", "pricePolicy", _POLICY[attribute], address.store), value["value"])]
+    if attribute == "gtin":
+        return [SpecPath(("spec", "gtin"), value)]
+    if attribute in PRODUCT:
+        return [SpecPath(("spec", "attributes", attribute), value)]
+    if attribute == "allocation" and isinstance(value, dict) and "weight" in value:
+        share = ("spec", "inventory", "allocation", "weights", address.store)
+        return [SpecPath(share, value["weight"])]
+    return ()
+
+
+TYPE = ResourceType(
+    name="listing",
+    kind="SkuMapping",
+    wave=3,
+    needs="listing",
+    needs_by_field={
+        **dict.fromkeys(("price", "minPrice", "maxPrice", "mapPrice"), "price"),
+        **dict.fromkeys(("title", "brand", "extra", "productType"), "content"),
+        "allocation": "inventory",
+    },
+    home="storefront",
+    priced=True,
+    told_by_field=True,
+    fixed=frozenset({"sku"}),
+    sets=frozenset({"components"}),
+    refers={"taxClass": "tax-class"},
+    properties={
+        "sku": text(40),
+        "gtin": text(14),
+        "asin": text(10),
+        "brand": text(),
+        "title": text(),
+        "productType": text(),
+        "taxClass": text(63),
+        "ptc": text(60),
+        "hs6": text(6),
+        "extra": FREE,
+        "condition": text(40),
+        "fulfillment": one_of("mfn", "afn"),
+        "status": one_of("active", "inactive"),
+        "price": MONEY,
+        "minPrice": MONEY,
+        "maxPrice": MONEY,
+        "mapPrice": MONEY,
+        "composition": block(
+            {
+                "type": text(20),
+                "components": {
+                    "type": "array",
+                    "items": block({"sku": text(40), "qty": {"type": "integer", "minimum": 1}}, "sku", "qty"),
+                },
+            },
+            "type",
+        ),
+        "allocation": block(
+            {"pool": text(63), "mode": text(20), "weight": COUNT, "min": COUNT, "cap": COUNT, "buffer": FREE},
+            "pool",
+        ),
+    },
+    required=("sku",),
+    spec_paths=_spec_paths,
+)

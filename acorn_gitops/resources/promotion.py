@@ -1,0 +1,75 @@
+"""What is taken off which SKUs, for whom, and from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from acorn_gitops.model.resource import Address
+from acorn_gitops.resources.resource_type import Held, Lookup, ResourceType, Show, SpecPath
+from acorn_gitops.resources.wire import FREE, INSTANT, MONEY, TEXTS, text
+
+NAMED: Final = 12
+"""So many SKUs of a promotion are named."""
+
+
+def _words(held: Held, show: Show) -> Sequence[str]:
+    skus = [show(str(sku), 0) for sku in held.get("skus") or ()]
+    named = ", ".join(skus[:NAMED]) + (f" and {len(skus) - NAMED:,} more" if len(skus) > NAMED else "")
+    what = " ".join(show(held[name], 60) for name in ("type", "discount") if held.get(name) is not None)
+    found = [f"{what} on {named or 'no SKU'}"]
+    found += [
+        f"{name} {show(held[name], 60)}"
+        for name in ("audience", "code", "stacking", "minimumOrder")
+        if held.get(name) is not None
+    ]
+    if held.get("start") is not None:
+        found.append(f"{show(str(held['start']), 0)} to {show(str(held.get('end')), 0)}")
+    return found
+
+
+def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+    if attribute in ("audience", "code", "stacking", "limits"):
+        return [SpecPath(("spec", attribute), value)]
+    if attribute == "discount" and isinstance(value, dict) and "percent" in value:
+        return [SpecPath(("spec", "discount", "percent"), value["percent"])]
+    return ()
+
+
+def _objection(held: Held, values: Lookup) -> tuple[str, str] | None:
+    if held["start"] >= held["end"]:
+        return "Empty window", "start must be before end"
+    listed = values("listing", "sku")
+    missing = next((sku for sku in held["skus"] if sku not in listed), None)
+    return None if missing is None else ("Unknown SKU", f"the store does not list {missing}")
+
+
+TYPE = ResourceType(
+    name="promotion",
+    kind="Promo",
+    wave=5,
+    needs="promo",
+    home="storefront",
+    numbered=True,
+    priced=True,
+    told_apart=True,
+    reading_rank=2,
+    sets=frozenset({"skus", "combinableWith"}),
+    properties={
+        "type": text(30),
+        "skus": {**TEXTS, "minItems": 1},
+        "start": INSTANT,
+        "end": INSTANT,
+        "discount": FREE,
+        "minimumOrder": MONEY,
+        "minimumQuantity": {"type": "integer", "minimum": 2, "maximum": 1_000_000},
+        "audience": text(20),
+        "code": text(50),
+        "stacking": FREE,
+        "limits": FREE,
+    },
+    required=("type", "skus", "start", "end"),
+    words=_words,
+    spec_paths=_spec_paths,
+    objection=_objection,
+)
