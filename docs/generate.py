@@ -424,16 +424,16 @@ _HOW = {
 
 def vendure() -> str:
     """What the Vendure adapter holds of each attribute."""
-    from acorn_gitops.marketplaces.network.contract import ATTRIBUTES
     from acorn_gitops.marketplaces.vendure.fit import HELD, SILENT
     from acorn_gitops.marketplaces.vendure.permissions import BUNDLES
+    from acorn_gitops.resources.registry import TYPES
 
     out = [NOTE + (Path(__file__).parent / "vendure.head.txt").read_text(encoding="utf-8")]
     out.append("## Kinds\n\n| acorn | Vendure | Known by |\n|---|---|---|")
     out += [f"| {type} | {_WHERE[type]} | {_KEYS[type]} |" for type in HELD]
     out.append("\n## Fields\n\n| Resource | Field | Held | How |\n|---|---|---|---|")
     for type, held in HELD.items():
-        for name in ATTRIBUTES[type][0]:
+        for name in TYPES[type].properties:
             how = _HOW.get((type, name), "")
             if how == "refused" or (type, name) == ("tax-rule", "customer"):
                 state = "refused" if how == "refused" else "in part"

@@ -426,6 +426,9 @@ def test_a_type_of_tomorrow_does_not_spoil_a_plan(tmp_path: Path) -> None:
     result = made.run("apply", "p.json")
     assert result.code == 0, result.err
     assert changes(made.plan()) == []
+    result = made.run("export", "out")
+    assert result.code == 0 and "knows no such type" in result.err
+    assert made.run("import", "--dry-run").code == 0
 
 
 # -- tokens, connections, a server that dies ---------------------------------------------------------------

@@ -34,8 +34,11 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     """Documents that would compile to these resources. `taken`: names `Kind/name` that are already used."""
     drafts = Drafts()
     ranks = {type: rank for rank, type in enumerate(TRANSLATIONS)}
-    for address in sorted(resources, key=lambda one: (ranks[one.type], one)):
+    for address in sorted(resources, key=lambda one: (ranks.get(one.type, len(ranks)), one)):
         attributes = {k: v for k, v in resources[address].items() if v is not None}
+        if address.type not in TRANSLATIONS:
+            drafts.unsaid.append((address, "this acorn knows no such type of resource"))
+            continue
         why = _unsayable(address.type, attributes) or _misshapen(address, attributes)
         if why:
             drafts.unsaid.append((address, why))

@@ -53,7 +53,8 @@ def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
 
 def rights_first(addresses: Sequence[Address]) -> list[Address]:
     """Of what nobody manages: who may do what, then what lowers prices, then the rest as it is."""
-    return sorted(addresses, key=lambda address: TYPES[address.type].reading_rank)
+    ranks = {type.name: type.reading_rank for type in TYPES.values()}
+    return sorted(addresses, key=lambda address: ranks.get(address.type, len(ranks)))
 
 
 def _asked(change: Change) -> Decimal:
