@@ -20,6 +20,7 @@ from acorn_gitops import (
     ExportRequest,
     Hooks,
     ImportRequest,
+    Plan,
     PlanRequest,
     Workspace,
 )
@@ -167,6 +168,87 @@ def test_a_pattern_that_means_nothing_is_told(made: Repository) -> None:
 
 
 # -- and there is no way around ------------------------------------------------------------------------------
+
+
+def _cheaper(plan: Plan) -> None:
+    change = plan.changes[0]
+    after = {**(change.after or {}), "price": {"currency": "EUR", "value": "5.00"}}
+    plan.changes[0] = change._replace(after=after)
+
+
+def _cheaper_in_place(plan: Plan) -> None:
+    after = plan.changes[0].after
+    assert after is not None
+    after["price"]["value"] = "5.00"
+
+
+def _one_more(plan: Plan) -> None:
+    plan.changes.append(plan.changes[0]._replace(action="delete", after=None))
+
+
+@pytest.mark.parametrize("edit", [_cheaper, _cheaper_in_place, _one_more])
+@pytest.mark.parametrize("hook", ["planned", "approve"])
+def test_a_hook_cannot_change_what_was_asked(
+    hook: str, edit: Callable[[Plan], None], made: Repository
+) -> None:
+    """Whoever is shown the plan has plain data in hand; what was judged is what is written, or nothing is."""
+    made.write(storefront(), sku("A-1", "49.00"))
+    shop = opened(made)
+    with pytest.raises(Stale, match="changed after it was made"):
+        shop.apply(hooks=Hooks(**{hook: edit}))
+    assert price(made) == "50.00"
+    assert shop.apply().complete
+
+
+@pytest.mark.parametrize("edit", [_cheaper, _cheaper_in_place, _one_more])
+def test_what_is_changed_while_it_is_written_is_not_what_is_written(
+    edit: Callable[[Plan], None], made: Repository
+) -> None:
+    """Neither of a reviewed plan, which its owner keeps, nor of one that a hook was shown."""
+    made.write(storefront(), sku("A-1", "49.00"))
+    shop = opened(made)
+    reviewed = shop.plan()
+    assert shop.apply(ApplyRequest(plan=reviewed), Hooks(writing=_Entered(lambda: edit(reviewed)))).complete
+    assert price(made) == "49.00"
+    made.write(storefront(), sku("A-1", "48.00"))
+    shown: list[Plan] = []
+    hooks = Hooks(planned=shown.append, writing=_Entered(lambda: edit(shown[0])))
+    assert shop.apply(hooks=hooks).complete
+    assert price(made) == "48.00"
+
+
+class _Entered:
+    """Does something when writing begins."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __enter__(self) -> None:
+        self._act()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("edit", [_cheaper, _cheaper_in_place, _one_more, lambda plan: plan.changes.clear()])
+def test_a_reviewed_plan_is_what_its_id_names(edit: Callable[[Plan], None], made: Repository) -> None:
+    """One that was changed since is refused, also where a change was only left out."""
+    made.write(storefront(), sku("A-1", "49.00"))
+    shop = opened(made)
+    plan = shop.plan()
+    edit(plan)
+    with pytest.raises(Stale, match="changed after it was made"):
+        shop.apply(ApplyRequest(plan=plan))
+    assert price(made) == "50.00"
+
+
+def test_a_workspace_hands_out_nothing_that_writes(made: Repository) -> None:
+    """Of what anybody can ask it for, nothing has a method by which a marketplace is written to."""
+    shop = opened(made)
+    shop.plan()
+    names = [name for name in dir(shop) if not name.startswith("_")]
+    assert not [name for name in names if "market" in name or "connection" in name]
+    assert not [name for name in names if hasattr(getattr(shop, name), "write")]
 
 
 def test_nothing_is_written_without_a_permit(made: Repository, tmp_path: Path) -> None:

@@ -157,20 +157,27 @@ def test_every_type_has_both_files() -> None:
 def test_what_is_derived_is_what_it_always_was() -> None:
     """Values that decide what is written: a change of one is meant."""
     assert REFERENCES == {"tax-class": ("listing", "taxClass"), "role": ("grant", "role")}
-    assert FIXED == {
+    assert {
         "location": {"code", "address"},
         "storefront": {"platform", "marketplaceId", "currency"},
         "grant": {"role", "subject"},
         "listing": {"sku"},
-    }
-    assert SETS == {
+    } == FIXED
+    assert {
         *("languages", "skus", "rules", "carriers", "resources", "verbs", "components", "combinableWith"),
         *("shipFrom", "shipTo", "territoryExclude", "taxClass", "ptc", "establishedIn", "registeredIn"),
         "exceptions",
-    }
+    } == SETS
     assert {type.name: type.wave for type in TYPES.values()} == {
-        **{"location": 0, "storefront": 0, "role": 1, "tax-class": 1, "grant": 2, "tax-rule": 2},
-        **{"listing": 3, "stock": 4, "promotion": 5},
+        "location": 0,
+        "storefront": 0,
+        "role": 1,
+        "tax-class": 1,
+        "grant": 2,
+        "tax-rule": 2,
+        "listing": 3,
+        "stock": 4,
+        "promotion": 5,
     }
     assert fields_of("RolePermission") == {
         *("breakGlass", "rules", "validFrom", "validUntil", "employment", "mfa", "role", "subject")

@@ -135,11 +135,13 @@ def _with_stages(part: Part, config: Any, session: Session) -> Part:
 def _connection(session: Session, config: Any, offline: bool) -> Part:
     if offline:
         return Part("Connection", "unknown", ["not asked (--offline)"], "")
+    from acorn_gitops.reconcile.connections import marketplaces
+
     words, state = [], "good"
     ask = "Technical: look at the address, the token and the marketplace's status page; its log has our request ids."
     for name, settings in sorted(config.connections.items()):
         try:
-            stores = list(session.marketplaces({name: settings})[name].stores())
+            stores = list(marketplaces(session, {name: settings})[name].stores())
             words.append(f"{name}: answers, and holds {len(stores)} store{'s' * (len(stores) != 1)}")
         except AcornError as error:
             state = "blocked"

@@ -10,7 +10,7 @@ import click
 
 from acorn_gitops.cli.session import Session, shared
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.reconcile.workspace import shown_address
+from acorn_gitops.reconcile.connections import shown_address
 
 
 @click.command("trust")

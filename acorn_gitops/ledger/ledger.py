@@ -456,9 +456,18 @@ class Ledger:
         known = self._each("SELECT key FROM resource WHERE store=? AND type=?", (store, type))
         return {parse_address(name) for (name,) in rows} | {Address(store, type, key) for (key,) in known}
 
+    def ever_gave(self) -> bool:
+        """Whether any role or grant was ever applied."""
+        there = "SELECT 1 FROM resource WHERE type IN ('role', 'grant') LIMIT 1"
+        once = f"SELECT 1 FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB '*/role/*' OR {SUBJECT} GLOB '*/grant/*') LIMIT 1"
+        return any(True for sql in (there, once) for _ in self._each(sql))
+
     def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         try:
-            yield from () if self._db is None else self._db.execute(sql, values)
+            rows = iter(() if self._db is None else self._db.execute(sql, values))
+            # By hand: `yield from` would close the cursor of a database that may be closed by then.
+            while (row := next(rows, None)) is not None:
+                yield row
         except SPOILT as error:
             raise _unusable(self.path, error) from None
 

@@ -64,6 +64,9 @@ class Plan:
     adopt: bool = False
     """It was made with `--adopt`: what differs, was only found, or belongs to others is taken over."""
 
+    content: str = field(default="", compare=False, repr=False)
+    """Digest of all that it says, taken when it was made or read: whether somebody changed it since."""
+
     @property
     def errored(self) -> bool:
         """Whether a store could not be read. Such a plan can be looked at, never applied."""
@@ -123,7 +126,7 @@ def make_plan(
         taken=dict(taken or {}),
         adopt=adopt,
     )
-    plan.id = plan_id(to_json(plan))
+    plan.id = plan.content = plan_id(to_json(plan))
     return plan
 
 
@@ -280,6 +283,18 @@ def read(path: Path) -> Plan:
         raise Stale(f"{path} is not a usable plan: {error}", hint="plan again") from None
 
 
+def apart(plan: Plan, content: str) -> Plan:
+    """A plan that shares nothing with what others may have in hand. Stale where it says something else than when its content was `content`: a
+    plan is plain data, and whoever was shown it can have changed it."""
+    document = orjson.loads(orjson.dumps(to_json(plan)))
+    if plan_id(document) != content:
+        raise Stale(
+            "this plan was changed after it was made",
+            hint="plan again; a plan is applied as reviewed or not at all",
+        )
+    return _from_json(document)
+
+
 MOST: Final = 256 << 20
 """Bytes of a saved plan: some hundred thousand changes take a tenth of it."""
 
@@ -342,6 +357,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         },
         document.get("adopt") is True,
     )
+    plan.content = plan_id(to_json(plan))  # a field of tomorrow is in its id, and not in it
     return plan
 
 
@@ -374,7 +390,9 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
         file, _, rest = str(row["place"]).partition(":")
         numbers = [int(n) for n in rest.split(":") if n.isdigit()]
         place = Place(file, *numbers[:2])
-    return Finding(row["id"], row["severity"], row["message"], place, row["hint"])
+    return Finding(
+        row["id"], row["severity"], row["message"], place, row["hint"], subject=row.get("subject", "")
+    )
 
 
 def alike(change: Change) -> dict[str, Any]:

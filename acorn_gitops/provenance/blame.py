@@ -71,6 +71,7 @@ class Authors:
         self._before: dict[tuple[str, str], bool] = {}
         """By pair of commits, whether the first is an ancestor of the second."""
         self._changed: dict[str, Changed] = {}
+        self._begins: dict[str, str] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
         """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
@@ -89,6 +90,11 @@ class Authors:
                 hint=WHOLE_HISTORY,
             )
         return (wrote.mail, wrote.at) if wrote is not None else None
+
+    def commit(self, file: str, line: int) -> str:
+        """The commit that wrote a line last; "" where it is not committed, or git does not know."""
+        wrote = self.line(file, line)
+        return wrote.commit if wrote is not None else ""
 
     def follows(self, one: tuple[str, int], other: tuple[str, int]) -> bool:
         """Whether a line (file, line) was written with another one in sight: in the same commit or a later one. What is not committed
@@ -110,8 +116,8 @@ class Authors:
     def editors(self, wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
         """E-mail addresses of those who changed one of these documents after a commit, also by taking it out, or by a merge that dropped
         what others had written (`changed`). `files`: where the documents are now; "" stands for whoever changed one of them and has
-        not committed it. Without a commit, or where history does not reach back to it: who changed one of the files last. AcornError
-        where git cannot tell."""
+        not committed it. Without a commit everybody who ever did; where the history does not reach back to it, since both went apart.
+        AcornError where git cannot tell."""
         if self._questions is None:
             return frozenset({""})
         try:
@@ -120,16 +126,12 @@ class Authors:
                 return frozenset(
                     {"", ANYBODY}
                 )  # another repository inside this one: its history is not asked
-            if since == EVER and self._is_cut_off:
+            begin = self._begin(since)
+            if begin == EVER and self._is_cut_off:
                 raise NoAnswer("the history of this clone is cut off")
-            if since == EVER or (since and self._reaches(since)):
-                if since not in self._changed:
-                    self._changed[since] = Changed(self._questions, self._root, since, self._reader)
-                return self._changed[since].by(wanted) | open_
-            if self._is_cut_off:
-                raise NoAnswer("the history of this clone is cut off before the last apply")
-            last = {mail for file in files for mail in self._log("-1", "--", _path(file)) or [""]}
-            return frozenset(last | open_)
+            if begin not in self._changed:
+                self._changed[begin] = Changed(self._questions, self._root, begin, self._reader)
+            return self._changed[begin].by(wanted) | open_
         except NoAnswer as error:
             raise AcornError(
                 f"who changed {' and '.join(sorted(name for _, name in wanted if name))} cannot be told: {error}",
@@ -169,7 +171,7 @@ class Authors:
         return _WorkingTree(frozenset(tracked), differing, frozenset(others))
 
     def are_committed(self, files: Collection[str]) -> bool:
-        """Whether these files are in the commit as they are here, and none of the commit's files that may hold documents is gone or
+        """Whether these files are in the commit as they are here, but for how git was told to end lines, and none of the commit's files that may hold documents is gone or
         another one here. True without git: there is no commit to compare with."""
         if self._questions is None:
             return True
@@ -177,7 +179,9 @@ class Authors:
             tree = self._working_tree
         except NoAnswer:
             return False
-        other = (path for path, _, _ in tree.differing)
+        other = (
+            path for path, there, here in tree.differing if here is None or _lines(there) != _lines(here)
+        )
         return {*files} <= tree.tracked and not any(p in files or p.lower().endswith(SUFFIXES) for p in other)
 
     def _here(self, file: str) -> bytes | None:
@@ -197,19 +201,19 @@ class Authors:
         except NoAnswer:
             return False
 
-    def _reaches(self, commit: str) -> bool:
-        """Whether a commit is an ancestor of what is checked out."""
+    def _begin(self, since: str) -> str:
+        """The newest commit of the history that is checked out in which nothing was changed since another one: itself, or where both
+        went apart; EVER where they have nothing in common, or there is none."""
         assert self._questions is not None
-        try:
-            self._questions.ask(self._root, "merge-base", "--is-ancestor", commit, "HEAD")
-        except NoAnswer:
-            return False
-        return True
-
-    def _log(self, *arguments: str) -> list[str]:
-        assert self._questions is not None
-        said = self._questions.ask(self._root, "log", "--no-mailmap", "--format=%ae", *arguments)
-        return [cut(mail, MOST) for mail in said.decode("utf-8", "replace").split("\n") if mail]
+        if since in ("", EVER):
+            return EVER
+        if since not in self._begins:
+            try:
+                bases = self._questions.ask(self._root, "merge-base", "--all", since, "HEAD").split()
+            except NoAnswer:
+                bases = []
+            self._begins[since] = bases[0].decode() if len(bases) == 1 else EVER
+        return self._begins[since]
 
     def _blob(self, file: str, commit: str) -> bytes | None:
         assert self._questions is not None
@@ -333,9 +337,8 @@ def _name_of(content: bytes, length: int) -> bytes:
     return kind(b"blob %d\0" % len(content) + content).hexdigest().encode()
 
 
-def _path(file: str) -> str:
-    """A file as `git log` takes it: one called `r*.yaml` is that file, and no pattern."""
-    return f":(literal){file}"
+def _lines(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
 
 
 def _day(seconds: str) -> str:

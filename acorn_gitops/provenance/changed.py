@@ -160,21 +160,23 @@ class Changed:
             return False
         if len(sides) != 2:
             return True
-        base = self._base(merge.parents)
-        before = self._name(base, path) if base else ""
+        bases = self._bases(merge.parents)
+        if len(bases) > 1:
+            return True  # of these git makes up one of its own, and which it took nobody has written down
+        before = self._name(bases[0], path) if bases else ""
         if before in sides:
             return here != sides[1 - sides.index(before)]
         texts = [self._content(name) or b"" for name in (sides[0], before, sides[1])]
         return self._questions.merged(texts[0], texts[1], texts[2]) != self._content(here)
 
-    def _base(self, parents: Sequence[str]) -> str:
-        """What both sides come from; empty where they have nothing in common."""
+    def _bases(self, parents: Sequence[str]) -> list[str]:
+        """What both sides come from: nothing where they have nothing in common, several where they were merged crosswise."""
         try:
-            return self._ask("merge-base", *parents).decode().strip()
+            return self._ask("merge-base", "--all", *parents).decode().split()
         except NoAnswer as error:
             if error.ended:
                 raise
-            return ""
+            return []
 
     def _name(self, commit: str, path: str) -> str:
         words = self._ask("ls-tree", "-z", commit, "--", path).split(b"\t")[0].split()

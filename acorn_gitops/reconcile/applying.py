@@ -22,7 +22,7 @@ from acorn_gitops.ledger.lock import held
 from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.plan.change import Change
-from acorn_gitops.plan.document import Plan
+from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at
 from acorn_gitops.reconcile.authority import refuse_another_time
@@ -109,10 +109,13 @@ class _Run:
         self._workspace, self._request, self._hooks = workspace, request, hooks
         self._chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
         self._branch = "" if self._chosen == NONE else self._chosen
+        # Whoever asks keeps the plan in hand: what is judged here and written later must not be theirs to change.
+        given = request.plan
+        self._saved = apart(given, given.content) if given is not None else None
 
     def run(self) -> Applied:
         """Lock, and do everything under the lock."""
-        workspace, saved = self._workspace, self._request.plan
+        workspace, saved = self._workspace, self._saved
         refuse_another_time(workspace)
         if saved is not None and workspace.environment is None:
             workspace.environment = saved.environment
@@ -142,7 +145,7 @@ class _Run:
                 state.ledger.close()
 
     def _wishes(self) -> Wishes:
-        request, saved = self._request, self._request.plan
+        request, saved = self._request, self._saved
         return Wishes(
             saved.selected if saved is not None else request.select,
             saved.adopt if saved is not None else request.adopt,
@@ -152,7 +155,7 @@ class _Run:
         )
 
     def _carry_out(self, loaded: Loaded, plan: Plan, state: Situation, lock: Lock) -> Applied:
-        saved, recording = self._request.plan, to_record(plan)
+        saved, recording = self._saved, to_record(plan)
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
             refuse_changed(saved, plan, state)
@@ -168,12 +171,15 @@ class _Run:
             skip_unreadable=skip and saved is None,
             shared=bool(self._chosen),
         )
+        quiet = not plan.changes and not recording and not plan.errored
         if saved is None:
+            content, asks = plan.content, bool(plan.changes)
             self._hooks.planned(plan)
-            if plan.changes:
+            if asks:
                 self._hooks.approve(plan)
+            plan = apart(plan, content)
         edges = self._edges(loaded, state, permit)
-        if not plan.changes and not recording and not plan.errored:
+        if quiet:
             return self._nothing(plan, state, edges, permit)
         with self._hooks.writing:
             report = apply_plan(

@@ -23,6 +23,7 @@ from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.ownership import left_to_owners
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
 from acorn_gitops.reconcile.new_specs import new_specs
 from acorn_gitops.reconcile.planning import compute, to_record
@@ -119,7 +120,7 @@ def _undeclared_stores(workspace: Workspace, state: Situation, stores: Sequence[
     held: dict[str, str] = {}
     if not stores and not everything:
         return found
-    state.marketplaces = workspace.marketplaces(state.loaded.configuration.connections)
+    state.marketplaces = marketplaces(workspace, state.loaded.configuration.connections)
     for name, marketplace in state.marketplaces.items():
         held.update(dict.fromkeys(marketplace.stores(), name))
     for store in held if everything and not stores else stores:

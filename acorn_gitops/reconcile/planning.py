@@ -5,7 +5,7 @@ out: the plan with every finding about it. Callers: verbs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,7 @@ from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.plan.central import spare_neighbours
-from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.change import Action, Change, StoreResult
 from acorn_gitops.plan.diff import diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
@@ -32,6 +32,7 @@ from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.clean_stores import Keys, Remembered
+from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.loosened import is_enforced, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
@@ -40,6 +41,7 @@ from acorn_gitops.reconcile.states import (
     Wishes,
     about,
     check_place,
+    declared,
     is_central,
     neighbours_of,
     policy_of,
@@ -47,7 +49,7 @@ from acorn_gitops.reconcile.states import (
     situation,
     views,
 )
-from acorn_gitops.reconcile.workspace import Workspace, address_of
+from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.context import Known
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
@@ -198,7 +200,8 @@ def compute(
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
-    blocking += plan_findings(workspace, loaded, state, changes)
+    recorded = list(_recorded_rights(state, results))
+    blocking += plan_findings(workspace, loaded, state, changes, recorded)
     for result in results:
         settings = loaded.configuration.connections.get(result.connection)
         if settings is not None:
@@ -260,9 +263,13 @@ def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, 
 
 
 def plan_findings(
-    workspace: Workspace, loaded: Loaded, state: Situation, changes: Sequence[Change]
+    workspace: Workspace,
+    loaded: Loaded,
+    state: Situation,
+    changes: Sequence[Change],
+    recorded: Sequence[Change] = (),
 ) -> list[Finding]:
-    """Rules of phase plan: with the changes, the history of prices, who acts and who wrote what."""
+    """Rules of phase plan: with the changes, what is only recorded, the history of prices, who acts and who wrote what."""
     authors = Authors(workspace.root, Reader(identities, may_hold))
     actor, today = workspace.actor(), workspace.now().date().isoformat()
 
@@ -307,6 +314,10 @@ def plan_findings(
         untaxed,
         follows=authors.follows,
         editors=editors,
+        commit=authors.commit,
+        recorded=recorded,
+        ever=lambda store, type: bool(state.ledger.ever(store, type)),
+        gave=state.ledger.ever_gave,
         written_with=lambda address: state.ledger.written_with(
             Address(address.store, address.type, address.key)
         ),
@@ -408,6 +419,20 @@ def _recover(
     found = found.of(found.stores - left)
     state.ledger.settle(found.settled, found.closed, workspace.stamp(), workspace.actor(), "")
     state.ledger.note_seals()
+
+
+def _recorded_rights(state: Situation, results: Iterable[StoreResult]) -> Iterator[Change]:
+    """Roles and grants that are as declared and will be recorded, as the changes that they are to what was applied last."""
+    for result in results:
+        for address in result.to_record:
+            want = declared(state, address) if address.type in ("role", "grant") else None
+            if want is None:
+                continue
+            known = state.ledger.applied(address.store).get((address.type, address.key))
+            before = orjson.loads(known.attributes) if known is not None else None
+            # What a role may do is new as a whole where it was never applied.
+            action: Action = "create" if before is None and address.type == "grant" else "update"
+            yield Change(action, address, "declared", before, want.attributes, (), want.origin, "")
 
 
 def to_record(plan: Plan) -> set[Address]:

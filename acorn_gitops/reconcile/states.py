@@ -25,6 +25,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live, plat
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
+from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -194,7 +195,7 @@ def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bo
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
     state = Situation(
-        loaded, connections, ledger, workspace.marketplaces(settings), selection, today, workspace.now()
+        loaded, connections, ledger, marketplaces(workspace, settings), selection, today, workspace.now()
     )
     ledger.check_owner(state.owner)
     if not wishes.lenient:

@@ -8,34 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
-from acorn_gitops.marketplaces.protocol import (
-    Management,
-    Marketplace,
-    Outcome,
-    Scope,
-    Settings,
-    Snapshot,
-    Write,
-)
 from acorn_gitops.model.finding import (
-    AcornError,
     Finding,
     InvalidSpecs,
-    MarketplaceError,
     Misused,
     PassesLink,
 )
-from acorn_gitops.provenance.trust import Trust, is_loopback, secrets_folder
+from acorn_gitops.provenance.trust import Trust
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import Project, find_root
@@ -44,6 +33,7 @@ if TYPE_CHECKING:
     from acorn_gitops.ledger.ledger import Ledger
     from acorn_gitops.plan.document import Plan
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.connections import Connections
     from acorn_gitops.reconcile.drifting import DriftReport, DriftRequest
     from acorn_gitops.reconcile.exporting import Exported, ExportRequest
     from acorn_gitops.reconcile.importing import ImportRequest, Taken
@@ -91,7 +81,7 @@ class Workspace:
         """Project and environment, once a project was read."""
         self.clock = clock
         self.pause = pause or time.sleep
-        self._opened: dict[str, Marketplace] = {}
+        self._connections: Connections | None = None
 
     def plan(self, request: PlanRequest | None = None) -> Plan:
         """What an apply would change (`planning.plan`)."""
@@ -232,164 +222,13 @@ class Workspace:
             raise InvalidSpecs(f"{url} is no sandbox name", hint="letters, digits, - and _ after `sandbox:`")
         return database(self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.root)
 
-    def marketplaces(self, connections: Mapping[str, Mapping[str, Any]]) -> dict[str, Marketplace]:
-        """Every connection, opened once."""
-        for name, settings in connections.items():
-            if name not in self._opened:
-                self._opened[name] = self._open(name, settings)
-        return self._opened
-
-    def _open(self, name: str, settings: Mapping[str, Any]) -> Marketplace:
-        from acorn_gitops.marketplaces.registry import open_marketplace
-
-        url = settings.get("url") or "sandbox:"
-        adapter = settings["adapter"]
-        if adapter == "network" and url.startswith("sandbox:"):
-            from acorn_gitops.marketplaces.network.transport import InProcess
-            from acorn_gitops.sandbox.app import Sandbox
-            from acorn_gitops.sandbox.database import Database
-
-            try:
-                database = Database(self.sandbox_path(url))
-            except ValueError as error:
-                raise AcornError(str(error)) from None
-            transport = InProcess(Sandbox(database), database.close)
-            return open_marketplace(
-                Settings(name, adapter, url, "", {}), transport=transport, pause=self.pause
-            )
-        why = self._distrust(name, settings)
-        if why:
-            return Untrusted(name, why)
-        token = secret(settings["token"], self.root, self.environ).strip() if settings.get("token") else ""
-        parts = {"pause": self.pause} if adapter in ("network", "vendure") else {}
-        return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
-
-    def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:
-        """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an address without a secret
-        may be, but where a stranger's pull request is looked at."""
-        why = self.trust.refusal(settings)
-        if not why or (not settings.get("token") and not self.untrusted and _here(str(settings.get("url")))):
-            return ""
-        here = f" --env {self.environment}" if self.environment else ""
-        return (
-            f"the connection {name} ({shown_address(settings)}) is not trusted: {why}; nothing was sent. Merge it first, or trust"
-            f" it on this machine: `acorn trust {name}{here}`"
-        )
-
     def close(self) -> None:
         """Close what was opened."""
-        for marketplace in self._opened.values():
-            marketplace.close()
-        self._opened.clear()
+        if self._connections is not None:
+            self._connections.close()
 
     def say(self, text: str) -> None:
         """What happens on the way, for whoever wants to hear it."""
 
     def warn(self, findings: Iterable[Finding]) -> None:
         """What is told and ends nothing, likewise."""
-
-
-class Untrusted:
-    """In place of a marketplace that may not be asked: every question is answered with why."""
-
-    def __init__(self, name: str, why: str) -> None:
-        self.name = name
-        self._why = why
-
-    def capabilities(self) -> Mapping[str, Management]:
-        """Nothing is known of what it manages."""
-        return {}
-
-    def stores(self) -> Sequence[str]:
-        """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
-
-    def read(self, scope: Scope) -> Snapshot:
-        """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
-
-    def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
-
-    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
-        """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
-
-    def close(self) -> None:
-        """Nothing was opened."""
-
-
-def _here(url: str) -> bool:
-    """Whether an address can only mean this machine, as the client that would use it reads it."""
-    import httpx2
-
-    try:
-        return is_loopback(httpx2.URL(url).host)
-    except httpx2.InvalidURL:
-        return False
-
-
-def address_of(settings: Mapping[str, Any]) -> str:
-    """A connection's address for people: without credentials and query."""
-    from urllib.parse import urlsplit
-
-    url = str(settings.get("url") or "sandbox:")
-    if url.startswith("sandbox:"):
-        return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that is none"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def shown_address(settings: Mapping[str, Any]) -> str:
-    """The same, and which secret goes with it."""
-    shown = address_of(settings)
-    return f"{shown} with {settings['token']}" if settings.get("token") else shown
-
-
-def secret(reference: str, root: Path, environ: Mapping[str, str]) -> str:
-    """The secret that a reference names. AcornError when it is not there; its value is never in a message."""
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if not environ.get(name):
-            raise AcornError(
-                f"the environment variable {name} is not set",
-                hint=f"set it: the connection's token is {reference}",
-            )
-        return environ[name]
-    if kind == "file":
-        folder = secrets_folder(environ, root)
-        if name.startswith(("/", "~")) or ".." in Path(name).parts:
-            raise AcornError(
-                f"{reference} does not name a file of the folder for secrets",
-                hint=f"write file:NAME; the folder is {folder} (ACORN_SECRETS_DIR)",
-            )
-        try:
-            if not (folder / name).is_file():
-                raise FileNotFoundError(2, "there is no such file")
-            with (folder / name).open("rb") as file:
-                return file.read(1 << 16).decode().strip()
-        except UnicodeDecodeError:
-            raise AcornError(f"the secret file {name} holds no text", hint="one secret in UTF-8") from None
-        except OSError as error:
-            raise AcornError(
-                f"the secret file {name} cannot be read: {error.strerror}",
-                hint=f"it is looked for in {folder} (ACORN_SECRETS_DIR)",
-            ) from None
-    if kind == "keyring":
-        try:
-            import keyring
-        except ImportError:
-            raise AcornError("keyring is not installed", hint="pip install 'acorn-gitops[keyring]'") from None
-        found = keyring.get_password("acorn", name)
-        if found is None:
-            raise AcornError(
-                f"the keyring has no secret {name} of service acorn", hint=f"keyring set acorn {name}"
-            )
-        return str(found)
-    raise AcornError(
-        f"secrets of kind {kind}: cannot be read by this version", hint="use env:, file: or keyring:"
-    )

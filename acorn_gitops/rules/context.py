@@ -73,6 +73,14 @@ class Known(NamedTuple):
     announces: Callable[[str, str, str], bool] = lambda store, promo, sku: True
     """(store, promotion, SKU): whether this plan makes or changes the promotion there, or the price that it is taken off; putting back
     what a hand changed is neither."""
+    commit: Callable[[str, int], str] = lambda file, line: ""
+    """(file, line): the commit that wrote it last; "" where it is not committed, or git does not know."""
+    recorded: Sequence[Planned] = ()
+    """Roles and grants that are there as they are declared, and are not known as applied: they will be."""
+    ever: Callable[[str, str], bool] = lambda store, type: False
+    """(store, type): whether such a resource was ever applied there."""
+    gave: Callable[[], bool] = lambda: False
+    """Whether any role or grant was ever applied."""
     written_with: Callable[[Where], str] = lambda address: ""
     """The commit with which a resource was written last; "" where it never was."""
 

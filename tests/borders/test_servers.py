@@ -234,6 +234,28 @@ def test_an_odd_value_is_a_difference(value: Any, made: Repository, server: Serv
     told(result)
 
 
+ROLE = {"type": "role", "key": "r", "id": "7", "etag": "e"}
+MISSHAPEN: list[dict[str, Any]] = [
+    *({**ROLE, "attributes": {"rules": rules}} for rules in ([1], 7, ["x"], "abc", {"a": 1}, [[]], [{"resources": "ab"}])),
+    {**ROLE, "attributes": {"rules": [{"resources": [1], "verbs": ["read"]}]}},
+    {**ROLE, "attributes": {"rules": [{"resources": ["price"], "verbs": ["read"], "constraints": [1]}]}},
+    {**ROLE, "attributes": {"validUntil": 5}},
+    {**ROLE, "type": "grant", "attributes": {"role": ["r"], "subject": {"kind": "user", "id": "a@b.c"}}},
+    {**ROLE, "type": "grant", "attributes": {"role": "r", "subject": "me"}},
+    {**ROLE, "type": "grant", "attributes": {"role": "r", "subject": {"kind": 1, "id": []}}},
+    {**ROLE, "type": "promotion", "attributes": {"type": "percentOff", "skus": 5, "discount": {"percent": "5"}}},
+    {**ROLE, "type": "promotion", "attributes": {"type": "percentOff", "skus": [{}], "start": 5, "end": None}},
+    {**ROLE, "type": "promotion", "attributes": {"discount": "half", "limits": [], "minimumOrder": "5"}},
+    {**ROLE, "type": "tax-rule", "attributes": {"goods": ["x"], "rate": 5, "taxes": {"a": 1}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", MISSHAPEN, ids=lambda row: json.dumps(row["attributes"])[:50])
+def test_what_is_taken_apart_has_its_shape(row: dict[str, Any], made: Repository, server: Server) -> None:
+    """Of rights, promotions and tax rules: where a list should be, there is one, or the store is unread."""
+    unread(made, always(page(STOREFRONT, row)), server)
+
+
 # -- limits --------------------------------------------------------------------------------------------------
 
 

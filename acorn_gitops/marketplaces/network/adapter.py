@@ -21,6 +21,7 @@ import orjson
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
+from acorn_gitops.marketplaces.network.contract import SHAPED, misshapen
 from acorn_gitops.marketplaces.network.transport import NoAnswer, Response, Transport
 from acorn_gitops.marketplaces.protocol import (
     Generation,
@@ -434,6 +435,8 @@ class _Reading:
                 raise _nonsense(f"{self._store}: a page", f"rows of more than {ROW >> 10} KiB")
             for item in items:
                 self._row(item)
+                if item["type"] in SHAPED and (why := misshapen(item["type"], item["attributes"])):
+                    raise self._wrong(item, why)
         except (KeyError, TypeError, AttributeError) as error:
             raise _nonsense(f"{self._store}: a page", error) from None
         if _is_suspicious(answer.body):
@@ -491,7 +494,10 @@ class _Reading:
     def _check(self, item: dict[str, Any]) -> None:
         why = unfit(item["attributes"])
         if why:
-            raise _nonsense(f"{self._store}: {one_line(item['type'], 40)} {one_line(item['key'], 60)}", why)
+            raise self._wrong(item, why)
+
+    def _wrong(self, item: dict[str, Any], why: str) -> Incomplete:
+        return _nonsense(f"{self._store}: {one_line(item['type'], 40)} {one_line(item['key'], 60)}", why)
 
     def snapshot(self) -> Snapshot:
         """The whole store. Incomplete when what came is not what was announced."""

@@ -4,6 +4,7 @@ Schema of each resource type's attributes. Callers: `acorn schema`, the sandbox 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from acorn_gitops.resources.registry import FIXED, TYPES
@@ -47,6 +48,41 @@ def attributes_schema(type: str, *, creation: bool) -> Schema:
     if creation:
         schema["properties"] = {k: v if k in required else _nullable(v) for k, v in properties.items()}
     return {**_inlined(schema), "$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+SHAPED: Final = frozenset(type.name for type in TYPES.values() if type.told_apart)
+"""Types of which what is read is taken apart: rights, discounts, conditions."""
+
+
+def misshapen(type: str, attributes: dict[str, Any]) -> str:
+    """What of a resource that is read back has not the shape that its type has: where text, a list or a block should be is something
+    else. Names, lengths and attributes of tomorrow are nobody's business here. Empty where all is well."""
+    validator = _shape(type)
+    if validator.is_valid(attributes):
+        return ""
+    error = next(iter(validator.iter_errors(attributes)))
+    return f"{'.'.join(map(str, error.instance_path))} is not what it can be: {error.message}"
+
+
+@cache
+def _shape(type: str) -> Any:
+    import jsonschema_rs
+
+    properties = {name: _nullable(_bare(schema)) for name, schema in TYPES[type].properties.items()}
+    return jsonschema_rs.Draft202012Validator({"type": "object", "properties": properties})
+
+
+def _bare(schema: Schema) -> Schema:
+    """Of a schema what it says of shapes alone."""
+    if "$ref" in schema:
+        return {"type": "object"}
+    found: Schema = {"type": schema["type"]}
+    if "items" in schema:
+        found["items"] = _bare(schema["items"])
+    if "properties" in schema:
+        found["properties"] = {name: _nullable(_bare(inner)) for name, inner in schema["properties"].items()}
+        found["required"] = schema.get("required", [])
+    return found
 
 
 def _inlined(node: Any) -> Any:

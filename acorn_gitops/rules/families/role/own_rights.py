@@ -12,6 +12,7 @@ from typing import Any
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.resources.registry import STORES
 from acorn_gitops.rules.context import ANYBODY, EVER, Context, Planned
 from acorn_gitops.rules.families.role.required import may_approve
 from acorn_gitops.rules.families.role.rights import access_of
@@ -36,27 +37,27 @@ Made = Mapping[tuple[str, str], Collection[str]]
     phase="plan",
 )
 def self_benefit(context: Context) -> Iterator[Finding]:
-    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it or, as lines can be taken out and files
-    brought in, to whoever has changed a file of the role, of the labels that it selects by, or acorn.yaml since the last apply: by a grant, in a further store, by a role that gives more, or by one that holds longer. Unless
-    somebody else, who saw these lines, has written an approval into the role (`approvals.given`). A store that is new and falls under
-    a role that is applied elsewhere and not edited gives nobody anything that they do not have there; and where every store is new,
-    somebody has to be the first."""
+    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it, or to whoever changed the role, what it
+    inherits, the labels that it selects by, or acorn.yaml since the last whole apply: lines can be taken out, and files brought in.
+    Rights are given by a grant, in a further store, by a role that gives more or holds longer, and by what is found at the marketplace
+    as it is declared. An approval in the role (`approvals.given`) by somebody else counts, where they saw these lines and whoever gains
+    has changed nothing since. A store that is new and falls under a role that is applied elsewhere and not edited gives nobody anything
+    that they do not have there; and where nothing was ever applied, somebody has to be the first."""
     assert context.known is not None
     config, known, told = context.configuration, context.known, set[tuple[str, str]]()
-    new = {
-        c.address.store
-        for c in known.changes
-        if c.address.type in ("storefront", "location") and c.action == "create"
-    }
-    if new >= set(config.stores):
+    # What is found as it is declared is in force from now on, too: whoever made it so beforehand gains by that.
+    all_ = [*known.changes, *known.recorded]
+    given = [(change, role) for change in all_ if (role := _role_of(context, change)) is not None]
+    if not given:
         return
-    given = [(change, role) for change in known.changes if (role := _role_of(context, change)) is not None]
+    new = {store for store in config.stores if not any(known.ever(store, type) for type in STORES)}
+    if new >= set(config.stores) and not known.gave():
+        return
     # A role that changes in a store that was there before is edited; one that was applied to none of them is new.
     edited = {role.name for change, role in given if change.address.store not in new}
-    made = _made(known.changes)
+    made = _made(all_)
     roles = {role.name: role for _, role in given}
     numbers = {name: _numbers(role) for name, role in roles.items()}
-    editors = {name: _editors(context, role) for name, role in roles.items()}
     for change, role in given:
         if change.address.store in new and role.name not in edited and _is_applied(context, role, new):
             continue
@@ -64,21 +65,17 @@ def self_benefit(context: Context) -> Iterator[Finding]:
             continue
         grant = change.address.type == "grant"
         everybody = set() if grant else _lines_of_role(context, change, role)
-        took_out = editors[role.name] if grant or _without_end(change) or _looser(change) else set()
-        if grant:
-            # It was in force and came to an end, or never was: what changed since then nobody has judged.
-            since = known.written_with(change.address) or EVER
-            took_out = took_out | _editors(context, role, since)
-        if grant:
-            took_out = took_out | _editors_of_labels(context, role, change.address.store)
+        # Of a grant: it was in force and came to an end, or never was; what changed since then nobody has judged.
+        begins = ["", known.written_with(change.address) or EVER] if grant else [""]
+        edited_by = {mail for since in begins for mail in _editors(context, change, role, since)}
         for index in _concerned(change, numbers[role.name]):
             one = role.spec["subjects"][index]
             who = subject(one["kind"], one["id"]).id
             if (role.name, who) in told:
                 continue
             lines = _lines_of_grant(context, change, role, index=index, made=made) if grant else everybody
-            wrote = {_author(context, line) for line in lines} | took_out | {acting(known.actor).id}
-            if not wrote & {who, ANYBODY} or _agreed(context, role, who, lines):
+            wrote = {_author(context, line) for line in lines} | edited_by | {acting(known.actor).id}
+            if not wrote & {who, ANYBODY} or _agreed(context, change, role, who, lines):
                 continue
             told.add((role.name, who))
             yield config.finding(
@@ -98,9 +95,19 @@ def _author(context: Context, line: Line) -> str:
     return one_spelling((context.known.author(*line) or ("", ""))[0])
 
 
-def _editors(context: Context, role: Spec, since: str = "") -> set[str]:
+def _editors(context: Context, change: Planned, role: Spec, since: str) -> set[str]:
     """Who changed a document that says something of a role, its templates and overlays included, one with its key, or acorn.yaml, which
-    says what files count: somebody gains also by what was taken out or brought in, and no line of the role says that."""
+    says what files count; of a grant, what gives its store the labels that the role selects by. Somebody gains also by what was taken
+    out or brought in, and no line of the role says that."""
+    own = _editors_of_role(context, role, since)
+    return (
+        own | _editors_of_labels(context, role, change.address.store, since)
+        if change.address.type == "grant"
+        else own
+    )
+
+
+def _editors_of_role(context: Context, role: Spec, since: str) -> set[str]:
     key = str(role.spec.get("key") or role.name)
     beside = {(role.kind, role.name), (role.kind, key), (f"key of {role.kind}", key)}
     if role.moved_from:
@@ -111,12 +118,13 @@ def _editors(context: Context, role: Spec, since: str = "") -> set[str]:
     )
 
 
-def _editors_of_labels(context: Context, role: Spec, store: str) -> set[str]:
+def _editors_of_labels(context: Context, role: Spec, store: str, since: str) -> set[str]:
     """Who changed the files that give a store its labels, where a role selects by them."""
     declared = context.configuration.stores.get(store)
     if declared is None or not role.spec["stores"].get("labels"):
         return set()
-    return _changed(context, declared, {(declared.kind, declared.name)}, "")
+    # Before the last apply labels gave what they give: that was judged then.
+    return _changed(context, declared, {(declared.kind, declared.name)}, "" if since == EVER else since)
 
 
 def _changed(context: Context, spec: Spec, beside: Collection[Identity], since: str) -> set[str]:
@@ -220,12 +228,6 @@ def _narrower(value: Any, other: Any) -> bool:
         return False
 
 
-def _looser(change: Planned) -> bool:
-    """Whether a right that was there before lost a limit, or has a wider one: where the limit was taken out no line says so."""
-    had = set(rules_of((change.before or {}).get("rules") or ()))
-    return bool(_more(change) & had)
-
-
 def _earlier(change: Planned) -> bool:
     before, after = change.before or {}, change.after or {}
     return (after.get("validFrom") or "") < (before.get("validFrom") or "")
@@ -234,15 +236,6 @@ def _earlier(change: Planned) -> bool:
 def _later(change: Planned) -> bool:
     until = (change.before or {}).get("validUntil")
     return until is not None and ((change.after or {}).get("validUntil") or "9999") > until
-
-
-def _without_end(change: Planned) -> bool:
-    """Whether a beginning or an end was taken out: no line says so any more."""
-    after = change.after or {}
-    gone = (_later(change) and not after.get("validUntil")) or (
-        _earlier(change) and not after.get("validFrom")
-    )
-    return bool(gone)
 
 
 def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int, made: Made) -> set[Line]:
@@ -273,9 +266,9 @@ def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
     return {(place.file, place.line) for place in places if place.line}
 
 
-def _agreed(context: Context, role: Spec, who: str, lines: Collection[Line]) -> bool:
-    """Whether as many others as the role asks for (`min`) agreed to these lines: each by a line in the role, which whoever gains has not
-    written, and which was written with these in sight."""
+def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Collection[Line]) -> bool:
+    """Whether as many others as the role asks for (`min`) agreed to what gives somebody something: each by a line in the role, which
+    whoever gains has not written, which was written with these lines in sight, and since when whoever gains has changed nothing."""
     known = context.known
     assert known is not None
     asked = role.spec.get("approvals") or {}
@@ -284,8 +277,10 @@ def _agreed(context: Context, role: Spec, who: str, lines: Collection[Line]) -> 
         place = context.configuration.place(role, ("spec", "approvals", "given", index))
         here = (place.file, place.line)
         wrote = _author(context, here)
-        if one_spelling(one["by"]) == who or wrote in ("", who):
+        if one_spelling(one["by"]) == who or wrote in ("", who) or not may_approve(asked, one["by"]):
             continue
-        if may_approve(asked, one["by"]) and all(known.follows(here, line) for line in lines):
+        since = known.commit(*here)
+        later = _editors(context, change, role, since) if since else set()
+        if not later & {who, ANYBODY} and all(known.follows(here, line) for line in lines):
             agreed.add(one_spelling(one["by"]))
     return len(agreed) >= (asked.get("min") or 1)
