@@ -7,16 +7,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from acorn_gitops.engines.access import subject
 from acorn_gitops.model.language import canonical_tag
-from acorn_gitops.model.reference import coupon_fee
+from acorn_gitops.model.reference import coupon_fee, rates_on
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database
 from acorn_gitops.specs import gate
-from tests.repository import Repository, changes, document, sku, storefront
+from tests.repository import Repository, changes, document, promo, sku, storefront
 
 
 def desk(*people: str, **more: Any) -> dict[str, Any]:
@@ -311,3 +312,97 @@ def test_what_drifted_is_written_into_its_cell(table: str, rows: str, wanted: st
     assert "listings.0.status has no cell of its own in specs/t.csv" in said.err
     assert place.read_bytes() == (head + wanted).encode()
     assert [change[0] for change in changes(made.plan())] == ["update"]
+
+
+# -- what another audit found --------------------------------------------------------------------------------
+
+TEMPLATES = """apiVersion: acorn/v1
+kind: SkuMapping
+metadata: {name: ground, abstract: true}
+spec: {attributes: {brand: Ground, title: Ground}}
+---
+apiVersion: acorn/v1
+kind: SkuMapping
+metadata: {name: special, abstract: true}
+spec: {inherits: [ground], attributes: {brand: Special}}
+---
+apiVersion: acorn/v1
+kind: SkuMapping
+metadata: {name: other, abstract: true}
+spec: {inherits: [ground], attributes: {productType: KETTLE}}
+---
+apiVersion: acorn/v1
+kind: SkuMapping
+metadata: {name: one}
+spec: {sku: A-1, inherits: [NAMES], listings: [{store: amz-de, price: {currency: EUR, value: "9.00"}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "brand"),
+    [
+        ("special, ground", "Ground"),  # named last, it counts last
+        ("ground, special", "Special"),
+        ("special", "Special"),
+        ("special, other", "Special"),  # `other` says nothing of it; what it inherits lies below both
+        ("other, special", "Special"),
+    ],
+)
+def test_a_template_counts_where_it_is_named_last(names: str, brand: str, tmp_path: Path) -> None:
+    """From left to right; where others only inherit it, before the first of them."""
+    made = Repository(tmp_path / "r", storefront())
+    made.text(TEMPLATES.replace("NAMES", names), "t.yaml")
+    created = {
+        str(c["address"]): c["after"] for c in orjson.loads(made.run("plan", "-o", "json").out)["changes"]
+    }
+    assert created["amz-de/listing/A-1"]["brand"] == brand
+
+
+def test_one_code_is_told_in_every_store_where_it_means_two_things(tmp_path: Path) -> None:
+    """Promotions that meet others in one store and third ones in another are told for both (PRO-023)."""
+    both = {"stores": {"names": ["a", "b"]}, "code": "SAVE"}
+    made = Repository(
+        tmp_path / "r",
+        storefront("a"),
+        storefront("b"),
+        sku("A-1", "50.00", "a"),
+        sku("B-1", "50.00", "b"),
+        promo("p75", "5", stores={"names": ["a"]}, code="SAVE"),
+        promo("p76", "6", stores={"names": ["b"]}, code="save"),
+        promo("p77", "7", **both),
+    )
+    said = made.run("validate").out
+    assert "p75 and p77 hold at one time in a" in said and "p76 and p77 hold at one time in b" in said, said
+
+
+@pytest.mark.parametrize("ends", ["", "\n", "\n\n", "\n\n---\n" + TEMPLATES.split("---\n")[0]])
+def test_what_was_formatted_is_formatted(ends: str, tmp_path: Path) -> None:
+    """At once, also where the head has to be put in order and blank lines stand behind it."""
+    made = Repository(tmp_path / "r")
+    text = (
+        "spec:\n  type: storefront\n  storefront: {platform: network, currency: EUR}\n"
+        "metadata: {name: b}\nkind: Store\napiVersion: acorn/v1\n"
+    )
+    made.text(text + ends, "x.yaml")
+    assert made.run("fmt").code == 0
+    assert made.run("fmt", "--check").code == 0
+    assert (made.path / "specs" / "x.yaml").read_text().startswith("apiVersion")
+
+
+@pytest.mark.parametrize("code", ["abr-95", "janv.-95", "mei-95", "sty-95", "ott-2095"])
+def test_a_code_that_may_have_been_a_day_is_told(code: str, tmp_path: Path) -> None:
+    """In small letters, as spreadsheets of other languages write it: a code can look so, so that it is a warning (SKU-001)."""
+    made = Repository(tmp_path / "r", storefront())
+    (made.path / "specs" / "t.csv").write_text(f"sku,store,price,currency\n{code},amz-de,9.00,EUR\n")
+    made.text(
+        "apiVersion: acorn/v1\nkind: SkuMapping\nmetadata: {name: t}\nspec:\n  table: {file: t.csv}\n",
+        "t.yaml",
+    )
+    said = made.run("validate").out
+    assert "looks like a month that a spreadsheet made of a code" in " ".join(said.split()), said
+
+
+@pytest.mark.parametrize(("country", "percent"), [("BE", "12"), ("MT", "12")])
+def test_parking_rates_are_known(country: str, percent: str) -> None:
+    """Article 118 of Directive 2006/112/EC: a class of its own."""
+    assert rates_on(country, "parking", "2026-11-27") == [percent]

@@ -8,11 +8,12 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from acorn_gitops.model.money import canonical, round_half_up
+from acorn_gitops.model.reference import minor_units
 
 
 def priced_by_rule(base: str, rule: Mapping[str, Any], currency: str) -> str:
-    """`base` × exchange rate × factor, rounded half up to the currency, then moved to the nearest ending
-    (the higher of two equally near). Never below zero."""
+    """`base` × exchange rate × factor, moved to the nearest ending (the higher of two equally near) or, without one, rounded half up to
+    the currency. Never below zero. Which endings a currency can have: `can_end`."""
     amount = (
         Decimal(base)
         * Decimal((rule.get("fx") or {}).get("rate") or "1")
@@ -27,3 +28,9 @@ def priced_by_rule(base: str, rule: Mapping[str, Any], currency: str) -> str:
     above = below + step
     nearest = above if amount - below >= above - amount or below < 0 else below
     return canonical(str(round_half_up(nearest, currency)), currency)
+
+
+def can_end(ending: str, currency: str) -> bool:
+    """Whether an amount in a currency can end so: no yen ends in .95, and no euro in .955."""
+    decimals = ending.partition(".")[2].rstrip("0")
+    return len(decimals) <= minor_units().get(currency, 2)

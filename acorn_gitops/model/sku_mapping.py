@@ -200,7 +200,8 @@ class SkuMappingSpec(_Item):
     sku: SellerSku
     """The internal SKU: unique in the whole configuration."""
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
+    it, before the first of them."""
 
 
 class SkuMappingItem(_Item):

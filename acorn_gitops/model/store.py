@@ -223,7 +223,8 @@ class StoreSpec(Strict):
 
     type: Literal["storefront", "physical"]
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
+    it, before the first of them."""
     connection: Name | None = None
     """Which connection of acorn.yaml holds this store."""
     legalEntity: Name | None = None

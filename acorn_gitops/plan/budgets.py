@@ -40,7 +40,7 @@ GUARDS: Final[dict[str, tuple[str, str]]] = {
         "A shop can be emptied without a single deletion.",
     ),
     "BUD-006": (
-        "A plan reaches a whole store, and no budget is written",
+        "A plan reaches a whole store, and no budget speaks of what it does",
         "Many prices that halve or double at once, or most of a shop that goes off sale, are a slip more often than a wish.",
     ),
 }

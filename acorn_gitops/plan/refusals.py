@@ -12,7 +12,7 @@ from acorn_gitops.plan.budgets import GUARDS
 _TOLD: Final[dict[str, tuple[int, str]]] = {
     "GEN-018": (
         4,
-        "`acorn fmt` would change what a file means, and leaves it as it is. No such file is known.",
+        "`acorn fmt` would change what a file means, and leaves it as it is. Comments in odd places can do that: one that stands by itself behind a folded text, for example.",
     ),
     "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
     "ACN-021": (4, "A store would be replaced while it holds other resources."),

@@ -61,18 +61,12 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     strangers = [n for n in before.documents if not _ours(n.data)]
     if strangers:
         return text, [_stranger(file, strangers[0].line)]
-    yaml = round_trip()
-    documents = list(yaml.load_all(text))
-    out = io.StringIO()
-    for index, document in enumerate(documents):
-        _spell(document)
-        if hasattr(document, "move_to_end"):
-            for key in [k for k in _HEAD if k in document] if _movable(document) else []:
-                document.move_to_end(key)
-        if index:
-            out.write("---\n")
-        yaml.dump(document, out)
-    result = _tidy(out.getvalue())
+    once, result = text, _again(text)
+    for _ in range(SETTLES):
+        # What stood in the way of one pass, such as a blank line at the end, is gone in the next.
+        if result == once or compose(result, file).findings:
+            break
+        once, result = result, _again(result)
     after = compose(result, file)
     for known in before.documents:
         _spell(known.data)
@@ -86,6 +80,26 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
         )
         return text, [finding]
     return result, []
+
+
+SETTLES: Final = 3
+"""Passes after which a text is as it stays."""
+
+
+def _again(text: str) -> str:
+    """One pass: every document as the emitter writes it, its head in order."""
+    yaml = round_trip()
+    documents = list(yaml.load_all(text))
+    out = io.StringIO()
+    for index, document in enumerate(documents):
+        _spell(document)
+        if hasattr(document, "move_to_end"):
+            for key in [k for k in _HEAD if k in document] if _movable(document) else []:
+                document.move_to_end(key)
+        if index:
+            out.write("---\n")
+        yaml.dump(document, out)
+    return _tidy(out.getvalue())
 
 
 def _spell(document: Any) -> None:

@@ -169,7 +169,8 @@ class Resolver:
         return out
 
     def _inherited(self, raw: Raw, chain: tuple[str, ...]) -> list[Raw]:
-        """Templates of a document, lowest first; a template reached twice counts where it came first."""
+        """Templates of a document, lowest first. One that is reached twice counts where it is named last; where it is only inherited by
+        others, before the first of them."""
         found: dict[int, Raw] = {}
         for index, name in enumerate(_list(_map(raw.data.get("spec")).get("inherits"))):
             path = ("spec", "inherits", index)
@@ -198,8 +199,10 @@ class Resolver:
                 self._visit(raw.kind, name)
             else:
                 self._visited.add((raw.kind, name))
-                for below in (*self._below(template, (*chain, name)), template):
+                for below in self._below(template, (*chain, name)):
                     found.setdefault(id(below), below)
+                found.pop(id(template), None)
+                found[id(template)] = template
         return [*found.values()]
 
     def _below(self, template: Raw, chain: tuple[str, ...]) -> list[Raw]:

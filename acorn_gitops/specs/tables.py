@@ -60,6 +60,14 @@ _SPOILT_CODE: Final = re.compile(
     re.IGNORECASE,
 )
 """What a spreadsheet makes of a code that looks like a day or a number: a seller's SKU is fixed once it is created."""
+_ODD_CODE: Final = re.compile(rf"(?:{_MONTHS})[a-zéûä]*\.?[\- ][0-9]{{2}}(?:[0-9]{{2}})?\Z")
+
+
+def looks_like_a_month(code: str) -> bool:
+    """Whether a code is what spreadsheets of many languages make of one like ABR95: small letters, hyphen, year. A code can be so, too."""
+    return _ODD_CODE.match(code) is not None
+
+
 _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768

@@ -396,14 +396,14 @@ def codes(context: Context) -> Iterator[Finding]:
         code = dated.promo.spec.get("code")
         if code and dated.end > context.now:
             by_code.setdefault((store, code.casefold()), []).append(dated)
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for (store, _), alike in sorted(by_code.items(), key=lambda found: found[0]):
         ordered = sorted(alike, key=lambda d: (d.start, d.promo.name))
         one = ordered[0]
         for other in ordered[1:]:
             late = other.promo
-            if other.start < one.end and late.name not in told:
-                told.add(late.name)
+            if other.start < one.end and (one.promo.name, late.name) not in told:
+                told.add((one.promo.name, late.name))
                 yield context.configuration.finding(
                     "PRO-023",
                     "warning",

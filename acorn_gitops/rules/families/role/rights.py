@@ -32,8 +32,10 @@ def access_of(context: Context) -> Access:
     source="separation of duties",
 )
 def apart(context: Context) -> Iterator[Finding]:
-    """For each subject and store, after the union of all their roles, today and on every day on which a role begins: no pair of the
-    table of toxic pairs. What somebody has through a group is not known: the group itself is judged."""
+    """For each subject and store, after the union of all their roles, today and on every day on which a role begins: none of these
+    pairs. `price.write` with `price.approve`, `promo.write` with `promo.approve`, `tax.write` with `tax.approve`, `payout.write` with
+    `refund.write` or `iam.grant`, `iam.grant` with `apply` on anything, `app.write` with `export` of anything; in a shop
+    `inventory.write` with `order.write` is told as a note. What somebody has through a group is not known: the group itself is judged."""
     told: set[tuple[str, Right, Right]] = set()
     days = {
         begins

@@ -13,6 +13,7 @@ from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
+from acorn_gitops.specs.tables import looks_like_a_month
 
 _INSIDE = re.compile(r"[0-9](02|04|2[0-9])[0-9]{11}\Z|000000[02]")
 """As 14 digits: GS1 prefixes 02, 04 and 20 to 29 (restricted circulation), and GTIN-8 that begin with 0 or 2."""
@@ -45,7 +46,11 @@ def tidy(context: Context) -> Iterator[Finding]:
                     "warning",
                     sku,
                     ("spec", "listings", index, "sellerSku"),
-                    f"{code!r} is not a tidy seller SKU",
+                    f"{code!r} is not a tidy seller SKU"
+                    + (
+                        ", and looks like a month that a spreadsheet made of a code"
+                        * looks_like_a_month(code)
+                    ),
                     f"write it like {normal_form(code) or 'KTL-17-BLK'}, where it is still new",
                 )
         if match(sku.spec["sku"]) is None:
@@ -54,7 +59,11 @@ def tidy(context: Context) -> Iterator[Finding]:
                 "warning",
                 sku,
                 ("spec", "sku"),
-                f"{sku.spec['sku']!r} is not a tidy SKU",
+                f"{sku.spec['sku']!r} is not a tidy SKU"
+                + (
+                    ", and looks like a month that a spreadsheet made of a code"
+                    * looks_like_a_month(sku.spec["sku"])
+                ),
                 "write it like KTL-17-BLK; `acorn sku normalize` shows what each would be",
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
-from acorn_gitops.model.price_rule import priced_by_rule
+from acorn_gitops.model.price_rule import can_end, priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -206,7 +206,7 @@ def _currencies(context: Context) -> dict[str, str]:
 )
 def price_rules(context: Context) -> Iterator[Finding]:
     """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies it has an exchange
-    rate; rates are at most 7 days old (older: a warning), and of no day to come."""
+    rate; rates are at most 7 days old (older: a warning), and of no day to come. It ends in what the store's currency can end in."""
     config = context.configuration
     today, currencies = context.now.date(), _currencies(context)
     for name, price_rule in config.price_rules.items():
@@ -242,6 +242,19 @@ def price_rules(context: Context) -> Iterator[Finding]:
                 )
             elif rule_name and source is not None and (rule_name, listing["store"]) not in told:
                 one, other = currencies.get(source), currencies.get(listing["store"])
+                ending = config.price_rules[rule_name].get("ending")
+                if ending is not None and other is not None and not can_end(ending, other):
+                    told.add((rule_name, listing["store"]))
+                    yield config.finding(
+                        "SKU-015",
+                        "error",
+                        sku,
+                        ("spec", "listings", index, "price", "rule"),
+                        f"{rule_name} makes prices end in {ending} for {listing['store']}, which sells in {other}: no amount in"
+                        f" {other} ends so",
+                        "use another price rule there, with an ending that this currency can have",
+                    )
+                    continue
                 if one != other and None not in (one, other) and not config.price_rules[rule_name].get("fx"):
                     told.add((rule_name, listing["store"]))
                     yield config.finding(
