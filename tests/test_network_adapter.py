@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pytest
-import stamina
 
 from acorn_gitops.marketplaces.network import adapter as adapter_module
 from acorn_gitops.marketplaces.network.adapter import ATTEMPTS, NetworkMarketplace
@@ -30,11 +29,9 @@ STORE = "amz-de"
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused connections are tried again at once."""
-    stamina.set_testing(True, attempts=2)
-    yield
-    stamina.set_testing(False)
+    monkeypatch.setattr("acorn_gitops.confine.retry.FIRST", 0.0)
 
 
 @pytest.fixture
@@ -400,8 +397,12 @@ def test_nonsense_for_a_write_is_not_known(answer: Any) -> None:
     ("value", "waited"),
     [("3", 3.0), ("0", 0.0), ("99999", 60.0), ("-5", 0.0), ("soon", 0.25), ("nan", 0.25), ("1e400", 60.0)],
 )
-def test_retry_after_is_followed_within_reason(value: str, waited: float) -> None:
+def test_retry_after_is_followed_within_reason(
+    value: str, waited: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As long as it says, never longer than a minute; what is no number is left out."""
+    monkeypatch.setattr("acorn_gitops.confine.retry.FIRST", 0.25)
+    monkeypatch.setattr("acorn_gitops.confine.retry.JITTER", 0.0)
     said: list[float] = []
     market = NetworkMarketplace(
         Settings("main", "network", "", "", {}), Says({}, status=429, retry_after=value), said.append

@@ -21,7 +21,8 @@ HEAVY = (
     "alembic",
     "rich",
     "asyncio",
-    "stamina",
+    "tenacity",
+    "wcwidth",
     "uvicorn",
     "filelock",
 )

@@ -568,7 +568,7 @@ def test_a_retry_is_not_a_line_of_log(tmp_path: Path) -> None:
     )
     done = command(made, "plan")
     assert done.returncode == 1
-    assert b"stamina" not in done.stderr
+    assert b"tenacity" not in done.stderr
     assert done.stderr == b"", done.stderr
 
 

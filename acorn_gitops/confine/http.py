@@ -13,12 +13,8 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 import httpx2
-import stamina
 
 from acorn_gitops.confine.text import Redacted
-
-# Each retry would be a line of log among the plan's; what comes of them is told once, at the end.
-stamina.instrumentation.set_on_retry_hooks([])
 
 BODY: Final = 128 << 20
 """Bytes of an answer, unpacked."""
@@ -143,13 +139,9 @@ class Client:
         self._redacted = self._redacted.also(secret)
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Send once; a refused connection up to three times. NoAnswer otherwise; Hopeless where trying again is in vain."""
+        """Send once. NoAnswer where there is none; Hopeless where trying again is in vain."""
         try:
-            for attempt in stamina.retry_context(
-                on=httpx2.ConnectError, attempts=3, wait_initial=0.2, wait_max=2.0
-            ):
-                with attempt:
-                    return self._once(method, url, headers, body)
+            return self._once(method, url, headers, body)
         except _Crawl as error:
             raise Hopeless(f"the answer does not come to an end ({error})") from None
         except httpx2.HTTPError as error:
@@ -158,7 +150,6 @@ class Client:
             raise kind(f"{type(error).__name__} from {_host(url)}") from None
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise Hopeless(f"{_host(url)} cannot be asked: {type(error).__name__}") from None
-        raise NoAnswer("no attempt was made")
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         with self._client.stream(method, url, headers=dict(headers), content=body) as answer:

@@ -14,7 +14,7 @@ import orjson
 
 from acorn_gitops.confine.text import cell, safe
 from acorn_gitops.report.text import Pen
-from acorn_gitops.report.words import cut
+from acorn_gitops.report.words import cells, cut, padded
 
 
 @dataclass(slots=True)
@@ -61,10 +61,10 @@ def as_csv(table: Table) -> str:
 def as_text(table: Table, pen: Pen) -> str:
     """Columns of equal width; what is not known is a dash; the longest columns give way on
     narrow terminals, and none below 18 characters: half a date says nothing."""
-    cells = [[safe(_cell(row.get(h), "-")) for h in table.headings] for row in table.rows]
+    rows = [[safe(_cell(row.get(h), "-")) for h in table.headings] for row in table.rows]
     # A heading that no sum has is empty below it; a sum that is not known is a dash.
-    cells += [[safe(_cell(row[h], "-")) if h in row else "" for h in table.headings] for row in table.totals]
-    widths = [max([len(h), *(len(row[i]) for row in cells)]) for i, h in enumerate(table.headings)]
+    rows += [[safe(_cell(row[h], "-")) if h in row else "" for h in table.headings] for row in table.totals]
+    widths = [max([cells(h), *(cells(row[i]) for row in rows)]) for i, h in enumerate(table.headings)]
     over = sum(widths) + 2 * (len(widths) - 1) - pen.width
     while over > 0 and max(widths) > 18:
         widest = widths.index(max(widths))
@@ -75,13 +75,10 @@ def as_text(table: Table, pen: Pen) -> str:
     ]
 
     def line(values: Sequence[str]) -> str:
-        parts = [
-            f"{cut(v, w):>{w}}" if r else f"{cut(v, w):<{w}}"
-            for v, w, r in zip(values, widths, right, strict=True)
-        ]
+        parts = [padded(cut(v, w), w, right=r) for v, w, r in zip(values, widths, right, strict=True)]
         return "  ".join(parts).rstrip()
 
-    lines = [pen(line(table.headings), "bold"), *map(line, cells)] if table.rows else ["nothing to show"]
+    lines = [pen(line(table.headings), "bold"), *map(line, rows)] if table.rows else ["nothing to show"]
     lines += ["", *(pen(f"{source}: {when}", "dim") for source, when in table.freshness.items())]
     for note in table.notes:
         lines += pen.wrapped(f"· {safe(note)}", "dim")

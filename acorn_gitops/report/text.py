@@ -4,7 +4,6 @@ in: values. Goes out: text. Callers: cli. The plan is the product's face; golden
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -21,7 +20,17 @@ from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
-from acorn_gitops.report.words import REASONS, cut, in_words, plural, set_difference, value
+from acorn_gitops.report.words import (
+    REASONS,
+    cells,
+    cut,
+    in_words,
+    padded,
+    plural,
+    set_difference,
+    value,
+    wrapped,
+)
 from acorn_gitops.resources.registry import TYPES
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
@@ -56,15 +65,14 @@ class Pen:
 
     def wrapped(self, text: str, style: str) -> list[str]:
         """Lines of a paragraph, indented by two from the second."""
-        lines = textwrap.wrap(text, self.width, subsequent_indent="  ", break_on_hyphens=False)
-        return [self(line, style) for line in lines]
+        return [self(line, style) for line in wrapped(text, self.width, then="  ")]
 
     def columns(self, left: str, right: str, style: str = "", right_style: str = "dim") -> str:
         """Left text, and right text at the right margin; the right one on a line of its own when both do not fit."""
         if not right:
             return self(left, style) if style else left
-        if len(left) + len(right) + 2 <= self.width:
-            gap = " " * (self.width - len(left) - len(right))
+        if cells(left) + cells(right) + 2 <= self.width:
+            gap = " " * (self.width - cells(left) - cells(right))
             return (self(left, style) if style else left) + gap + self(right, right_style)
         left = cut(left, self.width)
         indent = len(left) - len(left.lstrip(" ")) + 4
@@ -167,7 +175,7 @@ def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
     if change.address.type == "role" and change.fields:
         said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
         lines += _paragraph(", ".join(said), pen) if said else []
-    width = min(max((len(f.path) for f in change.fields), default=0), 24)
+    width = min(max((cells(f.path) for f in change.fields), default=0), 24)
     move = price_move(change)
     for item in change.fields:
         if change.address.type == "role" and attribute_of(item.path) == "rules":
@@ -179,7 +187,7 @@ def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
 
 
 def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
-    label = f"      {cut(item.path, 24):<{width}}  "
+    label = f"      {padded(cut(item.path, 24), width)}  "
     difference = set_difference(item.before, item.after)
     if difference is not None:
         added, removed = difference
@@ -191,9 +199,9 @@ def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
             f"  {percent} %" if percent else ""
         )
     else:
-        room = max(8, (pen.width - len(label) - len(REASONS[item.reason]) - 6) // 2)
+        room = max(8, (pen.width - cells(label) - len(REASONS[item.reason]) - 6) // 2)
         text = f"{cut(value(item.before), room)} → {cut(value(item.after), room)}"
-    return pen.columns(label + cut(text, pen.width - len(label)), REASONS[item.reason])
+    return pen.columns(label + cut(text, pen.width - cells(label)), REASONS[item.reason])
 
 
 _FACTS: Final = (
@@ -226,12 +234,7 @@ def _content(type_: str, attributes: dict[str, Any], pen: Pen) -> list[str]:
 
 def _paragraph(text: str, pen: Pen) -> list[str]:
     """Text of which nothing is left out, indented."""
-    return [
-        pen(line, "dim")
-        for line in textwrap.wrap(
-            text, pen.width, initial_indent=" " * 6, subsequent_indent=" " * 8, break_on_hyphens=False
-        )
-    ]
+    return [pen(line, "dim") for line in wrapped(text, pen.width, first=" " * 6, then=" " * 8)]
 
 
 def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
@@ -243,7 +246,7 @@ def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
         if rest:
             parts.append(f"{rest} more" if parts else plural("attribute", rest))
         line = ", ".join(parts)
-        if len(line) <= pen.width - 6 or not shown:
+        if cells(line) <= pen.width - 6 or not shown:
             return ["      " + pen(line, "dim")] if parts else []
         shown.pop()  # whole facts only: half a title says nothing
 
@@ -268,11 +271,11 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
                 for f in shown
             )
         place = str(change.origin) if change.origin is not None else ""
-        room = max(40, pen.width - len(place) - len(detail) - 6)
+        room = max(40, pen.width - cells(place) - cells(detail) - 6)
         left = f"    {cut(safe(str(change.address)), room)}{detail}"
         lines.append(
-            pen.columns(left, cut(place, max(12, pen.width - len(left) - 2)))
-            if len(left) < pen.width - 14
+            pen.columns(left, cut(place, max(12, pen.width - cells(left) - 2)))
+            if cells(left) < pen.width - 14
             else cut(left, pen.width)
         )
     if len(members) > SHOWN:
@@ -449,7 +452,7 @@ def _caret(finding: Finding, pen: Pen) -> list[str]:
     start = 0 if column < room - 10 else column - room // 2
     shown = safe(source[start : start + room].replace("\t", "⇥"))
     # What stands before the caret may have grown by escapes; measure it as shown.
-    before = len(safe(source[start:column].replace("\t", "⇥")))
+    before = cells(safe(source[start:column].replace("\t", "⇥")))
     lines = [pen(number, "dim") + shown]
     if finding.place.column:
         lines.append(" " * (len(number) + before) + pen("^", "red"))

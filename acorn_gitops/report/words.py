@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any, Final
 
 import orjson
@@ -59,14 +61,56 @@ def value(thing: Any) -> str:
     return safe(orjson.dumps(thing).decode())
 
 
+_NARROW: Final = re.compile(r"[ -\u02ff\u2010-\u2300\u2713-\u2717]*\Z")
+"""Letters and signs of which each takes one cell: for them no table of widths is needed."""
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal a text takes: 永 takes two, a combining accent none."""
+    if _NARROW.match(text):
+        return len(text)
+    from wcwidth import wcswidth  # 25 ms, for letters of other widths only
+
+    width = int(wcswidth(text))
+    return width if width >= 0 else len(text)
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """As wide as a column, the text at its left or right."""
+    blank = " " * max(0, width - cells(text))
+    return blank + text if right else text + blank
+
+
 def cut(text: str, width: int) -> str:
-    """Shortened in the middle, where names differ least."""
-    if len(text) <= width:
+    """Shortened to so many cells in the middle, where names differ least."""
+    if cells(text) <= width:
         return text
     if width < 5:
-        return text[:width]
+        return _begin(text, width)
     head = (width - 1) * 2 // 3
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+    return f"{_begin(text, head)}…{_begin(text[::-1], width - 1 - head)[::-1]}"
+
+
+def _begin(text: str, width: int) -> str:
+    """As many letters as fit."""
+    if _NARROW.match(text):
+        return text[:width]
+    end = len(text)
+    while end and cells(text[:end]) > width:
+        end -= 1
+    return text[:end]
+
+
+def wrapped(text: str, width: int, *, first: str = "", then: str = "") -> list[str]:
+    """Lines of a paragraph; what begins the first of them, and all others."""
+    if _NARROW.match(text):
+        return textwrap.wrap(
+            text, width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False
+        )
+    from wcwidth import wrap
+
+    lines: list[str] = wrap(text, width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+    return lines
 
 
 def set_difference(before: Any, after: Any) -> tuple[list[str], list[str]] | None:

@@ -13,12 +13,12 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from math import isnan
 from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
 
+from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
 from acorn_gitops.marketplaces.network.contract import SHAPED, misshapen
@@ -85,6 +85,31 @@ _DEEP: Final = (b"}" * 12, b"]" * 12, b"[" * 12)
 """What may be no amount, or nested without end: such a page is looked at value by value."""
 
 
+class _Request:
+    """One request, and what is known of its tries so far."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        known: str,
+        other: Sequence[int],
+    ) -> None:
+        self.method, self.path, self.headers, self.body = method, path, headers, body
+        self.known = known
+        """The version that was named; empty for none."""
+        self.other = other
+        """Statuses beside 200 that mean something here."""
+        self.trouble = ""
+        self.maybe_done = False
+        """Whether a try without an answer may have had its effect."""
+        self.alive = False
+        """Whether anything answered."""
+
+
 class NetworkMarketplace:
     """One connection to a retail network API."""
 
@@ -97,9 +122,8 @@ class NetworkMarketplace:
     ) -> None:
         self._settings = settings
         self._transport = transport
-        self._pause = pause
         self._clock = clock
-        self._patience = PATIENCE
+        self._retry = Retry(budget=PATIENCE, pause=pause)
         self._silent = 0
         self._asked = 0.0
         self._lost = self._slow = 0.0
@@ -299,70 +323,70 @@ class NetworkMarketplace:
         by nature, batches by their idempotency keys, generations by their number."""
         if not _is_page(path) and self._slow > SLOW:
             raise MarketplaceError(f"{self.name}: {self._too_slow()}", hint=_FAULT)
-        trouble = ""
-        maybe_done = alive = False
+        tries = self._tries()
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
-        attempts = self._attempts()
-        for attempt in range(attempts):
-            wait = min(0.25 * 2**attempt, MAX_PAUSE)
-            began = self._clock()
-            try:
-                answer = self._transport.request(method, path, headers, body)
-            except NoAnswer as error:
-                trouble = f"no answer ({error})"
-                maybe_done = True
-                if error.hopeless:
-                    raise Unreachable(f"{self.name}: {trouble}", hint=_FAULT) from None
-            else:
-                self._silent, alive = 0, True
-                status = answer.status
-                if status == 304 and known:
-                    return answer
-                if status == 200 or status in other or (status == 404 and missing_ok):
-                    # A proxy's own page is nobody's answer, and least of all that something is not there.
-                    self._count(path, began)
-                    began = self._clock()
-                    if answer.headers.get("content-type", "").startswith(_JSON_TYPES):
-                        if status == 412 and maybe_done and method == "POST":
-                            # Refused by now; whether an earlier try was carried out is not known.
-                            raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
-                        return answer
-                    kind = one_line(answer.headers.get("content-type", "no type"), 100)
-                    trouble = f"answered {status} with {kind}, not JSON"
-                    maybe_done = True
-                elif status in (408, 429) or status >= 500:
-                    trouble = _problem(answer)
-                    wait = _retry_after(answer, wait)
-                    maybe_done = maybe_done or status != 429
-                elif status < 400:
-                    # Nobody asked for it: a redirection, an answer out of a cache, a success without content.
-                    raise Unreachable(
-                        f"{self.name}: answered {status}, which is no answer to this", hint=_FAULT
-                    )
-                elif maybe_done and method != "GET":
-                    # An earlier try may have had its effect: a refusal of the repetition does not undo it.
-                    raise Unreachable(f"{self.name}: {trouble}, then {_problem(answer)}")
-                elif status in (403, 410):
-                    message = f"{self.name}: {_problem(answer)}"
-                    raise Shut(message, hint="check what the connection's token may do", gone=status == 410)
-                elif status == 401:
-                    raise MarketplaceError(
-                        f"{self.name}: {_problem(answer)}", hint="check the connection's token"
-                    )
-                else:
-                    raise MarketplaceError(f"{self.name}: {_problem(answer)}")
-            self._count(path, began)
-            wait = min(wait, self._patience)
-            self._patience -= wait
-            if attempt + 1 < attempts and self._pause is not None:
-                self._pause(wait)
-        self._silent += 1
-        self._asked = self._clock()
-        raise Unreachable(
-            f"{self.name}: {trouble}, {attempts} times",
-            hint="run again when the marketplace answers",
-            alive=alive,
+        request = _Request(
+            method, path, headers, body, known=known, other=(*other, *((404,) if missing_ok else ()))
         )
+        try:
+            return self._retry.until_answered(lambda: self._once(request), tries=tries, most=MAX_PAUSE)
+        except Unanswered as error:
+            self._silent += 1
+            self._asked = self._clock()
+            raise Unreachable(
+                f"{self.name}: {error}, {tries} times",
+                hint="run again when the marketplace answers",
+                alive=request.alive,
+            ) from None
+
+    def _once(self, request: _Request) -> Response:
+        """One try. Unanswered where another one may end better."""
+        began = self._clock()
+        try:
+            answer = self._transport.request(request.method, request.path, request.headers, request.body)
+        except NoAnswer as error:
+            request.trouble, request.maybe_done = f"no answer ({error})", True
+            if error.hopeless:
+                raise Unreachable(f"{self.name}: {request.trouble}", hint=_FAULT) from None
+            self._count(request.path, began)
+            raise Unanswered(request.trouble) from None
+        self._silent, request.alive = 0, True
+        if answer.status == 304 and request.known:
+            return answer
+        self._count(request.path, began)
+        if answer.status == 200 or answer.status in request.other:
+            return self._believed(request, answer)
+        raise self._meaning(request, answer)
+
+    def _believed(self, request: _Request, answer: Response) -> Response:
+        """An answer that says something. A proxy's own page is nobody's answer, and least of all that something is not there."""
+        if not answer.headers.get("content-type", "").startswith(_JSON_TYPES):
+            kind = one_line(answer.headers.get("content-type", "no type"), 100)
+            request.trouble, request.maybe_done = f"answered {answer.status} with {kind}, not JSON", True
+            raise Unanswered(request.trouble)
+        if answer.status == 412 and request.maybe_done and request.method == "POST":
+            # Refused by now; whether an earlier try was carried out is not known.
+            raise Unreachable(f"{self.name}: {request.trouble}, then {_problem(answer)}")
+        return answer
+
+    def _meaning(self, request: _Request, answer: Response) -> Exception:
+        """What an answer means that is none of those which were asked for."""
+        status = answer.status
+        if status in (408, 429) or status >= 500:
+            request.trouble = _problem(answer)
+            request.maybe_done = request.maybe_done or status != 429
+            return Unanswered(request.trouble, asked_wait(answer.headers.get("retry-after")))
+        if status < 400:
+            # Nobody asked for it: a redirection, an answer out of a cache, a success without content.
+            return Unreachable(f"{self.name}: answered {status}, which is no answer to this", hint=_FAULT)
+        if request.maybe_done and request.method != "GET":
+            # An earlier try may have had its effect: a refusal of the repetition does not undo it.
+            return Unreachable(f"{self.name}: {request.trouble}, then {_problem(answer)}")
+        if status in (403, 410):
+            hint = "check what the connection's token may do"
+            return Shut(f"{self.name}: {_problem(answer)}", hint=hint, gone=status == 410)
+        hint = "check the connection's token" if status == 401 else ""
+        return MarketplaceError(f"{self.name}: {_problem(answer)}", hint=hint)
 
     def _count(self, path: str, began: float) -> None:
         """What a request took beyond a fair time; pages of a store are counted together, by their rows."""
@@ -372,7 +396,7 @@ class NetworkMarketplace:
     def _too_slow(self) -> str:
         return f"it took {self._slow:.0f} seconds more than a fair pace takes; it is left alone"
 
-    def _attempts(self) -> int:
+    def _tries(self) -> int:
         """How often to try: less where the last requests got no answer either, as every store of a dead server would wait its full
         time. Unreachable where nobody need be asked at all for a while."""
         if self._silent < SILENT:
@@ -631,14 +655,6 @@ def _json(answer: Response) -> Any:
             "the marketplace's answer is cut off or not JSON",
             hint="run again; nothing was concluded from this",
         ) from None
-
-
-def _retry_after(answer: Response, default: float) -> float:
-    try:
-        seconds = float(answer.headers["retry-after"])
-    except (KeyError, ValueError):
-        return default
-    return min(max(seconds, 0.0), MAX_PAUSE) if not isnan(seconds) else default
 
 
 def _problem(answer: Response) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops.confine import http
+from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
 from acorn_gitops.marketplaces.vendure import operations
@@ -27,7 +28,10 @@ TAKE: Final = 1000
 PARALLEL: Final = 4
 MOST: Final = 2_000_000
 """Items of one list."""
-ATTEMPTS: Final = 4
+TRIES: Final = 4
+MOST_PAUSE: Final = 60.0
+PATIENCE: Final = 300.0
+"""Seconds that are waited between tries, all together, for one connection of one run."""
 SIGNED_OUT: Final = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
 
 
@@ -83,7 +87,7 @@ class Client:
         self.name = name
         self._user = user
         self._secret = secret
-        self._pause = pause or time.sleep
+        self._retry = Retry(budget=PATIENCE, pause=pause or time.sleep)
         if secret and not http.header(secret):
             raise MarketplaceError(
                 f"{name}: the secret holds characters that no HTTP header can carry",
@@ -235,30 +239,33 @@ class Client:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if channel:
             headers["vendure-token"] = channel
-        trouble = ""
-        for attempt in range(ATTEMPTS):
-            try:
-                answer = self._http.request("POST", self._url, headers, body)
-                self._bytes += len(answer.body)
-            except http.NotSent as error:
-                trouble = str(error)  # any request may be sent again
-            except http.NoAnswer as error:
-                trouble = str(error)
-                if not repeatable or isinstance(error, http.Hopeless):
-                    break
-            else:
-                if answer.status < 500 and answer.status != 429:
-                    return answer
-                if answer.headers.get("content-type", "").startswith("application/json"):
-                    return answer
-                trouble = f"status {answer.status}"
-                if answer.status != 429 and not repeatable:
-                    break
-            if attempt + 1 < ATTEMPTS:
-                self._pause(0.25 * 2**attempt)
-        raise Unreachable(
-            f"{self.name}: no usable answer ({trouble})", hint="run again when the server answers"
-        )
+        try:
+            return self._retry.until_answered(
+                lambda: self._once(body, headers, repeatable=repeatable), tries=TRIES, most=MOST_PAUSE
+            )
+        except (Unanswered, http.NoAnswer) as error:
+            raise Unreachable(
+                f"{self.name}: no usable answer ({error})", hint="run again when the server answers"
+            ) from None
+
+    def _once(self, body: bytes, headers: Mapping[str, str], *, repeatable: bool) -> http.Answer:
+        """One try. Unanswered where another one may end better, and does no harm."""
+        try:
+            answer = self._http.request("POST", self._url, headers, body)
+        except http.NotSent as error:
+            raise Unanswered(str(error)) from None  # any request may be sent again
+        except http.NoAnswer as error:
+            if not repeatable or isinstance(error, http.Hopeless):
+                raise
+            raise Unanswered(str(error)) from None
+        self._bytes += len(answer.body)
+        if answer.status < 500 and answer.status != 429:
+            return answer
+        if answer.headers.get("content-type", "").startswith("application/json"):
+            return answer
+        if answer.status != 429 and not repeatable:
+            raise http.NoAnswer(f"status {answer.status}")
+        raise Unanswered(f"status {answer.status}", asked_wait(answer.headers.get("retry-after")))
 
     def _data(self, answer: http.Answer) -> Any:
         try:
