@@ -241,7 +241,7 @@ def paused(repository: Repository, *arguments: str) -> subprocess.Popen[str]:
 
 def _main(where: str, number: int, arguments: list[str]) -> int:
     from acorn_gitops.cli import run
-    from acorn_gitops.ledger.ledger import Ledger
+    from acorn_gitops.ledger.sqlite import SqliteLedger
     from acorn_gitops.marketplaces.network import adapter
     from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 
@@ -273,7 +273,7 @@ def _main(where: str, number: int, arguments: list[str]) -> int:
         case "after the write, before the journal":
             wrapped(NetworkMarketplace, "write", kill, first=False)
         case "after the journal":
-            wrapped(Ledger, "settle", kill, first=False)
+            wrapped(SqliteLedger, "settle", kill, first=False)
         case "between two rows":
             adapter.BATCH = 1  # type: ignore[misc]
             wrapped(adapter, "_outcomes", kill, first=False)

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.sqlite import SqliteLedger
 from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox import disturb
@@ -483,14 +483,14 @@ def test_a_row_that_moves_between_read_and_write_fails_alone(saved: bool, tmp_pa
     if saved:
         assert made.run("plan", "--out", "p.json").code == 0
         arguments = ("apply", "p.json")
-    original = Ledger.intend
+    original = SqliteLedger.intend
 
-    def late(self: Ledger, intents: Any) -> None:
+    def late(self: SqliteLedger, intents: Any) -> None:
         original(self, intents)
         touch(made, "amz-de/listing/SKU-05", "title", "mine")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "intend", late)
+        patch.setattr(SqliteLedger, "intend", late)
         result = made.run(*arguments, "-o", "json")
     assert result.code == 3
     assert statuses(result) == {
@@ -895,14 +895,14 @@ def test_a_second_interrupt_ends_at_once_and_is_resumed(tmp_path: Path) -> None:
 def test_an_interrupted_plan_file_is_finished_by_itself(tmp_path: Path) -> None:
     """The same saved plan again does what is left, once."""
     made = _planned(tmp_path / "r")
-    original = Ledger.settle
+    original = SqliteLedger.settle
 
-    def stopping(self: Ledger, *given: Any) -> None:
+    def stopping(self: SqliteLedger, *given: Any) -> None:
         original(self, *given)
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "settle", stopping)
+        patch.setattr(SqliteLedger, "settle", stopping)
         assert made.run("apply", "p.json").code == 130
     assert made.run("apply", "p.json").code == 0
     assert made.run("apply", "p.json").code == 6

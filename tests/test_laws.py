@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.sqlite import SqliteLedger
 from tests.repository import Repository, changes, document, shop, storefront
 
 FRONTS = {
@@ -263,9 +263,9 @@ def test_an_interrupted_apply_run_again_ends_where_the_uninterrupted_one_does(
             repository.write(*second)
         straight.apply()
         calls = 0
-        original = getattr(Ledger, where)
+        original = getattr(SqliteLedger, where)
 
-        def dying(self: Ledger, *arguments: Any) -> Any:
+        def dying(self: SqliteLedger, *arguments: Any) -> Any:
             nonlocal calls
             calls += 1
             if calls > point:
@@ -273,7 +273,7 @@ def test_an_interrupted_apply_run_again_ends_where_the_uninterrupted_one_does(
             return original(self, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Ledger, where, dying)
+            patch.setattr(SqliteLedger, where, dying)
             try:
                 broken.run("apply", "--auto-approve")
             except _Crash:

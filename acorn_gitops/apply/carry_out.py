@@ -25,7 +25,8 @@ from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.permit import Permit
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Closed, Intent, Ledger, PlanStatus, Settled
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.records import Closed, Intent, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import (
     Central,
     Fences,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Stale, Superseded
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from acorn_gitops.apply.guard import is_over
 from acorn_gitops.apply.observe import gone
-from acorn_gitops.ledger.ledger import Closed, Intent, Settled
+from acorn_gitops.ledger.records import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Step

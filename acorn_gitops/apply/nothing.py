@@ -15,7 +15,8 @@ from acorn_gitops.apply.carry_out import AGAIN, Edges
 from acorn_gitops.apply.generation import begin, finish, generations, is_behind
 from acorn_gitops.apply.left_open import landed
 from acorn_gitops.apply.permit import Permit
-from acorn_gitops.ledger.ledger import Intent, Ledger
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Marketplace, Scope
 from acorn_gitops.model.finding import MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, Desired

@@ -32,7 +32,7 @@ def command(
     lowest price of thirty days. Exit 1 when a price falls below its floor, or a reduction is none."""
     from acorn_gitops.engines.calendar import calendar_of
     from acorn_gitops.engines.reductions import reductions
-    from acorn_gitops.ledger.ledger import open_ledger
+    from acorn_gitops.ledger.sqlite import open_ledger
     from acorn_gitops.model.window import clock_changes, zone
     from acorn_gitops.reconcile.price_history import PriceHistory
     from acorn_gitops.report.calendar import laws_of, lines, row, together

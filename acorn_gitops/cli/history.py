@@ -8,7 +8,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
-from acorn_gitops.ledger.ledger import ENDED, INTENDED
+from acorn_gitops.ledger.records import ENDED, INTENDED
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.report.words import plural
 
@@ -29,7 +29,7 @@ def command(
 ) -> int:
     """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is broken."""
     from acorn_gitops.confine.sealed import open_cache
-    from acorn_gitops.ledger.ledger import open_ledger
+    from acorn_gitops.ledger.sqlite import open_ledger
     from acorn_gitops.specs.load import open_reader
     from acorn_gitops.specs.project import read_project
 

@@ -17,8 +17,8 @@ from acorn_gitops.apply.carry_out import Edges, Report, apply_plan
 from acorn_gitops.apply.generation import finish
 from acorn_gitops.apply.nothing import apply_nothing, is_news
 from acorn_gitops.apply.permit import Lock, Permit
-from acorn_gitops.ledger.ledger import Ledger
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.plan.change import Change

@@ -5,10 +5,12 @@ addresses, stores that are gone for good. Goes out: how many were forgotten. Cal
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from acorn_gitops.apply.generation import check_not_behind, generations
-from acorn_gitops.ledger.ledger import Ledger, Settled
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.records import Settled
 from acorn_gitops.marketplaces.protocol import Scope
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Shut, Unreachable
 from acorn_gitops.model.resource import Address
@@ -24,7 +26,7 @@ def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[st
     try:
         with workspace.ledger() as ledger:
             known = _known(ledger)
-            path = ledger.path
+            path = Path(ledger.where)
         _refuse_unknown(known, addresses, closed)
         with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rm"}, 0):
             state = situation(workspace, workspace.load(), Wishes(), write=True)

@@ -17,7 +17,7 @@ from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.held import HeldPromotions
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget

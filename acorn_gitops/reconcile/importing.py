@@ -16,8 +16,9 @@ import orjson
 
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Settled, open_ledger
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.records import Settled
+from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
 from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.plan.diff import recordable

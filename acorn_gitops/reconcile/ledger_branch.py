@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import find, has_remote
-from acorn_gitops.ledger.ledger import Ledger, open_ledger, unpacked
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.sqlite import open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.reconcile.workspace import Workspace
@@ -41,7 +42,7 @@ def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
     """Fetch this environment's ledger under the lock, and say how the two stand to each other (`bring`). Stale where the one here knows
     more."""
     with workspace.ledger() as ledger:
-        path, owner = ledger.path, workspace.owner
+        path, owner = Path(ledger.where), workspace.owner
     with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state pull"}, 0):
         brought = bring(workspace, path, remote, branch, owner)
     if brought.there and brought.order > 0:
@@ -90,10 +91,10 @@ def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
     """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch holds a newer one, or
     moves at the same time."""
     ledger.check_sound()
-    name, packed, serial = name_on_branch(workspace, ledger.path), ledger.packed(), ledger.serial()
+    name, packed, serial = name_on_branch(workspace, Path(ledger.where)), ledger.packed(), ledger.serial()
     message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
     for left in reversed(range(TRIES)):
-        kept = _fetch(workspace, ledger.path, remote, branch)
+        kept = _fetch(workspace, Path(ledger.where), remote, branch)
         if kept.content is not None:
             order = _order(ledger, kept.content, branch)
             if order < 0:
@@ -138,7 +139,7 @@ def refuse_behind(workspace: Workspace, ledger: Ledger) -> None:
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
     try:
-        kept = _fetch(workspace, ledger.path, REMOTE, BRANCH)
+        kept = _fetch(workspace, Path(ledger.where), REMOTE, BRANCH)
         if kept.content is None:
             return
         order = _order(ledger, kept.content, BRANCH)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.specs.configuration import Configuration
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from acorn_gitops.apply.generation import Fenced, begin, finish, generations, is_behind
-from acorn_gitops.ledger.ledger import Ledger, Settled
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.states import Situation, about, heard_of

@@ -16,7 +16,7 @@ import orjson
 from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, is_money

@@ -11,7 +11,7 @@ from __future__ import annotations
 from acorn_gitops.apply.carry_out import done_steps
 from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
 from acorn_gitops.apply.permit import Lock, Permit, grant
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.document import Plan

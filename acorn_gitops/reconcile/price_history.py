@@ -16,7 +16,7 @@ from acorn_gitops.engines.calendar import Listed, calendar_of
 from acorn_gitops.engines.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.price import Offer, effective
 from acorn_gitops.engines.prior_price import DAYS, Span, spans_of
-from acorn_gitops.ledger.ledger import Ledger
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.money import MoneyError
 from acorn_gitops.model.resource import Address
 from acorn_gitops.specs.configuration import Configuration

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from acorn_gitops.ledger.ledger import Settled
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.moved_ledger import move

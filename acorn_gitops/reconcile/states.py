@@ -18,7 +18,8 @@ from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
-from acorn_gitops.ledger.ledger import Ledger, open_ledger
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.marketplaces.protocol import Central, Fences, Fits, Generation, Marketplace, Renames, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of

@@ -30,7 +30,7 @@ from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import Project, find_root
 
 if TYPE_CHECKING:
-    from acorn_gitops.ledger.ledger import Ledger
+    from acorn_gitops.ledger.protocol import Ledger
     from acorn_gitops.plan.document import Plan
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
     from acorn_gitops.reconcile.connections import Connections
@@ -202,7 +202,7 @@ class Workspace:
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """The environment's ledger, to be read: no spec is looked at. Stale where it belongs to another project or environment."""
-        from acorn_gitops.ledger.ledger import open_ledger
+        from acorn_gitops.ledger.sqlite import open_ledger
         from acorn_gitops.specs.load import open_reader
         from acorn_gitops.specs.project import read_project
 

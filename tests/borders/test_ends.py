@@ -180,7 +180,7 @@ POINTS = {
     "before the stores know that it begins": ("apply.carry_out", "begin"),
     "before a ledger that moved is known": ("reconcile.moved_ledger", "finish"),
     "before it moves": ("reconcile.moved_ledger", "begin"),
-    "before it is recorded": ("ledger.ledger", "Ledger.record"),
+    "before it is recorded": ("ledger.sqlite", "SqliteLedger.record"),
 }
 
 
@@ -550,7 +550,7 @@ def test_whoever_dies_in_a_store_that_leaves_can_go_on(prune: bool, market: Mark
         )
     made.apply()
     made.write(*shops)
-    dies_at(made, "ledger.ledger", "Ledger.settle", "apply", "--auto-approve")
+    dies_at(made, "ledger.sqlite", "SqliteLedger.settle", "apply", "--auto-approve")
     assert "s-two/listing/B-1" not in market.live()
     made.apply()
     assert "No changes" in made.run("plan").out

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -24,6 +24,7 @@ from acorn_gitops.confine.bounded import interrupted
 from acorn_gitops.confine.database import Patience, check_beside
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger import audit
+from acorn_gitops.ledger.records import ENDED, INTENDED, Closed, Entry, Intent, PlanStatus, Settled
 from acorn_gitops.ledger.shape import PARTS, SUBJECT, TYPED, is_own
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.model.resource import Address, Attributes, digest
@@ -46,62 +47,6 @@ _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEX
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
 _APPLIED: Final = _OF_STORE.replace(" FROM", ", adopted FROM")
 _WHOLE_STORE: Final = _OF_STORE.replace(" FROM", ", attributes FROM")
-PlanStatus = Literal["running", "partial", "complete"]
-
-
-class Intent(NamedTuple):
-    """A write that is about to be sent, or whose end is not recorded. It holds all that its ledger row needs, so that
-    whoever finds the write done can record it as the interrupted run would have."""
-
-    plan: str
-    address: Address
-    action: str
-    operation: str
-    key: str
-    attributes: Attributes | None
-    """As sent: for an update the changed ones only. None for a deletion."""
-    declared: Attributes | None
-    """What then holds, as declared; None when the resource is gone."""
-    origin: str
-    remote_id: str
-    """Of what was there before: a resource with another id is another resource."""
-    protected: bool
-    at: str
-    commit: str = ""
-    open: bool = True
-    """False: the run ended knowing that it does not know."""
-    id: int = 0
-    """Its number in the ledger; 0 before it is written down."""
-
-    @property
-    def step(self) -> Step:
-        """The step of its plan that it is for."""
-        return Step(self.address, self.operation)
-
-
-class Closed(NamedTuple):
-    """What became of one intended write."""
-
-    plan: str
-    address: Address
-    operation: str
-    outcome: str
-    message: str = ""
-    after: int = 0
-    """Only of intents written down after this one (`Ledger.last_intent`): what was sent before may still come."""
-    last: int = 0
-    """Only of intents up to this one; 0: all."""
-
-
-class Entry(NamedTuple):
-    """One line of history."""
-
-    sequence: int
-    at: str
-    actor: str
-    event: str
-    body: dict[str, Any]
-    hash: str
 
 
 def _address(name: object) -> Address | None:
@@ -118,7 +63,7 @@ def _endings(body: Mapping[str, Any]) -> list[list[Any]]:
     return [row for row in rows if isinstance(row, list) and row] if isinstance(rows, list) else []
 
 
-class Ledger:
+class SqliteLedger:
     """Opened by `open_ledger`; one thread, one process at a time for writing."""
 
     def __init__(self, path: Path, db: sqlite3.Connection | None) -> None:
@@ -134,6 +79,11 @@ class Ledger:
         """Close the file."""
         if self._db is not None:
             self._db.close()
+
+    @property
+    def where(self) -> str:
+        """Its file."""
+        return str(self.path)
 
     @property
     def exists(self) -> bool:
@@ -1002,7 +952,7 @@ class Ledger:
         return [row[0] for row in self._rows("SELECT hash FROM audit ORDER BY sequence")]
 
 
-def unpacked(packed: bytes, path: Path) -> Ledger:
+def unpacked(packed: bytes, path: Path) -> SqliteLedger:
     """A ledger from `packed` bytes, written to a new file, with a sound history. AcornError when it is none, made by a newer acorn,
     or far larger than it travelled."""
     most = min(max(LEAST_ROOM, len(packed) * RATIO), MOST_ROOM)
@@ -1022,28 +972,6 @@ def unpacked(packed: bytes, path: Path) -> Ledger:
     ledger = open_ledger(path)
     ledger.check_sound()
     return ledger
-
-
-class Settled(NamedTuple):
-    """What became of one change. `attributes`: the declared ones that now hold; None: it is gone."""
-
-    address: Address
-    action: str
-    plan: str
-    outcome: str
-    attributes: Attributes | None
-    origin: str = ""
-    message: str = ""
-    remote_id: str = ""
-    adopted: bool = False
-    """It was there before."""
-    found: bool = False
-    """Of what was there before: nobody said that it is taken over."""
-    overwrote: Attributes | None = None
-    """What buyers saw until this write where nobody had applied it: a price that somebody else had set."""
-    protected: bool = False
-    commit: str = ""
-    """Where it is not the present one: of the run that an interruption ended."""
 
 
 def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
@@ -1098,12 +1026,12 @@ def _moment_before(at: str) -> str:
         return at
 
 
-def open_ledger(path: Path, *, write: bool = False) -> Ledger:
+def open_ledger(path: Path, *, write: bool = False) -> SqliteLedger:
     """Open a ledger. For writing it is created and brought to the current shape (a backup is kept); for reading
     nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
     try:
         if not write and (not path.exists() or path.stat().st_size == 0):
-            return Ledger(path, None)
+            return SqliteLedger(path, None)
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
         db = _connect(path, write=write)
@@ -1144,7 +1072,7 @@ def open_ledger(path: Path, *, write: bool = False) -> Ledger:
         # No change of shape: ledgers without them are read as well, and slower.
         for index in ("audit_event", "audit_subject"):
             db.execute(PARTS[index].replace("INDEX", "INDEX IF NOT EXISTS", 1))
-    ledger = Ledger(path, db)
+    ledger = SqliteLedger(path, db)
     if write:
         _seal_old(ledger, db)
     ledger.note_seals()
@@ -1176,7 +1104,7 @@ def _foreign_parts(db: sqlite3.Connection) -> list[str]:
     return [f"the {kind} {str(name)[:40]}" for kind, name, sql in parts if not is_own(name, sql)]
 
 
-def _seal_old(ledger: Ledger, db: sqlite3.Connection) -> None:
+def _seal_old(ledger: SqliteLedger, db: sqlite3.Connection) -> None:
     """A ledger from before there were seals is sealed as it stands, once."""
     if db.execute("SELECT 1 FROM seal LIMIT 1").fetchone() is not None or not ledger.stores():
         return
@@ -1194,10 +1122,6 @@ BEGINNINGS: Final = (
     "'apply.begin', 'apply.end', 'apply.recovering', 'state.begin', 'import', 'state.rebuild', 'state.rm'"
 )
 """Events that a marketplace can remember as the head of a generation, as a list in SQL."""
-INTENDED: Final = "apply.intend"
-"""The event that vouches for intents, by the span of their ids."""
-ENDED: Final = "apply.ended"
-"""The event that says which intents of a plan have ended, by address and operation."""
 LATELY: Final = timedelta(days=3)
 """So far back from the last entry writes are looked at that are said to have ended: longer than any of them may still come."""
 ANY: Final = "*"
