@@ -1,12 +1,12 @@
 """acorn: marketplace stores, SKUs, permissions, tax and promotions as reviewed YAML.
 
-The rooms are named in the order in which a price change passes through them: `specs` reads files,
-`rules` judges them, `compile` turns them into desired resources, `plan` compares these with what a
-marketplace holds, `apply` carries the difference out and `ledger` remembers it. `reconcile` is the
-library that puts them together, `cli` is the door.
+The rooms are named in the order in which a price change passes through them: `specs` reads files, `rules`
+judges them, `compile` turns them into desired resources, `plan` compares these with what a marketplace holds,
+`apply` carries the difference out and `ledger` remembers it. `reconcile` is the library that puts them
+together, `cli` is the door.
 
-The names below are the public API. Whoever writes through it is asked what the command is asked: lock, staleness, budgets,
-findings, authority, proof.
+The names below are the public API. Whoever writes through it is asked what the command is asked: lock,
+staleness, budgets, findings, authority, proof.
 """
 
 from __future__ import annotations

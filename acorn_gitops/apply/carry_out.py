@@ -3,8 +3,8 @@ Caller: cli `apply`.
 
 The order of events, and nothing else: check that the plan fits; then, wave by wave and store by store, write
 down what is intended, send it, write down what became of it. A process that dies between any two of these
-leaves intents that the next run closes by looking. A store whose own creation failed, or that stops answering,
-is left; the others go on.
+leaves intents that the next run closes by looking. A store whose own creation failed, or that stops
+answering, is left; the others go on.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class Report:
 
 
 class Part(NamedTuple):
-    """The steps of one change that are sent together. A rename has two parts: its former is deleted at the end."""
+    """The steps of one change that are sent together. A rename has two parts: its former is deleted at the
+    end."""
 
     change: Change
     steps: tuple[Step, ...]
@@ -127,14 +128,14 @@ def apply_plan(
     places: Mapping[str, str] = MappingProxyType({}),
     takes_over: bool = False,
 ) -> Report:
-    """Carry out a plan that may be carried out (`permit`). Stale before any write when it does not fit, or when
-    somebody else has applied since this ledger was written.
+    """Carry out a plan that may be carried out (`permit`). Stale before any write when it does not fit, or
+    when somebody else has applied since this ledger was written.
 
-    `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the margin
-    of its policy, for the last price guard; `recording` are resources that are in sync and not recorded yet.
-    `skip_unreadable`: a store that cannot be read is left out and told; otherwise it ends everything before the
-    first write.
-    `places`: by store, which marketplace it is on, for the ledger. `takes_over`: somebody said that what is recorded is ours.
+    `declared` knows what the specs say of an address; `least` the lowest price of a listing that leaves the
+    margin of its policy, for the last price guard; `recording` are resources that are in sync and not
+    recorded yet. `skip_unreadable`: a store that cannot be read is left out and told; otherwise it ends
+    everything before the first write. `places`: by store, which marketplace it is on, for the ledger.
+    `takes_over`: somebody said that what is recorded is ours.
     """
     permit.check(plan)
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
@@ -304,7 +305,8 @@ AGAIN: Final = "run the same command again: nothing more comes of that run"
 def _landed(
     work: _Work, intents: Sequence[Intent], stores: Collection[str], found: LeftOpen
 ) -> dict[str, str]:
-    """By store, what of earlier runs has come between the reading on which the plan stands and the generation that ends them."""
+    """By store, what of earlier runs has come between the reading on which the plan stands and the generation
+    that ends them."""
     known = {Step(one.address, one.operation) for one in found.closed if one.outcome == "observed"}
     late = {}
     for store in sorted({intent.address.store for intent in intents} & {*stores}):
@@ -327,8 +329,8 @@ def _fenced(
     connections: Mapping[str, str],
     owner: str,
 ) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
-    """The generations of stores by the reading on which the plan is checked, and of those that only the ledger
-    moves; and why others cannot be asked for theirs."""
+    """The generations of stores by the reading on which the plan is checked, and of those that only the
+    ledger moves; and why others cannot be asked for theirs."""
     found, failed = generations(
         [*moved, *(store for store, snapshot in snapshots.items() if snapshot.generation is None)],
         marketplaces,
@@ -473,7 +475,8 @@ class _Work:
             self.outcomes[change.address] = Outcome(change.address, "skipped", why)
 
     def record(self, addresses: Sequence[Address], owner: str, *, takes_over: bool) -> None:
-        """Take what is there as declared into the ledger, and mark it as ours where the marketplace keeps owners."""
+        """Take what is there as declared into the ledger, and mark it as ours where the marketplace keeps
+        owners."""
         whose = self._claimed(addresses, owner)
         rows = [
             Settled(
@@ -510,8 +513,9 @@ class _Work:
         return found
 
     def intend(self, parts: Sequence[Part]) -> None:
-        """Write down what is about to be sent, each sending by itself: what an earlier run of this plan has sent and does not know the end
-        of is sent again under the same key, and may come a day after either."""
+        """Write down what is about to be sent, each sending by itself: what an earlier run of this plan has
+        sent and does not know the end of is sent again under the same key, and may come a day after
+        either."""
         at = self.edges.now()
         fresh = [
             self._intent(part.change, write, at)
@@ -534,14 +538,15 @@ class _Work:
             self.ledger.settle([], closed, self.edges.now(), self.edges.actor, self.plan.revision)
 
     def wave(self, parts: Iterable[Part]) -> None:
-        """All that can be done at once, store by store: sent batch by batch, then looked at once, then written down."""
+        """All that can be done at once, store by store: sent batch by batch, then looked at once, then
+        written down."""
         ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address))
         for store, group in groupby(ordered, lambda p: p.change.address.store):
             of_store = list(group)
             fenced = store in self.fenced and self.latest[store].version
             if of_store[0].change.address.type in ("listing", "promotion") and not fenced:
-                # No version fences the batch: prices are judged on a reading of this moment. A listing that is written is looked at by
-                # its adapter; what else decides its price are promotions.
+                # No version fences the batch: prices are judged on a reading of this moment. A listing that
+                # is written is looked at by its adapter; what else decides its price are promotions.
                 kind = of_store[0].change.address.type
                 self._refresh(store, PRICED - {"listing"} if kind == "listing" else PRICED)
             sent: list[_Sent] = []
@@ -566,8 +571,9 @@ class _Work:
         )
 
     def again(self, waves: Sequence[tuple[int, int]]) -> None:
-        """What the price guard held back may go once something else is done: a price once a promotion has ended, a promotion once
-        another has. As long as that moves anything; the rest is written down as refused."""
+        """What the price guard held back may go once something else is done: a price once a promotion has
+        ended, a promotion once another has. As long as that moves anything; the rest is written down as
+        refused."""
         while self.waiting:
             waiting, self.waiting = self.waiting, []
             for wave in waves:
@@ -628,8 +634,8 @@ class _Work:
         return None
 
     def _unmoved(self, store: str, parts: Sequence[Part], why: str) -> list[Part]:
-        """The store is another than the one that was read: read it again, and keep of a batch that was not carried out what nobody
-        else has touched and the guard still lets pass."""
+        """The store is another than the one that was read: read it again, and keep of a batch that was not
+        carried out what nobody else has touched and the guard still lets pass."""
         self._refresh(store)
         if self.broken.get(store):
             for part in parts:
@@ -859,7 +865,8 @@ def _overwritten(change: Change) -> Attributes | None:
 
 
 def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Parts that are sent together: of at most BATCH writes, so that a marketplace takes or refuses them as one."""
+    """Parts that are sent together: of at most BATCH writes, so that a marketplace takes or refuses them as
+    one."""
     batch: list[Part] = []
     count = 0
     for part in parts:

@@ -61,8 +61,8 @@ def check_not_empty(
 
 
 def check_bound(reviewed: Plan, now: Plan) -> None:
-    """A saved plan is for the marketplaces that it was made for. Stale when a store is held by another connection now, or when that
-    connection leads to another address."""
+    """A saved plan is for the marketplaces that it was made for. Stale when a store is held by another
+    connection now, or when that connection leads to another address."""
     here = {s.store: s for s in now.stores}
     wrong = []
     for store in reviewed.stores:
@@ -78,9 +78,10 @@ def check_bound(reviewed: Plan, now: Plan) -> None:
 
 
 def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Callable[[Address], bool]) -> None:
-    """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows that do
-    not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows that the plan
-    does not touch, unless the specs themselves changed. `known`: whether the ledger still has an address."""
+    """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows
+    that do not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows
+    that the plan does not touch, unless the specs themselves changed. `known`: whether the ledger still has
+    an address."""
     planned = {step: change for change in now.changes for step in change.steps}
     moved: set[Address] = set()
     for change in reviewed.changes:
@@ -105,8 +106,8 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
 
 
 def _same(reviewed: Change, now: Change, step: Step, done: Collection[Step]) -> bool:
-    """Whether what was reviewed is what would be planned: what is written, and what was shown of it. Of a replacement whose old
-    row is gone already only what is written is left."""
+    """Whether what was reviewed is what would be planned: what is written, and what was shown of it. Of a
+    replacement whose old row is gone already only what is written is left."""
     if not any(other in done for other in reviewed.steps) and reviewed.action != now.action:
         return False  # half of a replacement is not a deletion
     if step.operation == "delete":
@@ -124,7 +125,8 @@ def _text(value: object) -> bytes:
 
 
 def check_live(changes: list[Change], snapshots: Mapping[str, Snapshot], done: Collection[Step]) -> None:
-    """Every resource that the plan touches is as it was when the plan was made. Stale with the rows that moved."""
+    """Every resource that the plan touches is as it was when the plan was made. Stale with the rows that
+    moved."""
     moved = [
         str(change.address) + why
         for change in changes

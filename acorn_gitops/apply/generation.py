@@ -1,9 +1,10 @@
-"""Who applied last, where all can see it. Comes in: the stores of a plan, a ledger. Goes out: fenced stores, or `Stale`. Caller:
-`carry_out`, before the first write.
+"""Who applied last, where all can see it. Comes in: the stores of a plan, a ledger. Goes out: fenced stores,
+or `Stale`. Caller: `carry_out`, before the first write.
 
-A ledger is a copy that a clone carries; the marketplace is the one place that everybody writes to. Where it can, it remembers for
-each store and owner a number and the audit entry with which the last apply began. A ledger that does not hold that entry is
-behind: whoever has it knows less than what was applied, and writes nothing.
+A ledger is a copy that a clone carries; the marketplace is the one place that everybody writes to. Where it
+can, it remembers for each store and owner a number and the audit entry with which the last apply began. A
+ledger that does not hold that entry is behind: whoever has it knows less than what was applied, and writes
+nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ Fenced = Mapping[str, tuple[Fences, Generation]]
 
 
 def is_behind(ledger: Ledger, store: str, now: Generation) -> bool:
-    """Whether this ledger does not know what the store remembers of the last apply, knows of a later generation
-    (then the store was restored, or is another), or says more of the store than anybody told it."""
+    """Whether this ledger does not know what the store remembers of the last apply, knows of a later
+    generation (then the store was restored, or is another), or says more of the store than anybody told
+    it."""
     if now.number < ledger.generation(store):
         return True
     return bool(now.number) and (not ledger.knows(now.head) or ledger.moved_since(store, now.head))
@@ -51,16 +53,16 @@ def generations(
 def unanswered(
     ledger: Ledger, marketplaces: Mapping[str, Marketplace], connections: Mapping[str, str], owner: str
 ) -> dict[str, tuple[Fences, Generation]]:
-    """The generations of stores in which an earlier run has left something open: what it sends may still come. Where a store cannot be
-    asked, or where this ledger is behind, nothing can be done about that."""
+    """The generations of stores in which an earlier run has left something open: what it sends may still
+    come. Where a store cannot be asked, or where this ledger is behind, nothing can be done about that."""
     stores = {intent.address.store for intent in ledger.open_intents()} & connections.keys()
     found, _ = generations(stores, marketplaces, connections, owner)
     return {store: one for store, one in found.items() if not is_behind(ledger, store, one[1])}
 
 
 def check_not_behind(fenced: Fenced, ledger: Ledger, emptied: Collection[str] = ()) -> None:
-    """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person says
-    that they began anew."""
+    """Stale where this ledger does not know how the last apply began. `emptied`: stores of which a person
+    says that they began anew."""
     behind = [
         store
         for store, (_, now) in fenced.items()
@@ -86,9 +88,9 @@ CATCH_UP: Final = (
 def begin(
     fenced: Fenced, owner: str, head: str, *, alone: bool = False
 ) -> tuple[dict[str, tuple[Fences, Generation]], dict[str, str]]:
-    """Begin the next generation in every store; answers them, and why others could not begin. Superseded where
-    somebody else began meanwhile, MarketplaceError where a store does not take it; with `alone` neither ends the
-    others."""
+    """Begin the next generation in every store; answers them, and why others could not begin. Superseded
+    where somebody else began meanwhile, MarketplaceError where a store does not take it; with `alone` neither
+    ends the others."""
     found: dict[str, tuple[Fences, Generation]] = {}
     refused: dict[str, str] = {}
     for store, (marketplace, now) in fenced.items():

@@ -1,8 +1,9 @@
-"""What the last look at a price knows at each moment of a run. Comes in: what the stores held when they were last read, what the
-run has sent since. Goes out: why a write must not be sent, or nothing. Caller: `carry_out`, before every write.
+"""What the last look at a price knows at each moment of a run. Comes in: what the stores held when they were
+last read, what the run has sent since. Goes out: why a write must not be sent, or nothing. Caller:
+`carry_out`, before every write.
 
-`price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and promotions that were sent and
-not seen yet, which count both as they were and as they will be.
+`price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and promotions
+that were sent and not seen yet, which count both as they were and as they will be.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from acorn_gitops.plan.diff import left_to_others
 
 
 class Guard:
-    """Of one run. `stores` is what each store held when it was last read; `outcomes` what became of changes so far."""
+    """Of one run. `stores` is what each store held when it was last read; `outcomes` what became of changes
+    so far."""
 
     def __init__(
         self,
@@ -49,7 +51,8 @@ class Guard:
         self._sendings: dict[Address, list[_Sending]] = {}
         """What was sent and nobody has seen, by earlier runs and this one, in order: each may still come."""
         self._counted: tuple[Address, Mapping[str, str]] | None = None
-        """The listing that was judged last, and the price that was counted for it, where that was sent and not seen."""
+        """The listing that was judged last, and the price that was counted for it, where that was sent and
+        not seen."""
 
     def read(self, snapshot: Snapshot) -> None:
         """A store was read again."""
@@ -58,8 +61,8 @@ class Guard:
         self._listings.pop(snapshot.store, None)
 
     def expect(self, intents: Iterable[Intent], now: str) -> None:
-        """What earlier runs sent and nobody has seen yet may still come, for a day: prices and promotions count as they are and as they
-        will be, and so do listings that are not there yet."""
+        """What earlier runs sent and nobody has seen yet may still come, for a day: prices and promotions
+        count as they are and as they will be, and so do listings that are not there yet."""
         for intent in intents:
             if intent.operation != "delete" and not is_over(intent, now):
                 sending = _Sending(intent.operation, intent.attributes or {}, own=False)
@@ -68,8 +71,8 @@ class Guard:
         self._listings.clear()
 
     def refusal(self, write: Write, former: str) -> str:
-        """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes the place of. What
-        cannot be judged is not sent."""
+        """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes
+        the place of. What cannot be judged is not sent."""
         try:
             return self._refusal(write, former)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -116,8 +119,8 @@ class Guard:
         return ""
 
     def _forms(self, write: Write, before: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-        """What a promotion may be after a write: as it says, laid over what was sent earlier and comes before it, and under what comes
-        after it."""
+        """What a promotion may be after a write: as it says, laid over what was sent earlier and comes before
+        it, and under what comes after it."""
         base = before if write.operation == "update" else {}
         yield {**base, **write.attributes}
         for some in _some_of(self._sendings.get(write.address, ())):
@@ -197,8 +200,8 @@ class Guard:
         return self._promotions[store]
 
     def _put_unseen(self, held: HeldPromotions, key: str, sendings: Sequence[_Sending]) -> None:
-        """Beside a promotion as it is, each other form in which it may come: any of them may be lost, and the rest come. What would change
-        one that is not there changes nothing."""
+        """Beside a promotion as it is, each other form in which it may come: any of them may be lost, and the
+        rest come. What would change one that is not there changes nothing."""
         forms = [held.content(key)]
         for some in _some_of(sendings):
             content = forms[0]
@@ -212,8 +215,9 @@ class Guard:
                 forms.append(content)
 
     def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
-        """What was answered, before anybody has looked: "done" is what a marketplace says. A promotion that was taken counts as both,
-        as it was and as it will be; one that is to end counts until it is seen to be gone."""
+        """What was answered, before anybody has looked: "done" is what a marketplace says. A promotion that
+        was taken counts as both, as it was and as it will be; one that is to end counts until it is seen to
+        be gone."""
         for write, answer in zip(writes, answers, strict=True):
             if write.address.type == "promotion" and answer.read_back and answer.status == "observed":
                 held = self._promotions_of(store)
@@ -226,13 +230,14 @@ class Guard:
                 self._listings.pop(store, None)
 
     def seen(self, snapshot: Snapshot | None, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
-        """Somebody has looked after these writes: what is there is known, and what is not yet there may still come. None: the store
-        could not be read, and nothing more is known than was answered."""
+        """Somebody has looked after these writes: what is there is known, and what is not yet there may still
+        come. None: the store could not be read, and nothing more is known than was answered."""
         if snapshot is not None:
             self.read(snapshot)
         for write, answer in zip(writes, answers, strict=True):
             if answer.status not in _MAY_COME or answer.read_back:
-                # It is there, or will not come. What earlier runs sent to the same address is another question.
+                # It is there, or will not come. What earlier runs sent to the same address is another
+                # question.
                 kept = [one for one in self._sendings.get(write.address, ()) if not one.own]
                 self._sendings[write.address] = kept
         for store in {write.address.store for write in writes}:
@@ -246,8 +251,8 @@ class Guard:
         return {**((before or {}) if write.operation == "update" else {}), **write.attributes}
 
     def _bounded(self, address: Address, *, live: bool, former: str = "") -> dict[str, Any]:
-        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it. `former`: the key under
-        which it is now, where that is another."""
+        """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it.
+        `former`: the key under which it is now, where that is another."""
         there = (address.type, former or address.key)
         have = self._stores[address.store].resources.get(there) if live else None
         return {**(have.attributes if have is not None else {}), **bounds_of(self._declared(address))}
@@ -276,7 +281,8 @@ class Guard:
         return now
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
-        """Keys of a store's listings by their SKU: one can be listed several times, also by others. Those of this run come last."""
+        """Keys of a store's listings by their SKU: one can be listed several times, also by others. Those of
+        this run come last."""
         if store not in self._listings:
             found: dict[str, dict[str, None]] = {}
             for (type, key), live in self._stores[store].resources.items():

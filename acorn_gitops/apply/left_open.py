@@ -1,7 +1,8 @@
-"""What earlier runs left open. Comes in: open intents, the stores as they are. Goes out: which of the
-writes happened. Callers: `carry_out`, reconcile `planning`.
+"""What earlier runs left open. Comes in: open intents, the stores as they are. Goes out: which of the writes
+happened. Callers: `carry_out`, reconcile `planning`.
 
-A run that died wrote down what it was about to send. Whether that came is seen in the store, and nowhere else.
+A run that died wrote down what it was about to send. Whether that came is seen in the store, and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ def landed(
     known: Collection[Step],
     ours: Callable[[Address], bool],
 ) -> str:
-    """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that were), in words; empty
-    where none has. `snapshot`: a store, read after a generation began in it, so that nothing of those runs comes any more; `ours`:
-    whether anything there is declared or was ever applied."""
+    """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that
+    were), in words; empty where none has. `snapshot`: a store, read after a generation began in it, so that
+    nothing of those runs comes any more; `ours`: whether anything there is declared or was ever applied."""
     came = {
         str(row.address)
         for row in found_done(intents, {snapshot.store: snapshot}, now, recorded).settled
@@ -85,9 +86,10 @@ def found_done(
     now: str,
     recorded: Callable[[Address], tuple[str, str]],
 ) -> LeftOpen:
-    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless a later plan made it so
-    (`recorded`: by which plan a resource was recorded last, and when): then this one may still come. One that is not there a day after
-    it was sent does not come any more. Nothing is written down."""
+    """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless
+    a later plan made it so (`recorded`: by which plan a resource was recorded last, and when): then this one
+    may still come. One that is not there a day after it was sent does not come any more. Nothing is written
+    down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
     told: set[tuple[str, Step]] = set()

@@ -1,9 +1,9 @@
-"""A plan that changes nothing is applied all the same. Comes in: a plan without changes, marketplaces, a ledger. Goes out: a ledger
-that knows which commit the stores match, and stores in which nothing comes any more of a run that is under way. Caller: cli
-`apply`.
+"""A plan that changes nothing is applied all the same. Comes in: a plan without changes, marketplaces, a
+ledger. Goes out: a ledger that knows which commit the stores match, and stores in which nothing comes any
+more of a run that is under way. Caller: cli `apply`.
 
-Whoever applies an older commit afterwards undoes it, although no write says so; and a slow run that has begun before may
-still have a batch to send to a store that matches by now.
+Whoever applies an older commit afterwards undoes it, although no write says so; and a slow run that has begun
+before may still have a batch to send to a store that matches by now.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from acorn_gitops.plan.document import Plan
 
 
 class Quiet(NamedTuple):
-    """An apply without writes: stores in which an earlier run was ended, and those in which it could not be, with the reason."""
+    """An apply without writes: stores in which an earlier run was ended, and those in which it could not be,
+    with the reason."""
 
     ended: list[str]
     untold: Mapping[str, str]
 
 
 def is_news(plan: Plan, ledger: Ledger) -> bool:
-    """Whether that the stores match this commit is to be remembered: it is another one than the last, and all of it was looked
-    at; or something of an earlier run may still come."""
+    """Whether that the stores match this commit is to be remembered: it is another one than the last, and all
+    of it was looked at; or something of an earlier run may still come."""
     other = bool(plan.commit) and not plan.selected and ledger.last_commit()[0] != plan.revision
     return other or bool(ledger.open_intents())
 
@@ -45,9 +46,9 @@ def apply_nothing(
     edges: Edges,
     declared: Callable[[Address], Desired | None],
 ) -> Quiet:
-    """Write down that the commit was applied, and begin a generation in every store of the plan; where only a part was planned, in
-    those in which something is open. The ledger is where others find it before a store remembers it. Stale where an earlier run has
-    written since the plan was made."""
+    """Write down that the commit was applied, and begin a generation in every store of the plan; where only a
+    part was planned, in those in which something is open. The ledger is where others find it before a store
+    remembers it. Stale where an earlier run has written since the plan was made."""
     permit.check(plan)
     owner = f"{plan.project}/{plan.environment}"
     connections = {s.store: s.connection for s in plan.stores if not s.error}

@@ -1,8 +1,8 @@
-"""Looks whether what was sent is there. Comes in: writes, what was answered, a marketplace. Goes out: the same answers, believed only
-where the store shows it. Caller: `carry_out`, after every wave of a store.
+"""Looks whether what was sent is there. Comes in: writes, what was answered, a marketplace. Goes out: the
+same answers, believed only where the store shows it. Caller: `carry_out`, after every wave of a store.
 
-"Done" is what a marketplace says; it may be an old answer, repeated by whoever stands in between. "Seen" is what a later reading
-shows. A write that is taken and not there yet is waited for.
+"Done" is what a marketplace says; it may be an old answer, repeated by whoever stands in between. "Seen" is
+what a later reading shows. A write that is taken and not there yet is waited for.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def observe(
     clock: Callable[[], float],
     wait_seconds: float,
 ) -> Seen:
-    """Read until everything that was taken is there, for `wait_seconds` at most: of `clock`, which counts seconds, so that slow
-    readings count as well as pauses. `before`: the store as it was read last, before these writes."""
+    """Read until everything that was taken is there, for `wait_seconds` at most: of `clock`, which counts
+    seconds, so that slow readings count as well as pauses. `before`: the store as it was read last, before
+    these writes."""
     outcomes = list(answers)
     latest: Snapshot | None = None
     waited, step, began = 0.0, FIRST_PAUSE, clock()

@@ -1,7 +1,8 @@
-"""That a plan may be carried out. Comes in: a plan, a held lock. Goes out: `Permit`, without which nothing is written. Made by
-`reconcile.preconditions` when everything was asked; asked for by `carry_out` and `nothing`.
+"""That a plan may be carried out. Comes in: a plan, a held lock. Goes out: `Permit`, without which nothing is
+written. Made by `reconcile.preconditions` when everything was asked; asked for by `carry_out` and `nothing`.
 
-Whoever writes needs one, so that no caller can leave a question out: it is for one plan, and ends with the lock.
+Whoever writes needs one, so that no caller can leave a question out: it is for one plan, and ends with the
+lock.
 """
 
 from __future__ import annotations

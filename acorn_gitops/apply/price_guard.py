@@ -1,9 +1,10 @@
-"""The last look at a price, next to the write. Comes in: what is about to be sent, what is there, and the least price that leaves the
-agreed margin. Goes out: why not, or nothing. Caller: `carry_out`, for every write there is.
+"""The last look at a price, next to the write. Comes in: what is about to be sent, what is there, and the
+least price that leaves the agreed margin. Goes out: why not, or nothing. Caller: `carry_out`, for every write
+there is.
 
-Validation and planning judge prices with all that the specs say; this judges again with only what is sent and what is
-there, so that no other way to a write leads past it: no selection, no saved plan, no half of a run, no promotion that
-specs do not know, no fault of a rule.
+Validation and planning judge prices with all that the specs say; this judges again with only what is sent and
+what is there, so that no other way to a write leads past it: no selection, no saved plan, no half of a run,
+no promotion that specs do not know, no fault of a rule.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def bounds_of(want: Desired | None) -> dict[str, Any]:
 
 
 class Offered(NamedTuple):
-    """A listing that a promotion is about: its attributes, and the least price that leaves its margin (None: no such policy)."""
+    """A listing that a promotion is about: its attributes, and the least price that leaves its margin (None:
+    no such policy)."""
 
     attributes: Mapping[str, Any]
     least: Mapping[str, str] | None
@@ -42,8 +44,8 @@ class Offered(NamedTuple):
 def refusal(
     type: str, sent: Mapping[str, Any], live: Mapping[str, Any], least: Mapping[str, str] | None = None
 ) -> str:
-    """Why this write of a listing must not be sent; empty when it may. `live` is what the write is laid over; empty for a
-    creation. `least` is the lowest price that leaves the margin of its policy."""
+    """Why this write of a listing must not be sent; empty when it may. `live` is what the write is laid over;
+    empty for a creation. `least` is the lowest price that leaves the margin of its policy."""
     if type != "listing":
         return ""
     after = {**live, **sent}
@@ -104,9 +106,9 @@ def paid_refusal(
     *,
     former: str = "",
 ) -> str:
-    """Why this write of a listing must not be sent: with the promotions that the store holds at this moment, buyers would pay
-    less than its floor or margin, and less than they do now. `former`: the SKU that it has until now, where it is renamed in place.
-    Empty when it may."""
+    """Why this write of a listing must not be sent: with the promotions that the store holds at this moment,
+    buyers would pay less than its floor or margin, and less than they do now. `former`: the SKU that it has
+    until now, where it is renamed in place. Empty when it may."""
     after = {**live, **sent}
     price, before = after.get("price"), live.get("price")
     if price is None or not held or not (former or {"price", "minPrice", "status"} & sent.keys()):
@@ -126,9 +128,9 @@ def paid_refusal(
 
 
 def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]) -> str:
-    """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings below its floor or margin,
-    and lower than it is. One SKU may be listed several times. The minimum advertised price is not asked: a promotion may be agreed
-    to go below it."""
+    """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings
+    below its floor or margin, and lower than it is. One SKU may be listed several times. The minimum
+    advertised price is not asked: a promotion may be agreed to go below it."""
     for sku, (listing, least) in offered:
         price = listing.get("price")
         if price is None or not is_money(price) or listing.get("status") == "inactive":
@@ -155,9 +157,9 @@ def sold_below(
     *,
     former: str = "",
 ) -> str:
-    """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the promotions that will be
-    there; empty where it is not, or where it is sold as low at that time already (`live`). `former`: the SKU that it has until now,
-    where it is renamed in place."""
+    """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the
+    promotions that will be there; empty where it is not, or where it is sold as low at that time already
+    (`live`). `former`: the SKU that it has until now, where it is renamed in place."""
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""
@@ -180,8 +182,8 @@ def sold_below_now(
     standing: HeldPromotions,
     now: datetime,
 ) -> str:
-    """How a listing is sold below its floor or margin at this moment, with the promotions that the store holds; empty where it is
-    not, or where nobody can tell."""
+    """How a listing is sold below its floor or margin at this moment, with the promotions that the store
+    holds; empty where it is not, or where nobody can tell."""
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""

@@ -1,5 +1,5 @@
-"""The door: `acorn`. Comes in: arguments and environment. Goes out: an exit code. Each verb is one module of this
-package, imported when it is called, so that `--help` and completion are instant.
+"""The door: `acorn`. Comes in: arguments and environment. Goes out: an exit code. Each verb is one module of
+this package, imported when it is called, so that `--help` and completion are instant.
 
 `session` holds what verbs share (root, colours, connections), `planning` the way from specs to a plan.
 """
@@ -104,8 +104,8 @@ class _Verbs(click.Group):
 def cli() -> None:
     """GitOps for marketplace operations: stores, SKUs, permissions, tax and promotions as reviewed YAML.
 
-    Everything is dry but `apply` (and what is named to write). Exit codes: 0 done or clean; 1 error;
-    2 changes or drift (only with --detailed-exitcode); 3 partly applied; 4 invalid specs, or what they forbid;
+    Everything is dry but `apply` (and what is named to write). Exit codes: 0 done or clean; 1 error; 2
+    changes or drift (only with --detailed-exitcode); 3 partly applied; 4 invalid specs, or what they forbid;
     5 over budget; 6 locked, or a plan or ledger that cannot be used; 64 usage; 130 interrupted.
     """
 
@@ -130,15 +130,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code. What is said on the way is harmless on its way out, and whether anybody reads it
-    changes nothing of what is done."""
+    """Run one command and return its exit code. What is said on the way is harmless on its way out, and
+    whether anybody reads it changes nothing of what is done."""
     out, err = sys.stdout, sys.stderr
     said, told = Output(out), Output(err)
     sys.stdout, sys.stderr = cast(TextIO, said), cast(TextIO, told)
     try:
         code = _run(arguments)
         said.flush()
-        # Whoever closed the pipe (`| head`) has what they wanted; a full disk keeps a result from whoever waits for it.
+        # Whoever closed the pipe (`| head`) has what they wanted; a full disk keeps a result from whoever
+        # waits for it.
         if said.lost is not None and not isinstance(said.lost, BrokenPipeError):
             _say(
                 AcornError(

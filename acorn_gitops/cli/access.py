@@ -1,4 +1,5 @@
-"""`acorn access`. Comes in: who, what, where. Goes out: whether they may, through which roles, and why not."""
+"""`acorn access`. Comes in: who, what, where. Goes out: whether they may, through which roles, and why
+not."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def command(
 ) -> int:
     """Ask who may do what, where.
 
-    With --who and --what: whether they may, in each store; exit 1 where they may not. With --who alone: all that they
-    may. With --what alone: who may.
+    With --who and --what: whether they may, in each store; exit 1 where they may not. With --who alone: all
+    that they may. With --what alone: who may.
     """
     from datetime import date
 

@@ -1,4 +1,5 @@
-"""`acorn apply`. Comes in: a saved plan, or specs to plan from. Goes out: changed stores, a ledger that knows."""
+"""`acorn apply`. Comes in: a saved plan, or specs to plan from. Goes out: changed stores, a ledger that
+knows."""
 
 from __future__ import annotations
 
@@ -159,7 +160,8 @@ class _Progress:
 
 
 class _Stop:
-    """Ctrl-C and SIGTERM: the batch that is under way is finished and written down; a second one ends at once."""
+    """Ctrl-C and SIGTERM: the batch that is under way is finished and written down; a second one ends at
+    once."""
 
     def __init__(self) -> None:
         self.asked = False

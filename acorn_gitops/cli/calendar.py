@@ -27,9 +27,10 @@ def command(
     no_color: bool,
     output: str,
 ) -> int:
-    """Show the promotions of every store from boundary to boundary: which hold, on how many SKUs, where they meet, how
-    deep they cut, what lies between them, where clocks change, and, in the EU, whether they are reductions against the
-    lowest price of thirty days. Exit 1 when a price falls below its floor, or a reduction is none."""
+    """Show the promotions of every store from boundary to boundary: which hold, on how many SKUs, where they
+    meet, how deep they cut, what lies between them, where clocks change, and, in the EU, whether they are
+    reductions against the lowest price of thirty days. Exit 1 when a price falls below its floor, or a
+    reduction is none."""
     from acorn_gitops.engines.calendar import calendar_of
     from acorn_gitops.engines.reductions import reductions
     from acorn_gitops.ledger.sqlite import open_ledger
@@ -41,7 +42,8 @@ def command(
     session = Session(root, environment, no_color)
     loaded = session.load()
     config = loaded.configuration
-    # What is wrong may not be drawn at all: a promotion at an hour that does not exist, a price in another currency.
+    # What is wrong may not be drawn at all: a promotion at an hour that does not exist, a price in another
+    # currency.
     found = [*loaded.findings, *check(config, session.now(), after_errors=bool(loaded.findings))]
     session.warn(f for f in found if f.severity == "error")
     fronts = {s.name: s for s in config.stores.values() if s.spec.get("storefront")}

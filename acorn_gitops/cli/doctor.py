@@ -1,4 +1,5 @@
-"""`acorn doctor`. Comes in: a repository. Goes out: what is wrong, in the order in which it blocks, and whom to ask."""
+"""`acorn doctor`. Comes in: a repository. Goes out: what is wrong, in the order in which it blocks, and whom
+to ask."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ class Part(NamedTuple):
 @shared
 @output("text", "json")
 def command(offline: bool, environment: str | None, root: Path | None, no_color: bool, output: str) -> int:
-    """Find the first cause: eligibility, integration, access, master data, connection, rehearsal, then what the monitors see.
-    Exit 1 when something blocks."""
+    """Find the first cause: eligibility, integration, access, master data, connection, rehearsal, then what
+    the monitors see. Exit 1 when something blocks."""
     import orjson
 
     session = Session(root, environment, no_color)

@@ -1,4 +1,5 @@
-"""`acorn drift`. Comes in: live stores and the ledger. Goes out: what was changed outside; nothing is written."""
+"""`acorn drift`. Comes in: live stores and the ledger. Goes out: what was changed outside; nothing is
+written."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ def command(
     detailed_exitcode: bool,
     allow_empty: tuple[str, ...],
 ) -> int:
-    """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited specs are not
-    drift, and are only counted."""
+    """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited
+    specs are not drift, and are only counted."""
     from acorn_gitops.reconcile.drifting import DriftRequest, drift
     from acorn_gitops.report.drift import drift_json
     from acorn_gitops.report.text import drift_text, findings_text

@@ -1,5 +1,5 @@
-"""`acorn explain`. Comes in: an address, or a kind and name. Goes out: where every value comes from, what was last
-applied, what is live, and who wrote the line."""
+"""`acorn explain`. Comes in: an address, or a kind and name. Goes out: where every value comes from, what was
+last applied, what is live, and who wrote the line."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def command(
 ) -> int:
     """Show where values come from.
 
-    WHAT is a resource (amz-de/listing/KTL-17-BLK) or a spec (Store/amz-de); FIELD narrows it (price). `explain rule
-    PRO-030` teaches a rule.
+    WHAT is a resource (amz-de/listing/KTL-17-BLK) or a spec (Store/amz-de); FIELD narrows it (price).
+    `explain rule PRO-030` teaches a rule.
     """
     if what == "rule":
         from acorn_gitops.cli.rules import teach

@@ -1,4 +1,5 @@
-"""`acorn export`. Comes in: specs, live stores, the ledger. Goes out: everything, in formats that need no acorn."""
+"""`acorn export`. Comes in: specs, live stores, the ledger. Goes out: everything, in formats that need no
+acorn."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def command(
     selected: tuple[str, ...],
     drill: bool,
 ) -> int:
-    """Write everything out to FOLDER in documented formats, so that leaving is possible. FOLDER must not exist yet,
-    or be empty. With --drill exit 1 when what was written does not say what the stores hold."""
+    """Write everything out to FOLDER in documented formats, so that leaving is possible. FOLDER must not
+    exist yet, or be empty. With --drill exit 1 when what was written does not say what the stores hold."""
     from acorn_gitops.reconcile.exporting import RECORD, ExportRequest, export
 
     session = Session(root, environment, no_color)

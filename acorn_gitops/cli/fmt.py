@@ -88,7 +88,8 @@ def command(
 
 
 def _named(root: Path, written: Path) -> Path:
-    """A file or folder of the command line, as it lies in the repository. Escape where it lies elsewhere or passes a link."""
+    """A file or folder of the command line, as it lies in the repository. Escape where it lies elsewhere or
+    passes a link."""
     absolute = Path(os.path.normpath(Path.cwd() / written))
     if absolute != root and root not in absolute.parents:
         absolute = absolute.parent.resolve() / absolute.name

@@ -27,7 +27,8 @@ from acorn_gitops.report.words import plural
 def command(
     address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int
 ) -> int:
-    """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is broken."""
+    """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is
+    broken."""
     from acorn_gitops.confine.sealed import open_cache
     from acorn_gitops.ledger.sqlite import open_ledger
     from acorn_gitops.specs.load import open_reader

@@ -1,5 +1,5 @@
-"""`acorn import`. Comes in: live stores. Goes out: YAML for what is not in the specs, or drifted values written into
-the specs that say otherwise; both are then in the ledger."""
+"""`acorn import`. Comes in: live stores. Goes out: YAML for what is not in the specs, or drifted values
+written into the specs that say otherwise; both are then in the ledger."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """Take live resources into the specs: what nobody declares becomes YAML, and is acorn's from then on.
 
-    With --drifted, values that were changed outside are written into the specs that declare them; comments and
-    layout stay. Marketplaces are only read.
+    With --drifted, values that were changed outside are written into the specs that declare them; comments
+    and layout stay. Marketplaces are only read.
     """
     from acorn_gitops.reconcile.importing import ImportRequest, take_in
 

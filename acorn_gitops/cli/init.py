@@ -103,8 +103,8 @@ acorn:drift:
   rules: [{if: $CI_PIPELINE_SOURCE == "schedule"}]
 """
 GITHUB = """# Plans every pull request, applies main behind an environment's reviewers, looks for drift on a schedule.
-# Once: a secret ACORN_TOKEN, and an environment `production` with reviewers. What was applied is remembered on the
-# branch acorn-ledger, which only the apply job may push.
+# Once: a secret ACORN_TOKEN, and an environment `production` with reviewers. What was applied is remembered
+# on the branch acorn-ledger, which only the apply job may push.
 name: acorn
 on:
   pull_request:

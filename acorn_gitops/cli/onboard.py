@@ -1,4 +1,5 @@
-"""`acorn onboard`. Comes in: stores. Goes out: how far each has come, what is missing, and what a quote needs."""
+"""`acorn onboard`. Comes in: stores. Goes out: how far each has come, what is missing, and what a quote
+needs."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def command(
     no_color: bool,
     output: str,
 ) -> int:
-    """Show how far every store has come: each stage with what it still lacks, and what a live store is held to. Exit 1 when a stage
-    before the store's own is not done, or a live store breaks a duty."""
+    """Show how far every store has come: each stage with what it still lacks, and what a live store is held
+    to. Exit 1 when a stage before the store's own is not done, or a live store breaks a duty."""
     from acorn_gitops.reconcile.onboarding import brief as quoted
     from acorn_gitops.reconcile.onboarding import progress
 

@@ -1,4 +1,5 @@
-"""`acorn plan`. Comes in: specs, live stores, the ledger. Goes out: what apply would do; nothing is written."""
+"""`acorn plan`. Comes in: specs, live stores, the ledger. Goes out: what apply would do; nothing is
+written."""
 
 from __future__ import annotations
 

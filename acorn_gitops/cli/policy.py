@@ -19,7 +19,8 @@ def command() -> None:
 @shared
 @output("text", "json")
 def test(environment: str | None, root: Path | None, no_color: bool, output: str) -> int:
-    """Run the tests of every rule. Exit 1 when one fails, or a rule has no case that passes or none that does not."""
+    """Run the tests of every rule. Exit 1 when one fails, or a rule has no case that passes or none that does
+    not."""
     import orjson
 
     from acorn_gitops.rules.context import Context

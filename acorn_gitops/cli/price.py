@@ -40,7 +40,8 @@ def command(
     no_color: bool,
     output: str,
 ) -> int:
-    """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is below a floor."""
+    """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is
+    below a floor."""
     from acorn_gitops.engines.calendar import Calendar
     from acorn_gitops.engines.floors import floor_of, respected
     from acorn_gitops.engines.lowest import lowest_of_kinds

@@ -1,5 +1,5 @@
-"""`acorn rehearse`. Comes in: the specs of an environment. Goes out: a record of a full run on the embedded marketplace, faults
-included. The real marketplaces are not touched, nor is their ledger."""
+"""`acorn rehearse`. Comes in: the specs of an environment. Goes out: a record of a full run on the embedded
+marketplace, faults included. The real marketplaces are not touched, nor is their ledger."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def command(
     folder: Path | None, environment: str | None, root: Path | None, no_color: bool, output: str
 ) -> int:
-    """Go through everything once, on an embedded marketplace: apply with a lost answer, plan again, drift, repair, leave. Writes
-    a record that proves these specs. Exit 1 when a scenario fails."""
+    """Go through everything once, on an embedded marketplace: apply with a lost answer, plan again, drift,
+    repair, leave. Writes a record that proves these specs. Exit 1 when a scenario fails."""
     from acorn_gitops.reconcile.rehearsing import rehearse
 
     session = Session(root, environment, no_color)

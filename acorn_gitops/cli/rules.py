@@ -1,4 +1,5 @@
-"""`acorn rules`. Comes in: nothing, or an id. Goes out: the rules, or one taught: what, why, how to mend, source, cases."""
+"""`acorn rules`. Comes in: nothing, or an id. Goes out: the rules, or one taught: what, why, how to mend,
+source, cases."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from acorn_gitops.sandbox.database import Database
 
 @click.group("sandbox")
 def command() -> None:
-    """The embedded marketplace: serve it over HTTP, fill it, disturb it like a hand from outside, reset it."""
+    """The embedded marketplace: serve it over HTTP, fill it, disturb it like a hand from outside, reset
+    it."""
 
 
 name_option = click.option(
@@ -83,7 +84,8 @@ def serve(
 @shared
 @name_option
 def seed(file: Path, environment: str | None, root: Path | None, no_color: bool, name: str) -> int:
-    """Put resources there, as if others had: JSON lines of {"address", "attributes"}; `-` reads standard input."""
+    """Put resources there, as if others had: JSON lines of {"address", "attributes"}; `-` reads standard
+    input."""
     from acorn_gitops.sandbox import disturb as hand
 
     _, database = _open(root, environment, name)
@@ -215,8 +217,8 @@ def fault(
     seconds: float,
     reads: int,
 ) -> int:
-    """Make it fail on purpose. KIND is fail, throttle, lost, html, truncate, skip, slow (PATTERN matches `METHOD
-    /path`), reject or accept (PATTERN matches addresses); `none` clears."""
+    """Make it fail on purpose. KIND is fail, throttle, lost, html, truncate, skip, slow (PATTERN matches
+    `METHOD /path`), reject or accept (PATTERN matches addresses); `none` clears."""
     from acorn_gitops.sandbox.faults import KINDS
 
     _, database = _open(root, environment, name)
@@ -234,8 +236,8 @@ def fault(
 @shared
 @name_option
 def reset(environment: str | None, root: Path | None, no_color: bool, name: str) -> int:
-    """Delete the embedded marketplace and all it holds. The ledger stays; `acorn plan` will then refuse to believe
-    that the stores are empty, unless told so."""
+    """Delete the embedded marketplace and all it holds. The ledger stays; `acorn plan` will then refuse to
+    believe that the stores are empty, unless told so."""
     session = Session(root, environment)
     path = session.sandbox_path(f"sandbox:{name}")
     for suffix in ("", "-wal", "-shm"):

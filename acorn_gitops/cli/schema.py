@@ -13,7 +13,8 @@ from acorn_gitops.confine.files import around, replace
 @click.argument("folder", default="schemas", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file differs.")
 def command(folder: Path, check: bool) -> int:
-    """Write the JSON Schemas of the five kinds, of acorn.yaml and of overlays, and the network API, to FOLDER."""
+    """Write the JSON Schemas of the five kinds, of acorn.yaml and of overlays, and the network API, to
+    FOLDER."""
     files = schema_files()
     root = around(folder)
     different = []

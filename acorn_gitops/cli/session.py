@@ -1,5 +1,5 @@
-"""What verbs share: options, streams, the folder that was meant. Comes in: options and the process's environment. Goes out:
-`Session`. Callers: every verb."""
+"""What verbs share: options, streams, the folder that was meant. Comes in: options and the process's
+environment. Goes out: `Session`. Callers: every verb."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def refuse_untrusted(verb: str) -> None:
 
 
 def _start(root: Path | None, environ: Mapping[str, str]) -> Path:
-    """The folder that was meant, -C or where the shell is. PassesLink where a link in a repository leads there: a pull
-    request could choose what is looked at."""
+    """The folder that was meant, -C or where the shell is. PassesLink where a link in a repository leads
+    there: a pull request could choose what is looked at."""
     here = Path.cwd()
     shell = Path(environ.get("PWD") or here)
     if shell.is_absolute() and shell.is_dir() and shell.samefile(here):

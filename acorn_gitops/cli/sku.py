@@ -1,5 +1,5 @@
-"""`acorn sku`. Comes in: specs. Goes out: which SKUs are not in normal form, and what they would be. Nothing is written: no
-marketplace renames a SKU, so a rename is a new listing and the end of an old one."""
+"""`acorn sku`. Comes in: specs. Goes out: which SKUs are not in normal form, and what they would be. Nothing
+is written: no marketplace renames a SKU, so a rename is a new listing and the end of an old one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def command() -> None:
 def normalize(
     stores: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool, output: str
 ) -> int:
-    """A table of renames: every SKU that is not in normal form, what it would be, and what stands in the way."""
+    """A table of renames: every SKU that is not in normal form, what it would be, and what stands in the
+    way."""
     from acorn_gitops.cli.view.panel import chosen_stores
     from acorn_gitops.engines.sku_code import collision_key, normal_form
     from acorn_gitops.report.table import Table

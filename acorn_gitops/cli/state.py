@@ -76,8 +76,8 @@ def remove(
 ) -> int:
     """Forget rows: the resources stay as they are and become unmanaged.
 
-    A store whose marketplace is gone for good cannot be told that it was forgotten: should it ever come back, copies of the ledger
-    from before still know what it held.
+    A store whose marketplace is gone for good cannot be told that it was forgotten: should it ever come back,
+    copies of the ledger from before still know what it held.
     """
     from acorn_gitops.reconcile.forgetting import forget
 
@@ -91,8 +91,8 @@ def remove(
 @command.command("rebuild")
 @shared
 def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
-    """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as it is
-    live. What differs is drift or intent afterwards; what is not both is forgotten."""
+    """Make the ledger again from specs and live stores: what is declared and there becomes last applied, as
+    it is live. What differs is drift or intent afterwards; what is not both is forgotten."""
     from acorn_gitops.reconcile.rebuilding import rebuild as rebuilt
 
     done = rebuilt(Session(root, environment, no_color))
@@ -122,8 +122,9 @@ def _kept(function: Any) -> Any:
 @shared
 @_kept
 def pull(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
-    """Fetch this environment's ledger from a branch of the repository: for machines that forget, such as CI. A ledger
-    here that knows more is never overwritten, and one whose history was changed is not taken over."""
+    """Fetch this environment's ledger from a branch of the repository: for machines that forget, such as CI.
+    A ledger here that knows more is never overwritten, and one whose history was changed is not taken
+    over."""
     from acorn_gitops.reconcile.ledger_branch import pull as pulled
 
     session = Session(root, environment, no_color)
@@ -139,7 +140,8 @@ def pull(environment: str | None, root: Path | None, no_color: bool, remote: str
 @shared
 @_kept
 def push(environment: str | None, root: Path | None, no_color: bool, remote: str, branch: str) -> int:
-    """Keep this environment's ledger on a branch of the repository. Refused when the branch holds a newer one."""
+    """Keep this environment's ledger on a branch of the repository. Refused when the branch holds a newer
+    one."""
     from acorn_gitops.reconcile.ledger_branch import send
 
     session = Session(root, environment, no_color)

@@ -1,4 +1,5 @@
-"""`acorn tax`. Comes in: the facts of a sale. Goes out: who owes what, by which rule, and why not by the others."""
+"""`acorn tax`. Comes in: the facts of a sale. Goes out: who owes what, by which rule, and why not by the
+others."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ class _Asked(click.Group):
 
 @click.group("tax", cls=_Asked)
 def command() -> None:
-    """Ask the tax rules: what holds for one sale (`acorn tax --store amz-de --to FR` is short for `acorn tax explain …`), or
-    for all that the specs speak of. Not tax advice."""
+    """Ask the tax rules: what holds for one sale (`acorn tax --store amz-de --to FR` is short for `acorn tax
+    explain …`), or for all that the specs speak of. Not tax advice."""
 
 
 def _loaded(root: Path | None, environment: str | None, no_color: bool) -> tuple[Session, Configuration]:
@@ -235,9 +236,9 @@ def matrix(
     no_color: bool,
     output: str,
 ) -> int:
-    """Every sale that the specs speak of: stores, ship-from, ship-to, consumers and businesses. Exit 1 when a cell is a
-    hole or a tie; places beside the countries that rules name (the Canary Islands beside Spain) are shown, and count only when
-    a rule names them."""
+    """Every sale that the specs speak of: stores, ship-from, ship-to, consumers and businesses. Exit 1 when a
+    cell is a hole or a tie; places beside the countries that rules name (the Canary Islands beside Spain) are
+    shown, and count only when a rule names them."""
     from acorn_gitops.engines.sales import matrix as cells_of
 
     session, config = _loaded(root, environment, no_color)

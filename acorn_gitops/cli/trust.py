@@ -1,4 +1,5 @@
-"""`acorn trust`. Comes in: connections of acorn.yaml. Goes out: a file of the user's own that says they may be asked."""
+"""`acorn trust`. Comes in: connections of acorn.yaml. Goes out: a file of the user's own that says they may
+be asked."""
 
 from __future__ import annotations
 
@@ -19,9 +20,10 @@ from acorn_gitops.reconcile.connections import shown_address
 def command(connections: tuple[str, ...], environment: str | None, root: Path | None, no_color: bool) -> int:
     """Trust CONNECTIONS of acorn.yaml on this machine: their addresses may be asked, and given their secrets.
 
-    Without CONNECTIONS it says which are trusted. What the default branch names needs no word; look at the address and the
-    secret before you trust anything else. What is trusted is kept outside the repository (ACORN_TRUST_FILE), and holds only
-    for exactly these settings: whoever changes address, secret or options must be trusted again.
+    Without CONNECTIONS it says which are trusted. What the default branch names needs no word; look at the
+    address and the secret before you trust anything else. What is trusted is kept outside the repository
+    (ACORN_TRUST_FILE), and holds only for exactly these settings: whoever changes address, secret or options
+    must be trusted again.
     """
     from acorn_gitops.specs.load import open_reader
     from acorn_gitops.specs.project import read_project

@@ -1,5 +1,5 @@
-"""Compiles every type of resource. Comes in: a configuration that passed its checks. Goes out: `DesiredState`.
-Callers: reconcile, tests."""
+"""Compiles every type of resource. Comes in: a configuration that passed its checks. Goes out:
+`DesiredState`. Callers: reconcile, tests."""
 
 from __future__ import annotations
 

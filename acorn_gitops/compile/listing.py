@@ -1,6 +1,7 @@
 """`SkuMapping` to a listing in each store, and back.
 
-The loop over listings is the hottest of the tool: facts of the SKU are gathered once and copied into each of its listings.
+The loop over listings is the hottest of the tool: facts of the SKU are gathered once and copied into each of
+its listings.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Listings and stock policies to entries of a SKU list: the way back, where rows of many stores become one entry. Comes in: rows. Goes
-out: entries. Callers: `listing`, `stock`, `decompile`.
+"""Listings and stock policies to entries of a SKU list: the way back, where rows of many stores become one
+entry. Comes in: rows. Goes out: entries. Callers: `listing`, `stock`, `decompile`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def sku_list(
     stocks: Iterable[tuple[str, str, Attributes]],
     taken: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU. `taken`: names that other mappings
-    have; two codes can have one short name.
+    """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU. `taken`:
+    names that other mappings have; two codes can have one short name.
 
     Facts that differ between a SKU's listings cannot be said once for the SKU; they are left undeclared.
     """

@@ -25,7 +25,8 @@ _FIELDS: Final = (
 
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
-    """One resource, named as the store. Credentials and ids given by the marketplace stay here: they are no wish."""
+    """One resource, named as the store. Credentials and ids given by the marketplace stay here: they are no
+    wish."""
     for spec in configuration.stores.values():
         if spec.spec["type"] != "storefront":
             continue
@@ -40,7 +41,8 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
 
 
 def _languages(said: list[str] | None) -> list[str] | None:
-    """In one spelling, each once: the first declared is the default and stays first; the order of the others means nothing."""
+    """In one spelling, each once: the first declared is the default and stays first; the order of the others
+    means nothing."""
     if not said:
         return said
     first, *others = map(canonical_tag, said)

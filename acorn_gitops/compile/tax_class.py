@@ -1,4 +1,5 @@
-"""The tax classes that rules and listings of a store name: they must exist before either. Back: a class is said by whatever names it."""
+"""The tax classes that rules and listings of a store name: they must exist before either. Back: a class is
+said by whatever names it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""How a type of resource comes from specs, and becomes a spec again. Comes in: nothing. Goes out: `Translation`, `Drafts`. Callers: the
-types' files in this room, `configuration`, `decompile`.
+"""How a type of resource comes from specs, and becomes a spec again. Comes in: nothing. Goes out:
+`Translation`, `Drafts`. Callers: the types' files in this room, `configuration`, `decompile`.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Translation:
     compile: Callable[[Configuration, DesiredState], None]
     """Adds every resource of the type that the specs want."""
     alone: Callable[[str, str, Attributes], Document | None]
-    """The document that one resource (store, key, attributes) would be by itself; None where it is none by itself. Raises where what it
-    holds makes no sense."""
+    """The document that one resource (store, key, attributes) would be by itself; None where it is none by
+    itself. Raises where what it holds makes no sense."""
     add: Callable[[Drafts, Address, Attributes], None]
     """Puts one resource into the drafts. Called in the order of waves."""
     shared: bool = True

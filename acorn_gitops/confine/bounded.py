@@ -1,9 +1,11 @@
-"""Gives a computation that a stranger wrote an end. Comes in: a function, limits of time and memory. Goes out: its answer, or
-`Unbounded` that says at which step it was stopped. Callers: rules that run expressions, patterns or schemas of the repository.
+"""Gives a computation that a stranger wrote an end. Comes in: a function, limits of time and memory. Goes
+out: its answer, or `Unbounded` that says at which step it was stopped. Callers: rules that run expressions,
+patterns or schemas of the repository.
 
-The function runs in a copy of this process, so that what it needs is there already, and answers in bytes. The copy is ended
-when a step or the whole takes too long, when it wants too much memory, and when a person presses Ctrl-C (also where that came
-earlier and was lost, see `interrupt`); what it does to itself (a stack that overflows, an engine that aborts) ends it alone. Systems without `fork` have no such copy: there the
+The function runs in a copy of this process, so that what it needs is there already, and answers in bytes. The
+copy is ended when a step or the whole takes too long, when it wants too much memory, and when a person
+presses Ctrl-C (also where that came earlier and was lost, see `interrupt`); what it does to itself (a stack
+that overflows, an engine that aborts) ends it alone. Systems without `fork` have no such copy: there the
 function runs here, and SECURITY.md says so.
 """
 
@@ -34,8 +36,8 @@ class Limits(NamedTuple):
 
 
 def interrupt(*_: object) -> NoReturn:
-    """A handler of SIGINT. Python loses a KeyboardInterrupt that is raised in a callback, as every import has one: this one is
-    remembered too, so that the next long wait ends at once."""
+    """A handler of SIGINT. Python loses a KeyboardInterrupt that is raised in a callback, as every import has
+    one: this one is remembered too, so that the next long wait ends at once."""
     _asked.append(True)
     raise KeyboardInterrupt
 
@@ -58,7 +60,8 @@ class Unbounded(Exception):
 
 
 def bounded(work: Callable[[Step], bytes], limits: Limits) -> bytes:
-    """What `work` answers. Unbounded when it was stopped or died. An exception in it is one here, in words."""
+    """What `work` answers. Unbounded when it was stopped or died. An exception in it is one here, in
+    words."""
     if not hasattr(os, "fork"):
         return work(lambda _: None)
     reading, writing = os.pipe()

@@ -1,8 +1,9 @@
-"""Where a database may be opened. Comes in: its path, the repository's root. Goes out: the path, or why not. Callers: whoever opens a
-ledger or a sandbox.
+"""Where a database may be opened. Comes in: its path, the repository's root. Goes out: the path, or why not.
+Callers: whoever opens a ledger or a sandbox.
 
-A database acts on what lies beside it: SQLite rolls a journal back into the file, and takes a write-ahead log for its newest
-pages. So whatever git carries into a checkout under one of these names is input of a stranger, and nothing is opened.
+A database acts on what lies beside it: SQLite rolls a journal back into the file, and takes a write-ahead log
+for its newest pages. So whatever git carries into a checkout under one of these names is input of a stranger,
+and nothing is opened.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ _BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".holder", ".backup",
 _MAGIC: Final = b"SQLite format 3\x00"
 """How every database begins (SQLite's file format, "The Database Header")."""
 _NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
-"""What SQLite writes last into a rollback journal that names a further file (its file format, "The Rollback Journal")."""
+"""What SQLite writes last into a rollback journal that names a further file (its file format, "The Rollback
+Journal")."""
 SECONDS: Final = 120.0
 """How long one statement may compute."""
 
 
 def database(path: Path, root: Path) -> Path:
-    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link, or is carried by git.
-    Whoever opens it asks `check_beside`."""
+    """A path at which a database may be opened: neither it nor what is kept beside it is or passes a link, or
+    is carried by git. Whoever opens it asks `check_beside`."""
     beside = [path.with_name(path.name + suffix) for suffix in _BESIDE]
     for one in beside:
         writable(one, root)
@@ -58,8 +60,8 @@ def _refuse_carried(there: list[Path], root: Path) -> None:
 
 
 def check_beside(path: Path) -> None:
-    """PassesLink where the rollback journal beside a database names a further file (SQLite would delete that one, wherever it is),
-    is no file, or lies beside what is no database (SQLite would write it there)."""
+    """PassesLink where the rollback journal beside a database names a further file (SQLite would delete that
+    one, wherever it is), is no file, or lies beside what is no database (SQLite would write it there)."""
     try:
         with path.open("rb") as file:
             begins = file.read(len(_MAGIC))
@@ -84,8 +86,8 @@ def check_beside(path: Path) -> None:
 
 
 class Patience:
-    """Ends a statement that computes without end, and hears Ctrl-C while one does: pages of a planted file may lead to each other
-    for ever."""
+    """Ends a statement that computes without end, and hears Ctrl-C while one does: pages of a planted file
+    may lead to each other for ever."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._began = time.monotonic()

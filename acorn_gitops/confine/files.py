@@ -1,8 +1,8 @@
-"""The one way in which acorn writes a file. Comes in: a path, the repository's root, content. Goes out: a file that is whole, or
-the old one as it was. Callers: whoever saves plans, specs, schemas, records, exports.
+"""The one way in which acorn writes a file. Comes in: a path, the repository's root, content. Goes out: a
+file that is whole, or the old one as it was. Callers: whoever saves plans, specs, schemas, records, exports.
 
-What git carries into a checkout can be a link. Inside the repository no write passes one, neither as a folder on the way nor as
-the file itself nor as the file beside it that is renamed.
+What git carries into a checkout can be a link. Inside the repository no write passes one, neither as a folder
+on the way nor as the file itself nor as the file beside it that is renamed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from acorn_gitops.model.finding import AcornError, PassesLink
 
 
 def writable(path: Path, root: Path, *, anywhere: bool = False) -> Path:
-    """`path` as an absolute one that no link of the repository bends. PassesLink where a link stands in the way, or where the
-    path leaves the repository and is not allowed `anywhere` (a person named it on the command line)."""
+    """`path` as an absolute one that no link of the repository bends. PassesLink where a link stands in the
+    way, or where the path leaves the repository and is not allowed `anywhere` (a person named it on the
+    command line)."""
     absolute = Path(os.path.normpath(Path.cwd() / path))
     if root not in absolute.parents:
         parent = absolute.parent.resolve()
@@ -41,8 +42,8 @@ def writable(path: Path, root: Path, *, anywhere: bool = False) -> Path:
 
 
 def around(folder: Path) -> Path:
-    """For a command that needs no project file: the folder whose links are not followed. The repository that `folder` lies in,
-    or where the command runs."""
+    """For a command that needs no project file: the folder whose links are not followed. The repository that
+    `folder` lies in, or where the command runs."""
     here = Path.cwd().resolve()
     absolute = Path(os.path.normpath(here / folder))
     for above in (here, *here.parents):
@@ -60,7 +61,8 @@ def replace(
     folders: bool = True,
     lasting: bool = True,
 ) -> None:
-    """Write whole or not at all. `folders`: those on the way are made; `lasting`: it must survive a power cut.
+    """Write whole or not at all. `folders`: those on the way are made; `lasting`: it must survive a power
+    cut.
 
     PassesLink as `writable`; OSError when the disk refuses, and then the old file is as it was.
     """
@@ -88,7 +90,8 @@ def replace(
 
 
 def cache(path: Path, content: bytes) -> None:
-    """Keep what can be computed again, in a folder of the user's own. What the disk refuses is not kept: it costs time only."""
+    """Keep what can be computed again, in a folder of the user's own. What the disk refuses is not kept: it
+    costs time only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, content, root=path.parent, lasting=False)

@@ -1,14 +1,14 @@
-"""Asks git without obeying the repository. Comes in: a folder. Goes out: what git says of its files and commits. Callers:
-`provenance`.
+"""Asks git without obeying the repository. Comes in: a folder. Goes out: what git says of its files and
+commits. Callers: `provenance`.
 
-A repository can name programs for git to run: monitors, hooks, filters, helpers, transports. Here git never reads its
-configuration. Each question is asked in a folder of our own that borrows the repository's objects and index, and whose
-configuration is the few lines below. Where the repository lies is found by looking for a real `.git` folder, so that a folder
-shaped like a bare repository, or a `.git` file that points elsewhere, means nothing; `GIT_*` of the environment means nothing
-either.
+A repository can name programs for git to run: monitors, hooks, filters, helpers, transports. Here git never
+reads its configuration. Each question is asked in a folder of our own that borrows the repository's objects
+and index, and whose configuration is the few lines below. Where the repository lies is found by looking for a
+real `.git` folder, so that a folder shaped like a bare repository, or a `.git` file that points elsewhere,
+means nothing; `GIT_*` of the environment means nothing either.
 
-Only what talks to a remote (`authentic`, for the ledger's branch) uses the real configuration, since that holds addresses and
-credentials; monitors, hooks and the `ext` transport are off there, too.
+Only what talks to a remote (`authentic`, for the ledger's branch) uses the real configuration, since that
+holds addresses and credentials; monitors, hooks and the `ext` transport are off there, too.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _MOST: Final = 1 << 20
 
 
 class NoAnswer(Exception):
-    """Git is not installed, or could not answer; the words are for people. `ended`: it was ended by a limit or a signal, so that nothing
-    follows from it."""
+    """Git is not installed, or could not answer; the words are for people. `ended`: it was ended by a limit
+    or a signal, so that nothing follows from it."""
 
     def __init__(self, words: str, *, ended: bool = False) -> None:
         super().__init__(words)
@@ -53,8 +53,8 @@ class NoAnswer(Exception):
 
 
 class Repository(NamedTuple):
-    """Where a repository lies: its working tree, its own folder, and the folder that worktrees share. `cloned`: a person or a
-    job made it, and no file of another repository said where it comes from."""
+    """Where a repository lies: its working tree, its own folder, and the folder that worktrees share.
+    `cloned`: a person or a job made it, and no file of another repository said where it comes from."""
 
     top: Path
     folder: Path
@@ -63,7 +63,8 @@ class Repository(NamedTuple):
 
 
 def find(root: Path) -> Repository | None:
-    """The repository that a folder belongs to; None where it is in none, or where `.git` is not what git itself makes."""
+    """The repository that a folder belongs to; None where it is in none, or where `.git` is not what git
+    itself makes."""
     for top in (root, *root.parents):
         marker = top / ".git"
         if marker.is_symlink():
@@ -76,7 +77,8 @@ def find(root: Path) -> Repository | None:
 
 
 def _pointed_to(top: Path, marker: Path) -> Repository | None:
-    """A worktree or a submodule: its `.git` is a file that names a folder, and that folder must name this one back."""
+    """A worktree or a submodule: its `.git` is a file that names a folder, and that folder must name this one
+    back."""
     words = _read(marker).strip()
     if not words.startswith("gitdir: "):
         return None
@@ -126,8 +128,8 @@ def _read(path: Path) -> str:
 
 
 def resolve(repository: Repository, name: str) -> str:
-    """The commit that a reference names (`HEAD`, `refs/remotes/origin/main`); "" where it cannot be known. Files are read, and
-    no program is asked."""
+    """The commit that a reference names (`HEAD`, `refs/remotes/origin/main`); "" where it cannot be known.
+    Files are read, and no program is asked."""
     for _ in range(5):
         words = _reference(repository, name)
         if not words.startswith("ref: "):
@@ -175,8 +177,8 @@ class Questions:
         return self.later(root, *arguments)()
 
     def merged(self, one: bytes, base: bytes, other: bytes) -> bytes | None:
-        """What a merge of two texts gives by itself, from what both come from; None where they are in conflict, so that somebody has
-        decided."""
+        """What a merge of two texts gives by itself, from what both come from; None where they are in
+        conflict, so that somebody has decided."""
         with tempfile.TemporaryDirectory(prefix="acorn-git-") as folder:
             names = []
             for number, content in enumerate((one, base, other)):
@@ -189,7 +191,8 @@ class Questions:
                 return None
 
     def later(self, root: Path, *arguments: str) -> Callable[[], bytes]:
-        """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then as `ask`."""
+        """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then
+        as `ask`."""
         try:
             process = subprocess.Popen(
                 ["git", *arguments],
@@ -307,7 +310,8 @@ def _read_all(process: subprocess.Popen[bytes], until: float) -> bytes:
 
 
 def _limit(process: int) -> None:
-    """So that a history that a stranger made ends git and not the machine, also when this process is ended first."""
+    """So that a history that a stranger made ends git and not the machine, also when this process is ended
+    first."""
     try:
         import resource
     except ImportError:
@@ -340,16 +344,18 @@ AUTHENTIC: Final[Sequence[str]] = (
     "fetch.recurseSubmodules=false", "push.recurseSubmodules=no", "protocol.git.allow=never", "core.askPass=",
     "core.alternateRefsCommand=true", "maintenance.auto=false", "gc.auto=0", "push.gpgSign=false",
 )  # fmt: skip
-"""Settings for a question that must use the repository's own configuration: addresses and credentials of remotes."""
+"""Settings for a question that must use the repository's own configuration: addresses and credentials of
+remotes."""
 
 
 PROGRAMS: Final = r"^remote\..*\.(uploadpack|receivepack)$"
-"""Settings that name a program for a remote, as a pattern of `git config --get-regexp`. Of several git takes the first, so that
-no option overrules them."""
+"""Settings that name a program for a remote, as a pattern of `git config --get-regexp`. Of several git takes
+the first, so that no option overrules them."""
 
 
 STRANGERS: Final = ("core.sshCommand=ssh", "credential.helper=")
-"""More such settings, where a stranger's clone is looked at: what people choose for themselves is the usual there."""
+"""More such settings, where a stranger's clone is looked at: what people choose for themselves is the usual
+there."""
 
 
 def authentic(repository: Repository) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Talks to servers that may be hostile. Comes in: an address, a request. Goes out: an answer of bounded size, time and ratio, in
-which the secrets that were sent are not repeated; or an error that says whether another try makes sense. Callers: adapters.
+"""Talks to servers that may be hostile. Comes in: an address, a request. Goes out: an answer of bounded size,
+time and ratio, in which the secrets that were sent are not repeated; or an error that says whether another
+try makes sense. Callers: adapters.
 
 Redirects are not followed: an answer from elsewhere was not asked for, and credentials are for one host.
 """
@@ -127,7 +128,8 @@ class Client:
         self._client = httpx2.Client(
             headers=dict(headers), timeout=timeout, follow_redirects=False, verify=_trusted()
         )
-        # No public option of the library reaches the connections of its pools, proxies of the environment among them.
+        # No public option of the library reaches the connections of its pools, proxies of the environment
+        # among them.
         for transport in (self._client._transport, *self._client._mounts.values()):
             if transport is not None:
                 pool = transport._pool  # type: ignore[attr-defined]

@@ -1,8 +1,9 @@
-"""Keeps every file that a repository names inside it. Comes in: a root and a path as written. Goes out: the path, or why not.
-Callers: whoever reads specs, tables, schemas, facts, records; `files` for what is written.
+"""Keeps every file that a repository names inside it. Comes in: a root and a path as written. Goes out: the
+path, or why not. Callers: whoever reads specs, tables, schemas, facts, records; `files` for what is written.
 
-Absolute paths, `..`, home directories, git's own folder, links of any kind and what is no regular file (devices, pipes) are
-refused by name: a pull request comes from people who may not read or write the disk of the machine that plans it.
+Absolute paths, `..`, home directories, git's own folder, links of any kind and what is no regular file
+(devices, pipes) are refused by name: a pull request comes from people who may not read or write the disk of
+the machine that plans it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Escape(ValueError):
 def inside(root: Path, written: str, *, beside: Path | None = None, folder: bool = False) -> Path:
     """The path of `written`, relative to `beside` (a file's folder) or `root`, absolute and free of links.
 
-    Escape when it leads outside, passes a link or is the wrong kind of thing; FileNotFoundError when it is missing.
+    Escape when it leads outside, passes a link or is the wrong kind of thing; FileNotFoundError when it is
+    missing.
     """
     if not written or written.startswith(("/", "\\", "~")) or "\x00" in written or ":" in written[:3]:
         raise Escape(f"{written!r} is not a path inside the repository: write it relative, without ~ or /")
@@ -61,7 +63,8 @@ def read_inside(root: Path, written: str, *, most: int, beside: Path | None = No
 
 
 def first_link(path: Path, root: Path) -> Path | None:
-    """The first part of an absolute path below `root` that is a link; None where there is none, or nothing is there."""
+    """The first part of an absolute path below `root` that is a link; None where there is none, or nothing is
+    there."""
     current = root
     for part in path.relative_to(root).parts:
         current = current / part
@@ -74,9 +77,9 @@ _UNSEEN: Final = "has a name with a character that nobody sees: give it another 
 
 
 def carried_link(path: Path) -> Path | None:
-    """The first part of an absolute path that is a link and lies in a repository; None where no part does. A person's own link is
-    theirs; one in a checkout may have been chosen by whoever proposes a change, whether git tracks it or not: jobs unpack artifacts
-    over a checkout, too."""
+    """The first part of an absolute path that is a link and lies in a repository; None where no part does. A
+    person's own link is theirs; one in a checkout may have been chosen by whoever proposes a change, whether
+    git tracks it or not: jobs unpack artifacts over a checkout, too."""
     current = Path(path.anchor)
     for part in path.relative_to(current).parts:
         current = current.resolve().parent if part == ".." else current / part
@@ -102,8 +105,8 @@ class Found(NamedTuple):
 
 
 def spec_files(folder: Path) -> Found:
-    """YAML files below a folder that `inside` gave, sorted; hidden ones are left out. Nothing else is passed over in silence:
-    links, devices and pipes are refused by name."""
+    """YAML files below a folder that `inside` gave, sorted; hidden ones are left out. Nothing else is passed
+    over in silence: links, devices and pipes are refused by name."""
     found: list[Path] = []
     refused: list[tuple[Path, str]] = []
     unreadable: list[OSError] = []

@@ -1,8 +1,9 @@
-"""How often a request is tried, and how long is waited in between: one policy for every adapter. Comes in: what to try. Goes out: its
-answer, or the last failure. Callers: adapters.
+"""How often a request is tried, and how long is waited in between: one policy for every adapter. Comes in:
+what to try. Goes out: its answer, or the last failure. Callers: adapters.
 
-Waiting grows from a quarter of a second, with jitter so that many who were turned away do not come back at once; a server that says how
-long it wants is waited for exactly that long, within bounds. All waiting of one connection comes out of one budget.
+Waiting grows from a quarter of a second, with jitter so that many who were turned away do not come back at
+once; a server that says how long it wants is waited for exactly that long, within bounds. All waiting of one
+connection comes out of one budget.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ JITTER: Final = 0.2
 
 
 class Unanswered(Exception):
-    """One try came to nothing, and may be repeated. `wait`: seconds that the server asks for; None where it says nothing."""
+    """One try came to nothing, and may be repeated. `wait`: seconds that the server asks for; None where it
+    says nothing."""
 
     def __init__(self, words: str, wait: float | None = None) -> None:
         super().__init__(words)
@@ -31,7 +33,8 @@ class Unanswered(Exception):
 
 
 def asked_wait(said: str | None) -> float | None:
-    """Seconds of a `Retry-After` header; None where it says none. A day of the calendar is not read: servers of this trade send seconds."""
+    """Seconds of a `Retry-After` header; None where it says none. A day of the calendar is not read: servers
+    of this trade send seconds."""
     try:
         seconds = float(said) if said is not None else None
     except ValueError:
@@ -40,8 +43,8 @@ def asked_wait(said: str | None) -> float | None:
 
 
 class Retry:
-    """For one connection of one run. `budget`: seconds of waiting, all together; `pause`: waits (None: nobody does); `chance`: a number
-    from 0 to 1."""
+    """For one connection of one run. `budget`: seconds of waiting, all together; `pause`: waits (None: nobody
+    does); `chance`: a number from 0 to 1."""
 
     def __init__(
         self,
@@ -55,8 +58,8 @@ class Retry:
         self._chance = chance
 
     def until_answered(self, once: Callable[[], T], *, tries: int, most: float) -> T:
-        """What `once` answers. `most`: seconds that one wait takes at most. The last Unanswered where no try came to anything; whatever
-        else `once` raises ends it at once."""
+        """What `once` answers. `most`: seconds that one wait takes at most. The last Unanswered where no try
+        came to anything; whatever else `once` raises ends it at once."""
         try:
             return once()
         except Unanswered as error:

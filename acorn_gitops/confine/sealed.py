@@ -1,9 +1,10 @@
-"""What can be computed again, kept so that nobody else can put anything there. Comes in: a folder, a key of this machine. Goes out:
-what was kept, or nothing. Callers: the parse cache, the memory of stores that were in sync.
+"""What can be computed again, kept so that nobody else can put anything there. Comes in: a folder, a key of
+this machine. Goes out: what was kept, or nothing. Callers: the parse cache, the memory of stores that were in
+sync.
 
-A cache may be shared: CI hands one job's folder to the next, and one of them ran a stranger's pull request. Each entry carries a
-code over its name and content that only the key can make, and the key never lies in the cache. What has another code is not
-there. Losing key or cache costs time only.
+A cache may be shared: CI hands one job's folder to the next, and one of them ran a stranger's pull request.
+Each entry carries a code over its name and content that only the key can make, and the key never lies in the
+cache. What has another code is not there. Losing key or cache costs time only.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Cache(NamedTuple):
 
 
 def open_cache(environ: Mapping[str, str]) -> Cache | None:
-    """The cache: ACORN_CACHE_DIR, or `acorn` below the user's cache folder (XDG; %LOCALAPPDATA% on Windows). None when
-    ACORN_CACHE_DIR is empty (off), or where there is no home, or no place for a key."""
+    """The cache: ACORN_CACHE_DIR, or `acorn` below the user's cache folder (XDG; %LOCALAPPDATA% on Windows).
+    None when ACORN_CACHE_DIR is empty (off), or where there is no home, or no place for a key."""
     chosen = environ.get("ACORN_CACHE_DIR")
     if chosen is not None and not chosen:
         return None

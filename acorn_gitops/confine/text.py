@@ -1,7 +1,9 @@
-"""Takes the power out of foreign text. Comes in: what somebody else wrote. Goes out: the same, visible and without effect.
-Callers: renderers (`safe`), cli for everything that leaves the process (`Output`), adapters (`Redacted`).
+"""Takes the power out of foreign text. Comes in: what somebody else wrote. Goes out: the same, visible and
+without effect. Callers: renderers (`safe`), cli for everything that leaves the process (`Output`), adapters
+(`Redacted`).
 
-A terminal obeys control characters, a reviewer is deceived by characters that cannot be seen, a log keeps a token for ever.
+A terminal obeys control characters, a reviewer is deceived by characters that cannot be seen, a log keeps a
+token for ever.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ INVISIBLE: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff"
     "\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""What nobody sees, as a part of a character class: Unicode's Default_Ignorable_Code_Point, line separators, and two blanks that count
-as letters or symbols. U+FE0F is judged by what stands before it: after a symbol it makes an emoji."""
+"""What nobody sees, as a part of a character class: Unicode's Default_Ignorable_Code_Point, line separators,
+and two blanks that count as letters or symbols. U+FE0F is judged by what stands before it: after a symbol it
+makes an emoji."""
 LONE_SELECTOR: Final = "(?<![\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff#*0-9])\ufe0f"
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]|{LONE_SELECTOR}")
 _OBEYED: Final = re.compile(
@@ -31,8 +34,8 @@ _OBEYED: Final = re.compile(
 )
 """What terminals and editors act upon. Line ends and tabs are text."""
 _COMMANDS: Final = re.compile(r"^(?P<before>[^\S\n]*):(?=:)|(?P<mark>##[A-Za-z]*)\[", re.MULTILINE)
-"""What a CI runner obeys in a log: GitHub Actions a line that begins with `::`, and `##[` anywhere (actions/runner,
-ActionCommand.cs); Azure Pipelines `##vso[`, TeamCity `##teamcity[`."""
+"""What a CI runner obeys in a log: GitHub Actions a line that begins with `::`, and `##[` anywhere
+(actions/runner, ActionCommand.cs); Azure Pipelines `##vso[`, TeamCity `##teamcity[`."""
 
 
 def safe(text: str) -> str:
@@ -57,7 +60,8 @@ def cut(text: str, most: int) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text of several lines that no terminal and no CI runner acts upon, in which acorn's own sequences have become real ones."""
+    """Text of several lines that no terminal and no CI runner acts upon, in which acorn's own sequences have
+    become real ones."""
     if "::" in text or "##" in text:
         text = _COMMANDS.sub(_spelt, text)
     return "\x1b[".join(_OBEYED.sub(_shown, part) for part in text.split(OWN))
@@ -83,8 +87,8 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]+([.,:/-][0-9]+)*%?", re.ASCII)
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe; numbers do not. `uncell`
-    takes it off again."""
+    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe;
+    numbers do not. `uncell` takes it off again."""
     return f"'{text}" if _RUN.match(text) and not _NUMBER.fullmatch(text) else text
 
 
@@ -95,8 +99,8 @@ def uncell(text: str) -> str:
 
 
 class Output:
-    """A stream on its way out of the process: harmless, and never a reason to stop. What cannot be written is dropped, and
-    `lost` says why: what is done does not depend on who reads about it."""
+    """A stream on its way out of the process: harmless, and never a reason to stop. What cannot be written is
+    dropped, and `lost` says why: what is done does not depend on who reads about it."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream

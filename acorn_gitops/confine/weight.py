@@ -1,8 +1,9 @@
-"""How much memory a JSON text takes once it is parsed. Comes in: bytes. Goes out: a bound in bytes. Callers: adapters, before they parse.
+"""How much memory a JSON text takes once it is parsed. Comes in: bytes. Goes out: a bound in bytes. Callers:
+adapters, before they parse.
 
-An answer is written short and held long: `{"a":1}` is seven bytes on the way and two hundred in memory, and one emoji makes a text
-of Latin letters four times as large. What is counted here is never less than what CPython 3.11 takes (`tests/test_confinement`
-measures it), and about twice that for listings.
+An answer is written short and held long: `{"a":1}` is seven bytes on the way and two hundred in memory, and
+one emoji makes a text of Latin letters four times as large. What is counted here is never less than what
+CPython 3.11 takes (`tests/test_confinement` measures it), and about twice that for listings.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ _PAIR: Final = 100
 """A key, and its place in a map."""
 _VALUE: Final = 64
 _ASTRAL: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
-"""With one of these bytes begins a letter beyond 16 bits: a text that holds one takes four bytes for each letter."""
+"""With one of these bytes begins a letter beyond 16 bits: a text that holds one takes four bytes for each
+letter."""
 
 
 def memory_of(body: bytes) -> int:
-    """Bytes that this text takes in memory at most, when it is parsed. Found by counting marks, in a few passes without a copy."""
+    """Bytes that this text takes in memory at most, when it is parsed. Found by counting marks, in a few
+    passes without a copy."""
     marks = _VALUE * body.count(b",") + _PAIR * body.count(b":")
     return marks + _LIST * body.count(b"[") + _MAP * body.count(b"{") + _widest(body) * len(body)
 

@@ -1,9 +1,9 @@
-"""Who may do what, where, on a day. Comes in: a configuration, a date. Goes out: effective rights, and for each decision
-the roles that give it and why the others do not. Callers: rules, cli `access` and `apply`.
+"""Who may do what, where, on a day. Comes in: a configuration, a date. Goes out: effective rights, and for
+each decision the roles that give it and why the others do not. Callers: rules, cli `access` and `apply`.
 
-Allow-only: effective rights are the union of all roles that hold; nothing takes away, so that no order matters. A
-wildcard means every resource or verb that there is. A person has what is granted to them and, where their groups are
-told, what is granted to those: acorn knows no memberships of its own.
+Allow-only: effective rights are the union of all roles that hold; nothing takes away, so that no order
+matters. A wildcard means every resource or verb that there is. A person has what is granted to them and,
+where their groups are told, what is granted to those: acorn knows no memberships of its own.
 """
 
 from __future__ import annotations
@@ -198,7 +198,8 @@ def subject(kind: str, id: str) -> Subject:
 
 
 def one_spelling(name: str) -> str:
-    """An address or a name as it is compared: Ada@Example.com is ada@example.com, with its domain in either of its forms."""
+    """An address or a name as it is compared: Ada@Example.com is ada@example.com, with its domain in either
+    of its forms."""
     name = name.strip().lower()
     local, mark, domain = name.rpartition("@")
     if mark and ("xn--" in domain or domain.endswith(".") or not domain.isascii()):
@@ -229,8 +230,9 @@ def subjects_of(role: Spec) -> list[Subject]:
 def in_force(
     applied: Iterable[tuple[str, str, Mapping[str, Any]]], who: Iterable[Subject], today: str
 ) -> dict[Right, list[Mapping[str, Any]]] | None:
-    """Rights that somebody has by what was last applied to a store, (type, key, attributes), with the limits of each; None where
-    no grant was ever applied there. Specs that are about to be applied give nobody a right yet."""
+    """Rights that somebody has by what was last applied to a store, (type, key, attributes), with the limits
+    of each; None where no grant was ever applied there. Specs that are about to be applied give nobody a
+    right yet."""
     roles: dict[str, Mapping[str, Any]] = {}
     grants: list[Mapping[str, Any]] = []
     for type_, key, attributes in applied:
@@ -318,8 +320,8 @@ def _meant(pattern: Right, right: Right) -> bool:
 
 
 def needed(type: str, action: str, fields: Iterable[str]) -> set[Right]:
-    """The rights that carrying out a change takes: `apply` on what it is about, and `delete` besides where something goes. `fields`
-    are those that change, or all that a creation sets."""
+    """The rights that carrying out a change takes: `apply` on what it is about, and `delete` besides where
+    something goes. `fields` are those that change, or all that a creation sets."""
     known = TYPES[type]
     gone = {Right(known.needs, "delete")} if action in ("delete", "replace") else set()
     parts = {known.needs} if action != "update" or not known.needs_by_field else set()

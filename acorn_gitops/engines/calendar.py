@@ -1,9 +1,9 @@
-"""Promotions over time. Comes in: a configuration. Goes out: which offers a listing has, when, and how low its price
-can fall. Callers: rules, cli `price` and `calendar`.
+"""Promotions over time. Comes in: a configuration. Goes out: which offers a listing has, when, and how low
+its price can fall. Callers: rules, cli `price` and `calendar`.
 
-A calendar is swept by its boundaries: between two neighbouring starts or ends nothing changes, so every moment of
-the calendar is looked at, and none is sampled. Only what one store has in common is computed once: listings with the
-same promotions share their intervals.
+A calendar is swept by its boundaries: between two neighbouring starts or ends nothing changes, so every
+moment of the calendar is looked at, and none is sampled. Only what one store has in common is computed once:
+listings with the same promotions share their intervals.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Interval(NamedTuple):
 
 _FLOORS: Final = frozenset({"min", "map"})
 MOST_LOOKS: Final = 16_000_000
-"""What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after that is judged by a
-bound that no buyer goes below."""
+"""What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after
+that is judged by a bound that no buyer goes below."""
 
 
 class Low(NamedTuple):
@@ -94,8 +94,8 @@ class Cut(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A time in one store in which nothing changes: which promotions hold, on how many SKUs, how deep they cut, and
-    how many prices would lie below their floor."""
+    """A time in one store in which nothing changes: which promotions hold, on how many SKUs, how deep they
+    cut, and how many prices would lie below their floor."""
 
     start: datetime
     end: datetime
@@ -114,8 +114,8 @@ class Span(NamedTuple):
 
 @dataclass
 class Calendar:
-    """All promotions of a configuration, by store and SKU. Promotions that cannot be understood are left out: their
-    own rules say why."""
+    """All promotions of a configuration, by store and SKU. Promotions that cannot be understood are left out:
+    their own rules say why."""
 
     configuration: Configuration
     _intervals: dict[tuple[Hashable, ...], list[Interval]] = field(default_factory=dict)
@@ -176,8 +176,8 @@ class Calendar:
                 yield Listed(spec, name, key, currency, amount)
 
     def prices_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
-        """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a catalogue. Kept, as several
-        sweeps ask for the same."""
+        """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a
+        catalogue. Kept, as several sweeps ask for the same."""
         known = self._prices.get(id(spec))
         if known is not None:
             return known
@@ -206,8 +206,8 @@ class Calendar:
         return found
 
     def least_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
-        """As `prices_of`, each price at the least that it may have: one that is ceded to somebody else (a repricer) at the lower end of
-        its band, which never lies below its floors."""
+        """As `prices_of`, each price at the least that it may have: one that is ceded to somebody else (a
+        repricer) at the lower end of its band, which never lies below its floors."""
         band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
         return self.prices_of(spec) if band is None else [*self._ceded(spec, band)]
 
@@ -281,8 +281,9 @@ class Calendar:
     def lows(
         self, kind: Callable[[State], Hashable] | None = None, since: datetime | None = None
     ) -> Iterator[Low]:
-        """For every listing with promotions that is for sale, the lowest price of any buyer over the whole calendar, or over what of it
-        is to come `since` an instant. `kind` sorts what a buyer can have at once; of each kind the lowest is told."""
+        """For every listing with promotions that is for sale, the lowest price of any buyer over the whole
+        calendar, or over what of it is to come `since` an instant. `kind` sorts what a buyer can have at
+        once; of each kind the lowest is told."""
         offers = self.offers
         kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
         memo: dict[State, Mapping[Hashable, Lowest]] = {}
@@ -330,8 +331,8 @@ class Calendar:
         return list(by_kind.values())
 
     def intervals(self, dated: Sequence[Dated], since: datetime | None = None) -> list[Interval]:
-        """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later ones with
-        the same offers, and those that were over by `since`."""
+        """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later
+        ones with the same offers, and those that were over by `since`."""
         memo = (since, *map(id, dated))
         found = self._intervals.get(memo)
         if found is None:
@@ -354,8 +355,8 @@ def calendar_of(configuration: Configuration) -> Calendar:
 
 
 def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(currency, value) of a listing: as declared, or by its price rule; None where there is none, or a rule of its
-    own speaks of it first."""
+    """(currency, value) of a listing: as declared, or by its price rule; None where there is none, or a rule
+    of its own speaks of it first."""
     price = entry.get("price") or {}
     store = config.stores.get(entry["store"])
     front = store.spec.get("storefront") if store is not None else None

@@ -1,9 +1,10 @@
-"""What a marketplace keeps of a sale. Comes in: recorded fees (`facts/fees.csv`), a day. Goes out: the fees of one piece of a SKU in a
-store. Caller: `margin`.
+"""What a marketplace keeps of a sale. Comes in: recorded fees (`facts/fees.csv`), a day. Goes out: the fees
+of one piece of a SKU in a store. Caller: `margin`.
 
-Which fees hold depends on account, category and programme, and changes; so they are recorded, each with its days and where it
-stands, and acorn brings none. A row for one SKU counts before one for a product type, and that before one for the whole store,
-kind by kind. A percentage is of what the buyer pays, tax included; of it and `minimum` the higher counts, and `amount` comes on top.
+Which fees hold depends on account, category and programme, and changes; so they are recorded, each with its
+days and where it stands, and acorn brings none. A row for one SKU counts before one for a product type, and
+that before one for the whole store, kind by kind. A percentage is of what the buyer pays, tax included; of it
+and `minimum` the higher counts, and `amount` comes on top.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Part(NamedTuple):
 
 
 class Fees(NamedTuple):
-    """What is kept of one piece: the fees that depend on its price, and the sum of all others (minor units)."""
+    """What is kept of one piece: the fees that depend on its price, and the sum of all others (minor
+    units)."""
 
     parts: tuple[Part, ...] = ()
     fixed: Fraction = Fraction(0)
@@ -39,7 +41,8 @@ class Fees(NamedTuple):
         return self.fixed + sum((max(price * p.share, p.minimum) for p in self.parts), Fraction(0))
 
     def bounds(self) -> Iterator[tuple[Fraction, Fraction]]:
-        """(share, sum) of every combination of shares and minimums: a price leaves enough when it does under each of them."""
+        """(share, sum) of every combination of shares and minimums: a price leaves enough when it does under
+        each of them."""
         choices = (
             ((p.share, Fraction(0)), (Fraction(0), p.minimum)) if p.minimum else ((p.share, Fraction(0)),)
             for p in self.parts
@@ -74,8 +77,9 @@ class RecordedFees:
         return bool(self._rows)
 
     def of(self, spec: Spec, store: str, currency: str) -> Fees | None:
-        """What the store keeps of a piece of a SKU; nothing where no fees of it are recorded. None where a kind is recorded and no
-        row holds today, or where it is in a currency of which no rate is known: a fee that was is no fee that is."""
+        """What the store keeps of a piece of a SKU; nothing where no fees of it are recorded. None where a
+        kind is recorded and no row holds today, or where it is in a currency of which no rate is known: a fee
+        that was is no fee that is."""
         kinds = self._rows.get(store)
         if not kinds:
             return NOTHING

@@ -1,5 +1,5 @@
-"""Below what a listing must not be sold. Comes in: a SKU, a store, which floors are to be respected. Goes out: the highest of them. Callers:
-`calendar`, rules `promo.price`, cli `price` and views.
+"""Below what a listing must not be sold. Comes in: a SKU, a store, which floors are to be respected. Goes
+out: the highest of them. Callers: `calendar`, rules `promo.price`, cli `price` and views.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def floor_of(sku: Spec, store: str, currency: str, respect: frozenset[str]) -> t
 
 
 def respected(promos: Iterable[Spec]) -> frozenset[str]:
-    """Which floors hold while these promotions do: the floor always; the minimum advertised price unless each of them says what it
-    respects, and that is not among it."""
+    """Which floors hold while these promotions do: the floor always; the minimum advertised price unless each
+    of them says what it respects, and that is not among it."""
     wanted = {"min"}
     for promo in promos:
         said = (promo.spec.get("floors") or {}).get("respect")

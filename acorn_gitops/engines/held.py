@@ -1,9 +1,10 @@
-"""What a buyer pays by what a marketplace holds. Comes in: the promotions of one store as they are there, an instant. Goes out:
-whether a change of a price or of a promotion takes what is paid below a floor, when and through what. Callers: apply's price
-guard next to the write, reconcile `guards` for the plan.
+"""What a buyer pays by what a marketplace holds. Comes in: the promotions of one store as they are there, an
+instant. Goes out: whether a change of a price or of a promotion takes what is paid below a floor, when and
+through what. Callers: apply's price guard next to the write, reconcile `guards` for the plan.
 
-Specs say what shall be; between two writes of a run, after half of one, or beside promotions that nobody manages, something
-else is. Every moment from now on is looked at, boundary by boundary, for the buyer who pays least then.
+Specs say what shall be; between two writes of a run, after half of one, or beside promotions that nobody
+manages, something else is. Every moment from now on is looked at, boundary by boundary, for the buyer who
+pays least then.
 """
 
 from __future__ import annotations
@@ -81,16 +82,18 @@ class HeldPromotions:
         return self._content.get(key)
 
     def on(self, *skus: str) -> frozenset[str]:
-        """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what they name."""
+        """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what
+        they name."""
         names = (name for sku in skus for name in self._skus.get(sku.casefold(), ()))
         return frozenset((*names, *self._skus.get(_ANY, ())))
 
     def breach(
         self, sku: str, after: Money, before: Money | None, floor: int, *, former: str = ""
     ) -> Breach | None:
-        """The first time at which a price `after` would be paid below a floor (minor units), and lower than `before` is paid
-        then; before None: it is not for sale. `former`: the SKU that it has until now, where it is renamed in place: promotions on it
-        may follow it. NotComputable when a promotion is in another currency."""
+        """The first time at which a price `after` would be paid below a floor (minor units), and lower than
+        `before` is paid then; before None: it is not for sale. `former`: the SKU that it has until now, where
+        it is renamed in place: promotions on it may follow it. NotComputable when a promotion is in another
+        currency."""
         there = self.on(former or sku)
         here = there | self.on(sku)
         if not here:
@@ -112,13 +115,14 @@ class HeldPromotions:
         instead_of: str = "",
         without: frozenset[str] = frozenset(),
     ) -> Proposed:
-        """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one whose place it takes,
-        where that has another key. `without`: those that do not count, neither before nor after: earlier versions of the same,
-        of which nobody knows whether they came."""
+        """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one
+        whose place it takes, where that has another key. `without`: those that do not count, neither before
+        nor after: earlier versions of the same, of which nobody knows whether they came."""
         return Proposed(self, key, content, frozenset({key, instead_of or key}), without, self._now)
 
     def computable(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
-        """Of these promotions, those that lower a price from now on and can be understood: what others do nobody knows."""
+        """Of these promotions, those that lower a price from now on and can be understood: what others do
+        nobody knows."""
         found: dict[str, Running] = {}
         for key in keys:
             with suppress(NotComputable, ArithmeticError, LookupError, TypeError, ValueError):
@@ -155,8 +159,8 @@ class Proposed:
         self._stretches: dict[tuple[frozenset[str], bool, str], list[_Stretch]] = {}
 
     def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
-        """The first time at which the price of a SKU would be paid below a floor, and lower than without the change.
-        NotComputable when a promotion is in another currency."""
+        """The first time at which the price of a SKU would be paid below a floor, and lower than without the
+        change. NotComputable when a promotion is in another currency."""
         here, currency = self._held.on(sku) - self._without, price["currency"]
         memo = (here, sku.casefold() in self.skus, currency)
         if memo not in self._stretches:
@@ -176,8 +180,9 @@ class Proposed:
         return isinstance(discount, Mapping) and {*discount} <= {"percent", "buyXGetY", "gift"}
 
     def share(self) -> Fraction:
-        """The share that it takes off by itself, as it is said, also of goods of which no price is known: of X for Y the pieces that are
-        given. 0 where it says none. ArithmeticError and its like for what is no share."""
+        """The share that it takes off by itself, as it is said, also of goods of which no price is known: of
+        X for Y the pieces that are given. 0 where it says none. ArithmeticError and its like for what is no
+        share."""
         discount = (self._content or {}).get("discount") or {}
         if not isinstance(discount, Mapping):
             return Fraction(0)
@@ -188,8 +193,9 @@ class Proposed:
         return Fraction(said) / 100 if isinstance(said, str) else Fraction(0)
 
     def deepest(self, sku: str, price: Money) -> Fraction:
-        """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds: by it alone, and with all
-        that hold beside it where it makes the buyer pay less. NotComputable when a promotion cannot be understood."""
+        """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds:
+        by it alone, and with all that hold beside it where it makes the buyer pay less. NotComputable when a
+        promotion cannot be understood."""
         currency, amount = price["currency"], minor(price["value"], price["currency"])
         if self._content is None or not amount:
             return Fraction(0)
@@ -209,8 +215,9 @@ class Proposed:
 
 
 class Falls:
-    """What buyers pay with the promotions of before and with those of after, time by time: a sale of one day that was agreed says
-    nothing of another that runs for years, and a code for a few nothing of a price for all."""
+    """What buyers pay with the promotions of before and with those of after, time by time: a sale of one day
+    that was agreed says nothing of another that runs for years, and a code for a few nothing of a price for
+    all."""
 
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
@@ -220,9 +227,9 @@ class Falls:
     def breach(
         self, sku: str, was: Money | None, then: Money, floor: int, *, former: str = ""
     ) -> Breach | None:
-        """The first time at which less than a floor (minor units) would be paid at the list price `then`, and less than is paid at that
-        time at the list price `was` (None: it is not for sale). `former`: as in `deepest`. NotComputable when a promotion is in another
-        currency."""
+        """The first time at which less than a floor (minor units) would be paid at the list price `then`, and
+        less than is paid at that time at the list price `was` (None: it is not for sale). `former`: as in
+        `deepest`. NotComputable when a promotion is in another currency."""
         currency = then["currency"]
         memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
         if memo not in self._stretches:
@@ -232,9 +239,10 @@ class Falls:
         return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor)
 
     def deepest(self, sku: str, was: Money, then: Money, *, former: str = "") -> tuple[int, int]:
-        """What is paid before and after (minor units) where it falls most, at the list prices `was` and `then`: looked for among all
-        times from now on with promotions: those who pay least, those who meet each condition, and everybody who does nothing for it.
-        `former`: the SKU that it has until now, where it is renamed in place; promotions on it may follow it."""
+        """What is paid before and after (minor units) where it falls most, at the list prices `was` and
+        `then`: looked for among all times from now on with promotions: those who pay least, those who meet
+        each condition, and everybody who does nothing for it. `former`: the SKU that it has until now, where
+        it is renamed in place; promotions on it may follow it."""
         currency = then["currency"]
         memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
         if memo not in self._times:
@@ -244,7 +252,8 @@ class Falls:
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _between(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Time]:
-        """Each set of offers that there is at some time, once. What is paid between promotions is the list price: others judge it."""
+        """Each set of offers that there is at some time, once. What is paid between promotions is the list
+        price: others judge it."""
         old, new = self._before.computable(before, currency), self._after.computable(after, currency)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         seen = set()
@@ -264,8 +273,9 @@ class _Time:
     then: tuple[Offer, ...]
 
     def paid(self, first: int, second: int) -> Iterator[tuple[int, int]]:
-        """What is paid at a list price before (`first`) and after (`second`), by those for whom it may fall most. Nobody pays less
-        than who pays least after, so that another buyer is looked at only where they paid more before."""
+        """What is paid at a list price before (`first`) and after (`second`), by those for whom it may fall
+        most. Nobody pays less than who pays least after, so that another buyer is looked at only where they
+        paid more before."""
         if self.was == self.then and first == second:
             return
         least = self._least[0].pays(first)
@@ -286,7 +296,8 @@ class _Time:
 
 
 def _who(offer: Offer | None) -> tuple[str, str, int, int]:
-    """For whom an offer is: audience, code or coupon, pieces, basket; None: for everybody, who does nothing for it."""
+    """For whom an offer is: audience, code or coupon, pieces, basket; None: for everybody, who does nothing
+    for it."""
     if offer is None:
         return "all", "", 1, 0
     return offer.audience, offer.choice, offer.quantity, offer.basket
@@ -319,7 +330,8 @@ def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None,
 def running(
     key: str, attributes: Mapping[str, Any], currency: str, now: datetime, platform: str
 ) -> Running | None:
-    """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when it is wrong."""
+    """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when
+    it is wrong."""
     try:
         start = _instant(attributes["start"])
         end = _instant(attributes["end"])

@@ -1,10 +1,10 @@
-"""What may be promised, where. Comes in: a configuration and recorded stock. Goes out: for each SKU what its pool can
-promise and how that is divided among its stores. Callers: rules, cli `view inventory`.
+"""What may be promised, where. Comes in: a configuration and recorded stock. Goes out: for each SKU what its
+pool can promise and how that is divided among its stores. Callers: rules, cli `view inventory`.
 
-Of a location's stock is taken what orders have reserved and what is kept for customers in the shop; of the pool, the
-buffer. What is left is available to promise (ATP). Bundles take their part of their components first, so that no piece
-is promised twice; then the stores' minimums are granted, and the rest is divided. Every sum is exact: what is granted
-to stores and what is left over are together what there is.
+Of a location's stock is taken what orders have reserved and what is kept for customers in the shop; of the
+pool, the buffer. What is left is available to promise (ATP). Bundles take their part of their components
+first, so that no piece is promised twice; then the stores' minimums are granted, and the rest is divided.
+Every sum is exact: what is granted to stores and what is left over are together what there is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Counted(NamedTuple):
 
     @property
     def offers(self) -> int:
-        """What it gives to the pool. More reserved than there is takes from the other locations; what is kept does not."""
+        """What it gives to the pool. More reserved than there is takes from the other locations; what is kept
+        does not."""
         free = self.on_hand - self.reserved
         return max(free - self.kept, 0) if free > 0 else free
 
@@ -81,8 +82,8 @@ class Allotment(NamedTuple):
 
 
 def available(counted: Iterable[Counted], buffer: Mapping[str, Any] | None) -> tuple[int, int]:
-    """(available to promise, buffer): never below nothing. The buffer is the larger of its units and its percentage of
-    what the locations offer, rounded up."""
+    """(available to promise, buffer): never below nothing. The buffer is the larger of its units and its
+    percentage of what the locations offer, rounded up."""
     offered = sum(c.offers for c in counted)
     units = int((buffer or {}).get("units") or 0)
     percent = Decimal((buffer or {}).get("percent") or "0")
@@ -92,9 +93,9 @@ def available(counted: Iterable[Counted], buffer: Mapping[str, Any] | None) -> t
 
 
 def allocate(atp: int, mode: Mode, shares: Sequence[Share]) -> dict[str, int]:
-    """What each store gets. weighted: minimums first, then by weight, the largest remainder first, ties by name.
-    priority: the highest weight takes all it may, then the next. shared: everybody is offered everything, which may be
-    sold twice. Caps always hold; nothing is granted that is not there."""
+    """What each store gets. weighted: minimums first, then by weight, the largest remainder first, ties by
+    name. priority: the highest weight takes all it may, then the next. shared: everybody is offered
+    everything, which may be sold twice. Caps always hold; nothing is granted that is not there."""
     order = sorted(shares, key=lambda s: (-s.weight, s.store))
     if mode == "shared":
         return {s.store: min(atp, atp if s.most is None else s.most) for s in order}
@@ -226,8 +227,8 @@ class Inventory:
         return tuple(sorted(found.items())) if set(found) != {sku} else ()
 
     def _gathered(self, sku: str, chain: tuple[str, ...]) -> tuple[Mapping[str, int], bool]:
-        """The single pieces of one, and whether there is no circle in it. Each set is looked into once: sets of sets may name each other
-        many times. A circle is a finding of its own (SKU-024)."""
+        """The single pieces of one, and whether there is no circle in it. Each set is looked into once: sets
+        of sets may name each other many times. A circle is a finding of its own (SKU-024)."""
         known = self._made_of.get(sku)
         if known is not None:
             return known, True
@@ -257,10 +258,11 @@ class Inventory:
 
     @cached_property
     def bundles(self) -> dict[str, int]:
-        """How many of each bundle may be promised: as many as the scarcest part allows, before any part is sold alone; only what
-        `allocation.min` of a part promises its stores is theirs before. Bundles that need the same part have an equal share of it, and of
-        what is then left more are made, bundle after bundle by name, so that all of them together never need more than there is. No
-        bundle takes more than its stores may sell."""
+        """How many of each bundle may be promised: as many as the scarcest part allows, before any part is
+        sold alone; only what `allocation.min` of a part promises its stores is theirs before. Bundles that
+        need the same part have an equal share of it, and of what is then left more are made, bundle after
+        bundle by name, so that all of them together never need more than there is. No bundle takes more than
+        its stores may sell."""
         made = {
             sku: parts
             for sku in self._specs
@@ -313,8 +315,8 @@ class Inventory:
         return mode
 
     def shares(self, sku: str) -> list[Share]:
-        """The stores that sell a SKU from this stock, and what they may claim; shops that `weights` or `min` name have a share of their
-        own, for their tills. Without weights all weigh the same."""
+        """The stores that sell a SKU from this stock, and what they may claim; shops that `weights` or `min`
+        name have a share of their own, for their tills. Without weights all weigh the same."""
         spec = self._specs[sku].spec
         allocation = (spec.get("inventory") or {}).get("allocation") or {}
         weights, least, most = (allocation.get(k) or {} for k in ("weights", "min", "cap"))

@@ -1,9 +1,10 @@
-"""The least that any buyer can pay. Comes in: the offers of a listing at one time. Goes out: the least price over every
-combination that one buyer can be in, and through which offers. Callers: `calendar` for specs, `held` for what marketplaces hold.
+"""The least that any buyer can pay. Comes in: the offers of a listing at one time. Goes out: the least price
+over every combination that one buyer can be in, and through which offers. Callers: `calendar` for specs,
+`held` for what marketplaces hold.
 
-Buyers choose: they enter a code or not, take a coupon or not, belong to an audience, buy more pieces, fill a basket. More
-offers are not always a lower price: in a group a code may win against the better sale price, a best-only offer may push
-others aside. So the least is searched, not assumed.
+Buyers choose: they enter a code or not, take a coupon or not, belong to an audience, buy more pieces, fill a
+basket. More offers are not always a lower price: in a group a code may win against the better sale price, a
+best-only offer may push others aside. So the least is searched, not assumed.
 
 What makes the search small, without losing any combination:
 - An offer that is no sale price and in no group never makes a price dearer (it takes its part, and a best-only one holds
@@ -12,8 +13,8 @@ What makes the search small, without losing any combination:
   without a group likewise.
 - What a combination pays is bounded from below by its percentages and amounts alone; one whose bound is not below the
   least found so far is not computed.
-Twelve offers have 4 to the 4 combinations of winners at worst. Where there are more than `MOST` in all, the answer is a
-bound that no combination goes below, and says so (`exact`).
+Twelve offers have 4 to the 4 combinations of winners at worst. Where there are more than `MOST` in all, the
+answer is a bound that no combination goes below, and says so (`exact`).
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class _Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Lowest:
-    """The least price under some offers, at any list price. `exact`: every combination was looked at; otherwise `pays` is a bound
-    that none goes below."""
+    """The least price under some offers, at any list price. `exact`: every combination was looked at;
+    otherwise `pays` is a bound that none goes below."""
 
     states: tuple[State, ...]
     exact: bool = True
@@ -77,7 +78,8 @@ class Lowest:
         return Lowest((tuple(every),), exact=False)
 
     def at(self, listed: int) -> Price:
-        """The least price with its trace. Of combinations that pay alike the one with the fewest conditions."""
+        """The least price with its trace. Of combinations that pay alike the one with the fewest
+        conditions."""
         if not self.exact:
             bound = self.pays(listed)
             return effective(listed, self.states[0])._replace(pays=bound)
@@ -120,7 +122,8 @@ def lowest(offers: Sequence[Offer]) -> Lowest:
 
 
 def lowest_of_kinds(offers: Sequence[Offer], kind: Callable[[State], Hashable]) -> Mapping[Hashable, Lowest]:
-    """As `lowest`, apart for each kind of combination: what is allowed may depend on which offers take part."""
+    """As `lowest`, apart for each kind of combination: what is allowed may depend on which offers take
+    part."""
     states, exact = _states(offers)
     sorts: dict[Hashable, list[State]] = {}
     for state in states:
@@ -129,8 +132,8 @@ def lowest_of_kinds(offers: Sequence[Offer], kind: Callable[[State], Hashable]) 
 
 
 def _states(offers: Sequence[Offer]) -> tuple[tuple[State, ...], bool]:
-    """Combinations of which one pays least whatever the list price, and whether none was left out. Where some are left out, all
-    offers at once."""
+    """Combinations of which one pays least whatever the list price, and whether none was left out. Where some
+    are left out, all offers at once."""
     if not any(_asked(offer) for offer in offers):
         return (tuple(offers),), True
     sorts = (len({o.quantity for o in offers}) + 1) * (len({o.basket for o in offers}) + 1)
@@ -187,7 +190,8 @@ def _choices(there: State) -> Iterator[State]:
             chosen.setdefault(offer.choice, []).append(offer)
     free = {choice: some for choice, some in chosen.items() if any(map(_picky, some))}
     fields: dict[str, list[tuple[str, ...]]] = {}
-    """What excludes each other: the choices of a group, of sale prices without one, or a single choice and nothing."""
+    """What excludes each other: the choices of a group, of sale prices without one, or a single choice and
+    nothing."""
     for choice, some in free.items():
         alone = len(some) == 1
         field = f"group {some[0].group}" if alone else f"choice {choice}"
@@ -210,7 +214,8 @@ def _largest(states: Mapping[State, None] | Iterator[State]) -> tuple[State, ...
 def _candidate(state: State) -> _Candidate:
     chained, alone, amounts = WHOLE, 0, 0
     together: dict[str, int] = {}
-    """What is taken off one base at most, in millionths: of a group, what one of it takes, whatever its mode."""
+    """What is taken off one base at most, in millionths: of a group, what one of it takes, whatever its
+    mode."""
     for offer in state:
         if offer.kind == "sale":
             continue
@@ -231,8 +236,8 @@ def _candidate(state: State) -> _Candidate:
 
 
 def _bound(offers: State) -> Callable[[int], int]:
-    """What no combination goes below: the lowest sale price less what each offer takes of the list price at most, of a group the
-    most."""
+    """What no combination goes below: the lowest sale price less what each offer takes of the list price at
+    most, of a group the most."""
     sale = min((o.value for o in offers if o.kind == "sale"), default=None)
     cuts = [o for o in offers if o.kind != "sale"]
 

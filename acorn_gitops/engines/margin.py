@@ -1,11 +1,12 @@
-"""What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax, and the margin over
-the landed cost. Callers: rules, cli plan and views.
+"""What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax,
+and the margin over the landed cost. Callers: rules, cli plan and views.
 
-Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in the store's country,
-from where the SKU's stock lies; of several such places the one with the highest rate counts. Where the marketplace owes the
-tax it is in the price all the same, and goes to the marketplace. Fees of the marketplace are those that were recorded
-(`engines.fees`); where nothing of the kind is recorded for a store, none. Where tax, cost, an exchange rate or a recorded fee of
-today is not known, the answer is None, never a guess.
+Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in the
+store's country, from where the SKU's stock lies; of several such places the one with the highest rate counts.
+Where the marketplace owes the tax it is in the price all the same, and goes to the marketplace. Fees of the
+marketplace are those that were recorded (`engines.fees`); where nothing of the kind is recorded for a store,
+none. Where tax, cost, an exchange rate or a recorded fee of today is not known, the answer is None, never a
+guess.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _UNTAXED = frozenset({"US", "CA"})
 
 
 def least_prices(configuration: Configuration, today: str) -> Callable[[str, str], Net | None]:
-    """(store, seller SKU): the lowest price that leaves the margin of its policy. Gathered when it is first asked."""
+    """(store, seller SKU): the lowest price that leaves the margin of its policy. Gathered when it is first
+    asked."""
     margins = Margins(configuration, today)
     policed: dict[tuple[str, str], Spec] | None = None
 
@@ -58,7 +60,8 @@ Origins = tuple[str, ...]
 
 
 class _Bound(NamedTuple):
-    """A price leaves enough only if `price * self.price >= cost * self.cost + self.fees`; price and cost in minor units."""
+    """A price leaves enough only if `price * self.price >= cost * self.cost + self.fees`; price and cost in
+    minor units."""
 
     price: int
     cost: int
@@ -88,7 +91,8 @@ class Margins:
     _profiles: dict[tuple[str, tuple[str, ...], str, str], dict[str, Bounds | None]] = field(
         default_factory=dict
     )
-    """What SKUs that are taxed, kept and bought alike have in common, by store; where fees are recorded, nothing is shared."""
+    """What SKUs that are taxed, kept and bought alike have in common, by store; where fees are recorded,
+    nothing is shared."""
     _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
     _fees: RecordedFees = field(init=False)
     _bounds: dict[tuple[str, str, Origins, str, str, str, Fees], Bounds | None] = field(default_factory=dict)
@@ -105,8 +109,8 @@ class Margins:
         return places_of(self.configuration)
 
     def _origins(self, spec: Spec, store: str) -> Origins:
-        """Where a SKU's stock lies; where all of the store's does when the SKU says nothing (a set of other SKUs). Empty: not
-        known."""
+        """Where a SKU's stock lies; where all of the store's does when the SKU says nothing (a set of other
+        SKUs). Empty: not known."""
         sources = (spec.spec.get("inventory") or {}).get("sources") or ()
         names = tuple(s["location"] for s in sources)
         found = self._sources.get(names)
@@ -115,7 +119,8 @@ class Margins:
         return found or tuple(sorted(self._places.get(store, ())))
 
     def net(self, spec: Spec, store: str, price: Decimal, currency: str) -> Net | None:
-        """A listed price without the tax of a sale to a consumer at home; None where that tax is not known."""
+        """A listed price without the tax of a sale to a consumer at home; None where that tax is not
+        known."""
         tax_class = (spec.spec.get("attributes") or {}).get("taxClass") or ""
         rate = self._rate(store, tax_class, self._origins(spec, store))
         return None if rate is None else Net(price / (1 + rate / 100), currency)
@@ -136,8 +141,8 @@ class Margins:
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
     def enough(self, spec: Spec, least: str) -> Callable[[str, str, int], bool | None]:
-        """(store, currency, price in minor units): whether it leaves at least so many percent. As `percent`, exactly and without
-        fractions: for sweeps over a catalogue. None where something is not known."""
+        """(store, currency, price in minor units): whether it leaves at least so many percent. As `percent`,
+        exactly and without fractions: for sweeps over a catalogue. None where something is not known."""
         facts = spec.spec["attributes"]
         cost = facts["cost"]
         sources = (spec.spec.get("inventory") or {}).get("sources") or ()
@@ -161,8 +166,9 @@ class Margins:
         return ask
 
     def least(self, spec: Spec, store: str, currency: str) -> Net | None:
-        """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where something is not
-        known. `OUT_OF_REACH` where no price does: fees and tax take more than the margin leaves."""
+        """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where
+        something is not known. `OUT_OF_REACH` where no price does: fees and tax take more than the margin
+        leaves."""
         percent = (spec.spec.get("pricePolicy") or {}).get("minMarginPercent")
         facts = spec.spec.get("attributes") or {}
         cost = facts.get("cost")
@@ -251,8 +257,8 @@ class Margins:
             return Decimal(decision.percent)
         result = decision.winner.spec["result"]
         if result["liableParty"] == "marketplace":
-            # The marketplace takes the tax out of what the buyer pays: at the country's standard rate, so that no margin is
-            # thought larger than it is.
+            # The marketplace takes the tax out of what the buyer pays: at the country's standard rate, so
+            # that no margin is thought larger than it is.
             rates = rates_at(supply.ship_to, "standard", supply.date)
             return Decimal(rates[0]) if len(rates) == 1 else None
         return Decimal(0) if result["treatment"] in ("zero", "exempt", "outOfScope", "export") else None

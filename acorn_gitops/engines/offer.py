@@ -1,5 +1,6 @@
-"""What a promotion offers on a price. Comes in: the content of one promotion in one store. Goes out: an `Offer`, in the
-currency's minor units. Callers: `calendar` for specs, `held` for what marketplaces hold, cli `price_history` for what held once.
+"""What a promotion offers on a price. Comes in: the content of one promotion in one store. Goes out: an
+`Offer`, in the currency's minor units. Callers: `calendar` for specs, `held` for what marketplaces hold, cli
+`price_history` for what held once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class NotComputable(ValueError):
 
 
 def minor(value: str, currency: str) -> int:
-    """An amount in the currency's minor unit. Memoised: a catalogue of 100,000 prices has a few thousand different ones."""
+    """An amount in the currency's minor unit. Memoised: a catalogue of 100,000 prices has a few thousand
+    different ones."""
     found = _MINOR.get((value, currency))
     if found is None:
         found = _MINOR[value, currency] = int(Decimal(value) / quantum(currency))
@@ -36,9 +38,10 @@ def major(amount: int, currency: str) -> str:
 
 
 def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str = "") -> Offer | None:
-    """The offer of a promotion, and what it asks of a buyer; None where it leaves the price of a piece alone. `content` has
-    type, discount (amounts of this store only), stacking, code, audience, minimumOrder, minimumQuantity. NotComputable when it
-    is wrong. `platform`: where it is sold, as not every platform stacks as it is told."""
+    """The offer of a promotion, and what it asks of a buyer; None where it leaves the price of a piece alone.
+    `content` has type, discount (amounts of this store only), stacking, code, audience, minimumOrder,
+    minimumQuantity. NotComputable when it is wrong. `platform`: where it is sold, as not every platform
+    stacks as it is told."""
     type = content.get("type") or ""
     audience = content.get("audience") or "all"
     try:
@@ -80,17 +83,20 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
 
 
 ADDS: Final[Mapping[str, frozenset[str]]] = {
-    # Coupons and deals are taken off one base (Seller Central, help about coupons). Of promotions whose claim codes are
-    # "preferential" the best holds, so that a group can be kept among the types of the promotions tool.
+    # Coupons and deals are taken off one base (Seller Central, help about coupons). Of promotions whose claim
+    # codes are "preferential" the best holds, so that a group can be kept among the types of the promotions
+    # tool.
     "amazon": frozenset({"promoCode", "buyXGetY", "quantityTier"}),
     # It has no groups: every promotion whose conditions are met is taken off.
     "vendure": frozenset(),
 }
-"""Platforms that add promotions up whatever a spec says of groups and modes, and the types for which they can keep a group."""
+"""Platforms that add promotions up whatever a spec says of groups and modes, and the types for which they can
+keep a group."""
 
 
 def _choice(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
-    """What a buyer has to do for it, and in words: the same code is entered once for all promotions that know it."""
+    """What a buyer has to do for it, and in words: the same code is entered once for all promotions that know
+    it."""
     if content.get("code"):
         return f"code {content['code'].casefold()}", f"with code {content['code']}"
     if content.get("type") == "coupon":
@@ -106,8 +112,8 @@ _MODES: Final = frozenset({"additive", "multiplicative", "bestOnly"})
 
 
 def _discount(discount: object, currency: str, basket: int) -> tuple[Kind, int, int] | None:
-    """Kind, value, and of how many pieces; None where nothing is said. What is said in a way that nobody knows is a ValueError: it
-    may take off anything."""
+    """Kind, value, and of how many pieces; None where nothing is said. What is said in a way that nobody
+    knows is a ValueError: it may take off anything."""
     if discount is None:
         return None
     if not isinstance(discount, dict) or discount.keys() - _DISCOUNTS:

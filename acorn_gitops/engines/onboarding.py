@@ -1,7 +1,8 @@
-"""How far a store has come. Comes in: a store's spec, a day, a rehearsal's verdict. Goes out: for each stage what is still
-missing, and the first thing that blocks. Callers: rules, cli `onboard` and `doctor`.
+"""How far a store has come. Comes in: a store's spec, a day, a rehearsal's verdict. Goes out: for each stage
+what is still missing, and the first thing that blocks. Callers: rules, cli `onboard` and `doctor`.
 
-The stages are those of a marketplace's own admission, in order; none is skipped. From any of them a store may be exiting.
+The stages are those of a marketplace's own admission, in order; none is skipped. From any of them a store may
+be exiting.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ REQUIRED_PAPERS: Final = (
 
 
 class Missing(NamedTuple):
-    """Something without which a stage is not done: the rule that says so, where it belongs in the spec, in words."""
+    """Something without which a stage is not done: the rule that says so, where it belongs in the spec, in
+    words."""
 
     rule: str
     path: tuple[Any, ...]
@@ -47,7 +49,8 @@ def is_live(store: Spec) -> bool:
 
 
 def duty(configuration: Configuration, store: Spec, block: str) -> bool:
-    """Whether a live store is held to a block of its records: it keeps one, or the project asks every store for it."""
+    """Whether a live store is held to a block of its records: it keeps one, or the project asks every store
+    for it."""
     required = configuration.policies.get("onboarding") == "required"
     if block == "exit" and (store.spec.get("storefront") or {}).get("lifecycle") == "exiting":
         return True

@@ -1,13 +1,15 @@
-"""The price that a buyer pays. Comes in: a list price and the offers on it. Goes out: the price, and what each offer
-did to it. Callers: `calendar`, cli `price`.
+"""The price that a buyer pays. Comes in: a list price and the offers on it. Goes out: the price, and what
+each offer did to it. Callers: `calendar`, cli `price`.
 
-In this order, so that the order of files decides nothing:
-1. Offers are sorted by tier, then priority (higher first), then name.
-2. Of an exclusivity group only the offer that is best for the buyer holds, alone; of equal ones the higher priority,
+In this order, so that the order of files decides nothing: 1. Offers are sorted by tier, then priority (higher
+first), then name. 2. Of an exclusivity group only the offer that is best for the buyer holds, alone; of equal
+ones the higher priority,
    then the first name. A group with a sale price in it is settled first, as the base depends on it.
-3. The base is the lowest of the list price and the sale prices that hold. A sale price above the list price raises
+3. The base is the lowest of the list price and the sale prices that hold. A sale price above the list price
+raises
    nothing.
-4. Additive offers each take their part of the base; multiplicative ones of what is left; a best-only offer holds
+4. Additive offers each take their part of the base; multiplicative ones of what is left; a best-only offer
+holds
    alone, when alone it is better than everything else together. Every discount is rounded half up to the currency's
    minor unit before it is subtracted, and nothing costs less than nothing.
 
@@ -38,11 +40,13 @@ class Offer(NamedTuple):
     group: str = ""
     mode: Mode = "additive"
     condition: str = ""
-    """What a buyer must do for it ("with code HYGGE10"), for people; empty when everybody has it. The parts of it:"""
+    """What a buyer must do for it ("with code HYGGE10"), for people; empty when everybody has it. The parts
+    of it:"""
     audience: str = "all"
     """Who gets it: `all`, or one of the audiences of a promotion."""
     choice: str = ""
-    """The code that is entered, or the coupon that is taken: offers with one choice come together. Empty: nobody is asked."""
+    """The code that is entered, or the coupon that is taken: offers with one choice come together. Empty:
+    nobody is asked."""
     quantity: int = 1
     """From so many pieces on."""
     basket: int = 0
@@ -108,8 +112,8 @@ def effective(listed: int, offers: Iterable[Offer]) -> Price:
 
 
 def pays_under(offers: Sequence[Offer]) -> Callable[[int], int]:
-    """What is paid at a list price when these offers are active, without the trace: `effective(listed, offers).pays`, for sweeps
-    over a catalogue."""
+    """What is paid at a list price when these offers are active, without the trace: `effective(listed,
+    offers).pays`, for sweeps over a catalogue."""
     ordered = sorted(offers, key=_order)
     if any(offer.group for offer in ordered):
         return lambda listed: _grouped(listed, ordered)

@@ -1,9 +1,10 @@
-"""The price before a reduction. Comes in: prices that were in force, an instant. Goes out: the lowest of the thirty days before.
-Callers: rules, cli.
+"""The price before a reduction. Comes in: prices that were in force, an instant. Goes out: the lowest of the
+thirty days before. Callers: rules, cli.
 
-Directive 98/6/EC Art. 6a: an announced reduction shows the lowest price of at least the thirty days before it, and
-(CJEU C-330/23, Aldi Süd) a percentage is computed from that price. Member states may differ for perishable goods, for
-goods on sale for less than thirty days and for reductions that grow step by step; that is not modelled here.
+Directive 98/6/EC Art. 6a: an announced reduction shows the lowest price of at least the thirty days before
+it, and (CJEU C-330/23, Aldi Süd) a percentage is computed from that price. Member states may differ for
+perishable goods, for goods on sale for less than thirty days and for reductions that grow step by step; that
+is not modelled here.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ class Prior(NamedTuple):
 
 
 def thirty_days_before(start: datetime, tz: str) -> datetime:
-    """The first moment of the thirtieth day before the day on which a reduction begins, by the clocks of its place: the law counts
-    days, not hours, and one of them may have 23 or 25."""
+    """The first moment of the thirtieth day before the day on which a reduction begins, by the clocks of its
+    place: the law counts days, not hours, and one of them may have 23 or 25."""
     day = start.astimezone(zone(tz)).date() - timedelta(days=DAYS)
     return begin_of(day, tz)
 
 
 def prior_price(spans: Iterable[Span], start: datetime, tz: str) -> Prior | None:
-    """The lowest price from the beginning of the thirtieth day before until `start`. None where nothing is known of that time."""
+    """The lowest price from the beginning of the thirtieth day before until `start`. None where nothing is
+    known of that time."""
     begin = thirty_days_before(start, tz)
     seen = [s for s in spans if s.start < start and (s.end is None or s.end > begin)]
     if not seen:

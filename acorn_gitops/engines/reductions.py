@@ -1,5 +1,5 @@
-"""Announced reductions against the lowest price of thirty days. Comes in: promotions, the present, who knows prices. Goes out:
-each reduction of each listing, and whether it is one. Callers: rules, cli `calendar`.
+"""Announced reductions against the lowest price of thirty days. Comes in: promotions, the present, who knows
+prices. Goes out: each reduction of each listing, and whether it is one. Callers: rules, cli `calendar`.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ class Reduction(NamedTuple):
 
     @property
     def most(self) -> int | None:
-        """What may be charged at most for the announced percentage to be one of the prior price; without a percentage, less
-        than this."""
+        """What may be charged at most for the announced percentage to be one of the prior price; without a
+        percentage, less than this."""
         return None if self.before is None else self.before - part_of(self.before, self.claims)
 
     @property
     def is_one(self) -> bool:
-        """Not where it is known that something was cheaper before, or the percentage is larger than the real one."""
+        """Not where it is known that something was cheaper before, or the percentage is larger than the real
+        one."""
         return (
             self.before is None
             or self.most is None
@@ -67,8 +68,8 @@ def reductions(
     *,
     certain: bool = False,
 ) -> Iterator[Reduction]:
-    """Every announced reduction in the EU that holds now or later. `certain`: also those whose thirty days are all to come,
-    with nothing else that lowers the price in them."""
+    """Every announced reduction in the EU that holds now or later. `certain`: also those whose thirty days
+    are all to come, with nothing else that lowers the price in them."""
     stores = configuration.stores.values()
     european = {s.name for s in stores if s.spec.get("storefront") and country_of(s.spec["storefront"]) in EU}
     if not configuration.promos or not european:
@@ -108,8 +109,8 @@ class _Standing:
         self._now = now
 
     def pays(self, dated: Dated, listed: int) -> int:
-        """The most that whoever has a promotion pays at any time of it that is still to come: what is announced is what is paid, whoever
-        else lowers the price then."""
+        """The most that whoever has a promotion pays at any time of it that is still to come: what is
+        announced is what is paid, whoever else lowers the price then."""
         begin = max(dated.start, self._now)
         first, last = bisect_right(self._edges, begin), bisect_left(self._edges, dated.end)
         times = [begin, *self._edges[first:last]]

@@ -1,5 +1,5 @@
-"""Every sale that the specs speak of. Comes in: a configuration, a day. Goes out: sales with the rules that may decide them, and
-the matrix of what holds. Callers: rules, margins, cli `tax` and views.
+"""Every sale that the specs speak of. Comes in: a configuration, a day. Goes out: sales with the rules that
+may decide them, and the matrix of what holds. Callers: rules, margins, cli `tax` and views.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from acorn_gitops.specs.configuration import Configuration, Spec
 
 
 class Cell(NamedTuple):
-    """One supply of the matrix, and what holds. `beside`: it has no answer, and is asked for only since its destination lies beside
-    a country that rules name."""
+    """One supply of the matrix, and what holds. `beside`: it has no answer, and is asked for only since its
+    destination lies beside a country that rules name."""
 
     supply: Supply
     decision: Decision
@@ -48,11 +48,11 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
 def sales(
     configuration: Configuration, date: str, store: str | None = None
 ) -> Iterator[tuple[Supply, list[Spec]]]:
-    """With the rules of its store, every supply that the specs speak of: through each storefront that lists something, from each place that holds stock
-    for it, to its own country and to each territory that its rules name (a bloc means each of its members), for
-    consumers and for businesses with a VAT id, an unchecked one and none, for each kind of goods that its listings have
-    (tax class; product tax code and SKU where its rules name some); and where rules end or begin at a value, on both sides
-    of it."""
+    """With the rules of its store, every supply that the specs speak of: through each storefront that lists
+    something, from each place that holds stock for it, to its own country and to each territory that its
+    rules name (a bloc means each of its members), for consumers and for businesses with a VAT id, an
+    unchecked one and none, for each kind of goods that its listings have (tax class; product tax code and SKU
+    where its rules name some); and where rules end or begin at a value, on both sides of it."""
     places, listed = places_of(configuration), _goods_of(configuration)
     for front in sorted(configuration.stores.values(), key=lambda s: s.name):
         block = front.spec.get("storefront")
@@ -86,7 +86,8 @@ def sales(
 
 
 def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[str]:
-    """Where a store's goods go: its own country, what its rules name, and the places beside these whose tax is another."""
+    """Where a store's goods go: its own country, what its rules name, and the places beside these whose tax
+    is another."""
     targets = {home} if home else set()
     for rule in rules:
         supply = rule.spec["match"].get("supply") or {}
@@ -105,7 +106,8 @@ _OF_PARTS: Final = frozenset({"US", "CA"})
 
 
 def _only_beside(supply: Supply, rules: Iterable[Spec]) -> bool:
-    """Whether a sale is asked for only since its destination lies beside a country that rules name: none names it itself."""
+    """Whether a sale is asked for only since its destination lies beside a country that rules name: none
+    names it itself."""
     place = territories().get(canonical(supply.ship_to) or "")
     if place is None or place.asked_with is None:
         return False
@@ -117,7 +119,8 @@ def _only_beside(supply: Supply, rules: Iterable[Spec]) -> bool:
 
 
 def values_of(rules: Iterable[Spec], ship_from: str, ship_to: str) -> list[tuple[Decimal, str] | None]:
-    """Values of a consignment, one in each band that the rules of a route distinguish; only None where none does."""
+    """Values of a consignment, one in each band that the rules of a route distinguish; only None where none
+    does."""
     edges: dict[str, set[Decimal]] = {}
     for rule in rules:
         match = rule.spec["match"]
@@ -180,7 +183,8 @@ _NOTHING: Final[Goods] = ("", "", "")
 
 
 def _goods_of(configuration: Configuration) -> dict[str, set[Goods]]:
-    """By storefront, what it lists. SKUs only where some rule names SKUs: a catalogue has few tax classes and codes."""
+    """By storefront, what it lists. SKUs only where some rule names SKUs: a catalogue has few tax classes and
+    codes."""
     named = {
         sku
         for tax in configuration.taxes.values()

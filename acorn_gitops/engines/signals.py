@@ -1,5 +1,5 @@
-"""What the monitors see. Comes in: a configuration, recorded facts, the present instant. Goes out: readings: signal, store,
-value, how bad. Callers: rules `monitor`, cli `doctor`.
+"""What the monitors see. Comes in: a configuration, recorded facts, the present instant. Goes out: readings:
+signal, store, value, how bad. Callers: rules `monitor`, cli `doctor`.
 
 A signal of which nothing was recorded has no reading: silence is not health, and `doctor` says so.
 """
@@ -34,12 +34,13 @@ RATINGS: Final[dict[str, tuple[str, Decimal, bool]]] = {
     "lateShipments": ("late shipments", Decimal(4), False),
     "validTracking": ("valid tracking", Decimal(95), True),
 }
-"""By column of the facts: words, Amazon's bound in percent, and whether the rating must be at least that (or below it).
-Source: Seller Central, monitor your account health."""
+"""By column of the facts: words, Amazon's bound in percent, and whether the rating must be at least that (or
+below it). Source: Seller Central, monitor your account health."""
 GRACE: Final = timedelta(minutes=10)
 """So long an order may be on its way from one channel to the other."""
 AUTHORISED: Final = (335, 365)
-"""Days after which an application's authorisation is to be renewed, and after which it ends (Selling Partner API)."""
+"""Days after which an application's authorisation is to be renewed, and after which it ends (Selling Partner
+API)."""
 
 
 _STATES: Final = {"down": "has been down", "failover": "has run on its backup"}

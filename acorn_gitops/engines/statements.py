@@ -1,8 +1,9 @@
-"""What stores turned over. Comes in: a configuration with recorded facts (`finance`). Goes out: one statement for each store,
-period and currency; sums; where the marketplace's figures and ours part. Callers: rule TAX-030, cli `view finance`.
+"""What stores turned over. Comes in: a configuration with recorded facts (`finance`). Goes out: one statement
+for each store, period and currency; sums; where the marketplace's figures and ours part. Callers: rule
+TAX-030, cli `view finance`.
 
-The newest report of a period counts. Currencies are never mixed: a sum over several is in a currency that somebody
-names, by the dated rates of acorn.yaml, and is not known where a rate is missing.
+The newest report of a period counts. Currencies are never mixed: a sum over several is in a currency that
+somebody names, by the dated rates of acorn.yaml, and is not known where a rate is missing.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Difference(NamedTuple):
 
 
 def statements(config: Configuration, reporter: str, month: str = "") -> list[Statement]:
-    """What a side (`marketplace` or `own`) reported, the newest report of each period. `month`: only periods that begin in
-    it, e.g. 2026-10."""
+    """What a side (`marketplace` or `own`) reported, the newest report of each period. `month`: only periods
+    that begin in it, e.g. 2026-10."""
     newest: dict[tuple[str, str, str, str], Row] = {}
     for row in config.facts.rows("finance"):
         if row["reporter"] != reporter or not row["from"].startswith(month):
@@ -74,7 +75,8 @@ def statements(config: Configuration, reporter: str, month: str = "") -> list[St
 
 
 def overlapping(found: Iterable[Statement]) -> Iterator[tuple[Statement, Statement]]:
-    """Periods of one store and currency of which one begins before the other has ended: their sum counts days twice."""
+    """Periods of one store and currency of which one begins before the other has ended: their sum counts days
+    twice."""
     last: dict[tuple[str, str], Statement] = {}
     for one in sorted(found, key=lambda s: (s.store, s.currency, s.start, s.end)):
         before = last.get((one.store, one.currency))

@@ -1,11 +1,12 @@
-"""Which tax rule decides a supply. Comes in: a configuration and the facts of a supply. Goes out: who owes the tax, the
-treatment, the rate, and why every other rule lost. Callers: `sales`, margins, rules, cli `tax`.
+"""Which tax rule decides a supply. Comes in: a configuration and the facts of a supply. Goes out: who owes
+the tax, the treatment, the rate, and why every other rule lost. Callers: `sales`, margins, rules, cli `tax`.
 
-In this order: the rules that match in every dimension; where one of them makes the marketplace liable, none by which the
-seller would be; of those the most specific, compared dimension by dimension from goods to seller; of equals the higher
-priority. Equal rules with different results are a tie, and no rule at all is a hole: both are errors, because a guess would
-be an invoice. So is a value that was not said, or that no exchange rate turns into the currency of a bound, where the answer
-depends on it. Neither file order nor names decide anything.
+In this order: the rules that match in every dimension; where one of them makes the marketplace liable, none
+by which the seller would be; of those the most specific, compared dimension by dimension from goods to
+seller; of equals the higher priority. Equal rules with different results are a tie, and no rule at all is a
+hole: both are errors, because a guess would be an invoice. So is a value that was not said, or that no
+exchange rate turns into the currency of a bound, where the answer depends on it. Neither file order nor names
+decide anything.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from acorn_gitops.specs.configuration import Configuration, Spec
 
 
 class Supply(NamedTuple):
-    """The facts of a sale. Territories are countries or subdivisions (DE, US-NY, ES-CN); `date` is ISO text."""
+    """The facts of a sale. Territories are countries or subdivisions (DE, US-NY, ES-CN); `date` is ISO
+    text."""
 
     store: str
     ship_from: str
@@ -42,8 +44,8 @@ class Supply(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A rule and how it fares. `lost`: why it does not decide; empty for the one that does. `open`: what must be known before
-    that can be said; its other dimensions match."""
+    """A rule and how it fares. `lost`: why it does not decide; empty for the one that does. `open`: what must
+    be known before that can be said; its other dimensions match."""
 
     rule: Spec
     rank: tuple[int, ...]
@@ -60,8 +62,8 @@ class TaxPart(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What holds. `problem` is a hole, a tie, an unknown value or a missing rate, in words; then nothing else may be relied on.
-    `percent` is the sum of `taxes` where a sale has several."""
+    """What holds. `problem` is a hole, a tie, an unknown value or a missing rate, in words; then nothing else
+    may be relied on. `percent` is the sum of `taxes` where a sale has several."""
 
     candidates: tuple[Candidate, ...]
     winner: Spec | None
@@ -283,8 +285,8 @@ def country_of(front: Mapping[str, Any]) -> str | None:
 
 
 def _crosses_border(result: Mapping[str, Any]) -> bool:
-    """Whether what the rule speaks of begins with a border: an intra-Community supply (Directive 2006/112/EC Art. 138), or a
-    seller's distance sale under the Union scheme (Art. 33(a), 369b)."""
+    """Whether what the rule speaks of begins with a border: an intra-Community supply (Directive 2006/112/EC
+    Art. 138), or a seller's distance sale under the Union scheme (Art. 33(a), 369b)."""
     return result["treatment"] == "intraCommunity" or (
         result.get("scheme") == "union-oss" and result["liableParty"] == "seller"
     )
@@ -317,8 +319,8 @@ def _customer(wanted: str | None, supply: Supply) -> int | str:
 
 
 THRESHOLD: Final = Decimal(10_000)
-"""Euros a year of sales to consumers in other member states, up to which the tax of departure may be charged (Directive
-2006/112/EC Art. 59c)."""
+"""Euros a year of sales to consumers in other member states, up to which the tax of departure may be charged
+(Directive 2006/112/EC Art. 59c)."""
 
 
 def _seller(
@@ -327,8 +329,8 @@ def _seller(
     supply: Supply,
     configuration: Configuration,
 ) -> int | str:
-    """Where acorn.yaml keeps the company, its facts decide; else a rule is taken as written for its seller. A registration in a part
-    of a country is more specific than one in the country."""
+    """Where acorn.yaml keeps the company, its facts decide; else a rule is taken as written for its seller. A
+    registration in a part of a country is more specific than one in the country."""
     if not any(value for value in wanted.values() if value is not False):
         return 0
     level = 2 if any(specificity(one) == 3 for one in wanted.get("registeredIn") or ()) else 1
@@ -358,8 +360,8 @@ def _seller(
 
 
 def _above_threshold(entity: Mapping[str, Any], year: int, worth: Decimal) -> str:
-    """Why the company's sales to other member states are not known to stay at the threshold or below it, this sale of so many
-    euros included; empty where they are."""
+    """Why the company's sales to other member states are not known to stay at the threshold or below it, this
+    sale of so many euros included; empty where they are."""
     if "union-oss" in (entity.get("schemes") or ()):
         return "the seller files the Union scheme, and has so chosen the tax of the destination"
     recorded = {one["year"]: Decimal(one["value"]) for one in entity.get("distanceSales") or ()}

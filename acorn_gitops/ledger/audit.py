@@ -1,8 +1,8 @@
 """A history that shows when it was changed. Comes in: events. Goes out: rows whose hashes chain. Callers:
 `ledger`.
 
-Each row's SHA-256 covers its content and the hash before it, so that a changed, removed or inserted row breaks
-every later one. It proves tampering to whoever kept a later hash; it does not prevent it.
+Each row's SHA-256 covers its content and the hash before it, so that a changed, removed or inserted row
+breaks every later one. It proves tampering to whoever kept a later hash; it does not prevent it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SEALED = "ledger.sealed"
 
 
 def seal(rows: Iterable[Iterable[Any]]) -> str:
-    """What vouches for the last-applied rows of a store: SHA-256 over all of them, in the order of their keys. It stands in the entry
-    of the history that changed them last."""
+    """What vouches for the last-applied rows of a store: SHA-256 over all of them, in the order of their
+    keys. It stands in the entry of the history that changed them last."""
     return hashlib.sha256(orjson.dumps([list(row) for row in rows])).hexdigest()
 
 

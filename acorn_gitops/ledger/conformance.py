@@ -1,5 +1,5 @@
-"""What every ledger must do, as tests that whoever writes a backend can run on theirs. Comes in: a way to open one ledger. Goes out:
-passing tests, or messages for the backend's author. Callers: our tests, and yours:
+"""What every ledger must do, as tests that whoever writes a backend can run on theirs. Comes in: a way to
+open one ledger. Goes out: passing tests, or messages for the backend's author. Callers: our tests, and yours:
 
     from acorn_gitops.ledger.conformance import LedgerConformance
 
@@ -135,7 +135,8 @@ class LedgerConformance:
         assert ledger.plan_outcomes("p1") == {Step(A, "create"): "observed"}
 
     def test_what_nobody_has_seen_may_still_come(self, opened: Opened) -> None:
-        """A run that ends without knowing leaves what it sent among the sendings; what was refused is none of them."""
+        """A run that ends without knowing leaves what it sent among the sendings; what was refused is none of
+        them."""
         ledger = opened()
         ledger.begin_plan("p1", _day(1), "me", "c", "prod", about={"owner": OWNER})
         ledger.intend([_intent("p1", A, _price("9.00")), _intent("p1", B, _price("1.00"))])

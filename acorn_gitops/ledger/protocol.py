@@ -1,8 +1,9 @@
-"""What a ledger is to those who use it. Comes in: nothing. Goes out: `Ledger`. Callers: apply, reconcile; `conformance` says whether a
-backend is one.
+"""What a ledger is to those who use it. Comes in: nothing. Goes out: `Ledger`. Callers: apply, reconcile;
+`conformance` says whether a backend is one.
 
-A ledger is one environment's: what was last applied to every resource, what is about to be sent, and a chained history of both. One
-thread and one process write at a time; the lock is the caller's. A ledger that does not exist yet reads as an empty one.
+A ledger is one environment's: what was last applied to every resource, what is about to be sent, and a
+chained history of both. One thread and one process write at a time; the lock is the caller's. A ledger that
+does not exist yet reads as an empty one.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ class Ledger(Protocol):
         ...
 
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
-        """Last-applied resources of a store; their content is read when it is asked for. Stale where they are not those that the
-        trail vouches for."""
+        """Last-applied resources of a store; their content is read when it is asked for. Stale where they are
+        not those that the trail vouches for."""
         ...
 
     def check_sound(self) -> None:
-        """Stale where the history was changed or cut, or where what was last applied is not what it says: before anything is
-        written, and where a ledger comes from elsewhere."""
+        """Stale where the history was changed or cut, or where what was last applied is not what it says:
+        before anything is written, and where a ledger comes from elsewhere."""
         ...
 
     def check_small(self) -> None:
@@ -71,8 +72,9 @@ class Ledger(Protocol):
         ...
 
     def sendings(self, since: str = "") -> list[Intent]:
-        """All that was sent and is not known to have come or to have been refused, whoever the resource belongs to by now: for whoever
-        reckons with what may still come. `since`: a day (ISO text) before which nothing counts any more."""
+        """All that was sent and is not known to have come or to have been refused, whoever the resource
+        belongs to by now: for whoever reckons with what may still come. `since`: a day (ISO text) before
+        which nothing counts any more."""
         ...
 
     def recorded(self, address: Address) -> tuple[str, str]:
@@ -80,8 +82,8 @@ class Ledger(Protocol):
         ...
 
     def unfinished(self) -> dict[Address, Attributes]:
-        """What replacements would have created whose deletion is done and whose creation is not. It holds what nobody
-        declared and was there before, so that whoever finishes the work can carry it over."""
+        """What replacements would have created whose deletion is done and whose creation is not. It holds
+        what nobody declared and was there before, so that whoever finishes the work can carry it over."""
         ...
 
     def plan_status(self, plan: str) -> PlanStatus | None:
@@ -97,9 +99,10 @@ class Ledger(Protocol):
         ...
 
     def states(self, addresses: Collection[Address]) -> Iterator[tuple[str, Address, Attributes | None]]:
-        """What was in force from when on, of these resources: (instant, address, attributes; None when it was gone). Made from
-        the audit trail; of promotions in its order, of prices in any. What was only recorded is known from the row, or from the
-        entry that replaced it; what somebody else had set, from the write that ended it, a second before it."""
+        """What was in force from when on, of these resources: (instant, address, attributes; None when it was
+        gone). Made from the audit trail; of promotions in its order, of prices in any. What was only recorded
+        is known from the row, or from the entry that replaced it; what somebody else had set, from the write
+        that ended it, a second before it."""
         ...
 
     def ever(self, store: str, type: str) -> set[Address]:
@@ -111,7 +114,8 @@ class Ledger(Protocol):
         ...
 
     def verify(self) -> int | None:
-        """The sequence number of the first line of history that was changed or removed; None when all is well."""
+        """The sequence number of the first line of history that was changed or removed; None when all is
+        well."""
         ...
 
     def intents_of(self, plan: str) -> list[Intent]:
@@ -119,12 +123,14 @@ class Ledger(Protocol):
         ...
 
     def knows(self, head: str) -> bool:
-        """Whether this trail holds the entry with which an apply began, or with which the ledger was made again."""
+        """Whether this trail holds the entry with which an apply began, or with which the ledger was made
+        again."""
         ...
 
     def moved_since(self, store: str, head: str) -> bool:
-        """Whether what was last applied to a store was changed after the entry that the store remembers: then somebody added to this
-        ledger what the store knows nothing of. What a run that did not come to its end has written is its own."""
+        """Whether what was last applied to a store was changed after the entry that the store remembers: then
+        somebody added to this ledger what the store knows nothing of. What a run that did not come to its end
+        has written is its own."""
         ...
 
     def note_seals(self) -> None:
@@ -132,17 +138,18 @@ class Ledger(Protocol):
         ...
 
     def open_up(self, event: str, at: str, actor: str, about: Mapping[str, Any]) -> str:
-        """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the entry, for the stores to
-        remember first: whoever dies in between is not taken for somebody else."""
+        """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the
+        entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         ...
 
     def begun_to_forget(self) -> dict[str, set[Address]]:
-        """What somebody began to forget (`state rm`) and did not come to record, by the hash of the entry with which that began: it is
-        given away, whatever the rows still say."""
+        """What somebody began to forget (`state rm`) and did not come to record, by the hash of the entry
+        with which that began: it is given away, whatever the rows still say."""
         ...
 
     def vouches(self, head: str, opening: str) -> bool:
-        """Whether an entry that a store remembers follows from an opening, or is it: what was added later no store has heard of."""
+        """Whether an entry that a store remembers follows from an opening, or is it: what was added later no
+        store has heard of."""
         ...
 
     def generation(self, store: str) -> int:
@@ -150,13 +157,13 @@ class Ledger(Protocol):
         ...
 
     def binding(self, store: str) -> str:
-        """Which marketplace a store was on when something was last recorded of it (`marketplace_of`); empty where that is not
-        known."""
+        """Which marketplace a store was on when something was last recorded of it (`marketplace_of`); empty
+        where that is not known."""
         ...
 
     def last_commit(self) -> tuple[str, int]:
-        """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not known); "" where none is known.
-        What a run that died or was not answered has sent may come."""
+        """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not
+        known); "" where none is known. What a run that died or was not answered has sent may come."""
         ...
 
     def last_whole(self) -> str:
@@ -164,7 +171,8 @@ class Ledger(Protocol):
         ...
 
     def written_with(self, address: Address) -> str:
-        """The commit with which a resource was written last, not counting its end; "" where it never was, or without git."""
+        """The commit with which a resource was written last, not counting its end; "" where it never was, or
+        without git."""
         ...
 
     def last_guards(self) -> dict[str, Any]:
@@ -187,8 +195,9 @@ class Ledger(Protocol):
         publishes: bool = False,
         about: Mapping[str, Any] | None = None,
     ) -> str:
-        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other; `publishes`: it
-        writes nothing before this entry is where others see it; `about`: owner, generations and bindings, as `record` takes them."""
+        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every
+        other; `publishes`: it writes nothing before this entry is where others see it; `about`: owner,
+        generations and bindings, as `record` takes them."""
         ...
 
     def end_plan(
@@ -201,8 +210,8 @@ class Ledger(Protocol):
         generations: Mapping[str, int] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> str:
-        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry. `about`: owner, commit
-        and when that was committed."""
+        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry.
+        `about`: owner, commit and when that was committed."""
         ...
 
     def last_intent(self) -> int:
@@ -210,7 +219,8 @@ class Ledger(Protocol):
         ...
 
     def intend(self, intents: Iterable[Intent]) -> None:
-        """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken for ours."""
+        """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken
+        for ours."""
         ...
 
     def settle(
@@ -229,15 +239,15 @@ class Ledger(Protocol):
         about: Mapping[str, Any] | None = None,
         anew: Collection[str] = (),
     ) -> str:
-        """Take resources into the ledger (or, without attributes, out of it) without any write; answers the hash of the entry, ""
-        where there is nothing to record. `about`: whose ledger this is (`owner`), the generations of the stores before
-        (`generations`), which marketplaces they are on (`bindings`). `anew`: stores in
-        which nothing is waited for any more."""
+        """Take resources into the ledger (or, without attributes, out of it) without any write; answers the
+        hash of the entry, "" where there is nothing to record. `about`: whose ledger this is (`owner`), the
+        generations of the stores before (`generations`), which marketplaces they are on (`bindings`). `anew`:
+        stores in which nothing is waited for any more."""
         ...
 
     def only_intended_since(self, others: Sequence[str]) -> bool:
-        """Whether all that this trail knows beyond another is what was about to be done, and nothing of it was published: then
-        nothing was sent."""
+        """Whether all that this trail knows beyond another is what was about to be done, and nothing of it
+        was published: then nothing was sent."""
         ...
 
     def backup(self) -> object:

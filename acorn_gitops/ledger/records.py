@@ -1,4 +1,5 @@
-"""What a ledger is told, and what it tells: values. Comes in: nothing. Goes out: records. Callers: apply, reconcile, every backend."""
+"""What a ledger is told, and what it tells: values. Comes in: nothing. Goes out: records. Callers: apply,
+reconcile, every backend."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ ENDED: Final = "apply.ended"
 
 
 class Intent(NamedTuple):
-    """A write that is about to be sent, or whose end is not recorded. It holds all that its ledger row needs, so that
-    whoever finds the write done can record it as the interrupted run would have."""
+    """A write that is about to be sent, or whose end is not recorded. It holds all that its ledger row needs,
+    so that whoever finds the write done can record it as the interrupted run would have."""
 
     plan: str
     address: Address
@@ -53,7 +54,8 @@ class Closed(NamedTuple):
     outcome: str
     message: str = ""
     after: int = 0
-    """Only of intents written down after this one (`Ledger.last_intent`): what was sent before may still come."""
+    """Only of intents written down after this one (`Ledger.last_intent`): what was sent before may still
+    come."""
     last: int = 0
     """Only of intents up to this one; 0: all."""
 

@@ -1,6 +1,8 @@
-"""What a ledger is made of: every table, index and trigger, word for word. Goes out: statements. Callers: `ledger`, `migrations`.
+"""What a ledger is made of: every table, index and trigger, word for word. Goes out: statements. Callers:
+`ledger`, `migrations`.
 
-Whatever else a file holds, or holds otherwise, could run or feign something whenever it is used: such a file is none of ours.
+Whatever else a file holds, or holds otherwise, could run or feign something whenever it is used: such a file
+is none of ours.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ PARTS: Final[dict[str, str]] = {
         " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) )"
     ),
 }
-"""All that a ledger may hold: what came later needs no new format, since ledgers without it are read as well, and slower."""
+"""All that a ledger may hold: what came later needs no new format, since ledgers without it are read as well,
+and slower."""
 TYPED: Final[dict[str, str]] = {
     "resource": " OR ".join(
         [f"typeof({column})!='text'" for column in ("store", "type", "key", "digest")]

@@ -42,7 +42,8 @@ RATIO: Final = 100
 LEAST_ROOM: Final = 64 << 20
 MOST_ROOM: Final = 2 << 30
 SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What a file that is no database makes the library raise; the second, when its words hold bytes of the file."""
+"""What a file that is no database makes the library raise; the second, when its words hold bytes of the
+file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
 _APPLIED: Final = _OF_STORE.replace(" FROM", ", adopted FROM")
@@ -129,8 +130,8 @@ class SqliteLedger:
         return serial
 
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
-        """Last-applied resources of a store; their content is read when it is asked for. Stale where they are not those that the
-        trail vouches for."""
+        """Last-applied resources of a store; their content is read when it is asked for. Stale where they are
+        not those that the trail vouches for."""
         rows = self._rows(_APPLIED, (store,))
         if not self._vouched(store, [row[:4] for row in rows]):
             raise self._unsound(f"what was last applied to {store} is not what its history says")
@@ -178,8 +179,8 @@ class SqliteLedger:
         return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type='table' AND name='seal'"))
 
     def check_sound(self) -> None:
-        """Stale where the history was changed or cut, or where what was last applied is not what it says: before anything is
-        written, and where a ledger comes from elsewhere."""
+        """Stale where the history was changed or cut, or where what was last applied is not what it says:
+        before anything is written, and where a ledger comes from elsewhere."""
         broken = self.verify()
         if broken is not None:
             raise self._unsound(
@@ -277,8 +278,9 @@ class SqliteLedger:
         return self._intents("(outcome IS NULL OR outcome IN ('unknown', 'accepted'))")
 
     def sendings(self, since: str = "") -> list[Intent]:
-        """All that was sent and is not known to have come or to have been refused, whoever the resource belongs to by now: for whoever
-        reckons with what may still come. `since`: a day (ISO text) before which nothing counts any more."""
+        """All that was sent and is not known to have come or to have been refused, whoever the resource
+        belongs to by now: for whoever reckons with what may still come. `since`: a day (ISO text) before
+        which nothing counts any more."""
         return self._intents(
             "intent.at >= ? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted', 'superseded'))",
             (since,),
@@ -292,8 +294,8 @@ class SqliteLedger:
         return (_text(rows[0][0]), _text(rows[0][1])) if rows else ("", "")
 
     def unfinished(self) -> dict[Address, Attributes]:
-        """What replacements would have created whose deletion is done and whose creation is not. It holds what nobody
-        declared and was there before, so that whoever finishes the work can carry it over."""
+        """What replacements would have created whose deletion is done and whose creation is not. It holds
+        what nobody declared and was there before, so that whoever finishes the work can carry it over."""
         found = self._intents(
             "operation='create' AND action='replace' AND outcome IS NOT 'observed'"
             " AND EXISTS (SELECT 1 FROM intent AS gone WHERE gone.plan=intent.plan AND gone.operation='delete'"
@@ -365,9 +367,10 @@ class SqliteLedger:
         ]
 
     def states(self, addresses: Collection[Address]) -> Iterator[tuple[str, Address, Attributes | None]]:
-        """What was in force from when on, of these resources: (instant, address, attributes; None when it was gone). Made from
-        the audit trail; of promotions in its order, of prices in any. What was only recorded is known from the row, or from the
-        entry that replaced it; what somebody else had set, from the write that ended it, a second before it."""
+        """What was in force from when on, of these resources: (instant, address, attributes; None when it was
+        gone). Made from the audit trail; of promotions in its order, of prices in any. What was only recorded
+        is known from the row, or from the entry that replaced it; what somebody else had set, from the write
+        that ended it, a second before it."""
         wanted = {str(address): address for address in addresses}
         seen: set[str] = set()
         recorded = (
@@ -422,7 +425,8 @@ class SqliteLedger:
             raise _unusable(self.path, error) from None
 
     def verify(self) -> int | None:
-        """The sequence number of the first line of history that was changed or removed; None when all is well."""
+        """The sequence number of the first line of history that was changed or removed; None when all is
+        well."""
         return audit.first_broken(
             self._rows("SELECT sequence, at, actor, event, body, previous, hash FROM audit ORDER BY sequence")
         )
@@ -434,7 +438,8 @@ class SqliteLedger:
         )
 
     def knows(self, head: str) -> bool:
-        """Whether this trail holds the entry with which an apply began, or with which the ledger was made again."""
+        """Whether this trail holds the entry with which an apply began, or with which the ledger was made
+        again."""
         return head in self._heads
 
     @cached_property
@@ -444,8 +449,9 @@ class SqliteLedger:
         )
 
     def moved_since(self, store: str, head: str) -> bool:
-        """Whether what was last applied to a store was changed after the entry that the store remembers: then somebody added to this
-        ledger what the store knows nothing of. What a run that did not come to its end has written is its own."""
+        """Whether what was last applied to a store was changed after the entry that the store remembers: then
+        somebody added to this ledger what the store knows nothing of. What a run that did not come to its end
+        has written is its own."""
         rows = self._rows(
             f"SELECT sequence, event FROM audit WHERE event IN ({BEGINNINGS}) AND hash=?", (head,)
         )
@@ -467,8 +473,8 @@ class SqliteLedger:
         self._sealed = {store: sequence for store, sequence in rows if isinstance(sequence, int)}
 
     def open_up(self, event: str, at: str, actor: str, about: Mapping[str, Any]) -> str:
-        """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the entry, for the stores to
-        remember first: whoever dies in between is not taken for somebody else."""
+        """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the
+        entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         self._said.clear()
         with self._transaction() as db:
             head = audit.append(db, at, actor, event, {**about})
@@ -476,8 +482,8 @@ class SqliteLedger:
         return head
 
     def begun_to_forget(self) -> dict[str, set[Address]]:
-        """What somebody began to forget (`state rm`) and did not come to record, by the hash of the entry with which that began: it is
-        given away, whatever the rows still say."""
+        """What somebody began to forget (`state rm`) and did not come to record, by the hash of the entry
+        with which that began: it is given away, whatever the rows still say."""
         opened: dict[str, set[Address]] = {}
         for hash_, event, raw in self._rows(
             "SELECT hash, event, body FROM audit WHERE event IN ('state.begin', 'state.end', 'state.rm', 'state.rebuild', 'import')"
@@ -497,7 +503,8 @@ class SqliteLedger:
         return opened
 
     def vouches(self, head: str, opening: str) -> bool:
-        """Whether an entry that a store remembers follows from an opening, or is it: what was added later no store has heard of."""
+        """Whether an entry that a store remembers follows from an opening, or is it: what was added later no
+        store has heard of."""
         found = dict(self._rows("SELECT hash, sequence FROM audit WHERE hash IN (?, ?)", (head, opening)))
         return opening in found and head in found and found[opening] <= found[head]
 
@@ -507,8 +514,8 @@ class SqliteLedger:
         return number if isinstance(number, int) else 0
 
     def binding(self, store: str) -> str:
-        """Which marketplace a store was on when something was last recorded of it (`marketplace_of`); empty where that is not
-        known."""
+        """Which marketplace a store was on when something was last recorded of it (`marketplace_of`); empty
+        where that is not known."""
         said = self._said_of("bindings", store)
         return said if isinstance(said, str) else ""
 
@@ -525,8 +532,8 @@ class SqliteLedger:
         return self._said[what].get(store)
 
     def last_commit(self) -> tuple[str, int]:
-        """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not known); "" where none is known.
-        What a run that died or was not answered has sent may come."""
+        """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not
+        known); "" where none is known. What a run that died or was not answered has sent may come."""
         for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"):
             body = audit.body_of(raw)
             commit, at = body.get("commit"), body.get("committed")
@@ -552,7 +559,8 @@ class SqliteLedger:
         return ""
 
     def written_with(self, address: Address) -> str:
-        """The commit with which a resource was written last, not counting its end; "" where it never was, or without git."""
+        """The commit with which a resource was written last, not counting its end; "" where it never was, or
+        without git."""
         sql = f"SELECT body FROM audit WHERE event='write.observed' AND {SUBJECT}=? ORDER BY sequence DESC"
         for (raw,) in self._each(sql, (str(address),)):
             body = audit.body_of(raw)
@@ -593,8 +601,9 @@ class SqliteLedger:
         publishes: bool = False,
         about: Mapping[str, Any] | None = None,
     ) -> str:
-        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every other; `publishes`: it
-        writes nothing before this entry is where others see it; `about`: owner, generations and bindings, as `record` takes them."""
+        """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every
+        other; `publishes`: it writes nothing before this entry is where others see it; `about`: owner,
+        generations and bindings, as `record` takes them."""
         self._said.clear()
         with self._transaction() as db:
             db.execute(
@@ -627,8 +636,8 @@ class SqliteLedger:
         generations: Mapping[str, int] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> str:
-        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry. `about`: owner, commit
-        and when that was committed."""
+        """Record how it ended, and in which generations of the stores it was; answers the hash of the entry.
+        `about`: owner, commit and when that was committed."""
         with self._transaction() as db:
             db.execute("UPDATE plan SET status=? WHERE id=?", (status, plan))
             body = {
@@ -645,7 +654,8 @@ class SqliteLedger:
         return int(self._rows("SELECT coalesce(max(id), 0) FROM intent")[0][0]) if self.exists else 0
 
     def intend(self, intents: Iterable[Intent]) -> None:
-        """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken for ours."""
+        """Write ahead: what is about to be sent. The history vouches for it, so that nothing planted is taken
+        for ours."""
         given = list(intents)
         if not given:
             return
@@ -682,8 +692,8 @@ class SqliteLedger:
             audit.append(db, given[0].at, "", INTENDED, body)
 
     def _vouch_intents(self, where: str, values: Sequence[Any]) -> None:
-        """Stale where one of these intents is not one that the history knows, or is open though the history says how it ended. A
-        ledger from before it knew any is taken as it is."""
+        """Stale where one of these intents is not one that the history knows, or is open though the history
+        says how it ended. A ledger from before it knew any is taken as it is."""
         waiting = self._rows(
             "SELECT intent.id, intent.plan, store, type, key, operation, outcome FROM intent LEFT JOIN plan ON plan.id=intent.plan"
             f" WHERE {where}",
@@ -712,7 +722,8 @@ class SqliteLedger:
                     raise self._unsound("it holds an open intent that its history says has ended")
 
     def _spans(self, since: str = "") -> list[_Span]:
-        """What the history says was written down before it was sent, the latest first; `since`: an instant (ISO text)."""
+        """What the history says was written down before it was sent, the latest first; `since`: an instant
+        (ISO text)."""
         rows = self._rows(
             "SELECT sequence, body FROM audit WHERE event=? AND at>=? ORDER BY sequence DESC",
             (INTENDED, since),
@@ -725,8 +736,8 @@ class SqliteLedger:
         ]
 
     def _check_intents(self) -> None:
-        """Stale where something that was written down lately is not there any more, or has another time, or is said to have ended and the
-        history does not say so: it may still come."""
+        """Stale where something that was written down lately is not there any more, or has another time, or
+        is said to have ended and the history does not say so: it may still come."""
         last = self._rows("SELECT at FROM audit ORDER BY sequence DESC LIMIT 1")
         if not last or self._db is None:
             return
@@ -797,7 +808,8 @@ class SqliteLedger:
                 if done:
                     audit.append(db, at, actor, ENDED, {"plan": plan, "ended": done, "own": True})
             for one in endings:
-                # Of its own plan only: what another run has sent to the same place may still come, however this one ends.
+                # Of its own plan only: what another run has sent to the same place may still come, however
+                # this one ends.
                 db.execute(
                     "UPDATE intent SET outcome=?, message=? WHERE plan=? AND operation=? AND store=? AND type=? AND key=?"
                     " AND id>? AND id<=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))",
@@ -853,10 +865,10 @@ class SqliteLedger:
         about: Mapping[str, Any] | None = None,
         anew: Collection[str] = (),
     ) -> str:
-        """Take resources into the ledger (or, without attributes, out of it) without any write; answers the hash of the entry, ""
-        where there is nothing to record. `about`: whose ledger this is (`owner`), the generations of the stores before
-        (`generations`), which marketplaces they are on (`bindings`). `anew`: stores in
-        which nothing is waited for any more."""
+        """Take resources into the ledger (or, without attributes, out of it) without any write; answers the
+        hash of the entry, "" where there is nothing to record. `about`: whose ledger this is (`owner`), the
+        generations of the stores before (`generations`), which marketplaces they are on (`bindings`). `anew`:
+        stores in which nothing is waited for any more."""
         if not rows and not about:
             return ""
         self._said.clear()
@@ -870,7 +882,8 @@ class SqliteLedger:
                     db.execute(
                         "UPDATE intent SET outcome=? WHERE store=? AND type=? AND key=? AND (outcome IS NULL OR outcome"
                         " IN ('unknown', 'accepted', 'superseded'))",
-                        # A person gave it up by name; whoever only forgets it still reckons with what was sent (`sendings`).
+                        # A person gave it up by name; whoever only forgets it still reckons with what was
+                        # sent (`sendings`).
                         ("given up" if event == "state.rm" else "superseded", *row.address),
                     )
                 else:
@@ -911,8 +924,8 @@ class SqliteLedger:
             self._keep_seals(db, seals)
 
     def only_intended_since(self, others: Sequence[str]) -> bool:
-        """Whether all that this trail knows beyond another is what was about to be done, and nothing of it was published: then
-        nothing was sent."""
+        """Whether all that this trail knows beyond another is what was about to be done, and nothing of it
+        was published: then nothing was sent."""
         ours = self.trail()
         common = next(
             (n for n, (a, b) in enumerate(zip(ours, others, strict=False)) if a != b),
@@ -953,8 +966,8 @@ class SqliteLedger:
 
 
 def unpacked(packed: bytes, path: Path) -> SqliteLedger:
-    """A ledger from `packed` bytes, written to a new file, with a sound history. AcornError when it is none, made by a newer acorn,
-    or far larger than it travelled."""
+    """A ledger from `packed` bytes, written to a new file, with a sound history. AcornError when it is none,
+    made by a newer acorn, or far larger than it travelled."""
     most = min(max(LEAST_ROOM, len(packed) * RATIO), MOST_ROOM)
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
@@ -1027,8 +1040,8 @@ def _moment_before(at: str) -> str:
 
 
 def open_ledger(path: Path, *, write: bool = False) -> SqliteLedger:
-    """Open a ledger. For writing it is created and brought to the current shape (a backup is kept); for reading
-    nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
+    """Open a ledger. For writing it is created and brought to the current shape (a backup is kept); for
+    reading nothing is created. Stale when it was written by a newer acorn, or is no ledger."""
     try:
         if not write and (not path.exists() or path.stat().st_size == 0):
             return SqliteLedger(path, None)
@@ -1080,8 +1093,8 @@ def open_ledger(path: Path, *, write: bool = False) -> SqliteLedger:
 
 
 def _broken(db: sqlite3.Connection, *, whole: bool) -> str:
-    """Why a file cannot be used; empty where it can. `whole`: every page is looked at, after the parts: what is foreign would
-    compute while it is looked at."""
+    """Why a file cannot be used; empty where it can. `whole`: every page is looked at, after the parts: what
+    is foreign would compute while it is looked at."""
     foreign = _foreign_parts(db)
     if foreign:
         return f"it holds what no ledger has: {', '.join(foreign[:3])}"
@@ -1095,8 +1108,8 @@ def _broken(db: sqlite3.Connection, *, whole: bool) -> str:
 
 
 def _foreign_parts(db: sqlite3.Connection) -> list[str]:
-    """Whatever acorn does not make, or makes otherwise: views, triggers, computed columns, each could run or feign something
-    whenever the file is used."""
+    """Whatever acorn does not make, or makes otherwise: views, triggers, computed columns, each could run or
+    feign something whenever the file is used."""
     try:
         parts = db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     except SPOILT:
@@ -1123,7 +1136,8 @@ BEGINNINGS: Final = (
 )
 """Events that a marketplace can remember as the head of a generation, as a list in SQL."""
 LATELY: Final = timedelta(days=3)
-"""So far back from the last entry writes are looked at that are said to have ended: longer than any of them may still come."""
+"""So far back from the last entry writes are looked at that are said to have ended: longer than any of them
+may still come."""
 ANY: Final = "*"
 """Every operation."""
 MOST_ID: Final = (1 << 63) - 1
@@ -1133,8 +1147,8 @@ OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 
 
 class _Ending(NamedTuple):
-    """That intents at one address ended: those of one plan and operation, with ids above `after` up to `last`. Entries from before there
-    was `own` ended those of all other plans there, too."""
+    """That intents at one address ended: those of one plan and operation, with ids above `after` up to
+    `last`. Entries from before there was `own` ended those of all other plans there, too."""
 
     sequence: int
     plan: str
@@ -1161,7 +1175,8 @@ def _last_intent(db: sqlite3.Connection, one: Closed) -> int:
 
 
 class _Span(NamedTuple):
-    """Intents that were written down together, and what vouches for them. Entries from before times were vouched for have no `dated`."""
+    """Intents that were written down together, and what vouches for them. Entries from before times were
+    vouched for have no `dated`."""
 
     sequence: int
     first: int
@@ -1207,8 +1222,8 @@ def _is_intent(intent: Intent) -> bool:
 
 
 def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
-    """For reading, a place where nothing may be written is good enough: without write access SQLite could not make
-    the files that it shares with writers, so there the file is read as it stands."""
+    """For reading, a place where nothing may be written is good enough: without write access SQLite could not
+    make the files that it shares with writers, so there the file is read as it stands."""
     check_beside(path)
     still = (
         not write

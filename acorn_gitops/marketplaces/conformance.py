@@ -1,5 +1,6 @@
-"""What every adapter must do, as tests that outsiders can run on theirs. Comes in: a fresh, writable marketplace. Goes
-out: passing tests, or messages written for the adapter's author. Callers: our tests, and yours:
+"""What every adapter must do, as tests that outsiders can run on theirs. Comes in: a fresh, writable
+marketplace. Goes out: passing tests, or messages written for the adapter's author. Callers: our tests, and
+yours:
 
     from acorn_gitops.marketplaces.conformance import AdapterConformance
 

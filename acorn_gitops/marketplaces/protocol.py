@@ -22,13 +22,13 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 Management = Literal["managed", "observed", "attested"]
 Operation = Literal["create", "update", "delete"]
 Status = Literal["observed", "accepted", "rejected", "conflict", "unknown", "skipped"]
-"""observed: done, by the marketplace's own word. accepted: taken, not seen yet. rejected: refused with a reason. conflict: the
-resource moved since it was read. unknown: no answer. skipped: not tried."""
+"""observed: done, by the marketplace's own word. accepted: taken, not seen yet. rejected: refused with a
+reason. conflict: the resource moved since it was read. unknown: no answer. skipped: not tried."""
 
 
 class Generation(NamedTuple):
-    """What a marketplace remembers of the last apply to one of its stores: a number that grows by one with each, and the hash of
-    the audit entry with which it began. Number 0: none yet."""
+    """What a marketplace remembers of the last apply to one of its stores: a number that grows by one with
+    each, and the hash of the audit entry with which it began. Number 0: none yet."""
 
     number: int
     head: str
@@ -39,13 +39,14 @@ class Scope(NamedTuple):
 
     store: str
     known: str = ""
-    """A version of the whole store that the caller still remembers: when it is current, an empty snapshot marked
-    `unchanged` will do."""
+    """A version of the whole store that the caller still remembers: when it is current, an empty snapshot
+    marked `unchanged` will do."""
     owner: str = ""
-    """Who asks (project/environment): a marketplace that remembers generations tells this one's with the snapshot."""
+    """Who asks (project/environment): a marketplace that remembers generations tells this one's with the
+    snapshot."""
     base: Snapshot | None = None
-    """A whole snapshot that the caller still has: an adapter may ask only for what has changed since, and must answer with a
-    whole one again."""
+    """A whole snapshot that the caller still has: an adapter may ask only for what has changed since, and
+    must answer with a whole one again."""
     types: frozenset[str] = frozenset()
     """With a base: the types that must be as they are now; others may be as they were. Empty: all."""
 
@@ -94,7 +95,8 @@ class Outcome(NamedTuple):
     etag: str = ""
     remote_id: str = ""
     read_back: bool = False
-    """Whether it was read again after the write, and not only answered. What was not, whoever applies looks for."""
+    """Whether it was read again after the write, and not only answered. What was not, whoever applies looks
+    for."""
 
 
 Shards = Mapping[str, Mapping[tuple[str, str], Desired]]
@@ -124,7 +126,8 @@ class Fits(Protocol):
 
 @runtime_checkable
 class Renames(Protocol):
-    """An adapter whose marketplace can give a resource another key implements this too: it is not made anew then."""
+    """An adapter whose marketplace can give a resource another key implements this too: it is not made anew
+    then."""
 
     def renames(self) -> frozenset[str]:
         """The types of which it can."""
@@ -135,32 +138,36 @@ class Central(Protocol):
     """An adapter whose marketplace has one store in which all others are implements this too."""
 
     def central(self) -> str:
-        """That store. What is made in any store is in it too, and what is deleted from it is gone from all."""
+        """That store. What is made in any store is in it too, and what is deleted from it is gone from
+        all."""
 
 
 @runtime_checkable
 class Fences(Protocol):
-    """An adapter whose marketplace remembers generations, and refuses a batch of another generation or of another version of the
-    store, implements this too."""
+    """An adapter whose marketplace remembers generations, and refuses a batch of another generation or of
+    another version of the store, implements this too."""
 
     def generation(self, store: str, owner: str) -> Generation | None:
-        """What `owner` (project/environment) last applied to a store; None where this one cannot remember it."""
+        """What `owner` (project/environment) last applied to a store; None where this one cannot remember
+        it."""
 
     def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
-        """Begin the next generation, and stamp every later batch of this store with it. Superseded when another than `expected`
-        stands there."""
+        """Begin the next generation, and stamp every later batch of this store with it. Superseded when
+        another than `expected` stands there."""
 
 
 @runtime_checkable
 class Owns(Protocol):
-    """An adapter whose marketplace keeps with each resource who manages it implements this too. What is written in a generation
-    (`Fences`) is marked as its owner's, and a write to what belongs to another one is refused unless it names him."""
+    """An adapter whose marketplace keeps with each resource who manages it implements this too. What is
+    written in a generation (`Fences`) is marked as its owner's, and a write to what belongs to another one is
+    refused unless it names him."""
 
     def claim(
         self, store: str, keys: Sequence[tuple[str, str]], owner: str
     ) -> Mapping[tuple[str, str], str] | None:
-        """Mark resources as somebody's that are nobody's so far, and answer by (type, key) whose each is now: what belongs to another one
-        stays his, and what is not there has no owner. None where this marketplace keeps no owners after all."""
+        """Mark resources as somebody's that are nobody's so far, and answer by (type, key) whose each is now:
+        what belongs to another one stays his, and what is not there has no owner. None where this marketplace
+        keeps no owners after all."""
 
 
 class Marketplace(Protocol):
@@ -183,9 +190,10 @@ class Marketplace(Protocol):
         """What `write` would answer, without doing it."""
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
-        """Carry out a batch of one store, in order, and answer for every row in the same order. `at`: the version of the snapshot by
-        which these writes were judged. Where the marketplace has versions, it does nothing (`Moved`) when the store has another one,
-        but for what this process has sent since that snapshot."""
+        """Carry out a batch of one store, in order, and answer for every row in the same order. `at`: the
+        version of the snapshot by which these writes were judged. Where the marketplace has versions, it does
+        nothing (`Moved`) when the store has another one, but for what this process has sent since that
+        snapshot."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -51,10 +51,12 @@ class Finding(NamedTuple):
     firm: bool = False
     """Nothing waives or softens it: a rule could not be judged."""
     field: str = ""
-    """Which field of a spec it is about (`spec.attributes`), numbers of entries left out: what is alike can be told once."""
+    """Which field of a spec it is about (`spec.attributes`), numbers of entries left out: what is alike can
+    be told once."""
 
     def to_json(self) -> dict[str, Any]:
-        """The one shape of a finding in every JSON output. `place` is `file:line:column`, which its parts repeat."""
+        """The one shape of a finding in every JSON output. `place` is `file:line:column`, which its parts
+        repeat."""
         place = self.place
         return {
             "id": self.id,
@@ -131,7 +133,8 @@ class Superseded(Stale):
 
 
 class PassesLink(AcornError):
-    """A link, or another thing that the repository holds, leads elsewhere; nothing was read or written there."""
+    """A link, or another thing that the repository holds, leads elsewhere; nothing was read or written
+    there."""
 
     exit_code = 4
     id = "ACN-034"
@@ -151,8 +154,8 @@ class MarketplaceError(AcornError):
 
 
 class Shut(MarketplaceError):
-    """The marketplace refuses one store (403), or says that it is gone for good (410): a closed account, or a token that may not see it.
-    `gone`: it says so itself."""
+    """The marketplace refuses one store (403), or says that it is gone for good (410): a closed account, or a
+    token that may not see it. `gone`: it says so itself."""
 
     def __init__(self, message: str, *, hint: str = "", gone: bool = False) -> None:
         super().__init__(message, hint=hint)
@@ -160,7 +163,8 @@ class Shut(MarketplaceError):
 
 
 class Unreachable(MarketplaceError):
-    """No usable answer: for a write, neither success nor failure is known. `alive`: somebody did answer, only nothing useful."""
+    """No usable answer: for a write, neither success nor failure is known. `alive`: somebody did answer, only
+    nothing useful."""
 
     id = "ACN-011"
 

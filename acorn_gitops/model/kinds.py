@@ -50,8 +50,8 @@ class Lifecycle(Strict):
     ignoreFields: list[LabelText] | None = None
     """Fields that are sent on creation and then left alone."""
     ceded: dict[LabelText, Band] | None = None
-    """Fields owned by somebody else inside a band (`by`, `min`, `max`), e.g. price by a repricer. A price is ceded between its
-    floor and its ceiling only, whatever the band says."""
+    """Fields owned by somebody else inside a band (`by`, `min`, `max`), e.g. price by a repricer. A price is
+    ceded between its floor and its ceiling only, whatever the band says."""
 
 
 class _Document(Strict):

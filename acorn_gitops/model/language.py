@@ -1,6 +1,6 @@
-"""One spelling for each language tag. Comes in: a tag as people and shops write it. Goes out: language in lower case, script with a
-capital, region in capitals, joined by underscores (BCP 47 section 2.1.1, with the underscore that marketplaces use). Callers:
-compile, rules, fmt, adapters.
+"""One spelling for each language tag. Comes in: a tag as people and shops write it. Goes out: language in
+lower case, script with a capital, region in capitals, joined by underscores (BCP 47 section 2.1.1, with the
+underscore that marketplaces use). Callers: compile, rules, fmt, adapters.
 """
 
 from __future__ import annotations

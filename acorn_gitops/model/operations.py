@@ -1,5 +1,5 @@
-"""How a store is run: its way in (onboarding), its data flows, its monitors, its way out. Records and duties, never sent to
-a marketplace. Callers: `store`.
+"""How a store is run: its way in (onboarding), its data flows, its monitors, its way out. Records and duties,
+never sent to a marketplace. Callers: `store`.
 
 Nothing here is a secret or about a buyer: references, dates, digests of evidence.
 """

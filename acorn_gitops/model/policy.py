@@ -1,6 +1,7 @@
 """`Policy`: rules of a repository's own, in CEL. Callers: `specs.own_rules`, schema writing.
 
-Not one of the five kinds: nothing of it is wished for at a marketplace. The files lie beside the specs, below `policies/`.
+Not one of the five kinds: nothing of it is wished for at a marketplace. The files lie beside the specs, below
+`policies/`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One spelling of an address. Comes in: an address block. Goes out: its normal form and digest. Callers: rules, cli.
+"""One spelling of an address. Comes in: an address block. Goes out: its normal form and digest. Callers:
+rules, cli.
 
-The digest is what was verified: whoever edits a part that counts has an unverified address again. Case, width of letters
-and spaces do not count; a phone number does not, either.
+The digest is what was verified: whoever edits a part that counts has an unverified address again. Case, width
+of letters and spaces do not count; a phone number does not, either.
 """
 
 from __future__ import annotations

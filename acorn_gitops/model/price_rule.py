@@ -12,8 +12,9 @@ from acorn_gitops.model.reference import minor_units
 
 
 def priced_by_rule(base: str, rule: Mapping[str, Any], currency: str) -> str:
-    """`base` × exchange rate × factor, moved to the nearest ending (the higher of two equally near) or, without one, rounded half up to
-    the currency. Never below zero. Which endings a currency can have: `can_end`."""
+    """`base` × exchange rate × factor, moved to the nearest ending (the higher of two equally near) or,
+    without one, rounded half up to the currency. Never below zero. Which endings a currency can have:
+    `can_end`."""
     amount = (
         Decimal(base)
         * Decimal((rule.get("fx") or {}).get("rate") or "1")

@@ -60,7 +60,8 @@ def _is_a_type(name: str, info: ValidationInfo) -> str:
 ResourceTypeName = Annotated[
     str, AfterValidator(_is_a_type), WithJsonSchema({"type": "string", "x-names": "types of resources"})
 ]
-"""The name of a type of resource. The model does not know which there are: the published schema is told (`model.schema`)."""
+"""The name of a type of resource. The model does not know which there are: the published schema is told
+(`model.schema`)."""
 
 
 class Allowance(Strict):
@@ -72,7 +73,8 @@ class Allowance(Strict):
 
 
 class Budget(Strict):
-    """How much one plan may do in one store. A plan over budget is shown; apply refuses it, with exit code 5."""
+    """How much one plan may do in one store. A plan over budget is shown; apply refuses it, with exit code
+    5."""
 
     stores: list[Text] | None = None
     """Names, with * and ?. Default: every store, each by itself."""
@@ -85,7 +87,8 @@ class Budget(Strict):
     changes: Allowance | None = None
     """All of them together."""
     offSale: Allowance | None = None
-    """Listings that are no longer sold afterwards: deleted, made inactive, or left without stock by a cap of 0."""
+    """Listings that are no longer sold afterwards: deleted, made inactive, or left without stock by a cap of
+    0."""
     priceDrop: Percent | None = None
     """The most that one price may fall."""
     priceRise: Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,4})(\.[0-9]{1,4})?$")] | None = (
@@ -93,7 +96,8 @@ class Budget(Strict):
     )
     """The most, in percent, that one price may rise."""
     priceSum: Percent | None = None
-    """The most, in percent of their sum before, by which all prices of a plan in the store may move together, up or down."""
+    """The most, in percent of their sum before, by which all prices of a plan in the store may move together,
+    up or down."""
     permissionsRemoved: int | None = Field(default=None, ge=0, le=1_000_000)
     """The most rights and grants that may go, at once or because a role ends sooner or begins later."""
 
@@ -106,8 +110,8 @@ class Waiver(Strict):
 
     rule: RuleId
     scope: Text
-    """What it is for: Kind/name (Promo/black-friday), a store (amz-de), an address (amz-de/listing/KTL-*), or a
-    budget (amz-de/budget/daily); with * and ?."""
+    """What it is for: Kind/name (Promo/black-friday), a store (amz-de), an address (amz-de/listing/KTL-*), or
+    a budget (amz-de/budget/daily); with * and ?."""
     reason: LongText
     owner: Text
     """Who answers for it."""
@@ -121,26 +125,28 @@ class Policies(Strict):
     """What a plan may do."""
 
     onboarding: Literal["required", "optional"] | None = None
-    """required: every live store keeps its records: onboarding, integration, monitors, exit. Default: those that it keeps
-    must be right."""
+    """required: every live store keeps its records: onboarding, integration, monitors, exit. Default: those
+    that it keeps must be right."""
     rehearsal: Literal["required", "optional"] | None = None
-    """required: apply needs a passed `acorn rehearse` of these specs, or of specs that differ in everyday values only.
-    Default: optional."""
+    """required: apply needs a passed `acorn rehearse` of these specs, or of specs that differ in everyday
+    values only. Default: optional."""
     onUnreadable: Literal["stop", "skip"] | None = None
-    """What apply does when a store cannot be read. stop: nothing is written anywhere. skip: the others are applied, that one is told,
-    and the exit code is 3. Default: stop."""
+    """What apply does when a store cannot be read. stop: nothing is written anywhere. skip: the others are
+    applied, that one is told, and the exit code is 3. Default: stop."""
     access: Literal["enforced", "open"] | None = None
-    """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of the specs.
-    Default: open."""
+    """enforced: whoever applies needs the right `apply` on everything that the plan touches, by the roles of
+    the specs. Default: open."""
     floors: Literal["required", "optional"] | None = None
     """required: every active listing needs `pricePolicy.min` for its store. Default: optional."""
     financeTolerance: Percent | None = None
-    """How far, in percent, our books and the marketplace's settlement of a period may differ. Default: 0.5."""
+    """How far, in percent, our books and the marketplace's settlement of a period may differ. Default:
+    0.5."""
     severities: dict[RuleId, Literal["error", "warning", "info"]] | None = None
-    """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) and budgets (BUD) cannot be
-    changed."""
+    """How bad a breach of a rule is here, where that is not as it ships. Rules of loading (GEN) and budgets
+    (BUD) cannot be changed."""
     budgets: dict[Name, Budget] | None = Field(default=None, max_length=100)
-    """By name, so that an environment can change one of them. Where none is written, one is built in: BUD-006."""
+    """By name, so that an environment can change one of them. Where none is written, one is built in:
+    BUD-006."""
 
     prune: dict[ResourceTypeName, bool] | None = None
     """By resource type: delete what left the specs (true) or only forget it (false). Default: true for
@@ -196,7 +202,8 @@ class Registration(Strict):
 
 
 class DistanceSales(Strict):
-    """What a company sold to consumers in other member states in a calendar year: goods at a distance, and digital services."""
+    """What a company sold to consumers in other member states in a calendar year: goods at a distance, and
+    digital services."""
 
     year: int = Field(ge=2020, le=2100)
     value: Amount
@@ -262,7 +269,8 @@ class ProjectSpec(Strict):
     exchangeRates: (
         dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}/[A-Z]{3}$")], ForeignExchange] | None
     ) = None
-    """Dated rates for comparing amounts: "GBP/EUR" is what one pound is in euros. Never used to set a price."""
+    """Dated rates for comparing amounts: "GBP/EUR" is what one pound is in euros. Never used to set a
+    price."""
     baseCurrency: Currency | None = None
     """The currency in which totals are shown. Default: EUR."""
     labels: dict[LabelText, list[LabelText] | None] | None = None
@@ -270,7 +278,8 @@ class ProjectSpec(Strict):
     routes: dict[Name, Route] | None = None
     """Where alerts go, by name."""
     facts: Text | None = None
-    """Folder of recorded facts (CSV): stock, offers, activity. Default: facts, where there is such a folder."""
+    """Folder of recorded facts (CSV): stock, offers, activity. Default: facts, where there is such a
+    folder."""
     customRules: list[Text] | None = None
     """Folders or files with rules of your own, in CEL. Default: policies, where there is such a folder."""
     productTypes: dict[Text, Text] | None = None

@@ -157,5 +157,5 @@ class PromoSpec(Strict):
     key: Text | None = None
     """Its key at the marketplace; by default the name."""
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
-    it, before the first of them."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named
+    last; where others only inherit it, before the first of them."""

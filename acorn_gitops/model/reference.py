@@ -28,8 +28,8 @@ class AmazonMarketplace(NamedTuple):
 
 
 class RatePeriod(NamedTuple):
-    """A rate and when it holds: half-open dates, None is open. `percent` is decimal text, `country` a country or a territory,
-    `goods` some of what has it, in words."""
+    """A rate and when it holds: half-open dates, None is open. `percent` is decimal text, `country` a country
+    or a territory, `goods` some of what has it, in words."""
 
     country: str
     rate_class: str
@@ -91,8 +91,8 @@ def is_shadow_marketplace(marketplace_id: str) -> bool:
 
 
 class TaxPack(NamedTuple):
-    """Tax rules that ship as data. Texts that begin with @ stand for what a spec fills in: @countries, @shipFrom, or @country
-    for one rule of each country."""
+    """Tax rules that ship as data. Texts that begin with @ stand for what a spec fills in: @countries,
+    @shipFrom, or @country for one rule of each country."""
 
     name: str
     version: str
@@ -177,7 +177,8 @@ def rate_periods() -> tuple[RatePeriod, ...]:
 
 
 def rates_on(country: str, rate_class: str, date: str) -> list[str]:
-    """The percentages of a class in a country on a date (ISO text), as decimal text; none before the table begins."""
+    """The percentages of a class in a country on a date (ISO text), as decimal text; none before the table
+    begins."""
     return [
         p.percent
         for p in rate_periods()

@@ -29,8 +29,8 @@ class Address(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> Address:
-        """The address of `store/type/key`; ValueError when it is none. A key may contain slashes. Whether there is such a type is
-        not asked (`resources.registry.parse_address`)."""
+        """The address of `store/type/key`; ValueError when it is none. A key may contain slashes. Whether
+        there is such a type is not asked (`resources.registry.parse_address`)."""
         parts = text.split("/", 2)
         if len(parts) != 3 or not all(parts):
             raise ValueError(f"{text!r} is not an address like amz-de/listing/KTL-17-BLK")
@@ -66,15 +66,18 @@ def protects(lifecycle: Mapping[str, Any] | None) -> bool:
 
 
 class Live(NamedTuple):
-    """A resource as the marketplace holds it. `etag` is opaque: good for If-Match, never compared for drift."""
+    """A resource as the marketplace holds it. `etag` is opaque: good for If-Match, never compared for
+    drift."""
 
     attributes: Attributes
     etag: str = ""
     remote_id: str = ""
     owner: str = ""
-    """Who manages it (project/environment), where the marketplace keeps that; empty where it does not, or nobody does."""
+    """Who manages it (project/environment), where the marketplace keeps that; empty where it does not, or
+    nobody does."""
     also_for: tuple[str, ...] = ()
-    """Of a listing, amounts in further currencies that buyers can pay instead (`3.00 USD`), of which no spec can speak."""
+    """Of a listing, amounts in further currencies that buyers can pay instead (`3.00 USD`), of which no spec
+    can speak."""
 
 
 def platform_of(store: str, resources: Mapping[tuple[str, str], Live | Desired]) -> str:

@@ -59,13 +59,15 @@ class Subject(Strict):
     mfa: bool | None = None
     """Whether sign-in needs a second factor."""
     account: Literal["primary", "secondary", "partner"] | None = None
-    """How the marketplace knows them: another company must be an authorised partner, never a secondary user. Recorded."""
+    """How the marketplace knows them: another company must be an authorised partner, never a secondary user.
+    Recorded."""
     apiRoles: list[ApiRole] | None = None
     """An application's roles at the Selling Partner API. Recorded."""
 
 
 class Constraints(Strict):
-    """Limits on what the verb allows. Where access is enforced, `apply` holds promotions to those of promo.apply."""
+    """Limits on what the verb allows. Where access is enforced, `apply` holds promotions to those of
+    promo.apply."""
 
     maxDiscountPercent: Percent | None = None
     """The most that a promotion may take off any listing, whatever the form of its discount."""
@@ -136,10 +138,10 @@ class RolePermissionSpec(Strict):
     justification: LongText | None = None
     review: Review | None = None
     breakGlass: bool | None = None
-    """An emergency role: wildcards allowed. It needs a justification and an end, and its use is told and written into the
-    history."""
+    """An emergency role: wildcards allowed. It needs a justification and an end, and its use is told and
+    written into the history."""
     key: Text | None = None
     """Its key at the marketplace; by default the name."""
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
-    it, before the first of them."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named
+    last; where others only inherit it, before the first of them."""

@@ -25,8 +25,8 @@ Schema = dict[str, Any]
 
 
 def all_schemas(types: Sequence[str]) -> dict[str, Schema]:
-    """File name to schema, where there are these types of resources: one for each kind, `acorn.json` for any of them, `overlay.json` where nothing is
-    required, `Project.json` for acorn.yaml."""
+    """File name to schema, where there are these types of resources: one for each kind, `acorn.json` for any
+    of them, `overlay.json` where nothing is required, `Project.json` for acorn.yaml."""
     out = {f"{kind}.json": _schema_of(model, kind) for kind, model in DOCUMENTS.items()}
     out["Project.json"] = _named(_schema_of(ProjectDocument, "Project"), types)
     out["Policy.json"] = _schema_of(PolicyDocument, "Policy")

@@ -1,4 +1,5 @@
-"""Choosing by name and label. Comes in: a selector and candidates. Goes out: names. Callers: compile, rules."""
+"""Choosing by name and label. Comes in: a selector and candidates. Goes out: names. Callers: compile,
+rules."""
 
 from __future__ import annotations
 

@@ -200,8 +200,8 @@ class SkuMappingSpec(_Item):
     sku: SellerSku
     """The internal SKU: unique in the whole configuration."""
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
-    it, before the first of them."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named
+    last; where others only inherit it, before the first of them."""
 
 
 class SkuMappingItem(_Item):
@@ -250,8 +250,9 @@ class Table(Strict):
         ]
         | None
     ) = None
-    """What the file says by a byte order mark needs no name; without one the default is UTF-8. Spreadsheets write cp1250 in Poland,
-    Czechia and Hungary, cp1252 in Western Europe, cp932 in Japan, gb18030 in China."""
+    """What the file says by a byte order mark needs no name; without one the default is UTF-8. Spreadsheets
+    write cp1250 in Poland, Czechia and Hungary, cp1252 in Western Europe, cp932 in Japan, gb18030 in
+    China."""
     columns: dict[Text, Text] | None = None
     """Headings of the file to fields, where they differ: {"Artikel-Nr": sku}."""
     decimalComma: bool | None = None

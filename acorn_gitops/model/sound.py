@@ -1,7 +1,8 @@
-"""Whether values that came from outside can be reckoned with. Comes in: attributes. Goes out: what is wrong, or nothing. Callers:
-adapters.
+"""Whether values that came from outside can be reckoned with. Comes in: attributes. Goes out: what is wrong,
+or nothing. Callers: adapters.
 
-An amount is decimal text and a currency, or it never reaches arithmetic; what is nested without end never reaches recursion.
+An amount is decimal text and a currency, or it never reaches arithmetic; what is nested without end never
+reaches recursion.
 """
 
 from __future__ import annotations

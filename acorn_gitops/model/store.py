@@ -211,9 +211,11 @@ class Physical(Strict):
     throughput: Throughput | None = None
     safetyStock: SafetyStock | None = None
     shippingTemplate: Text | None = None
-    """The marketplace's shipping template (Shipping Settings Automation) that holds this location. Recorded, never sent."""
+    """The marketplace's shipping template (Shipping Settings Automation) that holds this location. Recorded,
+    never sent."""
     sharedBy: list[Text] | None = None
-    """Seller accounts that sell this stock, where there is more than one: each must know of the other. Recorded, never sent."""
+    """Seller accounts that sell this stock, where there is more than one: each must know of the other.
+    Recorded, never sent."""
     supplySourceId: Text | None = None
     """Given by the marketplace: state, not spec. Accepted for records, never sent."""
 
@@ -223,8 +225,8 @@ class StoreSpec(Strict):
 
     type: Literal["storefront", "physical"]
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
-    it, before the first of them."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named
+    last; where others only inherit it, before the first of them."""
     connection: Name | None = None
     """Which connection of acorn.yaml holds this store."""
     legalEntity: Name | None = None

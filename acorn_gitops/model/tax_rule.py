@@ -67,8 +67,8 @@ class Seller(Strict):
     notRegisteredIn: list[Territory] | None = None
     """And in none of these, as for sellers whose tax a platform owes."""
     underThreshold: bool | None = None
-    """The company's sales to consumers in other member states stayed at 10,000 euros or below, this year and the last
-    (Directive 2006/112/EC Art. 59c), by what `entities` records as `distanceSales`."""
+    """The company's sales to consumers in other member states stayed at 10,000 euros or below, this year and
+    the last (Directive 2006/112/EC Art. 59c), by what `entities` records as `distanceSales`."""
 
 
 class Goods(Strict):
@@ -109,8 +109,8 @@ class Rate(Strict):
     )
     """Resolved from the dated table of rates."""
     of: Literal["shipTo", "shipFrom"] | None = None
-    """Whose rate it is: of the country where goods arrive (the default), or of the one that they leave, as for companies that
-    show no valid VAT id."""
+    """Whose rate it is: of the country where goods arrive (the default), or of the one that they leave, as
+    for companies that show no valid VAT id."""
     percent: Percent | None = None
 
 
@@ -200,5 +200,5 @@ class TaxRuleSpec(Strict):
     key: Text | None = None
     """Its key at the marketplace; by default the name."""
     inherits: list[Name] | None = None
-    """Templates applied left to right; own fields win. One that is reached twice counts where it is named last; where others only inherit
-    it, before the first of them."""
+    """Templates applied left to right; own fields win. One that is reached twice counts where it is named
+    last; where others only inherit it, before the first of them."""

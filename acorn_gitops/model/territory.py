@@ -1,10 +1,11 @@
-"""Places, as taxes on sales see them. Comes in: a code as a spec, a shop or an address has it. Goes out: the one code of that
-place, the areas whose name covers it, and where it stands in the tables of rates. Callers: engines, rules, cli `tax`.
+"""Places, as taxes on sales see them. Comes in: a code as a spec, a shop or an address has it. Goes out: the
+one code of that place, the areas whose name covers it, and where it stands in the tables of rates. Callers:
+engines, rules, cli `tax`.
 
-A country's name covers a part of it only where the law does: the Canary Islands are Spain and no part of the VAT area, the
-Azores are a part with rates of their own, Monaco is none of France and taxed as if it were. Northern Ireland is the United
-Kingdom for goods from and to Great Britain, and the EU for goods from and to the EU. `data/territories.json` says it for
-each place, with its source.
+A country's name covers a part of it only where the law does: the Canary Islands are Spain and no part of the
+VAT area, the Azores are a part with rates of their own, Monaco is none of France and taxed as if it were.
+Northern Ireland is the United Kingdom for goods from and to Great Britain, and the EU for goods from and to
+the EU. `data/territories.json` says it for each place, with its source.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ _USED: Final = frozenset({NORTHERN_IRELAND, "XK"})
 
 
 class Territory(NamedTuple):
-    """A place whose tax is not simply that of the country that its code begins with. `within`: areas whose name covers it too;
-    `asked_with`: the country whose sellers are asked about it; `postcodes`: by country of the address, a pattern."""
+    """A place whose tax is not simply that of the country that its code begins with. `within`: areas whose
+    name covers it too; `asked_with`: the country whose sellers are asked about it; `postcodes`: by country of
+    the address, a pattern."""
 
     code: str
     names: tuple[str, ...]
@@ -144,8 +146,9 @@ def _alone(place: str) -> tuple[str, ...]:
 
 @cache
 def areas(place: str, other: str | None = None) -> tuple[str, ...]:
-    """A place and all areas whose name covers it, the smallest first: `PT-20, PT, EU, EEA`. `other` is the other end of a sale of
-    goods; it decides for Northern Ireland alone, which without one belongs to both sides."""
+    """A place and all areas whose name covers it, the smallest first: `PT-20, PT, EU, EEA`. `other` is the
+    other end of a sale of goods; it decides for Northern Ireland alone, which without one belongs to both
+    sides."""
     found = list(_alone(place))
     if found[0] == NORTHERN_IRELAND:
         with_britain = other is not None and _alone(other)[-1] in (_BRITAIN, NORTHERN_IRELAND)
@@ -163,7 +166,8 @@ def covers(named: str, place: str, other: str | None = None) -> bool:
 
 
 def state(place: str) -> str:
-    """The country whose tax it is: France for Monaco, Portugal for the Azores; the place itself where it belongs to none."""
+    """The country whose tax it is: France for Monaco, Portugal for the Azores; the place itself where it
+    belongs to none."""
     return _alone(place)[-1]
 
 
@@ -181,15 +185,16 @@ def specificity(named: str) -> int:
 
 
 def rate_places(place: str) -> tuple[str, ...]:
-    """Where a place's rates stand in the tables, the most special first. Northern Ireland has the United Kingdom's."""
+    """Where a place's rates stand in the tables, the most special first. Northern Ireland has the United
+    Kingdom's."""
     code = _alone(place)
     return (*code, _BRITAIN) if code[0] == NORTHERN_IRELAND else code
 
 
 @cache
 def rates_at(place: str, rate_class: str, day: str) -> list[str]:
-    """The percentages of a class in a place on a day (ISO text): its own where it has a standard rate of its own, else those of
-    the country that it belongs to for taxes on sales."""
+    """The percentages of a class in a place on a day (ISO text): its own where it has a standard rate of its
+    own, else those of the country that it belongs to for taxes on sales."""
     for code in rate_places(place):
         if any(p.country == code and p.rate_class == "standard" for p in rate_periods()):
             return sorted(set(rates_on(code, rate_class, day)))
@@ -203,8 +208,8 @@ def asked_beside(countries: Iterable[str]) -> set[str]:
 
 
 def of_address(address: Mapping[str, Any]) -> str:
-    """Where an address lies: its country, or the special place that its area or its postcode names; the state or province where
-    sales tax is theirs (United States, Canada)."""
+    """Where an address lies: its country, or the special place that its area or its postcode names; the state
+    or province where sales tax is theirs (United States, Canada)."""
     country = str(address["countryCode"])
     area = str(address.get("administrativeArea") or "")
     code = area if area.startswith(f"{country}-") else f"{country}-{area}"

@@ -1,8 +1,9 @@
-"""Wall-clock times to instants. Comes in: local text, a zone, and a fold. Goes out: UTC, or why not.
-Callers: compile, rules.
+"""Wall-clock times to instants. Comes in: local text, a zone, and a fold. Goes out: UTC, or why not. Callers:
+compile, rules.
 
-A time that the clocks skip does not exist (but midnight: a day without one begins with its first moment) and a time that comes twice is ambiguous; both are errors, never
-a guess (PEP 495: the two offsets of fold 0 and 1 differ in either case).
+A time that the clocks skip does not exist (but midnight: a day without one begins with its first moment) and
+a time that comes twice is ambiguous; both are errors, never a guess (PEP 495: the two offsets of fold 0 and 1
+differ in either case).
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def clock_changes(tz: str, start: datetime, end: datetime) -> list[tuple[datetim
 
 
 def same_time(one: str, other: str, now: datetime) -> bool:
-    """Whether two zones show the same time over the coming year, by its quarters. A zone that there is not is told elsewhere."""
+    """Whether two zones show the same time over the coming year, by its quarters. A zone that there is not is
+    told elsewhere."""
     try:
         first, second = zone(one), zone(other)
     except NoSuchZone:

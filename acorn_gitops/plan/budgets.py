@@ -1,8 +1,9 @@
-"""How much one plan may do. Comes in: changes of a store, what is managed there, budgets of the project. Goes out: findings
-for what is over budget. Caller: cli, for plans and before every apply.
+"""How much one plan may do. Comes in: changes of a store, what is managed there, budgets of the project. Goes
+out: findings for what is over budget. Caller: cli, for plans and before every apply.
 
-Each store is judged by itself: ten deletions are a day's work in a catalogue of thousands and the end of a shop that
-lists twelve things. A plan over budget is shown in full; only apply is refused, and the way past is a waiver in git.
+Each store is judged by itself: ten deletions are a day's work in a catalogue of thousands and the end of a
+shop that lists twelve things. A plan over budget is shown in full; only apply is refused, and the way past is
+a waiver in git.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ DOUBLED: Final = Decimal(100)
 
 
 class Cut(NamedTuple):
-    """What buyers pay for a listing at least, before and after the promotions and prices that a plan changes."""
+    """What buyers pay for a listing at least, before and after the promotions and prices that a plan
+    changes."""
 
     address: str
     currency: str
@@ -81,8 +83,9 @@ def built_in(
     prices: bool = True,
     off_sale: bool = True,
 ) -> Iterator[Finding]:
-    """Where no budget of the project speaks of it: many prices of a store that halve or double at once, by themselves or by
-    promotions (`prices`), and most of its listings going off sale (`off_sale`). `budgets: {}` says that none is wanted."""
+    """Where no budget of the project speaks of it: many prices of a store that halve or double at once, by
+    themselves or by promotions (`prices`), and most of its listings going off sale (`off_sale`). `budgets:
+    {}` says that none is wanted."""
     moves: dict[str, list[tuple[Decimal, Decimal]]] = {}
     for change, move in judged_moves(changes, managed.get("listing", 0)) if prices else ():
         moves.setdefault(str(change.address), []).append((Decimal(move[1]), Decimal(move[2])))
@@ -149,8 +152,8 @@ def _all_kept(listing: Mapping[str, Any]) -> bool:
 
 
 def _put_back(change: Change) -> bool:
-    """Whether only somebody else's hand is undone: the price was reviewed when it was applied. What is taken over from others is theirs
-    until then."""
+    """Whether only somebody else's hand is undone: the price was reviewed when it was applied. What is taken
+    over from others is theirs until then."""
     return not belongs_to(change) and any(
         field.path == "price" and field.reason == "drifted" for field in change.fields
     )
@@ -159,8 +162,8 @@ def _put_back(change: Change) -> bool:
 def judged_moves(
     changes: Sequence[Change], listings: int
 ) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
-    """The prices that a budget is about: all that move, but for a few that are only put back. Many that were changed outside at once
-    are no slip of somebody's hand; rather these specs are old."""
+    """The prices that a budget is about: all that move, but for a few that are only put back. Many that were
+    changed outside at once are no slip of somebody's hand; rather these specs are old."""
     repaired = sum(map(_put_back, changes))
     mass = repaired >= MANY and repaired * 10 >= listings
     for change, move in _moves(changes):
@@ -202,8 +205,8 @@ def over_budget(
     budgets: Mapping[str, Mapping[str, Any]],
     cuts: Sequence[Cut] = (),
 ) -> Iterator[Finding]:
-    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there, before; `cuts`: what
-    buyers will pay less because of its promotions."""
+    """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there,
+    before; `cuts`: what buyers will pay less because of its promotions."""
     here: dict[str, Mapping[str, Any]] = {}
     for name in sorted(budgets):
         budget = budgets[name]
@@ -428,8 +431,8 @@ def _permissions(
 
 
 def _taken(change: Change) -> int:
-    """Grants that end, and rights (resource and verb) that a role loses: at once, or by an end that comes nearer or a beginning
-    that is put off."""
+    """Grants that end, and rights (resource and verb) that a role loses: at once, or by an end that comes
+    nearer or a beginning that is put off."""
     if change.address.type == "grant":
         return int(change.action == "delete")
     if change.address.type != "role":

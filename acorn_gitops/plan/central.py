@@ -1,8 +1,9 @@
-"""Deletions in the one store of a marketplace in which all its others are. Comes in: that store compared, what its neighbours declare.
-Goes out: the same without deletions that would reach them, and findings. Caller: reconcile `planning`.
+"""Deletions in the one store of a marketplace in which all its others are. Comes in: that store compared,
+what its neighbours declare. Goes out: the same without deletions that would reach them, and findings. Caller:
+reconcile `planning`.
 
-Vendure has a default channel: what is made in any channel is in it too, and what is deleted from it is gone from all. A line that
-leaves the specs there must not take a product from stores whose lines stay.
+Vendure has a default channel: what is made in any channel is in it too, and what is deleted from it is gone
+from all. A line that leaves the specs there must not take a product from stores whose lines stay.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from acorn_gitops.model.resource import Desired
 from acorn_gitops.plan.change import Change, StoreResult
 
 REACHES: Mapping[str, str] = {"listing": "ACN-038", "promotion": ""}
-"""Types that are one thing in all stores of the marketplace: the finding of a deletion that reaches others; none where the deletion
-can be left out, as the marketplace keeps it there whatever is said."""
+"""Types that are one thing in all stores of the marketplace: the finding of a deletion that reaches others;
+none where the deletion can be left out, as the marketplace keeps it there whatever is said."""
 
 
 def spare_neighbours(
     result: StoreResult, neighbours: Mapping[str, Mapping[Key, Desired]], *, central: bool
 ) -> Iterator[Finding]:
-    """Leave out, or refuse, what would be deleted from stores that declare it, and refuse what would be renamed there. `neighbours`: by
-    store of the same marketplace, what is declared there; `central`: this store is the one in which all others are."""
+    """Leave out, or refuse, what would be deleted from stores that declare it, and refuse what would be
+    renamed there. `neighbours`: by store of the same marketplace, what is declared there; `central`: this
+    store is the one in which all others are."""
     for index, change in enumerate(result.changes):
         renamed = change.action == "update" and change.moved_from is not None
         gone = central and change.action in ("delete", "replace")

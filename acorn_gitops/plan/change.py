@@ -61,7 +61,8 @@ class Applied:
         self.protected = protected
         """Its spec said preventDestroy: that still holds when the spec is gone."""
         self.found = found
-        """It was there as declared, on a marketplace that keeps no owners, and nobody took it over by a word."""
+        """It was there as declared, on a marketplace that keeps no owners, and nobody took it over by a
+        word."""
         self._content = content
 
     @property
@@ -116,8 +117,9 @@ class Change(NamedTuple):
 
     @property
     def stage(self) -> tuple[int, int]:
-        """When it is carried out: what others stand on first, and taken away last. Promotions stand between prices that rise and
-        prices that fall, so that no moment of a run sells for less than its beginning or its end."""
+        """When it is carried out: what others stand on first, and taken away last. Promotions stand between
+        prices that rise and prices that fall, so that no moment of a run sells for less than its beginning or
+        its end."""
         wave = TYPES[self.address.type].wave
         if self.action in ("delete", "forget") and self.address.type != "promotion":
             return 1, -wave
@@ -138,8 +140,8 @@ class Change(NamedTuple):
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What is done, in the order in which it must be. A rename creates first, so that what refers to the former
-        can follow, and nothing is lost when the creation is refused."""
+        """What is done, in the order in which it must be. A rename creates first, so that what refers to the
+        former can follow, and nothing is lost when the creation is refused."""
         if self.action != "replace":
             return (Step(self.address, self.action),)
         delete, create = Step(self.former, "delete"), Step(self.address, "create")

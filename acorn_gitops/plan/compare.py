@@ -1,7 +1,8 @@
-"""Whether two values mean the same, and where they differ. Comes in: canonical desired values and live
-ones. Goes out: equality, field changes. Callers: diff, drift.
+"""Whether two values mean the same, and where they differ. Comes in: canonical desired values and live ones.
+Goes out: equality, field changes. Callers: diff, drift.
 
-Live values are only brought into canonical form when they look different: in a catalogue nearly all are equal.
+Live values are only brought into canonical form when they look different: in a catalogue nearly all are
+equal.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def holds(attributes: Attributes, live: Live | None) -> bool:
 
 
 def inside_band(name: str, value: Any, band: Mapping[str, Any], whole: Attributes) -> bool:
-    """Whether a ceded value is within its owner's range. A price is ceded within the bounds of its listing (`whole`) only,
-    whatever the range says. Anything unreadable is outside."""
+    """Whether a ceded value is within its owner's range. A price is ceded within the bounds of its listing
+    (`whole`) only, whatever the range says. Anything unreadable is outside."""
     try:
         amount = Decimal(str(value["value"] if is_money(value) else value))
         if not Decimal(band["min"]) <= amount <= Decimal(band["max"]):

@@ -53,9 +53,9 @@ def with_intents(
     intents: Iterable[tuple[Key, Attributes, Attributes, bool]],
     live: Mapping[Key, Live],
 ) -> Mapping[Key, Applied]:
-    """What was last applied, counting writes whose end nobody recorded but whose effect is visible: a resource
-    that an interrupted run created is ours, and is never mistaken for somebody else's. An intent: key, what was sent,
-    what was declared, whether it is protected."""
+    """What was last applied, counting writes whose end nobody recorded but whose effect is visible: a
+    resource that an interrupted run created is ours, and is never mistaken for somebody else's. An intent:
+    key, what was sent, what was declared, whether it is protected."""
     out: dict[Key, Applied] | None = None
     for key, sent, declared, protected in intents:
         if holds(sent, live.get(key)):
@@ -67,8 +67,9 @@ def with_intents(
 def recordable(
     want: Desired, last: Attributes | None, sent: Collection[str] = frozenset(), *, whole: bool = False
 ) -> Attributes:
-    """What a ledger may say was last applied: of fields that are left to others (`ignoreFields`, `ceded`) not what the specs say now, as
-    that was never sent, but what it said before. `sent`: fields that were, after all; `whole`: everything was."""
+    """What a ledger may say was last applied: of fields that are left to others (`ignoreFields`, `ceded`) not
+    what the specs say now, as that was never sent, but what it said before. `sent`: fields that were, after
+    all; `whole`: everything was."""
     left = left_to_others(want) - {*sent}
     if whole or not left:
         return want.attributes
@@ -82,7 +83,8 @@ def recordable(
 
 
 def left_to_others(want: Desired) -> frozenset[str]:
-    """Declared fields that a resource leaves to others: no update sends them (a ceded one only where it left its band)."""
+    """Declared fields that a resource leaves to others: no update sends them (a ceded one only where it left
+    its band)."""
     lifecycle = want.lifecycle or {}
     names = {*(lifecycle.get("ignoreFields") or ()), *(lifecycle.get("ceded") or {})}
     return frozenset(names & want.attributes.keys())
@@ -106,8 +108,8 @@ def diff_store(
     policy: Policy,
     ids: Callable[[], Mapping[Key, str]] = dict,
 ) -> StoreResult:
-    """Compare one store. Order of the mappings changes nothing. `ids`: what the marketplace calls the resources that were last applied;
-    asked where one is missing that may only have another key now."""
+    """Compare one store. Order of the mappings changes nothing. `ids`: what the marketplace calls the
+    resources that were last applied; asked where one is missing that may only have another key now."""
     result = StoreResult(store, connection, live=len(live))
     moved = _Moved(desired, live, applied, policy, ids)
     renamed: set[Key] = set()
@@ -281,7 +283,8 @@ def _reason(name: str, want: Any, current: Any, last: Attributes | None) -> Reas
 
 
 class _Moved:
-    """Resources that somebody gave another key at the marketplace: the same thing by what the marketplace calls it."""
+    """Resources that somebody gave another key at the marketplace: the same thing by what the marketplace
+    calls it."""
 
     def __init__(
         self,
@@ -302,8 +305,8 @@ class _Moved:
         self._now: dict[tuple[str, str], Key] = {}
 
     def key_of(self, key: Key) -> Key | None:
-        """The key under which something is now that was last applied under this one; None where it is nowhere, or somebody declares
-        what is there."""
+        """The key under which something is now that was last applied under this one; None where it is
+        nowhere, or somebody declares what is there."""
         if key[0] not in self._policy.renames or key not in self._applied:
             return None
         if self._known is None:
@@ -328,7 +331,8 @@ def _left_alone(want: Desired, have: Live) -> frozenset[str]:
 def _renamed(
     store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason, left: Collection[str]
 ) -> Change:
-    """The same resource under another key, with whatever else differs; `left`: fields that are left to others."""
+    """The same resource under another key, with whatever else differs; `left`: fields that are left to
+    others."""
     before = project(old.attributes, want.attributes)
     fields = [FieldChange("key", former[1], key[1], reason)]
     for name, value in want.attributes.items():
@@ -406,8 +410,8 @@ def _missing(
 
 
 def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:
-    """A deletion that the marketplace would refuse, because something that stays refers to the resource, is only
-    forgotten: an undeclared field keeps its value, and what is not ours is never touched."""
+    """A deletion that the marketplace would refuse, because something that stays refers to the resource, is
+    only forgotten: an undeclared field keeps its value, and what is not ours is never touched."""
     going = {(c.address.type, c.address.key) for c in result.changes if c.action == "delete"}
     for type, (referring, attribute) in REFERENCES.items():
         names = {key for t, key in going if t == type}

@@ -32,8 +32,8 @@ ACTIONS: Final[tuple[Action, ...]] = ("create", "update", "replace", "delete", "
 
 
 class Risk(NamedTuple):
-    """What a price change means: margin after it in percent, pieces that may be sold there, and those times the difference.
-    None is not known."""
+    """What a price change means: margin after it in percent, pieces that may be sold there, and those times
+    the difference. None is not known."""
 
     margin: str | None
     stock: int | None
@@ -59,8 +59,8 @@ class Plan:
     id: str = ""
     risks: dict[Address, Risk] = field(default_factory=dict)
     taken: dict[Address, str] = field(default_factory=dict)
-    """What each promotion that comes or changes takes off a listing at most, by itself, in percent; absent where the prices are not
-    known."""
+    """What each promotion that comes or changes takes off a listing at most, by itself, in percent; absent
+    where the prices are not known."""
     adopt: bool = False
     """It was made with `--adopt`: what differs, was only found, or belongs to others is taken over."""
 
@@ -74,8 +74,8 @@ class Plan:
 
     @property
     def revision(self) -> str:
-        """Where it was made from, as the ledger writes it down: the commit, with git's own `-dirty` when files were
-        edited since; "" without git."""
+        """Where it was made from, as the ledger writes it down: the commit, with git's own `-dirty` when
+        files were edited since; "" without git."""
         return f"{self.commit}-dirty" if self.commit and self.dirty else self.commit
 
     @property
@@ -131,8 +131,8 @@ def make_plan(
 
 
 def in_order(changes: Iterable[Change]) -> list[Change]:
-    """Creations and updates by wave (store before tax class before listing before promotion before prices that fall), then
-    deletions in the opposite order; by address within."""
+    """Creations and updates by wave (store before tax class before listing before promotion before prices
+    that fall), then deletions in the opposite order; by address within."""
     return sorted(changes, key=lambda change: (change.stage, change.address))
 
 
@@ -233,8 +233,8 @@ def write(plan: Plan, path: Path, root: Path) -> None:
 
 
 def check_replaceable(path: Path, root: Path) -> None:
-    """AcornError when a plan must not be saved here: something else than a plan would be lost, the file would be taken for a
-    spec, or a link of the repository would be followed."""
+    """AcornError when a plan must not be saved here: something else than a plan would be lost, the file would
+    be taken for a spec, or a link of the repository would be followed."""
     writable(path, root, anywhere=True)
     if path.suffix.lower() in (".yaml", ".yml", ".csv"):
         raise AcornError(
@@ -284,8 +284,8 @@ def read(path: Path) -> Plan:
 
 
 def apart(plan: Plan, content: str) -> Plan:
-    """A plan that shares nothing with what others may have in hand. Stale where it says something else than when its content was `content`: a
-    plan is plain data, and whoever was shown it can have changed it."""
+    """A plan that shares nothing with what others may have in hand. Stale where it says something else than
+    when its content was `content`: a plan is plain data, and whoever was shown it can have changed it."""
     document = orjson.loads(orjson.dumps(to_json(plan)))
     if plan_id(document) != content:
         raise Stale(
@@ -362,7 +362,8 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
 
 
 def _plain(text: Any) -> str:
-    """A name of a plan's file; ValueError where it is no text in one line, which nobody but a forger writes."""
+    """A name of a plan's file; ValueError where it is no text in one line, which nobody but a forger
+    writes."""
     if not isinstance(text, str) or not text.isprintable():
         raise ValueError(f"{str(text)[:40]!r} is no name")
     return text
@@ -396,16 +397,17 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
 
 
 def alike(change: Change) -> dict[str, Any]:
-    """What of a resource that comes or goes is the same for all that are shown as one: the hours of a day begin at another
-    instant in each store."""
+    """What of a resource that comes or goes is the same for all that are shown as one: the hours of a day
+    begin at another instant in each store."""
     content = change.after or change.before or {}
     return {name: said for name, said in content.items() if name not in ("start", "end")}
 
 
 def groups(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
     """Changes that have action, type and what happens in common, in order of first appearance. Of updates of
-    listings and stock that is which fields change, and their prices by as much; of all other updates it is the same values: what
-    differs is not shown as one. Nor are rights, promotions and tax rules that come or go with other content."""
+    listings and stock that is which fields change, and their prices by as much; of all other updates it is
+    the same values: what differs is not shown as one. Nor are rights, promotions and tax rules that come or
+    go with other content."""
     found: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
         key = (change.action, change.address.type, _told(change, _whole(change)), _values(change))
@@ -448,7 +450,8 @@ def _spreads(members: Sequence[Change]) -> dict[str, str]:
 
 
 def _whole(change: Change) -> str:
-    """How far a price moves, to whole percent: rounding to cents must not tear apart what was one decision."""
+    """How far a price moves, to whole percent: rounding to cents must not tear apart what was one
+    decision."""
     move = price_move(change)
     if move is None or not move[3]:
         return ""

@@ -1,7 +1,8 @@
-"""The form of a saved plan. Comes in: a document from a file that anybody may have written. Goes out: what is wrong with it, or
-nothing. Caller: `document`.
+"""The form of a saved plan. Comes in: a document from a file that anybody may have written. Goes out: what is
+wrong with it, or nothing. Caller: `document`.
 
-A plan travels as a build artifact. What does not have this form is not a plan that acorn wrote, and is neither shown nor applied.
+A plan travels as a build artifact. What does not have this form is not a plan that acorn wrote, and is
+neither shown nor applied.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Whose a resource is. Comes in: a live resource, the policy of an environment. Goes out: whether somebody else manages it, whether it
-may be deleted. Callers: `diff`, cli `state`.
+"""Whose a resource is. Comes in: a live resource, the policy of an environment. Goes out: whether somebody
+else manages it, whether it may be deleted. Callers: `diff`, cli `state`.
 
-Two repositories can manage one store. A marketplace that keeps an owner with each resource (project/environment) settles whose it
-is. Where none is kept, only the ledger knows what acorn made, or took over because somebody said so; what was merely found as the
-specs describe it may be somebody else's as well, and is never deleted.
+Two repositories can manage one store. A marketplace that keeps an owner with each resource
+(project/environment) settles whose it is. Where none is kept, only the ledger knows what acorn made, or took
+over because somebody said so; what was merely found as the specs describe it may be somebody else's as well,
+and is never deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from acorn_gitops.model.resource import Address, Live
 from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason
 
 OWNER: Final = "owner"
-"""The path under which a plan shows that a resource changes hands. No resource has an attribute of that name."""
+"""The path under which a plan shows that a resource changes hands. No resource has an attribute of that
+name."""
 
 
 class Ownership(Protocol):
@@ -27,7 +29,8 @@ class Ownership(Protocol):
 
     @property
     def takes_over(self) -> bool:
-        """Whether somebody said that what belongs to others, or to nobody, is ours from now on (`--adopt`)."""
+        """Whether somebody said that what belongs to others, or to nobody, is ours from now on
+        (`--adopt`)."""
 
 
 def is_foreign(have: Live, policy: Ownership) -> bool:
@@ -46,7 +49,8 @@ def change_of_owner(have: Live, policy: Ownership, reason: Reason) -> FieldChang
 
 
 def belongs_to(change: Change) -> str:
-    """Of a change that somebody must agree to: whose the resource is, as a sentence; empty where it is nobody's."""
+    """Of a change that somebody must agree to: whose the resource is, as a sentence; empty where it is
+    nobody's."""
     owner = next((field.before for field in change.fields if field.path == OWNER), None)
     return f"it belongs to {owner}" if owner else ""
 

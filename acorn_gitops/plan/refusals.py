@@ -1,5 +1,5 @@
-"""Ids that no rule decides: what the plan, the ledger, a marketplace or `fmt` refuses or tells. Comes in: nothing. Goes out: by
-id the exit code and what it means. Callers: cli `rules`, docs.
+"""Ids that no rule decides: what the plan, the ledger, a marketplace or `fmt` refuses or tells. Comes in:
+nothing. Goes out: by id the exit code and what it means. Callers: cli `rules`, docs.
 """
 
 from __future__ import annotations

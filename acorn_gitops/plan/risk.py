@@ -1,7 +1,9 @@
-"""What a plan may cost. Comes in: changes, specs, recorded stock. Goes out: for each price change the margin after it and what
-it means for the stock that is there; totals by store and currency. Callers: cli planning, `document`, renderers.
+"""What a plan may cost. Comes in: changes, specs, recorded stock. Goes out: for each price change the margin
+after it and what it means for the stock that is there; totals by store and currency. Callers: cli planning,
+`document`, renderers.
 
-stock times difference of price: what the pieces that may be sold there would bring more or less. It is no forecast.
+stock times difference of price: what the pieces that may be sold there would bring more or less. It is no
+forecast.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from acorn_gitops.specs.configuration import Configuration
 
 
 def risks_of(config: Configuration, changes: Iterable[Change], today: str) -> dict[Address, Risk]:
-    """The risk of every change that moves a price. What is not known (cost, tax, stock) is left out, never guessed."""
+    """The risk of every change that moves a price. What is not known (cost, tax, stock) is left out, never
+    guessed."""
     moved = [
         (change, move) for change in changes if change.writes and (move := price_move(change)) is not None
     ]

@@ -1,8 +1,8 @@
-"""What an apply would say of a plan. Comes in: a plan. Goes out: the exit code with which it would be refused, and why in words. Callers:
-cli `plan`, report.
+"""What an apply would say of a plan. Comes in: a plan. Goes out: the exit code with which it would be
+refused, and why in words. Callers: cli `plan`, report.
 
-A merge request must not be green where apply will refuse: whatever can be known when a plan is made is in its last line and in its
-exit code, and the code is the one that apply would have.
+A merge request must not be green where apply will refuse: whatever can be known when a plan is made is in its
+last line and in its exit code, and the code is the one that apply would have.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from acorn_gitops.plan.document import Plan
 
 LATER: Final = "apply will refuse: "
-"""Begins what is asked again at apply, and may be otherwise by then: a proof that is missing, a commit that is old."""
+"""Begins what is asked again at apply, and may be otherwise by then: a proof that is missing, a commit that
+is old."""
 STALE: Final = frozenset({"ACN-035", "ACN-040"})
 """Findings after which apply ends with exit code 6."""
 

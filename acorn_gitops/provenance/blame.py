@@ -1,4 +1,5 @@
-"""Who wrote a line. Comes in: a repository, a file, a line. Goes out: commit, author, date. Callers: `explain`, planning."""
+"""Who wrote a line. Comes in: a repository, a file, a line. Goes out: commit, author, date. Callers:
+`explain`, planning."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ WHOLE_HISTORY: Final = (
 
 
 def line_author(root: Path, file: str, line: int) -> Authorship | None:
-    """Of the line as it stands in the working tree. None where git does not know the file, or there is no git."""
+    """Of the line as it stands in the working tree. None where git does not know the file, or there is no
+    git."""
     return Authors(root).line(file, line, alone=True)
 
 
@@ -82,7 +84,8 @@ class Authors:
         return self._files[file].get(line)
 
     def of(self, file: str, line: int) -> tuple[str, str] | None:
-        """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does not know."""
+        """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does
+        not know."""
         wrote = self.line(file, line)
         if wrote is not None and wrote.boundary and self._is_cut_off:
             raise AcornError(
@@ -97,8 +100,8 @@ class Authors:
         return wrote.commit if wrote is not None else ""
 
     def follows(self, one: tuple[str, int], other: tuple[str, int]) -> bool:
-        """Whether a line (file, line) was written with another one in sight: in the same commit or a later one. What is not committed
-        is the latest of all; where git does not know, it was not."""
+        """Whether a line (file, line) was written with another one in sight: in the same commit or a later
+        one. What is not committed is the latest of all; where git does not know, it was not."""
         first, second = self.line(*one), self.line(*other)
         if first is None or second is None or self._questions is None:
             return False
@@ -114,10 +117,11 @@ class Authors:
         return self._before[pair]
 
     def editors(self, wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
-        """E-mail addresses of those who changed one of these documents after a commit, also by taking it out, or by a merge that dropped
-        what others had written (`changed`). `files`: where the documents are now; "" stands for whoever changed one of them and has
-        not committed it. Without a commit everybody who ever did; where the history does not reach back to it, since both went apart.
-        AcornError where git cannot tell."""
+        """E-mail addresses of those who changed one of these documents after a commit, also by taking it out,
+        or by a merge that dropped what others had written (`changed`). `files`: where the documents are now;
+        "" stands for whoever changed one of them and has not committed it. Without a commit everybody who
+        ever did; where the history does not reach back to it, since both went apart. AcornError where git
+        cannot tell."""
         if self._questions is None:
             return frozenset({""})
         try:
@@ -171,8 +175,9 @@ class Authors:
         return _WorkingTree(frozenset(tracked), differing, frozenset(others))
 
     def are_committed(self, files: Collection[str]) -> bool:
-        """Whether these files are in the commit as they are here, but for how git was told to end lines, and none of the commit's files that may hold documents is gone or
-        another one here. True without git: there is no commit to compare with."""
+        """Whether these files are in the commit as they are here, but for how git was told to end lines, and
+        none of the commit's files that may hold documents is gone or another one here. True without git:
+        there is no commit to compare with."""
         if self._questions is None:
             return True
         try:
@@ -202,8 +207,8 @@ class Authors:
             return False
 
     def _begin(self, since: str) -> str:
-        """The newest commit of the history that is checked out in which nothing was changed since another one: itself, or where both
-        went apart; EVER where they have nothing in common, or there is none."""
+        """The newest commit of the history that is checked out in which nothing was changed since another
+        one: itself, or where both went apart; EVER where they have nothing in common, or there is none."""
         assert self._questions is not None
         if since in ("", EVER):
             return EVER
@@ -242,8 +247,8 @@ class Authors:
     def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
         if self._questions is None:
             return {}
-        # Of a file that is the commit's to the byte, the commit is asked: the working tree is seen through attributes, which can make
-        # every line look as if nobody had written it yet.
+        # Of a file that is the commit's to the byte, the commit is asked: the working tree is seen through
+        # attributes, which can make every line look as if nobody had written it yet.
         held = self._as_committed(file)
         revision = ["HEAD"] if held else []
         try:
@@ -285,7 +290,8 @@ class Authors:
         return self._as_written(found)
 
     def _as_committed(self, file: str) -> bool | None:
-        """Whether a file is, byte for byte, what the commit holds; None where the commit does not hold it, or git cannot say."""
+        """Whether a file is, byte for byte, what the commit holds; None where the commit does not hold it, or
+        git cannot say."""
         assert self._questions is not None
         try:
             listed = self._questions.ask(self._root, "ls-tree", "-z", "HEAD", "--", file)
@@ -298,8 +304,8 @@ class Authors:
         return _name_of(data, len(words[2])) == words[2]
 
     def _as_written(self, found: dict[int, Authorship]) -> dict[int, Authorship]:
-        """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change writes: asked again
-        for what the commits say."""
+        """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change
+        writes: asked again for what the commits say."""
         assert self._questions is not None
         commits = sorted({wrote.commit for wrote in found.values()} - {""})
         if not commits or not os.path.lexists(self._questions.repository.top / ".mailmap"):

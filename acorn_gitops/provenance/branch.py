@@ -1,5 +1,5 @@
-"""A file kept on a branch of its own. Comes in: a repository, a remote, a branch, bytes. Goes out: the file as the
-remote holds it, or a new commit there. Caller: cli `state pull` and `state push`.
+"""A file kept on a branch of its own. Comes in: a repository, a remote, a branch, bytes. Goes out: the file
+as the remote holds it, or a new commit there. Caller: cli `state pull` and `state push`.
 
 CI machines forget; the repository that holds the specs does not. The branch has no history in common with the
 specs, every version is a commit, and a push that would lose somebody else's version is refused by git itself.
@@ -31,8 +31,8 @@ class Kept(NamedTuple):
 
 
 def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = False) -> Kept:
-    """The newest version. `strangers`: no program that the clone's configuration names is started, not even an ssh of its own.
-    AcornError when the remote cannot be asked."""
+    """The newest version. `strangers`: no program that the clone's configuration names is started, not even
+    an ssh of its own. AcornError when the remote cannot be asked."""
     git = _git(root, strangers=strangers)
     listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}")
     if not listed.strip():
@@ -60,7 +60,8 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
 
 
 def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:
-    """Put a version on top of `onto` ("" begins the branch); answers its commit. Stale when the branch has moved."""
+    """Put a version on top of `onto` ("" begins the branch); answers its commit. Stale when the branch has
+    moved."""
     git = _git(root, strangers=False)
     import tempfile
 
@@ -68,7 +69,8 @@ def push(root: Path, remote: str, branch: str, name: str, content: bytes, messag
         path = Path(folder) / "content"
         path.write_bytes(content)
         blob = _run(git, "hash_object", "-w", "--no-filters", str(path))
-        # An index of its own: other environments' files on the branch stay, the user's staged work is not seen.
+        # An index of its own: other environments' files on the branch stay, the user's staged work is not
+        # seen.
         with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO):
             if onto:
                 _run(git, "read_tree", onto)
@@ -104,7 +106,8 @@ _MOVED = (
     "failed to update ref",
     "already exists",
 )
-"""What git says where a branch is not, or is no longer, what the push was made for; the last three where both arrive at once."""
+"""What git says where a branch is not, or is no longer, what the push was made for; the last three where both
+arrive at once."""
 
 
 def _local(branch: str) -> str:
@@ -112,7 +115,8 @@ def _local(branch: str) -> str:
 
 
 def _git(root: Path, *, strangers: bool) -> Any:
-    """Git with the repository's own remotes and credentials, and nothing else of it that could start a program."""
+    """Git with the repository's own remotes and credentials, and nothing else of it that could start a
+    program."""
     from git import Git
 
     repository = find(root)

@@ -1,9 +1,10 @@
-"""Who changed a document since a commit. Comes in: a repository, a commit, documents by kind and name. Goes out: e-mail addresses.
-Caller: `blame`.
+"""Who changed a document since a commit. Comes in: a repository, a commit, documents by kind and name. Goes
+out: e-mail addresses. Caller: `blame`.
 
-Lines say who wrote what is there. They do not say who took something out, took a document or a file away, moved it, brought it in and
-took it out again, or made a merge that keeps less than git alone would have kept. So every commit since then is gone through, whole,
-and of every file that it touches the documents before and after are compared.
+Lines say who wrote what is there. They do not say who took something out, took a document or a file away,
+moved it, brought it in and took it out again, or made a merge that keeps less than git alone would have kept.
+So every commit since then is gone through, whole, and of every file that it touches the documents before and
+after are compared.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class _Merge(NamedTuple):
 
 
 class Changed:
-    """The commits after one that is an ancestor of what is checked out. Raises NoAnswer where git cannot tell."""
+    """The commits after one that is an ancestor of what is checked out. Raises NoAnswer where git cannot
+    tell."""
 
     def __init__(self, questions: Questions, root: Path, since: str, reader: Reader) -> None:
         self._questions, self._root, self._since, self._reader = questions, root, since, reader
@@ -101,7 +103,8 @@ class Changed:
         return frozenset(found) | self._unread
 
     def _log(self) -> Iterator[tuple[str, list[_Touch]]]:
-        """Each commit that is no merge: who made it, and what files it touched. Nothing is simplified away."""
+        """Each commit that is no merge: who made it, and what files it touched. Nothing is simplified
+        away."""
         said = self._ask(
             "log", "--no-merges", "--full-history", "--no-mailmap", "--raw", "-z", "--no-renames", "--no-abbrev",
             "--relative", "--format=%H%x00%ae", self._range,
@@ -118,7 +121,8 @@ class Changed:
             yield mail, touches
 
     def _merged(self) -> list[tuple[_Merge, list[tuple[str, list[str], str]]]]:
-        """Each merge, and of each file in which it differs from a side: path, the sides' contents, its own."""
+        """Each merge, and of each file in which it differs from a side: path, the sides' contents, its
+        own."""
         if self._merges is None:
             said = self._ask("log", "--merges", "--no-mailmap", "-z", "--format=%H%x00%P%x00%ae", self._range)
             words = said.split(b"\0")
@@ -170,7 +174,8 @@ class Changed:
         return self._questions.merged(texts[0], texts[1], texts[2]) != self._content(here)
 
     def _bases(self, parents: Sequence[str]) -> list[str]:
-        """What both sides come from: nothing where they have nothing in common, several where they were merged crosswise."""
+        """What both sides come from: nothing where they have nothing in common, several where they were
+        merged crosswise."""
         try:
             return self._ask("merge-base", "--all", *parents).decode().split()
         except NoAnswer as error:

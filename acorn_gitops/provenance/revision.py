@@ -1,8 +1,8 @@
 """The revision that specs were read from. Comes in: a folder. Goes out: commit id and whether files were
 edited since. Caller: cli.
 
-Git is asked while the specs are being parsed, so that it costs a plan nothing; no git, no commit, is no error: a plan then
-says so.
+Git is asked while the specs are being parsed, so that it costs a plan nothing; no git, no commit, is no
+error: a plan then says so.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Revision:
 
 
 def is_before(root: Path, commit: str, committed: int) -> bool:
-    """Whether what is checked out is an ancestor of a commit, which was made at `committed` (seconds since 1970; 0: not known). In a
-    shallow clone that commit may not be there, or not the way to it: then whether what is checked out was made before."""
+    """Whether what is checked out is an ancestor of a commit, which was made at `committed` (seconds since
+    1970; 0: not known). In a shallow clone that commit may not be there, or not the way to it: then whether
+    what is checked out was made before."""
     repository = find(root)
     head = resolve(repository, "HEAD") if repository is not None else ""
     if repository is None or not head or head == commit or not re.fullmatch(r"[0-9a-f]{40,64}", commit):

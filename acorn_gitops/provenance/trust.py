@@ -1,9 +1,10 @@
-"""Which addresses may be asked, and given secrets. Comes in: a repository, a connection as the specs say it. Goes out: nothing
-where it is trusted, else why not. Callers: cli `session`, `trust`.
+"""Which addresses may be asked, and given secrets. Comes in: a repository, a connection as the specs say it.
+Goes out: nothing where it is trusted, else why not. Callers: cli `session`, `trust`.
 
-A pull request can change every file that it touches, and with them where a secret would be sent. So a connection counts as a
-whole: adapter, address, reference of its secret and options must stand so in acorn.yaml of the default branch, as the remote
-last had it, or in a file of the user's own that lies outside the repository. What cannot be known is not trusted.
+A pull request can change every file that it touches, and with them where a secret would be sent. So a
+connection counts as a whole: adapter, address, reference of its secret and options must stand so in
+acorn.yaml of the default branch, as the remote last had it, or in a file of the user's own that lies outside
+the repository. What cannot be known is not trusted.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Trust:
         return self._merged[0].ledgers.get(environment) == path
 
     def remember(self, settings: Mapping[str, Any]) -> Path:
-        """Trust a connection on this machine from now on. AcornError where the user's file cannot be written, or would lie in
-        the repository."""
+        """Trust a connection on this machine from now on. AcornError where the user's file cannot be written,
+        or would lie in the repository."""
         file = self.own_file()
         entries = sorted({*self._own, spelled(settings)})
         content = {"format_version": "1.0", "connections": [orjson.loads(entry) for entry in entries]}
@@ -60,8 +61,8 @@ class Trust:
         return file
 
     def own_file(self) -> Path:
-        """ACORN_TRUST_FILE, or `acorn/trusted.json` in the user's folder for settings. AcornError where it lies in the
-        repository, in which a pull request could write it."""
+        """ACORN_TRUST_FILE, or `acorn/trusted.json` in the user's folder for settings. AcornError where it
+        lies in the repository, in which a pull request could write it."""
         chosen = self._environ.get("ACORN_TRUST_FILE")
         base = self._environ.get("XDG_CONFIG_HOME") or self._environ.get("APPDATA")
         home = self._environ.get("HOME")
@@ -101,7 +102,8 @@ class Trust:
 
     @cached_property
     def _default_branch(self) -> str:
-        """The reference of the default branch, as the remote last had it; "" where nobody says which that is."""
+        """The reference of the default branch, as the remote last had it; "" where nobody says which that
+        is."""
         name = self._environ.get("ACORN_DEFAULT_BRANCH") or self._environ.get("CI_DEFAULT_BRANCH")
         name = name or _of_event(self._environ.get("GITHUB_EVENT_PATH"))
         if name:
@@ -164,7 +166,8 @@ def _of_event(file: str | None) -> str:
 
 
 def secrets_folder(environ: Mapping[str, str], root: Path) -> Path:
-    """The folder that `file:` secrets come from: ACORN_SECRETS_DIR, outside the repository. AcornError where there is none."""
+    """The folder that `file:` secrets come from: ACORN_SECRETS_DIR, outside the repository. AcornError where
+    there is none."""
     chosen = environ.get("ACORN_SECRETS_DIR")
     if not chosen:
         raise AcornError(

@@ -1,1 +1,2 @@
-"""The library under the commands: from a repository to a plan, and from a plan to stores that match. Callers: `cli`, servers, scripts."""
+"""The library under the commands: from a repository to a plan, and from a plan to stores that match. Callers:
+`cli`, servers, scripts."""

@@ -1,8 +1,8 @@
-"""From a request to stores that match: the order of events around a plan that is carried out. Comes in: a workspace, a request, hooks.
-Goes out: what became of every change. Callers: `Workspace.apply`, cli `apply`.
+"""From a request to stores that match: the order of events around a plan that is carried out. Comes in: a
+workspace, a request, hooks. Goes out: what became of every change. Callers: `Workspace.apply`, cli `apply`.
 
-Lock, bring the ledger, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send the ledger, let the stores
-remember. Whoever calls this cannot leave any of it out.
+Lock, bring the ledger, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send
+the ledger, let the stores remember. Whoever calls this cannot leave any of it out.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """How a caller takes part: each is called at its time, and may raise to end the run before the first write."""
+    """How a caller takes part: each is called at its time, and may raise to end the run before the first
+    write."""
 
     planned: Callable[[Plan], None] = _nothing
     """What was planned now (not: a reviewed plan), before anybody is asked."""
@@ -97,7 +98,8 @@ class Applied:
 
 
 def apply(workspace: Workspace, request: ApplyRequest, hooks: Hooks | None = None) -> Applied:
-    """Make every store match the specs. AcornError with what stands in the way; then nothing was written, unless it says so."""
+    """Make every store match the specs. AcornError with what stands in the way; then nothing was written,
+    unless it says so."""
     try:
         return _Run(workspace, request, hooks or Hooks()).run()
     finally:
@@ -109,7 +111,8 @@ class _Run:
         self._workspace, self._request, self._hooks = workspace, request, hooks
         self._chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
         self._branch = "" if self._chosen == NONE else self._chosen
-        # Whoever asks keeps the plan in hand: what is judged here and written later must not be theirs to change.
+        # Whoever asks keeps the plan in hand: what is judged here and written later must not be theirs to
+        # change.
         given = request.plan
         self._saved = apart(given, given.content) if given is not None else None
 
@@ -159,7 +162,8 @@ class _Run:
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
             refuse_changed(saved, plan, state)
-            # What is recorded is the revision that these specs were read from, not what a file says of itself.
+            # What is recorded is the revision that these specs were read from, not what a file says of
+            # itself.
             plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
         permit = permit_for(
             self._workspace,

@@ -1,8 +1,8 @@
-"""Whether whoever applies may. Comes in: a plan, who acts, the specs and what was last applied. Goes out: who acts, in the words of the
-ledger, or a refusal. Caller: `apply`.
+"""Whether whoever applies may. Comes in: a plan, who acts, the specs and what was last applied. Goes out: who
+acts, in the words of the ledger, or a refusal. Caller: `apply`.
 
-A right holds when the specs give it and what was last applied gave it already: what somebody writes into their own role
-becomes a right by somebody else's apply, and what the specs take away is gone at once.
+A right holds when the specs give it and what was last applied gave it already: what somebody writes into
+their own role becomes a right by somebody else's apply, and what the specs take away is gone at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 
 def refuse_another_time(workspace: Workspace) -> None:
-    """ACORN_NOW is for looking ahead. Where something real is written, waivers, roles and the history go by the real clock."""
+    """ACORN_NOW is for looking ahead. Where something real is written, waivers, roles and the history go by
+    the real clock."""
     if not workspace.environ.get("ACORN_NOW"):
         return
     connections = workspace.load().configuration.connections
@@ -46,7 +47,8 @@ def _is_trial(url: str) -> bool:
 
 
 def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation) -> str:
-    """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they lack a right."""
+    """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they
+    lack a right."""
     from acorn_gitops.engines.access import Access, acting
 
     config, actor = loaded.configuration, workspace.actor()
@@ -121,8 +123,8 @@ class _Held:
         return self._stores[store]
 
     def has(self, store: str, right: Right) -> bool:
-        """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at all, the first apply
-        makes them."""
+        """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at
+        all, the first apply makes them."""
         here = self.of(store)
         if here is not None:
             return right in here
@@ -218,8 +220,8 @@ def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: M
 
 
 def refuse_forgetting(workspace: Workspace, state: Situation, going: Iterable[Address]) -> None:
-    """Refused where access is enforced, and whoever acts would have the ledger forget rights without the right to give them: what is
-    forgotten binds nobody any more."""
+    """Refused where access is enforced, and whoever acts would have the ledger forget rights without the
+    right to give them: what is forgotten binds nobody any more."""
     from acorn_gitops.engines.access import Right, acting
 
     if not is_enforced(state.loaded.configuration, state.ledger):

@@ -1,9 +1,9 @@
-"""Stores that were in sync. Comes in: a store's three states by digest. Goes out: the version at which nothing was
-to do. Caller: `planning`.
+"""Stores that were in sync. Comes in: a store's three states by digest. Goes out: the version at which
+nothing was to do. Caller: `planning`.
 
-A plan of a store is a function of its desired shard, its live version, its ledger and the policy. When all four
-are as they were when it was found in sync, it is in sync: the store is asked for its version and not read. Kept in
-the user's cache folder; losing it costs time only.
+A plan of a store is a function of its desired shard, its live version, its ledger and the policy. When all
+four are as they were when it was found in sync, it is in sync: the store is asked for its version and not
+read. Kept in the user's cache folder; losing it costs time only.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from acorn_gitops.plan.diff import Policy
 
 
 class Keys:
-    """What decides a store's plan besides its live version, in two forms: by the bytes of all specs (known at once)
-    and by the store's own desired resources (compiled for it), so that an edit elsewhere changes nothing here."""
+    """What decides a store's plan besides its live version, in two forms: by the bytes of all specs (known at
+    once) and by the store's own desired resources (compiled for it), so that an edit elsewhere changes
+    nothing here."""
 
     def __init__(
         self,

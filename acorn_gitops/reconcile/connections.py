@@ -1,7 +1,8 @@
-"""Connections to marketplaces, opened where their addresses are trusted, with the secrets that go with them. Comes in: a workspace,
-settings by name. Goes out: `Marketplace` by name. Callers: the functions of this room.
+"""Connections to marketplaces, opened where their addresses are trusted, with the secrets that go with them.
+Comes in: a workspace, settings by name. Goes out: `Marketplace` by name. Callers: the functions of this room.
 
-What is opened here can write. It is no part of the public API: whoever wants to write calls `Workspace.apply`, which asks first.
+What is opened here can write. It is no part of the public API: whoever wants to write calls
+`Workspace.apply`, which asks first.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ class Connections:
         return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
 
     def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:
-        """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an address without a secret
-        may be, but where a stranger's pull request is looked at."""
+        """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an
+        address without a secret may be, but where a stranger's pull request is looked at."""
         why = self._workspace.trust.refusal(settings)
         if not why or (
             not settings.get("token") and not self._workspace.untrusted and _here(str(settings.get("url")))

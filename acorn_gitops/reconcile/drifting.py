@@ -1,5 +1,5 @@
-"""What was changed outside since the last apply, and what monitors see. Comes in: a workspace and a request. Goes out: `DriftReport`.
-Callers: `Workspace.drift`, cli `drift`.
+"""What was changed outside since the last apply, and what monitors see. Comes in: a workspace and a request.
+Goes out: `DriftReport`. Callers: `Workspace.drift`, cli `drift`.
 
 Nothing is written. Edited specs are not drift, and are only counted.
 """
@@ -54,8 +54,9 @@ class DriftReport:
 
 
 def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftReport:
-    """Compare every store with what was last applied there. A store that cannot be read is an error in the report; the others are looked
-    at all the same. InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
+    """Compare every store with what was last applied there. A store that cannot be read is an error in the
+    report; the others are looked at all the same. InvalidSpecs where the specs are wrong, Misused where a
+    pattern means nothing."""
     asked = request or DriftRequest()
     loaded, _ = workspace.checked()
     try:

@@ -1,5 +1,5 @@
-"""Everything, in formats that need no acorn. Comes in: a workspace and a folder. Goes out: files, and on request the proof that they say
-what the stores hold. Callers: `Workspace.export`, cli `export`.
+"""Everything, in formats that need no acorn. Comes in: a workspace and a folder. Goes out: files, and on
+request the proof that they say what the stores hold. Callers: `Workspace.export`, cli `export`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Exported:
 
 
 def export(workspace: Workspace, request: ExportRequest) -> Exported:
-    """Write everything out. AcornError where the folder holds something, or a store cannot be read: then nothing was written."""
+    """Write everything out. AcornError where the folder holds something, or a store cannot be read: then
+    nothing was written."""
     folder = request.folder
     if request.drill and request.select:
         raise Misused("a drill is of everything", hint="leave --select out")
@@ -173,8 +174,8 @@ def _drill(
     live: dict[Address, Attributes],
     unsaid: set[Address],
 ) -> list[str]:
-    """Read the export as somebody without acorn's ledger would, compare it with what the stores hold, and write the record. Answers what
-    is wrong."""
+    """Read the export as somebody without acorn's ledger would, compare it with what the stores hold, and
+    write the record. Answers what is wrong."""
     wrong: list[str] = []
     rows = (orjson.loads(line) for line in (folder / "live.jsonl").read_bytes().splitlines())
     back = {str(row["address"]): row["attributes"] for row in rows}

@@ -1,5 +1,6 @@
-"""Rows of the ledger that are forgotten on purpose: what they stand for stays as it is, and becomes unmanaged. Comes in: a workspace,
-addresses, stores that are gone for good. Goes out: how many were forgotten. Callers: `Workspace.forget`, cli `state rm`.
+"""Rows of the ledger that are forgotten on purpose: what they stand for stays as it is, and becomes
+unmanaged. Comes in: a workspace, addresses, stores that are gone for good. Goes out: how many were forgotten.
+Callers: `Workspace.forget`, cli `state rm`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from acorn_gitops.reconcile.workspace import Workspace
 
 
 def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[str] = ()) -> int:
-    """Forget rows by address, and all of the stores that are `closed`. Answers how many. AcornError where one is not known, where a
-    closed store is declared or answers, or where the stores cannot be told (then nothing was forgotten)."""
+    """Forget rows by address, and all of the stores that are `closed`. Answers how many. AcornError where one
+    is not known, where a closed store is declared or answers, or where the stores cannot be told (then
+    nothing was forgotten)."""
     try:
         with workspace.ledger() as ledger:
             known = _known(ledger)
@@ -58,7 +60,8 @@ def _forget(workspace: Workspace, state: Situation, going: set[Address], closed:
     ledger = state.ledger
     refuse_forgetting(workspace, state, going)
     stores = {a.store for a in going} - {*closed}
-    # Whoever has an older copy must not delete what is given away here: the stores remember that something changed.
+    # Whoever has an older copy must not delete what is given away here: the stores remember that something
+    # changed.
     fenced, failed = generations(stores, state.marketplaces, state.connections_of(stores), state.owner)
     failed |= {
         store: "it does not say what it remembered of the last apply"
@@ -84,7 +87,8 @@ def _forget(workspace: Workspace, state: Situation, going: set[Address], closed:
 
 
 def _refuse_open(state: Situation, closed: Collection[str]) -> None:
-    """AcornError where a store that is said to be closed is declared, or answers: then its resources can be deleted, or told."""
+    """AcornError where a store that is said to be closed is declared, or answers: then its resources can be
+    deleted, or told."""
 
     for store in closed:
         if store in state.connections:

@@ -1,7 +1,8 @@
-"""What is to be said of a plan beside its changes: what must not be, what is too much, what is odd. Comes in: a store's
-three states and what comparing them gave. Goes out: findings. Caller: `planning`.
+"""What is to be said of a plan beside its changes: what must not be, what is too much, what is odd. Comes in:
+a store's three states and what comparing them gave. Goes out: findings. Caller: `planning`.
 
-Errors stop apply, warnings are read; budgets are warnings that stop apply, too, with an exit code of their own.
+Errors stop apply, warnings are read; budgets are warnings that stop apply, too, with an exit code of their
+own.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ def _put_back(change: Change) -> str:
 
 
 def renamed_stores(state: Situation) -> Iterator[Finding]:
-    """A store whose name changes: no marketplace renames one, and what it holds must not be deleted for a word."""
+    """A store whose name changes: no marketplace renames one, and what it holds must not be deleted for a
+    word."""
     for spec in state.loaded.configuration.stores.values():
         former = spec.moved_from
         if not former or former in state.loaded.configuration.stores or not state.ledger.holds(former):
@@ -154,8 +156,9 @@ def budgeted(view: StoreView, result: StoreResult, state: Situation, promoted: P
 def not_sent(
     result: StoreResult, view: StoreView, least: Callable[[Address], Mapping[str, str] | None]
 ) -> Iterator[Finding]:
-    """Prices that the last guard before the write will refuse: better told now, and nothing written, than applied in part. Rules say
-    so first; this is for what was waived or softened, and for bounds that only the store knows."""
+    """Prices that the last guard before the write will refuse: better told now, and nothing written, than
+    applied in part. Rules say so first; this is for what was waived or softened, and for bounds that only the
+    store knows."""
     for change in result.changes:
         if change.address.type != "listing" or change.action not in ("create", "update", "replace"):
             continue
@@ -180,8 +183,9 @@ def sold_below(
     promoted: Promoted,
     least: Callable[[Address], Mapping[str, str] | None],
 ) -> Iterator[Finding]:
-    """What would be sold below its floor with promotions that the store holds and this plan leaves as they are: unmanaged ones,
-    forgotten ones, those that were not selected. What the specs say of their own promotions the rules have judged."""
+    """What would be sold below its floor with promotions that the store holds and this plan leaves as they
+    are: unmanaged ones, forgotten ones, those that were not selected. What the specs say of their own
+    promotions the rules have judged."""
     changed = {c.address.key: c for c in result.changes if c.address.type == "promotion" and c.writes}
     former = {c.former.key for c in changed.values()}
     foreign = {key: body for key, body in view.promotions.items() if key not in changed and key not in former}
@@ -227,8 +231,8 @@ def sold_below(
 def below_floor(
     view: StoreView, now: datetime, least: Callable[[Address], Mapping[str, str] | None], *, margins: bool
 ) -> Iterator[Finding]:
-    """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan changes anything.
-    `margins`: whether any listing has a margin to keep."""
+    """What is sold below its floor or margin at this moment, whoever made it so, and whether or not this plan
+    changes anything. `margins`: whether any listing has a margin to keep."""
     standing = HeldPromotions(now, view.promotions.items(), view.platform)
     for identity, live in view.live.items():
         if identity[0] != "listing":
@@ -285,8 +289,9 @@ def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
 
 
 def older_than(root: Path, ledger: Ledger) -> str:
-    """The commit that was applied last, where what is checked out is an ancestor of it: an old pipeline that is run again would put old
-    prices back. Where the history is not there (a shallow clone), the times of the two commits decide."""
+    """The commit that was applied last, where what is checked out is an ancestor of it: an old pipeline that
+    is run again would put old prices back. Where the history is not there (a shallow clone), the times of the
+    two commits decide."""
     last, committed = ledger.last_commit()
     return last if last and is_before(root, last.removesuffix("-dirty"), committed) else ""
 

@@ -1,6 +1,6 @@
-"""Live resources into the specs: what nobody declares becomes YAML, or values that were changed outside are written into the specs that
-say otherwise; both are then in the ledger. Comes in: a workspace and a request. Goes out: what was written and recorded. Callers:
-`Workspace.take_in`, cli `import`.
+"""Live resources into the specs: what nobody declares becomes YAML, or values that were changed outside are
+written into the specs that say otherwise; both are then in the ledger. Comes in: a workspace and a request.
+Goes out: what was written and recorded. Callers: `Workspace.take_in`, cli `import`.
 
 Marketplaces are only read.
 """
@@ -78,8 +78,9 @@ class Taken:
 def take_in(
     workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None] | None = None
 ) -> Taken:
-    """Take live resources into the specs. `written`: told what was written, before it is recorded. AcornError where a store cannot be
-    read (then nothing was written), or where what was written breaks a rule of the project (then it stays, to be mended)."""
+    """Take live resources into the specs. `written`: told what was written, before it is recorded. AcornError
+    where a store cannot be read (then nothing was written), or where what was written breaks a rule of the
+    project (then it stays, to be mended)."""
     try:
         return _take_in(workspace, request, written or (lambda _: None))
     finally:
@@ -143,8 +144,8 @@ def _taken(
     files: dict[str, str],
     notes: list[str],
 ) -> tuple[dict[str, str], list[str]]:
-    """Write what was made of live resources, without what rules of this project refuse: that stays unmanaged, and is told. Answers what
-    was written at last, and every note."""
+    """Write what was made of live resources, without what rules of this project refuse: that stays unmanaged,
+    and is told. Answers what was written at last, and every note."""
     if not files:
         return files, notes
     refused: dict[str, str] = {}
@@ -195,8 +196,8 @@ def _put_back(workspace: Workspace, before: Mapping[str, bytes | None]) -> None:
 
 
 def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[str]]:
-    """Load again what was written, and take into the ledger what is now declared and as declared. Answers how much that is, and what is
-    said of what belongs to others."""
+    """Load again what was written, and take into the ledger what is now declared and as declared. Answers how
+    much that is, and what is said of what belongs to others."""
     try:
         loaded, findings = workspace.checked()
     except InvalidSpecs as error:

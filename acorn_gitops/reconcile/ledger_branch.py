@@ -1,9 +1,9 @@
-"""A ledger that lives on a branch of the repository, for machines that forget. Comes in: a workspace, a ledger's file, remote and
-branch. Goes out: the newer of the two, here or there; Stale where neither continues the other. Callers: `state pull`, `state push`,
-`apply`.
+"""A ledger that lives on a branch of the repository, for machines that forget. Comes in: a workspace, a
+ledger's file, remote and branch. Goes out: the newer of the two, here or there; Stale where neither continues
+the other. Callers: `state pull`, `state push`, `apply`.
 
-Whatever comes from the branch is verified before it is believed. Git's lease refuses a push onto a branch that has moved: of two
-that apply at once one is refused before its first write.
+Whatever comes from the branch is verified before it is believed. Git's lease refuses a push onto a branch
+that has moved: of two that apply at once one is refused before its first write.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ NONE: Final = "none"
 
 
 class Brought(NamedTuple):
-    """What the branch holds: its commit ("" for no branch), whether there is a ledger of this environment, its serial, and how it
-    stands to the one here: -1 it was newer and is here now, 0 the same, 1 the one here is newer."""
+    """What the branch holds: its commit ("" for no branch), whether there is a ledger of this environment,
+    its serial, and how it stands to the one here: -1 it was newer and is here now, 0 the same, 1 the one here
+    is newer."""
 
     commit: str
     there: bool
@@ -39,8 +40,8 @@ class Brought(NamedTuple):
 
 
 def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
-    """Fetch this environment's ledger under the lock, and say how the two stand to each other (`bring`). Stale where the one here knows
-    more."""
+    """Fetch this environment's ledger under the lock, and say how the two stand to each other (`bring`).
+    Stale where the one here knows more."""
     with workspace.ledger() as ledger:
         path, owner = Path(ledger.where), workspace.owner
     with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state pull"}, 0):
@@ -54,8 +55,8 @@ def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
 
 
 def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str) -> Brought:
-    """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have gone apart, or where the
-    arriving one is not sound, or of another `owner` (project/environment)."""
+    """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have
+    gone apart, or where the arriving one is not sound, or of another `owner` (project/environment)."""
     ledger = open_ledger(path)
     ledger.check_owner(owner)
     kept = _fetch(workspace, path, remote, branch)
@@ -88,8 +89,8 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
 
 
 def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
-    """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch holds a newer one, or
-    moves at the same time."""
+    """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch
+    holds a newer one, or moves at the same time."""
     ledger.check_sound()
     name, packed, serial = name_on_branch(workspace, Path(ledger.where)), ledger.packed(), ledger.serial()
     message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
@@ -107,7 +108,8 @@ def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
         try:
             return kept_branch.push(workspace.root, remote, branch, name, packed, message, kept.commit)
         except Stale:
-            # Other environments keep their ledgers on the same branch: whether it is ours that moved is looked at again.
+            # Other environments keep their ledgers on the same branch: whether it is ours that moved is
+            # looked at again.
             if not left:
                 raise
     raise AssertionError("unreachable")
@@ -133,8 +135,8 @@ def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
 
 
 def refuse_behind(workspace: Workspace, ledger: Ledger) -> None:
-    """For marketplaces that remember no generation: Stale where the branch of the repository's remote holds a newer ledger, or where
-    the remote cannot be asked."""
+    """For marketplaces that remember no generation: Stale where the branch of the repository's remote holds a
+    newer ledger, or where the remote cannot be asked."""
     repository = find(workspace.root)
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
@@ -165,8 +167,8 @@ def _order(here: Ledger, packed: bytes, branch: str) -> int:
 
 
 def order_of(here: Ledger, there: Ledger, branch: str) -> int:
-    """1: here continues there; -1: there continues here; 0: they are the same. Stale when neither does: each knows
-    of writes that the other does not."""
+    """1: here continues there; -1: there continues here; 0: they are the same. Stale when neither does: each
+    knows of writes that the other does not."""
     ours, theirs = here.trail(), there.trail()
     if ours == theirs:
         return 0 if here.serial() == there.serial() else 1 if here.serial() > there.serial() else -1
@@ -182,8 +184,8 @@ def order_of(here: Ledger, there: Ledger, branch: str) -> int:
 
 
 def name_on_branch(workspace: Workspace, path: Path) -> str:
-    """Under which name an environment's ledger lies on the branch: by where it lies in the repository, which may hold several
-    projects."""
+    """Under which name an environment's ledger lies on the branch: by where it lies in the repository, which
+    may hold several projects."""
     repository = find(workspace.root)
     top = (repository.top if repository is not None else workspace.root).resolve()
     try:

@@ -1,8 +1,8 @@
-"""The settings that guard what is applied, and how they differ from those of the last apply. Comes in: a configuration, a ledger.
-Goes out: the settings, findings. Callers: planning, `apply`.
+"""The settings that guard what is applied, and how they differ from those of the last apply. Comes in: a
+configuration, a ledger. Goes out: the settings, findings. Callers: planning, `apply`.
 
-A change that a budget or a right would stop can take the budget or the right out in the same commit. Nothing forbids that: it
-is a change of a file like any other. It must be seen, though, next to what it lets through.
+A change that a budget or a right would stop can take the budget or the right out in the same commit. Nothing
+forbids that: it is a change of a file like any other. It must be seen, though, next to what it lets through.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
 
 
 def is_enforced(configuration: Configuration, ledger: Ledger) -> bool:
-    """Whether access is enforced, by the specs or in the last apply: the commit that no longer asks for it is still judged by it."""
+    """Whether access is enforced, by the specs or in the last apply: the commit that no longer asks for it is
+    still judged by it."""
     return "enforced" in (configuration.policies.get("access"), ledger.last_guards().get("access"))
 
 

@@ -1,9 +1,10 @@
-"""Moves a ledger without any write to a store. Comes in: an open situation, what to record. Goes out: a ledger, and stores that know
-of it. Callers: `state rm`, `state rebuild`, `import`.
+"""Moves a ledger without any write to a store. Comes in: an open situation, what to record. Goes out: a
+ledger, and stores that know of it. Callers: `state rm`, `state rebuild`, `import`.
 
-Whoever has an older copy must not act on it: so the stores remember that something changed, before it changes. Whoever dies in
-between is recognised by the entry with which it began. That entry names what will be forgotten: whoever reads it forgets the
-same, so that nobody deletes what was given away while the end of it is on its way.
+Whoever has an older copy must not act on it: so the stores remember that something changed, before it
+changes. Whoever dies in between is recognised by the entry with which it began. That entry names what will be
+forgotten: whoever reads it forgets the same, so that nobody deletes what was given away while the end of it
+is on its way.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def move(
     *,
     anew: bool = False,
 ) -> None:
-    """Begin a generation in these stores, record, and let the stores remember the end. `record` is given what entries say of the
-    ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is what it takes out of the ledger, `anew` that
-    it says everything again. Superseded where somebody applied since `fenced` was asked; then nothing is recorded."""
+    """Begin a generation in these stores, record, and let the stores remember the end. `record` is given what
+    entries say of the ledger (`Ledger.record`, `about`) and answers the hash of its entry; `forgetting` is
+    what it takes out of the ledger, `anew` that it says everything again. Superseded where somebody applied
+    since `fenced` was asked; then nothing is recorded."""
     _end_unheard(workspace, state, forgetting, anew=anew)
     said = about(state, fenced, looked_at)
     opening = {**said, "publishes": publishes(workspace), "forgetting": [str(one) for one in forgetting]}
@@ -62,8 +64,8 @@ def move(
 def _end_unheard(
     workspace: Workspace, state: Situation, forgetting: Collection[Address], *, anew: bool
 ) -> None:
-    """End what was begun and no store has heard of, so that no later generation vouches for it. Stale where this is not about it: a
-    person must say first what it was."""
+    """End what was begun and no store has heard of, so that no later generation vouches for it. Stale where
+    this is not about it: a person must say first what it was."""
     unheard = heard_of(state)[1]
     others = {one: found for one, found in unheard.items() if not found <= {*forgetting}}
     if others and not anew:
@@ -73,8 +75,9 @@ def _end_unheard(
 
 
 def forget_the_rest(workspace: Workspace, state: Situation) -> None:
-    """Take out of the ledger what somebody began to forget elsewhere and did not come to record. Stale where no store has heard of
-    that: whoever began it died before, or somebody wrote it into the ledger by hand; a person says which."""
+    """Take out of the ledger what somebody began to forget elsewhere and did not come to record. Stale where
+    no store has heard of that: whoever began it died before, or somebody wrote it into the ledger by hand; a
+    person says which."""
     heard, unheard = heard_of(state)
     if unheard:
         raise Stale(f"{unheard_words(unheard)}; nothing was written", hint=UNHEARD)

@@ -1,5 +1,5 @@
-"""Specs for what stores hold and nobody declares. Comes in: what stores hold, and the specs. Goes out: the texts of new and extended
-files, and what stays unmanaged. Callers: `importing`.
+"""Specs for what stores hold and nobody declares. Comes in: what stores hold, and the specs. Goes out: the
+texts of new and extended files, and what stays unmanaged. Callers: `importing`.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def new_specs(
 
 
 def _of_others(state: Situation, collected: Sequence[StoreView]) -> dict[Address, str]:
-    """Promotions that a marketplace shows in its central store, too, and the store whose they are: taken in twice they would be
-    managed twice."""
+    """Promotions that a marketplace shows in its central store, too, and the store whose they are: taken in
+    twice they would be managed twice."""
     owners: dict[tuple[str, str], str] = {}
     mine: list[tuple[Address, tuple[str, str]]] = []
     for view in collected:

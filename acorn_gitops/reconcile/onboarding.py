@@ -1,5 +1,5 @@
-"""How far every storefront has come, what it lacks, and what a quote for its integration needs. Comes in: a workspace. Goes out: rows.
-Callers: `Workspace`, cli `onboard`.
+"""How far every storefront has come, what it lacks, and what a quote for its integration needs. Comes in: a
+workspace. Goes out: rows. Callers: `Workspace`, cli `onboard`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""From checked specs to a plan: the order of events of `plan` and `apply`. Comes in: a workspace, loaded specs, wishes. Goes
-out: the plan with every finding about it. Callers: verbs.
+"""From checked specs to a plan: the order of events of `plan` and `apply`. Comes in: a workspace, loaded
+specs, wishes. Goes out: the plan with every finding about it. Callers: verbs.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class PlanRequest:
 
 
 def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
-    """What an apply would change, with every finding about it. Reads every store, writes nothing. InvalidSpecs where the specs are wrong,
-    Misused where a pattern means nothing."""
+    """What an apply would change, with every finding about it. Reads every store, writes nothing.
+    InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
     asked = request or PlanRequest()
     wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, asked.refresh)
     revision = Revision(workspace.root)
@@ -97,9 +97,9 @@ def compute(
     takes_over: bool = False,
     publish: Callable[[Ledger], None] | None = None,
 ) -> tuple[Plan, Situation]:
-    """The plan. A store that cannot be read is an error in it; the others are planned all the same. `takes_over`: the ledger begins
-    with what is there, so that it cannot be behind. `publish`: puts the ledger where others find it, before any store remembers
-    it."""
+    """The plan. A store that cannot be read is an error in it; the others are planned all the same.
+    `takes_over`: the ledger begins with what is there, so that it cannot be behind. `publish`: puts the
+    ledger where others find it, before any store remembers it."""
     state = situation(workspace, loaded, wishes, write=write)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish)
@@ -242,8 +242,8 @@ def nonsense(error: Exception) -> str:
 
 
 def _binding(settings: Mapping[str, Any]) -> str:
-    """Which marketplace a connection leads to, as a digest: secrets may change their place, addresses may not. An embedded one is a
-    file of this repository."""
+    """Which marketplace a connection leads to, as a digest: secrets may change their place, addresses may
+    not. An embedded one is a file of this repository."""
     url = str(settings.get("url") or "sandbox:")
     where = [settings["adapter"], url, settings.get("options") or {}]
     return hashlib.sha256(orjson.dumps(where, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
@@ -269,7 +269,8 @@ def plan_findings(
     changes: Sequence[Change],
     recorded: Sequence[Change] = (),
 ) -> list[Finding]:
-    """Rules of phase plan: with the changes, what is only recorded, the history of prices, who acts and who wrote what."""
+    """Rules of phase plan: with the changes, what is only recorded, the history of prices, who acts and who
+    wrote what."""
     authors = Authors(workspace.root, Reader(identities, may_hold))
     actor, today = workspace.actor(), workspace.now().date().isoformat()
 
@@ -333,7 +334,8 @@ def plan_findings(
 
 
 def _announced(changes: Sequence[Change]) -> Callable[[str, str, str], bool]:
-    """(store, promotion, SKU): whether these changes make or change the promotion, or the price that it is taken off."""
+    """(store, promotion, SKU): whether these changes make or change the promotion, or the price that it is
+    taken off."""
     made = {(c.address.store, c.address.key) for c in changes if c.address.type == "promotion" and c.writes}
     priced = {
         (c.address.store, str((c.after or {}).get("sku") or c.address.key))
@@ -368,8 +370,8 @@ def _recover(
     allow_empty: Sequence[str],
     publish: Callable[[Ledger], None] | None,
 ) -> None:
-    """Before anything is planned for writing: close what an interrupted run left open, by looking. A store that cannot
-    be read, or shows nothing where there was something, is left for the plan to tell of."""
+    """Before anything is planned for writing: close what an interrupted run left open, by looking. A store
+    that cannot be read, or shows nothing where there was something, is left for the plan to tell of."""
     from acorn_gitops.apply.guard import is_over
     from acorn_gitops.apply.left_open import expired, found_done
     from acorn_gitops.reconcile.moved_ledger import forget_the_rest
@@ -410,7 +412,8 @@ def _recover(
     mine = {store: one for store, one in fenced.items() if store not in behind}
     left = behind | failed.keys()
     if mine:
-        # The stores know of it before the ledger moves: whoever dies in between is not taken for somebody else.
+        # The stores know of it before the ledger moves: whoever dies in between is not taken for somebody
+        # else.
         said = {**about(state, mine), "publishes": publish is not None}
         head = state.ledger.open_up("apply.recovering", workspace.stamp(), workspace.actor(), said)
         if publish is not None:
@@ -422,7 +425,8 @@ def _recover(
 
 
 def _recorded_rights(state: Situation, results: Iterable[StoreResult]) -> Iterator[Change]:
-    """Roles and grants that are as declared and will be recorded, as the changes that they are to what was applied last."""
+    """Roles and grants that are as declared and will be recorded, as the changes that they are to what was
+    applied last."""
     for result in results:
         for address in result.to_record:
             want = declared(state, address) if address.type in ("role", "grant") else None

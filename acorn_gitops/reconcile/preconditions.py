@@ -1,9 +1,9 @@
-"""What is asked before anything is written. Comes in: a plan as it would be now, the plan that was reviewed, who acts. Goes out: a
-permit, or why there is none. Caller: `applying`.
+"""What is asked before anything is written. Comes in: a plan as it would be now, the plan that was reviewed,
+who acts. Goes out: a permit, or why there is none. Caller: `applying`.
 
-In this order: whether every store could be read, whether the reviewed plan is this one and was not applied yet, budgets, findings that
-forbid, whether something newer was applied, what whoever acts may do, what must be proved first, and whether the ledger is the one
-that others have.
+In this order: whether every store could be read, whether the reviewed plan is this one and was not applied
+yet, budgets, findings that forbid, whether something newer was applied, what whoever acts may do, what must
+be proved first, and whether the ledger is the one that others have.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def permit_for(
     skip_unreadable: bool,
     shared: bool,
 ) -> Permit:
-    """Everything that is asked of any plan. `older`: somebody said that an older commit is meant; `shared`: the ledger was brought from
-    where others find it. AcornError with what stands in the way."""
+    """Everything that is asked of any plan. `older`: somebody said that an older commit is meant; `shared`:
+    the ledger was brought from where others find it. AcornError with what stands in the way."""
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
@@ -77,7 +77,8 @@ def permit_for(
 
 
 def refuse_blocked(plan: Plan, *, skip_unreadable: bool = False) -> None:
-    """Why a plan is not applied as it stands: a store that could not be read, a budget, a finding that forbids it."""
+    """Why a plan is not applied as it stands: a store that could not be read, a budget, a finding that
+    forbids it."""
     if plan.errored and not skip_unreadable:
         broken = [
             Finding(

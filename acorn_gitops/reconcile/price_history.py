@@ -1,9 +1,10 @@
-"""Which prices were in force. Comes in: the ledger, recorded prices, the calendar. Goes out: for a listing, its prices over time
-with the promotions that lowered them. Caller: planning, for rules about prior prices.
+"""Which prices were in force. Comes in: the ledger, recorded prices, the calendar. Goes out: for a listing,
+its prices over time with the promotions that lowered them. Caller: planning, for rules about prior prices.
 
-The ledger's audit trail is the history: append-only, and a changed row breaks its chain. What was in force before acorn,
-or beside it, is recorded in facts/prices.csv; a price that a hand set is known when acorn meets it, and one that was taken into the
-specs from when it was. Of a price that is left to others only the recorded facts are known. While a listing is inactive nobody pays.
+The ledger's audit trail is the history: append-only, and a changed row breaks its chain. What was in force
+before acorn, or beside it, is recorded in facts/prices.csv; a price that a hand set is known when acorn meets
+it, and one that was taken into the specs from when it was. Of a price that is left to others only the
+recorded facts are known. While a listing is inactive nobody pays.
 """
 
 from __future__ import annotations
@@ -55,11 +56,12 @@ class PriceHistory:
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
         self._paid: dict[tuple[str, str, bool, bool], list[Span]] = {}
-        """By store and listing, whether all is still to come, and whether the wished price counts: computed once, as every promotion
-        of a listing asks for it."""
+        """By store and listing, whether all is still to come, and whether the wished price counts: computed
+        once, as every promotion of a listing asks for it."""
 
     def prices(self, listed: Listed, start: datetime) -> Sequence[Span]:
-        """What a buyer paid for a listing, and will until `start`; each price from when on, and until when."""
+        """What a buyer paid for a listing, and will until `start`; each price from when on, and until
+        when."""
         ahead = start - timedelta(days=DAYS) >= self._now
         sort = (listed.store, listed.key, ahead, start > self._now)
         if sort not in self._paid:
@@ -169,13 +171,15 @@ class PriceHistory:
 
 
 def _left_to_others(listed: Listed) -> bool:
-    """Whether the price is set by somebody else: what the specs and the ledger say of it was in force at no time that anybody knows."""
+    """Whether the price is set by somebody else: what the specs and the ledger say of it was in force at no
+    time that anybody knows."""
     lifecycle = listed.sku.lifecycle or {}
     return "price" in (lifecycle.get("ignoreFields") or ()) or "price" in (lifecycle.get("ceded") or {})
 
 
 def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
-    """Codes and baskets lower nobody's shown price; what businesses or members pay is no price for consumers."""
+    """Codes and baskets lower nobody's shown price; what businesses or members pay is no price for
+    consumers."""
     few = (promotion.get("audience") or "all") != "all"
     return few or bool(promotion.get("code")) or promotion.get("type") in _BASKETS
 

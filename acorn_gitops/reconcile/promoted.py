@@ -1,8 +1,9 @@
-"""What a plan does to what buyers pay. Comes in: a store's three states, its changes, an instant. Goes out: what falls for whom and how
-deep a promotion cuts, at the prices that the store will hold. Callers: `guards` for budgets, `permitted` for limits of roles.
+"""What a plan does to what buyers pay. Comes in: a store's three states, its changes, an instant. Goes out:
+what falls for whom and how deep a promotion cuts, at the prices that the store will hold. Callers: `guards`
+for budgets, `permitted` for limits of roles.
 
-A price that specs leave to others is the store's, and so is one that they do not name. A promotion and a price that fall in one
-plan fall together: what is paid after both is compared with what is paid now.
+A price that specs leave to others is the store's, and so is one that they do not name. A promotion and a
+price that fall in one plan fall together: what is paid after both is compared with what is paid now.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class Promoted:
         return found
 
     def cuts(self) -> Iterator[Cut]:
-        """Listings for which buyers will pay less because promotions change, or because a price falls below one that stands; also those
-        that are not for sale: that may change without a price or a promotion."""
+        """Listings for which buyers will pay less because promotions change, or because a price falls below
+        one that stands; also those that are not for sale: that may change without a price or a promotion."""
         changed = frozenset(key for c in self._promotions for key in (c.former.key, c.address.key))
         moved = {c.address.key for c in self._result.changes if c.address.type == "listing" and c.writes}
         if not self._promotions and not (moved and self._view.promotions):
@@ -122,8 +123,8 @@ class Promoted:
                 yield Cut(address, one.then["currency"], was * unit, least * unit, one.new)
 
     def taken(self) -> Iterator[tuple[Address, str]]:
-        """What each promotion that is made or changed takes off a listing at most, by itself, in percent with one decimal: for whoever
-        reads the plan. Nothing of those for which no price is known."""
+        """What each promotion that is made or changed takes off a listing at most, by itself, in percent with
+        one decimal: for whoever reads the plan. Nothing of those for which no price is known."""
         for change in self._promotions:
             if change.action == "delete":
                 continue
@@ -152,7 +153,8 @@ class Promoted:
         return None
 
     def _prices(self, skus: Sequence[str]) -> Iterator[str]:
-        """The lowest and the highest price among these SKUs; of very many those of the whole store, which say no less."""
+        """The lowest and the highest price among these SKUs; of very many those of the whole store, which say
+        no less."""
         if len(skus) > MANY:
             yield from self._range
             return
@@ -172,9 +174,10 @@ class Promoted:
         return [min(every, key=Fraction), max(every, key=Fraction)] if every else []
 
     def depths(self) -> Iterator[tuple[Change, Decimal | None]]:
-        """For each promotion that is made or changed, the most that buyers get off a listing where it makes them pay less, with
-        all that holds then: percent of the price with one decimal, rounded up. None where it cannot be computed. Listings that are
-        not for sale count as well: they may be, tomorrow, by another's hand."""
+        """For each promotion that is made or changed, the most that buyers get off a listing where it makes
+        them pay less, with all that holds then: percent of the price with one decimal, rounded up. None where
+        it cannot be computed. Listings that are not for sale count as well: they may be, tomorrow, by
+        another's hand."""
         for change in self._promotions:
             if change.action != "delete":
                 yield change, self._depth(change)

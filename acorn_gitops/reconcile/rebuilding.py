@@ -1,5 +1,5 @@
-"""The ledger made again from specs and live stores. Comes in: a workspace. Goes out: how much was recorded. Callers:
-`Workspace.rebuild`, cli `state rebuild`.
+"""The ledger made again from specs and live stores. Comes in: a workspace. Goes out: how much was recorded.
+Callers: `Workspace.rebuild`, cli `state rebuild`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(workspace: Workspace) -> Rebuilt:
-    """Make what is declared and there last applied, as it is live; what is not both is forgotten. AcornError where a store cannot be
-    read: then the ledger is left as it was."""
+    """Make what is declared and there last applied, as it is live; what is not both is forgotten. AcornError
+    where a store cannot be read: then the ledger is left as it was."""
     try:
         loaded, _ = workspace.checked()
         path = workspace.ledger_path(loaded.project)

@@ -1,9 +1,9 @@
-"""A full run on an embedded marketplace, faults included. Comes in: a workspace. Goes out: a record that proves these specs. Callers:
-`Workspace.rehearse`, cli `rehearse`.
+"""A full run on an embedded marketplace, faults included. Comes in: a workspace. Goes out: a record that
+proves these specs. Callers: `Workspace.rehearse`, cli `rehearse`.
 
-The specs are copied, every connection becomes an embedded marketplace, and the same functions run that the commands call. The real
-marketplaces are not touched, nor is their ledger. What the record proves is its digests: apply in an environment with
-`policies.rehearsal: required` asks for them.
+The specs are copied, every connection becomes an embedded marketplace, and the same functions run that the
+commands call. The real marketplaces are not touched, nor is their ledger. What the record proves is its
+digests: apply in an environment with `policies.rehearsal: required` asks for them.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ class Rehearsed:
 def rehearse(
     workspace: Workspace, folder: Path | None = None, told: Callable[[Step], None] | None = None
 ) -> Rehearsed:
-    """Go through everything once, and write the record to a folder (`evidence` at the root where none is named). `told`: each scenario,
-    as it ends; the first that fails is the last. InvalidSpecs where the specs are wrong: then there is no record."""
+    """Go through everything once, and write the record to a folder (`evidence` at the root where none is
+    named). `told`: each scenario, as it ends; the first that fails is the last. InvalidSpecs where the specs
+    are wrong: then there is no record."""
     loaded, _ = workspace.checked()
     config = loaded.configuration
     target = (folder or workspace.root / "evidence") / Path(record_file(config.environment)).name
@@ -98,8 +99,8 @@ def rehearse(
 
 
 def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) -> None:
-    """The repository's own files, with every connection embedded. Access, budgets and the rehearsal itself are no part of it:
-    an empty marketplace is filled at once."""
+    """The repository's own files, with every connection embedded. Access, budgets and the rehearsal itself
+    are no part of it: an empty marketplace is filled at once."""
     spec = dict(project["spec"])
     wanted = [
         *spec["specs"],
@@ -120,7 +121,8 @@ def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) ->
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            # Links are copied as links: what they lead to is no part of the repository, and reading refuses them.
+            # Links are copied as links: what they lead to is no part of the repository, and reading refuses
+            # them.
             shutil.copytree(
                 source, target, symlinks=True, ignore=shutil.ignore_patterns(".*", "node_modules"),
                 dirs_exist_ok=True,

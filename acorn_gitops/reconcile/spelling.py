@@ -1,8 +1,8 @@
-"""One person in any spelling. Comes in: what is declared, live and recorded of a store. Goes out: the same with one spelling for each
-person, the marketplace's where it holds one. Caller: `situation`.
+"""One person in any spelling. Comes in: what is declared, live and recorded of a store. Goes out: the same
+with one spelling for each person, the marketplace's where it holds one. Caller: `situation`.
 
-An e-mail address names one person whatever its letters' case; marketplaces keep it as typed, in lower case, or both. Compared
-by text, one person would be given the right under one spelling and keep it under another.
+An e-mail address names one person whatever its letters' case; marketplaces keep it as typed, in lower case,
+or both. Compared by text, one person would be given the right under one spelling and keep it under another.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Everything that is known before comparing: desired, live and last-applied state, store by store. Comes in: a workspace,
-loaded specs, a selection. Goes out: a `Situation` and its views. Callers: `planning`, `guards`, verbs that compare nothing.
+"""Everything that is known before comparing: desired, live and last-applied state, store by store. Comes in:
+a workspace, loaded specs, a selection. Goes out: a `Situation` and its views. Callers: `planning`, `guards`,
+verbs that compare nothing.
 """
 
 from __future__ import annotations
@@ -101,11 +102,12 @@ class Situation:
     foreign: dict[str, list[tuple[str, str, Attributes]]] = field(default_factory=dict)
     """By store, roles and grants (type, key, attributes) that are in force there and belong to others."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
-    """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can tell. Empty where no role
-    has a limit."""
+    """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
+    tell. Empty where no role has a limit."""
 
     def marketplace_of(self, store: str) -> str:
-        """Which marketplace a store is on, as a digest of what leads there: secrets and options may change, addresses may not."""
+        """Which marketplace a store is on, as a digest of what leads there: secrets and options may change,
+        addresses may not."""
         return self.marketplace_behind(self.connections.get(store, ""))
 
     def marketplace_behind(self, connection: str) -> str:
@@ -192,7 +194,8 @@ def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bo
         raise Misused(f"--select {error}") from None
     today = workspace.now().date().isoformat()
     used = {*connections.values()}
-    # A connection that no store uses is not opened; whoever looks for a store that left the specs asks all of them.
+    # A connection that no store uses is not opened; whoever looks for a store that left the specs asks all of
+    # them.
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
     state = Situation(
@@ -224,8 +227,8 @@ def refuse_idle(state: Situation) -> None:
 def views(
     state: Situation, wishes: Wishes, known: Callable[[str, str], str] | None = None
 ) -> Iterator[StoreView]:
-    """The three states, store by store: only one store's live state is in memory at a time. `known` tells of a
-    store (and its connection) the version that is still remembered."""
+    """The three states, store by store: only one store's live state is in memory at a time. `known` tells of
+    a store (and its connection) the version that is still remembered."""
     given_away = set().union(*(() if wishes.anew else heard_of(state)[0].values()))
     intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
     for intent in () if wishes.anew else state.ledger.open_intents():
@@ -310,8 +313,9 @@ def views(
 
 
 def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[Address]]]:
-    """What somebody began to forget and did not come to record, by opening entry: that of which a store has heard, and that which only
-    this ledger says. Where no store keeps generations, the ledger is all there is."""
+    """What somebody began to forget and did not come to record, by opening entry: that of which a store has
+    heard, and that which only this ledger says. Where no store keeps generations, the ledger is all there
+    is."""
     heard: dict[str, set[Address]] = {}
     unheard: dict[str, set[Address]] = {}
     for opening, addresses in state.ledger.begun_to_forget().items():
@@ -324,7 +328,8 @@ def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[A
 
 
 def _leave_what_is_over(view: StoreView, state: Situation) -> None:
-    """A promotion that has ended and is gone is as it should be: no marketplace takes one in the past, and none has to be made."""
+    """A promotion that has ended and is gone is as it should be: no marketplace takes one in the past, and
+    none has to be made."""
     over = {
         key
         for key, want in view.desired.items()
@@ -340,8 +345,8 @@ def _ended(end: object, now: datetime | None) -> bool:
 
 
 def check_place(store: str, state: Situation) -> None:
-    """MarketplaceError where what the ledger knows of a store was applied to another marketplace: it says nothing of this one. One
-    that remembers an apply of this ledger is the same at another address."""
+    """MarketplaceError where what the ledger knows of a store was applied to another marketplace: it says
+    nothing of this one. One that remembers an apply of this ledger is the same at another address."""
     was, now = state.ledger.binding(store), state.marketplace_of(store)
     if was and now and was != now and state.ledger.holds(store):
         raise MarketplaceError(
@@ -351,8 +356,9 @@ def check_place(store: str, state: Situation) -> None:
 
 
 def left_behind(store: str, state: Situation) -> str:
-    """The connection of a store that left the specs: one to the marketplace that it was on when something was last recorded of it.
-    Another one that says it holds such a store is not believed. Empty where there is none."""
+    """The connection of a store that left the specs: one to the marketplace that it was on when something was
+    last recorded of it. Another one that says it holds such a store is not believed. Empty where there is
+    none."""
     holders = state.holders.get(store, [])
     was = state.ledger.binding(store)
     if was:
@@ -364,8 +370,8 @@ def left_behind(store: str, state: Situation) -> str:
 
 
 def _leave_alone(view: StoreView, state: Situation) -> None:
-    """What a marketplace cannot hold as it is meant, and what it holds several times, is told, and neither compared nor
-    deleted."""
+    """What a marketplace cannot hold as it is meant, and what it holds several times, is told, and neither
+    compared nor deleted."""
     keys = set(view.ambiguous)
     if not view.unchanged and isinstance(state.marketplaces[view.connection], Fits):
         keys |= {(a.type, a.key) for a in state.fitted[2] if a.store == view.store}
@@ -385,8 +391,8 @@ def _narrow(view: StoreView, selection: Selection) -> None:
 
 
 def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
-    """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores of which it is known
-    that they are the ones meant."""
+    """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores
+    of which it is known that they are the ones meant."""
     return {
         "owner": state.owner,
         "generations": {store: now.number for store, (_, now) in fenced.items()},
@@ -416,7 +422,8 @@ def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = 
 
 
 def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Desired]]:
-    """Where a marketplace has one thing in all of its stores: what the others declare, by store; nothing for any other."""
+    """Where a marketplace has one thing in all of its stores: what the others declare, by store; nothing for
+    any other."""
     connection = state.connections.get(store, "")
     if not isinstance(state.marketplaces.get(connection), Central):
         return {}

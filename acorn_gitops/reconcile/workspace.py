@@ -1,5 +1,6 @@
-"""A repository, an environment, and what it takes to work with them: clock, secrets, connections, who acts. Comes in: a folder and the
-variables of a process. Goes out: `Workspace`. Callers: every function of this room, cli `workspace`.
+"""A repository, an environment, and what it takes to work with them: clock, secrets, connections, who acts.
+Comes in: a folder and the variables of a process. Goes out: `Workspace`. Callers: every function of this
+room, cli `workspace`.
 
 It prints nothing and reads no variable of its own process: whoever calls says what it may know.
 """
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 
 def is_untrusted(environ: Mapping[str, str]) -> bool:
-    """Whether a stranger's pull request is looked at (ACORN_UNTRUSTED): then all that a reader does not need is off."""
+    """Whether a stranger's pull request is looked at (ACORN_UNTRUSTED): then all that a reader does not need
+    is off."""
     return environ.get("ACORN_UNTRUSTED", "") not in ("", "0")
 
 
@@ -52,8 +54,9 @@ def present() -> datetime:
 
 
 class Workspace:
-    """One repository in one environment. `root`: the folder of acorn.yaml, or one below it; `environ`: the variables that name actor, secrets, cache and trust, as a process has them;
-    `clock`: the present instant; `pause`: waits for so many seconds."""
+    """One repository in one environment. `root`: the folder of acorn.yaml, or one below it; `environ`: the
+    variables that name actor, secrets, cache and trust, as a process has them; `clock`: the present instant;
+    `pause`: waits for so many seconds."""
 
     def __init__(
         self,
@@ -114,7 +117,8 @@ class Workspace:
         return export(self, request)
 
     def rehearse(self) -> Rehearsed:
-        """Go through everything once on embedded marketplaces, and write the record (`rehearsing.rehearse`)."""
+        """Go through everything once on embedded marketplaces, and write the record
+        (`rehearsing.rehearse`)."""
         from acorn_gitops.reconcile.rehearsing import rehearse
 
         return rehearse(self)
@@ -178,7 +182,8 @@ class Workspace:
         return loaded, findings
 
     def readable(self) -> Configuration:
-        """The configuration, where all of it could be read: InvalidSpecs otherwise, as half of it answers wrongly."""
+        """The configuration, where all of it could be read: InvalidSpecs otherwise, as half of it answers
+        wrongly."""
         loaded = self.load()
         if any(f.severity == "error" for f in loaded.findings):
             raise InvalidSpecs(
@@ -188,8 +193,8 @@ class Workspace:
         return loaded.configuration
 
     def ledger_path(self, project: Project) -> Path:
-        """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside the repository and
-        the default branch does not keep it there."""
+        """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside
+        the repository and the default branch does not keep it there."""
         path = self.root / project.ledger
         try:
             return database(path, self.root)
@@ -201,7 +206,8 @@ class Workspace:
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
-        """The environment's ledger, to be read: no spec is looked at. Stale where it belongs to another project or environment."""
+        """The environment's ledger, to be read: no spec is looked at. Stale where it belongs to another
+        project or environment."""
         from acorn_gitops.ledger.sqlite import open_ledger
         from acorn_gitops.specs.load import open_reader
         from acorn_gitops.specs.project import read_project

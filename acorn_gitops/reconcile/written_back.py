@@ -1,5 +1,6 @@
-"""Live values, written into the specs that say otherwise; comments and layout stay. Comes in: what stores hold, and the specs. Goes
-out: the new texts of files, and what could not be said. Callers: `importing`, `new_specs`.
+"""Live values, written into the specs that say otherwise; comments and layout stay. Comes in: what stores
+hold, and the specs. Goes out: the new texts of files, and what could not be said. Callers: `importing`,
+`new_specs`.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def _elsewhere(
     siblings: dict[tuple[str, str], list[Address]],
     live_of: Mapping[str, Mapping[tuple[str, str], Live]],
 ) -> list[Address]:
-    """Other resources for which the same words of the spec stand, and of which the new value is not known to be
-    true: writing it would change them at the next apply."""
+    """Other resources for which the same words of the spec stand, and of which the new value is not known to
+    be true: writing it would change them at the next apply."""
     here = {place.path for place in spec_paths(address, name, value, spec.spec)}
     found: list[Address] = []
     for other in siblings.get((spec.kind, spec.name), ()):
@@ -111,8 +112,8 @@ def _listed(addresses: Sequence[Address]) -> str:
 def extend(
     config: Configuration, spec: Spec, item: dict[str, Any], files: dict[str, str], notes: list[str]
 ) -> Iterator[Spec]:
-    """Further listings of a SKU that is mapped already go where its other listings are. Answers the spec for each that was added to
-    it."""
+    """Further listings of a SKU that is mapped already go where its other listings are. Answers the spec for
+    each that was added to it."""
     for listing in item["listings"]:
         count = len(spec.spec.get("listings") or ())
         problem = _edit(config, spec, ("spec", "listings", count), listing, files)

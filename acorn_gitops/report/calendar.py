@@ -1,5 +1,5 @@
-"""A promotion calendar as people and programs read it. Comes in: times of one store, reductions. Goes out: lines, rows. Caller: cli
-`calendar`.
+"""A promotion calendar as people and programs read it. Comes in: times of one store, reductions. Goes out:
+lines, rows. Caller: cli `calendar`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from acorn_gitops.report.text import Pen
 
 
 class Law(NamedTuple):
-    """Reductions of a promotion in a store: how many, how many are none, how many cannot be judged, and the first that is none."""
+    """Reductions of a promotion in a store: how many, how many are none, how many cannot be judged, and the
+    first that is none."""
 
     every: int
     none: int

@@ -1,5 +1,5 @@
-"""What comes with a resource, in words that hide nothing: the rights of a role, whom a grant is for, what a promotion takes off
-what. Comes in: attributes. Goes out: phrases. Callers: text, Markdown.
+"""What comes with a resource, in words that hide nothing: the rights of a role, whom a grant is for, what a
+promotion takes off what. Comes in: attributes. Goes out: phrases. Callers: text, Markdown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def shown(thing: Any, width: int) -> str:
 
 
 def phrases(type_: str, attributes: Mapping[str, Any]) -> list[str]:
-    """One phrase for each thing that a reviewer must see; none for types whose attributes are shown as they are."""
+    """One phrase for each thing that a reviewer must see; none for types whose attributes are shown as they
+    are."""
     known = TYPES.get(type_)
     return [*known.words(attributes, shown)] if known is not None else []
 

@@ -143,8 +143,8 @@ _GUARDS: Final = ("BUD-", "ROL-")
 
 
 def _let_through(plan: Plan) -> list[str]:
-    """What would have stopped this and does not: settings that guard and are others than in the last apply, budgets and rules about
-    rights that were waived or softened. Deep promotions beside them."""
+    """What would have stopped this and does not: settings that guard and are others than in the last apply,
+    budgets and rules about rights that were waived or softened. Deep promotions beside them."""
     said = [f for f in plan.findings if f.id == "ACN-036"]
     waived = [f for f in plan.findings if f.severity == "info" and f.id.startswith(_GUARDS)]
     told = [f"{f.id} {escape(cut(f.message, 2_000))}" for f in said]
@@ -192,15 +192,16 @@ def _table(plan: Plan) -> list[str]:
 
 
 def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
-    """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the plan's own order."""
+    """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the
+    plan's own order."""
     rights = change.address.type in ("role", "grant") and change.action != "delete"
     destroys = change.action in ("delete", "replace")
     return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change, plan)
 
 
 def _group(members: Sequence[Change], plan: Plan) -> str:
-    """What many alike have in common, and of listings those that lose most: what stands in a row of its own for one must not be
-    hidden among a hundred."""
+    """What many alike have in common, and of listings those that lose most: what stands in a row of its own
+    for one must not be hidden among a hundred."""
     first = members[0]
     told = escape(cut(in_words(signature(members)), 200))
     if not TYPES[first.address.type].told_by_field:

@@ -1,5 +1,5 @@
-"""What is read first: of many changes those that lose most, so that ten harmless lines cannot hide one. Comes in: changes. Goes
-out: keys to sort by. Callers: text, Markdown.
+"""What is read first: of many changes those that lose most, so that ten harmless lines cannot hide one. Comes
+in: changes. Goes out: keys to sort by. Callers: text, Markdown.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def effect(change: Change, plan: Plan) -> Decimal:
 
 
 def fall(change: Change, plan: Plan) -> Decimal:
-    """How far the amount that falls most falls, in percent: -90 for what loses nine tenths. A promotion that comes or changes counts
-    with what it takes off at most."""
+    """How far the amount that falls most falls, in percent: -90 for what loses nine tenths. A promotion that
+    comes or changes counts with what it takes off at most."""
     move = price_move(change)
     moved = [Decimal(move[3])] if move is not None and move[3] else []
     moved += [moves(f.before, f.after) for f in change.fields]
@@ -44,8 +44,8 @@ def moves(before: object, after: object) -> Decimal:
 
 
 def worst_first(members: Sequence[Change], plan: Plan) -> list[Change]:
-    """Of changes that are told as one: what costs most for the stock that is there, then the deepest falls; of listings that come,
-    the cheapest."""
+    """Of changes that are told as one: what costs most for the stock that is there, then the deepest falls;
+    of listings that come, the cheapest."""
     return sorted(
         members, key=lambda c: (min(effect(c, plan), Decimal(0)), fall(c, plan), _asked(c), str(c.address))
     )

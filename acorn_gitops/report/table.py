@@ -1,5 +1,5 @@
-"""Tables: one set of rows as text, JSON or CSV, so that they cannot disagree. Comes in: headings and rows. Goes out: text. Callers:
-cli `view`, `onboard`.
+"""Tables: one set of rows as text, JSON or CSV, so that they cannot disagree. Comes in: headings and rows.
+Goes out: text. Callers: cli `view`, `onboard`.
 """
 
 from __future__ import annotations

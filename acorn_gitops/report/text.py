@@ -68,7 +68,8 @@ class Pen:
         return [self(line, style) for line in wrapped(text, self.width, then="  ")]
 
     def columns(self, left: str, right: str, style: str = "", right_style: str = "dim") -> str:
-        """Left text, and right text at the right margin; the right one on a line of its own when both do not fit."""
+        """Left text, and right text at the right margin; the right one on a line of its own when both do not
+        fit."""
         if not right:
             return self(left, style) if style else left
         if cells(left) + cells(right) + 2 <= self.width:
@@ -379,8 +380,8 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
 
 
 def findings_text(findings: Iterable[Finding], pen: Pen) -> str:
-    """Every finding: place, words, the offending line with a caret, what to do. Of those that are alike (rule, field and remedy) the
-    first ones, and where more of them are."""
+    """Every finding: place, words, the offending line with a caret, what to do. Of those that are alike
+    (rule, field and remedy) the first ones, and where more of them are."""
     lines: list[str] = []
     kinds: dict[tuple[str, str, str], list[Finding]] = {}
     order: list[Finding] = []
@@ -434,7 +435,8 @@ def _more(told: Sequence[Finding], pen: Pen) -> list[str]:
 
 
 def _inset(text: str) -> str:
-    """`safe`, line by line; nothing that others wrote begins a line, where a runner of jobs would read a command."""
+    """`safe`, line by line; nothing that others wrote begins a line, where a runner of jobs would read a
+    command."""
     return safe_lines(text).replace("\n", "\n      ")
 
 
@@ -551,7 +553,8 @@ _NOT_DONE: Final = {
 
 
 def _not_done(bad: Iterable[tuple[Change, Any]], pen: Pen) -> list[str]:
-    """The changes that were not done and why: causes first, and of those that share a reason in a store the first ones."""
+    """The changes that were not done and why: causes first, and of those that share a reason in a store the
+    first ones."""
     alike: dict[tuple[str, str, str], list[Change]] = {}
     order = [*_NOT_DONE]
     for change, outcome in sorted(bad, key=lambda one: order.index(one[1].status)):

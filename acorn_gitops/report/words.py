@@ -1,4 +1,5 @@
-"""Values as words. Comes in: attribute values. Goes out: short, harmless text. Callers: `text`, `markdown`."""
+"""Values as words. Comes in: attribute values. Goes out: short, harmless text. Callers: `text`,
+`markdown`."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ REASONS: Final[dict[str, str]] = {
 
 
 def in_words(signature: str) -> str:
-    """What happens to a group (`document.signature`), with its reason as it is read: `price -10.0 % (spec edited)`."""
+    """What happens to a group (`document.signature`), with its reason as it is read: `price -10.0 % (spec
+    edited)`."""
     for code, words in REASONS.items():
         if signature == code:
             return words

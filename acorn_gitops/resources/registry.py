@@ -1,5 +1,5 @@
-"""Every type of resource, and what is derived from all of them. Comes in: the files of this room. Goes out: tables. Callers: every room
-above that works with resources.
+"""Every type of resource, and what is derived from all of them. Comes in: the files of this room. Goes out:
+tables. Callers: every room above that works with resources.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def fields_of(kind: str) -> frozenset[str]:
 
 
 def spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
-    """The places of a resolved spec to edit so that an attribute of a resource becomes a value; empty when no single place says it."""
+    """The places of a resolved spec to edit so that an attribute of a resource becomes a value; empty when no
+    single place says it."""
     return TYPES[address.type].spec_paths(address, attribute, value, spec)
 
 

@@ -1,4 +1,5 @@
-"""What is to be known of a type of resource. Comes in: nothing. Goes out: `ResourceType`. Callers: the types' files, `registry`."""
+"""What is to be known of a type of resource. Comes in: nothing. Goes out: `ResourceType`. Callers: the types'
+files, `registry`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The words in which attributes are described on the wire: JSON Schema, draft 2020-12. Comes in: nothing. Goes out: parts of schemas.
-Callers: the types' files, the network API's contract.
+"""The words in which attributes are described on the wire: JSON Schema, draft 2020-12. Comes in: nothing.
+Goes out: parts of schemas. Callers: the types' files, the network API's contract.
 """
 
 from __future__ import annotations

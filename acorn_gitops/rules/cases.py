@@ -1,5 +1,5 @@
-"""A failing and a passing case of every rule. Comes in: YAML beside this file. Goes out: cases, as patches of one small repository
-that is right. Callers: tests run them, docs and `acorn explain rule` show them.
+"""A failing and a passing case of every rule. Comes in: YAML beside this file. Goes out: cases, as patches of
+one small repository that is right. Callers: tests run them, docs and `acorn explain rule` show them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""How long a CEL expression may take. Comes in: an expression. Goes out: why it is too dear, or nothing. Caller: `custom`.
+"""How long a CEL expression may take. Comes in: an expression. Goes out: why it is too dear, or nothing.
+Caller: `custom`.
 
-CEL always ends, but `all` inside `all` inside `all` may end next week, and the engine takes no limit. So loops are bounded
-before anything runs: at most two inside one another, never two over the changes of a plan, and no long list written out.
+CEL always ends, but `all` inside `all` inside `all` may end next week, and the engine takes no limit. So
+loops are bounded before anything runs: at most two inside one another, never two over the changes of a plan,
+and no long list written out.
 """
 
 from __future__ import annotations

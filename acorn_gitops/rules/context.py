@@ -1,5 +1,5 @@
-"""What a rule may look at: specs, the present, and in the later phases the changes, prices, people. Comes in: the caller's
-knowledge. Goes out: a `Context`. Callers: every rule, `registry`, `custom`, cli.
+"""What a rule may look at: specs, the present, and in the later phases the changes, prices, people. Comes in:
+the caller's knowledge. Goes out: a `Context`. Callers: every rule, `registry`, `custom`, cli.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.specs.configuration import Configuration
 
 Phase = Literal["validate", "plan", "apply", "drift"]
-"""validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live and what was
-applied. apply: next to the write. drift: by the scheduled job."""
+"""validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live
+and what was applied. apply: next to the write. drift: by the scheduled job."""
 
 
 EVER: Final = "*"
@@ -64,15 +64,17 @@ class Known(NamedTuple):
     drifted: Sequence[tuple[Where, str]] = ()
     """Of the drift job: what was changed outside, and which attribute."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
-    """(file, line), (file, line): whether the first was written with the second in sight: in the same commit or a later one."""
+    """(file, line), (file, line): whether the first was written with the second in sight: in the same commit
+    or a later one."""
     editors: Callable[[Collection[tuple[str, str]], Collection[str], str], frozenset[str]] = (
         lambda wanted, files, since: frozenset()
     )
-    """(documents by kind and name, the files in which they are, a commit or ""): e-mail addresses of those who changed one of them
-    since then ("": since the last whole apply), also by taking it out; whoever applies stands for those whom git does not know."""
+    """(documents by kind and name, the files in which they are, a commit or ""): e-mail addresses of those
+    who changed one of them since then ("": since the last whole apply), also by taking it out; whoever
+    applies stands for those whom git does not know."""
     announces: Callable[[str, str, str], bool] = lambda store, promo, sku: True
-    """(store, promotion, SKU): whether this plan makes or changes the promotion there, or the price that it is taken off; putting back
-    what a hand changed is neither."""
+    """(store, promotion, SKU): whether this plan makes or changes the promotion there, or the price that it
+    is taken off; putting back what a hand changed is neither."""
     commit: Callable[[str, int], str] = lambda file, line: ""
     """(file, line): the commit that wrote it last; "" where it is not committed, or git does not know."""
     recorded: Sequence[Planned] = ()

@@ -1,10 +1,10 @@
-"""Rules of your own, in CEL: over every spec of a kind, over every change, over a plan. Comes in: a context. Goes out: findings.
-Callers: `registry`, cli `policy`.
+"""Rules of your own, in CEL: over every spec of a kind, over every change, over a plan. Comes in: a context.
+Goes out: findings. Callers: `registry`, cli `policy`.
 
-CEL reads no files and asks nobody. `cel_cost` refuses expressions that plainly take too long, with advice; what it overlooks is
-ended by `confine.bounded`, in which every expression is compiled and run. It fails closed: an expression that is wrong, stumbles
-over a value or does not end is an error with the rule's id. Money is compared in minor units, never as a fraction:
-`minor(price) >= minor("9.99", "EUR")`.
+CEL reads no files and asks nobody. `cel_cost` refuses expressions that plainly take too long, with advice;
+what it overlooks is ended by `confine.bounded`, in which every expression is compiled and run. It fails
+closed: an expression that is wrong, stumbles over a value or does not end is an error with the rule's id.
+Money is compared in minor units, never as a fraction: `minor(price) >= minor("9.99", "EUR")`.
 """
 
 from __future__ import annotations
@@ -65,10 +65,12 @@ class _Compiled:
                 return
 
     def judge(self, variables: Mapping[str, Any]) -> str | None:
-        """None where all is well or the rule does not apply; else the message. ValueError when it cannot be judged."""
+        """None where all is well or the rule does not apply; else the message. ValueError when it cannot be
+        judged."""
         spec = variables.get("spec")
         if self._fields is not None and isinstance(spec, dict):
-            # The engine copies all that it is given: most of the time would go into fields that nobody asks for.
+            # The engine copies all that it is given: most of the time would go into fields that nobody asks
+            # for.
             variables = {**variables, "spec": {k: spec[k] for k in self._fields if k in spec}}
         if "when" in self._programs and not self._true("when", variables):
             return None
@@ -229,8 +231,8 @@ def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, Any], Pl
 
 
 def run_tests(context: Context) -> list[Case]:
-    """Every test of every rule. A rule needs a case that passes and one that does not: else nobody knows whether it can
-    fail."""
+    """Every test of every rule. A rule needs a case that passes and one that does not: else nobody knows
+    whether it can fail."""
     try:
         answer = bounded(lambda step: orjson.dumps([[*case] for case in _tested(context, step)]), LIMITS)
     except Unbounded as stopped:

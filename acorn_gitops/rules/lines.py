@@ -1,5 +1,5 @@
-"""Paths of what a spec says. Comes in: a value of a spec. Goes out: the path of every plain value in it. Callers: rules that ask who
-wrote a line.
+"""Paths of what a spec says. Comes in: a value of a spec. Goes out: the path of every plain value in it.
+Callers: rules that ask who wrote a line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Rules that are not built, and why. Comes in: nothing. Goes out: ids with reasons. Callers: cli `rules`, docs.
+"""Rules that are not built, and why. Comes in: nothing. Goes out: ids with reasons. Callers: cli `rules`,
+docs.
 
 An id stands here or is a rule; a test holds both against the list of the domain.
 """

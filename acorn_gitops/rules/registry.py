@@ -208,8 +208,8 @@ def check(
     phase: Phase = "validate",
     known: Known | None = None,
 ) -> list[Finding]:
-    """Findings of every rule of a phase, by place. `after_errors`: some files could not be read, so a reference to what
-    they may hold is no finding."""
+    """Findings of every rule of a phase, by place. `after_errors`: some files could not be read, so a
+    reference to what they may hold is no finding."""
     _load_families()
     context = Context(configuration, now, {}, known)
     found: list[Finding] = []

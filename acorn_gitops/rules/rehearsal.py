@@ -1,8 +1,8 @@
-"""Records of rehearsals and export drills: what they prove of these specs. Comes in: a configuration. Goes out: a verdict.
-Callers: rules `onboarding`, cli `rehearse`, `apply`, `export`, `doctor`.
+"""Records of rehearsals and export drills: what they prove of these specs. Comes in: a configuration. Goes
+out: a verdict. Callers: rules `onboarding`, cli `rehearse`, `apply`, `export`, `doctor`.
 
-A record lies beside the specs (`evidence/`), so that it is reviewed with them and found by every machine. It names two
-digests: of the specs as they are, and of their form, in which everyday values are left out.
+A record lies beside the specs (`evidence/`), so that it is reviewed with them and found by every machine. It
+names two digests: of the specs as they are, and of their form, in which everyday values are left out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Verdict(NamedTuple):
 
 
 def asked(configuration: Configuration) -> bool:
-    """Whether apply needs a rehearsal: the policy says so, or says nothing and a storefront sells in production."""
+    """Whether apply needs a rehearsal: the policy says so, or says nothing and a storefront sells in
+    production."""
     said = configuration.policies.get("rehearsal")
     if said is not None:
         return bool(said == "required")

@@ -1,9 +1,9 @@
-"""Exceptions, and how bad a breach is here. Comes in: findings, the project's waivers and severities. Goes out: findings
-as they count in this environment. Callers: `registry` for specs, cli for budgets.
+"""Exceptions, and how bad a breach is here. Comes in: findings, the project's waivers and severities. Goes
+out: findings as they count in this environment. Callers: `registry` for specs, cli for budgets.
 
-A waiver turns findings of one rule in one scope into notes, until its day. Then the finding is back, and the waiver
-itself is an error: an exception that nobody ends is a rule that nobody has. What is wrong while loading cannot be
-waived, nor can the last price guard, which stands next to the write.
+A waiver turns findings of one rule in one scope into notes, until its day. Then the finding is back, and the
+waiver itself is an error: an exception that nobody ends is a rule that nobody has. What is wrong while
+loading cannot be waived, nor can the last price guard, which stands next to the write.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def as_they_count(
     known: Iterable[str],
     every: Iterable[str] | None = None,
 ) -> list[Finding]:
-    """Findings of the rules `known`, with severities and waivers applied, and which of their waivers waive nothing. `every`, at
-    validate: all ids that there are; then the waivers and severities themselves are judged, too."""
+    """Findings of the rules `known`, with severities and waivers applied, and which of their waivers waive
+    nothing. `every`, at validate: all ids that there are; then the waivers and severities themselves are
+    judged, too."""
     severities: Mapping[str, str] = configuration.policies.get("severities") or {}
     waivers = _waivers(configuration)
     rules = set(known)
@@ -73,7 +74,8 @@ BUDGETS: Final = frozenset({f"BUD-00{number}" for number in range(1, 7)})
 
 
 def _fixed(id: str) -> bool:
-    """Whether the severity of a rule cannot be changed: of loading, and of budgets, which only a waiver opens."""
+    """Whether the severity of a rule cannot be changed: of loading, and of budgets, which only a waiver
+    opens."""
     return id[:4] in ("GEN-", "BUD-")
 
 
@@ -82,7 +84,8 @@ def _there(id: str, every: Container[str]) -> bool:
 
 
 def _misspelt(configuration: Configuration, every: Container[str]) -> Iterator[Finding]:
-    """Severities and waivers of rules that there are not, or of what cannot be softened, and waivers for no environment."""
+    """Severities and waivers of rules that there are not, or of what cannot be softened, and waivers for no
+    environment."""
     reader, raw = configuration.reader, configuration.project_raw
     assert reader is not None
     assert raw is not None

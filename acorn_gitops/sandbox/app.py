@@ -321,9 +321,9 @@ class Sandbox:
         return _json(200, orjson.dumps({"items": results, "version": self.database.version(store)}))
 
     def _hold(self, store: str, fence: _Fence, items: list[dict[str, Any]]) -> bool:
-        """Refusal of a batch that was made for another generation, or for the store as it was. Of a batch that is repeated, what was
-        carried out already is answered again (the store may have moved by this very batch), and True says that no other row of it
-        may be."""
+        """Refusal of a batch that was made for another generation, or for the store as it was. Of a batch
+        that is repeated, what was carried out already is answered again (the store may have moved by this
+        very batch), and True says that no other row of it may be."""
         if fence.owner and self.database.generation(store, fence.owner)[0] != fence.number:
             raise Refusal(
                 412, f"{fence.owner} is at another generation by now", "Another generation", "generation"
@@ -450,7 +450,8 @@ class _Undo(Exception):
 
 
 class _Fence(NamedTuple):
-    """For which generation of whom, and for which version of the store, a batch was made; empty where it does not say."""
+    """For which generation of whom, and for which version of the store, a batch was made; empty where it does
+    not say."""
 
     owner: str
     number: int

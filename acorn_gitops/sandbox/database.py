@@ -56,7 +56,8 @@ def _own_parts() -> frozenset[tuple[str, str]]:
 
 
 def _check_shape(db: sqlite3.Connection) -> None:
-    """ValueError where the file holds what no sandbox does: a view or a computed column could take forever, or run anything."""
+    """ValueError where the file holds what no sandbox does: a view or a computed column could take forever,
+    or run anything."""
     foreign = sorted(_parts(db) - _own_parts())
     if foreign:
         raise ValueError(f"it holds what no sandbox has ({foreign[0][0][:40]}); run `acorn sandbox reset`")
@@ -180,7 +181,8 @@ class Database:
         ).fetchall()
 
     def since(self, version: str) -> int | None:
-        """The revision that a store's version stands for; None where what happened since is no longer known."""
+        """The revision that a store's version stands for; None where what happened since is no longer
+        known."""
         birth, _, revision = version.partition("-")
         if birth != str(self._birth) or not revision.isdigit() or len(revision) > 18:
             return None
@@ -271,7 +273,8 @@ class Database:
         owner: str = "",
         etag: str = "",
     ) -> str:
-        """Write a version; answers its etag, which is a new one unless it is said. Without an owner it keeps the one it has."""
+        """Write a version; answers its etag, which is a new one unless it is said. Without an owner it keeps
+        the one it has."""
         body = {k: v for k, v in attributes.items() if v is not None}
         etag = etag or xxhash.xxh3_64_hexdigest(orjson.dumps([revision, store, type, key]))
         before = self.get(store, type, key) if not owner else None

@@ -1,4 +1,5 @@
-"""Misbehaviour to order. Comes in: what was ordered. Goes out: what happens to a request or row. Caller: `app`.
+"""Misbehaviour to order. Comes in: what was ordered. Goes out: what happens to a request or row. Caller:
+`app`.
 
 Real marketplaces throttle, fall over, answer with a web page, lose the answer after doing the work, accept
 and then do nothing. Each is here under a name, for so many times, for requests or rows that match.

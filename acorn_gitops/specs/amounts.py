@@ -1,4 +1,5 @@
-"""What was meant by an amount that is none. Comes in: text as somebody wrote it. Goes out: a hint. Caller: `gate`.
+"""What was meant by an amount that is none. Comes in: text as somebody wrote it. Goes out: a hint. Caller:
+`gate`.
 
 Amounts come from spreadsheets, input methods and other countries' habits. Nothing is ever converted here: the
 hint shows what to write, and where two readings are possible it does not choose.

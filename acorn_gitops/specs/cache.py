@@ -1,8 +1,8 @@
 """Parsed files by content. Comes in: bytes. Goes out: what they parsed to last time. Caller: `files`.
 
-Kept in the user's cache folder, never in the repository, where a pull request could plant a wrong parse, and sealed
-(`confine.sealed`); stored as JSON, so that reading it can run nothing. The name is of content, parser and schema: a stale entry
-cannot be found. Losing the cache costs time only.
+Kept in the user's cache folder, never in the repository, where a pull request could plant a wrong parse, and
+sealed (`confine.sealed`); stored as JSON, so that reading it can run nothing. The name is of content, parser
+and schema: a stale entry cannot be found. Losing the cache costs time only.
 """
 
 from __future__ import annotations

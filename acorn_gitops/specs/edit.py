@@ -1,8 +1,8 @@
 """Writes into spec files that people wrote. Comes in: places and values. Goes out: the same files with these
 values, comments and order kept. Caller: cli `import`.
 
-One value is replaced where it stands in the text, so that the rest of the file stays byte for byte; what has no
-place yet is added by ruamel.yaml's round trip. A result that does not mean what was asked is not written.
+One value is replaced where it stands in the text, so that the rest of the file stays byte for byte; what has
+no place yet is added by ruamel.yaml's round trip. A result that does not mean what was asked is not written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Recorded facts: what somebody measured, exported or was told, as CSV files beside the specs. Comes in: a folder. Goes
-out: rows by table, and what is wrong. Callers: `configuration`, rules, engines, cli.
+"""Recorded facts: what somebody measured, exported or was told, as CSV files beside the specs. Comes in: a
+folder. Goes out: rows by table, and what is wrong. Callers: `configuration`, rules, engines, cli.
 
-Facts are not wishes: nothing of them is sent anywhere. A table that is not there says nothing, and no rule concludes
-anything from that; a row that cannot be read is an error, because the rest would be a half-truth.
+Facts are not wishes: nothing of them is sent anywhere. A table that is not there says nothing, and no rule
+concludes anything from that; a row that cannot be read is an error, because the rest would be a half-truth.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ class Reader:
         self._leaks: dict[str, list[Finding]] = {}
         self._encodings: dict[str, str] = {}
         self._items: dict[tuple[str, int, int], Node | None] = {}
-        """Entries of long lists that were composed alone, by file and lines: many findings may be about one."""
+        """Entries of long lists that were composed alone, by file and lines: many findings may be about
+        one."""
         self._spots: dict[tuple[str, int, int], quick.Spot | None] = {}
         """The same, looked through without composing."""
         self._tables: dict[tuple[str, int], dict[str, Any]] = {}
@@ -264,7 +265,8 @@ class Reader:
         return masked(line) if self._leaks.get(place.file) else line
 
     def nodes(self, raw: Raw, path: tuple[Any, ...]) -> tuple[Node | None, tuple[Any, ...]]:
-        """The composed document and the path in it; for an entry of a long list only that entry is composed."""
+        """The composed document and the path in it; for an entry of a long list only that entry is
+        composed."""
         if raw.item_file != raw.file and path[:2] == ("spec", "items"):
             return None, path
         if len(path) >= 3 and path[:2] == ("spec", "items") and raw.item_lines and isinstance(path[2], int):
@@ -285,7 +287,8 @@ class Reader:
         return self._whole(raw), path
 
     def _span(self, raw: Raw, index: int) -> tuple[int, int] | None:
-        """The first and the last line of an entry; None for a list in brackets, or a dash on a line of its own."""
+        """The first and the last line of an entry; None for a list in brackets, or a dash on a line of its
+        own."""
         begin = raw.item_lines[index]
         lines = self.lines(raw.file)
         if not lines[begin - 1].lstrip(" ").startswith("- "):
@@ -339,8 +342,8 @@ class Reader:
         return Place(raw.file, line, column)
 
     def put_cell(self, text: str, raw: Raw, path: tuple[Any, ...], value: object) -> str | None:
-        """The text of a table with the cell changed that says the value at a path; None where there is none, or the table is not kept
-        in UTF-8."""
+        """The text of a table with the cell changed that says the value at a path; None where there is none,
+        or the table is not kept in UTF-8."""
         table = self._tables.get((raw.file, raw.position))
         plain = self._encodings.get(raw.item_file, "utf-8") == "utf-8"
         if table is None or not plain or path[:2] != ("spec", "items") or not isinstance(value, str):
@@ -358,7 +361,8 @@ class Reader:
             return ""
 
     def _cell(self, raw: Raw, index: int, path: tuple[Any, ...]) -> Place:
-        """The cell of a table that a path of an item came from; the item's first row for what no cell says."""
+        """The cell of a table that a path of an item came from; the item's first row for what no cell
+        says."""
         key = (raw.file, raw.position)
         if key not in self._cells:
             self._cells[key] = {}

@@ -1,8 +1,9 @@
-"""Bounds and costs that follow from others. Comes in: resolved SKUs, the currencies of their stores. Goes out: the same SKUs with the
-bounds that nobody wrote out. Caller: `load`.
+"""Bounds and costs that follow from others. Comes in: resolved SKUs, the currencies of their stores. Goes
+out: the same SKUs with the bounds that nobody wrote out. Caller: `load`.
 
-A set costs what its parts cost, may not be sold for less than their floors together, and must leave what each of them must; a policy may have a default for every store
-of one currency. What is written for a store is as it is written.
+A set costs what its parts cost, may not be sold for less than their floors together, and must leave what each
+of them must; a policy may have a default for every store of one currency. What is written for a store is as
+it is written.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class _Sets:
         currencies: Mapping[str, str],
     ) -> None:
         self._skus, self._defaults, self._currencies = skus, defaults, currencies
-        """A default holds in stores, too, that do not list the part: sets are sold where their parts are not."""
+        """A default holds in stores, too, that do not list the part: sets are sold where their parts are
+        not."""
         self._margins: dict[str, Decimal | None] = {}
         self._floors: dict[tuple[str, str], Decimal | None] = {}
         self._costs: dict[str, tuple[Decimal, str] | None] = {}
@@ -111,7 +113,8 @@ class _Sets:
         return self._margins[sku]
 
     def _least_margin(self, sku: str, depth: int) -> Decimal | None:
-        """The least that is asked of any part, where something is asked of each: then the whole must leave at least that."""
+        """The least that is asked of any part, where something is asked of each: then the whole must leave at
+        least that."""
         spec = self._skus.get(sku)
         if spec is None or depth > DEEPEST:
             return None

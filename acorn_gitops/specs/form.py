@@ -1,5 +1,5 @@
-"""The form of a value, for whoever wrote another. Comes in: the schema of a field, what stands there. Goes out: what the field is, and
-how it is written. Caller: `gate`.
+"""The form of a value, for whoever wrote another. Comes in: the schema of a field, what stands there. Goes
+out: what the field is, and how it is written. Caller: `gate`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What documents a text holds, whatever else is wrong with it. Comes in: the bytes of a spec file as some commit holds it. Goes out: a
-digest for each document, by kind and name. Caller: reconcile `planning`, for whoever asks who changed a document.
+"""What documents a text holds, whatever else is wrong with it. Comes in: the bytes of a spec file as some
+commit holds it. Goes out: a digest for each document, by kind and name. Caller: reconcile `planning`, for
+whoever asks who changed a document.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from acorn_gitops.specs.strict import compose
 Identity = tuple[str, str]
 """Kind and name of a document."""
 KEY: Final = "key of "
-"""Before a kind, in place of it: an identity by `spec.key`, under which documents of other names are the same thing at a marketplace."""
+"""Before a kind, in place of it: an identity by `spec.key`, under which documents of other names are the same
+thing at a marketplace."""
 MOST: Final = 256 << 10
 """Bytes of a text that is looked into."""
 _SPELT: Final = b"\\"
@@ -23,8 +25,8 @@ _SPELT: Final = b"\\"
 
 
 def identities(content: bytes) -> Mapping[Identity, tuple[str, ...]] | None:
-    """Digests of the documents of a text, in the order in which they stand. None where nobody can tell what is in it: it is no YAML, or
-    too long to be looked into."""
+    """Digests of the documents of a text, in the order in which they stand. None where nobody can tell what
+    is in it: it is no YAML, or too long to be looked into."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,7 +1,8 @@
-"""Secrets in files that everybody reads. Comes in: a file's bytes or a text. Goes out: where something looks like a token, a client
-secret or a private key, and the text without it. Callers: `files`, `load`.
+"""Secrets in files that everybody reads. Comes in: a file's bytes or a text. Goes out: where something looks
+like a token, a client secret or a private key, and the text without it. Callers: `files`, `load`.
 
-Files are looked through as they are, not as what they mean: a secret in a comment or an annotation is in git just as well.
+Files are looked through as they are, not as what they mean: a secret in a comment or an annotation is in git
+just as well.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _SECRET: Final = re.compile(
     r"Atz[ra]\|[\w|.~+/=-]*|amzn1\.oa2-cs\.[\w.-]*|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY[-A-Za-z0-9+/=\s]*"
     r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|(?<![\w-])eyJ[\w-]{20,}\.eyJ[\w-]{20,}\.[\w-]{20,}"
 )
-"""Refresh and access tokens, client secrets, keys (Login with Amazon, AWS, GitHub, GitLab, Slack, JSON Web Tokens)."""
+"""Refresh and access tokens, client secrets, keys (Login with Amazon, AWS, GitHub, GitLab, Slack, JSON Web
+Tokens)."""
 MASK: Final = "(a secret)"
 
 

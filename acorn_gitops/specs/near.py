@@ -1,5 +1,5 @@
-"""What may be meant by an unknown name. Comes in: a word, the names that there are. Goes out: the nearest, or nothing. Callers:
-whoever tells of names that refer to nothing.
+"""What may be meant by an unknown name. Comes in: a word, the names that there are. Goes out: the nearest, or
+nothing. Callers: whoever tells of names that refer to nothing.
 
 A suggestion must not cost more than it is worth: of many names those are looked at that begin or end alike.
 """
@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from typing import Final
 
 BESIDE: Final = 40
-"""Of many names, so many on either side of a word in the order of the alphabet are looked at: by beginnings and by ends."""
+"""Of many names, so many on either side of a word in the order of the alphabet are looked at: by beginnings
+and by ends."""
 LONGEST: Final = 200
 
 

@@ -1,5 +1,6 @@
-"""Rules of the repository's own: read and checked for form. Comes in: folders or files of acorn.yaml. Goes out: rules with
-their places, and findings. Caller: `configuration`. What they mean is `rules.custom`'s business."""
+"""Rules of the repository's own: read and checked for form. Comes in: folders or files of acorn.yaml. Goes
+out: rules with their places, and findings. Caller: `configuration`. What they mean is `rules.custom`'s
+business."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Packs of tax rules to rules. Comes in: a TaxRule's spec that names a pack. Goes out: the specs that it stands for. Caller:
-`resolve`.
+"""Packs of tax rules to rules. Comes in: a TaxRule's spec that names a pack. Goes out: the specs that it
+stands for. Caller: `resolve`.
 """
 
 from __future__ import annotations

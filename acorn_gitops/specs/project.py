@@ -39,14 +39,16 @@ class Project(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """Where a project file reaches, over all its environments: connections in one spelling, ledgers by environment."""
+    """Where a project file reaches, over all its environments: connections in one spelling, ledgers by
+    environment."""
 
     connections: frozenset[bytes]
     ledgers: Mapping[str, str]
 
 
 def targets_of(text: str) -> Targets | None:
-    """What a project file names, given as text; None where it is none. Only its form is looked at, no file is read."""
+    """What a project file names, given as text; None where it is none. Only its form is looked at, no file is
+    read."""
     try:
         documents = fast.parse(text)
         data = documents[0].data if len(documents) == 1 else None

@@ -1,10 +1,10 @@
-"""Where the parts of one entry of a long list stand, without composing it. Comes in: its lines. Goes out: positions, or None where its
-form is not one of the usual ones. Caller: `files.Reader`, which then composes.
+"""Where the parts of one entry of a long list stand, without composing it. Comes in: its lines. Goes out:
+positions, or None where its form is not one of the usual ones. Caller: `files.Reader`, which then composes.
 
-A catalogue has one finding for each of its entries as easily as one: twenty thousand entries are composed in minutes and
-looked through in a second. Understood are maps and lists in braces on one line, nested blocks with one key in each line, and
-scalars on one line. Whatever else YAML has (anchors, aliases, tags, texts of several lines, keys of several words in
-quotes) is left to the parser.
+A catalogue has one finding for each of its entries as easily as one: twenty thousand entries are composed in
+minutes and looked through in a second. Understood are maps and lists in braces on one line, nested blocks
+with one key in each line, and scalars on one line. Whatever else YAML has (anchors, aliases, tags, texts of
+several lines, keys of several words in quotes) is left to the parser.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _BLANKS: Final = re.compile(r" *")
 
 
 class Spot(NamedTuple):
-    """A value: line and column (from 1), and what is in it by key or index, each with the line and column of the key."""
+    """A value: line and column (from 1), and what is in it by key or index, each with the line and column of
+    the key."""
 
     line: int
     column: int
@@ -33,7 +34,8 @@ class _Unusual(Exception):
 
 
 def entry(lines: Sequence[str], begin: int) -> Spot | None:
-    """The entry that begins on the first line with a dash; `begin` is that line's number. None for another form."""
+    """The entry that begins on the first line with a dash; `begin` is that line's number. None for another
+    form."""
     first = lines[0]
     dash = len(first) - len(first.lstrip(" "))
     if first[dash : dash + 2] != "- " or any("\t" in line or "#" in line for line in lines):

@@ -169,8 +169,8 @@ class Resolver:
         return out
 
     def _inherited(self, raw: Raw, chain: tuple[str, ...]) -> list[Raw]:
-        """Templates of a document, lowest first. One that is reached twice counts where it is named last; where it is only inherited by
-        others, before the first of them."""
+        """Templates of a document, lowest first. One that is reached twice counts where it is named last;
+        where it is only inherited by others, before the first of them."""
         found: dict[int, Raw] = {}
         for index, name in enumerate(_list(_map(raw.data.get("spec")).get("inherits"))):
             path = ("spec", "inherits", index)
@@ -206,8 +206,8 @@ class Resolver:
         return [*found.values()]
 
     def _below(self, template: Raw, chain: tuple[str, ...]) -> list[Raw]:
-        """As `_inherited`, once for each template and depth: many may inherit from one. Nothing is remembered of one with a
-        fault, as a circle depends on where it is entered."""
+        """As `_inherited`, once for each template and depth: many may inherit from one. Nothing is remembered
+        of one with a fault, as a circle depends on where it is entered."""
         memo = (template.kind, template.name, len(chain))
         known = self._ancestors.get(memo)
         if known is not None and known[1].isdisjoint(chain[:-1]):

@@ -42,7 +42,8 @@ FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "map": ("policy", ("map",)),
 }
 _MONEY: Final = frozenset({"price", "min", "max", "map"})
-# Numbers in scientific notation; error values in any language (#REF!, #WERT!, #NV); a column too narrow to show.
+# Numbers in scientific notation; error values in any language (#REF!, #WERT!, #NV); a column too narrow to
+# show.
 _SPOILT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-][0-9]+\Z|#\S{1,16}[!?]\Z|#N/?[ADV]\Z|#{3,}\Z")
 """A spreadsheet writes the sign of an exponent: 100E10 is a code as somebody typed it."""
 _CODES: Final = frozenset({"sku", "sellerSku", "asin", "gtin", "store"})
@@ -59,12 +60,14 @@ _SPOILT_CODE: Final = re.compile(
     r"|(?-i:Jan|Feb|Mar|Mrz|Mär|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[\- ][0-9]{2}(?:[0-9]{2})?\Z",
     re.IGNORECASE,
 )
-"""What a spreadsheet makes of a code that looks like a day or a number: a seller's SKU is fixed once it is created."""
+"""What a spreadsheet makes of a code that looks like a day or a number: a seller's SKU is fixed once it is
+created."""
 _ODD_CODE: Final = re.compile(rf"(?:{_MONTHS})[a-zéûä]*\.?[\- ][0-9]{{2}}(?:[0-9]{{2}})?\Z")
 
 
 def looks_like_a_month(code: str) -> bool:
-    """Whether a code is what spreadsheets of many languages make of one like ABR95: small letters, hyphen, year. A code can be so, too."""
+    """Whether a code is what spreadsheets of many languages make of one like ABR95: small letters, hyphen,
+    year. A code can be so, too."""
     return _ODD_CODE.match(code) is not None
 
 
@@ -95,8 +98,9 @@ def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None
 
 
 def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, value: str) -> str | None:
-    """The text with one cell changed: the one that a path of a SKU's item came from. Every other letter stays. None where no cell
-    says it, or where the table would mean something else as well (a title that three rows of the SKU repeat)."""
+    """The text with one cell changed: the one that a path of a SKU's item came from. Every other letter
+    stays. None where no cell says it, or where the table would mean something else as well (a title that
+    three rows of the SKU repeat)."""
     cells: Cells = {}
     wanted = read(text, file, table, cells).items
     place = cells.get((sku, path))

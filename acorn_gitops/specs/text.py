@@ -66,8 +66,8 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
 
 
 def unseen(value: str) -> tuple[str, str] | None:
-    """Of a value that was written with escapes, what `decode` would have refused of its characters: the finding's id, and what it is in
-    words; None where nothing is wrong."""
+    """Of a value that was written with escapes, what `decode` would have refused of its characters: the
+    finding's id, and what it is in words; None where nothing is wrong."""
     if value.isascii() and value.isprintable():
         return None
     found = _UNSAFE.search(value)

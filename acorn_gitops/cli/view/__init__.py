@@ -1,5 +1,5 @@
-"""`acorn view`. Comes in: specs, facts, the ledger, live stores. Goes out: one table over all stores, as text, JSON or CSV, with
-the age of every source. A view is a module of this package with a `command`.
+"""`acorn view`. Comes in: specs, facts, the ledger, live stores. Goes out: one table over all stores, as
+text, JSON or CSV, with the age of every source. A view is a module of this package with a `command`.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ class _Views(click.Group):
 
 @click.group("view", cls=_Views)
 def command() -> None:
-    """One panel over all stores. Nothing is written. Each view says how old its sources are; what is not known is a dash,
-    never nothing."""
+    """One panel over all stores. Nothing is written. Each view says how old its sources are; what is not
+    known is a dash, never nothing."""

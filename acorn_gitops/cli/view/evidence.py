@@ -1,5 +1,5 @@
-"""What rests on what: tax rules and category approvals in force on a day, with who looked at them. Comes in: specs, git. Goes out: a
-table. Caller: `acorn view`."""
+"""What rests on what: tax rules and category approvals in force on a day, with who looked at them. Comes in:
+specs, git. Goes out: a table. Caller: `acorn view`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def command(
     output: str,
     day: str | None,
 ) -> int:
-    """For an audit: every tax rule and category approval in force on a day, its source, who reviewed it, the digest of its
-    evidence, and the commit that wrote it."""
+    """For an audit: every tax rule and category approval in force on a day, its source, who reviewed it, the
+    digest of its evidence, and the commit that wrote it."""
     from acorn_gitops.cli.tax import _date
     from acorn_gitops.provenance.blame import Authors
     from acorn_gitops.report.table import Table

@@ -1,5 +1,5 @@
-"""What every store turned over, and all of them together. Comes in: recorded statements, dated exchange rates. Goes out: a table with
-sums. Caller: `acorn view`."""
+"""What every store turned over, and all of them together. Comes in: recorded statements, dated exchange
+rates. Goes out: a table with sums. Caller: `acorn view`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = {"sales": "sales", "refunds": "refunds", "fees": "fees", "adSpend": "ad_spend"}
 _MONTH: Final = timedelta(days=45)
-"""A settlement is a month's; a feed that was silent for longer is stale, unless its flow says a time of its own."""
+"""A settlement is a month's; a feed that was silent for longer is stale, unless its flow says a time of its
+own."""
 
 
 @click.command("finance")
@@ -39,8 +40,8 @@ def command(
     currency: str | None,
     month: str | None,
 ) -> int:
-    """Sales, refunds, returns, fees and advertising by store and period, with sums in one currency. What was not reported is
-    missing, never nothing; currencies are never mixed."""
+    """Sales, refunds, returns, fees and advertising by store and period, with sums in one currency. What was
+    not reported is missing, never nothing; currencies are never mixed."""
     import re
 
     from acorn_gitops.engines.margin import Margins
@@ -125,8 +126,8 @@ def _row(
 def _totals(
     found: Sequence[Statement], rows: Sequence[dict[str, Any]], sales: str, margins: Margins, base: str
 ) -> list[dict[str, Any]]:
-    """A sum for each currency, and one over all in the base currency: of the rows as they are shown, so that they agree. A sum of
-    which a part was not reported, or cannot be exchanged, is not known."""
+    """A sum for each currency, and one over all in the base currency: of the rows as they are shown, so that
+    they agree. A sum of which a part was not reported, or cannot be exchanged, is not known."""
     totals = []
     for currency in sorted({s.currency for s in found}):
         mine = [s for s in found if s.currency == currency]

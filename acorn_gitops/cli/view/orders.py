@@ -1,4 +1,5 @@
-"""Every store's orders: what should have come, and what has. Comes in: recorded orders. Goes out: a table. Caller: `acorn view`."""
+"""Every store's orders: what should have come, and what has. Comes in: recorded orders. Goes out: a table.
+Caller: `acorn view`."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def command(
     output: str,
     hours: int,
 ) -> int:
-    """Orders by store in a window: expected over all channels, received by the first one, missed, and on their way."""
+    """Orders by store in a window: expected over all channels, received by the first one, missed, and on
+    their way."""
     from acorn_gitops.engines.signals import GRACE
     from acorn_gitops.report.table import Table
     from acorn_gitops.specs.facts import at

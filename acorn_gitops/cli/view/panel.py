@@ -1,4 +1,5 @@
-"""What all views share: options, specs, the stores that are asked for, the way a table is shown. Callers: the views."""
+"""What all views share: options, specs, the stores that are asked for, the way a table is shown. Callers: the
+views."""
 
 from __future__ import annotations
 

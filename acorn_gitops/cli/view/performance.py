@@ -1,4 +1,5 @@
-"""Every store's ratings against the marketplace's bounds. Comes in: recorded ratings. Goes out: a table. Caller: `acorn view`."""
+"""Every store's ratings against the marketplace's bounds. Comes in: recorded ratings. Goes out: a table.
+Caller: `acorn view`."""
 
 from __future__ import annotations
 

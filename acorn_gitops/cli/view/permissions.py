@@ -24,7 +24,8 @@ def command(
     output: str,
     who: str | None,
 ) -> int:
-    """Who may do what in every store, and when that was last used and reviewed; stores in which nobody may anything say so."""
+    """Who may do what in every store, and when that was last used and reviewed; stores in which nobody may
+    anything say so."""
     from acorn_gitops.engines.access import Access
     from acorn_gitops.report.table import Table
 

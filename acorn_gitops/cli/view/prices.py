@@ -36,7 +36,8 @@ def command(
     moment: str | None,
     currency: str | None,
 ) -> int:
-    """Every price in every store: listed, what is paid now, the lowest over the calendar, floor and margin."""
+    """Every price in every store: listed, what is paid now, the lowest over the calendar, floor and
+    margin."""
     from fnmatch import fnmatchcase
 
     from acorn_gitops.engines.calendar import Calendar

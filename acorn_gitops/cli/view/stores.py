@@ -1,4 +1,5 @@
-"""Every store with its health. Comes in: specs, the ledger, live stores, facts. Goes out: a table. Caller: `acorn view`."""
+"""Every store with its health. Comes in: specs, the ledger, live stores, facts. Goes out: a table. Caller:
+`acorn view`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ def command(
     output: str,
     day: str | None,
 ) -> int:
-    """Every sale that the specs speak of: who owes the tax, how it is treated, at which rate, by which rule."""
+    """Every sale that the specs speak of: who owes the tax, how it is treated, at which rate, by which
+    rule."""
     from acorn_gitops.cli.tax import _date
     from acorn_gitops.engines.sales import matrix
     from acorn_gitops.model.reference import as_of

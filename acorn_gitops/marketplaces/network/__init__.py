@@ -1,4 +1,5 @@
-"""The `network` adapter: any system that speaks the retail network API (`schemas/retail-network.openapi.json`).
+"""The `network` adapter: any system that speaks the retail network API
+(`schemas/retail-network.openapi.json`).
 
 `adapter` maps the protocol to HTTP, `transport` carries requests (over HTTP, or in-process to the embedded
 sandbox), `contract` is the OpenAPI document, generated from one place.

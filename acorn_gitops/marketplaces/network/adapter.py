@@ -3,8 +3,9 @@ outcomes. Caller: cli, conformance.
 
 A read follows cursors of one snapshot to the end and counts: the number of resources must be the number that
 the marketplace announced, each once, or the read is `Incomplete`. A write without an answer is looked up
-under its idempotency key by sending it again, which the contract makes safe. Once a generation was begun, every batch carries
-it and the version at which the store is known: a marketplace that has either otherwise does nothing of the batch.
+under its idempotency key by sending it again, which the contract makes safe. Once a generation was begun,
+every batch carries it and the version at which the store is known: a marketplace that has either otherwise
+does nothing of the batch.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ MOST: Final = 5_000_000
 STORE_BYTES: Final = 768 << 20
 """Of all pages of one store, unpacked."""
 SILENT: Final = 2
-"""Requests without any answer, one after the other, after which a connection is tried only once; and twice as many, after which it
-is left alone for a while."""
+"""Requests without any answer, one after the other, after which a connection is tried only once; and twice as
+many, after which it is left alone for a while."""
 REST: Final = 60.0
 """For so many seconds."""
 PATIENCE: Final = 300.0
@@ -62,7 +63,8 @@ ROWS_A_SECOND: Final = 100
 FAIR: Final = 1000
 """Rows a second that nobody calls slow."""
 LOST: Final = 100.0
-"""Seconds that may be spent on stores of one connection that then could not be read; after that it is left alone."""
+"""Seconds that may be spent on stores of one connection that then could not be read; after that it is left
+alone."""
 FAIR_REQUEST: Final = 5.0
 """Seconds for a write or a generation that nobody calls slow."""
 SLOW: Final = 900.0
@@ -130,8 +132,8 @@ class NetworkMarketplace:
         self._fences: dict[str, tuple[str, int]] = {}
         """By store: who writes, and in which generation."""
         self._sent: dict[str, tuple[str, str]] = {}
-        """By store: the version of the snapshot by which a batch was judged, and the version that the store has after it; empty where
-        the marketplace did not say."""
+        """By store: the version of the snapshot by which a batch was judged, and the version that the store
+        has after it; empty where the marketplace did not say."""
 
     @property
     def name(self) -> str:
@@ -154,8 +156,8 @@ class NetworkMarketplace:
         return sorted(names)
 
     def read(self, scope: Scope) -> Snapshot:
-        """All resources of a store, of one moment. Where the caller still has a former snapshot, only what has changed since
-        travels, if the marketplace can tell."""
+        """All resources of a store, of one moment. Where the caller still has a former snapshot, only what
+        has changed since travels, if the marketplace can tell."""
         if self._lost > LOST:
             raise Unreachable(
                 f"{self.name}: {self._lost:.0f} seconds went into stores that it did not show; it is left alone",
@@ -203,8 +205,9 @@ class NetworkMarketplace:
         return self._batches(store, writes, "", at)
 
     def _version_for(self, store: str, at: str) -> str:
-        """The version that a batch presumes: that of the snapshot, or the one after what was sent since. Where the marketplace did not
-        say that one, the snapshot's: it refuses the batch if what was sent has changed anything."""
+        """The version that a batch presumes: that of the snapshot, or the one after what was sent since.
+        Where the marketplace did not say that one, the snapshot's: it refuses the batch if what was sent has
+        changed anything."""
         since, now = self._sent.get(store, ("", ""))
         return now if now and since == at else at
 
@@ -213,15 +216,16 @@ class NetworkMarketplace:
         self._transport.close()
 
     def generation(self, store: str, owner: str) -> Generation | None:
-        """What `owner` last applied there, as the marketplace remembers it; None where it remembers nothing of the kind."""
+        """What `owner` last applied there, as the marketplace remembers it; None where it remembers nothing
+        of the kind."""
         answer = self._ask("GET", _generation_path(store, owner), missing_ok=True, other=(400, 405))
         if answer.status != 200:
             return None
         return _generation(_json(answer))
 
     def advance(self, store: str, owner: str, expected: Generation, head: str) -> Generation:
-        """Begin the next generation, and stamp what is written from now on with it. Superseded when it is not `expected` any
-        more."""
+        """Begin the next generation, and stamp what is written from now on with it. Superseded when it is not
+        `expected` any more."""
         following = Generation(expected.number + 1, head)
         body = orjson.dumps({"number": following.number, "head": head, "expected": expected.number})
         answer = self._ask("PUT", _generation_path(store, owner), body, other=(412,))
@@ -241,7 +245,8 @@ class NetworkMarketplace:
     def claim(
         self, store: str, keys: Sequence[tuple[str, str]], owner: str
     ) -> dict[tuple[str, str], str] | None:
-        """Mark resources as an owner's that are nobody's so far; None where the marketplace has nothing of the kind."""
+        """Mark resources as an owner's that are nobody's so far; None where the marketplace has nothing of
+        the kind."""
         found: dict[tuple[str, str], str] = {}
         path = f"/v1/stores/{quote(store, safe='')}/owners/{quote(owner, safe='')}"
         for start in range(0, len(keys), PAGE):
@@ -318,9 +323,10 @@ class NetworkMarketplace:
         known: str = "",
         other: Sequence[int] = (),
     ) -> Response:
-        """Send until there is an answer that says something, and believe only what was asked for: 200 with JSON; 404 where that
-        may be; 304 where a version was named; `other` statuses that mean something here. Every request may be repeated: reads
-        by nature, batches by their idempotency keys, generations by their number."""
+        """Send until there is an answer that says something, and believe only what was asked for: 200 with
+        JSON; 404 where that may be; 304 where a version was named; `other` statuses that mean something here.
+        Every request may be repeated: reads by nature, batches by their idempotency keys, generations by
+        their number."""
         if not _is_page(path) and self._slow > SLOW:
             raise MarketplaceError(f"{self.name}: {self._too_slow()}", hint=_FAULT)
         tries = self._tries()
@@ -359,7 +365,8 @@ class NetworkMarketplace:
         raise self._meaning(request, answer)
 
     def _believed(self, request: _Request, answer: Response) -> Response:
-        """An answer that says something. A proxy's own page is nobody's answer, and least of all that something is not there."""
+        """An answer that says something. A proxy's own page is nobody's answer, and least of all that
+        something is not there."""
         if not answer.headers.get("content-type", "").startswith(_JSON_TYPES):
             kind = one_line(answer.headers.get("content-type", "no type"), 100)
             request.trouble, request.maybe_done = f"answered {answer.status} with {kind}, not JSON", True
@@ -397,8 +404,8 @@ class NetworkMarketplace:
         return f"it took {self._slow:.0f} seconds more than a fair pace takes; it is left alone"
 
     def _tries(self) -> int:
-        """How often to try: less where the last requests got no answer either, as every store of a dead server would wait its full
-        time. Unreachable where nobody need be asked at all for a while."""
+        """How often to try: less where the last requests got no answer either, as every store of a dead
+        server would wait its full time. Unreachable where nobody need be asked at all for a while."""
         if self._silent < SILENT:
             return ATTEMPTS
         if self._silent < 2 * SILENT or self._clock() - self._asked > REST:
@@ -434,7 +441,8 @@ class _Reading:
         self._cursors: set[str] = set()
 
     def take(self, answer: Response) -> str:
-        """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those of one snapshot."""
+        """The path of the page after this one; "" after the last. Incomplete when the pages cannot be those
+        of one snapshot."""
         page = _json(answer)
         self._bytes += len(answer.body)
         self._memory += memory_of(answer.body)
@@ -560,7 +568,8 @@ def _is_page(path: str) -> bool:
 
 
 def _is_suspicious(body: bytes) -> bool:
-    """Whether a page must be looked at value by value. Asked with patterns that begin with plain text, which are found fast."""
+    """Whether a page must be looked at value by value. Asked with patterns that begin with plain text, which
+    are found fast."""
     return (
         b"\\u" in body
         or any(run in body for run in _DEEP)

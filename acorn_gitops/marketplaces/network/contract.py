@@ -55,8 +55,9 @@ SHAPED: Final = frozenset(type.name for type in TYPES.values() if type.told_apar
 
 
 def misshapen(type: str, attributes: dict[str, Any]) -> str:
-    """What of a resource that is read back has not the shape that its type has: where text, a list or a block should be is something
-    else. Names, lengths and attributes of tomorrow are nobody's business here. Empty where all is well."""
+    """What of a resource that is read back has not the shape that its type has: where text, a list or a block
+    should be is something else. Names, lengths and attributes of tomorrow are nobody's business here. Empty
+    where all is well."""
     validator = _shape(type)
     if validator.is_valid(attributes):
         return ""

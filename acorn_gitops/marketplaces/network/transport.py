@@ -20,7 +20,8 @@ class Response(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """The request may or may not have arrived: timeout, reset, broken response. `hopeless`: another try is in vain."""
+    """The request may or may not have arrived: timeout, reset, broken response. `hopeless`: another try is in
+    vain."""
 
     def __init__(self, message: str, *, hopeless: bool = False) -> None:
         super().__init__(message)

@@ -1,8 +1,10 @@
-"""The adapter for Vendure, an open-source commerce server: its admin API over GraphQL. Comes in: settings. Goes out: a
-`Marketplace`. Found by the entry point `vendure`; what it holds and what it cannot is in docs/vendure.md.
+"""The adapter for Vendure, an open-source commerce server: its admin API over GraphQL. Comes in: settings.
+Goes out: a `Marketplace`. Found by the entry point `vendure`; what it holds and what it cannot is in
+docs/vendure.md.
 
-`client` talks, `operations` holds every GraphQL document, `fit` says what of the specs Vendure can hold, the modules
-`channels`, `tax`, `access`, `catalogue` and `promotions` know one kind of thing each, `adapter` joins them.
+`client` talks, `operations` holds every GraphQL document, `fit` says what of the specs Vendure can hold, the
+modules `channels`, `tax`, `access`, `catalogue` and `promotions` know one kind of thing each, `adapter` joins
+them.
 """
 
 from __future__ import annotations

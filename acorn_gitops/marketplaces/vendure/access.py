@@ -1,8 +1,8 @@
 """Roles and who has them. Comes in: jobs. Goes out: rows. Caller: adapter.
 
-A role of acorn holds in one store, so that it is a role of Vendure for one channel, with the code `role@store`. A role
-of another name that holds in one channel is read by its code; one that holds in several says so, and is not changed
-from here: that would change the others.
+A role of acorn holds in one store, so that it is a role of Vendure for one channel, with the code
+`role@store`. A role of another name that holds in one channel is read by its code; one that holds in several
+says so, and is not changed from here: that would change the others.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ class Grants:
                         "subject": {"id": mail, "kind": "user"},
                     }
                 elif role["code"] == EVERYTHING and raw["user"]["id"] != self._client.user_id:
-                    # Vendure's own role holds in every channel; nobody can declare it, and everybody must see who has it.
+                    # Vendure's own role holds in every channel; nobody can declare it, and everybody must see
+                    # who has it.
                     key = f"{EVERYTHING}:user:{mail}"
                     attributes = {
                         "role": EVERYTHING,
@@ -133,8 +134,8 @@ class Grants:
         return Rows("administrators", found)
 
     def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """The role is added to those that the person has. Somebody unknown gets an account with a password that nobody
-        knows: whoever invites them sets it."""
+        """The role is added to those that the person has. Somebody unknown gets an account with a password
+        that nobody knows: whoever invites them sets it."""
 
         def do(job: Job) -> None:
             role = self._role(channel, job.merged["role"])

@@ -1,7 +1,8 @@
-"""The protocol over one Vendure server. Comes in: a client. Goes out: snapshots and outcomes. Callers: cli, conformance.
+"""The protocol over one Vendure server. Comes in: a client. Goes out: snapshots and outcomes. Callers: cli,
+conformance.
 
-A store's name is a channel's code or a stock location's name, in plain letters. A read follows every list to its end
-and counts; a write goes to the module that knows the type.
+A store's name is a channel's code or a stock location's name, in plain letters. A read follows every list to
+its end and counts; a write goes to the module that knows the type.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ class VendureMarketplace:
             return sorted({*channels(self._client), *Locations(self._client).all()})
 
     def read(self, scope: Scope) -> Snapshot:
-        """A whole store, list by list. Lists are not of one moment: Vendure has no snapshots, so that what a write
-        presumes is looked at again before it is sent."""
+        """A whole store, list by list. Lists are not of one moment: Vendure has no snapshots, so that what a
+        write presumes is looked at again before it is sent."""
         with in_shape(self._name), self._client.reading():
             return self._read(scope)
 
@@ -111,7 +112,8 @@ class VendureMarketplace:
         return Snapshot(scope.store, bool(resources or ambiguous), resources, ambiguous=ambiguous)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """What can be known without writing: whether each thing is there, has moved, and is in the store's currency."""
+        """What can be known without writing: whether each thing is there, has moved, and is in the store's
+        currency."""
         with in_shape(self._name):
             return self._validate(store, writes)
 
@@ -135,7 +137,8 @@ class VendureMarketplace:
         return outcomes
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
-        """Runs of one type together, in order. A channel has no version: each row is looked at before it is written."""
+        """Runs of one type together, in order. A channel has no version: each row is looked at before it is
+        written."""
         outcomes: list[Outcome] = []
         start = 0
         while start < len(writes):

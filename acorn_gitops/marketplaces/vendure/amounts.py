@@ -1,5 +1,5 @@
-"""Money between decimal text and Vendure's integers. Comes in: the server's precision. Goes out: `Amounts`. Callers:
-`catalogue`, `promotions`.
+"""Money between decimal text and Vendure's integers. Comes in: the server's precision. Goes out: `Amounts`.
+Callers: `catalogue`, `promotions`.
 
 Vendure counts in units of 10^-precision whatever the currency (two decimals by default, for yen too):
 `globalSettings.serverConfig.moneyStrategyPrecision`. Floats never touch it.
@@ -31,7 +31,8 @@ class Amounts:
         return self._precision
 
     def minor(self, money: dict[str, str]) -> int:
-        """An amount as the server's integer. MarketplaceError when it has more decimals than the server counts."""
+        """An amount as the server's integer. MarketplaceError when it has more decimals than the server
+        counts."""
         scaled = Decimal(money["value"]).scaleb(self.precision)
         if scaled != scaled.to_integral_value():
             raise MarketplaceError(

@@ -1,9 +1,10 @@
-"""Listings as product variants with a price in each channel, stock rows at locations. Comes in: jobs. Goes out: rows.
-Caller: adapter.
+"""Listings as product variants with a price in each channel, stock rows at locations. Comes in: jobs. Goes
+out: rows. Caller: adapter.
 
-A variant is the whole server's: its SKU, name, state and tax category are one, its price and whether it is offered are
-each channel's. A SKU that is there already is assigned to a further channel, never created again. A new one is made
-whole, price included, in one mutation: at no moment is it on sale for nothing, and a run that dies leaves none half made.
+A variant is the whole server's: its SKU, name, state and tax category are one, its price and whether it is
+offered are each channel's. A SKU that is there already is assigned to a further channel, never created again.
+A new one is made whole, price included, in one mutation: at no moment is it on sale for nothing, and a run
+that dies leaves none half made.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes, Live
 
 BATCH: Final = 250
-"""Rows in one mutation: more make no difference to the server, and one that it refuses is sent again alone."""
+"""Rows in one mutation: more make no difference to the server, and one that it refuses is sent again
+alone."""
 ASKED: Final = 500
 """SKUs in one filter."""
 NOTHING: Final = "it has no price, and Vendure would sell it for nothing"
@@ -91,7 +93,8 @@ class Listings:
         }
 
     def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """New SKUs are made; those that another channel has are assigned to this one, with this one's price."""
+        """New SKUs are made; those that another channel has are assigned to this one, with this one's
+        price."""
         free = {job.key: NOTHING for job in jobs if _on_sale(job) and not job.merged.get("price")}
         made = iter(self._create(channel, [job for job in jobs if job.key not in free]))
         return [free[job.key] if job.key in free else next(made) for job in jobs]
@@ -131,7 +134,8 @@ class Listings:
         self._client.write(op.CREATE_VARIANTS, {"input": rows}, channel.token)
 
     def _left_behind(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, str]:
-        """Products that an interrupted run made, and whose variants it did not: they are used, not made again."""
+        """Products that an interrupted run made, and whose variants it did not: they are used, not made
+        again."""
         slugs = {web_name(job): job.key for job in jobs}
         options = {"filter": {"slug": {"in": sorted(slugs)}}}
         found = self._client.every(op.EMPTY_PRODUCTS, "products", {"options": options}, channel.token)
@@ -144,13 +148,14 @@ class Listings:
     def _new(self, channel: Channel, job: Job) -> dict[str, Any]:
         wanted = job.merged
         fields = {k: v for k, v in self._fields(channel, job, "").items() if k not in ("id", "prices")}
-        # `price`, and not `prices`: Vendure makes a new variant with the latter for nothing (observed in 3.7.3).
+        # `price`, and not `prices`: Vendure makes a new variant with the latter for nothing (observed in
+        # 3.7.3).
         price = self._amounts.minor(wanted["price"]) if wanted.get("price") else 0
         return fields | {"sku": job.key, "price": price, "translations": [self._translation(channel, job)]}
 
     def _assign(self, channel: Channel, jobs: Sequence[Job], known: Mapping[str, dict[str, Any]]) -> None:
-        """Into this channel with this channel's price from the first moment: Vendure takes it from the default channel
-        times a factor, so that the factor is what makes it right."""
+        """Into this channel with this channel's price from the first moment: Vendure takes it from the
+        default channel times a factor, so that the factor is what makes it right."""
         fields, variables = op.ASSIGN_VARIANT
         inputs: dict[str, Any] = {}
         rows = []
@@ -196,8 +201,8 @@ class Listings:
         return [asleep[job.key] if job.key in asleep else next(done) for job in jobs]
 
     def _wake(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, Trouble]:
-        """Switch products on whose variants go on sale; answers the variants that cannot, since others of the same product would go
-        on sale with them and nobody said so."""
+        """Switch products on whose variants go on sale; answers the variants that cannot, since others of the
+        same product would go on sale with them and nobody said so."""
         waiting: dict[str, list[str]] = {}
         for job in jobs:
             if job.row is None or "status" not in job.attributes or not _on_sale(job):
@@ -308,8 +313,8 @@ def web_name(job: Job) -> str:
 
 
 class Stock:
-    """`stock`: a SKU's row at a location. How many lie there is the warehouse's to say; acorn only sees to it that there
-    is a row."""
+    """`stock`: a SKU's row at a location. How many lie there is the warehouse's to say; acorn only sees to it
+    that there is a row."""
 
     type = "stock"
     shared = True

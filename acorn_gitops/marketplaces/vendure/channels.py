@@ -1,8 +1,8 @@
-"""Storefronts as channels with their seller, physical stores as stock locations. Comes in: channels, jobs. Goes out:
-rows. Caller: adapter.
+"""Storefronts as channels with their seller, physical stores as stock locations. Comes in: channels, jobs.
+Goes out: rows. Caller: adapter.
 
-A channel needs a tax zone before anything in it can have a price: the zone of the storefront's country, made when it
-is missing; without a country, that of the default channel.
+A channel needs a tax zone before anything in it can have a price: the zone of the storefront's country, made
+when it is missing; without a country, that of the default channel.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class Storefronts:
         return Rows("channels", [(channel.store, Row(live(attributes, raw, raw["id"]), raw))])
 
     def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """A channel whose code and token are the store's name. The token is no secret: shops send it openly."""
+        """A channel whose code and token are the store's name. The token is no secret: shops send it
+        openly."""
 
         def do(job: Job) -> None:
             fields = self._fields(job.merged, self._zone(job.merged))
@@ -189,7 +190,8 @@ class Storefronts:
         return fields
 
     def _enable(self, codes: Sequence[str]) -> None:
-        """Vendure refuses languages that its global settings do not have; they are added, none is taken away."""
+        """Vendure refuses languages that its global settings do not have; they are added, none is taken
+        away."""
         have = self._client.read(op.SERVER)["globalSettings"]["availableLanguages"]
         if missing := [code for code in codes if code not in have]:
             self._client.write(op.SET_LANGUAGES, {"codes": [*have, *missing]})

@@ -1,9 +1,10 @@
-"""GraphQL over HTTP to one Vendure server. Comes in: an operation, variables, a channel. Goes out: its data, or an
-error that says whether anything may have happened. Callers: the modules of this adapter.
+"""GraphQL over HTTP to one Vendure server. Comes in: an operation, variables, a channel. Goes out: its data,
+or an error that says whether anything may have happened. Callers: the modules of this adapter.
 
-Signs in with a user and password (the token that comes back is renewed when the server forgets it, once for each
-request) or with an API key. Reads are sent again when there is no answer; writes never are: whoever sent one looks
-first. Whether an answer came decides between `MarketplaceError` (refused) and `Unreachable` (nobody knows).
+Signs in with a user and password (the token that comes back is renewed when the server forgets it, once for
+each request) or with an API key. Reads are sent again when there is no answer; writes never are: whoever sent
+one looks first. Whether an answer came decides between `MarketplaceError` (refused) and `Unreachable` (nobody
+knows).
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError,
 
 @contextmanager
 def in_shape(name: str, *, sent: bool = False) -> Iterator[None]:
-    """What Vendure never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as nobody knows what a write has
-    done."""
+    """What Vendure never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as
+    nobody knows what a write has done."""
     try:
         yield
     except NONSENSE as error:
@@ -129,7 +130,8 @@ class Client:
         return self._ask(operation, variables, channel, repeatable=True)
 
     def write(self, operation: str, variables: Mapping[str, Any], channel: str = "") -> Any:
-        """The data of a mutation. Refusal when it was refused, also by a result type; Unreachable when nobody knows."""
+        """The data of a mutation. Refusal when it was refused, also by a result type; Unreachable when nobody
+        knows."""
         data = self._ask(operation, variables, channel, repeatable=False)
         for result in data.values():
             for one in result if isinstance(result, list) else [result]:
@@ -202,8 +204,8 @@ class Client:
         return self._data(self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable))
 
     def _bounded(self, answer: http.Answer, *, reads: bool) -> http.Answer:
-        """An answer that can be parsed: Incomplete where it would take too much memory, with all others for its store; Unreachable for
-        a write, as nobody knows what it has done."""
+        """An answer that can be parsed: Incomplete where it would take too much memory, with all others for
+        its store; Unreachable for a write, as nobody knows what it has done."""
         memory = memory_of(answer.body)
         self._memory += memory
         if memory <= ANSWER_MEMORY and (self._memory <= STORE_MEMORY or not reads):

@@ -1,10 +1,11 @@
-"""What of the specs Vendure can hold. Comes in: every wish for one server. Goes out: wishes in the form in which they
-are read back, and a finding for all that is left out. Caller: cli, through the adapter, before anything is compared.
+"""What of the specs Vendure can hold. Comes in: every wish for one server. Goes out: wishes in the form in
+which they are read back, and a finding for all that is left out. Caller: cli, through the adapter, before
+anything is compared.
 
-Three answers. What Vendure holds is brought into its form (a class of tax rate becomes a percentage, `de_DE` becomes
-`de`). What only describes and cannot be held is left out and told, once for each attribute (ACN-030). What would mean
-something else there (a promotion for companies would be for everybody) is refused by name (ACN-031), and whatever is
-live there is left alone.
+Three answers. What Vendure holds is brought into its form (a class of tax rate becomes a percentage, `de_DE`
+becomes `de`). What only describes and cannot be held is left out and told, once for each attribute (ACN-030).
+What would mean something else there (a promotion for companies would be for everybody) is refused by name
+(ACN-031), and whatever is live there is left alone.
 """
 
 from __future__ import annotations
@@ -383,8 +384,8 @@ class _Work:
                     )
 
     def one_promotion_for_all(self, shards: Mapping[str, dict[Key, Desired]]) -> None:
-        """What a channel promotes is in the default channel, too. Said there alike it needs no second one; said otherwise, each apply
-        would undo the other."""
+        """What a channel promotes is in the default channel, too. Said there alike it needs no second one;
+        said otherwise, each apply would undo the other."""
         central = slug(DEFAULT)
         mine = shards.get(central, {})
         for key, want in [*mine.items()]:

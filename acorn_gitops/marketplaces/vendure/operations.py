@@ -1,8 +1,8 @@
-"""Every GraphQL document that is sent to Vendure. Comes in: nothing. Goes out: text. Callers: this adapter; a test
-validates each against the schema of a real server.
+"""Every GraphQL document that is sent to Vendure. Comes in: nothing. Goes out: text. Callers: this adapter; a
+test validates each against the schema of a real server.
 
-Hand-kept: they are few, ask for what is used and nothing else, and several mutations are joined into one request at
-run time, which generated clients cannot do. See docs/decisions/0011-vendure.md.
+Hand-kept: they are few, ask for what is used and nothing else, and several mutations are joined into one
+request at run time, which generated clients cannot do. See docs/decisions/0011-vendure.md.
 """
 
 from __future__ import annotations

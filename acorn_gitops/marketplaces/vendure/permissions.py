@@ -1,9 +1,10 @@
-"""What acorn's rights mean in Vendure, and back. Comes in: rules of a role, or Vendure's permissions. Goes out: the other.
-Callers: `access`, `fit`.
+"""What acorn's rights mean in Vendure, and back. Comes in: rules of a role, or Vendure's permissions. Goes
+out: the other. Callers: `access`, `fit`.
 
-A permission of Vendure often opens more than one right of ours: who may update a product may change its price and its
-texts. Granting it for the price alone would be a right too many. So a permission is granted when every right that it
-opens is wished for, and a wish that no permission fits exactly is refused, never rounded up.
+A permission of Vendure often opens more than one right of ours: who may update a product may change its price
+and its texts. Granting it for the price alone would be a right too many. So a permission is granted when
+every right that it opens is wished for, and a wish that no permission fits exactly is refused, never rounded
+up.
 """
 
 from __future__ import annotations

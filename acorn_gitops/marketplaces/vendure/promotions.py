@@ -1,8 +1,9 @@
 """Promotions. Comes in: jobs. Goes out: rows. Caller: adapter.
 
-Known by name within a channel. What is read back is said in acorn's words where it is one of the shapes that this
-module writes; any other is shown as `foreign`, so that a hand in the dashboard is seen and never misread. Vendure puts
-every promotion into the default channel too; docs/vendure.md says what follows from that.
+Known by name within a channel. What is read back is said in acorn's words where it is one of the shapes that
+this module writes; any other is shown as `foreign`, so that a hand in the dashboard is seen and never
+misread. Vendure puts every promotion into the default channel too; docs/vendure.md says what follows from
+that.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Promotions:
         return said
 
     def _meaning(self, raw: dict[str, Any], skus: Mapping[str, str], channel: Channel) -> Attributes:
-        """Type, SKUs, discount and smallest basket. ValueError for any shape that this module does not write."""
+        """Type, SKUs, discount and smallest basket. ValueError for any shape that this module does not
+        write."""
         conditions = {c["code"]: _arguments(c) for c in raw["conditions"]}
         if len(raw["actions"]) != 1 or len(conditions) != len(raw["conditions"]):
             raise ValueError("several actions, or one condition twice")

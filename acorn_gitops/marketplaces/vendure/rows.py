@@ -1,9 +1,10 @@
-"""How one kind of thing is read and written, whatever it is. Comes in: a kind's own ways of finding, creating, changing
-and deleting. Goes out: an outcome for every write. Callers: the adapter; the kinds implement `Kind`.
+"""How one kind of thing is read and written, whatever it is. Comes in: a kind's own ways of finding,
+creating, changing and deleting. Goes out: an outcome for every write. Callers: the adapter; the kinds
+implement `Kind`.
 
-Vendure takes no expected version and nearly nothing is unique there. So every batch looks first: what has moved since
-it was read is a conflict, what exists already is never created again, and what a lost answer left behind is found
-instead of doubled. Afterwards it looks again: a write is done when it is seen.
+Vendure takes no expected version and nearly nothing is unique there. So every batch looks first: what has
+moved since it was read is a conflict, what exists already is never created again, and what a lost answer left
+behind is found instead of doubled. Afterwards it looks again: a write is done when it is seen.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Row(NamedTuple):
 
 
 class Rows(dict[str, Row]):
-    """Rows by key. `twins`: keys under which several things were found, each with a sentence about it; which of them is
-    meant nobody may guess, so that none is a row."""
+    """Rows by key. `twins`: keys under which several things were found, each with a sentence about it; which
+    of them is meant nobody may guess, so that none is a row."""
 
     def __init__(self, what: str = "", found: Iterable[tuple[str, Row]] = ()) -> None:
         super().__init__()
@@ -102,8 +103,9 @@ class Kind(Protocol):
 
 
 def live(attributes: Attributes, raw: Mapping[str, Any], id: str, told: Attributes | None = None) -> Live:
-    """A live resource. Its version is what Vendure says of its age, with the fields: a change that `updatedAt` does
-    not show (a price, a member of a zone) is seen too. `told`: fields that Vendure keeps in other words than acorn's."""
+    """A live resource. Its version is what Vendure says of its age, with the fields: a change that
+    `updatedAt` does not show (a price, a member of a zone) is seen too. `told`: fields that Vendure keeps in
+    other words than acorn's."""
     kept = {k: v for k, v in attributes.items() if v is not None}
     version = digest({"at": str(raw.get("updatedAt") or ""), "fields": {**kept, **(told or {})}})
     return Live(kept, version, id)

@@ -1,8 +1,9 @@
 """Tax classes as tax categories, tax rules as tax rates. Comes in: jobs. Goes out: rows. Caller: adapter.
 
-Both are the whole server's: every channel shows them, and one that two stores declare is made once. A rate is for one
-zone and one category, so that a rule for seven countries and two classes is fourteen rates; they are named
-`rule/country/class`, and read back together. A rate of another name is a rule of its own, for its zone's countries.
+Both are the whole server's: every channel shows them, and one that two stores declare is made once. A rate is
+for one zone and one category, so that a rule for seven countries and two classes is fourteen rates; they are
+named `rule/country/class`, and read back together. A rate of another name is a rule of its own, for its
+zone's countries.
 """
 
 from __future__ import annotations
@@ -171,8 +172,8 @@ class Rates:
         }
 
     def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """One rate for each country and class. None is made where another rule has one already: Vendure would take
-        either."""
+        """One rate for each country and class. None is made where another rule has one already: Vendure would
+        take either."""
         return one_by_one(jobs, lambda job: self._bring(job, {}))
 
     def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:

@@ -50,7 +50,8 @@ def _flows(store: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
     mend="Add a second channel of another kind: a report beside a notification, a file beside an interface.",
 )
 def two_ways(context: Context) -> Iterator[Finding]:
-    """A live storefront has flows of orders, inventory and prices, each with two channels of different kinds."""
+    """A live storefront has flows of orders, inventory and prices, each with two channels of different
+    kinds."""
     for store in context.configuration.stores.values():
         if not duty(context.configuration, store, "integration"):
             continue
@@ -88,7 +89,8 @@ def two_ways(context: Context) -> Iterator[Finding]:
     mend="Switch the first channel off for an hour, and record `lastFailoverTest`.",
 )
 def tried(context: Context) -> Iterator[Finding]:
-    """Every channel of a live storefront after a flow's first was tested within 180 days, and not on a day to come."""
+    """Every channel of a live storefront after a flow's first was tested within 180 days, and not on a day to
+    come."""
     today = context.now.date()
     for store in context.configuration.stores.values():
         if not is_live(store):
@@ -123,8 +125,9 @@ def tried(context: Context) -> Iterator[Finding]:
     mend="Add the missing fields to `fieldMap`: ours on the left, the store's on the right.",
 )
 def mapped(context: Context) -> Iterator[Finding]:
-    """The flows of an entity in one direction have, among the targets of their `fieldMap`s together, the store's required fields;
-    each has the key by which rows are told apart. A live storefront's flows all have a `fieldMap`."""
+    """The flows of an entity in one direction have, among the targets of their `fieldMap`s together, the
+    store's required fields; each has the key by which rows are told apart. A live storefront's flows all have
+    a `fieldMap`."""
     for store in context.configuration.stores.values():
         together: dict[tuple[str, bool], set[str]] = {}
         for _, flow in _flows(store):
@@ -164,8 +167,9 @@ def mapped(context: Context) -> Iterator[Finding]:
     mend="Take the field out of one of the two flows: one system of record for each.",
 )
 def one_writer(context: Context) -> Iterator[Finding]:
-    """In one store, no two flows towards it from different systems have a target field of one entity in common, but for the keys by
-    which rows are told apart (sku, order, settlement, and what the flow names as `key`)."""
+    """In one store, no two flows towards it from different systems have a target field of one entity in
+    common, but for the keys by which rows are told apart (sku, order, settlement, and what the flow names as
+    `key`)."""
     for store in context.configuration.stores.values():
         writers: dict[tuple[str, str], str] = {}
         for index, flow in _flows(store):
@@ -194,8 +198,9 @@ def one_writer(context: Context) -> Iterator[Finding]:
     mend="Give the shop an inventory flow from its till, as often as its `sloMinutes` says.",
 )
 def shop_feed(context: Context) -> Iterator[Finding]:
-    """A physical store that ships or hands over orders of a live storefront has an inventory flow out of its systems, whose fastest
-    channel is a notification or asks often enough: within `sloMinutes`, or an hour where that is not said."""
+    """A physical store that ships or hands over orders of a live storefront has an inventory flow out of its
+    systems, whose fastest channel is a notification or asks often enough: within `sloMinutes`, or an hour
+    where that is not said."""
     config = context.configuration
     from acorn_gitops.rules.families.onboarding import _feeds
 
@@ -248,7 +253,8 @@ def shop_feed(context: Context) -> Iterator[Finding]:
     source="usage plans in the Selling Partner API models",
 )
 def within_rate(context: Context) -> Iterator[Finding]:
-    """For each seller account and operation with a known rate: the requests of all stores together stay within it."""
+    """For each seller account and operation with a known rate: the requests of all stores together stay
+    within it."""
     asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec, tuple[Any, ...]]]] = {}
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront") or {}

@@ -56,7 +56,8 @@ def _runbook(context: Context, reading: Reading) -> str:
     phase="drift",
 )
 def lag(context: Context) -> Iterator[Finding]:
-    """More than 15 minutes since the last published stock is a warning, more than 60 an error (facts: published)."""
+    """More than 15 minutes since the last published stock is a warning, more than 60 an error (facts:
+    published)."""
     yield from _told(context, "MON-001", "inventory-lag", "look at the inventory flow of this store")
 
 
@@ -84,7 +85,8 @@ def missed(context: Context) -> Iterator[Finding]:
     phase="drift",
 )
 def gap(context: Context) -> Iterator[Finding]:
-    """Not more than six usual intervals without an order (facts: orders; the interval is that of the recorded orders)."""
+    """Not more than six usual intervals without an order (facts: orders; the interval is that of the recorded
+    orders)."""
     yield from _told(context, "MON-003", "order-gap", "look whether the store still sells at all")
 
 
@@ -242,7 +244,8 @@ def credentials(context: Context) -> Iterator[Finding]:
     source="Seller Central: account health (order defects < 1 %, cancellations < 2.5 %, late < 4 %, valid tracking >= 95 %)",
 )
 def ratings(context: Context) -> Iterator[Finding]:
-    """Order defects below 1 %, cancellations below 2.5 %, late shipments below 4 %, valid tracking at least 95 % (facts: performance)."""
+    """Order defects below 1 %, cancellations below 2.5 %, late shipments below 4 %, valid tracking at least
+    95 % (facts: performance)."""
     yield from _told(
         context, "MON-012", "performance", "look at the orders behind it; the marketplace lists them"
     )
@@ -256,8 +259,8 @@ def ratings(context: Context) -> Iterator[Finding]:
     mend="Add the monitor with its route and runbook.",
 )
 def watched(context: Context) -> Iterator[Finding]:
-    """A live storefront has monitors for stock delay, missed orders, order gaps and the account's state. No store has two monitors of
-    one signal, and a warning comes before an error."""
+    """A live storefront has monitors for stock delay, missed orders, order gaps and the account's state. No
+    store has two monitors of one signal, and a warning comes before an error."""
     for store in context.configuration.stores.values():
         yield from _contradictory(context, store)
         if not duty(context.configuration, store, "monitors"):

@@ -49,9 +49,9 @@ def _stage(
     mend="Record `onboarding.access` with status granted, reference and date, or set `lifecycle` back.",
 )
 def admitted(context: Context) -> Iterator[Finding]:
-    """A live storefront (`lifecycle: live`, or no stage and `environment: production`) has `onboarding.access` granted, with its
-    reference and day. Where stores keep no such records, no monitors, flows or way out, and `policies.onboarding` does not require
-    them, that is told as a note."""
+    """A live storefront (`lifecycle: live`, or no stage and `environment: production`) has
+    `onboarding.access` granted, with its reference and day. Where stores keep no such records, no monitors,
+    flows or way out, and `policies.onboarding` does not require them, that is told as a note."""
     config = context.configuration
     blocks = {
         "onboarding": "how it went live",
@@ -87,8 +87,8 @@ def admitted(context: Context) -> Iterator[Finding]:
     source="Supply Sources API use-case guide; amazonbopis.com requirements",
 )
 def entitled(context: Context) -> Iterator[Finding]:
-    """A live Amazon store whose shops offer pick-up has `entitlements.bopis: granted`, and one in the United States whose shops ship
-    its orders `mli: granted`: what was only requested is not used yet."""
+    """A live Amazon store whose shops offer pick-up has `entitlements.bopis: granted`, and one in the United
+    States whose shops ship its orders `mli: granted`: what was only requested is not used yet."""
     config = context.configuration
     feeds = _feeds(context)
     for store in config.stores.values():
@@ -163,8 +163,8 @@ def contacted(context: Context) -> Iterator[Finding]:
     mend="Add the paper to `onboarding.documents` with its reference, SHA-256 and dates.",
 )
 def papers(context: Context) -> Iterator[Finding]:
-    """Licence, brand certificate, list of sites, turnover band and IT description, each with reference, digest and day, none
-    expired."""
+    """Licence, brand certificate, list of sites, turnover band and IT description, each with reference,
+    digest and day, none expired."""
     yield from _stage(
         context, "ONB-005", "documents", "hand it in, and record it with reference, digest and day"
     )
@@ -203,7 +203,8 @@ def agreed(context: Context) -> Iterator[Finding]:
     phase="plan",
 )
 def in_order(context: Context) -> Iterator[Finding]:
-    """Against what is live: `lifecycle` moves on by one stage, or back, or to exiting; from exiting to closed."""
+    """Against what is live: `lifecycle` moves on by one stage, or back, or to exiting; from exiting to
+    closed."""
     assert context.known is not None
     for change in context.known.changes:
         if change.address.type != "storefront" or change.action != "update":
@@ -263,8 +264,8 @@ def expiring(context: Context) -> Iterator[Finding]:
     mend="Hold the training, and record it in `onboarding.training` with date, attendees, scenarios and result.",
 )
 def rehearsed(context: Context) -> Iterator[Finding]:
-    """Every person and group with a write right on a live store took part in a passed training that has been held; a group stands in
-    `attendees` by its name once everybody in it was trained."""
+    """Every person and group with a write right on a live store took part in a passed training that has been
+    held; a group stands in `attendees` by its name once everybody in it was trained."""
     config = context.configuration
     live = [s for s in config.stores.values() if duty(config, s, "onboarding")]
     if not live:
@@ -340,9 +341,10 @@ def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
     phase="apply",
 )
 def proven(context: Context) -> Iterator[Finding]:
-    """Where `policies.rehearsal` is required, or a storefront says `environment: production` and the policy says nothing: a passed
-    rehearsal of the same specs, or of specs that differ from them in everyday values only (prices, stock reserves, titles,
-    promotions' windows; never floors, rates, rules or rights). `acorn apply` asks this last."""
+    """Where `policies.rehearsal` is required, or a storefront says `environment: production` and the policy
+    says nothing: a passed rehearsal of the same specs, or of specs that differ from them in everyday values
+    only (prices, stock reserves, titles, promotions' windows; never floors, rates, rules or rights). `acorn
+    apply` asks this last."""
     from acorn_gitops.rules.rehearsal import asked, verdict
 
     if not asked(context.configuration):
@@ -366,7 +368,8 @@ def proven(context: Context) -> Iterator[Finding]:
     mend="Fill `exit`: formats, datasets, noticeDays, exportWithinDays, retentionDays, destructionProof.",
 )
 def exit_agreed(context: Context) -> Iterator[Finding]:
-    """A live storefront, and one that is exiting, has every field of `exit`; any store's `exit` that is begun is complete."""
+    """A live storefront, and one that is exiting, has every field of `exit`; any store's `exit` that is begun
+    is complete."""
     for store in context.configuration.stores.values():
         block = store.spec.get("exit")
         if block is None and not duty(context.configuration, store, "exit"):
@@ -426,8 +429,8 @@ def drilled(context: Context) -> Iterator[Finding]:
     mend="Export now, and record `exit.exportedAt`.",
 )
 def handed_over(context: Context) -> Iterator[Finding]:
-    """Of a store with `exit.noticeGiven`: everything was exported after the notice and within `exportWithinDays`; told from the day of
-    notice on."""
+    """Of a store with `exit.noticeGiven`: everything was exported after the notice and within
+    `exportWithinDays`; told from the day of notice on."""
     today = context.now.date()
     for store in context.configuration.stores.values():
         block: dict[str, Any] = store.spec.get("exit") or {}

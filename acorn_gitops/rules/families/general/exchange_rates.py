@@ -24,7 +24,8 @@ OVER: Final = 366
     mend="Write today's rate with its day and its source.",
 )
 def fresh_rates(context: Context) -> Iterator[Finding]:
-    """Each of `exchangeRates` is of the last 31 days (older: a warning; older than a year: an error), and of no day to come."""
+    """Each of `exchangeRates` is of the last 31 days (older: a warning; older than a year: an error), and of
+    no day to come."""
     today = context.now.date()
     for pair, rate in (context.configuration.settings.get("exchangeRates") or {}).items():
         days = (today - date.fromisoformat(rate["asOf"])).days

@@ -1,4 +1,5 @@
-"""GEN rules about recorded facts: that they speak of what is there, and of days that have come. Caller: `registry`."""
+"""GEN rules about recorded facts: that they speak of what is there, and of days that have come. Caller:
+`registry`."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ PAST: Final = frozenset({"asOf", "seenAt", "since", "lastUsed"})
     mend="Correct the job that writes the table.",
 )
 def facts_of_something(context: Context) -> Iterator[Finding]:
-    """Stores, SKUs, locations and rights of every table are those of the specs (participations apart: STO-023), and nothing was seen
-    at a time to come. A few rows of each kind are told for a table."""
+    """Stores, SKUs, locations and rights of every table are those of the specs (participations apart:
+    STO-023), and nothing was seen at a time to come. A few rows of each kind are told for a table."""
     config = context.configuration
     known = {
         "store": frozenset(config.stores),

@@ -42,8 +42,8 @@ def _names(known: frozenset[str]) -> Names:
     mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:
-    """Stores, locations, connections, price rules and countries that specs name, stores that budgets do, and fields that are left to others
-    (`ignoreFields`, `ceded`); and no two documents make one resource: roles,
+    """Stores, locations, connections, price rules and countries that specs name, stores that budgets do, and
+    fields that are left to others (`ignoreFields`, `ceded`); and no two documents make one resource: roles,
     tax rules and promotions with one `key`, a subject twice in a role."""
     config = context.configuration
     yield from _countries(context)
@@ -170,7 +170,8 @@ def references(context: Context) -> Iterator[Finding]:
 
 
 def _budgets(context: Context) -> Iterator[Finding]:
-    """A budget that holds for no store protects nothing, and one that an environment spells otherwise changes nothing."""
+    """A budget that holds for no store protects nothing, and one that an environment spells otherwise changes
+    nothing."""
     config = context.configuration
     base = (config.settings.get("policies") or {}).get("budgets") or {}
     layers: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [(("policies", "budgets"), base)]
@@ -200,7 +201,8 @@ def _budgets(context: Context) -> Iterator[Finding]:
 
 
 def _fields(context: Context) -> Iterator[Finding]:
-    """What is left to others is an attribute of the resource: otherwise it is overwritten, and nobody was told."""
+    """What is left to others is an attribute of the resource: otherwise it is overwritten, and nobody was
+    told."""
     for spec in context.configuration.specs():
         known = fields_of(spec.kind)
         said = spec.lifecycle or {}

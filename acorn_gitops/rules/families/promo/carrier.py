@@ -17,8 +17,8 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.specs.configuration import Spec
 
 DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})
-"""Types that Amazon carries by calendar days of the marketplace: sale prices (to which percentages and amounts are
-expanded) and coupons."""
+"""Types that Amazon carries by calendar days of the marketplace: sale prices (to which percentages and
+amounts are expanded) and coupons."""
 
 
 def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
@@ -85,7 +85,8 @@ def _met(one: Dated, other: Dated) -> bool:
 
 
 def _allows(one: Spec, other: Spec) -> bool:
-    """Whether a promotion that says with what it combines names the other: by name, type, group, or `deal` for both kinds of deal."""
+    """Whether a promotion that says with what it combines names the other: by name, type, group, or `deal`
+    for both kinds of deal."""
     said = (one.spec.get("stacking") or {}).get("combinableWith")
     if said is None:
         return True
@@ -103,8 +104,8 @@ def _allows(one: Spec, other: Spec) -> bool:
     mend="Move a window, put both into one `stacking.group`, or allow it by `combinableWith`.",
 )
 def combinations(context: Context) -> Iterator[Finding]:
-    """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names the other's name,
-    type or group. Those of one group never meet: only the better holds."""
+    """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names
+    the other's name, type or group. Those of one group never meet: only the better holds."""
     if not any(
         (p.spec.get("stacking") or {}).get("combinableWith") is not None
         for p in context.configuration.promos.values()
@@ -169,10 +170,10 @@ PAIRS = 3
     phase="plan",
 )
 def approved(context: Context) -> Iterator[Finding]:
-    """Of a promotion with `approvals`: nobody among them wrote any line of it but the approvals (an error), and the latest is not older
-    than the last change of such a line (a warning: rewritten history changes days, too), nor for fewer listings than it selects
-    now, where it says how many (`listings`). Asked of git by e-mail address; uncommitted lines are as of now, by whoever
-    acts."""
+    """Of a promotion with `approvals`: nobody among them wrote any line of it but the approvals (an error),
+    and the latest is not older than the last change of such a line (a warning: rewritten history changes
+    days, too), nor for fewer listings than it selects now, where it says how many (`listings`). Asked of git
+    by e-mail address; uncommitted lines are as of now, by whoever acts."""
     assert context.known is not None
     config = context.configuration
     for promo in config.promos.values():

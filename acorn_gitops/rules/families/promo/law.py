@@ -1,6 +1,7 @@
 """PRO rules about what the law says of reductions: the lowest price of thirty days. Caller: `registry`.
 
-They need what was in force before: the ledger's history and recorded prices. So they are judged with the plan.
+They need what was in force before: the ledger's history and recorded prices. So they are judged with the
+plan.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ def _words(real: Decimal) -> str:
     phase="plan",
 )
 def prior(context: Context) -> Iterator[Finding]:
-    """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an announced percentage is
-    not larger than the one from that price. Perishables, new goods and reductions that grow step by step, for which states
-    may differ, are not told apart: a waiver names them. Of a promotion that is there already and that a plan leaves as it is, a
-    warning: refusing the plan would leave it there as well, and a price by hand beside it."""
+    """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an
+    announced percentage is not larger than the one from that price. Perishables, new goods and reductions
+    that grow step by step, for which states may differ, are not told apart: a waiver names them. Of a
+    promotion that is there already and that a plan leaves as it is, a warning: refusing the plan would leave
+    it there as well, and a price by hand beside it."""
     assert context.known is not None
     told: dict[str, int] = {}
     blocks: set[str] = set()
@@ -101,8 +103,9 @@ def prior(context: Context) -> Iterator[Finding]:
     phase="plan",
 )
 def history(context: Context) -> Iterator[Finding]:
-    """In EU stores: for every announced reduction that begins within thirty days, the prices in force in all of the thirty days
-    before it are known. What begins later will be known by then. Told once for a promotion."""
+    """In EU stores: for every announced reduction that begins within thirty days, the prices in force in all
+    of the thirty days before it are known. What begins later will be known by then. Told once for a
+    promotion."""
     unknown: dict[str, list[str]] = {}
     for one in _reductions(context):
         soon = context.now < one.dated.start <= context.now + timedelta(days=DAYS)

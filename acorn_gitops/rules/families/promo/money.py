@@ -35,9 +35,9 @@ def _policed(context: Context, field: str) -> list[Any]:
     mend="Raise the price, take less off, or lower `minMarginPercent` on purpose.",
 )
 def margin(context: Context) -> Iterator[Finding]:
-    """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and of the lowest price
-    over the calendar, without tax and without the fees that are recorded in `facts/fees.csv`. Where the margin cannot be
-    computed, PRO-034 says so."""
+    """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and
+    of the lowest price over the calendar, without tax and without the fees that are recorded in
+    `facts/fees.csv`. Where the margin cannot be computed, PRO-034 says so."""
     config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
@@ -85,9 +85,10 @@ def margin(context: Context) -> Iterator[Finding]:
     mend="Bring the prices together, or widen `spreadMaxPercent` on purpose.",
 )
 def spread(context: Context) -> Iterator[Finding]:
-    """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above the cheapest, in one
-    currency by `exchangeRates`. Stores whose tax or rate is not known are left out. Where promotions for everybody take
-    prices further apart for a day or longer (the same window in two time zones is not meant), that is a warning."""
+    """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above
+    the cheapest, in one currency by `exchangeRates`. Stores whose tax or rate is not known are left out.
+    Where promotions for everybody take prices further apart for a day or longer (the same window in two time
+    zones is not meant), that is a warning."""
     config, calendar = context.configuration, _calendar(context)
     for sku in _policed(context, "spreadMaxPercent"):
         code, most = sku.spec["sku"], Decimal(sku.spec["pricePolicy"]["spreadMaxPercent"])
@@ -146,7 +147,8 @@ def _apart(context: Context, sku: Spec, prices: Iterable[tuple[Listed, int]]) ->
 def _promoted(
     context: Context, sku: Spec, listings: Sequence[Listed]
 ) -> Iterator[tuple[_Apart, datetime, Spec]]:
-    """Every time of a day or longer in which promotions for everybody hold: how far prices are apart, and one of them."""
+    """Every time of a day or longer in which promotions for everybody hold: how far prices are apart, and one
+    of them."""
     calendar = _calendar(context)
     offers = {
         store: [d for d in dated if d.audience == "all" and not d.offer.condition]
@@ -179,8 +181,8 @@ _LONG: Final = timedelta(days=1)
     mend="Lower `limits.quantity`, or move stock before the deal begins.",
 )
 def committed(context: Context) -> Iterator[Finding]:
-    """By recorded stock (facts: stock): `limits.quantity` of a promotion, with those of others that hold at the same time on the
-    same SKUs and stores, is at most what these may promise."""
+    """By recorded stock (facts: stock): `limits.quantity` of a promotion, with those of others that hold at
+    the same time on the same SKUs and stores, is at most what these may promise."""
     config = context.configuration
     if not config.facts.has("stock"):
         return
@@ -225,8 +227,8 @@ def committed(context: Context) -> Iterator[Finding]:
     source="Seller Central: coupons end at 80 % of the budget; fees by currency are dated data",
 )
 def budget(context: Context) -> Iterator[Finding]:
-    """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount, and the marketplace's fee
-    on the day on which it begins (docs/reference-data.md)."""
+    """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount,
+    and the marketplace's fee on the day on which it begins (docs/reference-data.md)."""
     config = context.configuration
     specs = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
     for promo in config.promos.values():

@@ -1,6 +1,7 @@
 """PRO rules about what promotions do to prices: floors, free goods, how promotions meet. Caller: `registry`.
 
-They are judged over the whole calendar, boundary by boundary, in the worst case: every code used, every audience.
+They are judged over the whole calendar, boundary by boundary, in the worst case: every code used, every
+audience.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ PAIRS = 3
 
 
 class _Kind(NamedTuple):
-    """What rules ask of a buyer's offers besides how low the price is: a deeper price of another kind hides no breach."""
+    """What rules ask of a buyer's offers besides how low the price is: a deeper price of another kind hides
+    no breach."""
 
     respect: frozenset[str]
     """Floors that hold then."""
@@ -90,8 +92,8 @@ def _names(low: Low) -> str:
     source="Amazon adds the percentages of coupons and deals on one base",
 )
 def floors(context: Context) -> Iterator[Finding]:
-    """The lowest price over the calendar, all stackable promotions together, is at least pricePolicy.min; and at least
-    pricePolicy.map unless every promotion says `floors.respect` without map."""
+    """The lowest price over the calendar, all stackable promotions together, is at least pricePolicy.min; and
+    at least pricePolicy.map unless every promotion says `floors.respect` without map."""
     promos = context.configuration.promos
     told: dict[str, int] = {}
     respected: dict[State, frozenset[str]] = {}
@@ -147,9 +149,9 @@ def floors(context: Context) -> Iterator[Finding]:
     mend="Write `pricePolicy.min` for the store (`map`, or `minMarginPercent` with `attributes.cost`), or no longer ask for it.",
 )
 def floors_there(context: Context) -> Iterator[Finding]:
-    """Every SKU of a promotion that says `floors.respect` has what it says there; with `policies.floors: required` every
-    active listing has `pricePolicy.min`, above zero. Where `minMarginPercent` is written, the margin can be computed: a cost,
-    a tax rule and exchange rates are there."""
+    """Every SKU of a promotion that says `floors.respect` has what it says there; with `policies.floors:
+    required` every active listing has `pricePolicy.min`, above zero. Where `minMarginPercent` is written, the
+    margin can be computed: a cost, a tax rule and exchange rates are there."""
     config = context.configuration
     asks = {
         name: frozenset(said["respect"])
@@ -294,7 +296,8 @@ def free(context: Context) -> Iterator[Finding]:
     mend="Put them into one `stacking.group`, or move a window.",
 )
 def total(context: Context) -> Iterator[Finding]:
-    """Where a promotion with `maxTotalPercent` takes part, all together take at most that share of the list price."""
+    """Where a promotion with `maxTotalPercent` takes part, all together take at most that share of the list
+    price."""
     promos = context.configuration.promos
     capped = {name for name, promo in promos.items() if promo.spec.get("maxTotalPercent") is not None}
     told: set[str] = set()
@@ -332,7 +335,8 @@ def total(context: Context) -> Iterator[Finding]:
     mend="Put both into one `stacking.group`, or say `stacking.mode` in both.",
 )
 def overlaps(context: Context) -> Iterator[Finding]:
-    """Two promotions of one tier, on one SKU in one store, at one time, are in one stacking.group or say a mode."""
+    """Two promotions of one tier, on one SKU in one store, at one time, are in one stacking.group or say a
+    mode."""
     if len(context.configuration.promos) < 2:
         return
     told: set[tuple[str, str]] = set()

@@ -86,8 +86,8 @@ def window(context: Context) -> Iterator[Finding]:
     mend="Give the type its discount: percent, amount, salePrice or buyXGetY, more than nothing and less than the price.",
 )
 def discount(context: Context) -> Iterator[Finding]:
-    """Exactly one discount field, the one that the type needs, of more than nothing; a sale price below the price of every
-    listing that it is for, and an amount that leaves something of it."""
+    """Exactly one discount field, the one that the type needs, of more than nothing; a sale price below the
+    price of every listing that it is for, and an amount that leaves something of it."""
     config = context.configuration
     for promo in config.promos.values():
         path, words, mend = _no_discount(promo)
@@ -176,8 +176,8 @@ def _raises(context: Context) -> Iterator[Finding]:
     mend="Give each selected store an amount in its own currency.",
 )
 def currencies(context: Context) -> Iterator[Finding]:
-    """amount, salePrice and minimumOrder name every selected store, in its currency, and no store that is not there; a budget is in
-    the currency of a selected store."""
+    """amount, salePrice and minimumOrder name every selected store, in its currency, and no store that is not
+    there; a budget is in the currency of a selected store."""
     config = context.configuration
     for promo in config.promos.values():
         yield from _budget_currency(context, promo)

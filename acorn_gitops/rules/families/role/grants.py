@@ -30,7 +30,8 @@ _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
     source="Kubernetes RBAC good practices",
 )
 def wildcards(context: Context) -> Iterator[Finding]:
-    """`*` in resources or verbs needs `breakGlass: true`; and such a role says why it is there and when it ends."""
+    """`*` in resources or verbs needs `breakGlass: true`; and such a role says why it is there and when it
+    ends."""
     config = context.configuration
     for role in config.roles.values():
         if role.spec.get("breakGlass") is True:
@@ -74,8 +75,8 @@ def wildcards(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy",
 )
 def expiry(context: Context) -> Iterator[Finding]:
-    """A grant that has ended and is still declared is told (a warning): acorn takes it away all the same. One that ends before it
-    begins is an error; external people need an end within 365 days."""
+    """A grant that has ended and is still declared is told (a warning): acorn takes it away all the same. One
+    that ends before it begins is an error; external people need an end within 365 days."""
     config = context.configuration
     today = context.now.date()
     for role in config.roles.values():
@@ -123,8 +124,8 @@ def expiry(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy",
 )
 def second_factor(context: Context) -> Iterator[Finding]:
-    """A user with a writing verb has `mfa: true` (not said, in a store of Amazon: a warning), and is a person: no shared mailbox such as
-    info@ or team@."""
+    """A user with a writing verb has `mfa: true` (not said, in a store of Amazon: a warning), and is a
+    person: no shared mailbox such as info@ or team@."""
     config, access, amazon = context.configuration, access_of(context), amazon_stores(context)
     unsaid: dict[str, list[str]] = {}
     for role in config.roles.values():

@@ -47,7 +47,8 @@ _BESIDE_LATIN: Final = frozenset(
         "IDEOGRAPHIC",
     ]
 )
-"""Scripts that may stand among Latin letters (Unicode TR39, "moderately restrictive"): none of theirs looks like a Latin one."""
+"""Scripts that may stand among Latin letters (Unicode TR39, "moderately restrictive"): none of theirs looks
+like a Latin one."""
 _PHONETIC: Final = (
     *range(0x250, 0x2B0),
     *range(0x1D00, 0x1DC0),
@@ -66,8 +67,8 @@ _PHONETIC: Final = (
     source="Unicode TR39, Unicode Security Mechanisms: identifier profiles and mixed-script detection",
 )
 def subjects(context: Context) -> Iterator[Finding]:
-    """No invisible character, no blanks at the ends, no compatibility form, no letters of another script among Latin ones that could
-    be taken for them, no letters of phonetic writing."""
+    """No invisible character, no blanks at the ends, no compatibility form, no letters of another script
+    among Latin ones that could be taken for them, no letters of phonetic writing."""
     config = context.configuration
     for role in config.roles.values():
         for index, subject in enumerate(role.spec.get("subjects") or ()):

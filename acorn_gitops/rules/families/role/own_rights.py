@@ -1,7 +1,7 @@
 """ROL-012: nobody gives rights to themselves. Caller: `registry`.
 
-A change gives something to a subject; some lines say so, and whoever wrote one of them, took one out or applies the plan must be somebody
-else, or somebody else agrees.
+A change gives something to a subject; some lines say so, and whoever wrote one of them, took one out or
+applies the plan must be somebody else, or somebody else agrees.
 """
 
 from __future__ import annotations
@@ -37,15 +37,18 @@ Made = Mapping[tuple[str, str], Collection[str]]
     phase="plan",
 )
 def self_benefit(context: Context) -> Iterator[Finding]:
-    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it, or to whoever changed the role, what it
-    inherits, the labels that it selects by, or acorn.yaml since the last whole apply: lines can be taken out, and files brought in.
-    Rights are given by a grant, in a further store, by a role that gives more or holds longer, and by what is found at the marketplace
-    as it is declared. An approval in the role (`approvals.given`) by somebody else counts, where they saw these lines and whoever gains
-    has changed nothing since. A store that is new and falls under a role that is applied elsewhere and not edited gives nobody anything
-    that they do not have there; and where nothing was ever applied, somebody has to be the first."""
+    """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it, or to whoever
+    changed the role, what it inherits, the labels that it selects by, or acorn.yaml since the last whole
+    apply: lines can be taken out, and files brought in. Rights are given by a grant, in a further store, by a
+    role that gives more or holds longer, and by what is found at the marketplace as it is declared. An
+    approval in the role (`approvals.given`) by somebody else counts, where they saw these lines and whoever
+    gains has changed nothing since. A store that is new and falls under a role that is applied elsewhere and
+    not edited gives nobody anything that they do not have there; and where nothing was ever applied, somebody
+    has to be the first."""
     assert context.known is not None
     config, known, told = context.configuration, context.known, set[tuple[str, str]]()
-    # What is found as it is declared is in force from now on, too: whoever made it so beforehand gains by that.
+    # What is found as it is declared is in force from now on, too: whoever made it so beforehand gains by
+    # that.
     all_ = [*known.changes, *known.recorded]
     given = [(change, role) for change in all_ if (role := _role_of(context, change)) is not None]
     if not given:
@@ -53,7 +56,8 @@ def self_benefit(context: Context) -> Iterator[Finding]:
     new = {store for store in config.stores if not any(known.ever(store, type) for type in STORES)}
     if new >= set(config.stores) and not known.gave():
         return
-    # A role that changes in a store that was there before is edited; one that was applied to none of them is new.
+    # A role that changes in a store that was there before is edited; one that was applied to none of them is
+    # new.
     edited = {role.name for change, role in given if change.address.store not in new}
     made = _made(all_)
     roles = {role.name: role for _, role in given}
@@ -65,7 +69,8 @@ def self_benefit(context: Context) -> Iterator[Finding]:
             continue
         grant = change.address.type == "grant"
         everybody = set() if grant else _lines_of_role(context, change, role)
-        # Of a grant: it was in force and came to an end, or never was; what changed since then nobody has judged.
+        # Of a grant: it was in force and came to an end, or never was; what changed since then nobody has
+        # judged.
         begins = ["", known.written_with(change.address) or EVER] if grant else [""]
         edited_by = {mail for since in begins for mail in _editors(context, change, role, since)}
         for index in _concerned(change, numbers[role.name]):
@@ -96,9 +101,9 @@ def _author(context: Context, line: Line) -> str:
 
 
 def _editors(context: Context, change: Planned, role: Spec, since: str) -> set[str]:
-    """Who changed a document that says something of a role, its templates and overlays included, one with its key, or acorn.yaml, which
-    says what files count; of a grant, what gives its store the labels that the role selects by. Somebody gains also by what was taken
-    out or brought in, and no line of the role says that."""
+    """Who changed a document that says something of a role, its templates and overlays included, one with its
+    key, or acorn.yaml, which says what files count; of a grant, what gives its store the labels that the role
+    selects by. Somebody gains also by what was taken out or brought in, and no line of the role says that."""
     own = _editors_of_role(context, role, since)
     return (
         own | _editors_of_labels(context, role, change.address.store, since)
@@ -166,7 +171,8 @@ def _concerned(change: Planned, numbers: Mapping[str, Sequence[int]]) -> Iterabl
 
 
 def _role_of(context: Context, change: Planned) -> Spec | None:
-    """The role that a change of a role or grant is about: several roles can have one key, each in stores of its own."""
+    """The role that a change of a role or grant is about: several roles can have one key, each in stores of
+    its own."""
     if change.address.type not in ("role", "grant") or change.action not in ("create", "update", "replace"):
         return None
     key = change.address.key if change.address.type == "role" else (change.after or {}).get("role")
@@ -239,8 +245,8 @@ def _later(change: Planned) -> bool:
 
 
 def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int, made: Made) -> set[Line]:
-    """The lines by which a grant is given to the subject of this number: those of the subject; where they have it elsewhere, the
-    selector of the stores; where the role is new as well, what it gives."""
+    """The lines by which a grant is given to the subject of this number: those of the subject; where they
+    have it elsewhere, the selector of the stores; where the role is new as well, what it gives."""
     config, spec, store = context.configuration, role.spec, change.address.store
     paths = [*leaves(spec["subjects"][index], ("spec", "subjects", index))]
     if store in made.get(("role", spec.get("key") or role.name), ()):
@@ -255,7 +261,8 @@ def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int
 
 
 def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
-    """The lines by which a role gives more to all of its subjects: the rules with rights that are new, and the dates."""
+    """The lines by which a role gives more to all of its subjects: the rules with rights that are new, and
+    the dates."""
     more, paths = _more(change), list[tuple[Any, ...]]()
     for number, entry in enumerate(role.spec["rules"]):
         if more & set(rules_of([entry])):
@@ -267,8 +274,9 @@ def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
 
 
 def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Collection[Line]) -> bool:
-    """Whether as many others as the role asks for (`min`) agreed to what gives somebody something: each by a line in the role, which
-    whoever gains has not written, which was written with these lines in sight, and since when whoever gains has changed nothing."""
+    """Whether as many others as the role asks for (`min`) agreed to what gives somebody something: each by a
+    line in the role, which whoever gains has not written, which was written with these lines in sight, and
+    since when whoever gains has changed nothing."""
     known = context.known
     assert known is not None
     asked = role.spec.get("approvals") or {}

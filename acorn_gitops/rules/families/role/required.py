@@ -27,9 +27,10 @@ ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
     phase="plan",
 )
 def required(context: Context) -> Iterator[Finding]:
-    """A promotion that is made or changed by somebody whose role asks for approvals of promo.write or promo.apply has as many of them
-    (`approvals.min`) by its approvers, who did not write it. Who is in a group, or wrote a line, and is not known counts as one of
-    the role's people. Of other rights acorn has no place for an approval, which is told as a warning."""
+    """A promotion that is made or changed by somebody whose role asks for approvals of promo.write or
+    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it. Who is in a
+    group, or wrote a line, and is not known counts as one of the role's people. Of other rights acorn has no
+    place for an approval, which is told as a warning."""
     assert context.known is not None
     config, known, access = context.configuration, context.known, access_of(context)
     roles = [role for role in config.roles.values() if OF_PROMOTIONS & _asks(role)]
@@ -77,7 +78,8 @@ def required(context: Context) -> Iterator[Finding]:
 
 
 def may_approve(asked: Mapping[str, Any], who: str) -> bool:
-    """Whether somebody is among the approvers of a role. Who is in a group is not known here: anybody may be."""
+    """Whether somebody is among the approvers of a role. Who is in a group is not known here: anybody may
+    be."""
     names = {one_spelling(one.get("user") or "") for one in asked.get("approvers") or ()}
     return one_spelling(who) in names or any(one.get("group") for one in asked.get("approvers") or ())
 

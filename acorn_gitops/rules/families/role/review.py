@@ -60,8 +60,8 @@ def _used(context: Context) -> dict[str, dict[tuple[str, str], date]]:
     source="AWS Security Hub: unused access, 90 days",
 )
 def dormant(context: Context) -> Iterator[Finding]:
-    """By recorded activity (facts: activity): every person of a role did anything that it allows, in one of its stores, within
-    ninety days."""
+    """By recorded activity (facts: activity): every person of a role did anything that it allows, in one of
+    its stores, within ninety days."""
     if not context.configuration.facts.has("activity"):
         return
     today, access = context.now.date(), access_of(context)
@@ -99,8 +99,8 @@ def dormant(context: Context) -> Iterator[Finding]:
     mend="Take the unused verbs out of the rule.",
 )
 def unused(context: Context) -> Iterator[Finding]:
-    """By recorded activity (facts: activity): of a role somebody uses, each right that changes something was used by one of its
-    people within ninety days."""
+    """By recorded activity (facts: activity): of a role somebody uses, each right that changes something was
+    used by one of its people within ninety days."""
     if not context.configuration.facts.has("activity"):
         return
     today, access = context.now.date(), access_of(context)
@@ -138,9 +138,10 @@ def unused(context: Context) -> Iterator[Finding]:
     source="Kubernetes RBAC: escalate; Vendure: grant only what you hold",
 )
 def escalation(context: Context) -> Iterator[Finding]:
-    """A role with iam.grant (or iam.apply, where access is enforced) asks somebody else: `approvals.requiredFor` has iam.grant,
-    selfApproval is not on, and an approver is a group or a person who does not hold the role. Or its holders have, in each of
-    its stores, every right that any role gives there and may be written into one."""
+    """A role with iam.grant (or iam.apply, where access is enforced) asks somebody else:
+    `approvals.requiredFor` has iam.grant, selfApproval is not on, and an approver is a group or a person who
+    does not hold the role. Or its holders have, in each of its stores, every right that any role gives there
+    and may be written into one."""
     config, access = context.configuration, access_of(context)
     giving = {GRANTING, *([APPLYING] if config.policies.get("access") == "enforced" else [])}
     for role in config.roles.values():
@@ -163,7 +164,8 @@ def escalation(context: Context) -> Iterator[Finding]:
 
 
 def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple[Subject, str, Right, str]]:
-    """What holders of a role may give and do not have: in which store, of which role; without another role, of none."""
+    """What holders of a role may give and do not have: in which store, of which role; without another role,
+    of none."""
     given = {other.name: frozenset(right for right, _ in rights_of(other)) for other in config.roles.values()}
     asked: set[tuple[frozenset[Right], tuple[str, ...]]] = set()
     for store in sorted(access.stores_of(role)):
@@ -254,8 +256,8 @@ def partners(context: Context) -> Iterator[Finding]:
     source="Selling Partner API: role mappings",
 )
 def applications(context: Context) -> Iterator[Finding]:
-    """Where flows are declared: each of an application's `apiRoles` serves one of them; a restricted one needs the role's
-    `justification`."""
+    """Where flows are declared: each of an application's `apiRoles` serves one of them; a restricted one
+    needs the role's `justification`."""
     config, access = context.configuration, access_of(context)
     for role in config.roles.values():
         for index, person in enumerate(role.spec["subjects"]):

@@ -1,5 +1,5 @@
-"""ROL rules about effective rights: what meets in one person, who has left, who could do it if somebody fell ill.
-Caller: `registry`."""
+"""ROL rules about effective rights: what meets in one person, who has left, who could do it if somebody fell
+ill. Caller: `registry`."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ def access_of(context: Context) -> Access:
     source="separation of duties",
 )
 def apart(context: Context) -> Iterator[Finding]:
-    """For each subject and store, after the union of all their roles, today and on every day on which a role begins: none of these
-    pairs. `price.write` with `price.approve`, `promo.write` with `promo.approve`, `tax.write` with `tax.approve`, `payout.write` with
-    `refund.write` or `iam.grant`, `iam.grant` with `apply` on anything, `app.write` with `export` of anything; in a shop
-    `inventory.write` with `order.write` is told as a note. What somebody has through a group is not known: the group itself is judged."""
+    """For each subject and store, after the union of all their roles, today and on every day on which a role
+    begins: none of these pairs. `price.write` with `price.approve`, `promo.write` with `promo.approve`,
+    `tax.write` with `tax.approve`, `payout.write` with `refund.write` or `iam.grant`, `iam.grant` with
+    `apply` on anything, `app.write` with `export` of anything; in a shop `inventory.write` with `order.write`
+    is told as a note. What somebody has through a group is not known: the group itself is judged."""
     told: set[tuple[str, Right, Right]] = set()
     days = {
         begins
@@ -117,8 +118,8 @@ def ending(context: Context) -> Iterator[Finding]:
     source="Amazon Data Protection Policy: at least quarterly",
 )
 def reviewed(context: Context) -> Iterator[Finding]:
-    """`review.lastReviewed` is not longer ago than `everyDays` (90 by default), nor a day to come; roles of Amazon's stores that were
-    never reviewed are told as a note."""
+    """`review.lastReviewed` is not longer ago than `everyDays` (90 by default), nor a day to come; roles of
+    Amazon's stores that were never reviewed are told as a note."""
     today, unread = context.now.date(), []
     access, amazon = access_of(context), amazon_stores(context)
     for role in context.configuration.roles.values():
@@ -199,9 +200,9 @@ MOST: Final = 5
     mend="Grant it to a group, or to a second person; take it from those who do not need it.",
 )
 def covered(context: Context) -> Iterator[Finding]:
-    """Where rights are managed at all (some role has anything of iam, or access is enforced): in every store that a role reaches,
-    iam.grant and store.write (and iam.apply, where access is enforced) are held by a group, or by two persons; and iam.grant by at
-    most five."""
+    """Where rights are managed at all (some role has anything of iam, or access is enforced): in every store
+    that a role reaches, iam.grant and store.write (and iam.apply, where access is enforced) are held by a
+    group, or by two persons; and iam.grant by at most five."""
     config, access = context.configuration, access_of(context)
     enforced = config.policies.get("access") == "enforced"
     usual = [role for role in config.roles.values() if role.spec.get("breakGlass") is not True]
@@ -234,8 +235,8 @@ def covered(context: Context) -> Iterator[Finding]:
     phase="plan",
 )
 def locked_out(context: Context) -> Iterator[Finding]:
-    """A plan takes away grants or parts of roles that give iam.grant or iam.apply only where somebody still has that right
-    afterwards; and whoever applies does not take their own away."""
+    """A plan takes away grants or parts of roles that give iam.grant or iam.apply only where somebody still
+    has that right afterwards; and whoever applies does not take their own away."""
     assert context.known is not None
     config, access = context.configuration, access_of(context)
     lost: dict[tuple[str, Right], set[str]] = {}

@@ -1,5 +1,5 @@
-"""SKU rules about codes and what they stand for: SKUs, seller SKUs, GTINs. Caller: `registry`. These loops see every listing of a
-catalogue, so each does one thing and looks a place up only when something is wrong.
+"""SKU rules about codes and what they stand for: SKUs, seller SKUs, GTINs. Caller: `registry`. These loops
+see every listing of a catalogue, so each does one thing and looks a place up only when something is wrong.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.tables import looks_like_a_month
 
 _INSIDE = re.compile(r"[0-9](02|04|2[0-9])[0-9]{11}\Z|000000[02]")
-"""As 14 digits: GS1 prefixes 02, 04 and 20 to 29 (restricted circulation), and GTIN-8 that begin with 0 or 2."""
+"""As 14 digits: GS1 prefixes 02, 04 and 20 to 29 (restricted circulation), and GTIN-8 that begin with 0 or
+2."""
 _TIDY = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,38}[A-Z0-9]\Z")
 
 
 def gtin_is_valid(text: str) -> bool:
-    """The check digit of a GTIN-8, -12, -13 or -14 (GS1 General Specifications 7.9: weights 3 and 1 from the right)."""
+    """The check digit of a GTIN-8, -12, -13 or -14 (GS1 General Specifications 7.9: weights 3 and 1 from the
+    right)."""
     digits = [ord(c) - 48 for c in text]
     return (10 - (3 * sum(digits[-2::-2]) + sum(digits[-3::-2])) % 10) % 10 == digits[-1]
 
@@ -76,8 +78,9 @@ def tidy(context: Context) -> Iterator[Finding]:
     mend="Rename one of them.",
 )
 def collisions(context: Context) -> Iterator[Finding]:
-    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the seller SKUs of one store. Codes
-    that differ in more than letters' case and blanks at their ends are told as a warning: shops hold such codes."""
+    """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the
+    seller SKUs of one store. Codes that differ in more than letters' case and blanks at their ends are told
+    as a warning: shops hold such codes."""
     seen: dict[str, Spec] = {}
     listed: dict[tuple[str, str], str] = {}
     for sku in context.configuration.skus:
@@ -166,8 +169,8 @@ def listed(context: Context) -> Iterator[Finding]:
     source="Amazon: a seller SKU is unique in an account",
 )
 def seller_sku_once(context: Context) -> Iterator[Finding]:
-    """(store, sellerSku), the SKU itself where no sellerSku is given; and in one Amazon account a seller SKU is one product in all
-    marketplaces."""
+    """(store, sellerSku), the SKU itself where no sellerSku is given; and in one Amazon account a seller SKU
+    is one product in all marketplaces."""
     seen: dict[tuple[str, str], Spec] = {}
     yield from _one_product(context)
     for sku in context.configuration.skus:
@@ -221,8 +224,8 @@ def _one_product(context: Context) -> Iterator[Finding]:
     mend="List the item once, or give the second another condition.",
 )
 def offer_once(context: Context) -> Iterator[Finding]:
-    """(store, asin or GTIN, condition, fulfillment) of what is not inactive; new and mfn where nothing is said. A GTIN is one in all
-    its lengths; of sets it says nothing."""
+    """(store, asin or GTIN, condition, fulfillment) of what is not inactive; new and mfn where nothing is
+    said. A GTIN is one in all its lengths; of sets it says nothing."""
     seen: dict[tuple[str, str, str, str], Spec] = {}
     for sku in context.configuration.skus:
         code = sku.spec.get("gtin")
@@ -261,8 +264,8 @@ def offer_once(context: Context) -> Iterator[Finding]:
     source="GS1 General Specifications",
 )
 def gtin(context: Context) -> Iterator[Finding]:
-    """GS1's check digit; not all zeros; and in Amazon's stores no number of the ranges that GS1 keeps for use inside a company (a
-    warning). Fields of a product type (`attributes.extra`) name their type."""
+    """GS1's check digit; not all zeros; and in Amazon's stores no number of the ranges that GS1 keeps for use
+    inside a company (a warning). Fields of a product type (`attributes.extra`) name their type."""
     config = context.configuration
     amazon = {
         n for n, s in config.stores.items() if (s.spec.get("storefront") or {}).get("platform") == "amazon"

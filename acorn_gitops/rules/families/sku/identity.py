@@ -18,8 +18,8 @@ from acorn_gitops.specs.configuration import Spec
     mend="Correct the ASIN or the GTIN that is mistyped.",
 )
 def one_page(context: Context) -> Iterator[Finding]:
-    """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles are other
-    products than their parts, and have their own). 614141020010 and 0614141020010 are one GTIN."""
+    """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles
+    are other products than their parts, and have their own). 614141020010 and 0614141020010 are one GTIN."""
     config = context.configuration
     # By store, so that nothing is built for the many listings that are alone on their page.
     asins: dict[str, dict[str, Spec]] = {}
@@ -66,8 +66,8 @@ def one_page(context: Context) -> Iterator[Finding]:
     mend="Keep one of the two sources.",
 )
 def one_pool(context: Context) -> Iterator[Finding]:
-    """No location stands twice among a SKU's sources. A pool is a SKU's own: other SKUs at the same location may be of other pools,
-    as their pieces are not the same."""
+    """No location stands twice among a SKU's sources. A pool is a SKU's own: other SKUs at the same location
+    may be of other pools, as their pieces are not the same."""
     config = context.configuration
     for sku in config.skus:
         seen: set[str] = set()

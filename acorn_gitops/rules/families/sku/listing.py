@@ -56,8 +56,8 @@ def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
     source="Listings Restrictions API 2021-08-01: reasonCode",
 )
 def restricted(context: Context) -> Iterator[Finding]:
-    """A listing that the marketplace restricts, by its newest answer (facts: restrictions), has an approved record that holds; one that
-    is not eligible, or whose ASIN is not found, is no listing."""
+    """A listing that the marketplace restricts, by its newest answer (facts: restrictions), has an approved
+    record that holds; one that is not eligible, or whose ASIN is not found, is no listing."""
     config = context.configuration
     if not config.facts.has("restrictions"):
         return
@@ -109,7 +109,8 @@ def restricted(context: Context) -> Iterator[Finding]:
     mend="Renew the approval; add evidence and the day.",
 )
 def approval(context: Context) -> Iterator[Finding]:
-    """An approved record has a day and evidence (a warning) and has not expired; thirty days before it is told."""
+    """An approved record has a day and evidence (a warning) and has not expired; thirty days before it is
+    told."""
     today = context.now.date()
     for sku in context.configuration.skus:
         for index, one in enumerate(sku.spec.get("approvals") or ()):

@@ -1,5 +1,5 @@
-"""SKU rules about prices: amounts, price rules, floors and ceilings. Caller: `registry`. These loops see every listing of a
-catalogue, so each does one thing and looks a place up only when something is wrong.
+"""SKU rules about prices: amounts, price rules, floors and ceilings. Caller: `registry`. These loops see
+every listing of a catalogue, so each does one thing and looks a place up only when something is wrong.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from acorn_gitops.specs.configuration import Configuration, Spec
     source="ISO 4217",
 )
 def prices(context: Context) -> Iterator[Finding]:
-    """Price: exactly one of value and rule; value needs a currency, which must be the store's. Floors, ceilings and costs have no more
-    decimals than their currency."""
+    """Price: exactly one of value and rule; value needs a currency, which must be the store's. Floors,
+    ceilings and costs have no more decimals than their currency."""
     config = context.configuration
     yield from _bounds(context)
     currencies = _currencies(context)
@@ -205,8 +205,9 @@ def _currencies(context: Context) -> dict[str, str]:
     mend="Renew the rate with its day, or break the circle.",
 )
 def price_rules(context: Context) -> Iterator[Finding]:
-    """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies it has an exchange
-    rate; rates are at most 7 days old (older: a warning), and of no day to come. It ends in what the store's currency can end in."""
+    """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies
+    it has an exchange rate; rates are at most 7 days old (older: a warning), and of no day to come. It ends
+    in what the store's currency can end in."""
     config = context.configuration
     today, currencies = context.now.date(), _currencies(context)
     for name, price_rule in config.price_rules.items():
@@ -275,7 +276,8 @@ def price_rules(context: Context) -> Iterator[Finding]:
     mend="Correct the price, or change the bound on purpose.",
 )
 def within_policy(context: Context) -> Iterator[Finding]:
-    """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too. A price by rule is computed first."""
+    """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too. A price by rule is
+    computed first."""
     config = context.configuration
     currencies = _currencies(context)
     for sku in config.skus:
@@ -334,7 +336,8 @@ def within_policy(context: Context) -> Iterator[Finding]:
 
 
 def _below(one: str, other: str) -> bool:
-    """Whether an amount is less than another. Amounts with as many decimals, as nearly all have, compare as text."""
+    """Whether an amount is less than another. Amounts with as many decimals, as nearly all have, compare as
+    text."""
     if one[-3:-2] == other[-3:-2] == ".":
         return (len(one), one) < (len(other), other)
     return Decimal(one) < Decimal(other)

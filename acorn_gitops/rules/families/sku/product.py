@@ -129,7 +129,8 @@ LIMITS: Final = Limits(step=5, whole=120)
 def _misfits(
     schemas: Mapping[str, Any], asked: Sequence[tuple[int, str, Any]], step: Step
 ) -> Iterator[tuple[int, list[Any] | None, str]]:
-    """(index in `asked`, path, message) of what does not fit; path None once for a schema that cannot be used."""
+    """(index in `asked`, path, message) of what does not fit; path None once for a schema that cannot be
+    used."""
     from jsonschema import Draft202012Validator
     from referencing import Registry
 

@@ -37,8 +37,9 @@ def inventory_of(context: Context) -> Inventory:
     mend="Name stores that list the SKU, with weights above nothing, or leave `weights` out for equal parts.",
 )
 def claims(context: Context) -> Iterator[Finding]:
-    """`weights`, `min` and `cap` name stores that list the SKU, or shops whose tills have a share of their own; a weight is more than
-    nothing; in weighted mode every store that lists it has one; no minimum is above its cap."""
+    """`weights`, `min` and `cap` name stores that list the SKU, or shops whose tills have a share of their
+    own; a weight is more than nothing; in weighted mode every store that lists it has one; no minimum is
+    above its cap."""
     shops = {s.name for s in context.configuration.stores.values() if s.spec.get("physical")}
     for sku, block in _stocked(context):
         allocation = block.get("allocation") or {}
@@ -135,8 +136,8 @@ def minimums(context: Context) -> Iterator[Finding]:
     mend="Give the source a `reserve`, the shop a `safetyStock`, or the SKU a `buffer`.",
 )
 def kept_back(context: Context) -> Iterator[Finding]:
-    """A source where customers pick up, or whose till reports its stock, has a reserve, a safety stock, or the SKU a buffer. Told once
-    for a shop."""
+    """A source where customers pick up, or whose till reports its stock, has a reserve, a safety stock, or
+    the SKU a buffer. Told once for a shop."""
     config = context.configuration
     bare = {
         s.name
@@ -203,8 +204,8 @@ def not_ours(context: Context) -> Iterator[Finding]:
     mend="Have the location's address verified.",
 )
 def known_places(context: Context) -> Iterator[Finding]:
-    """No source lies at a location whose address was rejected, is said to be unverified, or still waits for its verification. Told once
-    for a location."""
+    """No source lies at a location whose address was rejected, is said to be unverified, or still waits for
+    its verification. Told once for a location."""
     config = context.configuration
     states = {
         s.name: (s.spec["physical"]["address"].get("verification") or {}).get("status")

@@ -84,8 +84,8 @@ def shadow(context: Context) -> Iterator[Finding]:
     source="Sellers API: getMarketplaceParticipations",
 )
 def participation(context: Context) -> Iterator[Finding]:
-    """Country (as declared, or as the marketplace id says), currency and language of a storefront are those of its newest recorded
-    participation (facts: participations; UK is GB)."""
+    """Country (as declared, or as the marketplace id says), currency and language of a storefront are those
+    of its newest recorded participation (facts: participations; UK is GB)."""
     config = context.configuration
     newest: dict[tuple[str, str], Row] = {}
     for row in config.facts.rows("participations"):
@@ -141,8 +141,8 @@ def participation(context: Context) -> Iterator[Finding]:
     mend="End its promotions, take its grants away and its listings out, sell or move its stock; then close it.",
 )
 def closing(context: Context) -> Iterator[Finding]:
-    """A storefront with `lifecycle: closed` has no active listing, no promotion and no grant, and no recorded stock is offered
-    there. An exiting one is told what is left, as a note."""
+    """A storefront with `lifecycle: closed` has no active listing, no promotion and no grant, and no recorded
+    stock is offered there. An exiting one is told what is left, as a note."""
     config = context.configuration
     ending = {
         s.name: s.spec["storefront"]["lifecycle"]

@@ -1,4 +1,5 @@
-"""STO rules about places: verified addresses, zones, what a shop can do and a marketplace allows. Caller: `registry`."""
+"""STO rules about places: verified addresses, zones, what a shop can do and a marketplace allows. Caller:
+`registry`."""
 
 from __future__ import annotations
 
@@ -47,9 +48,9 @@ def _serves(physical: dict[str, Any]) -> list[str]:
     source="MLI integration guide",
 )
 def verified(context: Context) -> Iterator[Finding]:
-    """`address.verification.status` is verified, with its reference and a day that has come, where `shipFromStore` or `bopis` is on and
-    the shop feeds an Amazon storefront (for bopis: one in that programme), or feeds none yet where all storefronts are Amazon's. A
-    rejected address serves nobody."""
+    """`address.verification.status` is verified, with its reference and a day that has come, where
+    `shipFromStore` or `bopis` is on and the shop feeds an Amazon storefront (for bopis: one in that
+    programme), or feeds none yet where all storefronts are Amazon's. A rejected address serves nobody."""
     asking: dict[str, set[str]] = {}
     feeds = _feeds(context)
     fronts = [
@@ -107,7 +108,8 @@ def verified(context: Context) -> Iterator[Finding]:
     mend="Have the new address verified, and record its addressHash; `acorn validate` prints it.",
 )
 def same_address(context: Context) -> Iterator[Finding]:
-    """`verification.addressHash` is that of the address as it stands (an error), and was looked at within a year (a warning)."""
+    """`verification.addressHash` is that of the address as it stands (an error), and was looked at within a
+    year (a warning)."""
     for store, physical in _places(context):
         proof = physical["address"].get("verification") or {}
         if proof.get("status") != "verified":
@@ -152,8 +154,9 @@ def _zone_at(lat: str, lon: str) -> str:
 
 @cache
 def _zones_of() -> dict[str, frozenset[str]]:
-    """Countries of each zone, by the tz database's own table: the country that a zone is drawn for, and of a territory the state that
-    it belongs to as well. What it draws for nobody alone (Kosovo) has the countries that share its clocks."""
+    """Countries of each zone, by the tz database's own table: the country that a zone is drawn for, and of a
+    territory the state that it belongs to as well. What it draws for nobody alone (Kosovo) has the countries
+    that share its clocks."""
     from importlib.resources import files
 
     found: dict[str, set[str]] = {}
@@ -193,8 +196,8 @@ _BELONGS = {
     source="timezone boundaries (tzfpy); IANA time zone database",
 )
 def position(context: Context) -> Iterator[Finding]:
-    """`geo` lies in the address's country, its zone keeps the same time as `timezone`, and no two shops stand within 30 metres
-    (a warning)."""
+    """`geo` lies in the address's country, its zone keeps the same time as `timezone`, and no two shops stand
+    within 30 metres (a warning)."""
     config = context.configuration
     seen: list[tuple[Spec, float, float]] = []
     for store, physical in _places(context):
@@ -283,9 +286,10 @@ BESIDE = 3
     source="Supply Sources API: US marketplace only, no FBA stock, not together with BOPIS",
 )
 def multi_location(context: Context) -> Iterator[Finding]:
-    """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis in any store of the
-    seller or in a shop that feeds Amazon's stores only, and no SKU that a location feeds is listed there with fulfilment by Amazon. Shops that ship
-    for Amazon elsewhere are told as a note, unless the store says `mli: none`: Amazon does not know them as places."""
+    """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis
+    in any store of the seller or in a shop that feeds Amazon's stores only, and no SKU that a location feeds
+    is listed there with fulfilment by Amazon. Shops that ship for Amazon elsewhere are told as a note, unless
+    the store says `mli: none`: Amazon does not know them as places."""
     config = context.configuration
     used = set()
     yield from _unknown_places(context)
@@ -432,8 +436,8 @@ def _located(context: Context, programme: str) -> dict[str, list[str]]:
     phase="plan",
 )
 def default_channel(context: Context) -> Iterator[Finding]:
-    """Of SKUs that locations feed in a storefront with `mli: granted`, no recorded quantity of channel DEFAULT is above 0
-    (facts: published)."""
+    """Of SKUs that locations feed in a storefront with `mli: granted`, no recorded quantity of channel
+    DEFAULT is above 0 (facts: published)."""
     config = context.configuration
     fronts = {front for names in _located(context, "mli").values() for front in names}
     sourced = {s.spec["sku"] for s in config.skus if (s.spec.get("inventory") or {}).get("sources")}
@@ -489,8 +493,8 @@ def template(context: Context) -> Iterator[Finding]:
     mend="Write `throughput` with what the shop can pack, or switch the capability off.",
 )
 def capacity(context: Context) -> Iterator[Finding]:
-    """`throughput` is there and more than nothing where orders are served (zero is an error); no recorded forecast of a coming
-    day is above it."""
+    """`throughput` is there and more than nothing where orders are served (zero is an error); no recorded
+    forecast of a coming day is above it."""
     config = context.configuration
     for store, physical in _places(context):
         if not _serves(physical):

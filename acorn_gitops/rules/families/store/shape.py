@@ -133,8 +133,8 @@ def address(context: Context) -> Iterator[Finding]:
     source="Supply Sources API 2020-07-01: operatingHoursByDay",
 )
 def hours(context: Context) -> Iterator[Finding]:
-    """Each entry is [from, to] with from < to; a night is two entries. A day has one exception, and the cut-off of shipping lies within
-    the hours of some day. Public holidays are not known here."""
+    """Each entry is [from, to] with from < to; a night is two entries. A day has one exception, and the
+    cut-off of shipping lies within the hours of some day. Public holidays are not known here."""
     config = context.configuration
     for store in _physical(context):
         physical = store.spec["physical"]
@@ -210,8 +210,8 @@ def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Finding]:
     mend="Remove one of the stores, or correct its account or code.",
 )
 def unique(context: Context) -> Iterator[Finding]:
-    """(platform, sellerId, marketplaceId) and location codes are unique; a location that feeds two seller accounts names both in
-    `sharedBy`."""
+    """(platform, sellerId, marketplaceId) and location codes are unique; a location that feeds two seller
+    accounts names both in `sharedBy`."""
     yield from _shared(context)
     config = context.configuration
     seen: dict[tuple[str, ...], str] = {}
@@ -312,8 +312,8 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
     source="Selling Partner API: Marketplace IDs and endpoints",
 )
 def marketplace_facts(context: Context) -> Iterator[Finding]:
-    """Compared with the table of Amazon marketplaces; currencies with ISO 4217. One of the languages is the marketplace's, its zone keeps
-    the marketplace's time (a warning), and one credential serves one region."""
+    """Compared with the table of Amazon marketplaces; currencies with ISO 4217. One of the languages is the
+    marketplace's, its zone keeps the marketplace's time (a warning), and one credential serves one region."""
     yield from _one_region(context)
     config = context.configuration
     for store in _storefronts(context):

@@ -1,5 +1,5 @@
-"""TAX rules about companies: registrations, establishment, schemes. They need `entities` in acorn.yaml and say nothing of
-stores whose company is not kept there. Caller: `registry`. Not tax advice."""
+"""TAX rules about companies: registrations, establishment, schemes. They need `entities` in acorn.yaml and
+say nothing of stores whose company is not kept there. Caller: `registry`. Not tax advice."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _BY_COUNTRY: Final = {
 
 
 def well_formed(country: str, number: str) -> bool | None:
-    """Whether a tax number has its country's form and check digits (python-stdnum); None where no form is known. It says
-    nothing of whether the number is registered."""
+    """Whether a tax number has its country's form and check digits (python-stdnum); None where no form is
+    known. It says nothing of whether the number is registered."""
     text = re.sub(r"[\s.-]", "", number).upper()
     if country in _OWN:
         return re.fullmatch(_OWN[country], text) is not None
@@ -82,8 +82,9 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
     source="python-stdnum; VIES answers are recorded, never asked while validating",
 )
 def numbers(context: Context) -> Iterator[Finding]:
-    """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their form (an error), and each
-    registration was found valid within ninety days (a warning). An answer that did not come says nothing."""
+    """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their
+    form (an error), and each registration was found valid within ninety days (a warning). An answer that did
+    not come says nothing."""
     today = context.now.date()
     for name, entity in _entities(context).items():
         for field, module, words in (
@@ -154,8 +155,8 @@ def numbers(context: Context) -> Iterator[Finding]:
     source="Union OSS does not replace the local registration for stock",
 )
 def stock_registered(context: Context) -> Iterator[Finding]:
-    """The company of each storefront has a registration in each country where its SKUs lie (outside the United States, whose
-    states decide)."""
+    """The company of each storefront has a registration in each country where its SKUs lie (outside the
+    United States, whose states decide)."""
     from acorn_gitops.rules.families.onboarding import _feeds
 
     config = context.configuration
@@ -189,9 +190,9 @@ def stock_registered(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 14a; UK online marketplaces (VATREG37210)",
 )
 def deemed_supplier(context: Context) -> Iterator[Finding]:
-    """In an Amazon store in the EU (the UK), for sales to consumers there: of parcels from outside up to 150 euros (135 pounds), and of
-    goods that lie inside when the company is established outside, the seller is not the liable party. And where a storefront is
-    a shop of our own, no marketplace is."""
+    """In an Amazon store in the EU (the UK), for sales to consumers there: of parcels from outside up to 150
+    euros (135 pounds), and of goods that lie inside when the company is established outside, the seller is
+    not the liable party. And where a storefront is a shop of our own, no marketplace is."""
     config = context.configuration
     told: set[tuple[str, str]] = set()
     entities = {s.name: e for s, e, _ in _fronts(context)}
@@ -237,7 +238,8 @@ _BOUNDS: Final = {"EU": (Decimal(150), "EUR"), "GB": (Decimal(135), "GBP")}
 
 
 def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) -> str:
-    """Why the marketplace is the supplier of a sale to a consumer; empty where it is not, or where that is not known."""
+    """Why the marketplace is the supplier of a sale to a consumer; empty where it is not, or where that is
+    not known."""
     area = "EU" if home in EU else "GB" if home == "GB" else ""
     if not area or not covers(area, supply.ship_to, supply.ship_from):
         return ""
@@ -261,7 +263,8 @@ def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) 
     source="Directive 2006/112/EC Art. 138, 194",
 )
 def business_preset(context: Context) -> Iterator[Finding]:
-    """Where there are tax rules, every storefront of a marketplace in the EU is matched by one with intraCommunity or reverseCharge that holds today."""
+    """Where there are tax rules, every storefront of a marketplace in the EU is matched by one with
+    intraCommunity or reverseCharge that holds today."""
     config = context.configuration
     thought = {
         name
@@ -295,8 +298,9 @@ def business_preset(context: Context) -> Iterator[Finding]:
     source="Directive 2006/112/EC Art. 369l",
 )
 def import_scheme(context: Context) -> Iterator[Finding]:
-    """A rule with scheme ioss is bounded at 150 EUR, says where goods come from, and that is outside the EU; where the seller is
-    liable, the company files the scheme, and the storefront is no marketplace's, which would be the supplier."""
+    """A rule with scheme ioss is bounded at 150 EUR, says where goods come from, and that is outside the EU;
+    where the seller is liable, the company files the scheme, and the storefront is no marketplace's, which
+    would be the supplier."""
     for tax in context.configuration.taxes.values():
         if tax.spec["result"].get("scheme") != "ioss":
             continue

@@ -23,7 +23,8 @@ AHEAD: Final = timedelta(days=366)
 
 
 MOST: Final = 2_000_000
-"""Rules that are asked for all sales of all days together: a real configuration with packs for thirty countries asks a tenth."""
+"""Rules that are asked for all sales of all days together: a real configuration with packs for thirty
+countries asks a tenth."""
 
 
 def cells_of(context: Context) -> list[Cell]:
@@ -39,8 +40,8 @@ def too_many(context: Context) -> int:
 
 
 def _days(context: Context) -> dict[str, list[Cell]]:
-    """The matrices of today ("") and of the days to come on which a rule begins or ends; of those only what is wrong. Computed once
-    for all rules, and not at all beyond `MOST`."""
+    """The matrices of today ("") and of the days to come on which a rule begins or ends; of those only what
+    is wrong. Computed once for all rules, and not at all beyond `MOST`."""
     found: dict[str, list[Cell]] | None = context.shared.get("tax matrix")
     if found is not None:
         return found
@@ -88,9 +89,10 @@ def _words(cell: Cell) -> str:
     " warning}` in their environment tells it until the rules are there.",
 )
 def holes(context: Context) -> Iterator[Finding]:
-    """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a rule and a rate today; on
-    days within a year on which a rule begins or ends, a hole is a warning. So is one in a territory beside a country that
-    rules name (the Canary Islands beside Spain). Where there are no TaxRules at all, nothing is asked."""
+    """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a
+    rule and a rate today; on days within a year on which a rule begins or ends, a hole is a warning. So is
+    one in a territory beside a country that rules name (the Canary Islands beside Spain). Where there are no
+    TaxRules at all, nothing is asked."""
     many = too_many(context)
     if many:
         yield context.configuration.setting(
@@ -138,7 +140,8 @@ def holes(context: Context) -> Iterator[Finding]:
 
 
 def _beside(context: Context, cells: list[Cell]) -> Iterator[Finding]:
-    """Places whose country the rules name, and whose tax is another: told once for the stores that lack the same ones."""
+    """Places whose country the rules name, and whose tax is another: told once for the stores that lack the
+    same ones."""
     lacking: dict[str, set[str]] = {}
     for one in cells:
         lacking.setdefault(one.supply.store, set()).add(one.supply.ship_to)
@@ -176,8 +179,8 @@ def _sale(cell: Cell) -> Supply:
     mend="Make one rule more specific, or give one the higher `priority`.",
 )
 def ties(context: Context) -> Iterator[Finding]:
-    """In no cell of `acorn tax matrix`, today and on days within a year on which a rule begins or ends, do two equally specific
-    rules of equal priority differ in their result."""
+    """In no cell of `acorn tax matrix`, today and on days within a year on which a rule begins or ends, do
+    two equally specific rules of equal priority differ in their result."""
     told: set[str] = set()
     days = [("", cells_of(context)), *((f"from {day} on: ", cells) for day, cells in _later(context))]
     for since, one in ((since, one) for since, cells in days for one in cells):

@@ -27,8 +27,8 @@ STALE = 120
     source="Amazon seller tax settings: no code means A_GEN_NOTAX",
 )
 def tax_code(context: Context) -> Iterator[Finding]:
-    """`attributes.ptc` of a SKU that an Amazon storefront there lists. Where a rule says that the seller owes the tax, it is an error:
-    Amazon would collect nothing for us."""
+    """`attributes.ptc` of a SKU that an Amazon storefront there lists. Where a rule says that the seller owes
+    the tax, it is an error: Amazon would collect nothing for us."""
     config = context.configuration
     there = {
         name: country
@@ -72,8 +72,8 @@ _CLASSES = {"standard": "standard", "reduced": "reduced", "superReduced": "super
     source="table of rates",
 )
 def known_rate(context: Context) -> Iterator[Finding]:
-    """A rule with a percentage, today: it is one of the rates of its treatment (standard, reduced, superReduced) in each country and
-    territory of the table."""
+    """A rule with a percentage, today: it is one of the rates of its treatment (standard, reduced,
+    superReduced) in each country and territory of the table."""
     config, today = context.configuration, context.now.date().isoformat()
     if today < rates_begin():
         return

@@ -21,8 +21,9 @@ from acorn_gitops.rules.registry import rule
     source="DAC7; State Council Decree 810 (2025); the marketplaces' reports to tax offices",
 )
 def reported(context: Context) -> Iterator[Finding]:
-    """Of every period that both sides reported (facts: finance), sales differ by no more than `policies.financeTolerance`
-    percent (0.5). A period of which one side is silent says nothing: it is missing, not equal."""
+    """Of every period that both sides reported (facts: finance), sales differ by no more than
+    `policies.financeTolerance` percent (0.5). A period of which one side is silent says nothing: it is
+    missing, not equal."""
     allowed = Decimal(context.configuration.policies.get("financeTolerance") or TOLERANCE)
     for found in differences(context.configuration):
         if found.percent > allowed:

@@ -24,7 +24,8 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     source="EN 16931",
 )
 def rate_fits_treatment(context: Context) -> Iterator[Finding]:
-    """Exactly one of class, percent and `taxes` for standard, reduced and superReduced; none or zero otherwise."""
+    """Exactly one of class, percent and `taxes` for standard, reduced and superReduced; none or zero
+    otherwise."""
     config = context.configuration
     for tax in config.taxes.values():
         result = tax.spec["result"]
@@ -82,8 +83,8 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     source="table of rates",
 )
 def class_exists(context: Context) -> Iterator[Finding]:
-    """For every country of the table whose rate is meant (of a bloc each member; where no country is named, those of its stores), on the
-    first day of the rule's validity."""
+    """For every country of the table whose rate is meant (of a bloc each member; where no country is named,
+    those of its stores), on the first day of the rule's validity."""
     config = context.configuration
     for tax in config.taxes.values():
         rate = tax.spec["result"].get("rate") or {}

@@ -1,4 +1,5 @@
-"""TAX rules about time and goods: overlapping rules, changes of the past, contradicting codes. Caller: `registry`."""
+"""TAX rules about time and goods: overlapping rules, changes of the past, contradicting codes. Caller:
+`registry`."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ _TAXED = frozenset({"standard", "reduced", "superReduced"})
     mend="Write `validity.to` of the older rule: the day on which the newer begins.",
 )
 def overlap(context: Context) -> Iterator[Finding]:
-    """No two switched-on rules with the same `match` and priority and different results hold on one day; and every rule ends after it
-    begins."""
+    """No two switched-on rules with the same `match` and priority and different results hold on one day; and
+    every rule ends after it begins."""
     for tax in context.configuration.taxes.values():
         validity = tax.spec["validity"]
         if validity.get("to") is not None and validity["to"] <= validity["from"]:
@@ -94,9 +95,10 @@ def _sorted(value: Any) -> Any:
     phase="plan",
 )
 def retroactive(context: Context) -> Iterator[Finding]:
-    """What a plan creates, changes or deletes of tax rules says nothing new of days that are over: a new rule begins today or later,
-    one that has begun changes in nothing but its end (today or later), its evidence and its words on invoices, and is ended
-    before it is deleted. Or the rule says `retroactive: true`. What a store gets with its first rules is no change of the past."""
+    """What a plan creates, changes or deletes of tax rules says nothing new of days that are over: a new rule
+    begins today or later, one that has begun changes in nothing but its end (today or later), its evidence
+    and its words on invoices, and is ended before it is deleted. Or the rule says `retroactive: true`. What a
+    store gets with its first rules is no change of the past."""
     assert context.known is not None
     told: set[str] = set()
     by_key = {t.spec.get("key") or t.name: t for t in context.configuration.taxes.values()}
@@ -170,8 +172,8 @@ def _of_the_past(change: Planned, today: str) -> str:
     source="Amazon product tax codes: A_GEN_NOTAX is no tax, A_GEN_STANDARD the standard rate",
 )
 def code_and_class(context: Context) -> Iterator[Finding]:
-    """A_GEN_NOTAX stands with no class that a rule taxes; A_GEN_STANDARD and A_GEN_TAX with none whose rules are all reduced or
-    without tax. Told once for each pair."""
+    """A_GEN_NOTAX stands with no class that a rule taxes; A_GEN_STANDARD and A_GEN_TAX with none whose rules
+    are all reduced or without tax. Told once for each pair."""
     results: dict[str, set[str]] = {}
     for tax in context.configuration.taxes.values():
         for name in (tax.spec["match"].get("goods") or {}).get("taxClass") or ():
