@@ -155,7 +155,7 @@ def apply_plan(
             if not skip_unreadable:
                 raise
             unread[store] = error.message
-    fenced, unasked = _fenced(snapshots, moved - touched, marketplaces, connections, owner)
+    fenced, unasked = _fenced(snapshots, moved - touched, marketplaces, connections=connections, owner=owner)
     if unasked and not skip_unreadable:
         raise MarketplaceError("; ".join(f"{store}: {why}" for store, why in sorted(unasked.items())))
     for store, why in unasked.items():
@@ -174,11 +174,11 @@ def apply_plan(
     # Where this run writes nothing, the next batch of one that is still under way is refused as well.
     aside = {
         store: one
-        for store, one in unanswered(ledger, marketplaces, connections, owner).items()
+        for store, one in unanswered(ledger, marketplaces, connections, owner=owner).items()
         if store not in fenced and store not in unread
     }
     open_before = ledger.open_intents()
-    found = found_done(open_before, snapshots, edges.now(), ledger.recorded)
+    found = found_done(open_before, snapshots, edges.now(), recorded=ledger.recorded)
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
         for one in found.closed
@@ -203,7 +203,17 @@ def apply_plan(
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },
     )
-    work = _Work(plan, marketplaces, ledger, edges, snapshots, declared, least, run, alone=skip_unreadable)
+    work = _Work(
+        plan,
+        marketplaces,
+        ledger,
+        edges=edges,
+        snapshots=snapshots,
+        declared=declared,
+        least=least,
+        run=run,
+        alone=skip_unreadable,
+    )
     work.skip(unread)
     work.guard.expect(ledger.sendings(since(edges.now())), edges.now())
     parts: dict[tuple[int, int], list[Part]] = {}
@@ -226,7 +236,7 @@ def apply_plan(
         fenced |= put_aside
         unread |= _not_ended(work, unfenced)
         work.fenced = {*fenced}
-        late = _landed(work, open_before, {*fenced}, found)
+        late = _landed(work, open_before, {*fenced}, found=found)
         if late and not skip_unreadable:
             raise Stale(f"{'; '.join(late.values())}; nothing was written", hint=AGAIN)
         refused |= late
@@ -262,7 +272,9 @@ def apply_plan(
             owner,
             takes_over=takes_over,
         )
-    report = Report(plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread)
+    report = Report(
+        plan.id, [(c, work.outcomes[c.address]) for c in plan.changes], work.interrupted, unread=unread
+    )
     status: PlanStatus = "complete" if report.complete else "partial"
     numbers = {store: now.number for store, (_, now) in fenced.items()}
     report.end = ledger.end_plan(
@@ -313,7 +325,12 @@ def _landed(
         try:
             snapshot = work.marketplaces[work.connections[store]].read(Scope(store))
             why = landed(
-                intents, snapshot, work.edges.now(), work.ledger.recorded, known=known, ours=work.is_ours
+                intents,
+                snapshot,
+                work.edges.now(),
+                recorded=work.ledger.recorded,
+                known=known,
+                ours=work.is_ours,
             )
         except MarketplaceError as error:
             why = error.message
@@ -335,7 +352,7 @@ def _fenced(
         [*moved, *(store for store, snapshot in snapshots.items() if snapshot.generation is None)],
         marketplaces,
         connections,
-        owner,
+        owner=owner,
     )
     for store, snapshot in snapshots.items():
         marketplace = marketplaces[connections[store]]
@@ -457,7 +474,9 @@ class _Work:
 
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what is no longer ours from the ledger; nothing is sent."""
-        rows = [Settled(c.address, "forget", self.plan.id, "observed", None) for c in changes]
+        rows = [
+            Settled(c.address, "forget", self.plan.id, outcome="observed", attributes=None) for c in changes
+        ]
         self.ledger.record(rows, self.edges.now(), self.edges.actor, self.plan.revision, "forget")
         for change in changes:
             self.outcomes[change.address] = Outcome(change.address, "observed")
@@ -483,9 +502,9 @@ class _Work:
                 address,
                 "adopt",
                 self.plan.id,
-                "observed",
-                recordable(want, self._last(address) if want.lifecycle else None),
-                str(want.origin),
+                outcome="observed",
+                attributes=recordable(want, self._last(address) if want.lifecycle else None),
+                origin=str(want.origin),
                 adopted=True,
                 found=whose[address] is None and not takes_over,
                 protected=protects(want.lifecycle),
@@ -530,7 +549,7 @@ class _Work:
     def close_unsent(self) -> None:
         """What was written down ahead and never sent is no open question."""
         closed = [
-            Closed(self.plan.id, step.address, step.operation, "skipped", after=self.before)
+            Closed(self.plan.id, step.address, step.operation, outcome="skipped", after=self.before)
             for step in self.intended
             if step in self.own  # what an earlier run sent may still come
         ]
@@ -671,7 +690,7 @@ class _Work:
         self.outcomes[part.change.address] = outcome
         row = self._settled(part.change, outcome)
         closed = [
-            Closed(self.plan.id, step.address, step.operation, "conflict", after=self.before)
+            Closed(self.plan.id, step.address, step.operation, outcome="conflict", after=self.before)
             for step in part.steps
             if self.intended.pop(step, None) is not None and step in self.own
         ]
@@ -698,7 +717,7 @@ class _Work:
             self.marketplaces[self.connections[store]],
             writes,
             answers,
-            self.latest[store],
+            before=self.latest[store],
             pause=self.edges.pause,
             clock=self.edges.clock,
             wait_seconds=self.edges.wait_seconds,
@@ -724,14 +743,14 @@ class _Work:
             self.plan.id,
             write.address,
             change.action,
-            write.operation,
-            write.key,
-            None if deletes else write.attributes,
-            None if deletes else self._recorded(change),
-            str(change.origin) if change.origin is not None else "",
-            have.remote_id if have is not None else "",
-            not deletes and self._protected(change),
-            at,
+            operation=write.operation,
+            key=write.key,
+            attributes=None if deletes else write.attributes,
+            declared=None if deletes else self._recorded(change),
+            origin=str(change.origin) if change.origin is not None else "",
+            remote_id=have.remote_id if have is not None else "",
+            protected=not deletes and self._protected(change),
+            at=at,
         )
 
     def _recorded(self, change: Change) -> Attributes:
@@ -766,7 +785,9 @@ class _Work:
     def _settle(self, batch: _Sent, settled: list[Settled], closed: list[Closed]) -> None:
         """Add what became of a batch."""
         closed += [
-            Closed(self.plan.id, w.address, w.operation, a.status, a.message, after=self.before)
+            Closed(
+                self.plan.id, w.address, w.operation, outcome=a.status, message=a.message, after=self.before
+            )
             for w, a in zip(batch.writes, batch.answers, strict=True)
         ]
         following = iter(batch.answers)
@@ -779,7 +800,13 @@ class _Work:
                     settled.append(self._settled(change, answer))
                     if change.moved_from and change.action == "update" and answer.status == "observed":
                         gone = Settled(
-                            change.former, "update", self.plan.id, answer.status, None, "", answer.message
+                            change.former,
+                            "update",
+                            self.plan.id,
+                            outcome=answer.status,
+                            attributes=None,
+                            origin="",
+                            message=answer.message,
                         )
                         settled.append(gone)
                 elif (
@@ -788,7 +815,13 @@ class _Work:
                     # Half of a replacement: the other half is another part, or failed.
                     settled.append(
                         Settled(
-                            step.address, "replace", self.plan.id, answer.status, None, "", answer.message
+                            step.address,
+                            "replace",
+                            self.plan.id,
+                            outcome=answer.status,
+                            attributes=None,
+                            origin="",
+                            message=answer.message,
                         )
                     )
             failed = next((a for _, a in results if a.status != "observed"), None)
@@ -805,11 +838,11 @@ class _Work:
             change.address,
             change.action,
             self.plan.id,
-            answer.status,
-            None if change.action == "delete" else self._recorded(change),
-            str(change.origin) if change.origin is not None else "",
-            answer.message,
-            answer.remote_id,
+            outcome=answer.status,
+            attributes=None if change.action == "delete" else self._recorded(change),
+            origin=str(change.origin) if change.origin is not None else "",
+            message=answer.message,
+            remote_id=answer.remote_id,
             overwrote=_overwritten(change),
             protected=self._protected(change),
         )
@@ -832,7 +865,9 @@ class _Work:
         for step in part.steps:
             key = self.intended.get(step) or _key(self.run, step)
             if step.operation == "delete":
-                yield Write("delete", step.address, {}, have.etag if have else "", key, taken_from=whose)
+                yield Write(
+                    "delete", step.address, {}, etag=have.etag if have else "", key=key, taken_from=whose
+                )
             elif step.operation == "update":
                 wanted = change.after or {}
                 touched = change.touched
@@ -841,8 +876,8 @@ class _Work:
                     "update",
                     step.address,
                     patch,
-                    have.etag if have else "",
-                    key,
+                    etag=have.etag if have else "",
+                    key=key,
                     former=change.moved_from or "",
                     taken_from=whose,
                 )
@@ -851,7 +886,7 @@ class _Work:
                 kept = have.attributes if have is not None and change.action == "replace" else {}
                 kept = kept or self.unfinished.get(step.address, {})
                 merged = {k: v for k, v in {**kept, **(change.after or {})}.items() if v is not None}
-                yield Write("create", step.address, merged, "", key)
+                yield Write("create", step.address, merged, etag="", key=key)
 
 
 def _overwritten(change: Change) -> Attributes | None:

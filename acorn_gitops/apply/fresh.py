@@ -88,7 +88,7 @@ def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Calla
         for step in change.steps:
             if step in done or (step.operation == "forget" and not known(step.address)):
                 planned.pop(step, None)
-            elif step not in planned or not _same(change, planned[step], step, done):
+            elif step not in planned or not _same(change, planned[step], step, done=done):
                 moved.add(change.address)
                 planned.pop(step, None)
             else:

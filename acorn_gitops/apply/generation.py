@@ -56,7 +56,7 @@ def unanswered(
     """The generations of stores in which an earlier run has left something open: what it sends may still
     come. Where a store cannot be asked, or where this ledger is behind, nothing can be done about that."""
     stores = {intent.address.store for intent in ledger.open_intents()} & connections.keys()
-    found, _ = generations(stores, marketplaces, connections, owner)
+    found, _ = generations(stores, marketplaces, connections, owner=owner)
     return {store: one for store, one in found.items() if not is_behind(ledger, store, one[1])}
 
 

@@ -87,9 +87,9 @@ class Guard:
             was = str(live.get("sku") or write.former) if write.former else ""
             held = self._promotions_of(address.store)
             return (
-                refusal("listing", write.attributes, live, least)
+                refusal("listing", write.attributes, live, least=least)
                 or self._too_many(address.store)
-                or paid_refusal(sku, write.attributes, live, least, held, former=was)
+                or paid_refusal(sku, write.attributes, live, least=least, held=held, former=was)
                 or self._on_sale_for_less(write, live, sku, least, held)
             )
         if address.type == "promotion":
@@ -150,7 +150,7 @@ class Guard:
                 and _less(coming, price)
             ):
                 self._counted = (write.address, coming)
-                why = paid_refusal(sku, {**write.attributes, "price": coming}, live, least, held)
+                why = paid_refusal(sku, {**write.attributes, "price": coming}, live, least=least, held=held)
                 if why:
                     return f"{why}{self._expected()}"
         return ""

@@ -60,7 +60,7 @@ def landed(
     nothing of those runs comes any more; `ours`: whether anything there is declared or was ever applied."""
     came = {
         str(row.address)
-        for row in found_done(intents, {snapshot.store: snapshot}, now, recorded).settled
+        for row in found_done(intents, {snapshot.store: snapshot}, now, recorded=recorded).settled
         if row.outcome == "observed" and ours(row.address)
     }
     new = sorted(came - {str(step.address) for step in known})
@@ -76,7 +76,7 @@ def _by_another(intent: Intent, last: tuple[str, str]) -> bool:
 def expired(intent: Intent) -> Closed:
     """That one sending does not come any more; a later one of the same write may."""
     return Closed(
-        intent.plan, intent.address, intent.operation, "expired", after=intent.id - 1, last=intent.id
+        intent.plan, intent.address, intent.operation, outcome="expired", after=intent.id - 1, last=intent.id
     )
 
 
@@ -113,17 +113,17 @@ def found_done(
             continue  # told already, or already known not to be known
         told.add((intent.plan, intent.step))
         outcome = "observed" if happened else "unknown"
-        closed.append(Closed(intent.plan, intent.address, intent.operation, outcome))
+        closed.append(Closed(intent.plan, intent.address, intent.operation, outcome=outcome))
         settled.append(
             Settled(
                 intent.address,
                 intent.action,
                 intent.plan,
-                outcome,
-                intent.declared,
-                intent.origin,
-                "found after an interrupted run",
-                have.remote_id if have is not None else "",
+                outcome=outcome,
+                attributes=intent.declared,
+                origin=intent.origin,
+                message="found after an interrupted run",
+                remote_id=have.remote_id if have is not None else "",
                 protected=intent.protected,
                 commit=intent.commit,
             )

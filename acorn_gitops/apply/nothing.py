@@ -55,7 +55,7 @@ def apply_nothing(
     intents = ledger.open_intents()
     waiting = {intent.address.store for intent in intents}
     stores = waiting & connections.keys() if plan.selected else connections.keys()
-    asked, silent = generations(stores, marketplaces, connections, owner)
+    asked, silent = generations(stores, marketplaces, connections, owner=owner)
     fenced = {store: one for store, one in asked.items() if not is_behind(ledger, store, one[1])}
     said = {
         "plan": plan.id,
@@ -78,7 +78,16 @@ def apply_nothing(
     late = [
         why
         for store in sorted(waiting & begun.keys())
-        if (why := _late(store, intents, marketplaces[connections[store]], ledger, declared, edges.now()))
+        if (
+            why := _late(
+                store,
+                intents,
+                marketplaces[connections[store]],
+                ledger=ledger,
+                declared=declared,
+                now=edges.now(),
+            )
+        )
     ]
     numbers = {store: now.number for store, (_, now) in begun.items()}
     ended = {**said, "status": "partial" if late else "complete", "counts": {}, "generations": numbers}
@@ -104,6 +113,8 @@ def _late(
         return declared(address) is not None or (address.type, address.key) in ledger.applied(address.store)
 
     try:
-        return landed(intents, marketplace.read(Scope(store)), now, ledger.recorded, known=(), ours=ours)
+        return landed(
+            intents, marketplace.read(Scope(store)), now, recorded=ledger.recorded, known=(), ours=ours
+        )
     except MarketplaceError as error:
         return f"{store} could not be looked at again: {error.message}"

@@ -59,7 +59,7 @@ def observe(
             and holds(write.attributes, have)
         }
         outcomes = [
-            _judged(write, outcome, latest.resources, before.resources, made)
+            _judged(write, outcome, latest.resources, before=before.resources, made=made)
             if _unproven(outcome)
             else outcome
             for write, outcome in zip(writes, outcomes, strict=True)
@@ -101,7 +101,9 @@ def _judged(
         if have is None or another or (nameless and write.address in made):
             return Outcome(write.address, "observed", read_back=True)
     elif have is not None and holds(write.attributes, have):
-        return Outcome(write.address, "observed", "", have.etag, have.remote_id, read_back=True)
+        return Outcome(
+            write.address, "observed", "", etag=have.etag, remote_id=have.remote_id, read_back=True
+        )
     if answer.status == "observed":
         return answer._replace(
             status="accepted", message="the marketplace says it is done, and does not show it"

@@ -71,7 +71,7 @@ def command(
         subjects = [subject(kind, id) if known else subject("user", who)]
         subjects += [subject("group", group) for group in groups]
     stores = [store] if store is not None else sorted(config.stores)
-    rows, denied = _rows(access, subjects, right, stores)
+    rows, denied = _rows(access, subjects, right, stores=stores)
     if output == "json":
         import orjson
 

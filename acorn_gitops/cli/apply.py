@@ -102,7 +102,7 @@ def command(
 
     def show(plan: Plan) -> None:
         if output == "text":
-            click.echo(rendered(plan, "text", session, verbose), nl=False)
+            click.echo(rendered(plan, "text", session, verbose=verbose), nl=False)
 
     def agree(plan: Plan) -> None:
         if not auto_approve:
@@ -132,7 +132,7 @@ def command(
     elif done.outcomes or done.unread:
         from acorn_gitops.report.text import report_text
 
-        click.echo(report_text(done.outcomes, done.interrupted, session.pen, done.unread), nl=False)
+        click.echo(report_text(done.outcomes, done.interrupted, session.pen, unread=done.unread), nl=False)
     if done.unsent is not None:
         raise done.unsent
     if done.interrupted:

@@ -73,9 +73,9 @@ def command(
             gap = span.start - before if before is not None and before < span.start else None
             before = span.end
             wrong = wrong or bool(span.below) or bool(law and law.none)
-            rows.append(row(name, span, law, changes, gap))
+            rows.append(row(name, span, law, changes=changes, gap=gap))
             if output == "text":
-                for line in lines(span, law, changes, gap, local, pen):
+                for line in lines(span, law, changes, gap=gap, local=local, pen=pen):
                     click.echo(line)
     if output == "json":
         import orjson

@@ -83,7 +83,7 @@ def _parts(session: Session, offline: bool) -> Iterator[Part]:
     for name, families, ask in _ORDER:
         if unread and "GEN" not in families:
             words = [f"{len(unread)} of the specs' errors must be mended first: part of them cannot be read"]
-            yield Part(name, "unknown", words, ask)
+            yield Part(name, "unknown", words, ask=ask)
             continue
         mine = [f for f in found if f.id[:3] in families]
         part = _judged(name, mine, ask)
@@ -98,7 +98,7 @@ def _parts(session: Session, offline: bool) -> Iterator[Part]:
         yield _judged("Your own rules", own, "See policies/.")
     yield _connection(session, config, offline)
     yield _rehearsed(session, config)
-    known = Known((), lambda *_: [], session.actor(), lambda *_: None)
+    known = Known((), lambda *_: [], session.actor(), author=lambda *_: None)
     alerts = [f for f in found if f.id.startswith("MON-")] + check(
         config, session.now(), phase="drift", known=known
     )
@@ -116,7 +116,7 @@ def _judged(name: str, findings: Iterable[Finding], ask: str) -> Part:
     state = "blocked" if any(f.severity == "error" for f in told) else "attention" if told else "good"
     told.sort(key=lambda f: f.severity != "error")
     return Part(
-        name, state, [f"{f.id} {f.message}" + (f" ({f.place})" if f.place else "") for f in told], ask
+        name, state, [f"{f.id} {f.message}" + (f" ({f.place})" if f.place else "") for f in told], ask=ask
     )
 
 
@@ -135,7 +135,7 @@ def _with_stages(part: Part, config: Any, session: Session) -> Part:
 
 def _connection(session: Session, config: Any, offline: bool) -> Part:
     if offline:
-        return Part("Connection", "unknown", ["not asked (--offline)"], "")
+        return Part("Connection", "unknown", ["not asked (--offline)"], ask="")
     from acorn_gitops.reconcile.connections import marketplaces
 
     words, state = [], "good"
@@ -149,7 +149,7 @@ def _connection(session: Session, config: Any, offline: bool) -> Part:
             words.insert(0, f"{name}: {error.message}")
             if any(code in error.message for code in ("401", "403")):
                 ask = "Permission: the account or token may not; ask the account manager or whoever administers it."
-    return Part("Connection", state, words, ask)
+    return Part("Connection", state, words, ask=ask)
 
 
 def _rehearsed(session: Session, config: Any) -> Part:
@@ -161,5 +161,5 @@ def _rehearsed(session: Session, config: Any) -> Part:
         "Rehearsal",
         state,
         [proof.words],
-        f"Run `acorn rehearse --env {config.environment}`, and commit {proof.file}.",
+        ask=f"Run `acorn rehearse --env {config.environment}`, and commit {proof.file}.",
     )

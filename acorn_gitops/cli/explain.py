@@ -41,13 +41,13 @@ def command(
     if what == "rule":
         from acorn_gitops.cli.rules import teach
 
-        return teach(field or "", output, root, environment)
+        return teach(field or "", output, root, environment=environment)
     session = Session(root, environment, no_color)
     loaded, _ = session.checked()
     config = loaded.configuration
     parts = what.split("/", 2)
     if len(parts) >= 3 and parts[1] in TYPES:
-        rows, title = _resource(session, loaded, Address(*parts), field, offline)
+        rows, title = _resource(session, loaded, Address(*parts), field=field, offline=offline)
     elif len(parts) == 2:
         spec = next(
             (s for s in config.specs() if (s.kind.lower(), s.name) == (parts[0].lower(), parts[1])), None
@@ -98,7 +98,7 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
     layers = config.layers_of(spec)
     included = (layers[-1].raw.data.get("spec") or {}) if layers and spec.kind == "TaxRule" else {}
     if "pack" in included:
-        return _of_pack(config, spec, layers[-1], included, field)
+        return _of_pack(config, spec, layers[-1], included=included, field=field)
     trees: list[tuple[str, Any]] = []
     for index, layer in enumerate(layers):
         data: Any = layer.raw.data
@@ -217,10 +217,10 @@ def _resource(
         wanted = want.attributes.get(name) if want is not None else None
         row: dict[str, Any] = {"field": name, "value": wanted}
         if spec is not None:
-            places = spec_paths(address, name, wanted, spec.spec)
+            places = spec_paths(address, name, wanted, spec=spec.spec)
             how, place = config.located(spec, places[0].path if places else ())
             if not places:
-                how = _computed(config, address, name, spec)
+                how = _computed(config, address, name, spec=spec)
             elif places[0].path[1:2] == ("listings",) and place == config.place(spec):
                 # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
                 how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))

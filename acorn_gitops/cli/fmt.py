@@ -105,7 +105,9 @@ def _named(root: Path, written: Path) -> Path:
 
 def _refused(path: Path, why: str) -> Finding:
     message = why if why.startswith("'") else f"{path} {why}"
-    return Finding("GEN-005", "error", message, Place(str(path)), "specs are files of this repository")
+    return Finding(
+        "GEN-005", "error", message, place=Place(str(path)), hint="specs are files of this repository"
+    )
 
 
 def _all(session: Session, findings: list[Finding]) -> list[Path]:
@@ -116,5 +118,5 @@ def _all(session: Session, findings: list[Finding]) -> list[Path]:
     project = read_project(reader, session.environment)
     files = [session.root / "acorn.yaml"]
     for written, at in (*spec_places(project), *overlay_places(project)):
-        files += files_of(reader, project, written, at, findings)
+        files += files_of(reader, project, written, path=at, findings=findings)
     return list(dict.fromkeys(files))

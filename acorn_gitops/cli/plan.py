@@ -57,10 +57,10 @@ def command(
     session = Session(root, environment, no_color)
     if out is not None:
         check_replaceable(out, session.root)
-    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh))
+    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh=refresh))
     if out is not None:
         write(plan, out, session.root)
-    click.echo(rendered(plan, output, session, verbose), nl=False)
+    click.echo(rendered(plan, output, session, verbose=verbose), nl=False)
     if out is not None and output == "text":
         session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)

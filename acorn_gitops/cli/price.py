@@ -76,7 +76,7 @@ def command(
     sorts = lowest_of_kinds(mine, lambda state: respected(config.promos[o.name] for o in state))
     worst, floor = min(
         (
-            (least.at(listed.price), floor_of(listed.sku, store, listed.currency, respect))  # type: ignore[arg-type]
+            (least.at(listed.price), floor_of(listed.sku, store, listed.currency, respect=respect))  # type: ignore[arg-type]
             for respect, least in sorts.items()
         ),
         key=lambda found: (found[1] is None or found[0].pays >= found[1][0], found[0].pays),

@@ -25,7 +25,7 @@ from acorn_gitops.model.finding import AcornError
 def command(rule_id: str | None, root: Path | None, phase: str | None, output: str) -> int:
     """List the rules that specs, plans and stores are checked against, or explain one."""
     if rule_id is not None:
-        return teach(rule_id, output, root, None)
+        return teach(rule_id, output, root, environment=None)
     import orjson
 
     from acorn_gitops.rules.registry import all_rules

@@ -151,7 +151,7 @@ def disturb(
             if not equals or not dot:
                 raise click.UsageError(f"{change!r} is not ADDRESS.attribute=VALUE")
             address = parse_address(where)
-            value = _value(text, database, address, attribute)
+            value = _value(text, database, address, attribute=attribute)
             hand.set_attribute(database, address, attribute, value)
             done.append(f"{address}: {attribute} -> {text}")
         except KeyError as error:

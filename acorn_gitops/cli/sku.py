@@ -56,4 +56,4 @@ def normalize(
     )
     fresh = {"specs": f"as they are on {session.stamp()}"}
     headings = ["sku", "normal_form", "collides_with", "listed_in", "written"]
-    return show(Table("sku-normalize", headings, rows, fresh, notes), output, session)
+    return show(Table("sku-normalize", headings, rows, freshness=fresh, notes=notes), output, session)

@@ -146,7 +146,7 @@ def push(environment: str | None, root: Path | None, no_color: bool, remote: str
 
     session = Session(root, environment, no_color)
     with session.ledger() as ledger:
-        commit = send(session, ledger, remote, branch)
+        commit = send(session, ledger, remote, branch=branch)
         serial = ledger.serial()
     if commit:
         click.echo(f"serial {serial} pushed to {branch} as {commit[:10]}")

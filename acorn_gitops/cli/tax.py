@@ -138,13 +138,13 @@ def explain(
         store,
         _place("--from", ship_from or country_of(front.spec["storefront"]) or ship_to),
         _place("--to", ship_to),
-        customer,
-        vat_id if customer == "b2b" else "absent",
-        _date(session, day),
-        sku or "",
-        facts.get("taxClass") or "",
-        facts.get("ptc") or "",
-        _amount(value),
+        customer=customer,
+        vat_id=vat_id if customer == "b2b" else "absent",
+        date=_date(session, day),
+        sku=sku or "",
+        tax_class=facts.get("taxClass") or "",
+        ptc=facts.get("ptc") or "",
+        value=_amount(value),
     )
     decision = decide(config, supply)
     if output == "json":

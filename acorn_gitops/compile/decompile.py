@@ -49,7 +49,7 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     named = {name.partition("/")[2] for name in used if name.startswith("SkuMapping/")}
     entries = sku_list(drafts.skus.get("listing", ()), drafts.skus.get("stock", ()), named)
     stores = sorted(drafts.stores, key=lambda document: str(document["metadata"]["name"]))
-    return Decompiled(stores, entries, _whole(drafts, used), drafts.unsaid)
+    return Decompiled(stores, entries, _whole(drafts, used), unsaid=drafts.unsaid)
 
 
 def _unsayable(type: str, attributes: Attributes) -> str:

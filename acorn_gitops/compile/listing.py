@@ -30,7 +30,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
         spec = sku.spec
         listings = spec.get("listings")
         if listings:
-            origin = Origin(sku.file, sku.line, "SkuMapping", sku.name)
+            origin = Origin(sku.file, sku.line, "SkuMapping", name=sku.name)
             shared = _shared(spec)
             policy = spec.get("pricePolicy")
             allocation = spec.get("inventory")
@@ -43,7 +43,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                 price = listing.get("price")
                 if price is not None:
                     if price.get("rule") is not None:
-                        attributes["price"] = _by_rule(spec, price["rule"], rules, currencies[store])
+                        attributes["price"] = _by_rule(spec, price["rule"], rules, currency=currencies[store])
                     else:
                         currency = price["currency"]
                         value = canonical(price["value"], currency)
@@ -52,11 +52,11 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                 elif "price" in listing:
                     attributes["price"] = None
                 if policy:
-                    _bounds(attributes, policy, store, currencies[store])
+                    _bounds(attributes, policy, store, currency=currencies[store])
                 if allocation and listing.get("fulfillment") != "afn":
                     attributes["allocation"] = _allocation(allocation, store)
                 key = listing.get("sellerSku") or spec["sku"]
-                desired = Desired(attributes, origin, sku.lifecycle, listing.get("movedFrom"))
+                desired = Desired(attributes, origin, sku.lifecycle, moved_from=listing.get("movedFrom"))
                 if shards[store].setdefault(("listing", key), desired) is not desired:
                     raise ValueError(f"{store}/listing/{key} is declared twice")
 

@@ -17,7 +17,9 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
     for spec in configuration.stores.values():
         if spec.spec["type"] != "physical":
             continue
-        desired = Desired(_attributes(spec.spec["physical"]), spec.origin, spec.lifecycle, spec.moved_from)
+        desired = Desired(
+            _attributes(spec.spec["physical"]), spec.origin, spec.lifecycle, moved_from=spec.moved_from
+        )
         state.add(spec.name, "location", spec.name, desired)
 
 

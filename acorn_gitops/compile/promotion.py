@@ -40,7 +40,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
         for name, skus in listed.items():
             if skus:
                 attributes = _attributes(spec.spec, configuration.stores[name], sorted(skus))
-                desired = Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
+                desired = Desired(attributes, spec.origin, spec.lifecycle, moved_from=spec.moved_from)
                 state.add(name, "promotion", spec.spec.get("key") or spec.name, desired)
 
 

@@ -16,7 +16,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
     candidates = [(s.name, s.labels) for s in configuration.stores.values()]
     for spec in configuration.roles.values():
         attributes = _attributes(spec.spec)
-        desired = Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
+        desired = Desired(attributes, spec.origin, spec.lifecycle, moved_from=spec.moved_from)
         for store in select(spec.spec["stores"], candidates):
             state.add(store, "role", spec.spec.get("key") or spec.name, desired)
 

@@ -42,7 +42,9 @@ def sku_list(
             item["name"] = name
         if rows:
             _facts(item, [attributes for _, _, attributes in rows])
-        item["listings"] = [_listing(store, key, sku, attributes) for store, key, attributes in rows]
+        item["listings"] = [
+            _listing(store, key, sku, attributes=attributes) for store, key, attributes in rows
+        ]
         bounds = _bounds(rows)
         if bounds:
             item["pricePolicy"] = bounds

@@ -14,7 +14,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
         inventory = sku.spec.get("inventory")
         if not inventory:
             continue
-        origin = Origin(sku.file, sku.line, "SkuMapping", sku.name)
+        origin = Origin(sku.file, sku.line, "SkuMapping", name=sku.name)
         for source in inventory.get("sources") or ():
             stock = {"pool": inventory["pool"]} | {
                 k: source[k] for k in ("priority", "reserve") if k in source

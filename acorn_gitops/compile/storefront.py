@@ -36,7 +36,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
             attributes["languages"] = _languages(block["languages"])
         if "entitlements" in block:
             attributes["entitlements"] = without_none(block["entitlements"]) or None
-        desired = Desired(attributes, spec.origin, spec.lifecycle, spec.moved_from)
+        desired = Desired(attributes, spec.origin, spec.lifecycle, moved_from=spec.moved_from)
         state.add(spec.name, "storefront", spec.name, desired)
 
 

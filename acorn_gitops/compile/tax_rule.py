@@ -13,7 +13,7 @@ from acorn_gitops.specs.configuration import Configuration
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
     for spec in configuration.taxes.values():
-        desired = Desired(_attributes(spec.spec), spec.origin, spec.lifecycle, spec.moved_from)
+        desired = Desired(_attributes(spec.spec), spec.origin, spec.lifecycle, moved_from=spec.moved_from)
         for store in matched_stores(spec, configuration):
             state.add(store, "tax-rule", spec.spec.get("key") or spec.name, desired)
 

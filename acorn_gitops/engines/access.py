@@ -289,16 +289,16 @@ class Pair(NamedTuple):
 
 
 TOXIC: Final = (
-    Pair(Right("price", "write"), Right("price", "approve"), "error", "who sets prices would approve their own"),
-    Pair(Right("promo", "write"), Right("promo", "approve"), "error", "who makes promotions would approve their own"),
-    Pair(Right("tax", "write"), Right("tax", "approve"), "error", "who writes tax rules would approve their own"),
-    Pair(Right("payout", "write"), Right("refund", "write"), "error", "money could be sent out twice, by one person"),
-    Pair(Right("payout", "write"), Right("iam", "grant"), "error", "a payout account could be made reachable for anybody"),
-    Pair(Right("iam", "grant"), Right("*", "apply"), "error", "who gives rights could give them to themselves, and use them"),
-    Pair(Right("app", "write"), Right("*", "export"), "error", "who holds an application's keys could carry out customers' data"),
+    Pair(Right("price", "write"), Right("price", "approve"), "error", why="who sets prices would approve their own"),
+    Pair(Right("promo", "write"), Right("promo", "approve"), "error", why="who makes promotions would approve their own"),
+    Pair(Right("tax", "write"), Right("tax", "approve"), "error", why="who writes tax rules would approve their own"),
+    Pair(Right("payout", "write"), Right("refund", "write"), "error", why="money could be sent out twice, by one person"),
+    Pair(Right("payout", "write"), Right("iam", "grant"), "error", why="a payout account could be made reachable for anybody"),
+    Pair(Right("iam", "grant"), Right("*", "apply"), "error", why="who gives rights could give them to themselves, and use them"),
+    Pair(Right("app", "write"), Right("*", "export"), "error", why="who holds an application's keys could carry out customers' data"),
     Pair(
         Right("inventory", "write"), Right("order", "write"), "info",
-        "who counts the stock could hand goods out and correct the count", "physical",
+        why="who counts the stock could hand goods out and correct the count", only="physical",
     ),
 )  # fmt: skip
 """Separation of duties, for one subject in one store."""

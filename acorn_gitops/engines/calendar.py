@@ -173,7 +173,7 @@ class Calendar:
         """The listings of one SKU that have a usable price."""
         for name, key, currency, amount in self.prices_of(spec):
             if store is None or name == store:
-                yield Listed(spec, name, key, currency, amount)
+                yield Listed(spec, name, key, currency=currency, price=amount)
 
     def prices_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
         """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a
@@ -213,7 +213,7 @@ class Calendar:
 
     def _ceded(self, spec: Spec, band: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
         for store, key, currency, price in self.prices_of(spec):
-            floor = floor_of(spec, store, currency, _FLOORS)
+            floor = floor_of(spec, store, currency, respect=_FLOORS)
             unit = quantum(currency)
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
@@ -254,7 +254,15 @@ class Calendar:
                 deepest = Decimal(most.listed - most.pays) * 100 / (most.listed or 1)
                 worst = min(low, key=lambda c: Fraction(c.pays, c.floor or 1), default=None)
                 yield Span(
-                    start, end, tuple(sorted(names)), skus, stacked, round(deepest, 1), len(low), most, worst
+                    start,
+                    end,
+                    tuple(sorted(names)),
+                    skus=skus,
+                    stacked=stacked,
+                    deepest=round(deepest, 1),
+                    below=len(low),
+                    most=most,
+                    worst=worst,
                 )
 
     def _cuts(
@@ -267,9 +275,17 @@ class Calendar:
                 offers, lambda state: respected(promos[offer.name] for offer in state)
             )
         for respect, least in sorts[offers].items():
-            bound = floor_of(listed.sku, listed.store, listed.currency, cast("frozenset[str]", respect))
+            bound = floor_of(
+                listed.sku, listed.store, listed.currency, respect=cast("frozenset[str]", respect)
+            )
             floor = bound[0] if bound is not None else None
-            yield Cut(listed.sku.spec["sku"], listed.currency, listed.price, least.pays(listed.price), floor)
+            yield Cut(
+                listed.sku.spec["sku"],
+                listed.currency,
+                listed.price,
+                pays=least.pays(listed.price),
+                floor=floor,
+            )
 
     def least(self, offers: State) -> Lowest:
         """The least that any buyer pays while these offers hold."""
@@ -312,7 +328,9 @@ class Calendar:
                         left -= looks
                         if less < pays:
                             pays, found, least = less, interval, other
-                    yield Low(Listed(spec, store, key, currency, price), pays, found, least)
+                    yield Low(
+                        Listed(spec, store, key, currency=currency, price=price), pays, found, least=least
+                    )
 
     def _sorts(
         self,
@@ -396,12 +414,14 @@ def _dated(promo: Spec, store: Spec) -> Dated | None:
         return None
     try:
         offer = offer_of(
-            promo.name, _in_store(body, store.name), front["currency"], front.get("platform") or ""
+            promo.name, _in_store(body, store.name), front["currency"], platform=front.get("platform") or ""
         )
     except NotComputable:
         return None
     return (
-        Dated(offer, promo, edges[0], edges[1], body.get("audience") or "all") if offer is not None else None
+        Dated(offer, promo, edges[0], end=edges[1], audience=body.get("audience") or "all")
+        if offer is not None
+        else None
     )
 
 

@@ -124,7 +124,7 @@ class RecordedFees:
 
     def _minor(self, source: str, target: str) -> Fraction | None:
         """Minor units of `target` for one unit of `source`."""
-        rate = exchanged(self._configuration, Decimal(1), source, target)
+        rate = exchanged(self._configuration, Decimal(1), source, target=target)
         return None if rate is None else Fraction(rate) / Fraction(quantum(target))
 
 

@@ -105,7 +105,7 @@ class HeldPromotions:
         paid = None
         if before is not None and before["currency"] == currency:
             paid = minor(before["value"], currency)
-        return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor)
+        return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor=floor)
 
     def proposed(
         self,
@@ -118,7 +118,9 @@ class HeldPromotions:
         """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one
         whose place it takes, where that has another key. `without`: those that do not count, neither before
         nor after: earlier versions of the same, of which nobody knows whether they came."""
-        return Proposed(self, key, content, frozenset({key, instead_of or key}), without, self._now)
+        return Proposed(
+            self, key, content, ended=frozenset({key, instead_of or key}), without=without, now=self._now
+        )
 
     def computable(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
         """Of these promotions, those that lower a price from now on and can be understood: what others do
@@ -135,7 +137,9 @@ class HeldPromotions:
         for key in sorted(keys):
             memo = (key, currency)
             if memo not in self._running:
-                self._running[memo] = running(key, self._content[key], currency, self._now, self.platform)
+                self._running[memo] = running(
+                    key, self._content[key], currency, now=self._now, platform=self.platform
+                )
             if one := self._running[memo]:
                 found[key] = one
         return found
@@ -167,12 +171,14 @@ class Proposed:
             before = self._held.running(here, currency)
             after = {key: one for key, one in before.items() if key not in self._ended}
             if self._content is not None and sku.casefold() in self.skus:
-                mine = running(self._key, self._content, currency, self._now, self._held.platform)
+                mine = running(
+                    self._key, self._content, currency, now=self._now, platform=self._held.platform
+                )
                 if mine is not None:
                     after[self._key] = mine
             self._stretches[memo] = _stretches(after, before)
         amount = minor(price["value"], currency)
-        return _first_breach(self._stretches[memo], amount, amount, floor)
+        return _first_breach(self._stretches[memo], amount, amount, floor=floor)
 
     def by_percent(self) -> bool:
         """Whether it takes off a share, or nothing: then no price need be known for its depth."""
@@ -199,7 +205,7 @@ class Proposed:
         currency, amount = price["currency"], minor(price["value"], price["currency"])
         if self._content is None or not amount:
             return Fraction(0)
-        mine = running(self._key, self._content, currency, self._now, self._held.platform)
+        mine = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
         if mine is None:
             return Fraction(0)
         if mine.offer.kind == "percent":
@@ -236,7 +242,7 @@ class Falls:
             before, after = self._before.running(memo[0], currency), self._after.running(memo[1], currency)
             self._stretches[memo] = _stretches(after, before)
         paid = minor(was["value"], currency) if was is not None and was["currency"] == currency else None
-        return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor)
+        return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor=floor)
 
     def deepest(self, sku: str, was: Money, then: Money, *, former: str = "") -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and
@@ -315,7 +321,9 @@ def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> l
         then = {key: one.offer for key, one in after.items() if one.start <= start < one.end}
         earlier = [one.offer for one in before.values() if one.start <= start < one.end]
         if then:
-            found.append(_Stretch(start, tuple(then), lowest([*then.values()]).pays, lowest(earlier).pays))
+            found.append(
+                _Stretch(start, tuple(then), lowest([*then.values()]).pays, before=lowest(earlier).pays)
+            )
     return found
 
 
@@ -343,7 +351,7 @@ def running(
         return None
     if _ANY in _skus(attributes):
         raise NotComputable(f"{key} does not say what it is for")
-    offer = offer_of(key, attributes, currency, platform)
+    offer = offer_of(key, attributes, currency, platform=platform)
     if offer is None:
         return None
     return Running(offer, max(start, now), end)

@@ -211,7 +211,7 @@ class Inventory:
         for source in inventory.get("sources") or ():
             count = self.counts.get((source["location"], sku))
             if count is not None:
-                yield Counted(source["location"], count[0], count[1], self._kept(source), count[2])
+                yield Counted(source["location"], count[0], count[1], kept=self._kept(source), as_of=count[2])
 
     def _kept(self, source: Mapping[str, Any]) -> int:
         """The source's own reserve, or the shop's safety stock."""
@@ -329,7 +329,7 @@ class Inventory:
             | {name for name in (*weights, *least) if self._is_shop(name)}
         )
         return [
-            Share(s, max(weights.get(s, 0), 0) if weights else 1, least.get(s) or 0, most.get(s))
+            Share(s, max(weights.get(s, 0), 0) if weights else 1, least.get(s) or 0, most=most.get(s))
             for s in stores
         ]
 
@@ -349,7 +349,9 @@ class Inventory:
             atp, buffer = self.bundles[sku], 0
             held = inventory.get("buffer")
             if held:
-                less, buffer = available([Counted("", atp, 0, 0, datetime.min.replace(tzinfo=UTC))], held)
+                less, buffer = available(
+                    [Counted("", atp, 0, kept=0, as_of=datetime.min.replace(tzinfo=UTC))], held
+                )
                 atp = less
             dates = [c.as_of for part, _ in parts for c in self._pools[part][0]]
         elif sku in self._pools:
@@ -361,7 +363,7 @@ class Inventory:
         given = allocate(atp - taken, mode, self.shares(sku))
         left = atp - taken - (sum(given.values()) if mode != "shared" else max(given.values(), default=0))
         return Allotment(
-            sku, inventory.get("pool") or "", mode, counted, buffer, atp, taken, given, left, parts, min(dates, default=None)
+            sku, inventory.get("pool") or "", mode, counted=counted, buffer=buffer, atp=atp, bundled=taken, stores=given, left=left, made_of=parts, as_of=min(dates, default=None)
         )  # fmt: skip
 
     @cached_property

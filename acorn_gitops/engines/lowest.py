@@ -232,7 +232,9 @@ def _candidate(state: State) -> _Candidate:
     share = max(0, WHOLE - sum(together.values())) * chained // WHOLE
     sale = min((o.value for o in state if o.kind == "sale"), default=None)
     asks = sum(map(_asked, state))
-    return _Candidate(state, pays_under(state), asks, min(share, WHOLE - alone), amounts, sale)
+    return _Candidate(
+        state, pays_under(state), asks, share=min(share, WHOLE - alone), amounts=amounts, sale=sale
+    )
 
 
 def _bound(offers: State) -> Callable[[int], int]:

@@ -220,7 +220,7 @@ class Margins:
 
     def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""
-        return exchanged(self.configuration, amount, source, target)
+        return exchanged(self.configuration, amount, source, target=target)
 
     def _rate(self, store: str, tax_class: str, origins: Origins) -> Decimal | None:
         key = (store, tax_class, origins)
@@ -240,7 +240,14 @@ class Margins:
         for origin in origins or (home,):
             for value in values_of(self.configuration.taxes.values(), origin, home):
                 supply = Supply(
-                    store, origin, home, "b2c", "absent", self.today, tax_class=tax_class, value=value
+                    store,
+                    origin,
+                    home,
+                    customer="b2c",
+                    vat_id="absent",
+                    date=self.today,
+                    tax_class=tax_class,
+                    value=value,
                 )
                 rate = self._included(supply)
                 if rate is None:

@@ -108,7 +108,7 @@ def effective(listed: int, offers: Iterable[Offer]) -> Price:
             )
         for offer, off in taken:
             steps[offer.name] = Step(offer, off)
-    return Price(listed, base, pays, tuple(steps[o.name] for o in every))
+    return Price(listed, base, pays, steps=tuple(steps[o.name] for o in every))
 
 
 def pays_under(offers: Sequence[Offer]) -> Callable[[int], int]:

@@ -95,7 +95,9 @@ def reductions(
                 prior = prior_price(prices(listed, dated.start), dated.start, zones[store])
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
                 pays = standing.pays(dated, listed.price)
-                yield Reduction(dated, sku, store, listed.currency, pays, amount, complete)
+                yield Reduction(
+                    dated, sku, store, currency=listed.currency, pays=pays, before=amount, complete=complete
+                )
 
 
 class _Standing:

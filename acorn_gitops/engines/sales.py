@@ -74,13 +74,13 @@ def sales(
                                 front.name,
                                 ship_from,
                                 ship_to,
-                                customer,
-                                vat_id,
-                                date,
-                                sku,
-                                tax_class,
-                                ptc,
-                                value,
+                                customer=customer,
+                                vat_id=vat_id,
+                                date=date,
+                                sku=sku,
+                                tax_class=tax_class,
+                                ptc=ptc,
+                                value=value,
                             )
                             yield asked, rules
 

@@ -104,7 +104,7 @@ def _read(
     config: Configuration, signal: str, store: str, value: int, words: str, *, above: bool = False
 ) -> Reading:
     warn, fail = thresholds(config.stores.get(store), signal)
-    return Reading(signal, store, value, level(value, warn, fail, above=above), words)
+    return Reading(signal, store, value, level=level(value, warn, fail, above=above), words=words)
 
 
 def _lag(config: Configuration, now: datetime) -> Iterator[Reading]:
@@ -114,8 +114,8 @@ def _lag(config: Configuration, now: datetime) -> Iterator[Reading]:
             config,
             "inventory-lag",
             store,
-            minutes,
-            f"stock was last published {minutes} minutes ago",
+            value=minutes,
+            words=f"stock was last published {minutes} minutes ago",
             above=True,
         )
 
@@ -133,7 +133,7 @@ def _missed(config: Configuration, now: datetime) -> Iterator[Reading]:
             if lost
             else "no order is missing"
         )
-        yield _read(config, "missed-orders", store, len(lost), words)
+        yield _read(config, "missed-orders", store, value=len(lost), words=words)
 
 
 def _gaps(config: Configuration, now: datetime) -> Iterator[Reading]:
@@ -149,7 +149,7 @@ def _gaps(config: Configuration, now: datetime) -> Iterator[Reading]:
         times = int((now - seen[-1]) / usual)
         minutes = int(usual.total_seconds() // 60)
         yield _read(
-            config, "order-gap", store, times, f"the last order is {times} usual intervals ago (one in {minutes} minutes)", above=True
+            config, "order-gap", store, value=times, words=f"the last order is {times} usual intervals ago (one in {minutes} minutes)", above=True
         )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _failures(config: Configuration) -> Iterator[Reading]:
         last = max(rows, key=lambda r: at(r["asOf"]))
         failed, all_ = int(last["failed"]), int(last["messages"])
         words = f"{failed} of {all_} messages failed"
-        reading = _read(config, "processing-failures", store, failed, words)
+        reading = _read(config, "processing-failures", store, value=failed, words=words)
         if all_ and Decimal(failed) / all_ >= Decimal("0.05"):
             reading = reading._replace(level="error")
         yield reading
@@ -189,7 +189,7 @@ def _oversold(config: Configuration) -> Iterator[Reading]:
             if worst
             else "nothing is offered twice"
         )
-        yield _read(config, "oversell", store, total, words)
+        yield _read(config, "oversell", store, value=total, words=words)
 
 
 def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
@@ -201,7 +201,9 @@ def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
             if longest
             else "every channel is up"
         )
-        yield _read(config, "channel-down", store, longest[0] if longest else 0, words, above=True)
+        yield _read(
+            config, "channel-down", store, value=longest[0] if longest else 0, words=words, above=True
+        )
 
 
 def _foreign(config: Configuration) -> Iterator[Reading]:
@@ -228,7 +230,7 @@ def _foreign(config: Configuration) -> Iterator[Reading]:
             if low
             else "no foreign offer is below our floors"
         )
-        yield _read(config, "foreign-price", store, len(low), words)
+        yield _read(config, "foreign-price", store, value=len(low), words=words)
 
 
 def _accounts(config: Configuration) -> Iterator[Reading]:
@@ -240,7 +242,7 @@ def _accounts(config: Configuration) -> Iterator[Reading]:
             if bad
             else "the account is in good standing"
         )
-        yield _read(config, "account-state", store, int(bad), words)
+        yield _read(config, "account-state", store, value=int(bad), words=words)
 
 
 def out_of_bounds(row: Row) -> list[str]:
@@ -257,7 +259,7 @@ def _ratings(config: Configuration) -> Iterator[Reading]:
     for store, rows in _by_store(config, "performance").items():
         bad = out_of_bounds(max(rows, key=lambda r: at(r["asOf"])))
         words = "; ".join(bad) if bad else "every rating is within the marketplace's bounds"
-        yield _read(config, "performance", store, len(bad), words)
+        yield _read(config, "performance", store, value=len(bad), words=words)
 
 
 def _credentials(config: Configuration, today: date) -> Iterator[Reading]:
@@ -265,13 +267,19 @@ def _credentials(config: Configuration, today: date) -> Iterator[Reading]:
         front = store.spec.get("storefront") or {}
         if front.get("credentialsRotated"):
             days = (today - date.fromisoformat(front["credentialsRotated"])).days
-            yield _read(config, "credential-age", store.name, days, f"the client secret is {days} days old")
+            yield _read(
+                config,
+                "credential-age",
+                store.name,
+                value=days,
+                words=f"the client secret is {days} days old",
+            )
         if front.get("authorizedAt"):
             days = (today - date.fromisoformat(front["authorizedAt"])).days
             yield Reading(
                 "credential-age",
                 store.name,
                 days,
-                level(days, *AUTHORISED),
-                f"our application was authorised {days} days ago",
+                level=level(days, *AUTHORISED),
+                words=f"our application was authorised {days} days ago",
             )

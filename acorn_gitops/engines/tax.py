@@ -94,7 +94,7 @@ def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] |
     if not undecided:
         return _decided(judged, supply)
     if supply.value is None:
-        return _for_any_value(configuration, supply, asked, undecided)
+        return _for_any_value(configuration, supply, asked, undecided=undecided)
     answers = [
         _decided([c._replace(lost=c.open if out else "") if c.open else c for c in judged], supply)
         for out in (True, False)
@@ -102,13 +102,13 @@ def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] |
     if _answer(answers[0]) == _answer(answers[1]):
         return answers[0]
     told = [c._replace(lost=c.lost or c.open) for c in judged]
-    return Decision(_by_name(told), None, None, f"the value decides, and {undecided[0].open}")
+    return Decision(_by_name(told), None, None, problem=f"the value decides, and {undecided[0].open}")
 
 
 def _judged(configuration: Configuration, supply: Supply, rules: Iterable[Spec]) -> list[Candidate]:
     store = configuration.stores[supply.store]
     entity = configuration.entity(store)
-    return [_judge(rule, supply, store, entity, configuration) for rule in rules]
+    return [_judge(rule, supply, store, entity=entity, configuration=configuration) for rule in rules]
 
 
 def _for_any_value(
@@ -131,7 +131,7 @@ def _for_any_value(
     if len(found) == 1:
         return next(iter(found.values()))[1]
     bands = "; ".join(f"{words} {decision.words}" for words, decision in found.values())
-    return Decision(told, None, None, f"the value decides, and none is said ({bands})")
+    return Decision(told, None, None, problem=f"the value decides, and none is said ({bands})")
 
 
 _A_LITTLE: Final = Decimal("0.0001")
@@ -154,7 +154,7 @@ def _decided(judged: Sequence[Candidate], supply: Supply) -> Decision:
     matching = [c for c in judged if not c.lost]
     others = _by_name(c for c in judged if c.lost)
     if not matching:
-        return Decision(others, None, None, "no rule")
+        return Decision(others, None, None, problem="no rule")
     first = [c for c in matching if _liable(c) == "marketplace"]
     if first:
         # A deemed supplier is one by law, whatever the seller has agreed for the same goods.
@@ -167,12 +167,16 @@ def _decided(judged: Sequence[Candidate], supply: Supply) -> Decision:
     lost = [c._replace(lost=_weaker(c, best)) for c in order if c not in equal]
     if any(_result(c.rule) != _result(best.rule) for c in equal):
         names = " and ".join(sorted(c.rule.name for c in equal))
-        return Decision((*equal, *lost, *others), None, None, f"tie of {names}")
+        return Decision((*equal, *lost, *others), None, None, problem=f"tie of {names}")
     winner = min(equal, key=lambda c: c.rule.name)
     same = [c._replace(lost=f"says the same as {winner.rule.name}") for c in equal if c is not winner]
     percent, problem = _percent(winner.rule, supply)
     return Decision(
-        (winner, *same, *lost, *others), winner.rule, percent, problem, tax_parts(winner.rule.spec["result"])
+        (winner, *same, *lost, *others),
+        winner.rule,
+        percent,
+        problem=problem,
+        taxes=tax_parts(winner.rule.spec["result"]),
     )
 
 
@@ -208,12 +212,12 @@ def _judge(
     parts = (
         _goods(match.get("goods") or {}, supply),
         _store(match.get("stores") or {}, store),
-        _territory(places.get("shipTo"), supply.ship_to, supply.ship_from, "goes to"),
-        _territory(places.get("shipFrom"), supply.ship_from, supply.ship_to, "comes from"),
+        _territory(places.get("shipTo"), supply.ship_to, supply.ship_from, words="goes to"),
+        _territory(places.get("shipFrom"), supply.ship_from, supply.ship_to, words="comes from"),
         _vat_id((match.get("customer") or {}).get("vatId"), supply),
         _customer((match.get("customer") or {}).get("type"), supply),
         1 if isinstance(value, _Open) else value,
-        _seller(match.get("seller") or {}, entity, supply, configuration),
+        _seller(match.get("seller") or {}, entity, supply, configuration=configuration),
     )
     for excluded in places.get("territoryExclude") or ():
         if covers(excluded, supply.ship_to, supply.ship_from):
@@ -224,7 +228,7 @@ def _judge(
         if isinstance(part, str):
             return Candidate(rule, (), part)
     found = tuple(part for part in parts if isinstance(part, int))
-    return Candidate(rule, found, "", value.words if isinstance(value, _Open) else "")
+    return Candidate(rule, found, "", open=value.words if isinstance(value, _Open) else "")
 
 
 class _Open(NamedTuple):
@@ -387,7 +391,7 @@ def _value(
         )
         return _Open(f"it holds {words}, and no value is said")
     amount, told = supply.value
-    converted = exchanged(configuration, amount, told, currency)
+    converted = exchanged(configuration, amount, told, target=currency)
     if converted is None:
         return _Open(f"acorn.yaml has no exchange rate {told}/{currency}")
     said = f"the value is {converted:.2f} {currency}," if told != currency else "the value is"

@@ -50,7 +50,7 @@ def append(db: sqlite3.Connection, at: str, actor: str, event: str, body: dict[s
     last = db.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    own = _hash(previous, sequence, at, actor, event, content)
+    own = _hash(previous, sequence, at, actor=actor, event=event, body=content)
     db.execute(
         "INSERT INTO audit (sequence, at, actor, event, body, previous, hash) VALUES (?,?,?,?,?,?,?)",
         (sequence, at, actor, event, content, previous, own),
@@ -66,7 +66,7 @@ def first_broken(rows: Iterable[tuple[int, str, str, str, bytes, str, str]]) -> 
             sequence != expected
             or before != previous
             or not isinstance(body, bytes)
-            or own != _hash(previous, sequence, at, actor, event, body)
+            or own != _hash(previous, sequence, at, actor=actor, event=event, body=body)
         ):
             return sequence
         previous, expected = own, sequence + 1

@@ -37,14 +37,14 @@ def _price(value: str) -> Attributes:
 
 def _intent(plan: str, address: Address, attributes: Attributes | None, day: int = 1) -> Intent:
     return Intent(
-        plan, address, "create", "create", f"{plan}-{address.key}", attributes, attributes, "specs/a.yaml:1", "", False, _day(day), "c" * 40
+        plan, address, "create", operation="create", key=f"{plan}-{address.key}", attributes=attributes, declared=attributes, origin="specs/a.yaml:1", remote_id="", protected=False, at=_day(day), commit="c" * 40
     )  # fmt: skip
 
 
 def _settled(
     plan: str, address: Address, attributes: Attributes | None, outcome: str = "observed"
 ) -> Settled:
-    return Settled(address, "create", plan, outcome, attributes, "specs/a.yaml:1")
+    return Settled(address, "create", plan, outcome=outcome, attributes=attributes, origin="specs/a.yaml:1")
 
 
 def _applied(
@@ -53,8 +53,8 @@ def _applied(
     """A whole run that writes one thing."""
     about = {"owner": OWNER}
     ledger.begin_plan(plan, _day(day), "me", "c" * 40, "prod", about=about)
-    ledger.intend([_intent(plan, address, attributes, day)])
-    closed = [Closed(plan, address, "create", "observed")]
+    ledger.intend([_intent(plan, address, attributes, day=day)])
+    closed = [Closed(plan, address, "create", outcome="observed")]
     ledger.settle([_settled(plan, address, attributes)], closed, _day(day), "me", "c" * 40)
     ledger.end_plan(
         plan, "complete", _day(day), "me", {"create": 1}, {"s": day}, {**about, "commit": "c" * 40}
@@ -77,7 +77,7 @@ class LedgerConformance:
     def test_what_was_applied_is_known_to_whoever_opens_it_next(self, opened: Opened) -> None:
         """With its content, its digest, and by which plan and commit."""
         first = opened()
-        _applied(first, "p1", A, _price("9.00"))
+        _applied(first, "p1", A, attributes=_price("9.00"))
         first.close()
         ledger = opened()
         assert (ledger.exists, ledger.stores(), ledger.holds("s")) == (True, ["s"], True)
@@ -92,19 +92,19 @@ class LedgerConformance:
     def test_what_was_applied_again_is_the_last(self, opened: Opened) -> None:
         """And what ended is gone, though it was ever there."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
-        _applied(ledger, "p2", A, _price("8.00"), 2)
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
+        _applied(ledger, "p2", A, attributes=_price("8.00"), day=2)
         assert ledger.applied("s")["listing", "A"].digest == digest(_price("8.00"))
-        _applied(ledger, "p3", A, None, 3)
+        _applied(ledger, "p3", A, attributes=None, day=3)
         assert ledger.applied("s") == {}
         assert ledger.ever("s", "listing") == {A}
 
     def test_what_was_in_force_from_when_on(self, opened: Opened) -> None:
         """Each value with its day; prices in any order."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
-        _applied(ledger, "p2", A, _price("8.00"), 2)
-        _applied(ledger, "p3", A, None, 3)
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
+        _applied(ledger, "p2", A, attributes=_price("8.00"), day=2)
+        _applied(ledger, "p3", A, attributes=None, day=3)
         told = {(at, (held or {}).get("price", {}).get("value")) for at, _, held in ledger.states([A, B])}
         assert told == {(_day(1), "9.00"), (_day(2), "8.00"), (_day(3), None)}
 
@@ -113,7 +113,7 @@ class LedgerConformance:
         ledger = opened()
         seen = [ledger.serial()]
         for number, value in enumerate(("9.00", "8.00"), 1):
-            _applied(ledger, f"p{number}", A, _price(value), number)
+            _applied(ledger, f"p{number}", A, attributes=_price(value), day=number)
             seen.append(ledger.serial())
         assert seen == sorted(set(seen))
 
@@ -129,7 +129,11 @@ class LedgerConformance:
         assert ledger.last_intent() == ledger.open_intents()[-1].id > 0
         assert ledger.plan_status("p1") == "running"
         ledger.settle(
-            [_settled("p1", A, _price("9.00"))], [Closed("p1", A, "create", "observed")], _day(1), "me", "c"
+            [_settled("p1", A, _price("9.00"))],
+            [Closed("p1", A, "create", outcome="observed")],
+            _day(1),
+            "me",
+            "c",
         )
         assert [one.address for one in ledger.open_intents()] == [B]
         assert ledger.plan_outcomes("p1") == {Step(A, "create"): "observed"}
@@ -140,7 +144,7 @@ class LedgerConformance:
         ledger = opened()
         ledger.begin_plan("p1", _day(1), "me", "c", "prod", about={"owner": OWNER})
         ledger.intend([_intent("p1", A, _price("9.00")), _intent("p1", B, _price("1.00"))])
-        closed = [Closed("p1", A, "create", "unknown"), Closed("p1", B, "create", "rejected")]
+        closed = [Closed("p1", A, "create", outcome="unknown"), Closed("p1", B, "create", outcome="rejected")]
         ledger.settle([], closed, _day(1), "me", "c")
         ledger.end_plan("p1", "partial", _day(1), "me", {})
         assert [one.address for one in ledger.sendings()] == [A]
@@ -149,11 +153,16 @@ class LedgerConformance:
     def test_taken_in_and_forgotten_without_a_write(self, opened: Opened) -> None:
         """The rows come and go, the history tells both."""
         ledger = opened()
-        rows = [Settled(A, "adopt", "", "observed", _price("9.00"), adopted=True)]
+        rows = [Settled(A, "adopt", "", outcome="observed", attributes=_price("9.00"), adopted=True)]
         assert ledger.record(rows, _day(1), "me", "c", "import", {"owner": OWNER})
         assert ledger.applied("s").keys() == {("listing", "A")}
         assert ledger.record(
-            [Settled(A, "forget", "", "observed", None)], _day(2), "me", "", "state.rm", {"owner": OWNER}
+            [Settled(A, "forget", "", outcome="observed", attributes=None)],
+            _day(2),
+            "me",
+            "",
+            "state.rm",
+            {"owner": OWNER},
         )
         assert ledger.applied("s") == {}
         assert [entry.event for entry in ledger.history()] == ["import", "state.rm"]
@@ -162,7 +171,7 @@ class LedgerConformance:
     def test_the_history_is_one_chain(self, opened: Opened) -> None:
         """Who, when, what, in order; each head is known, and sound."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
         entries = ledger.history()
         assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
         assert (entries[0].actor, entries[0].event, entries[-1].event) == ("me", "apply.begin", "apply.end")
@@ -174,7 +183,7 @@ class LedgerConformance:
     def test_a_ledger_belongs_to_somebody(self, opened: Opened) -> None:
         """Whoever else opens it is told."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
         ledger.check_owner(OWNER)
         for other in ("shop/sandbox", "other/prod"):
             try:
@@ -186,10 +195,10 @@ class LedgerConformance:
     def test_rights_that_were_ever_given_are_remembered(self, opened: Opened) -> None:
         """Also when they are gone."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
         assert not ledger.ever_gave()
-        _applied(ledger, "p2", ROLE, {"rules": []}, 2)
-        _applied(ledger, "p3", ROLE, None, 3)
+        _applied(ledger, "p2", ROLE, attributes={"rules": []}, day=2)
+        _applied(ledger, "p3", ROLE, attributes=None, day=3)
         assert ledger.ever_gave()
 
     def test_an_opening_vouches_for_what_follows(self, opened: Opened) -> None:
@@ -202,12 +211,16 @@ class LedgerConformance:
     def test_what_was_only_intended_was_not_sent(self, opened: Opened) -> None:
         """Of two copies the one that knows no more than intents may be given up."""
         ledger = opened()
-        _applied(ledger, "p1", A, _price("9.00"))
+        _applied(ledger, "p1", A, attributes=_price("9.00"))
         before = ledger.trail()
         ledger.begin_plan("p2", _day(2), "me", "c", "prod", publishes=True, about={"owner": OWNER})
-        ledger.intend([_intent("p2", A, _price("8.00"), 2)])
+        ledger.intend([_intent("p2", A, _price("8.00"), day=2)])
         assert ledger.only_intended_since(before)
         ledger.settle(
-            [_settled("p2", A, _price("8.00"))], [Closed("p2", A, "create", "observed")], _day(2), "me", "c"
+            [_settled("p2", A, _price("8.00"))],
+            [Closed("p2", A, "create", outcome="observed")],
+            _day(2),
+            "me",
+            "c",
         )
         assert not ledger.only_intended_since(before)

@@ -322,17 +322,17 @@ class SqliteLedger:
                 p,
                 Address(s, t, k),
                 action,
-                op,
-                key,
-                orjson.loads(a) if a is not None else None,
-                orjson.loads(d) if d is not None else None,
-                origin,
-                remote,
-                bool(protected),
-                at,
-                commit or "",
-                o is None,
-                id,
+                operation=op,
+                key=key,
+                attributes=orjson.loads(a) if a is not None else None,
+                declared=orjson.loads(d) if d is not None else None,
+                origin=origin,
+                remote_id=remote,
+                protected=bool(protected),
+                at=at,
+                commit=commit or "",
+                open=o is None,
+                id=id,
             )
             for id, p, s, t, k, action, op, key, a, d, origin, remote, protected, at, o, commit in self._rows(
                 "SELECT intent.id, intent.plan, intent.store, intent.type, intent.key, action, operation, idempotency_key, attributes, declared, origin,"
@@ -360,7 +360,7 @@ class SqliteLedger:
     def history(self) -> list[Entry]:
         """The audit trail from the beginning."""
         return [
-            Entry(n, at, actor, event, audit.body_of(body), h)
+            Entry(n, at, actor, event=event, body=audit.body_of(body), hash=h)
             for n, at, actor, event, body, h in self._rows(
                 "SELECT sequence, at, actor, event, body, hash FROM audit ORDER BY sequence"
             )
@@ -730,7 +730,7 @@ class SqliteLedger:
         )
         bodies = [(sequence, audit.body_of(raw)) for sequence, raw in rows]
         return [
-            _Span(sequence, body["first"], body["last"], body.get("seal"), body.get("dated"))
+            _Span(sequence, body["first"], body["last"], seal=body.get("seal"), dated=body.get("dated"))
             for sequence, body in bodies
             if type(body.get("first")) is type(body.get("last")) is int
         ]
@@ -830,7 +830,7 @@ class SqliteLedger:
                     if row.attributes is None:
                         db.execute("DELETE FROM resource WHERE store=? AND type=? AND key=?", row.address)
                     else:
-                        _put(db, row, at, row.commit or commit)
+                        _put(db, row, at, commit=row.commit or commit)
             seals = self._seal(db, (row.address.store for row in rows if row.outcome == "observed"))
             for number, row in enumerate(rows, 1):
                 body = {
@@ -887,7 +887,7 @@ class SqliteLedger:
                         ("given up" if event == "state.rm" else "superseded", *row.address),
                     )
                 else:
-                    _put(db, row, at, commit)
+                    _put(db, row, at, commit=commit)
             seals = self._seal(db, (row.address.store for row in rows))
             gone = [[str(row.address), ANY] for row in rows if row.attributes is None]
             for store in anew:

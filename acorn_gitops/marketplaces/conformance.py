@@ -89,7 +89,7 @@ class AdapterConformance:
         key: str = "",
     ) -> Outcome:
         """One write."""
-        write = Write(operation, address, attributes, etag, key or f"{operation}-{address}")
+        write = Write(operation, address, attributes, etag=etag, key=key or f"{operation}-{address}")
         outcomes = marketplace.write(address.store, [write])
         assert len(outcomes) == 1, f"write() must answer for every row: 1 sent, {len(outcomes)} answered"
         return outcomes[0]
@@ -205,11 +205,21 @@ class AdapterConformance:
         address, have = self.a_listing(marketplace)
         other = Address(STORE, "listing", self.listing_key(1))
         writes = [
-            Write("update", address, {"price": {"currency": "EUR", "value": "43.00"}}, have.etag, "batch-1"),
             Write(
-                "update", Address(STORE, "listing", "not-there-at-all"), {"status": "active"}, "", "batch-2"
+                "update",
+                address,
+                {"price": {"currency": "EUR", "value": "43.00"}},
+                etag=have.etag,
+                key="batch-1",
             ),
-            Write("update", other, {"price": {"currency": "EUR", "value": "6.00"}}, "", "batch-3"),
+            Write(
+                "update",
+                Address(STORE, "listing", "not-there-at-all"),
+                {"status": "active"},
+                etag="",
+                key="batch-2",
+            ),
+            Write("update", other, {"price": {"currency": "EUR", "value": "6.00"}}, etag="", key="batch-3"),
         ]
         outcomes = marketplace.write(STORE, writes)
         assert [o.address for o in outcomes] == [w.address for w in writes]
@@ -220,8 +230,10 @@ class AdapterConformance:
     def test_validating_changes_nothing(self, marketplace: Marketplace) -> None:
         """`validate` answers what `write` would, and writes nothing."""
         address, have = self.a_listing(marketplace)
-        good = Write("update", address, {"price": {"currency": "EUR", "value": "1.00"}}, have.etag, "dry-1")
-        bad = Write("update", address, {"price": {"currency": "XXX", "value": "1.00"}}, "", "dry-2")
+        good = Write(
+            "update", address, {"price": {"currency": "EUR", "value": "1.00"}}, etag=have.etag, key="dry-1"
+        )
+        bad = Write("update", address, {"price": {"currency": "XXX", "value": "1.00"}}, etag="", key="dry-2")
         outcomes = marketplace.validate(STORE, [good, bad])
         assert [o.status for o in outcomes] == ["observed", "rejected"], outcomes
         assert self.read(marketplace).resources[(address.type, address.key)].attributes == have.attributes

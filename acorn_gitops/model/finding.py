@@ -90,7 +90,7 @@ class AcornError(Exception):
 
     def as_findings(self) -> list[Finding]:
         """The findings it carries, or itself as one."""
-        return self.findings or [Finding(self.id, "error", self.message, None, self.hint)]
+        return self.findings or [Finding(self.id, "error", self.message, place=None, hint=self.hint)]
 
 
 class Misused(AcornError):

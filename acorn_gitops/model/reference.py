@@ -59,10 +59,10 @@ def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
             row["country"],
             row["marketplaceId"],
             row["currency"],
-            row["region"],
-            row["timezone"],
-            tuple(row["languages"]),
-            row["domain"],
+            region=row["region"],
+            timezone=row["timezone"],
+            languages=tuple(row["languages"]),
+            domain=row["domain"],
         )
         for row in table("marketplaces")["marketplaces"]
     }
@@ -117,14 +117,14 @@ def tax_packs() -> dict[tuple[str, str], TaxPack]:
             row["name"],
             row["version"],
             row["asOf"],
-            row["words"],
-            row["confidence"],
-            tuple(row["takes"]),
-            tuple(row.get("asks", ())),
-            tuple(row["countries"]) if row["countries"] else None,
-            row.get("allPlaces", False),
-            row["note"],
-            tuple(row["rules"]),
+            words=row["words"],
+            confidence=row["confidence"],
+            takes=tuple(row["takes"]),
+            asks=tuple(row.get("asks", ())),
+            countries=tuple(row["countries"]) if row["countries"] else None,
+            everywhere=row.get("allPlaces", False),
+            note=row["note"],
+            rules=tuple(row["rules"]),
         )
         for row in table("tax_packs")["packs"]
     }
@@ -162,16 +162,23 @@ def coupon_fee(currency: str, day: str) -> CouponFee:
                 Decimal(row["each"]),
                 Decimal(row["once"]),
                 Decimal(row["percent"]),
-                None if most is None else Decimal(most),
+                at_most=None if most is None else Decimal(most),
             )
-    return CouponFee(Decimal(0), Decimal(0), Decimal(0), None)
+    return CouponFee(Decimal(0), Decimal(0), Decimal(0), at_most=None)
 
 
 @cache
 def rate_periods() -> tuple[RatePeriod, ...]:
     """Every dated rate of the table."""
     return tuple(
-        RatePeriod(r["country"], r["rateClass"], r["percent"], r["from"], r["to"], r.get("goods", ""))
+        RatePeriod(
+            r["country"],
+            r["rateClass"],
+            r["percent"],
+            from_date=r["from"],
+            to_date=r["to"],
+            goods=r.get("goods", ""),
+        )
         for r in table("vat_rates")["rates"]
     )
 

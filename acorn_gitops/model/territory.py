@@ -80,10 +80,10 @@ def territories() -> dict[str, Territory]:
             row["code"],
             tuple(row["names"]),
             tuple(row["within"]),
-            row.get("askedWith"),
-            row.get("postcodes") or {},
-            row["note"],
-            row["source"],
+            asked_with=row.get("askedWith"),
+            postcodes=row.get("postcodes") or {},
+            note=row["note"],
+            source=row["source"],
         )
         for row in rows
     }

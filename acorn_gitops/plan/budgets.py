@@ -97,10 +97,10 @@ def built_in(
             "BUD-006",
             "warning",
             f"{store}: {len(far):,} prices halve or double at once, and no budget says that they may",
-            None,
-            _WRITE_ONE,
-            "",
-            f"{store}/budget/{BUILT_IN}",
+            place=None,
+            hint=_WRITE_ONE,
+            source="",
+            subject=f"{store}/budget/{BUILT_IN}",
         )
     if not off_sale:
         return
@@ -110,10 +110,10 @@ def built_in(
             "BUD-006",
             "warning",
             f"{store}: {off:,} of {managed.get('listing', 0):,} listings go off sale, and no budget says that they may",
-            None,
-            _WRITE_ONE,
-            "",
-            f"{store}/budget/{BUILT_IN}",
+            place=None,
+            hint=_WRITE_ONE,
+            source="",
+            subject=f"{store}/budget/{BUILT_IN}",
         )
 
 
@@ -217,18 +217,23 @@ def over_budget(
         types = budget.get("types")
         chosen = [c for c in changes if c.writes and (types is None or c.address.type in types)]
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
-        yield from _counts(store, name, budget, chosen, have)
-        yield from _sold(store, name, budget, chosen, managed.get("listing", 0))
+        yield from _counts(store, name, budget, changes=chosen, have=have)
+        yield from _sold(store, name, budget, changes=chosen, have=managed.get("listing", 0))
         yield from _sum(
-            store, name, budget, chosen, managed.get("listing", 0), cuts if _prices_in(budget) else ()
+            store,
+            name,
+            budget,
+            changes=chosen,
+            listings=managed.get("listing", 0),
+            cuts=cuts if _prices_in(budget) else (),
         )
-        yield from _permissions(store, name, budget, chosen)
+        yield from _permissions(store, name, budget, changes=chosen)
     speaks = {part for budget in here.values() if _prices_in(budget) for part in budget}
     yield from built_in(
         store,
         changes,
         managed,
-        cuts,
+        cuts=cuts,
         prices=not {"priceDrop", "priceSum"} & speaks,
         off_sale="offSale" not in speaks,
     )
@@ -283,10 +288,10 @@ def _counts(
                 "BUD-001",
                 "warning",
                 f"{store}: {number:,} {part}, and the budget {name} allows {most:,}{why}",
-                None,
-                _HINT,
-                "",
-                f"{store}/budget/{name}",
+                place=None,
+                hint=_HINT,
+                source="",
+                subject=f"{store}/budget/{name}",
             )
 
 
@@ -303,10 +308,10 @@ def _sold(
             "BUD-005",
             "warning",
             f"{store}: {number:,} listing{'s go' if number != 1 else ' goes'} off sale, and the budget {name} allows {most:,}{why}",
-            None,
-            _HINT,
-            "",
-            f"{store}/budget/{name}",
+            place=None,
+            hint=_HINT,
+            source="",
+            subject=f"{store}/budget/{name}",
         )
 
 
@@ -338,10 +343,10 @@ def _prices(most: _Tightest, changes: Sequence[Change], listings: int) -> Iterat
             "BUD-002",
             "warning",
             f"{change.address} {what} from {old} to {new} {currency}, {percent}; the budget {name} allows {allowed} %",
-            None,
-            _HINT,
-            "",
-            str(change.address),
+            place=None,
+            hint=_HINT,
+            source="",
+            subject=str(change.address),
         )
 
 
@@ -357,10 +362,10 @@ def _promoted(most: _Tightest, cuts: Sequence[Cut]) -> Iterator[Finding]:
                 "warning",
                 f"{cut.address} falls from {cut.before} to {cut.after} {cut.currency} with promotions, by {percent} %; the budget {name}"
                 f" allows {allowed} %",
-                None,
-                _HINT,
-                "",
-                cut.address,
+                place=None,
+                hint=_HINT,
+                source="",
+                subject=cut.address,
             )
 
 
@@ -399,10 +404,10 @@ def _sum(
                 "BUD-003",
                 "warning",
                 f"{store}: prices move from {before} to {after} {currency} in sum, {percent}; the budget {name} allows {most} %",
-                None,
-                _HINT,
-                "",
-                f"{store}/budget/{name}",
+                place=None,
+                hint=_HINT,
+                source="",
+                subject=f"{store}/budget/{name}",
             )
 
 
@@ -423,10 +428,10 @@ def _permissions(
             "BUD-004",
             "warning",
             f"{store}: {gone:,} permission{'s' * (gone != 1)} would go, and the budget {name} allows {most:,}",
-            None,
-            _HINT,
-            "",
-            f"{store}/budget/{name}",
+            place=None,
+            hint=_HINT,
+            source="",
+            subject=f"{store}/budget/{name}",
         )
 
 

@@ -23,7 +23,7 @@ from acorn_gitops.model.resource import (
     project,
     protects,
 )
-from acorn_gitops.plan.change import Applied, Change, FieldChange, Reason, StoreResult
+from acorn_gitops.plan.change import Action, Applied, Change, FieldChange, Reason, StoreResult
 from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
 from acorn_gitops.plan.ownership import change_of_owner, is_foreign, is_unmarked, left_to_owners, why_kept
 from acorn_gitops.resources.registry import CLEARED, FIXED, REFERENCES, STORES
@@ -111,7 +111,7 @@ def diff_store(
     """Compare one store. Order of the mappings changes nothing. `ids`: what the marketplace calls the
     resources that were last applied; asked where one is missing that may only have another key now."""
     result = StoreResult(store, connection, live=len(live))
-    moved = _Moved(desired, live, applied, policy, ids)
+    moved = _Moved(desired, live, applied, policy=policy, ids=ids)
     renamed: set[Key] = set()
     for key, want in desired.items():
         have = live.get(key)
@@ -121,19 +121,23 @@ def diff_store(
             attributes = have.attributes
             for name, value in want.attributes.items():
                 if attributes.get(name) != value:
-                    _differs(result, key, want, have, applied.get(key), policy)
+                    _differs(result, key, want, have=have, known=applied.get(key), policy=policy)
                     break
             else:
-                _in_sync(result, key, want, have, applied.get(key), policy)
+                _in_sync(result, key, want, have=have, known=applied.get(key), policy=policy)
             continue
         if (now := moved.key_of(key)) is not None:
             renamed.add(now)
             left = _left_alone(want, live[now])
-            result.changes.append(_renamed(result.store, key, now, want, live[now], "drifted", left))
+            result.changes.append(
+                _renamed(result.store, key, now, want=want, old=live[now], reason="drifted", left=left)
+            )
             continue
-        _missing(result, key, want, desired, live, applied, policy, renamed)
+        _missing(
+            result, key, want, desired=desired, live=live, applied=applied, policy=policy, renamed=renamed
+        )
     for key in applied.keys() - desired.keys() - renamed:
-        _undeclared(result, key, live.get(key), applied[key], policy)
+        _undeclared(result, key, live.get(key), known=applied[key], policy=policy)
     _keep_what_is_used(result, live)
     result.notes += left_to_owners(result.theirs)
     for key in live.keys() - desired.keys() - applied.keys() - renamed:
@@ -148,7 +152,7 @@ def _in_sync(
 ) -> None:
     if is_foreign(have, policy):
         if policy.takes_over:
-            _foreign(result, key, want, have, [], policy)
+            _foreign(result, key, want, have=have, fields=[], policy=policy)
         else:
             result.theirs.setdefault(have.owner, []).append(Address(result.store, *key))
         return
@@ -167,7 +171,7 @@ def _in_sync(
         as_said = known.digest == digest(recordable(want, orjson.loads(known.attributes)))
     if not as_said or known.protected != protects(want.lifecycle):
         result.to_record.append(Address(result.store, *key))
-        _note_released(result, key, want, known)
+        _note_released(result, key, want, known=known)
     elif is_unmarked(have, policy) or (known.found and policy.takes_over):
         result.to_record.append(Address(result.store, *key))
 
@@ -219,32 +223,41 @@ def _differs(
         current = have.attributes.get(name)
         if name in ignored or same(value, current, name):
             continue
-        if name in bands and inside_band(name, current, bands[name], want.whole or want.attributes):
+        if name in bands and inside_band(name, current, bands[name], whole=want.whole or want.attributes):
             ceded = True
             continue
         if current is not None or name not in FIXED.get(key[0], ()):
             changed.append(name)  # what was never said can be said once; only then is it fixed
-        why = _reason(name, value, current, last)
-        fields += [FieldChange(path, b, a, why) for path, b, a in field_differences(name, current, value)]
+        why = _reason(name, value, current, last=last)
+        fields += [
+            FieldChange(path, b, a, reason=why) for path, b, a in field_differences(name, current, value)
+        ]
     if not fields:
         result.ceded += ceded
-        _in_sync(result, key, want, have, known, policy)
+        _in_sync(result, key, want, have=have, known=known, policy=policy)
         return
     if last is not None:
-        _note_released(result, key, want, known) if known is not None else None
+        _note_released(result, key, want, known=known) if known is not None else None
     address = Address(result.store, *key)
     before = project(have.attributes, want.attributes)
     fingerprint = digest(before)
     fixed = FIXED.get(key[0], frozenset()).intersection(changed)
     foreign = is_foreign(have, policy)
     if foreign and not (policy.takes_over and fixed):
-        _foreign(result, key, want, have, fields, policy)
+        _foreign(result, key, want, have=have, fields=fields, policy=policy)
         return
-    if fixed and known is not None and why_kept(address, have, known, policy):
+    if fixed and known is not None and why_kept(address, have, known, policy=policy):
         # It would be deleted and made anew, and may be somebody else's.
         result.changes.append(
             Change(
-                "adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint
+                "adopt",
+                address,
+                "exists",
+                before=before,
+                after=want.attributes,
+                fields=tuple(fields),
+                origin=want.origin,
+                fingerprint=fingerprint,
             )
         )
         return
@@ -254,22 +267,40 @@ def _differs(
     reason: Reason = next(iter(reasons)) if len(reasons) == 1 else "edited+drifted"
     if known is None and policy.adopt != "any":
         change = Change(
-            "adopt", address, "exists", before, want.attributes, tuple(fields), want.origin, fingerprint
+            "adopt",
+            address,
+            "exists",
+            before=before,
+            after=want.attributes,
+            fields=tuple(fields),
+            origin=want.origin,
+            fingerprint=fingerprint,
         )
         result.changes.append(change)
         return
     if policy.managed is not None and key[0] not in policy.managed:
-        action = "manual"
+        action: Action = "manual"
     else:
         action = "replace" if fixed else "update"
     if action == "replace":  # it is made anew, with everything: what is left to others is sent as well
         shown = {f.path.split(".")[0].split("[")[0] for f in fields}
         for name in sorted(left_to_others(want) - shown):
             value, current = want.attributes[name], have.attributes.get(name)
-            why = _reason(name, value, current, last)
-            fields += [FieldChange(p, b, a, why) for p, b, a in field_differences(name, current, value)]
+            why = _reason(name, value, current, last=last)
+            fields += [
+                FieldChange(p, b, a, reason=why) for p, b, a in field_differences(name, current, value)
+            ]
     result.changes.append(
-        Change(action, address, reason, before, want.attributes, tuple(fields), want.origin, fingerprint)  # type: ignore[arg-type]
+        Change(
+            action,
+            address,
+            reason,
+            before=before,
+            after=want.attributes,
+            fields=tuple(fields),
+            origin=want.origin,
+            fingerprint=fingerprint,
+        )
     )
 
 
@@ -323,7 +354,7 @@ def _left_alone(want: Desired, have: Live) -> frozenset[str]:
     ceded = {
         name
         for name, band in bands.items()
-        if inside_band(name, have.attributes.get(name), band, want.whole or want.attributes)
+        if inside_band(name, have.attributes.get(name), band, whole=want.whole or want.attributes)
     }
     return frozenset({*(lifecycle.get("ignoreFields") or ()), *ceded})
 
@@ -334,12 +365,12 @@ def _renamed(
     """The same resource under another key, with whatever else differs; `left`: fields that are left to
     others."""
     before = project(old.attributes, want.attributes)
-    fields = [FieldChange("key", former[1], key[1], reason)]
+    fields = [FieldChange("key", former[1], key[1], reason=reason)]
     for name, value in want.attributes.items():
         if name not in left and not same(value, old.attributes.get(name), name):
             why: Reason = "drifted" if reason == "drifted" else "edited"
             fields += [
-                FieldChange(p, b, a, why)
+                FieldChange(p, b, a, reason=why)
                 for p, b, a in field_differences(name, old.attributes.get(name), value)
             ]
     return Change(
@@ -374,18 +405,18 @@ def _missing(
     there = former is not None and former in live and former in applied
     kept = ""
     if former is not None and there:
-        kept = why_kept(Address(result.store, *former), live[former], applied[former], policy)
+        kept = why_kept(Address(result.store, *former), live[former], applied[former], policy=policy)
     if former is not None and kept and not is_foreign(live[former], policy):
         # It would be deleted and made anew, and may be somebody else's: somebody has to say that it is not.
         renamed.add(former)
-        change = _renamed(result.store, key, former, want, live[former], "exists", ())
+        change = _renamed(result.store, key, former, want=want, old=live[former], reason="exists", left=())
         result.changes.append(change._replace(action="adopt", address=address))
         return
     if former is not None and there and not kept and managed:
         renamed.add(former)
         in_place = key[0] in policy.renames
         left = _left_alone(want, live[former]) if in_place else ()
-        change = _renamed(result.store, key, former, want, live[former], "renamed", left)
+        change = _renamed(result.store, key, former, want=want, old=live[former], reason="renamed", left=left)
         if not in_place:
             change = change._replace(action="replace")
             if key[0] == "listing":
@@ -401,11 +432,29 @@ def _missing(
     if former is not None and former in applied and former not in live:
         renamed.add(former)
         result.changes.append(
-            Change("forget", Address(result.store, *former), "gone", None, None, (), want.origin, "")
+            Change(
+                "forget",
+                Address(result.store, *former),
+                "gone",
+                before=None,
+                after=None,
+                fields=(),
+                origin=want.origin,
+                fingerprint="",
+            )
         )
     reason: Reason = "missing" if key in applied else "declared"
     result.changes.append(
-        Change("create" if managed else "manual", address, reason, None, after, (), want.origin, "")
+        Change(
+            "create" if managed else "manual",
+            address,
+            reason,
+            before=None,
+            after=after,
+            fields=(),
+            origin=want.origin,
+            fingerprint="",
+        )
     )
 
 
@@ -439,15 +488,39 @@ def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:
 def _undeclared(result: StoreResult, key: Key, have: Live | None, known: Applied, policy: Policy) -> None:
     address = Address(result.store, *key)
     if have is None:
-        result.changes.append(Change("forget", address, "gone", None, None, (), None, ""))
+        result.changes.append(
+            Change("forget", address, "gone", before=None, after=None, fields=(), origin=None, fingerprint="")
+        )
         return
     before = {k: v for k, v in have.attributes.items() if v is not None}
-    kept = why_kept(address, have, known, policy) if policy.prunes(key[0]) else ""
+    kept = why_kept(address, have, known, policy=policy) if policy.prunes(key[0]) else ""
     if kept:
         result.notes.append(kept)
     if kept or not policy.prunes(key[0]):
-        result.changes.append(Change("forget", address, "undeclared", before, None, (), None, ""))
+        result.changes.append(
+            Change(
+                "forget",
+                address,
+                "undeclared",
+                before=before,
+                after=None,
+                fields=(),
+                origin=None,
+                fingerprint="",
+            )
+        )
         return
     reason: Reason = "first" if known.found and policy.takes_over else "undeclared"
-    action = "delete" if policy.managed is None or key[0] in policy.managed else "manual"
-    result.changes.append(Change(action, address, reason, before, None, (), None, digest(before)))  # type: ignore[arg-type]
+    action: Action = "delete" if policy.managed is None or key[0] in policy.managed else "manual"
+    result.changes.append(
+        Change(
+            action,
+            address,
+            reason,
+            before=before,
+            after=None,
+            fields=(),
+            origin=None,
+            fingerprint=digest(before),
+        )
+    )

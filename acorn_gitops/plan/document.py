@@ -114,14 +114,14 @@ def make_plan(
         project,
         environment,
         config_digest,
-        ledger_serial,
-        commit,
-        dirty,
-        created_at,
-        changes,
-        stores,
-        sorted(findings, key=Finding.sort_key),
-        sorted(selected),
+        ledger_serial=ledger_serial,
+        commit=commit,
+        dirty=dirty,
+        created_at=created_at,
+        changes=changes,
+        stores=stores,
+        findings=sorted(findings, key=Finding.sort_key),
+        selected=sorted(selected),
         risks=dict(risks or {}),
         taken=dict(taken or {}),
         adopt=adopt,
@@ -315,15 +315,15 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
             _plain(s["store"]),
             _plain(s["connection"]),
             s["in_sync"],
-            s["ceded"],
-            s["live"],
-            [],
-            [Address(*a.split("/", 2)) for a in s["unmanaged"]],
-            list(s["notes"]),
-            [parse_address(a) for a in s["to_record"]],
-            s["error"],
-            _plain(s.get("marketplace", "")),
-            _plain(s.get("binding", "")),
+            ceded=s["ceded"],
+            live=s["live"],
+            changes=[],
+            unmanaged=[Address(*a.split("/", 2)) for a in s["unmanaged"]],
+            notes=list(s["notes"]),
+            to_record=[parse_address(a) for a in s["to_record"]],
+            error=s["error"],
+            marketplace=_plain(s.get("marketplace", "")),
+            binding=_plain(s.get("binding", "")),
         )
         for s in document["stores"]
     ]
@@ -335,27 +335,27 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         _plain(document["project"]),
         _plain(document["environment"]),
         _plain(document["config_digest"]),
-        document["ledger_serial"],
-        _plain(document["commit"]),
-        document["dirty"] is True,
-        _plain(document["created_at"]),
-        changes,
-        stores,
-        [_finding_of(f) for f in document["findings"]],
-        list(document["selected"]),
-        document["acorn_version"],
-        document["id"],
-        {
+        ledger_serial=document["ledger_serial"],
+        commit=_plain(document["commit"]),
+        dirty=document["dirty"] is True,
+        created_at=_plain(document["created_at"]),
+        changes=changes,
+        stores=stores,
+        findings=[_finding_of(f) for f in document["findings"]],
+        selected=list(document["selected"]),
+        tool=document["acorn_version"],
+        id=document["id"],
+        risks={
             parse_address(c["address"]): Risk(m.get("margin_percent"), m.get("stock"), m.get("effect"))
             for c in document["changes"]
             if "stock" in (m := c.get("money") or {})
         },
-        {
+        taken={
             parse_address(c["address"]): c["takes_percent"]
             for c in document["changes"]
             if "takes_percent" in c
         },
-        document.get("adopt") is True,
+        adopt=document.get("adopt") is True,
     )
     plan.content = plan_id(to_json(plan))  # a field of tomorrow is in its id, and not in it
     return plan
@@ -376,12 +376,14 @@ def _change_of(row: Mapping[str, Any]) -> Change:
         row["action"],
         parse_address(row["address"]),
         row["reason"],
-        row["before"],
-        row["after"],
-        tuple(FieldChange(f["path"], f["before"], f["after"], f["reason"]) for f in row["fields"]),
-        None if row["origin"] is None else Origin(**row["origin"]),
-        row["fingerprint"],
-        row.get("moved_from"),
+        before=row["before"],
+        after=row["after"],
+        fields=tuple(
+            FieldChange(f["path"], f["before"], f["after"], reason=f["reason"]) for f in row["fields"]
+        ),
+        origin=None if row["origin"] is None else Origin(**row["origin"]),
+        fingerprint=row["fingerprint"],
+        moved_from=row.get("moved_from"),
     )
 
 
@@ -392,7 +394,12 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
         numbers = [int(n) for n in rest.split(":") if n.isdigit()]
         place = Place(file, *numbers[:2])
     return Finding(
-        row["id"], row["severity"], row["message"], place, row["hint"], subject=row.get("subject", "")
+        row["id"],
+        row["severity"],
+        row["message"],
+        place=place,
+        hint=row["hint"],
+        subject=row.get("subject", ""),
     )
 
 

@@ -61,11 +61,13 @@ def store_drift(
             if value == current or name in ignored or same(value, current, name):
                 continue
             whole = want.whole or want.attributes if want is not None else last
-            if name in bands and inside_band(name, current, bands[name], whole):
+            if name in bands and inside_band(name, current, bands[name], whole=whole):
                 continue
             fields += field_differences(name, value, current)
         if fields:
             found.append(Drifted(Address(store, *key), False, tuple(fields)))
     unapplied += len(desired.keys() - applied.keys())
     foreign = sorted(Address(store, *key) for key in live.keys() - desired.keys() - applied.keys())
-    return StoreDrift(store, sorted(found, key=lambda d: d.address), foreign, unapplied, len(applied))
+    return StoreDrift(
+        store, sorted(found, key=lambda d: d.address), foreign, unapplied=unapplied, watched=len(applied)
+    )

@@ -45,7 +45,7 @@ def is_unmarked(have: Live, policy: Ownership) -> bool:
 
 def change_of_owner(have: Live, policy: Ownership, reason: Reason) -> FieldChange:
     """The line of a plan that shows it."""
-    return FieldChange(OWNER, have.owner, policy.owner, reason)
+    return FieldChange(OWNER, have.owner, policy.owner, reason=reason)
 
 
 def belongs_to(change: Change) -> str:

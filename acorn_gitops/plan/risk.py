@@ -83,7 +83,7 @@ def totals(changes: Iterable[Change], risks: Mapping[Address, Risk]) -> list[Tot
             amounts[2] += Decimal(risk.effect)
             count[2] += 1
     return [
-        Total(store, currency, counts[key][0], counts[key][1], str(sums[key][0]), str(sums[key][1]), str(sums[key][2]) if counts[key][2] else "")
+        Total(store, currency, counts[key][0], down=counts[key][1], before=str(sums[key][0]), after=str(sums[key][1]), effect=str(sums[key][2]) if counts[key][2] else "")
         for key in sorted(sums)
         for store, currency in [key]
     ]  # fmt: skip

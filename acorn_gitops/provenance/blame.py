@@ -134,7 +134,7 @@ class Authors:
             if begin == EVER and self._is_cut_off:
                 raise NoAnswer("the history of this clone is cut off")
             if begin not in self._changed:
-                self._changed[begin] = Changed(self._questions, self._root, begin, self._reader)
+                self._changed[begin] = Changed(self._questions, self._root, begin, reader=self._reader)
             return self._changed[begin].by(wanted) | open_
         except NoAnswer as error:
             raise AcornError(
@@ -280,7 +280,7 @@ class Authors:
                     mail=mail,
                     boundary="boundary" in facts,
                 )
-                found[number] = known if commit.strip("0") else Authorship("", "", "", "")
+                found[number] = known if commit.strip("0") else Authorship("", "", "", summary="")
             elif len(parts[0]) in (40, 64) and len(parts) >= 3 and parts[2].isdigit():
                 commit, number = parts[0], int(parts[2])
                 facts = of_commit.setdefault(commit, {})

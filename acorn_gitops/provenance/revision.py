@@ -53,12 +53,12 @@ def is_before(root: Path, commit: str, committed: int) -> bool:
         questions.ask(root, "cat-file", "-e", f"{commit}^{{commit}}")
     except NoAnswer:
         return 0 < committed_at(root) < committed
-    if _is_ancestor(questions, root, head, commit):
+    if _is_ancestor(questions, root, head, other=commit):
         return True
     if questions.ask(root, "rev-parse", "--is-shallow-repository").strip() != b"true":
         return False
     # Where the history is cut, "no" may only mean that what lies between the two is not here.
-    return not _is_ancestor(questions, root, commit, head) and 0 < committed_at(root) < committed
+    return not _is_ancestor(questions, root, commit, other=head) and 0 < committed_at(root) < committed
 
 
 def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool:

@@ -132,13 +132,13 @@ class _Run:
         with held(path, holder, self._request.lock_timeout) as lock:
             if self._branch:
                 owner = f"{loaded.project.name}/{loaded.project.environment}"
-                bring(workspace, path, REMOTE, self._branch, owner)
+                bring(workspace, path, REMOTE, branch=self._branch, owner=owner)
             plan, state = compute(
                 workspace,
                 loaded,
                 findings,
-                self._wishes(),
-                revision,
+                wishes=self._wishes(),
+                revision=revision,
                 write=True,
                 publish=self._send if self._branch else None,
             )
@@ -169,8 +169,8 @@ class _Run:
             self._workspace,
             loaded,
             plan,
-            state,
-            lock,
+            state=state,
+            lock=lock,
             older=self._request.older,
             skip_unreadable=skip and saved is None,
             shared=bool(self._chosen),
@@ -190,14 +190,14 @@ class _Run:
                 plan,
                 permit,
                 state.marketplaces,
-                state.ledger,
-                edges,
-                lambda address: declared(state, address),
-                least_price(loaded, self._workspace.now()),
-                recording,
-                self._request.allow_empty,
-                skip,
-                {s.store: state.marketplace_of(s.store) for s in plan.stores},
+                ledger=state.ledger,
+                edges=edges,
+                declared=lambda address: declared(state, address),
+                least=least_price(loaded, self._workspace.now()),
+                recording=recording,
+                allow_empty=self._request.allow_empty,
+                skip_unreadable=skip,
+                places={s.store: state.marketplace_of(s.store) for s in plan.stores},
                 takes_over=plan.adopt,
             )
         return self._told(plan, state, report)
@@ -215,7 +215,7 @@ class _Run:
                 )
         if unsent is None:
             finish(report.fenced, state.owner, report.end)
-        return Applied(plan, report.outcomes, report.interrupted, report.unread, unsent=unsent)
+        return Applied(plan, report.outcomes, report.interrupted, unread=report.unread, unsent=unsent)
 
     def _nothing(self, plan: Plan, state: Situation, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
@@ -224,7 +224,12 @@ class _Run:
                 self._send(state.ledger)  # what was found of it is known to all
             return Applied(plan)
         quiet = apply_nothing(
-            plan, permit, state.marketplaces, state.ledger, edges, lambda address: declared(state, address)
+            plan,
+            permit,
+            state.marketplaces,
+            ledger=state.ledger,
+            edges=edges,
+            declared=lambda address: declared(state, address),
         )
         if quiet.untold:
             why = "; ".join(f"{store}: {why}" for store, why in quiet.untold.items())
@@ -251,7 +256,7 @@ class _Run:
         )
 
     def _send(self, ledger: Ledger) -> None:
-        send(self._workspace, ledger, REMOTE, self._branch)
+        send(self._workspace, ledger, REMOTE, branch=self._branch)
 
 
 def _files(loaded: Loaded) -> frozenset[str]:

@@ -78,7 +78,7 @@ def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation
             elif all(source.role.spec.get("breakGlass") is True for source in sources):
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
-    findings += _beyond_limits(plan.changes, who, access, held, state.depths)
+    findings += _beyond_limits(plan.changes, who, access, held=held, depths=state.depths)
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     if emergency:
@@ -89,8 +89,8 @@ def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation
                     "ACN-026",
                     "warning",
                     f"{who} uses the emergency role {names}; the history says so",
-                    None,
-                    "review what was done, and end the role",
+                    place=None,
+                    hint="review what was done, and end the role",
                 )
             ]
         )
@@ -165,7 +165,7 @@ def _finding(who: Subject, store: str, right: Right, why: str, count: int) -> Fi
         if why == "has no"
         else "let somebody who may give rights apply the role first"
     )
-    return Finding("ACN-024", "error", words, None, hint)
+    return Finding("ACN-024", "error", words, place=None, hint=hint)
 
 
 def _beyond_limits(
@@ -193,8 +193,8 @@ def _beyond_limits(
                     "ACN-024",
                     "error",
                     f"{who} may apply promotions in {store} within limits only: {change.address.key} {why}",
-                    None,
-                    "let somebody with wider limits apply it, or make it smaller",
+                    place=None,
+                    hint="let somebody with wider limits apply it, or make it smaller",
                 )
             )
             break
@@ -229,6 +229,8 @@ def refuse_forgetting(workspace: Workspace, state: Situation, going: Iterable[Ad
     who, right = acting(workspace.actor()), Right("iam", "apply")
     held = _Held(state, who, workspace.now().date().isoformat())
     rights = sorted({a.store for a in going if a.type in ("role", "grant")})
-    findings = [_finding(who, store, right, "has no", 1) for store in rights if not held.has(store, right)]
+    findings = [
+        _finding(who, store, right, why="has no", count=1) for store in rights if not held.has(store, right)
+    ]
     if findings:
         raise Refused("whoever acts may not have rights forgotten; nothing was", findings=findings)

@@ -69,7 +69,7 @@ class Remembered:
                 return None
             self._config[store] = row["config"]
             return row["version"], StoreResult(
-                store, row["connection"], row["in_sync"], row["ceded"], row["live"]
+                store, row["connection"], row["in_sync"], ceded=row["ceded"], live=row["live"]
             )
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
             return None

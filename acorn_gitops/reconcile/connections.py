@@ -66,7 +66,9 @@ class Connections:
                 raise AcornError(str(error)) from None
             transport = InProcess(Sandbox(database), database.close)
             return open_marketplace(
-                Settings(name, adapter, url, "", {}), transport=transport, pause=self._workspace.pause
+                Settings(name, adapter, url, token="", options={}),
+                transport=transport,
+                pause=self._workspace.pause,
             )
         why = self._distrust(name, settings)
         if why:
@@ -77,7 +79,9 @@ class Connections:
             else ""
         )
         parts = {"pause": self._workspace.pause} if adapter in ("network", "vendure") else {}
-        return open_marketplace(Settings(name, adapter, url, token, settings.get("options") or {}), **parts)
+        return open_marketplace(
+            Settings(name, adapter, url, token=token, options=settings.get("options") or {}), **parts
+        )
 
     def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:
         """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an

@@ -69,7 +69,7 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
                 report.errors[view.store] = view.error
                 continue
             try:
-                found = store_drift(view.store, view.desired, view.live, view.applied)
+                found = store_drift(view.store, view.desired, view.live, applied=view.applied)
                 report.findings.extend(guards.in_other_currencies(view))
                 report.findings.extend(guards.below_floor(view, now, least, margins=has_margins(loaded)))
             except NONSENSE as error:
@@ -87,6 +87,6 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
         for row in store.drifted
         for path, _, _ in row.fields
     ]
-    known = Known((), lambda *_: [], workspace.actor(), lambda *_: None, drifted=fields)
+    known = Known((), lambda *_: [], workspace.actor(), author=lambda *_: None, drifted=fields)
     report.findings.extend(check(loaded.configuration, now, phase="drift", known=known))
     return report

@@ -98,15 +98,15 @@ def _export(workspace: Workspace, request: ExportRequest) -> Exported:
     if len(loaded.configuration.connections) > 1:
         for document in made.stores:
             document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
-    for name, content in _files(workspace, state, live, desired, made).items():
+    for name, content in _files(workspace, state, live, desired=desired, made=made).items():
         if content:
             replace(folder / name, content, root=workspace.root, anywhere=True)
     state.ledger.close()
     wrong = None
     if request.drill:
         unsaid = {address for address, _ in made.unsaid}
-        wrong = _drill(workspace, loaded, folder, live, unsaid)
-    return Exported(len(live), len(desired), made.unsaid, wrong)
+        wrong = _drill(workspace, loaded, folder, live=live, unsaid=unsaid)
+    return Exported(len(live), len(desired), made.unsaid, drill=wrong)
 
 
 def _seen(state: Situation, wishes: Wishes) -> tuple[dict[Address, Attributes], list[dict[str, Any]]]:

@@ -34,7 +34,7 @@ def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[st
             state = situation(workspace, workspace.load(), Wishes(), write=True)
             _refuse_open(state, closed)
             going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
-            _forget(workspace, state, going, closed)
+            _forget(workspace, state, going, closed=closed)
             return len(going)
     finally:
         workspace.close()
@@ -62,7 +62,7 @@ def _forget(workspace: Workspace, state: Situation, going: set[Address], closed:
     stores = {a.store for a in going} - {*closed}
     # Whoever has an older copy must not delete what is given away here: the stores remember that something
     # changed.
-    fenced, failed = generations(stores, state.marketplaces, state.connections_of(stores), state.owner)
+    fenced, failed = generations(stores, state.marketplaces, state.connections_of(stores), owner=state.owner)
     failed |= {
         store: "it does not say what it remembered of the last apply"
         for store in stores - fenced.keys()
@@ -75,14 +75,14 @@ def _forget(workspace: Workspace, state: Situation, going: set[Address], closed:
         )
     check_not_behind(fenced, ledger)
     ledger.backup()
-    rows = [Settled(address, "forget", "", "observed", None) for address in sorted(going)]
+    rows = [Settled(address, "forget", "", outcome="observed", attributes=None) for address in sorted(going)]
     move(
         workspace,
         state,
         fenced,
-        (),
-        lambda said: ledger.record(rows, workspace.stamp(), workspace.actor(), "", "state.rm", said),
-        going,
+        looked_at=(),
+        record=lambda said: ledger.record(rows, workspace.stamp(), workspace.actor(), "", "state.rm", said),
+        forgetting=going,
     )
 
 

@@ -42,8 +42,8 @@ def ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
             "ACN-032",
             "warning" if want is None else "error",
             f"{view.store}: {why}",
-            place,
-            "rename or delete all but one of them there",
+            place=place,
+            hint="rename or delete all but one of them there",
         )
 
 
@@ -56,11 +56,11 @@ def in_other_currencies(view: StoreView) -> Iterator[Finding]:
                 "ACN-039",
                 "warning",
                 f"{Address(view.store, *key)}: buyers can also pay {' or '.join(others)}, and no spec says so",
-                Place(want.origin.file, want.origin.line),
-                "delete these prices there, or take their currencies out of what the store sells in: floors and promotions are judged in the"
+                place=Place(want.origin.file, want.origin.line),
+                hint="delete these prices there, or take their currencies out of what the store sells in: floors and promotions are judged in the"
                 " store's own currency only",
-                "",
-                str(Address(view.store, *key)),
+                source="",
+                subject=str(Address(view.store, *key)),
             )
 
 
@@ -77,14 +77,14 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 "ACN-020",
                 change,
                 f"{change.address} would be {what}, and its spec says preventDestroy",
-                "undo the edit of its fixed attributes, or remove preventDestroy",
+                hint="undo the edit of its fixed attributes, or remove preventDestroy",
             )
         elif want is None and last is not None and last.protected:
             yield _finding(
                 "ACN-020",
                 change,
                 f"{change.address} would be {what}, and its spec said preventDestroy when it was last applied",
-                "put it back; or first apply it without preventDestroy, and then remove it",
+                hint="put it back; or first apply it without preventDestroy, and then remove it",
             )
         elif change.action == "replace" and change.address.type in STORES and len(view.live) > 1:
             yield _finding(
@@ -92,7 +92,7 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 change,
                 f"{change.address} would be replaced while it holds {len(view.live) - 1} other resources, which no"
                 " marketplace allows",
-                _put_back(change),
+                hint=_put_back(change),
             )
 
 
@@ -121,10 +121,10 @@ def renamed_stores(state: Situation) -> Iterator[Finding]:
             "ACN-037",
             "error",
             f"{spec.name} was {former}: no marketplace renames a store, and what {former} holds would be deleted and made anew",
-            Place(spec.file, spec.line),
-            f"keep the name {former} (an alias or a label may say the other); or, where {spec.name} is a new store, take movedFrom out",
-            "",
-            f"Store/{spec.name}",
+            place=Place(spec.file, spec.line),
+            hint=f"keep the name {former} (an alias or a label may say the other); or, where {spec.name} is a new store, take movedFrom out",
+            source="",
+            subject=f"Store/{spec.name}",
         )
 
 
@@ -137,8 +137,8 @@ def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
             "warning",
             f"{going:,} of {len(view.applied):,} managed resources of {view.store} would be deleted, because they left"
             " the specs",
-            None,
-            "if that is not meant, look for an emptied or moved file",
+            place=None,
+            hint="if that is not meant, look for an emptied or moved file",
         )
 
 
@@ -148,9 +148,9 @@ def budgeted(view: StoreView, result: StoreResult, state: Situation, promoted: P
     managed = Counter(type_ for type_, _ in view.applied)
     cuts = [*promoted.cuts()] if budgets or budgets is None else []
     if budgets:
-        yield from over_budget(view.store, result.changes, managed, budgets, cuts)
+        yield from over_budget(view.store, result.changes, managed, budgets=budgets, cuts=cuts)
     elif budgets is None:
-        yield from built_in(view.store, result.changes, managed, cuts)
+        yield from built_in(view.store, result.changes, managed, cuts=cuts)
 
 
 def not_sent(
@@ -167,13 +167,13 @@ def not_sent(
         touched = change.touched
         sent = {k: v for k, v in (change.after or {}).items() if change.action != "update" or k in touched}
         live = {**(have.attributes if have is not None else {}), **bounds_of(want)}
-        why = refusal("listing", sent, live, least(change.address))
+        why = refusal("listing", sent, live, least=least(change.address))
         if why:
             yield _finding(
                 "ACN-025",
                 change,
                 f"{change.address} would not be sent: {why}",
-                "no waiver opens this: change price or bound",
+                hint="no waiver opens this: change price or bound",
             )
 
 
@@ -210,7 +210,7 @@ def sold_below(
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         if not {sku, was} & reached or (moved is None and sku not in anew):
             continue
-        why = sold_at(sku, listing, live, least(address), promoted.falls, former=was)
+        why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)
         if why:
             theirs = ", ".join(
                 sorted(k for k, body in foreign.items() if {sku, was} & {*(body.get("skus") or ())})
@@ -219,12 +219,12 @@ def sold_below(
                 "ACN-025",
                 "error",
                 f"{address} {why}; {theirs} is there, and this plan leaves it as it is",
-                None
+                place=None
                 if moved is None or moved.origin is None
                 else Place(moved.origin.file, moved.origin.line),
-                "select it too, end it at the marketplace, or declare it (`acorn import`)",
-                "",
-                str(address),
+                hint="select it too, end it at the marketplace, or declare it (`acorn import`)",
+                source="",
+                subject=str(address),
             )
 
 
@@ -248,16 +248,16 @@ def below_floor(
         floor = least(address)
         if floor is None and listing.get("minPrice") is None:
             continue
-        why = sold_below_now(str(listing.get("sku") or key), listing, floor, standing, now)
+        why = sold_below_now(str(listing.get("sku") or key), listing, floor, standing=standing, now=now)
         if why:
             yield Finding(
                 "ACN-033",
                 "warning",
                 f"{address} {why}: it is sold so now",
-                None if want is None else Place(want.origin.file, want.origin.line),
-                "end the promotion or raise the price; a floor that is too high is lowered in `pricePolicy`",
-                "",
-                str(address),
+                place=None if want is None else Place(want.origin.file, want.origin.line),
+                hint="end the promotion or raise the price; a floor that is too high is lowered in `pricePolicy`",
+                source="",
+                subject=str(address),
             )
 
 
@@ -265,14 +265,18 @@ def behind(stores: Sequence[str]) -> Iterator[Finding]:
     """That apply would be refused, since this ledger knows less than what was applied."""
     if stores:
         names = ", ".join(stores[:10]) + (f" and {len(stores) - 10} more" if len(stores) > 10 else "")
-        yield Finding("ACN-035", "warning", f"{BEHIND}: {names}; apply will refuse", None, CATCH_UP)
+        yield Finding(
+            "ACN-035", "warning", f"{BEHIND}: {names}; apply will refuse", place=None, hint=CATCH_UP
+        )
 
 
 def unheard(state: Situation) -> Iterator[Finding]:
     """That apply would be refused, since the ledger says something of which no store has heard."""
     found = heard_of(state)[1]
     if found:
-        yield Finding("ACN-035", "warning", f"{unheard_words(found)}; apply will refuse", None, UNHEARD)
+        yield Finding(
+            "ACN-035", "warning", f"{unheard_words(found)}; apply will refuse", place=None, hint=UNHEARD
+        )
 
 
 def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
@@ -283,8 +287,8 @@ def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
             "ACN-040",
             "warning",
             f"this checkout is older than commit {last[:10]}, which was applied last; apply will refuse",
-            None,
-            OLDER,
+            place=None,
+            hint=OLDER,
         )
 
 
@@ -311,12 +315,12 @@ def no_ledger(path: Path, found: int) -> Finding:
         "warning",
         f"there is no ledger here ({path.name}), and the stores hold {found:,} of the declared resources already: what"
         " was applied before, and by whom, is not known",
-        None,
-        "on a machine that forgets, `acorn state pull` brings it; if it is lost, `acorn state rebuild` makes it again;"
+        place=None,
+        hint="on a machine that forgets, `acorn state pull` brings it; if it is lost, `acorn state rebuild` makes it again;"
         " the first time, this is as it should be",
     )
 
 
 def _finding(id: str, change: Change, message: str, hint: str) -> Finding:
     place = Place(change.origin.file, change.origin.line) if change.origin is not None else None
-    return Finding(id, "error", message, place, hint, "", str(change.address))
+    return Finding(id, "error", message, place=place, hint=hint, source="", subject=str(change.address))

@@ -102,17 +102,17 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
     if request.drifted:
         files, notes = written_back(state, collected)
     else:
-        files, notes = new_specs(workspace.root, state, collected, request.folder)
+        files, notes = new_specs(workspace.root, state, collected, to=request.folder)
     if not request.dry_run and request.drifted:
         _write(workspace, files)
     elif not request.dry_run:
-        files, notes = _taken(workspace, state, collected, request.folder, files, notes)
+        files, notes = _taken(workspace, state, collected, to=request.folder, files=files, notes=notes)
     taken = Taken(sorted(files), notes)
     written(taken)
     if not files or request.dry_run:
         return taken
     recorded, left = _record(workspace, request.select)
-    return Taken(taken.files, notes, recorded, left)
+    return Taken(taken.files, notes, recorded, left=left)
 
 
 def _undeclared_stores(workspace: Workspace, state: Situation, stores: Sequence[str]) -> dict[str, str]:
@@ -159,7 +159,7 @@ def _taken(
             break  # all is well, or wrong for a reason of its own: `_record` tells
         _put_back(workspace, before)
         refused |= new
-        files, notes = new_specs(workspace.root, state, collected, to, refused)
+        files, notes = new_specs(workspace.root, state, collected, to=to, refused=refused)
     told = [
         f"{name} stays unmanaged: rules of this project refuse it ({one_line(why, 200)})"
         for name, why in sorted(refused.items())
@@ -218,8 +218,8 @@ def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[st
             workspace,
             loaded,
             findings,
-            Wishes(selected, fresh=True, lenient=True),
-            Revision(workspace.root),
+            wishes=Wishes(selected, fresh=True, lenient=True),
+            revision=Revision(workspace.root),
             write=True,
             takes_over=first,
             publish=(lambda ledger: publish(workspace, ledger)) if publishes(workspace) else None,
@@ -235,9 +235,9 @@ def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[st
                 address,
                 "adopt",
                 plan.id,
-                "observed",
-                recordable(want, last_applied(address)),
-                str(want.origin),
+                outcome="observed",
+                attributes=recordable(want, last_applied(address)),
+                origin=str(want.origin),
                 adopted=True,
                 protected=protects(want.lifecycle),
             )
@@ -249,8 +249,8 @@ def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[st
             workspace,
             state,
             {store: state.read_at[store] for store in read if store in state.read_at},
-            read,
-            lambda said: state.ledger.record(
+            looked_at=read,
+            record=lambda said: state.ledger.record(
                 rows, workspace.stamp(), workspace.actor(), plan.revision, "import", said
             ),
         )

@@ -45,7 +45,7 @@ def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
     with workspace.ledger() as ledger:
         path, owner = Path(ledger.where), workspace.owner
     with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state pull"}, 0):
-        brought = bring(workspace, path, remote, branch, owner)
+        brought = bring(workspace, path, remote, branch=branch, owner=owner)
     if brought.there and brought.order > 0:
         raise Stale(
             f"the ledger here knows more than that of {branch}; nothing was written",
@@ -59,9 +59,9 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
     gone apart, or where the arriving one is not sound, or of another `owner` (project/environment)."""
     ledger = open_ledger(path)
     ledger.check_owner(owner)
-    kept = _fetch(workspace, path, remote, branch)
+    kept = _fetch(workspace, path, remote, branch=branch)
     if kept.content is None:
-        alone = Brought(kept.commit, False, ledger.serial(), int(ledger.exists))
+        alone = Brought(kept.commit, False, ledger.serial(), order=int(ledger.exists))
         ledger.close()
         return alone
     arriving = path.with_name(f".{path.name}.arriving")
@@ -85,7 +85,7 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
             arriving.replace(path)
     finally:
         arriving.unlink(missing_ok=True)
-    return Brought(kept.commit, True, serial, order)
+    return Brought(kept.commit, True, serial, order=order)
 
 
 def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
@@ -95,7 +95,7 @@ def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
     name, packed, serial = name_on_branch(workspace, Path(ledger.where)), ledger.packed(), ledger.serial()
     message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
     for left in reversed(range(TRIES)):
-        kept = _fetch(workspace, Path(ledger.where), remote, branch)
+        kept = _fetch(workspace, Path(ledger.where), remote, branch=branch)
         if kept.content is not None:
             order = _order(ledger, kept.content, branch)
             if order < 0:
@@ -141,7 +141,7 @@ def refuse_behind(workspace: Workspace, ledger: Ledger) -> None:
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
     try:
-        kept = _fetch(workspace, Path(ledger.where), REMOTE, BRANCH)
+        kept = _fetch(workspace, Path(ledger.where), REMOTE, branch=BRANCH)
         if kept.content is None:
             return
         order = _order(ledger, kept.content, BRANCH)

@@ -65,8 +65,8 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
             "ACN-036",
             "warning",
             f"what guards applies is another than in the last one: {'; '.join(told[:SHOWN])}{more}",
-            None,
-            "look at these settings of acorn.yaml together with what this plan does",
+            place=None,
+            hint="look at these settings of acorn.yaml together with what this plan does",
         )
 
 

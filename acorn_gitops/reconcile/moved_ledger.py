@@ -84,14 +84,17 @@ def forget_the_rest(workspace: Workspace, state: Situation) -> None:
     for opening, addresses in heard.items():
         stores = {address.store for address in addresses}
         where = state.connections_of(stores)
-        fenced, silent = generations(stores, state.marketplaces, where, state.owner)
+        fenced, silent = generations(stores, state.marketplaces, where, owner=state.owner)
         if silent:
             continue  # a store that cannot be told now is told by the next run
         mine = {store: one for store, one in fenced.items() if not is_behind(state.ledger, store, one[1])}
         begun, _ = begin(mine, state.owner, opening, alone=True)
         if fenced.keys() - begun.keys():
             continue  # somebody who knows more has it in hand
-        rows = [Settled(address, "forget", "", "observed", None) for address in sorted(addresses)]
+        rows = [
+            Settled(address, "forget", "", outcome="observed", attributes=None)
+            for address in sorted(addresses)
+        ]
         said = {"owner": state.owner, "opening": opening}
         state.ledger.record(rows, workspace.stamp(), workspace.actor(), "", "state.rm", said)
 
@@ -118,7 +121,7 @@ def publish(workspace: Workspace, ledger: Ledger) -> None:
     from acorn_gitops.reconcile.ledger_branch import REMOTE, send
 
     if branch := _branch(workspace):
-        send(workspace, ledger, REMOTE, branch)
+        send(workspace, ledger, REMOTE, branch=branch)
 
 
 def _branch(workspace: Workspace) -> str:

@@ -62,7 +62,7 @@ def new_specs(
     for item in made.skus:
         spec = mapped.get(item["sku"])
         if spec is not None and f"SkuMapping/{spec.name}" not in refused:
-            extended += extend(config, spec, item, files, notes)
+            extended += extend(config, spec, item, files=files, notes=notes)
     for spec in extended:
         spec.spec["listings"].pop()  # it was there for the places of the next
     stores = [d for d in made.stores if f"Store/{d['metadata']['name']}" not in refused]

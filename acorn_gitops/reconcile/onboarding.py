@@ -85,7 +85,7 @@ def _of(store: Spec, told: Sequence[Finding], today: date) -> Progress:
     duties = [f for f in told if f.subject in ("", f"Store/{store.name}")] if stage == "live" else []
     stages["live"] = [Lack(f.id, f.message) for f in duties]
     breaks = any(f.severity == "error" for f in duties)
-    return Progress(store.name, stage, first, stages, breaks)
+    return Progress(store.name, stage, first, stages=stages, breaks=breaks)
 
 
 def brief(workspace: Workspace) -> dict[str, Any]:

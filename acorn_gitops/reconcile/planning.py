@@ -75,11 +75,11 @@ def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     """What an apply would change, with every finding about it. Reads every store, writes nothing.
     InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
     asked = request or PlanRequest()
-    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, asked.refresh)
+    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, fresh=asked.refresh)
     revision = Revision(workspace.root)
     loaded, findings = workspace.checked()
     try:
-        found, state = compute(workspace, loaded, findings, wishes, revision)
+        found, state = compute(workspace, loaded, findings, wishes=wishes, revision=revision)
         state.ledger.close()
     finally:
         workspace.close()
@@ -102,7 +102,7 @@ def compute(
     ledger where others find it, before any store remembers it."""
     state = situation(workspace, loaded, wishes, write=write)
     if write:
-        _recover(workspace, state, wishes.allow_empty, publish)
+        _recover(workspace, state, wishes.allow_empty, publish=publish)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
@@ -121,9 +121,9 @@ def compute(
             loaded.configuration.digest,
             serial,
             policy_of(state, connection, wishes.adopt),
-            connection,
-            settings,
-            shard,
+            connection=connection,
+            marketplace=settings,
+            shard=shard,
         )
 
     def known(store: str, connection: str) -> str:
@@ -155,10 +155,10 @@ def compute(
                 view.store,
                 view.connection,
                 view.desired,
-                view.live,
-                view.applied,
-                policy_of(state, view.connection, wishes.adopt, owners=view.owners),
-                partial(state.ledger.remote_ids, view.store),
+                live=view.live,
+                applied=view.applied,
+                policy=policy_of(state, view.connection, wishes.adopt, owners=view.owners),
+                ids=partial(state.ledger.remote_ids, view.store),
             )
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
@@ -201,7 +201,7 @@ def compute(
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
     recorded = list(_recorded_rights(state, results))
-    blocking += plan_findings(workspace, loaded, state, changes, recorded)
+    blocking += plan_findings(workspace, loaded, state, changes=changes, recorded=recorded)
     for result in results:
         settings = loaded.configuration.connections.get(result.connection)
         if settings is not None:
@@ -298,7 +298,7 @@ def plan_findings(
         and "price" in c.touched
         if any(f.reason != "edited" for f in c.fields if f.path.startswith("price"))
     }
-    history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen)
+    history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen=seen)
 
     def role(store: str, key: str) -> Mapping[str, Any] | None:
         found = state.ledger.applied(store).get(("role", key))
@@ -310,9 +310,9 @@ def plan_findings(
         changes,
         history.prices,
         actor,
-        author,
-        role,
-        untaxed,
+        author=author,
+        roles=role,
+        untaxed=untaxed,
         follows=authors.follows,
         editors=editors,
         commit=authors.commit,
@@ -391,7 +391,7 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    found = found_done(intents, snapshots, workspace.stamp(), state.ledger.recorded)
+    found = found_done(intents, snapshots, workspace.stamp(), recorded=state.ledger.recorded)
     theirs = {
         row.address
         for row in found.settled
@@ -407,7 +407,7 @@ def _recover(
         state.ledger.settle([], over, workspace.stamp(), workspace.actor(), "")
     if not found.settled:
         return
-    fenced, failed = generations(found.stores, state.marketplaces, where, state.owner)
+    fenced, failed = generations(found.stores, state.marketplaces, where, owner=state.owner)
     behind = {store for store, (_, now) in fenced.items() if is_behind(state.ledger, store, now)}
     mine = {store: one for store, one in fenced.items() if store not in behind}
     left = behind | failed.keys()
@@ -436,7 +436,16 @@ def _recorded_rights(state: Situation, results: Iterable[StoreResult]) -> Iterat
             before = orjson.loads(known.attributes) if known is not None else None
             # What a role may do is new as a whole where it was never applied.
             action: Action = "create" if before is None and address.type == "grant" else "update"
-            yield Change(action, address, "declared", before, want.attributes, (), want.origin, "")
+            yield Change(
+                action,
+                address,
+                "declared",
+                before=before,
+                after=want.attributes,
+                fields=(),
+                origin=want.origin,
+                fingerprint="",
+            )
 
 
 def to_record(plan: Plan) -> set[Address]:

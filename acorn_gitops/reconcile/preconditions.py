@@ -45,7 +45,7 @@ def refuse_changed(saved: Plan, now: Plan, state: Situation) -> None:
         saved,
         now,
         done_steps(saved, state.ledger),
-        lambda a: (a.type, a.key) in state.ledger.applied(a.store),
+        known=lambda a: (a.type, a.key) in state.ledger.applied(a.store),
     )
     refuse_blocked(now)
 
@@ -66,7 +66,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
-    actor = permitted(workspace, loaded, plan, state)
+    actor = permitted(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)
     unfenced = state.unfenced | {
         s.store for s in plan.stores if not isinstance(state.marketplaces.get(s.connection), Fences)

@@ -166,7 +166,7 @@ class PriceHistory:
         end = min(until, datetime.fromisoformat(attributes["end"]))
         if offer is not None and start < end:
             self._promos.setdefault(store, []).append(
-                _Past(start, end, frozenset(attributes.get("skus") or ()), offer)
+                _Past(start, end, frozenset(attributes.get("skus") or ()), offer=offer)
             )
 
 

@@ -97,7 +97,7 @@ class Promoted:
             new = change is not None and change.action == "create" and move is None
             sku = str(listing.get("sku") or key)
             former = str(live.get("sku") or change.former.key) if change and in_place else ""
-            found.append(_Priced(key, sku, was, price, new, former))
+            found.append(_Priced(key, sku, was, then=price, new=new, former=former))
         return found
 
     def cuts(self) -> Iterator[Cut]:
@@ -120,7 +120,7 @@ class Promoted:
                 continue  # a price that is no amount in the currency of the store: rules and guards tell
             if least < was:
                 unit, address = quantum(one.then["currency"]), f"{self._view.store}/listing/{one.key}"
-                yield Cut(address, one.then["currency"], was * unit, least * unit, one.new)
+                yield Cut(address, one.then["currency"], was * unit, after=least * unit, new=one.new)
 
     def taken(self) -> Iterator[tuple[Address, str]]:
         """What each promotion that is made or changed takes off a listing at most, by itself, in percent with

@@ -52,13 +52,13 @@ def _rebuild(workspace: Workspace, state: Situation) -> Rebuilt:
         )
     there = {row.address for row in rows}
     gone = [a for a, _ in state.ledger.resources() if a not in there]
-    rows += [Settled(address, "forget", "", "observed", None) for address in gone]
+    rows += [Settled(address, "forget", "", outcome="observed", attributes=None) for address in gone]
     move(
         workspace,
         state,
         state.read_at,
-        [*state.connections],
-        lambda said: state.ledger.record(
+        looked_at=[*state.connections],
+        record=lambda said: state.ledger.record(
             rows, workspace.stamp(), workspace.actor(), "", "state.rebuild", said, [*state.connections]
         ),
         anew=True,
@@ -78,12 +78,14 @@ def _rows(view: StoreView, owner: str) -> list[Settled]:
                 Address(view.store, *key),
                 "adopt",
                 "",
-                "observed",
-                {name: have.attributes[name] for name in want.attributes if name in have.attributes},
-                str(want.origin),
-                "",
-                have.remote_id,
-                True,
+                outcome="observed",
+                attributes={
+                    name: have.attributes[name] for name in want.attributes if name in have.attributes
+                },
+                origin=str(want.origin),
+                message="",
+                remote_id=have.remote_id,
+                adopted=True,
             )
         )
     return rows

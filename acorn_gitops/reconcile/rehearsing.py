@@ -75,7 +75,7 @@ def rehearse(
     steps: list[Step] = []
     with tempfile.TemporaryDirectory(prefix="acorn-rehearsal-") as name:
         stage = Path(name)
-        _copy(workspace.root, stage, loaded.project.raw.data, config.environment)
+        _copy(workspace.root, stage, loaded.project.raw.data, environment=config.environment)
         for step in scenarios(_Stage(workspace, stage), sorted(config.connections)):
             steps.append(step)
             if told is not None:

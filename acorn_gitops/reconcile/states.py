@@ -199,7 +199,13 @@ def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bo
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
     state = Situation(
-        loaded, connections, ledger, marketplaces(workspace, settings), selection, today, workspace.now()
+        loaded,
+        connections,
+        ledger,
+        marketplaces=marketplaces(workspace, settings),
+        selection=selection,
+        today=today,
+        now=workspace.now(),
     )
     ledger.check_owner(state.owner)
     if not wishes.lenient:
@@ -243,7 +249,7 @@ def views(
         connection = state.connections.get(store, "")
         if not connection:
             connection = left_behind(store, state)
-        view = StoreView(store, connection, {}, {}, {})
+        view = StoreView(store, connection, {}, live={}, applied={})
         try:
             if not connection:
                 raise MarketplaceError(
@@ -321,7 +327,7 @@ def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[A
     for opening, addresses in state.ledger.begun_to_forget().items():
         stores = {address.store for address in addresses}
         where = state.connections_of(stores)
-        fenced, silent = generations(stores, state.marketplaces, where, state.owner)
+        fenced, silent = generations(stores, state.marketplaces, where, owner=state.owner)
         known = any(state.ledger.vouches(now.head, opening) for _, now in fenced.values())
         (heard if known or not (fenced or silent) else unheard)[opening] = addresses
     return heard, unheard
@@ -415,7 +421,7 @@ def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = 
         prune,
         "any" if adopt else policies.get("adopt") or "equal",
         managed,
-        renames,
+        renames=renames,
         owner=state.owner if owners else "",
         takes_over=adopt,
     )

@@ -32,7 +32,7 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
     notes: list[str] = []
     for view in collected:
         try:
-            rows = store_drift(view.store, view.desired, view.live, view.applied).drifted
+            rows = store_drift(view.store, view.desired, view.live, applied=view.applied).drifted
         except NONSENSE as error:
             notes.append(f"{view.store} stays as it is: {nonsense(error)}")
             continue
@@ -49,7 +49,7 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
             live = view.live[(row.address.type, row.address.key)].attributes
             for name in dict.fromkeys(attribute_of(path) for path, _, _ in row.fields):
                 places = (
-                    spec_paths(row.address, name, normal(live.get(name), name), spec.spec)
+                    spec_paths(row.address, name, normal(live.get(name), name), spec=spec.spec)
                     if spec is not None
                     else []
                 )
@@ -58,7 +58,9 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
                         f"{row.address}: {name} is not said in one place of a spec; edit {want.origin} by hand"
                     )
                     continue
-                others = _elsewhere(row.address, name, live.get(name), spec, siblings, live_of)
+                others = _elsewhere(
+                    row.address, name, live.get(name), spec=spec, siblings=siblings, live_of=live_of
+                )
                 if others:
                     notes.append(
                         f"{row.address}: {name} is said once for {_listed(others)} too, where it is not so; edit"
@@ -66,7 +68,7 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
                     )
                     continue
                 for place in places:
-                    problem = _edit(config, spec, place.path, place.value, files)
+                    problem = _edit(config, spec, place.path, value=place.value, files=files)
                     if problem:
                         notes.append(problem)
     return files, notes
@@ -91,12 +93,12 @@ def _elsewhere(
 ) -> list[Address]:
     """Other resources for which the same words of the spec stand, and of which the new value is not known to
     be true: writing it would change them at the next apply."""
-    here = {place.path for place in spec_paths(address, name, value, spec.spec)}
+    here = {place.path for place in spec_paths(address, name, value, spec=spec.spec)}
     found: list[Address] = []
     for other in siblings.get((spec.kind, spec.name), ()):
         if other == address or other.type != address.type:
             continue
-        if not here.intersection(place.path for place in spec_paths(other, name, value, spec.spec)):
+        if not here.intersection(place.path for place in spec_paths(other, name, value, spec=spec.spec)):
             continue
         have = live_of.get(other.store, {}).get((other.type, other.key))
         if have is None or not same(value, have.attributes.get(name), name):
@@ -116,7 +118,7 @@ def extend(
     each that was added to it."""
     for listing in item["listings"]:
         count = len(spec.spec.get("listings") or ())
-        problem = _edit(config, spec, ("spec", "listings", count), listing, files)
+        problem = _edit(config, spec, ("spec", "listings", count), value=listing, files=files)
         if problem:
             notes.append(problem)
         else:
@@ -149,7 +151,9 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
         return ""
     text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
     try:
-        edited = set_value(text, chosen.raw.file, chosen.raw.position, (*chosen.path, *inner), value)
+        edited = set_value(
+            text, chosen.raw.file, chosen.raw.position, path=(*chosen.path, *inner), value=value
+        )
     except CannotEdit as error:
         return str(error)
     wrong = _refused(edited, chosen.raw.file, chosen.raw.position)

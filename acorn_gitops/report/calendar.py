@@ -33,7 +33,7 @@ def laws_of(found: Iterable[Reduction]) -> dict[tuple[str, str, datetime], Law]:
     sums: dict[tuple[str, str, datetime], Law] = {}
     for one in found:
         key = (one.store, one.dated.promo.name, one.dated.start)
-        law = Law(1, not one.is_one, one.is_one and not one.complete, None if one.is_one else one)
+        law = Law(1, not one.is_one, one.is_one and not one.complete, first=None if one.is_one else one)
         sums[key] = together([sums[key], law]) or law if key in sums else law
     return sums
 
@@ -43,7 +43,9 @@ def together(laws: Sequence[Law]) -> Law | None:
     if not laws:
         return None
     first = next((law.first for law in laws if law.first is not None), None)
-    return Law(sum(w.every for w in laws), sum(w.none for w in laws), sum(w.unknown for w in laws), first)
+    return Law(
+        sum(w.every for w in laws), sum(w.none for w in laws), sum(w.unknown for w in laws), first=first
+    )
 
 
 def row(

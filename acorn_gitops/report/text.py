@@ -181,7 +181,7 @@ def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
     for item in change.fields:
         if change.address.type == "role" and attribute_of(item.path) == "rules":
             continue  # told right by right
-        lines.append(_field(item, width, pen, move[3] if item.path == "price" and move else ""))
+        lines.append(_field(item, width, pen, percent=move[3] if item.path == "price" and move else ""))
         if item.path == "price" and move and risk is not None:
             lines.append(pen(cut(f"      {'':<{width}}  {_means(risk, move[0])}", pen.width), "dim"))
     return lines

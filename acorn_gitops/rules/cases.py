@@ -57,10 +57,10 @@ def _family(name: str) -> Iterator[Case]:
                 rule,
                 kind == "fails",
                 patch,
-                entry.get("now", "2026-11-23T09:00:00Z"),
-                _shown(patch),
-                entry.get("phase", "validate"),
-                more,
+                now=entry.get("now", "2026-11-23T09:00:00Z"),
+                shown=_shown(patch),
+                phase=entry.get("phase", "validate"),
+                more=more,
             )
 
 

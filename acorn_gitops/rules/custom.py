@@ -153,7 +153,12 @@ def check_custom(context: Context, phase: Phase) -> list[Finding]:
         id = stopped.step or rules[0].id
         return [
             Finding(
-                id, "error", f"the rule does not come to an end: {stopped.why}", place, STOPPED, firm=True
+                id,
+                "error",
+                f"the rule does not come to an end: {stopped.why}",
+                place=place,
+                hint=STOPPED,
+                firm=True,
             )
         ]
     return [_unpacked(row) for row in orjson.loads(answer)]
@@ -172,11 +177,11 @@ def _judged(context: Context, rules: Sequence[OwnRule], step: Step) -> Iterator[
     for rule in rules:
         step(rule.id)
         if rule.id[:3] in FAMILIES:
-            yield Finding("GEN-010", "error", f"{rule.id} is in a family of acorn's own", rule.places[""], "choose three other letters, e.g. OUR-001")  # fmt: skip
+            yield Finding("GEN-010", "error", f"{rule.id} is in a family of acorn's own", place=rule.places[""], hint="choose three other letters, e.g. OUR-001")  # fmt: skip
             continue
         compiled = _Compiled(rule)
         if compiled.broken is not None:
-            yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", compiled.broken[0], "correct the expression; `acorn policy test` tries it", firm=True)  # fmt: skip
+            yield Finding(rule.id, "error", f"the rule itself is wrong: {compiled.broken[1]}", place=compiled.broken[0], hint="correct the expression; `acorn policy test` tries it", firm=True)  # fmt: skip
             continue
         yield from _findings(context, compiled, step)
 
@@ -188,14 +193,16 @@ def _findings(context: Context, compiled: _Compiled, step: Step) -> Iterator[Fin
         try:
             message = compiled.judge(variables)
         except ValueError as error:
-            yield Finding(rule.id, "error", f"{subject}: {error}", rule.places["check"], "nothing is applied while a rule cannot be judged", "", subject, firm=True)  # fmt: skip
+            yield Finding(rule.id, "error", f"{subject}: {error}", place=rule.places["check"], hint="nothing is applied while a rule cannot be judged", source="", subject=subject, firm=True)  # fmt: skip
             return  # the same fault once, not once for each spec
         if message is not None:
             severity: Severity = rule.severity  # type: ignore[assignment]
             source = ""
             if place is not None and context.configuration.reader is not None:
                 source = context.configuration.reader.source(place)
-            yield Finding(rule.id, severity, message, place, rule.mend, source, subject)
+            yield Finding(
+                rule.id, severity, message, place=place, hint=rule.mend, source=source, subject=subject
+            )
 
 
 def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, Any], Place | None, str]]:
@@ -236,7 +243,7 @@ def run_tests(context: Context) -> list[Case]:
     try:
         answer = bounded(lambda step: orjson.dumps([[*case] for case in _tested(context, step)]), LIMITS)
     except Unbounded as stopped:
-        return [Case(stopped.step, "expression", False, f"it does not come to an end: {stopped.why}")]
+        return [Case(stopped.step, "expression", False, words=f"it does not come to an end: {stopped.why}")]
     return [Case(*row) for row in orjson.loads(answer)]
 
 
@@ -246,7 +253,7 @@ def _tested(context: Context, step: Step) -> list[Case]:
         step(rule.id)
         compiled = _Compiled(rule)
         if compiled.broken is not None:
-            cases.append(Case(rule.id, "expression", False, compiled.broken[1]))
+            cases.append(Case(rule.id, "expression", False, words=compiled.broken[1]))
             continue
         for test in rule.tests:
             given = {
@@ -259,7 +266,7 @@ def _tested(context: Context, step: Step) -> list[Case]:
             try:
                 message = compiled.judge(given)
             except ValueError as error:
-                cases.append(Case(rule.id, test["name"], False, str(error)))
+                cases.append(Case(rule.id, test["name"], False, words=str(error)))
                 continue
             ok = (message is None) is test["passes"]
             words = (
@@ -269,8 +276,8 @@ def _tested(context: Context, step: Step) -> list[Case]:
                 if message is None
                 else f"it does not pass: {message}"
             )
-            cases.append(Case(rule.id, test["name"], ok, words))
+            cases.append(Case(rule.id, test["name"], ok, words=words))
         for wanted, words in ((True, "a case that passes"), (False, "a case that does not pass")):
             if not any(test["passes"] is wanted for test in rule.tests):
-                cases.append(Case(rule.id, "tests", False, f"it has no test with {words}"))
+                cases.append(Case(rule.id, "tests", False, words=f"it has no test with {words}"))
     return cases

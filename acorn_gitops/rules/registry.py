@@ -52,31 +52,31 @@ LOADING: Final[dict[str, Loading]] = {
         "A text field holds what YAML reads as something else",
         "NO, 00123, 12:30 and 19.90 without quotes are false, 83, 750 and a float to some readers.",
         "Quote it, as the message shows.",
-        "YAML 1.1 and 1.2.2 (core schema), and how PyYAML reads these values",
+        source="YAML 1.1 and 1.2.2 (core schema), and how PyYAML reads these values",
     ),
     "GEN-002": Loading(
         "The file is not YAML",
         "Nothing in it can be trusted.",
         "Look at indentation, quotes and brackets at the place that is named.",
-        "YAML 1.2.2",
+        source="YAML 1.2.2",
     ),
     "GEN-003": Loading(
         "A key or column stands twice",
         "Most readers silently keep one of the two.",
         "Remove one of them.",
-        "YAML 1.2.2, 3.2.1.3: keys are unique",
+        source="YAML 1.2.2, 3.2.1.3: keys are unique",
     ),
     "GEN-004": Loading(
         "The file is too large, too deep, or expands too far",
         "A small file must not stop the pipeline.",
         "Split it, or write aliases out; `defaults` and `table` say much in few lines.",
-        "CWE-776: recursive entity expansion",
+        source="CWE-776: recursive entity expansion",
     ),
     "GEN-005": Loading(
         "A path leaves the repository, or names nothing usable",
         "Pull requests must not read the runner's disk.",
         "Name a file of this repository, from its root, without `..` and links.",
-        "CWE-22: path traversal",
+        source="CWE-22: path traversal",
     ),
     "GEN-006": Loading(
         "Unknown field",
@@ -95,7 +95,7 @@ LOADING: Final[dict[str, Loading]] = {
         "Invisible or control characters, or wrong encoding",
         "Reviewers cannot see them.",
         "Save the file as UTF-8, and remove the character that is named.",
-        "CVE-2021-42574 (Trojan Source); Unicode TR36",
+        source="CVE-2021-42574 (Trojan Source); Unicode TR36",
     ),
     "GEN-010": Loading(
         "The same thing is declared twice",
@@ -109,19 +109,19 @@ LOADING: Final[dict[str, Loading]] = {
         "Text is not in Unicode normal form NFC",
         "Two spellings that look equal would be two names.",
         "Run `acorn fmt`.",
-        "Unicode TR15",
+        source="Unicode TR15",
     ),
     "GEN-014": Loading(
         "Tags and merge keys are not allowed",
         "They are not YAML 1.2 core, and readers differ.",
         "Write the value out; use `defaults` or `inherits` for what is shared.",
-        "YAML 1.2.2, core schema",
+        source="YAML 1.2.2, core schema",
     ),
     "GEN-015": Loading(
         "The table is not usable CSV",
         "A shifted column would put a price where a SKU belongs.",
         "Export it again with the same delimiter in every row, and quotes where a cell holds one.",
-        "RFC 4180",
+        source="RFC 4180",
     ),
     "GEN-016": Loading(
         "An overlay changes something that does not exist",
@@ -148,7 +148,7 @@ LOADING: Final[dict[str, Loading]] = {
         "No secret stands in a spec",
         "Whoever can read the repository, or ever could, has the account.",
         "Revoke it, keep the new one in the environment or a keyring, and write env:NAME.",
-        "Selling Partner API: credentials; git keeps every version",
+        source="Selling Partner API: credentials; git keeps every version",
     ),
     "STO-003": Loading(
         "Templates: unknown, circular or too deep",
@@ -178,7 +178,7 @@ def rule(
     def register(check: Check) -> Check:
         if id in RULES or id in LOADING:
             raise ValueError(f"rule {id} is registered twice")
-        RULES[id] = Rule(id, severity, title, why, check, mend, source, phase)
+        RULES[id] = Rule(id, severity, title, why=why, check=check, mend=mend, source=source, phase=phase)
         return check
 
     return register
@@ -188,7 +188,8 @@ def all_rules() -> list[Rule]:
     """Every rule of every family, and loading's, by id."""
     _load_families()
     loading = [
-        Rule(id, one.severity, one.title, one.why, None, one.mend, one.source) for id, one in LOADING.items()
+        Rule(id, one.severity, one.title, why=one.why, check=None, mend=one.mend, source=one.source)
+        for id, one in LOADING.items()
     ]
     return sorted([*RULES.values(), *loading], key=lambda r: r.id)
 
@@ -211,7 +212,7 @@ def check(
     """Findings of every rule of a phase, by place. `after_errors`: some files could not be read, so a
     reference to what they may hold is no finding."""
     _load_families()
-    context = Context(configuration, now, {}, known)
+    context = Context(configuration, now, {}, known=known)
     found: list[Finding] = []
     for id in sorted(RULES):
         registered = RULES[id]
@@ -221,15 +222,15 @@ def check(
         try:
             found.extend(registered.check(context))
         except AcornError as error:
-            found.append(Finding(id, "error", error.message, None, error.hint, firm=True))
+            found.append(Finding(id, "error", error.message, place=None, hint=error.hint, firm=True))
         except Exception as error:  # noqa: BLE001 - fail closed: a broken rule blocks and says so
             found.append(
                 Finding(
                     id,
                     "error",
                     f"the rule itself failed: {type(error).__name__}: {error}",
-                    None,
-                    "please report this; nothing is applied while a rule cannot be judged",
+                    place=None,
+                    hint="please report this; nothing is applied while a rule cannot be judged",
                     firm=True,
                 )
             )

@@ -57,7 +57,7 @@ def as_they_count(
         out += _misspelt(configuration, set(every))
     for number, waiver in waivers:
         if every is not None and _there(waiver["rule"], set(every)):
-            out += _about(configuration, number, waiver, today)
+            out += _about(configuration, number, waiver, today=today)
         if (
             waiver["rule"] in rules
             and number not in met
@@ -65,7 +65,7 @@ def as_they_count(
             and date.fromisoformat(waiver["until"]) > today
         ):
             words = f"{_words(waiver)} waives nothing"
-            out.append(_finding(configuration, number, "GEN-021", "warning", words, "remove it, or correct its scope"))  # fmt: skip
+            out.append(_finding(configuration, number, "GEN-021", severity="warning", message=words, hint="remove it, or correct its scope"))  # fmt: skip
     return out
 
 
@@ -107,19 +107,41 @@ def _misspelt(configuration: Configuration, every: Container[str]) -> Iterator[F
                 if id[:4] in ("GEN-", "ACN-")
                 else (f"severities name the rule {id}, which there is not", "`acorn rules` lists them")
             )
-            yield Finding("GEN-020", "error", words, place, hint, reader.source(place), "Project")
+            yield Finding(
+                "GEN-020",
+                "error",
+                words,
+                place=place,
+                hint=hint,
+                source=reader.source(place),
+                subject="Project",
+            )
     for number, waiver in enumerate(spec.get("waivers") or []):
         id = waiver["rule"]
         if id[:4] == "ACN-":
-            yield _finding(configuration, number, "GEN-020", "error", f"{id} cannot be waived", "mend it")
+            yield _finding(
+                configuration,
+                number,
+                "GEN-020",
+                severity="error",
+                message=f"{id} cannot be waived",
+                hint="mend it",
+            )
         elif id not in every:
             words = f"a waiver names the rule {id}, which there is not"
-            yield _finding(configuration, number, "GEN-020", "error", words, "`acorn rules` lists them")
+            yield _finding(
+                configuration,
+                number,
+                "GEN-020",
+                severity="error",
+                message=words,
+                hint="`acorn rules` lists them",
+            )
         for name in waiver.get("environments") or ():
             if name not in environments:
                 words = f"a waiver is for the environment {name}, which there is not"
                 hint = f"known: {', '.join(sorted(environments))}"
-                yield _finding(configuration, number, "GEN-020", "error", words, hint)
+                yield _finding(configuration, number, "GEN-020", severity="error", message=words, hint=hint)
 
 
 def _words(waiver: Mapping[str, Any]) -> str:
@@ -176,19 +198,19 @@ def _about(
     end, words = date.fromisoformat(waiver["until"]), _words(waiver)
     left = (end - today).days
     if waiver["rule"].startswith("GEN-"):
-        yield _finding(configuration, number, "GEN-020", "error", f"{words}: what is wrong while loading cannot be waived", "mend it")  # fmt: skip
+        yield _finding(configuration, number, "GEN-020", severity="error", message=f"{words}: what is wrong while loading cannot be waived", hint="mend it")  # fmt: skip
     elif left <= 0:
         yield _finding(
-            configuration, number, "GEN-020", "error", f"{words} has ended on {waiver['until']}",
-            "mend what it was for and remove it, or agree on a new day",
+            configuration, number, "GEN-020", severity="error", message=f"{words} has ended on {waiver['until']}",
+            hint="mend what it was for and remove it, or agree on a new day",
         )  # fmt: skip
     elif left <= SOON.days:
         days = f"{left} day{'s' if left != 1 else ''}"
-        yield _finding(configuration, number, "GEN-021", "warning", f"{words} ends in {days}", "mend what it is for")  # fmt: skip
+        yield _finding(configuration, number, "GEN-021", severity="warning", message=f"{words} ends in {days}", hint="mend what it is for")  # fmt: skip
     elif left > LONG.days:
         yield _finding(
-            configuration, number, "GEN-021", "warning", f"{words} lasts until {waiver['until']}, more than a year",
-            "end it within a year, and look at it again then; what holds for ever is a severity or another policy",
+            configuration, number, "GEN-021", severity="warning", message=f"{words} lasts until {waiver['until']}, more than a year",
+            hint="end it within a year, and look at it again then; what holds for ever is a severity or another policy",
         )  # fmt: skip
 
 

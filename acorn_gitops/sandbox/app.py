@@ -326,11 +326,11 @@ class Sandbox:
         very batch), and True says that no other row of it may be."""
         if fence.owner and self.database.generation(store, fence.owner)[0] != fence.number:
             raise Refusal(
-                412, f"{fence.owner} is at another generation by now", "Another generation", "generation"
+                412, f"{fence.owner} is at another generation by now", "Another generation", kind="generation"
             )
         moved = bool(fence.version) and self.database.version(store) != fence.version
         if moved and all(self.database.answered(item["idempotencyKey"]) is None for item in items):
-            raise Refusal(412, "the store was changed since it was read", "Moved", "version")
+            raise Refusal(412, "the store was changed since it was read", "Moved", kind="version")
         return moved
 
     def _generation(self, method: str, store: str, owner: str, body: bytes) -> Answer:
@@ -347,7 +347,10 @@ class Sandbox:
             with self.database.transaction() as db:
                 if self.database.generation(store, owner)[0] != expected:
                     raise Refusal(
-                        412, f"{owner} is at another generation by now", "Another generation", "generation"
+                        412,
+                        f"{owner} is at another generation by now",
+                        "Another generation",
+                        kind="generation",
                     )
                 self.database.advance(db, store, owner, number, head)
         number, head = self.database.generation(store, owner)

@@ -151,7 +151,7 @@ class Database:
         if row is None:
             return None
         document = orjson.loads(row[2])
-        return Row(row[0], row[1], document["attributes"], document.get("owner", ""))
+        return Row(row[0], row[1], document["attributes"], owner=document.get("owner", ""))
 
     def document(self, store: str, type: str, key: str) -> bytes | None:
         """A resource as JSON text."""

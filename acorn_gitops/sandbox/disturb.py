@@ -53,10 +53,12 @@ def at_random(database: Database, count: int, seed: int) -> list[str]:
             case 0 | 2:
                 price = attributes["price"]
                 cut = round_half_up(Decimal(price["value"]) * Decimal("0.85"), price["currency"])
-                set_attribute(database, address, "price", {"currency": price["currency"], "value": str(cut)})
+                set_attribute(
+                    database, address, "price", value={"currency": price["currency"], "value": str(cut)}
+                )
                 done.append(f"{address}: price {price['value']} -> {cut} {price['currency']}")
             case 1:
-                set_attribute(database, address, "status", "inactive")
+                set_attribute(database, address, "status", value="inactive")
                 done.append(f"{address}: status -> inactive")
             case _:
                 delete(database, address)

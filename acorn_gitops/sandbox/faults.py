@@ -40,14 +40,14 @@ def for_request(database: Database, method: str, path: str) -> Fault | None:
     for id, kind, pattern, _, detail in database.faults():
         if kind not in ROW_KINDS and (fnmatchcase(f"{method} {path}", pattern) or fnmatchcase(path, pattern)):
             database.use_fault(id)
-            return Fault(id, kind, pattern, detail)
+            return Fault(id, kind, pattern, detail=detail)
     return None
 
 
 def for_rows(database: Database) -> list[Fault]:
     """Faults that meet rows of batches."""
     return [
-        Fault(id, kind, pattern, detail)
+        Fault(id, kind, pattern, detail=detail)
         for id, kind, pattern, _, detail in database.faults()
         if kind in ROW_KINDS
     ]

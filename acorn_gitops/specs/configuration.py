@@ -32,7 +32,7 @@ class Spec(NamedTuple):
     @property
     def origin(self) -> Origin:
         """Where it was declared."""
-        return Origin(self.file, self.line, self.kind, self.name)
+        return Origin(self.file, self.line, self.kind, name=self.name)
 
 
 class Layer(NamedTuple):
@@ -157,9 +157,11 @@ class Configuration:
     ) -> Finding:
         """A finding at a field of acorn.yaml, below `spec`."""
         if self.reader is None or self.project_raw is None:
-            return Finding(id, severity, message, None, hint, "", subject)
+            return Finding(id, severity, message, place=None, hint=hint, source="", subject=subject)
         place = self.reader.place(self.project_raw, ("spec", *path))
-        return Finding(id, severity, message, place, hint, self.reader.source(place), subject)
+        return Finding(
+            id, severity, message, place=place, hint=hint, source=self.reader.source(place), subject=subject
+        )
 
     def finding(
         self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""
@@ -169,4 +171,13 @@ class Configuration:
         place = self.place(spec, path)
         source = self.reader.source(place) if self.reader is not None else ""
         field = ".".join(part for part in path if isinstance(part, str))
-        return Finding(id, severity, message, place, hint, source, f"{spec.kind}/{spec.name}", field=field)
+        return Finding(
+            id,
+            severity,
+            message,
+            place=place,
+            hint=hint,
+            source=source,
+            subject=f"{spec.kind}/{spec.name}",
+            field=field,
+        )

@@ -40,10 +40,12 @@ def set_value(text: str, file: str, document: int, path: Sequence[Any], value: A
         raise CannotEdit(f"{file} cannot be read")
     node = composed.documents[document]
     result = (
-        _replaced(text, node, path, value) if node.has(path) and not isinstance(value, dict | list) else None
+        _replaced(text, node, path, value=value)
+        if node.has(path) and not isinstance(value, dict | list)
+        else None
     )
     if result is None:
-        result = _by_round_trip(text, document, path, value)
+        result = _by_round_trip(text, document, path, value=value)
     after = compose(result, file)
     wanted = _with(node.data, path, value)
     if after.findings or after.documents[document].data != wanted:

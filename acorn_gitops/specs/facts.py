@@ -252,12 +252,18 @@ def read_facts(root: Path, written: str | None) -> Facts:
     except FileNotFoundError:
         if written is not None:
             facts.findings.append(
-                Finding("GEN-005", "error", f"there is no folder {written} for facts", Place("acorn.yaml"), "create it, or correct `facts`")
+                Finding("GEN-005", "error", f"there is no folder {written} for facts", place=Place("acorn.yaml"), hint="create it, or correct `facts`")
             )  # fmt: skip
         return facts
     except (Escape, OSError) as error:
         facts.findings.append(
-            Finding("GEN-005", "error", str(error), Place("acorn.yaml"), "facts are files of this repository")
+            Finding(
+                "GEN-005",
+                "error",
+                str(error),
+                place=Place("acorn.yaml"),
+                hint="facts are files of this repository",
+            )
         )
         return facts
     for path in sorted(folder.glob("*.csv")) if folder.is_dir() else ():
@@ -267,7 +273,11 @@ def read_facts(root: Path, written: str | None) -> Facts:
             known = ", ".join(sorted(TABLES))
             facts.findings.append(
                 Finding(
-                    "GEN-015", "error", f"{path.stem} is no table of facts", Place(shown), f"known: {known}"
+                    "GEN-015",
+                    "error",
+                    f"{path.stem} is no table of facts",
+                    place=Place(shown),
+                    hint=f"known: {known}",
                 )
             )
             continue
@@ -281,18 +291,18 @@ def read_facts(root: Path, written: str | None) -> Facts:
                     "GEN-005",
                     "error",
                     f"{shown} cannot be read: {error}",
-                    Place(shown),
-                    "a CSV file in UTF-8",
+                    place=Place(shown),
+                    hint="a CSV file in UTF-8",
                 )
             )
             continue
-        facts.tables[path.stem] = list(_rows(text, shown, table, facts.findings))
+        facts.tables[path.stem] = list(_rows(text, shown, table, findings=facts.findings))
     return facts
 
 
 def _rows(text: str, file: str, table: Table, findings: list[Finding]) -> Iterator[Row]:
     def fail(line: int, message: str, hint: str) -> None:
-        findings.append(Finding("GEN-015", "error", message, Place(file, line), hint))
+        findings.append(Finding("GEN-015", "error", message, place=Place(file, line), hint=hint))
 
     reader = csv.reader(io.StringIO(text), strict=True)
     try:

@@ -87,7 +87,7 @@ class Reader:
             size = path.stat().st_size
             data = path.read_bytes() if size <= MAX_BYTES else b""
         except OSError as error:
-            finding = Finding("GEN-005", "error", f"cannot be read: {error.strerror}", Place(file))
+            finding = Finding("GEN-005", "error", f"cannot be read: {error.strerror}", place=Place(file))
             return FileDocuments([], [finding], "")
         if size > MAX_BYTES:
             return FileDocuments([], [too_large(file)], "")
@@ -98,7 +98,8 @@ class Reader:
             stored = self.cache.get(slot)
             if _is_parse(stored):
                 documents = [
-                    Raw(d, file, line, items, file, i, ok) for i, (d, line, items, ok) in enumerate(stored)
+                    Raw(d, file, line, item_lines=items, item_file=file, position=i, accepted=ok)
+                    for i, (d, line, items, ok) in enumerate(stored)
                 ]
                 return self._with_tables(FileDocuments(documents, [], digest), path)
         text, findings = decode(data, file)
@@ -125,9 +126,9 @@ class Reader:
                             "GEN-007",
                             "error",
                             "a document must be a map",
-                            Place(file, node.line, node.column),
-                            "begin with `apiVersion: acorn/v1`",
-                            text.split("\n")[node.line - 1],
+                            place=Place(file, node.line, node.column),
+                            hint="begin with `apiVersion: acorn/v1`",
+                            source=text.split("\n")[node.line - 1],
                         )
                     )
             if any(finding.id not in READABLE for finding in findings):
@@ -141,10 +142,10 @@ class Reader:
                 p.data,
                 file,
                 p.line,
-                p.item_lines,
-                file,
-                i,
-                p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data),
+                item_lines=p.item_lines,
+                item_file=file,
+                position=i,
+                accepted=p.data.get("kind") in gate.KINDS and gate.accepts(p.data["kind"], p.data),
             )
             for i, p in enumerate(parsed)
         ], refused
@@ -163,7 +164,9 @@ class Reader:
             try:
                 content = read_inside(self.root, table["file"], most=MAX_BYTES, beside=path.parent)
             except Escape as error:
-                findings.append(Finding("GEN-005", "error", str(error), at, "", self.source(at)))
+                findings.append(
+                    Finding("GEN-005", "error", str(error), place=at, hint="", source=self.source(at))
+                )
                 continue
             except OSError:
                 findings.append(
@@ -171,9 +174,9 @@ class Reader:
                         "GEN-005",
                         "error",
                         f"the table {table['file']} does not exist",
-                        at,
-                        "the path is relative to this document",
-                        self.source(at),
+                        place=at,
+                        hint="the path is relative to this document",
+                        source=self.source(at),
                     )
                 )
                 continue
@@ -199,8 +202,8 @@ class Reader:
                     "GEN-009",
                     "error",
                     f"the table is UTF-8, and not {encoding}: read so it would have other letters",
-                    Place(shown, 1),
-                    "take `encoding` out, or save it as it says",
+                    place=Place(shown, 1),
+                    hint="take `encoding` out, or save it as it says",
                 )
             ]
         if encoding != "utf-8":
@@ -213,8 +216,8 @@ class Reader:
                         "GEN-009",
                         "error",
                         f"the table is not {encoding}",
-                        Place(shown, line),
-                        "name its encoding, or save it as UTF-8",
+                        place=Place(shown, line),
+                        hint="name its encoding, or save it as UTF-8",
                     )
                 ]
         text, findings = decode(content, shown)

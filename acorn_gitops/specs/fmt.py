@@ -75,8 +75,8 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
             "GEN-018",
             "error",
             "this file cannot be formatted without changing its meaning",
-            Place(file, 1, 1),
-            "it was left as it is; please report it",
+            place=Place(file, 1, 1),
+            hint="it was left as it is; please report it",
         )
         return text, [finding]
     return result, []
@@ -122,8 +122,8 @@ def _stranger(file: str, line: int) -> Finding:
         "GEN-011",
         "error",
         "this is not an acorn/v1 document, and was left as it is",
-        Place(file, max(line, 1), 1),
-        "`acorn fmt` changes specs only",
+        place=Place(file, max(line, 1), 1),
+        hint="`acorn fmt` changes specs only",
     )
 
 

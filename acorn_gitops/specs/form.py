@@ -40,7 +40,7 @@ def needs(error: str, field: str, node: Mapping[str, Any], value: Any) -> tuple[
         words = f"{field} needs {' and '.join(required)}"
     elif kind in ("dict", "model") and fields:
         words = f"{field} is a map of {', '.join(fields[:6])}"
-    form = _form(kind, fields, required, node, value)
+    form = _form(kind, fields, required, node=node, value=value)
     return words, f"write `{field.partition('[')[0]}: {form}`" if form else ""
 
 

@@ -97,18 +97,22 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
         if key not in allowed:
             found.append(
                 Problem(
-                    "GEN-006", (key,), f"unknown field {_short(key)}", _did_you_mean(key, allowed), key=True
+                    "GEN-006",
+                    (key,),
+                    f"unknown field {_short(key)}",
+                    hint=_did_you_mean(key, allowed),
+                    key=True,
                 )
             )
     if document.get("apiVersion") != kinds.API_VERSION:
         path = ("apiVersion",) if "apiVersion" in document else ()
         found.append(
-            Problem("GEN-011", path, "this is not an acorn/v1 document", "write `apiVersion: acorn/v1`")
+            Problem("GEN-011", path, "this is not an acorn/v1 document", hint="write `apiVersion: acorn/v1`")
         )
     for part, model in parts.items():
         if part not in document:
             if part != "lifecycle" and not partial:
-                found.append(Problem("GEN-008", (), f"{part} is missing", f"add `{part}:`"))
+                found.append(Problem("GEN-008", (), f"{part} is missing", hint=f"add `{part}:`"))
             continue
         if document[part] is None and part == "lifecycle":
             continue
@@ -116,14 +120,17 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
             TypeAdapter(model).validate_python(document[part], strict=True, context={"types": [*TYPES]})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                problem = _problem(kind, part, detail, document)
+                problem = _problem(kind, part, detail, document=document)
                 if problem is not None and not (partial and problem.id == "GEN-008"):
                     found.append(problem)
     if not found and not partial and not accepts(kind, document):
         # Should the two ever disagree, a refused document must not vanish without a word.
         found = [
             Problem(
-                "GEN-007", tuple(error.instance_path), f"the schema refuses this: {error.message[:200]}", ""
+                "GEN-007",
+                tuple(error.instance_path),
+                f"the schema refuses this: {error.message[:200]}",
+                hint="",
             )
             for error in _validator(kind).iter_errors(document)
         ]
@@ -172,30 +179,34 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
         known = _siblings(kind, part, location[:-1])
         if value is None and " " in field:
             hint = "a comma ends a value inside { }: put the whole text into quotes"
-            return Problem("GEN-006", path, f"unknown field {_short(field)}", hint, key=True)
+            return Problem("GEN-006", path, f"unknown field {_short(field)}", hint=hint, key=True)
         return Problem(
-            "GEN-006", path, f"unknown field {_short(field)}", _did_you_mean(field, known), key=True
+            "GEN-006", path, f"unknown field {_short(field)}", hint=_did_you_mean(field, known), key=True
         )
     if type_ == "missing":
-        return Problem("GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", f"add `{field}:`")
+        return Problem(
+            "GEN-008", path, f"{'.'.join(map(str, path))}: {field} is missing", hint=f"add `{field}:`"
+        )
     if type_ == "string_type" and isinstance(value, bool | int):
         shown = "true" if value is True else "false" if value is False else str(value)
         return Problem(
             "GEN-001",
             path,
             f"{_last_name(path)} is text, but {shown} without quotes is not",
-            f"write {quoted(shown)}",
+            hint=f"write {quoted(shown)}",
         )
     if type_ in ("literal_error", "enum"):
         choices = [c.strip(" '") for c in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
         if field == "[key]":
             name = str(path[-1])
-            return Problem("GEN-006", path, f"unknown field {name}", _did_you_mean(name, choices), key=True)
+            return Problem(
+                "GEN-006", path, f"unknown field {name}", hint=_did_you_mean(name, choices), key=True
+            )
         return Problem(
             "GEN-007",
             path,
             f"{_last_name(path)} cannot be {_short(repr(value))}",
-            "; ".join(
+            hint="; ".join(
                 [
                     *(h for h in [_did_you_mean(str(value), choices)] if h[:3] == "did"),
                     f"one of {', '.join(choices)}",
@@ -207,21 +218,27 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Pro
             "GEN-007",
             path,
             f"{_last_name(path[:-1])} cannot have the key {_short(quoted(str(path[-1])))}",
-            f"a key must match {detail['ctx']['pattern']}",
+            hint=f"a key must match {detail['ctx']['pattern']}",
             key=True,
         )
     if type_ == "string_pattern_mismatch":
         hint = _pattern_hint(kind, part, location) or f"it must match {detail['ctx']['pattern']}"
         if hint.startswith("write the amount"):
             hint = advice(str(value))
-        return Problem("GEN-007", path, f"{_last_name(path)} cannot be {_short(quoted(str(value)))}", hint)
+        return Problem(
+            "GEN-007", path, f"{_last_name(path)} cannot be {_short(quoted(str(value)))}", hint=hint
+        )
     if value is None and type_.endswith("_type"):
-        return Problem("GEN-007", path, f"{_last_name(path)} is empty", "give it a value, or remove the line")
-    form = needs(type_, _last_name(path), _walk_schema(kind, part, location), value)
+        return Problem(
+            "GEN-007", path, f"{_last_name(path)} is empty", hint="give it a value, or remove the line"
+        )
+    form = needs(type_, _last_name(path), _walk_schema(kind, part, location), value=value)
     if form is not None:
         return Problem("GEN-007", path, *form)
     message = detail["msg"].removeprefix("Value error, ")
-    return Problem("GEN-007", path, f"{_last_name(path)}: {_short(message[:1].lower() + message[1:])}", "")
+    return Problem(
+        "GEN-007", path, f"{_last_name(path)}: {_short(message[:1].lower() + message[1:])}", hint=""
+    )
 
 
 _SHOWN = 500

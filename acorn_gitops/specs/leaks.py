@@ -48,8 +48,8 @@ def leaks(data: bytes, file: str) -> list[Finding]:
                 "STO-004",
                 "error",
                 "this looks like a secret",
-                Place(file, line, column),
-                "revoke it now: it is in git's history from here on; then write env:NAME",
+                place=Place(file, line, column),
+                hint="revoke it now: it is in git's history from here on; then write env:NAME",
             ),
         )
     return list(found.values())

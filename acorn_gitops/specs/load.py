@@ -80,7 +80,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
         beside = {*apart}
         once = {place.written: place for place in reversed(places)}
         for written, at in (place for place in places if once[place.written] is place):
-            for path in files_of(reader, project, written, at, findings):
+            for path in files_of(reader, project, written, path=at, findings=findings):
                 shown = reader.relative(path)
                 if shown == "acorn.yaml" or not beside.isdisjoint((path, *path.parents)) or shown in files:
                     continue
@@ -100,9 +100,9 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
                 "GEN-017",
                 "error",
                 "there is no spec in any of the folders",
-                place,
-                "an empty configuration is refused: it would mean deleting everything",
-                reader.source(place),
+                place=place,
+                hint="an empty configuration is refused: it would mean deleting everything",
+                source=reader.source(place),
             )
         )
     resolver = Resolver(reader, project.defaults)
@@ -110,7 +110,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     # A scalar that two parsers read differently is told once, not again by the schema of what it might be.
     told = {f.place for f in findings if f.id in READABLE}
     findings += [f for f in resolver.findings if f.place not in told]
-    product_types = _product_types(reader, project, findings, digest)
+    product_types = _product_types(reader, project, findings, digest=digest)
     configuration = Configuration(
         project=project.name,
         environment=project.environment,
@@ -132,7 +132,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     )
     if any(f.id == "STO-004" for f in findings):  # what is secret is not printed again by another finding
         findings = [f._replace(message=masked(f.message), hint=masked(f.hint)) for f in findings]
-    return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), [*files])
+    return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files=[*files])
 
 
 def _currencies(stores: Mapping[str, Spec]) -> dict[str, str]:
@@ -153,14 +153,16 @@ def files_of(
         for refused, why in found.refused:
             at = Place(reader.relative(refused))
             message = f"{at.file} {why}"
-            findings.append(Finding("GEN-005", "error", message, at, "specs are files of this repository"))
+            findings.append(
+                Finding("GEN-005", "error", message, place=at, hint="specs are files of this repository")
+            )
         return found.files
     except Escape as error:
         message, hint = str(error), ""
     except OSError:
         message, hint = f"{written} does not exist", "create it, or correct acorn.yaml"
     place = reader.place(project.raw, path)
-    findings.append(Finding("GEN-005", "error", message, place, hint, reader.source(place)))
+    findings.append(Finding("GEN-005", "error", message, place=place, hint=hint, source=reader.source(place)))
     return []
 
 
@@ -193,9 +195,9 @@ def _product_types(
                     "GEN-005",
                     "error",
                     f"the schema of product type {name} cannot be used: {error}",
-                    place,
-                    "it must be a JSON Schema file inside the repository",
-                    reader.source(place),
+                    place=place,
+                    hint="it must be a JSON Schema file inside the repository",
+                    source=reader.source(place),
                 )
             )
             continue

@@ -52,7 +52,7 @@ def read_own_rules(reader: Reader, written: Sequence[str] | None) -> OwnRules:
                 found = spec_files(real)
                 files = found.files
                 out.findings += [
-                    Finding("GEN-005", "error", f"{reader.relative(p)} {why}", Place(reader.relative(p)), "rules are files of this repository")
+                    Finding("GEN-005", "error", f"{reader.relative(p)} {why}", place=Place(reader.relative(p)), hint="rules are files of this repository")
                     for p, why in found.refused
                 ]  # fmt: skip
             else:
@@ -64,15 +64,19 @@ def read_own_rules(reader: Reader, written: Sequence[str] | None) -> OwnRules:
                         "GEN-005",
                         "error",
                         f"{name} does not exist",
-                        Place("acorn.yaml"),
-                        "create it, or correct `customRules`",
+                        place=Place("acorn.yaml"),
+                        hint="create it, or correct `customRules`",
                     )
                 )
             continue
         except (Escape, OSError) as error:
             out.findings.append(
                 Finding(
-                    "GEN-005", "error", str(error), Place("acorn.yaml"), "rules are files of this repository"
+                    "GEN-005",
+                    "error",
+                    str(error),
+                    place=Place("acorn.yaml"),
+                    hint="rules are files of this repository",
                 )
             )
             continue
@@ -86,7 +90,7 @@ def read_own_rules(reader: Reader, written: Sequence[str] | None) -> OwnRules:
         first = seen.setdefault(one.id, one)
         if first is not one:
             out.findings.append(
-                Finding("GEN-010", "error", f"the rule {one.id} is declared twice, first in {first.places['']}", one.places[""], "give one of them another id")
+                Finding("GEN-010", "error", f"the rule {one.id} is declared twice, first in {first.places['']}", place=one.places[""], hint="give one of them another id")
             )  # fmt: skip
     return out
 
@@ -95,7 +99,7 @@ def _document(reader: Reader, raw: Raw, out: OwnRules) -> None:
     if raw.kind != "Policy":
         place = reader.place(raw, ("kind",))
         out.findings.append(
-            Finding("GEN-011", "error", f"{raw.kind or 'this'} is no Policy", place, "write kind: Policy; specs go into their own folders", reader.source(place))
+            Finding("GEN-011", "error", f"{raw.kind or 'this'} is no Policy", place=place, hint="write kind: Policy; specs go into their own folders", source=reader.source(place))
         )  # fmt: skip
         return
     if not gate.accepts("Policy", raw.data):
@@ -106,10 +110,10 @@ def _document(reader: Reader, raw: Raw, out: OwnRules) -> None:
                     problem.id,
                     "error",
                     problem.message,
-                    place,
-                    problem.hint,
-                    reader.source(place),
-                    f"Policy/{raw.name}",
+                    place=place,
+                    hint=problem.hint,
+                    source=reader.source(place),
+                    subject=f"Policy/{raw.name}",
                 )
             )
         return
@@ -120,7 +124,7 @@ def _document(reader: Reader, raw: Raw, out: OwnRules) -> None:
         }
         out.rules.append(
             OwnRule(
-                rule["id"], rule["severity"], rule["title"], rule["why"], rule["mend"], rule["target"], rule.get("when"),
-                rule["check"], rule.get("message"), rule.get("tests") or (), {"": reader.place(raw, at), **places},
+                rule["id"], rule["severity"], rule["title"], why=rule["why"], mend=rule["mend"], target=rule["target"], when=rule.get("when"),
+                check=rule["check"], message=rule.get("message"), tests=rule.get("tests") or (), places={"": reader.place(raw, at), **places},
             )
         )  # fmt: skip

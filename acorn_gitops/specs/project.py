@@ -89,7 +89,7 @@ def read_project(reader: Reader, environment: str | None) -> Project:
         inside(reader.root, FILE)
     except Escape as error:
         finding = Finding(
-            "GEN-005", "error", str(error), Place(FILE), "keep the file itself in the repository"
+            "GEN-005", "error", str(error), place=Place(FILE), hint="keep the file itself in the repository"
         )
         raise InvalidSpecs(f"{FILE} is wrong", findings=[finding]) from None
     except OSError:
@@ -105,9 +105,9 @@ def read_project(reader: Reader, environment: str | None) -> Project:
                     "GEN-007",
                     "error",
                     f"{FILE} must hold exactly one document, not {len(read.documents)}",
-                    Place(FILE, 1, 1),
-                    "one Project; specs go into the folders that it names",
-                    reader.source(Place(FILE, 1, 1)),
+                    place=Place(FILE, 1, 1),
+                    hint="one Project; specs go into the folders that it names",
+                    source=reader.source(Place(FILE, 1, 1)),
                 )
             ],
         )
@@ -119,12 +119,26 @@ def read_project(reader: Reader, environment: str | None) -> Project:
             place = reader.place(raw, ("kind",))
             message = f"{FILE} must be of kind Project"
             findings.append(
-                Finding("GEN-011", "error", message, place, "write `kind: Project`", reader.source(place))
+                Finding(
+                    "GEN-011",
+                    "error",
+                    message,
+                    place=place,
+                    hint="write `kind: Project`",
+                    source=reader.source(place),
+                )
             )
         for problem in gate.problems("Project", data):
             place = reader.place(raw, problem.path, key=problem.key)
             findings.append(
-                Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place))
+                Finding(
+                    problem.id,
+                    "error",
+                    problem.message,
+                    place=place,
+                    hint=problem.hint,
+                    source=reader.source(place),
+                )
             )
         raise InvalidSpecs(f"{FILE} is wrong", findings=findings)
     spec = data["spec"]
@@ -146,9 +160,9 @@ def read_project(reader: Reader, environment: str | None) -> Project:
                     "GEN-012",
                     "error",
                     f"there is no environment {name}",
-                    place,
-                    f"known: {', '.join(sorted(environments))}",
-                    reader.source(place),
+                    place=place,
+                    hint=f"known: {', '.join(sorted(environments))}",
+                    source=reader.source(place),
                 )
             ],
         )
@@ -159,17 +173,17 @@ def read_project(reader: Reader, environment: str | None) -> Project:
         reader.root,
         data["metadata"]["name"],
         name,
-        sorted(environments),
-        list(spec["specs"]),
-        list(chosen.get("overlays") or []),
-        connections,
-        policies,
-        spec.get("defaults") or {},
-        spec.get("priceRules") or {},
-        spec.get("productTypes") or {},
-        chosen.get("ledger") or f".acorn/{name}/ledger.db",
-        read.digest,
-        raw,
+        environments=sorted(environments),
+        spec_paths=list(spec["specs"]),
+        overlays=list(chosen.get("overlays") or []),
+        connections=connections,
+        policies=policies,
+        defaults=spec.get("defaults") or {},
+        price_rules=spec.get("priceRules") or {},
+        product_types=spec.get("productTypes") or {},
+        ledger=chosen.get("ledger") or f".acorn/{name}/ledger.db",
+        digest=read.digest,
+        raw=raw,
     )
 
 
@@ -185,6 +199,13 @@ def _wrong_defaults(reader: Reader, raw: Raw, kind: str) -> list[Finding]:
         path = ("spec", "defaults", kind, *problem.path[2 if wrapped else 1 :])
         place = reader.place(raw, path, key=problem.key)
         findings.append(
-            Finding(problem.id, "error", problem.message, place, problem.hint, reader.source(place))
+            Finding(
+                problem.id,
+                "error",
+                problem.message,
+                place=place,
+                hint=problem.hint,
+                source=reader.source(place),
+            )
         )
     return findings

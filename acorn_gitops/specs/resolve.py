@@ -67,7 +67,9 @@ class Resolver:
         written = _WORD.match(source, max(place.column - 1, 0)) if id == "GEN-001" else None
         if written and hint.lower() == f"write {quoted(written[0])}".lower():
             hint = f"write {quoted(written[0])}"  # `True` was meant as "True"
-        self.findings.append(Finding(id, "error", message, place, hint, source, subject))
+        self.findings.append(
+            Finding(id, "error", message, place=place, hint=hint, source=source, subject=subject)
+        )
 
     def run(self, documents: list[Raw], overlays: list[Raw]) -> None:
         """Fill `specs`, `layers` and `findings`."""
@@ -254,7 +256,7 @@ class Resolver:
                 return
             for name, rule in packs.expanded(spec):
                 made = Spec(
-                    "TaxRule", f"{metadata['name']}-{name}", metadata.get("labels") or {}, rule, raw.file, raw.line, data.get("lifecycle")
+                    "TaxRule", f"{metadata['name']}-{name}", metadata.get("labels") or {}, spec=rule, file=raw.file, line=raw.line, lifecycle=data.get("lifecycle")
                 )  # fmt: skip
                 first = self.specs["TaxRule"].setdefault(made.name, made)
                 if first is not made:
@@ -269,11 +271,11 @@ class Resolver:
             raw.kind,
             name,
             metadata.get("labels") or {},
-            spec,
-            raw.file,
-            raw.line,
-            data.get("lifecycle"),
-            metadata.get("movedFrom"),
+            spec=spec,
+            file=raw.file,
+            line=raw.line,
+            lifecycle=data.get("lifecycle"),
+            moved_from=metadata.get("movedFrom"),
         )
         first = self.specs[raw.kind].setdefault(name, made)
         if first is not made:
@@ -316,7 +318,17 @@ class Resolver:
                     body = dict(item)
                 body["listings"] = [{**listing, **entry} for entry in body["listings"]]
             own = {**labels, **item["labels"]} if item.get("labels") else labels
-            made = Spec("SkuMapping", name, own, body, file, lines[index], lifecycle, None, index)
+            made = Spec(
+                "SkuMapping",
+                name,
+                own,
+                spec=body,
+                file=file,
+                line=lines[index],
+                lifecycle=lifecycle,
+                moved_from=None,
+                item=index,
+            )
             if self._overlays:
                 made = self._overlaid(made, raw, index)
             if known.setdefault(name, made) is not made:

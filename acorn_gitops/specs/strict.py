@@ -153,7 +153,7 @@ class _Composer:
     def fail(self, id: str, line: int, column: int, message: str, hint: str) -> None:
         source = self.lines[line] if line < len(self.lines) else ""
         place = Place(self.file, line + self.first_line, column + 1)
-        self.findings.append(Finding(id, "error", message, place, hint, source))
+        self.findings.append(Finding(id, "error", message, place=place, hint=hint, source=source))
 
     def documents(self, events: Iterator[Any]) -> Iterator[Node | None]:
         for event in events:

@@ -94,7 +94,7 @@ class Read(NamedTuple):
 
 def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None) -> Read:
     """Read a table; where `cells` is given, record the place of every cell in it."""
-    return _Table(text, file, table, cells).read()
+    return _Table(text, file, table, cells=cells).read()
 
 
 def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, value: str) -> str | None:
@@ -102,7 +102,7 @@ def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, va
     stays. None where no cell says it, or where the table would mean something else as well (a title that
     three rows of the SKU repeat)."""
     cells: Cells = {}
-    wanted = read(text, file, table, cells).items
+    wanted = read(text, file, table, cells=cells).items
     place = cells.get((sku, path))
     if place is None:
         return None
@@ -155,7 +155,7 @@ class _Table:
         place = self.place(line, cell)
         lines = self.source()
         shown = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-        self.findings.append(Finding(id, "error", message, place, hint, shown[:500]))
+        self.findings.append(Finding(id, "error", message, place=place, hint=hint, source=shown[:500]))
 
     def source(self) -> list[str]:
         """The text in lines."""
@@ -188,7 +188,7 @@ class _Table:
             header = next(rows, None)
             if not header:
                 finding = Finding(
-                    "GEN-015", "error", "the table is empty", Place(self.file), "add a heading row"
+                    "GEN-015", "error", "the table is empty", place=Place(self.file), hint="add a heading row"
                 )
                 return Read([], [], [finding])
             other = next((c for c in ",;\t|" if len(header) == 1 and c in header[0]), "")

@@ -21,7 +21,9 @@ _UNSAFE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\r\ufffe\uffff
 def too_large(file: str) -> Finding:
     """The finding for a file above the limit."""
     message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
-    return Finding("GEN-004", "error", message, Place(file), "split it; one file for each brand or store")
+    return Finding(
+        "GEN-004", "error", message, place=Place(file), hint="split it; one file for each brand or store"
+    )
 
 
 def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
@@ -57,9 +59,9 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
                         "error",
                         "text is not in Unicode normal form NFC: it can look equal to "
                         "another text and not be",
-                        Place(file, number, same + 1),
-                        "run `acorn fmt`",
-                        line_text,
+                        place=Place(file, number, same + 1),
+                        hint="run `acorn fmt`",
+                        source=line_text,
                     )
                 )
     return text, findings
@@ -93,9 +95,9 @@ def _conflict(text: str, position: int, file: str) -> Finding:
         "GEN-002",
         "error",
         "unresolved merge conflict",
-        Place(file, line, 1),
-        "keep what is right of both sides, and remove the lines with <<<<<<<, ======= and >>>>>>>",
-        text[position : text.find("\n", position)][:200],
+        place=Place(file, line, 1),
+        hint="keep what is right of both sides, and remove the lines with <<<<<<<, ======= and >>>>>>>",
+        source=text[position : text.find("\n", position)][:200],
     )
 
 
@@ -110,9 +112,9 @@ def _unsafe(text: str, position: int, file: str) -> Finding:
         "GEN-009",
         "error",
         f"invisible or control character {name} (U+{ord(character):04X})",
-        Place(file, line, position - start + 1),
-        "remove it: reviewers cannot see it",
-        shown,
+        place=Place(file, line, position - start + 1),
+        hint="remove it: reviewers cannot see it",
+        source=shown,
     )
 
 
@@ -126,7 +128,7 @@ def _undecodable(data: bytes, position: int, file: str) -> Finding:
         "GEN-009",
         "error",
         "the file is not UTF-8",
-        Place(file, line, len(before) + 1),
-        "save it as UTF-8 without BOM",
-        _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", before + after)[:200],
+        place=Place(file, line, len(before) + 1),
+        hint="save it as UTF-8 without BOM",
+        source=_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", before + after)[:200],
     )

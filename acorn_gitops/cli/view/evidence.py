@@ -50,7 +50,7 @@ def command(
         "commit", "by", "on",
     ]  # fmt: skip
     fresh = {"specs": f"as they are on {session.stamp()}, for {date}"}
-    return show(Table("evidence", headings, rows, fresh), output, session)
+    return show(Table("evidence", headings, rows, freshness=fresh), output, session)
 
 
 def _rules(config: Configuration, date: str, chosen: set[str]) -> list[dict[str, Any]]:

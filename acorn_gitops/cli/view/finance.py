@@ -70,7 +70,14 @@ def command(
         if not mine:
             rows.append({"store": store.name, "state": state})
         rows += [
-            _row(one, apart.get((one.store, one.start, one.end)), margins, base, state, quantum(base))
+            _row(
+                one,
+                apart.get((one.store, one.start, one.end)),
+                margins,
+                base=base,
+                state=state,
+                unit=quantum(base),
+            )
             for one in mine
         ]
     sales = f"sales_{base}"
@@ -94,8 +101,10 @@ def command(
         )
         or "none needed",
     }
-    totals = _totals(shown, rows, sales, margins, base)
-    return show(Table("finance", headings, rows, fresh, notes, totals), output, session)
+    totals = _totals(shown, rows, sales, margins=margins, base=base)
+    return show(
+        Table("finance", headings, rows, freshness=fresh, notes=notes, totals=totals), output, session
+    )
 
 
 def _row(
@@ -138,7 +147,7 @@ def _totals(
     if found:
         every: dict[str, Any] = {"store": "TOTAL", "currency": f"all in {base}"}
         for name, shown in _COLUMNS.items():
-            every[shown] = _together([_exchanged(s, name, margins, base) for s in found])
+            every[shown] = _together([_exchanged(s, name, margins, base=base) for s in found])
         in_base = [row.get(sales) for row in rows if row.get("from")]
         every[sales] = _together([None if text is None else Decimal(text) for text in in_base])
         totals.append(every)

@@ -34,7 +34,9 @@ def command(
 
     session, config = open_specs(root, environment, no_color)
     chosen = {s.name for s in chosen_stores(config, stores)}
-    rows = list(_inventory(config, Inventory(config), chosen, skus, session.now(), everywhere=not stores))
+    rows = list(
+        _inventory(config, Inventory(config), chosen, skus=skus, now=session.now(), everywhere=not stores)
+    )
     fresh = {
         name: age(session.now(), (r["asOf"] for r in config.facts.rows(name)))
         for name in ("stock", "published")
@@ -62,7 +64,7 @@ def command(
         "left",
         "state",
     ]
-    return show(Table("inventory", headings, rows, fresh, notes), output, session)
+    return show(Table("inventory", headings, rows, freshness=fresh, notes=notes), output, session)
 
 
 def _unsold(allotment: Any) -> dict[str, Any]:

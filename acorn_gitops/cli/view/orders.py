@@ -61,4 +61,4 @@ def command(
         "orders": age(now, (r["seenAt"] for r in config.facts.rows("orders")), newest=True),
         "window": f"{hours} hours before {session.stamp()}",
     }
-    return show(Table("orders", headings, rows, fresh), output, session)
+    return show(Table("orders", headings, rows, freshness=fresh), output, session)

@@ -45,5 +45,7 @@ def command(
         "performance": age(session.now(), (r["asOf"] for r in config.facts.rows("performance")), newest=True)
     }
     return show(
-        Table("performance", ["store", *RATINGS, "as_of", "state", "why"], rows, fresh), output, session
+        Table("performance", ["store", *RATINGS, "as_of", "state", "why"], rows, freshness=fresh),
+        output,
+        session,
     )

@@ -76,7 +76,12 @@ def command(
         "activity": "recorded" if config.facts.has("activity") else "nothing recorded",
     }
     return show(
-        Table("permissions", ["store", "subject", "rights", "roles", "last_used", "reviewed"], rows, fresh),
+        Table(
+            "permissions",
+            ["store", "subject", "rights", "roles", "last_used", "reviewed"],
+            rows,
+            freshness=fresh,
+        ),
         output,
         session,
     )

@@ -62,7 +62,7 @@ def command(
                 continue
             offers = [o for o in calendar.active(listed, when) if not o.condition]
             pays = effective(listed.price, offers).pays
-            floor = floor_of(spec, listed.store, listed.currency, frozenset({"min", "map"}))
+            floor = floor_of(spec, listed.store, listed.currency, respect=frozenset({"min", "map"}))
             unit = quantum(listed.currency)
             margin = margins.percent(spec, listed.store, Decimal(pays) * unit, listed.currency)
             row = {
@@ -100,7 +100,7 @@ def command(
             ", ".join(f"{k} {v['rate']} of {v['asOf']}" for k, v in sorted(rates.items()))
             or "none in acorn.yaml"
         )
-    return show(Table("prices", headings, rows, fresh), output, session)
+    return show(Table("prices", headings, rows, freshness=fresh), output, session)
 
 
 def _instant(text: str | None, now: datetime) -> datetime:

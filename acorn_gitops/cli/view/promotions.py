@@ -82,5 +82,7 @@ def command(
         "condition",
     ]
     return show(
-        Table("promotions", headings, rows, {"specs": f"as they are on {session.stamp()}"}), output, session
+        Table("promotions", headings, rows, freshness={"specs": f"as they are on {session.stamp()}"}),
+        output,
+        session,
     )

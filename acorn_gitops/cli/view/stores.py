@@ -50,7 +50,7 @@ def command(
             if view.error:
                 live[view.store] = view.error
             else:
-                found = store_drift(view.store, view.desired, view.live, view.applied)
+                found = store_drift(view.store, view.desired, view.live, applied=view.applied)
                 live[view.store] = (
                     len(view.live),
                     len(found.drifted),
@@ -107,4 +107,4 @@ def command(
         "alerts",
     ]
     fresh = {"live state": "not asked (--offline)" if offline else f"{session.stamp()} (read now)"}
-    return show(Table("stores", headings, rows, fresh), output, session)
+    return show(Table("stores", headings, rows, freshness=fresh), output, session)

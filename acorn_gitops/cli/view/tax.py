@@ -64,4 +64,4 @@ def command(
         "problem",
     ]
     fresh = {"specs": f"for {date}", "table of rates": as_of("vat_rates")}
-    return show(Table("tax", headings, rows, fresh), output, session)
+    return show(Table("tax", headings, rows, freshness=fresh), output, session)

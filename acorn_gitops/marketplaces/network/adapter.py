@@ -192,7 +192,7 @@ class NetworkMarketplace:
             if answer.status == 404:
                 return Snapshot(scope.store, False, {})
             if answer.status == 304:
-                return Snapshot(scope.store, True, {}, scope.known, True)
+                return Snapshot(scope.store, True, {}, version=scope.known, unchanged=True)
             path = reading.take(answer)
         return reading.snapshot()
 
@@ -332,7 +332,7 @@ class NetworkMarketplace:
         tries = self._tries()
         headers = {"content-type": "application/json", **({"if-none-match": f'"{known}"'} if known else {})}
         request = _Request(
-            method, path, headers, body, known=known, other=(*other, *((404,) if missing_ok else ()))
+            method, path, headers, body=body, known=known, other=(*other, *((404,) if missing_ok else ()))
         )
         try:
             return self._retry.until_answered(lambda: self._once(request), tries=tries, most=MAX_PAUSE)
@@ -521,7 +521,7 @@ class _Reading:
         owner = item.get("owner", "")
         if type(owner) is not str or (owner and not _is_name(owner)):
             raise _nonsense(f"{self._store}: a row", f"an owner that is none: {one_line(key, 60)}")
-        self._resources[(type_, key)] = Live(attributes, etag, id, owner)
+        self._resources[(type_, key)] = Live(attributes, etag, id, owner=owner)
 
     def _check(self, item: dict[str, Any]) -> None:
         why = unfit(item["attributes"])
@@ -557,7 +557,7 @@ class _Reading:
             self._store,
             bool(resources) or self._base is None,
             resources,
-            self._version,
+            version=self._version,
             generation=self._generation,
             owners=self._owners,
         )
@@ -631,8 +631,8 @@ def _outcome(write: Write, item: Any) -> Outcome:
         write.address,
         _status(status),
         _words_of(problem),
-        etag if isinstance(etag, str) else "",
-        id if isinstance(id, str) else "",
+        etag=etag if isinstance(etag, str) else "",
+        remote_id=id if isinstance(id, str) else "",
     )
 
 

@@ -103,7 +103,7 @@ class VendureMarketplace:
         if asked and scope.base is not None:
             resources = {key: have for key, have in scope.base.resources.items() if key[0] not in asked}
             ambiguous = {key: why for key, why in scope.base.ambiguous.items() if key[0] not in asked}
-        place = Channel(scope.store, "", "", {})
+        place = Channel(scope.store, "", "", raw={})
         for type_, where in (*((t, channel) for t in _FRONT), *((t, place) for t in _PLACE)):
             if where is not None and (not asked or type_ in asked):
                 rows = self._kinds[type_].rows(where, None)
@@ -165,7 +165,7 @@ class VendureMarketplace:
         channel = self._channel(store)
         wrong = {n: trouble for n, w in enumerate(writes) if (trouble := _wrong_currency(w, channel))}
         good = [w for n, w in enumerate(writes) if n not in wrong]
-        done = iter(carry_out(kind, channel, good, self._journal) if good else [])
+        done = iter(carry_out(kind, channel, good, journal=self._journal) if good else [])
         return [
             Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
             for n, w in enumerate(writes)
@@ -174,7 +174,7 @@ class VendureMarketplace:
     def _channel(self, store: str) -> Channel:
         if store not in self._channels:
             self._channels = channels(self._client)
-        return self._channels.get(store) or Channel(store, "", "", {})
+        return self._channels.get(store) or Channel(store, "", "", raw={})
 
     def close(self) -> None:
         """Let go of connections."""

@@ -52,7 +52,7 @@ def channels(client: Client) -> dict[str, Channel]:
             raise MarketplaceError(
                 f"the channels {found[store].raw['code']} and {raw['code']} would both be {store}"
             )
-        found[store] = Channel(store, raw["id"], raw["token"], raw)
+        found[store] = Channel(store, raw["id"], raw["token"], raw=raw)
     return found
 
 

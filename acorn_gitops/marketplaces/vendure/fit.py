@@ -130,7 +130,17 @@ class _Work:
         self.withheld.add(address)
         place = Place(want.origin.file, want.origin.line) if want.origin.line else Place(want.origin.file)
         hint = "select other stores for it, say it otherwise in an overlay, or do it by hand there"
-        self.refused.append(Finding("ACN-031", "error", f"{address}: {why}", place, hint, "", str(address)))
+        self.refused.append(
+            Finding(
+                "ACN-031",
+                "error",
+                f"{address}: {why}",
+                place=place,
+                hint=hint,
+                source="",
+                subject=str(address),
+            )
+        )
 
     def findings(self) -> list[Finding]:
         """All of it, in order."""
@@ -149,8 +159,8 @@ class _Work:
                     "warning",
                     f"Vendure cannot hold {', '.join(names)} of {_counted(type_, count)}: said in the specs, not sent, not"
                     " compared",
-                    Place(first.file, first.line),
-                    "docs/vendure.md has the table of what is held",
+                    place=Place(first.file, first.line),
+                    hint="docs/vendure.md has the table of what is held",
                 )
             )
         return [*told, *sorted(self.refused, key=Finding.sort_key)]

@@ -43,7 +43,7 @@ class Promotions:
         skus = {raw["id"]: raw["sku"] for raw in variants}
         found = [
             # It names variants by their ids: another SKU of one of them is no change of the promotion.
-            (raw["name"], Row(live(self._said(raw, skus, channel), raw, raw["id"], {"skus": None}), raw))
+            (raw["name"], Row(live(self._said(raw, skus, channel), raw, raw["id"], told={"skus": None}), raw))
             for raw in raws
             if keys is None or raw["name"] in keys
         ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from acorn_gitops.marketplaces.protocol import Outcome, Write
+from acorn_gitops.marketplaces.protocol import Outcome, Status, Write
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from acorn_gitops.model.resource import Attributes, Live, digest
 from acorn_gitops.plan.compare import holds
@@ -150,7 +150,7 @@ def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Jo
             if twins
             else Outcome(write.address, "conflict", "another has this key already")
             if write.former in before and write.address.key in before and write.former
-            else _judge(kind, write, _row(write, before), journal)
+            else _judge(kind, write, _row(write, before), journal=journal)
         )
         if verdict is not None:
             outcomes[number] = verdict
@@ -192,7 +192,14 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
         if row is None:
             return None
         if (again or kind.shared) and holds(write.attributes, row.live):
-            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id, True)
+            return Outcome(
+                write.address,
+                "observed",
+                "",
+                etag=row.live.etag,
+                remote_id=row.live.remote_id,
+                read_back=True,
+            )
         return Outcome(write.address, "conflict", "it exists already")
     if row is None:
         if write.operation == "delete":
@@ -200,7 +207,14 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
         return Outcome(write.address, "rejected", "it is not there")
     if write.etag and write.etag != row.live.etag:
         if again and write.operation == "update" and holds(write.attributes, row.live):
-            return Outcome(write.address, "observed", "", row.live.etag, row.live.remote_id, True)
+            return Outcome(
+                write.address,
+                "observed",
+                "",
+                etag=row.live.etag,
+                remote_id=row.live.remote_id,
+                read_back=True,
+            )
         return Outcome(write.address, "conflict", "it was changed since it was read")
     return None
 
@@ -212,6 +226,8 @@ def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:
         return Outcome(write.address, "observed" if row is None else "accepted", read_back=True)
     if row is None:
         return Outcome(write.address, "accepted", "it was taken, and cannot be seen")
-    status = "observed" if holds(write.attributes, row.live) else "accepted"
+    status: Status = "observed" if holds(write.attributes, row.live) else "accepted"
     why = "" if status == "observed" else "it was taken, and reads differently"
-    return Outcome(write.address, status, why, row.live.etag, row.live.remote_id, True)  # type: ignore[arg-type]
+    return Outcome(
+        write.address, status, why, etag=row.live.etag, remote_id=row.live.remote_id, read_back=True
+    )

@@ -46,7 +46,7 @@ def _flows(store: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
     "INT-001",
     "error",
     "What earns money has a second way",
-    "One channel fails one day, and orders are not shipped until somebody notices.",
+    why="One channel fails one day, and orders are not shipped until somebody notices.",
     mend="Add a second channel of another kind: a report beside a notification, a file beside an interface.",
 )
 def two_ways(context: Context) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def two_ways(context: Context) -> Iterator[Finding]:
     "INT-002",
     "warning",
     "The second way is tried",
-    "A backup that was never used is a hope.",
+    why="A backup that was never used is a hope.",
     mend="Switch the first channel off for an hour, and record `lastFailoverTest`.",
 )
 def tried(context: Context) -> Iterator[Finding]:
@@ -121,7 +121,7 @@ def tried(context: Context) -> Iterator[Finding]:
     "INT-003",
     "error",
     "A flow maps what the store needs",
-    "A field that is not mapped arrives empty, and an empty quantity sells or stops everything.",
+    why="A field that is not mapped arrives empty, and an empty quantity sells or stops everything.",
     mend="Add the missing fields to `fieldMap`: ours on the left, the store's on the right.",
 )
 def mapped(context: Context) -> Iterator[Finding]:
@@ -163,7 +163,7 @@ def mapped(context: Context) -> Iterator[Finding]:
     "INT-004",
     "error",
     "One system writes a field",
-    "Two writers overwrite each other, and which of them was last is chance.",
+    why="Two writers overwrite each other, and which of them was last is chance.",
     mend="Take the field out of one of the two flows: one system of record for each.",
 )
 def one_writer(context: Context) -> Iterator[Finding]:
@@ -194,7 +194,7 @@ def one_writer(context: Context) -> Iterator[Finding]:
     "INT-005",
     "error",
     "A shop that serves online orders reports its stock",
-    "Walk-in customers buy the last piece while the store still offers it.",
+    why="Walk-in customers buy the last piece while the store still offers it.",
     mend="Give the shop an inventory flow from its till, as often as its `sloMinutes` says.",
 )
 def shop_feed(context: Context) -> Iterator[Finding]:
@@ -248,7 +248,7 @@ def shop_feed(context: Context) -> Iterator[Finding]:
     "INT-006",
     "error",
     "What is asked fits what may be asked",
-    "Beyond the rate the marketplace answers with refusals, and the data is late for all stores of the account.",
+    why="Beyond the rate the marketplace answers with refusals, and the data is late for all stores of the account.",
     mend="Ask less often, or subscribe to notifications.",
     source="usage plans in the Selling Partner API models",
 )
@@ -286,7 +286,7 @@ def within_rate(context: Context) -> Iterator[Finding]:
     "INT-010",
     "warning",
     "Every system has somebody who answers",
-    "When data stops, the first hour is spent asking whose system it is.",
+    why="When data stops, the first hour is spent asking whose system it is.",
     mend="Fill version, owner, contact and hours of the system.",
 )
 def answered(context: Context) -> Iterator[Finding]:

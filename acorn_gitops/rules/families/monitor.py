@@ -30,12 +30,12 @@ def _told(context: Context, id: str, signal: str, hint: str) -> Iterator[Finding
                 id,
                 reading.level,
                 f"{reading.store}: {reading.words}",
-                context.configuration.place(store, ("spec", "monitors"))
+                place=context.configuration.place(store, ("spec", "monitors"))
                 if store is not None
                 else Place("facts"),
-                _runbook(context, reading) or hint,
-                "",
-                f"Store/{reading.store}",
+                hint=_runbook(context, reading) or hint,
+                source="",
+                subject=f"Store/{reading.store}",
             )
 
 
@@ -51,28 +51,31 @@ def _runbook(context: Context, reading: Reading) -> str:
     "MON-001",
     "error",
     "Stock is published in time",
-    "What is shown as available was sold an hour ago.",
+    why="What is shown as available was sold an hour ago.",
     mend="Look at the inventory flow; `acorn doctor` names the first cause.",
     phase="drift",
 )
 def lag(context: Context) -> Iterator[Finding]:
     """More than 15 minutes since the last published stock is a warning, more than 60 an error (facts:
     published)."""
-    yield from _told(context, "MON-001", "inventory-lag", "look at the inventory flow of this store")
+    yield from _told(context, "MON-001", "inventory-lag", hint="look at the inventory flow of this store")
 
 
 @rule(
     "MON-002",
     "error",
     "No order is missed",
-    "A customer has paid, and nobody packs.",
+    why="A customer has paid, and nobody packs.",
     mend="Fetch the orders that the backup has, and repair the primary channel.",
     phase="drift",
 )
 def missed(context: Context) -> Iterator[Finding]:
     """No order was seen by the backup channel alone for more than ten minutes (facts: orders)."""
     yield from _told(
-        context, "MON-002", "missed-orders", "fetch them from the backup, then repair the primary channel"
+        context,
+        "MON-002",
+        "missed-orders",
+        hint="fetch them from the backup, then repair the primary channel",
     )
 
 
@@ -80,60 +83,62 @@ def missed(context: Context) -> Iterator[Finding]:
     "MON-003",
     "warning",
     "Orders keep coming",
-    "A broken listing sells nothing, silently.",
+    why="A broken listing sells nothing, silently.",
     mend="Buy something in the store; then look at prices, stock and the account.",
     phase="drift",
 )
 def gap(context: Context) -> Iterator[Finding]:
     """Not more than six usual intervals without an order (facts: orders; the interval is that of the recorded
     orders)."""
-    yield from _told(context, "MON-003", "order-gap", "look whether the store still sells at all")
+    yield from _told(context, "MON-003", "order-gap", hint="look whether the store still sells at all")
 
 
 @rule(
     "MON-004",
     "warning",
     "Messages are processed",
-    "A feed of which a tenth is refused is a catalogue with holes.",
+    why="A feed of which a tenth is refused is a catalogue with holes.",
     mend="Read the processing report, mend the rows and send them again.",
     phase="drift",
 )
 def failures(context: Context) -> Iterator[Finding]:
     """No message of the last processing failed; five percent are an error (facts: processing)."""
-    yield from _told(context, "MON-004", "processing-failures", "read the processing report")
+    yield from _told(context, "MON-004", "processing-failures", hint="read the processing report")
 
 
 @rule(
     "MON-005",
     "error",
     "Nothing is offered that is not there",
-    "An oversold order is cancelled, and the account is rated by it.",
+    why="An oversold order is cancelled, and the account is rated by it.",
     mend="Publish the allotted quantity; `acorn view inventory` shows it.",
     phase="drift",
 )
 def oversell(context: Context) -> Iterator[Finding]:
     """No store publishes more than it was allotted (facts: published and stock)."""
-    yield from _told(context, "MON-005", "oversell", "publish what `acorn view inventory` says")
+    yield from _told(context, "MON-005", "oversell", hint="publish what `acorn view inventory` says")
 
 
 @rule(
     "MON-006",
     "warning",
     "Every channel is up",
-    "On the backup there is no backup.",
+    why="On the backup there is no backup.",
     mend="Repair the channel while the other one carries its load.",
     phase="drift",
 )
 def channel(context: Context) -> Iterator[Finding]:
     """No channel is down or replaced for more than five minutes (facts: channels)."""
-    yield from _told(context, "MON-006", "channel-down", "repair it while the other one carries its load")
+    yield from _told(
+        context, "MON-006", "channel-down", hint="repair it while the other one carries its load"
+    )
 
 
 @rule(
     "MON-007",
     "warning",
     "Our prices are ours",
-    "Somebody, or a repricer, sells at another price than was agreed.",
+    why="Somebody, or a repricer, sells at another price than was agreed.",
     mend="`acorn plan` puts it back; `acorn import --drifted` takes it into the specs.",
     phase="drift",
 )
@@ -149,10 +154,10 @@ def own_price(context: Context) -> Iterator[Finding]:
             "MON-007",
             "warning",
             f"{store}: the price of {', '.join(keys[:3])}{more} was changed outside",
-            None,
-            "`acorn plan` puts it back; `acorn import --drifted` takes it into the specs",
-            "",
-            f"Store/{store}",
+            place=None,
+            hint="`acorn plan` puts it back; `acorn import --drifted` takes it into the specs",
+            source="",
+            subject=f"Store/{store}",
         )
 
 
@@ -160,7 +165,7 @@ def own_price(context: Context) -> Iterator[Finding]:
     "MON-008",
     "warning",
     "Nobody sells our product below our floor",
-    "The brand's price ends where the cheapest offer begins.",
+    why="The brand's price ends where the cheapest offer begins.",
     mend="Look at the evidence, and talk to the seller; acorn never acts on others' prices.",
     phase="drift",
     source="resale price maintenance is restricted in the EU, the UK and China: report, never enforce",
@@ -168,7 +173,7 @@ def own_price(context: Context) -> Iterator[Finding]:
 def foreign(context: Context) -> Iterator[Finding]:
     """No foreign offer of a SKU lies below its floor or minimum advertised price there (facts: offers)."""
     yield from _told(
-        context, "MON-008", "foreign-price", "keep the evidence; do not lower your own price by reflex"
+        context, "MON-008", "foreign-price", hint="keep the evidence; do not lower your own price by reflex"
     )
 
 
@@ -176,20 +181,20 @@ def foreign(context: Context) -> Iterator[Finding]:
     "MON-009",
     "error",
     "The account is in good standing",
-    "Suspended listings sell nothing, and the reason has a deadline.",
+    why="Suspended listings sell nothing, and the reason has a deadline.",
     mend="Answer the marketplace's notice; it has a date.",
     phase="drift",
 )
 def account(context: Context) -> Iterator[Finding]:
     """The marketplace says that the account takes part and is not suspended (facts: participations)."""
-    yield from _told(context, "MON-009", "account-state", "read the marketplace's notice today")
+    yield from _told(context, "MON-009", "account-state", hint="read the marketplace's notice today")
 
 
 @rule(
     "MON-010",
     "warning",
     "An alert reaches somebody who knows what to do",
-    "An alert that nobody receives is a log line.",
+    why="An alert that nobody receives is a log line.",
     mend="Name a route of acorn.yaml and a runbook.",
 )
 def routed(context: Context) -> Iterator[Finding]:
@@ -224,21 +229,21 @@ def routed(context: Context) -> Iterator[Finding]:
     "MON-011",
     "error",
     "Credentials are renewed before they end",
-    "On the day on which a secret ends every store of the account stands still.",
+    why="On the day on which a secret ends every store of the account stands still.",
     mend="Rotate the client secret, or renew the authorisation, and record the day.",
     source="Selling Partner API: rotating credentials (180 days), renewing authorisations (365 days)",
     phase="drift",
 )
 def credentials(context: Context) -> Iterator[Finding]:
     """A client secret is a warning at 150 days and an error at 180; an authorisation at 335 and 365."""
-    yield from _told(context, "MON-011", "credential-age", "rotate it, and record the new day")
+    yield from _told(context, "MON-011", "credential-age", hint="rotate it, and record the new day")
 
 
 @rule(
     "MON-012",
     "warning",
     "Our service is rated within the marketplace's bounds",
-    "Beyond them offers lose their place, and in the end the account.",
+    why="Beyond them offers lose their place, and in the end the account.",
     mend="Look at the orders behind the rating; the marketplace lists them.",
     phase="drift",
     source="Seller Central: account health (order defects < 1 %, cancellations < 2.5 %, late < 4 %, valid tracking >= 95 %)",
@@ -247,7 +252,7 @@ def ratings(context: Context) -> Iterator[Finding]:
     """Order defects below 1 %, cancellations below 2.5 %, late shipments below 4 %, valid tracking at least
     95 % (facts: performance)."""
     yield from _told(
-        context, "MON-012", "performance", "look at the orders behind it; the marketplace lists them"
+        context, "MON-012", "performance", hint="look at the orders behind it; the marketplace lists them"
     )
 
 
@@ -255,7 +260,7 @@ def ratings(context: Context) -> Iterator[Finding]:
     "MON-020",
     "error",
     "A live store is watched",
-    "Without monitoring the first to notice is a customer.",
+    why="Without monitoring the first to notice is a customer.",
     mend="Add the monitor with its route and runbook.",
 )
 def watched(context: Context) -> Iterator[Finding]:

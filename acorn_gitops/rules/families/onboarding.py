@@ -45,7 +45,7 @@ def _stage(
     "ONB-001",
     "error",
     "A live store has been let in",
-    "Access is by invitation: a store without it sells nothing, whatever its specs say.",
+    why="Access is by invitation: a store without it sells nothing, whatever its specs say.",
     mend="Record `onboarding.access` with status granted, reference and date, or set `lifecycle` back.",
 )
 def admitted(context: Context) -> Iterator[Finding]:
@@ -75,14 +75,14 @@ def admitted(context: Context) -> Iterator[Finding]:
             f"{', '.join(names[:3])}{more}: nothing is recorded of {', '.join(blocks[b] for b in lacking.split(', '))} ({lacking})",
             "`acorn onboard` shows what belongs there; `policies.onboarding: required` asks every live store for it",
         )
-    yield from _stage(context, "ONB-001", "integration", "record the letter or case that granted it")
+    yield from _stage(context, "ONB-001", "integration", hint="record the letter or case that granted it")
 
 
 @rule(
     "ONB-002",
     "error",
     "A programme is used only where it was granted",
-    "Multi-location inventory and pick-up are programmes of their own; without admission the marketplace ignores them.",
+    why="Multi-location inventory and pick-up are programmes of their own; without admission the marketplace ignores them.",
     mend="Apply for the programme and record `entitlements`, or switch the capability off.",
     source="Supply Sources API use-case guide; amazonbopis.com requirements",
 )
@@ -135,38 +135,40 @@ def _feeds(context: Context) -> dict[str, set[str]]:
     "ONB-003",
     "warning",
     "Eligibility was thought through first",
-    "Months of integration are lost where the marketplace would not have taken the company at all.",
+    why="Months of integration are lost where the marketplace would not have taken the company at all.",
     mend="Fill `onboarding.eligibility`: turnover, countries, who connects the systems.",
 )
 def eligible(context: Context) -> Iterator[Finding]:
     """`onboarding.eligibility` is complete before a store goes on."""
-    yield from _stage(context, "ONB-003", "eligibility", "write it down before more work starts", "warning")
+    yield from _stage(
+        context, "ONB-003", "eligibility", hint="write it down before more work starts", severity="warning"
+    )
 
 
 @rule(
     "ONB-004",
     "error",
     "Somebody brought us in",
-    "When something stops, that is whom to call.",
+    why="When something stops, that is whom to call.",
     mend="Record `onboarding.contact` with name and date.",
 )
 def contacted(context: Context) -> Iterator[Finding]:
     """`onboarding.contact` has a name and a day."""
-    yield from _stage(context, "ONB-004", "contacted", "name the account manager or the case")
+    yield from _stage(context, "ONB-004", "contacted", hint="name the account manager or the case")
 
 
 @rule(
     "ONB-005",
     "error",
     "Every required paper is there and holds",
-    "One that is missing or has expired stops the assessment, or closes the account later.",
+    why="One that is missing or has expired stops the assessment, or closes the account later.",
     mend="Add the paper to `onboarding.documents` with its reference, SHA-256 and dates.",
 )
 def papers(context: Context) -> Iterator[Finding]:
     """Licence, brand certificate, list of sites, turnover band and IT description, each with reference,
     digest and day, none expired."""
     yield from _stage(
-        context, "ONB-005", "documents", "hand it in, and record it with reference, digest and day"
+        context, "ONB-005", "documents", hint="hand it in, and record it with reference, digest and day"
     )
 
 
@@ -174,31 +176,31 @@ def papers(context: Context) -> Iterator[Finding]:
     "ONB-006",
     "error",
     "The marketplace has decided",
-    "Before that every promise is ours alone.",
+    why="Before that every promise is ours alone.",
     mend="Record `onboarding.assessment` with decision accepted and its day.",
 )
 def assessed(context: Context) -> Iterator[Finding]:
     """`onboarding.assessment.decision` is accepted, with its day."""
-    yield from _stage(context, "ONB-006", "assessment", "wait for the decision, and record it")
+    yield from _stage(context, "ONB-006", "assessment", hint="wait for the decision, and record it")
 
 
 @rule(
     "ONB-007",
     "error",
     "The agreement is signed, and says how it ends",
-    "A contract without a way out is signed once and regretted for years.",
+    why="A contract without a way out is signed once and regretted for years.",
     mend="Record `onboarding.agreements` with parties, first day and exit clause.",
 )
 def agreed(context: Context) -> Iterator[Finding]:
     """Every entry of `onboarding.agreements` has parties, first day and exit clause, and there is one."""
-    yield from _stage(context, "ONB-007", "agreement", "record what was signed")
+    yield from _stage(context, "ONB-007", "agreement", hint="record what was signed")
 
 
 @rule(
     "ONB-008",
     "error",
     "No stage is skipped",
-    "What was left out is found by the first customer.",
+    why="What was left out is found by the first customer.",
     mend="Go one stage at a time: set `lifecycle` to the stage that follows the applied one.",
     phase="plan",
 )
@@ -233,7 +235,7 @@ def in_order(context: Context) -> Iterator[Finding]:
     "ONB-009",
     "warning",
     "Papers are renewed before they expire",
-    "An expired licence closes an account overnight.",
+    why="An expired licence closes an account overnight.",
     mend="Renew it and record the new one.",
 )
 def expiring(context: Context) -> Iterator[Finding]:
@@ -260,7 +262,7 @@ def expiring(context: Context) -> Iterator[Finding]:
     "ONB-010",
     "error",
     "Whoever may write has rehearsed",
-    "The first price that somebody changes in earnest should not be their first at all.",
+    why="The first price that somebody changes in earnest should not be their first at all.",
     mend="Hold the training, and record it in `onboarding.training` with date, attendees, scenarios and result.",
 )
 def rehearsed(context: Context) -> Iterator[Finding]:
@@ -299,7 +301,7 @@ def rehearsed(context: Context) -> Iterator[Finding]:
     "ONB-011",
     "warning",
     "The rehearsal was one",
-    "A training without scenarios was a meeting.",
+    why="A training without scenarios was a meeting.",
     mend="Record what was rehearsed, and repeat a failed training.",
 )
 def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
@@ -336,7 +338,7 @@ def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
     "ONB-020",
     "error",
     "Production was rehearsed with these specs",
-    "What works in a slide fails in the first apply; a rehearsal of other specs proves nothing.",
+    why="What works in a slide fails in the first apply; a rehearsal of other specs proves nothing.",
     mend="Run `acorn rehearse --env ENVIRONMENT`, and commit the record that it writes.",
     phase="apply",
 )
@@ -355,8 +357,8 @@ def proven(context: Context) -> Iterator[Finding]:
             "ONB-020",
             "error",
             proof.words,
-            None,
-            f"run `acorn rehearse --env {context.configuration.environment}` and commit {proof.file}",
+            place=None,
+            hint=f"run `acorn rehearse --env {context.configuration.environment}` and commit {proof.file}",
         )
 
 
@@ -364,7 +366,7 @@ def proven(context: Context) -> Iterator[Finding]:
     "ONB-030",
     "error",
     "The way out is agreed before going live",
-    "At the end of a contract nobody agrees to anything.",
+    why="At the end of a contract nobody agrees to anything.",
     mend="Fill `exit`: formats, datasets, noticeDays, exportWithinDays, retentionDays, destructionProof.",
 )
 def exit_agreed(context: Context) -> Iterator[Finding]:
@@ -390,7 +392,7 @@ def exit_agreed(context: Context) -> Iterator[Finding]:
     "ONB-031",
     "warning",
     "Leaving is practised",
-    "An export that was never tried does not work on the day it is needed.",
+    why="An export that was never tried does not work on the day it is needed.",
     mend="Run `acorn export --drill`, and commit the record that it writes.",
 )
 def drilled(context: Context) -> Iterator[Finding]:
@@ -425,7 +427,7 @@ def drilled(context: Context) -> Iterator[Finding]:
     "ONB-032",
     "error",
     "Data is handed over in time",
-    "After the agreed day the other side owes nothing any more.",
+    why="After the agreed day the other side owes nothing any more.",
     mend="Export now, and record `exit.exportedAt`.",
 )
 def handed_over(context: Context) -> Iterator[Finding]:
@@ -467,7 +469,7 @@ def handed_over(context: Context) -> Iterator[Finding]:
     "ONB-033",
     "warning",
     "A closed store's data is gone on the other side",
-    "What they keep, they can lose.",
+    why="What they keep, they can lose.",
     mend="Ask for the proof of destruction, and record `exit.destroyedAt`.",
 )
 def destroyed(context: Context) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ OVER: Final = 366
     "GEN-023",
     "error",
     "Exchange rates are not old",
-    "Margins, floors in another currency, spreads of prices and bounds of tax rules are judged by them.",
+    why="Margins, floors in another currency, spreads of prices and bounds of tax rules are judged by them.",
     mend="Write today's rate with its day and its source.",
 )
 def fresh_rates(context: Context) -> Iterator[Finding]:

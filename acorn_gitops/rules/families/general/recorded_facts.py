@@ -26,7 +26,7 @@ PAST: Final = frozenset({"asOf", "seenAt", "since", "lastUsed"})
     "GEN-022",
     "warning",
     "Recorded facts speak of what is there",
-    "A misspelt location has no stock, and a reading from tomorrow stays the newest one for ever.",
+    why="A misspelt location has no stock, and a reading from tomorrow stays the newest one for ever.",
     mend="Correct the job that writes the table.",
 )
 def facts_of_something(context: Context) -> Iterator[Finding]:
@@ -63,7 +63,13 @@ def facts_of_something(context: Context) -> Iterator[Finding]:
             if count > SHOWN:
                 words = f"{name}.csv: {count - SHOWN:,} more rows like this ({column})"
                 yield Finding(
-                    "GEN-022", "warning", words, None, "correct the job that writes it", "", "Facts"
+                    "GEN-022",
+                    "warning",
+                    words,
+                    place=None,
+                    hint="correct the job that writes it",
+                    source="",
+                    subject="Facts",
                 )
 
 
@@ -75,4 +81,4 @@ def _to_come(text: str, context: Context, latest: str) -> bool:
 
 
 def _finding(row: Row, message: str, hint: str) -> Finding:
-    return Finding("GEN-022", "warning", message, row.place, hint, "", "Facts")
+    return Finding("GEN-022", "warning", message, place=row.place, hint=hint, source="", subject="Facts")

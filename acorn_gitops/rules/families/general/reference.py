@@ -38,7 +38,7 @@ def _names(known: frozenset[str]) -> Names:
     "GEN-012",
     "error",
     "A name refers to nothing",
-    "The part that depends on it would silently not happen.",
+    why="The part that depends on it would silently not happen.",
     mend="Correct the name, or declare what is missing.",
 )
 def references(context: Context) -> Iterator[Finding]:

@@ -58,26 +58,26 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]
     "PRO-010",
     "error",
     "A promotion that is carried by days begins at midnight",
-    "Amazon knows no hours here: it would begin up to a day early, at the full discount.",
+    why="Amazon knows no hours here: it would begin up to a day early, at the full discount.",
     mend='Write {local: "…T00:00", tz: store}, or use a type that has hours (lightningDeal).',
     source="purchasable_offer.discounted_price: start_at and end_at are dates",
 )
 def begins_at_midnight(context: Context) -> Iterator[Finding]:
     """salePrice, percentOff, amountOff and coupon in Amazon stores begin at local midnight."""
-    yield from _hours(context, "start", "PRO-010", 'write {local: "…T00:00", tz: store}')
+    yield from _hours(context, "start", "PRO-010", hint='write {local: "…T00:00", tz: store}')
 
 
 @rule(
     "PRO-011",
     "error",
     "A promotion that is carried by days ends at midnight",
-    "The last day is sent inclusively: one that ends at noon would run till night.",
+    why="The last day is sent inclusively: one that ends at noon would run till night.",
     mend='Write {local: "…T00:00", tz: store}: the first day on which it no longer holds.',
     source="purchasable_offer.discounted_price: end_at is inclusive",
 )
 def ends_at_midnight(context: Context) -> Iterator[Finding]:
     """salePrice, percentOff, amountOff and coupon in Amazon stores end at local midnight."""
-    yield from _hours(context, "end", "PRO-011", 'write {local: "…T00:00", tz: store}')
+    yield from _hours(context, "end", "PRO-011", hint='write {local: "…T00:00", tz: store}')
 
 
 def _met(one: Dated, other: Dated) -> bool:
@@ -100,7 +100,7 @@ def _allows(one: Spec, other: Spec) -> bool:
     "PRO-021",
     "error",
     "What must not be combined does not meet",
-    "The terms say one thing, the basket another.",
+    why="The terms say one thing, the basket another.",
     mend="Move a window, put both into one `stacking.group`, or allow it by `combinableWith`.",
 )
 def combinations(context: Context) -> Iterator[Finding]:
@@ -165,7 +165,7 @@ PAIRS = 3
     "PRO-060",
     "error",
     "A promotion is approved by somebody else, as it is",
-    "Who approves their own discount approves everything.",
+    why="Who approves their own discount approves everything.",
     mend="Let somebody else approve it, after the last change.",
     phase="plan",
 )

@@ -31,7 +31,7 @@ def _policed(context: Context, field: str) -> list[Any]:
     "PRO-032",
     "error",
     "What is left of a price is enough",
-    "A campaign that sells everything at a loss is a success nobody survives.",
+    why="A campaign that sells everything at a loss is a success nobody survives.",
     mend="Raise the price, take less off, or lower `minMarginPercent` on purpose.",
 )
 def margin(context: Context) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def margin(context: Context) -> Iterator[Finding]:
     "PRO-033",
     "error",
     "One SKU costs much the same everywhere",
-    "Buyers and dealers compare across borders; the cheapest store serves all of them.",
+    why="Buyers and dealers compare across borders; the cheapest store serves all of them.",
     mend="Bring the prices together, or widen `spreadMaxPercent` on purpose.",
 )
 def spread(context: Context) -> Iterator[Finding]:
@@ -177,7 +177,7 @@ _LONG: Final = timedelta(days=1)
     "PRO-050",
     "warning",
     "What is committed to a deal is there",
-    "A deal that sells out in an hour is paid for and remembered for what was missing.",
+    why="A deal that sells out in an hour is paid for and remembered for what was missing.",
     mend="Lower `limits.quantity`, or move stock before the deal begins.",
 )
 def committed(context: Context) -> Iterator[Finding]:
@@ -222,7 +222,7 @@ def committed(context: Context) -> Iterator[Finding]:
     "PRO-051",
     "warning",
     "The budget pays for the coupons that are expected",
-    "At four fifths of the budget Amazon takes the coupon down, in the middle of the campaign.",
+    why="At four fifths of the budget Amazon takes the coupon down, in the middle of the campaign.",
     mend="Raise `limits.budget`, or lower `limits.redemptions`.",
     source="Seller Central: coupons end at 80 % of the budget; fees by currency are dated data",
 )
@@ -266,7 +266,7 @@ def budget(context: Context) -> Iterator[Finding]:
     "PRO-052",
     "error",
     "A coupon has a budget",
-    "Without one it ends when the money does.",
+    why="Without one it ends when the money does.",
     mend="Add `limits.budget`.",
     source="Seller Central: coupons",
 )
@@ -293,7 +293,7 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
     "PRO-005",
     "error",
     "A quantity tier says from how many pieces",
-    "Without a number nobody knows what one piece costs.",
+    why="Without a number nobody knows what one piece costs.",
     mend="Write `minimumQuantity`, e.g. 3.",
 )
 def tiers(context: Context) -> Iterator[Finding]:
@@ -314,7 +314,7 @@ def tiers(context: Context) -> Iterator[Finding]:
     "PRO-024",
     "error",
     "A promotion code has a code",
-    "Without one everybody has the discount, or nobody.",
+    why="Without one everybody has the discount, or nobody.",
     mend="Write `code`, or choose another type.",
 )
 def without_code(context: Context) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ def _names(low: Low) -> str:
     "PRO-030",
     "error",
     "No promotion takes a price below its floor",
-    "Below the floor every order loses money, and a marketplace does not stop there by itself.",
+    why="Below the floor every order loses money, and a marketplace does not stop there by itself.",
     mend="Take less off, exclude the SKU, or change its `pricePolicy`; `acorn price` shows every step.",
     source="Amazon adds the percentages of coupons and deals on one base",
 )
@@ -104,7 +104,7 @@ def floors(context: Context) -> Iterator[Finding]:
         respect = respected.get(state)
         if respect is None:
             respect = respected[state] = _kind_of(state, promos).respect
-        floor = floor_of(listed.sku, listed.store, listed.currency, respect)
+        floor = floor_of(listed.sku, listed.store, listed.currency, respect=respect)
         if floor is None or low.pays >= floor[0]:
             continue
         key = (listed.store, listed.key)
@@ -112,7 +112,7 @@ def floors(context: Context) -> Iterator[Finding]:
             below[key] = low
     for low in below.values():
         listed = low.listed
-        floor = floor_of(listed.sku, listed.store, listed.currency, respected[low.least.states[0]])
+        floor = floor_of(listed.sku, listed.store, listed.currency, respect=respected[low.least.states[0]])
         assert floor is not None
         promo = _culprit(context, low)
         told[promo.name] = told.get(promo.name, 0) + 1
@@ -145,7 +145,7 @@ def floors(context: Context) -> Iterator[Finding]:
     "PRO-034",
     "error",
     "A floor that must be kept is there",
-    "A floor that nobody wrote is not zero: it is not known, and nothing can be held against it.",
+    why="A floor that nobody wrote is not zero: it is not known, and nothing can be held against it.",
     mend="Write `pricePolicy.min` for the store (`map`, or `minMarginPercent` with `attributes.cost`), or no longer ask for it.",
 )
 def floors_there(context: Context) -> Iterator[Finding]:
@@ -168,7 +168,7 @@ def floors_there(context: Context) -> Iterator[Finding]:
     for sku in config.skus:
         for index, entry in enumerate(sku.spec.get("listings") or ()):
             store = entry["store"]
-            if required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins):
+            if required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins=margins):
                 yield config.finding(
                     "PRO-034",
                     "error",
@@ -179,7 +179,7 @@ def floors_there(context: Context) -> Iterator[Finding]:
                 )
             for dated in offers.get((store, sku.spec["sku"]), ()):
                 name = dated.promo.name
-                for part in _lacks(sku, store, asks.get(name, frozenset()), margins):
+                for part in _lacks(sku, store, asks.get(name, frozenset()), margins=margins):
                     lacking.setdefault((name, part), []).append(f"{sku.spec['sku']} in {store}")
     for (name, part), listings in sorted(lacking.items()):
         shown = ", ".join(listings[:3]) + (f" and {len(listings) - 3:,} more" if len(listings) > 3 else "")
@@ -263,7 +263,7 @@ def margins_of(context: Context) -> Margins:
     "PRO-031",
     "error",
     "Nothing becomes free by accident",
-    "Stacked discounts of 100 % give goods away.",
+    why="Stacked discounts of 100 % give goods away.",
     mend="Put the promotions into one `stacking.group`, take less off, or say `discount.gift: true` where it is meant.",
 )
 def free(context: Context) -> Iterator[Finding]:
@@ -292,7 +292,7 @@ def free(context: Context) -> Iterator[Finding]:
     "PRO-022",
     "error",
     "Stacked promotions take no more than was agreed",
-    "Each promotion was approved alone; together they may take twice as much.",
+    why="Each promotion was approved alone; together they may take twice as much.",
     mend="Put them into one `stacking.group`, or move a window.",
 )
 def total(context: Context) -> Iterator[Finding]:
@@ -331,7 +331,7 @@ def total(context: Context) -> Iterator[Finding]:
     "PRO-020",
     "warning",
     "Promotions that overlap say how they meet",
-    "Two campaigns that nobody planned together stack by accident.",
+    why="Two campaigns that nobody planned together stack by accident.",
     mend="Put both into one `stacking.group`, or say `stacking.mode` in both.",
 )
 def overlaps(context: Context) -> Iterator[Finding]:
@@ -390,7 +390,7 @@ def overlaps(context: Context) -> Iterator[Finding]:
     "PRO-023",
     "warning",
     "One code means one promotion at a time",
-    "A shop takes one of two promotions under a code, or gives both: nobody chose which.",
+    why="A shop takes one of two promotions under a code, or gives both: nobody chose which.",
     mend="Give one of them another code, or let one end before the other begins.",
 )
 def codes(context: Context) -> Iterator[Finding]:

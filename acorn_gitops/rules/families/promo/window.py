@@ -41,7 +41,7 @@ def _moment(moment: dict[str, object], store: Spec) -> datetime:
     "PRO-001",
     "error",
     "A promotion's window is not empty and not over",
-    "It would never hold, or hold at once.",
+    why="It would never hold, or hold at once.",
     mend="Correct start and end; remove promotions that are over.",
 )
 def window(context: Context) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def window(context: Context) -> Iterator[Finding]:
     "PRO-002",
     "error",
     "The discount fits the type, and is one",
-    "A promotion without a discount confuses everybody.",
+    why="A promotion without a discount confuses everybody.",
     mend="Give the type its discount: percent, amount, salePrice or buyXGetY, more than nothing and less than the price.",
 )
 def discount(context: Context) -> Iterator[Finding]:
@@ -172,7 +172,7 @@ def _raises(context: Context) -> Iterator[Finding]:
     "PRO-003",
     "error",
     "Amounts are in each store's currency",
-    "Currencies are never converted silently.",
+    why="Currencies are never converted silently.",
     mend="Give each selected store an amount in its own currency.",
 )
 def currencies(context: Context) -> Iterator[Finding]:
@@ -254,7 +254,7 @@ def _budget_currency(context: Context, promo: Spec) -> Iterator[Finding]:
     "PRO-004",
     "error",
     "A promotion selects stores and SKUs",
-    "An empty selector looks like a promotion and is none.",
+    why="An empty selector looks like a promotion and is none.",
     mend="Widen `stores` or `skus`, or remove the promotion.",
 )
 def selects(context: Context) -> Iterator[Finding]:
@@ -313,27 +313,27 @@ def _unlisted(selection: Mapping[str, Any], chosen: Collection[str]) -> str:
     "PRO-012",
     "error",
     "Start and end are times that exist",
-    "The clocks skip an hour in spring; the promotion would begin at a guess.",
+    why="The clocks skip an hour in spring; the promotion would begin at a guess.",
     mend="Choose a time outside the hour that the clocks skip.",
     source="IANA time zone database",
 )
 def gaps(context: Context) -> Iterator[Finding]:
     """In every selected store's zone."""
-    yield from _impossible(context, "PRO-012", NoSuchTime, "choose a time that exists on that day")
+    yield from _impossible(context, "PRO-012", NoSuchTime, hint="choose a time that exists on that day")
 
 
 @rule(
     "PRO-013",
     "error",
     "Start and end are times that come once",
-    "The clocks repeat an hour in autumn.",
+    why="The clocks repeat an hour in autumn.",
     mend="Add `fold: 0` for the first of the two hours, `fold: 1` for the second.",
     source="IANA time zone database; PEP 495",
 )
 def folds(context: Context) -> Iterator[Finding]:
     """Or `fold` says which of the two is meant."""
     yield from _impossible(
-        context, "PRO-013", TwiceSuchTime, "add `fold: 0` for the first, `fold: 1` for the second"
+        context, "PRO-013", TwiceSuchTime, hint="add `fold: 0` for the first, `fold: 1` for the second"
     )
 
 

@@ -25,7 +25,7 @@ _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
     "ROL-001",
     "error",
     "No wildcards, except in an emergency role",
-    "A wildcard covers what does not exist yet.",
+    why="A wildcard covers what does not exist yet.",
     mend="Name the resources, verbs and stores; only a `breakGlass` role may have wildcards.",
     source="Kubernetes RBAC good practices",
 )
@@ -70,7 +70,7 @@ def wildcards(context: Context) -> Iterator[Finding]:
     "ROL-003",
     "error",
     "Grants end when they should",
-    "Old grants are how accounts are lost.",
+    why="Old grants are how accounts are lost.",
     mend="Renew the grant with a review, or remove it; give external people an `until` within a year.",
     source="Amazon Data Protection Policy",
 )
@@ -119,7 +119,7 @@ def expiry(context: Context) -> Iterator[Finding]:
     "ROL-009",
     "error",
     "Who can write signs in with a second factor, as a person",
-    "Shared logins cannot be told apart or taken away.",
+    why="Shared logins cannot be told apart or taken away.",
     mend="Name a person, and have them switch on a second factor.",
     source="Amazon Data Protection Policy",
 )
@@ -168,7 +168,7 @@ def second_factor(context: Context) -> Iterator[Finding]:
     "ROL-011",
     "warning",
     "A grant reaches at least one store",
-    "It looks like a permission and is none.",
+    why="It looks like a permission and is none.",
     mend="Correct the selector, or remove the role.",
 )
 def reaches_a_store(context: Context) -> Iterator[Finding]:

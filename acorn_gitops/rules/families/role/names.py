@@ -62,7 +62,7 @@ _PHONETIC: Final = (
     "ROL-022",
     "error",
     "A subject's name shows what it is",
-    "аdmin with a Cyrillic а is another person than admin, and no reviewer sees it.",
+    why="аdmin with a Cyrillic а is another person than admin, and no reviewer sees it.",
     mend="Write the name with the keyboard of its own script, without invisible characters.",
     source="Unicode TR39, Unicode Security Mechanisms: identifier profiles and mixed-script detection",
 )
@@ -113,7 +113,7 @@ _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
     "ROL-023",
     "warning",
     "A person is named by an e-mail address",
-    "A name that no marketplace and no forge knows gives a right to nobody, or to somebody else of that name.",
+    why="A name that no marketplace and no forge knows gives a right to nobody, or to somebody else of that name.",
     mend="Write the address with which the person signs in; a group or an application has another kind.",
 )
 def addresses(context: Context) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ Made = Mapping[tuple[str, str], Collection[str]]
     "ROL-012",
     "error",
     "Nobody gives rights to themselves",
-    "One person writes the grant, merges it and uses it, and nobody else has seen it.",
+    why="One person writes the grant, merges it and uses it, and nobody else has seen it.",
     mend="Let somebody else apply it; or have somebody else write down that they agree: `approvals.given`.",
     phase="plan",
 )
@@ -72,7 +72,7 @@ def self_benefit(context: Context) -> Iterator[Finding]:
         # Of a grant: it was in force and came to an end, or never was; what changed since then nobody has
         # judged.
         begins = ["", known.written_with(change.address) or EVER] if grant else [""]
-        edited_by = {mail for since in begins for mail in _editors(context, change, role, since)}
+        edited_by = {mail for since in begins for mail in _editors(context, change, role, since=since)}
         for index in _concerned(change, numbers[role.name]):
             one = role.spec["subjects"][index]
             who = subject(one["kind"], one["id"]).id
@@ -80,7 +80,7 @@ def self_benefit(context: Context) -> Iterator[Finding]:
                 continue
             lines = _lines_of_grant(context, change, role, index=index, made=made) if grant else everybody
             wrote = {_author(context, line) for line in lines} | edited_by | {acting(known.actor).id}
-            if not wrote & {who, ANYBODY} or _agreed(context, change, role, who, lines):
+            if not wrote & {who, ANYBODY} or _agreed(context, change, role, who=who, lines=lines):
                 continue
             told.add((role.name, who))
             yield config.finding(
@@ -106,7 +106,7 @@ def _editors(context: Context, change: Planned, role: Spec, since: str) -> set[s
     selects by. Somebody gains also by what was taken out or brought in, and no line of the role says that."""
     own = _editors_of_role(context, role, since)
     return (
-        own | _editors_of_labels(context, role, change.address.store, since)
+        own | _editors_of_labels(context, role, change.address.store, since=since)
         if change.address.type == "grant"
         else own
     )
@@ -118,8 +118,8 @@ def _editors_of_role(context: Context, role: Spec, since: str) -> set[str]:
     if role.moved_from:
         beside.add((role.kind, role.moved_from))
     raw = context.configuration.project_raw if since != EVER else None
-    return _changed(context, role, beside, since) | (
-        _changed_by(context, {("Project", "")}, {raw.file}, since) if raw is not None else set()
+    return _changed(context, role, beside, since=since) | (
+        _changed_by(context, {("Project", "")}, {raw.file}, since=since) if raw is not None else set()
     )
 
 
@@ -129,14 +129,14 @@ def _editors_of_labels(context: Context, role: Spec, store: str, since: str) -> 
     if declared is None or not role.spec["stores"].get("labels"):
         return set()
     # Before the last apply labels gave what they give: that was judged then.
-    return _changed(context, declared, {(declared.kind, declared.name)}, "" if since == EVER else since)
+    return _changed(context, declared, {(declared.kind, declared.name)}, since="" if since == EVER else since)
 
 
 def _changed(context: Context, spec: Spec, beside: Collection[Identity], since: str) -> set[str]:
     """Who changed a spec, one of its layers, or other documents."""
     layers = [layer.raw for layer in context.configuration.layers_of(spec) if layer.raw.kind != "Project"]
     names = {(raw.kind, str((raw.data.get("metadata") or {}).get("name"))) for raw in layers}
-    return _changed_by(context, names | {*beside}, {spec.file, *(raw.file for raw in layers)}, since)
+    return _changed_by(context, names | {*beside}, {spec.file, *(raw.file for raw in layers)}, since=since)
 
 
 def _changed_by(
@@ -288,7 +288,7 @@ def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Coll
         if one_spelling(one["by"]) == who or wrote in ("", who) or not may_approve(asked, one["by"]):
             continue
         since = known.commit(*here)
-        later = _editors(context, change, role, since) if since else set()
+        later = _editors(context, change, role, since=since) if since else set()
         if not later & {who, ANYBODY} and all(known.follows(here, line) for line in lines):
             agreed.add(one_spelling(one["by"]))
     return len(agreed) >= (asked.get("min") or 1)

@@ -22,7 +22,7 @@ ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
     "ROL-024",
     "error",
     "What a role needs approved is approved",
-    "A second pair of eyes that nobody asks for is none.",
+    why="A second pair of eyes that nobody asks for is none.",
     mend="Have as many of the approvers as the role says write `approvals: [{role: ROLE, by: THEM, at: DAY}]` into the promotion.",
     phase="plan",
 )

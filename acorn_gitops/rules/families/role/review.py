@@ -55,7 +55,7 @@ def _used(context: Context) -> dict[str, dict[tuple[str, str], date]]:
     "ROL-005",
     "warning",
     "A grant is used",
-    "An account that nobody uses is missed by nobody when it is stolen.",
+    why="An account that nobody uses is missed by nobody when it is stolen.",
     mend="Remove the subject, or ask why they need it.",
     source="AWS Security Hub: unused access, 90 days",
 )
@@ -95,7 +95,7 @@ def dormant(context: Context) -> Iterator[Finding]:
     "ROL-006",
     "info",
     "A role gives what is used",
-    "The rights that nobody uses are those that an attacker does.",
+    why="The rights that nobody uses are those that an attacker does.",
     mend="Take the unused verbs out of the rule.",
 )
 def unused(context: Context) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def unused(context: Context) -> Iterator[Finding]:
     "ROL-010",
     "error",
     "Nobody gives more than they have, alone",
-    "Who may give rights has, in effect, every right that there is.",
+    why="Who may give rights has, in effect, every right that there is.",
     mend="Add `approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}` to the role, without selfApproval.",
     source="Kubernetes RBAC: escalate; Vendure: grant only what you hold",
 )
@@ -218,7 +218,7 @@ def _asks_somebody(role: Spec) -> bool:
     "ROL-013",
     "warning",
     "Another company is a partner, not a user",
-    "A secondary user of another company acts in our name, and leaves with their job there.",
+    why="A secondary user of another company acts in our name, and leaves with their job there.",
     mend="Invite the company as authorized partner, and record `account: partner`.",
     source="Seller Central: authorized partners",
 )
@@ -251,7 +251,7 @@ def partners(context: Context) -> Iterator[Finding]:
     "ROL-014",
     "warning",
     "An application has the roles that its flows need",
-    "A role too many is data too many; a restricted one opens buyers' addresses.",
+    why="A role too many is data too many; a restricted one opens buyers' addresses.",
     mend="Give back the role at the marketplace, or declare the flow; justify restricted ones.",
     source="Selling Partner API: role mappings",
 )

@@ -27,7 +27,7 @@ def access_of(context: Context) -> Access:
     "ROL-002",
     "error",
     "Nobody has two rights that must be apart",
-    "Who can do both can do wrong and hide it; nobody else would have to look.",
+    why="Who can do both can do wrong and hide it; nobody else would have to look.",
     mend="Give one of the two rights to somebody else.",
     source="separation of duties",
 )
@@ -45,7 +45,7 @@ def apart(context: Context) -> Iterator[Finding]:
     }
     for day in (context.today, *sorted(days)):
         access = access_of(context) if day == context.today else Access(context.configuration, day)
-        yield from _apart(context, access, "" if day == context.today else f" from {day}", told)
+        yield from _apart(context, access, "" if day == context.today else f" from {day}", told=told)
 
 
 def _apart(
@@ -90,7 +90,7 @@ def _apart(
     "ROL-004",
     "info",
     "A grant that ends soon is told",
-    "On that morning somebody cannot work.",
+    why="On that morning somebody cannot work.",
     mend="Renew it with a review, or let it end.",
 )
 def ending(context: Context) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def ending(context: Context) -> Iterator[Finding]:
     "ROL-007",
     "warning",
     "Grants are reviewed in time",
-    "A list that nobody reads grows.",
+    why="A list that nobody reads grows.",
     mend="Look at who is in it, and write down when.",
     source="Amazon Data Protection Policy: at least quarterly",
 )
@@ -169,7 +169,7 @@ def amazon_stores(context: Context) -> frozenset[str]:
     "ROL-008",
     "error",
     "Who has left has no grant",
-    "Amazon's data protection policy gives 24 hours; a former colleague's account is the easiest way in.",
+    why="Amazon's data protection policy gives 24 hours; a former colleague's account is the easiest way in.",
     mend="Remove them; the next apply takes the grant away everywhere.",
     source="Amazon Data Protection Policy: within 24 hours",
 )
@@ -196,7 +196,7 @@ MOST: Final = 5
     "ROL-020",
     "warning",
     "Somebody can give rights and change the store, and not one person alone",
-    "An illness must not lock a company out of its shops, and rights that everybody may give belong to everybody.",
+    why="An illness must not lock a company out of its shops, and rights that everybody may give belong to everybody.",
     mend="Grant it to a group, or to a second person; take it from those who do not need it.",
 )
 def covered(context: Context) -> Iterator[Finding]:
@@ -230,7 +230,7 @@ def covered(context: Context) -> Iterator[Finding]:
     "ROL-021",
     "error",
     "Nobody locks everybody out",
-    "When the last one who may give rights is gone, only the marketplace's support can help, and it takes weeks.",
+    why="When the last one who may give rights is gone, only the marketplace's support can help, and it takes weeks.",
     mend="Give the right to somebody else first; then take it away.",
     phase="plan",
 )

@@ -32,7 +32,7 @@ def gtin_is_valid(text: str) -> bool:
     "SKU-001",
     "warning",
     "SKUs are upper case letters, digits, dot, underscore and hyphen",
-    "Slashes, spaces and commas break URLs and feeds at the marketplace.",
+    why="Slashes, spaces and commas break URLs and feeds at the marketplace.",
     mend="Rename it where it is still new; a waiver is for SKUs that live already, because no marketplace renames one.",
     source="amzn/selling-partner-api-models#4727, #2505",
 )
@@ -74,7 +74,7 @@ def tidy(context: Context) -> Iterator[Finding]:
     "SKU-002",
     "error",
     "No two SKUs differ only in case, spaces or punctuation",
-    "People and spreadsheets mix them up; so do marketplaces.",
+    why="People and spreadsheets mix them up; so do marketplaces.",
     mend="Rename one of them.",
 )
 def collisions(context: Context) -> Iterator[Finding]:
@@ -120,7 +120,7 @@ def _how_bad(one: str, other: str) -> Severity:
     "SKU-004",
     "error",
     "An internal SKU is mapped once",
-    "Two mappings would fight over its listings.",
+    why="Two mappings would fight over its listings.",
     mend="Remove one mapping, or merge them.",
 )
 def mapped_once(context: Context) -> Iterator[Finding]:
@@ -143,7 +143,7 @@ def mapped_once(context: Context) -> Iterator[Finding]:
     "SKU-005",
     "warning",
     "A mapping has listings",
-    "A SKU that is listed nowhere does nothing.",
+    why="A SKU that is listed nowhere does nothing.",
     mend="Add `listings`, or say `listings: []` for a component that is never sold alone.",
 )
 def listed(context: Context) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ def listed(context: Context) -> Iterator[Finding]:
     "SKU-010",
     "error",
     "A seller SKU stands once in a store",
-    "The second listing would overwrite the first.",
+    why="The second listing would overwrite the first.",
     mend="Give one of them a `sellerSku` of its own.",
     source="Amazon: a seller SKU is unique in an account",
 )
@@ -220,7 +220,7 @@ def _one_product(context: Context) -> Iterator[Finding]:
     "SKU-011",
     "warning",
     "One offer for an item, condition and fulfilment in a store",
-    "Two SKUs on one ASIN compete with each other.",
+    why="Two SKUs on one ASIN compete with each other.",
     mend="List the item once, or give the second another condition.",
 )
 def offer_once(context: Context) -> Iterator[Finding]:
@@ -259,7 +259,7 @@ def offer_once(context: Context) -> Iterator[Finding]:
     "SKU-013",
     "error",
     "A GTIN's check digit is right",
-    "A mistyped GTIN lists another product.",
+    why="A mistyped GTIN lists another product.",
     mend="Copy the GTIN from the package again; the last digit is computed from the others.",
     source="GS1 General Specifications",
 )

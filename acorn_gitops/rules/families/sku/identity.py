@@ -14,7 +14,7 @@ from acorn_gitops.specs.configuration import Spec
     "SKU-012",
     "error",
     "One ASIN is one GTIN in a store, and one GTIN one ASIN",
-    "Two products on one page, or one product on two: buyers get the wrong thing, and reviews mix.",
+    why="Two products on one page, or one product on two: buyers get the wrong thing, and reviews mix.",
     mend="Correct the ASIN or the GTIN that is mistyped.",
 )
 def one_page(context: Context) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def one_page(context: Context) -> Iterator[Finding]:
     "SKU-022",
     "error",
     "A SKU's location is in one pool only",
-    "The same pieces would be promised twice.",
+    why="The same pieces would be promised twice.",
     mend="Keep one of the two sources.",
 )
 def one_pool(context: Context) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ _ALIKE = str.maketrans("OI", "01")
     "SKU-003",
     "warning",
     "No two SKUs look alike",
-    "O and 0, I and 1: on the picking list they are one, and the wrong parcel leaves.",
+    why="O and 0, I and 1: on the picking list they are one, and the wrong parcel leaves.",
     mend="Rename the newer one.",
 )
 def alike(context: Context) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
     "SKU-030",
     "error",
     "What needs approval has it",
-    "The marketplace refuses the listing, or takes it down on the best day of the year.",
+    why="The marketplace refuses the listing, or takes it down on the best day of the year.",
     mend="Apply for approval and record it in `approvals`, or take the listing out.",
     source="Listings Restrictions API 2021-08-01: reasonCode",
 )
@@ -105,7 +105,7 @@ def restricted(context: Context) -> Iterator[Finding]:
     "SKU-031",
     "error",
     "An approval holds, and can be shown",
-    "When the marketplace asks, there are days to answer.",
+    why="When the marketplace asks, there are days to answer.",
     mend="Renew the approval; add evidence and the day.",
 )
 def approval(context: Context) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from acorn_gitops.specs.configuration import Configuration, Spec
     "SKU-014",
     "error",
     "Prices are in the store's currency and its decimals",
-    "A price in another currency or with a fraction of a yen is refused, or misread.",
+    why="A price in another currency or with a fraction of a yen is refused, or misread.",
     mend="Write the amount in the store's currency, quoted, with no more decimals than that currency has.",
     source="ISO 4217",
 )
@@ -125,7 +125,7 @@ def _bounds(context: Context) -> Iterator[Finding]:
     "SKU-018",
     "error",
     "A price is more than nothing",
-    "A zero is what an emptied cell becomes in a spreadsheet, and is sold at within minutes.",
+    why="A zero is what an emptied cell becomes in a spreadsheet, and is sold at within minutes.",
     mend="Write the price, or remove the line: what is absent is left as it is.",
 )
 def nothing(context: Context) -> Iterator[Finding]:
@@ -137,7 +137,7 @@ def nothing(context: Context) -> Iterator[Finding]:
             value = price.get("value")
             if value is None and price.get("rule"):
                 value = _computed(
-                    config, sku.spec["listings"], price["rule"], currencies.get(listing["store"])
+                    config, sku.spec["listings"], price["rule"], currency=currencies.get(listing["store"])
                 )
                 if value is not None and Decimal(value) <= 0:
                     yield config.finding(
@@ -164,7 +164,7 @@ def nothing(context: Context) -> Iterator[Finding]:
     "SKU-019",
     "warning",
     "Where a table has prices, every row has one",
-    "An empty cell means that this price is not managed; it looks the same as one that was forgotten.",
+    why="An empty cell means that this price is not managed; it looks the same as one that was forgotten.",
     mend="Fill the cell, or take the row out.",
 )
 def empty_cells(context: Context) -> Iterator[Finding]:
@@ -201,7 +201,7 @@ def _currencies(context: Context) -> dict[str, str]:
     "SKU-015",
     "error",
     "Price rules end, and their exchange rates are fresh",
-    "A price from a stale rate loses money on every order.",
+    why="A price from a stale rate loses money on every order.",
     mend="Renew the rate with its day, or break the circle.",
 )
 def price_rules(context: Context) -> Iterator[Finding]:
@@ -272,7 +272,7 @@ def price_rules(context: Context) -> Iterator[Finding]:
     "SKU-016",
     "error",
     "A price lies between its floor and its ceiling",
-    "Below the floor every order loses money.",
+    why="Below the floor every order loses money.",
     mend="Correct the price, or change the bound on purpose.",
 )
 def within_policy(context: Context) -> Iterator[Finding]:
@@ -302,7 +302,7 @@ def within_policy(context: Context) -> Iterator[Finding]:
                 continue
             path = ("spec", "listings", index, "price", "rule" if by_rule else "value")
             if value is None and by_rule:
-                value = _computed(config, sku.spec["listings"], by_rule, currencies.get(store))
+                value = _computed(config, sku.spec["listings"], by_rule, currency=currencies.get(store))
             if value is None:
                 continue
             floor, ceiling = floors.get(store), ceilings.get(store)

@@ -18,7 +18,7 @@ from acorn_gitops.specs.configuration import Spec
     "SKU-024",
     "error",
     "Bundles and multipacks are made of mapped SKUs, without circles",
-    "Their availability is computed from their parts.",
+    why="Their availability is computed from their parts.",
     mend="Map the component, or break the circle.",
 )
 def compositions(context: Context) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
     "SKU-017",
     "error",
     "Product attributes fit the schema of their product type",
-    "The marketplace refuses the listing otherwise, hours later.",
+    why="The marketplace refuses the listing otherwise, hours later.",
     mend="Correct `attributes.extra` by the schema of the product type.",
     source="Product Type Definitions API 2020-09-01",
 )
@@ -176,7 +176,7 @@ def _unusable(context: Context, name: str, why: str) -> Finding:
         "SKU-017",
         "error",
         f"the schema of product type {name} cannot be used: {why}",
-        place,
-        "it may refer only to itself (`#/$defs/…`), and its patterns must be simple",
+        place=place,
+        hint="it may refer only to itself (`#/$defs/…`), and its patterns must be simple",
         firm=True,
     )

@@ -33,7 +33,7 @@ def inventory_of(context: Context) -> Inventory:
     "SKU-020",
     "error",
     "Stock is divided among stores that sell it",
-    "A weight for a store that does not sell the SKU takes pieces from those that do.",
+    why="A weight for a store that does not sell the SKU takes pieces from those that do.",
     mend="Name stores that list the SKU, with weights above nothing, or leave `weights` out for equal parts.",
 )
 def claims(context: Context) -> Iterator[Finding]:
@@ -105,7 +105,7 @@ def _by_marketplace(sku: Spec) -> set[str]:
     "SKU-021",
     "warning",
     "Promised minimums are there",
-    "What is promised to each store together is more than there is; the last store gets none.",
+    why="What is promised to each store together is more than there is; the last store gets none.",
     mend="Lower `allocation.min`, or move stock.",
 )
 def minimums(context: Context) -> Iterator[Finding]:
@@ -132,7 +132,7 @@ def minimums(context: Context) -> Iterator[Finding]:
     "SKU-023",
     "warning",
     "A shop keeps something for its customers",
-    "Somebody carries the last piece to the till while the store sells it online.",
+    why="Somebody carries the last piece to the till while the store sells it online.",
     mend="Give the source a `reserve`, the shop a `safetyStock`, or the SKU a `buffer`.",
 )
 def kept_back(context: Context) -> Iterator[Finding]:
@@ -173,7 +173,7 @@ def _has_till(store: Spec) -> bool:
     "SKU-025",
     "error",
     "Amazon's stock is not divided by us",
-    "What lies in Amazon's warehouse is counted and sold there; promised here as well, it is sold twice.",
+    why="What lies in Amazon's warehouse is counted and sold there; promised here as well, it is sold twice.",
     mend="Take the store out of the allocation, or list the SKU with mfn.",
 )
 def not_ours(context: Context) -> Iterator[Finding]:
@@ -200,7 +200,7 @@ def not_ours(context: Context) -> Iterator[Finding]:
     "SKU-026",
     "warning",
     "Stock lies at known addresses",
-    "A place that nobody has verified may not exist, or not be ours.",
+    why="A place that nobody has verified may not exist, or not be ours.",
     mend="Have the location's address verified.",
 )
 def known_places(context: Context) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ def known_places(context: Context) -> Iterator[Finding]:
     "SKU-027",
     "error",
     "Stock is counted in the unit in which it is sold",
-    "Ten cases are not ten pieces.",
+    why="Ten cases are not ten pieces.",
     mend="Correct `inventory.unit`, or convert the count before recording it.",
 )
 def units(context: Context) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from acorn_gitops.specs.facts import Row, at
     "STO-002",
     "error",
     "Labels are those that were agreed",
-    "A misspelt label selects nothing, and the promotion or role silently leaves the store out.",
+    why="A misspelt label selects nothing, and the promotion or role silently leaves the store out.",
     mend="Correct the label, or add it to `labels` in acorn.yaml.",
 )
 def labels(context: Context) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def labels(context: Context) -> Iterator[Finding]:
     "STO-022",
     "error",
     "A marketplace of order data is no store",
-    "Ids of off-marketplace orders look like stores; nothing can be listed there.",
+    why="Ids of off-marketplace orders look like stores; nothing can be listed there.",
     mend="Remove the store; its orders belong to the country's own marketplace.",
     source="npm @bizon/amazon-ids",
 )
@@ -79,7 +79,7 @@ def shadow(context: Context) -> Iterator[Finding]:
     "STO-023",
     "error",
     "The marketplace agrees with the spec",
-    "What the account really is decides; the spec only says what we believe.",
+    why="What the account really is decides; the spec only says what we believe.",
     mend="Correct the spec, or ask the marketplace why it differs.",
     source="Sellers API: getMarketplaceParticipations",
 )
@@ -105,8 +105,8 @@ def participation(context: Context) -> Iterator[Finding]:
                 "STO-023",
                 "warning",
                 f"the account takes part in {row['store']}, which is no storefront here",
-                row.place,
-                "declare it, or leave the marketplace",
+                place=row.place,
+                hint="declare it, or leave the marketplace",
             )
             continue
         ours = {"country": country_of(front), "currency": front["currency"]}
@@ -137,7 +137,7 @@ def participation(context: Context) -> Iterator[Finding]:
     "STO-031",
     "error",
     "A store is emptied before it is closed",
-    "What still points to a closed store fails in the middle of the next apply.",
+    why="What still points to a closed store fails in the middle of the next apply.",
     mend="End its promotions, take its grants away and its listings out, sell or move its stock; then close it.",
 )
 def closing(context: Context) -> Iterator[Finding]:

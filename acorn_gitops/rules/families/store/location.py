@@ -43,7 +43,7 @@ def _serves(physical: dict[str, Any]) -> list[str]:
     "STO-010",
     "error",
     "A shop that serves online orders has a verified address",
-    "The marketplace ships nothing from an address that it has not verified, and promises wrong dates meanwhile.",
+    why="The marketplace ships nothing from an address that it has not verified, and promises wrong dates meanwhile.",
     mend="Have the address verified in Seller Central, and record status, day, reference and addressHash.",
     source="MLI integration guide",
 )
@@ -104,7 +104,7 @@ def verified(context: Context) -> Iterator[Finding]:
     "STO-011",
     "error",
     "The verified address is the address",
-    "After a move the proof is of another house.",
+    why="After a move the proof is of another house.",
     mend="Have the new address verified, and record its addressHash; `acorn validate` prints it.",
 )
 def same_address(context: Context) -> Iterator[Finding]:
@@ -191,7 +191,7 @@ _BELONGS = {
     "STO-013",
     "error",
     "A position lies in its country and zone",
-    "A swapped digit sends couriers to another town, and promotions begin an hour off.",
+    why="A swapped digit sends couriers to another town, and promotions begin an hour off.",
     mend="Copy latitude and longitude again; check the zone.",
     source="timezone boundaries (tzfpy); IANA time zone database",
 )
@@ -281,7 +281,7 @@ BESIDE = 3
     "STO-015",
     "error",
     "Multi-location inventory is used where it exists",
-    "Outside its limits the marketplace refuses, or takes the stock of one place for all of them.",
+    why="Outside its limits the marketplace refuses, or takes the stock of one place for all of them.",
     mend="Set `entitlements.mli` to none, list the SKU with mfn, or leave one of the two programmes.",
     source="Supply Sources API: US marketplace only, no FBA stock, not together with BOPIS",
 )
@@ -391,7 +391,7 @@ def _unknown_places(context: Context) -> Iterator[Finding]:
     "STO-016",
     "warning",
     "Handling time belongs to pick-up",
-    "With multi-location inventory Amazon ignores it, and promises by its own shipping template.",
+    why="With multi-location inventory Amazon ignores it, and promises by its own shipping template.",
     mend="Remove `handlingTime`; set it in the shipping template.",
     source="Supply Sources API: update an existing supply source",
 )
@@ -430,7 +430,7 @@ def _located(context: Context, programme: str) -> dict[str, list[str]]:
     "STO-017",
     "error",
     "With multi-location inventory the DEFAULT channel is empty",
-    "What stands in DEFAULT is sold beside the locations' stock, and lies nowhere.",
+    why="What stands in DEFAULT is sold beside the locations' stock, and lies nowhere.",
     mend="Set the quantity of the SKU's DEFAULT channel to 0; its locations have their own.",
     source="MLI integration guide",
     phase="plan",
@@ -454,10 +454,10 @@ def default_channel(context: Context) -> Iterator[Finding]:
                 "STO-017",
                 "error",
                 f"{sku} offers {row['quantity']} in channel DEFAULT of {store}, beside its locations",
-                row.place,
-                "set that quantity to 0",
-                "",
-                f"Store/{store}",
+                place=row.place,
+                hint="set that quantity to 0",
+                source="",
+                subject=f"Store/{store}",
             )
 
 
@@ -465,7 +465,7 @@ def default_channel(context: Context) -> Iterator[Finding]:
     "STO-018",
     "warning",
     "A location stands in a shipping template",
-    "Without one Amazon does not offer its stock at all.",
+    why="Without one Amazon does not offer its stock at all.",
     mend="Add the location to a template of Shipping Settings Automation, and record `shippingTemplate`.",
     source="MLI integration guide",
 )
@@ -489,7 +489,7 @@ def template(context: Context) -> Iterator[Finding]:
     "STO-019",
     "warning",
     "A shop can do what it promises",
-    "Orders that nobody packs are cancelled, and the account is rated by it.",
+    why="Orders that nobody packs are cancelled, and the account is rated by it.",
     mend="Write `throughput` with what the shop can pack, or switch the capability off.",
 )
 def capacity(context: Context) -> Iterator[Finding]:

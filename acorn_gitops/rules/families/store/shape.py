@@ -41,7 +41,7 @@ def _physical(context: Context) -> Iterator[Spec]:
     "STO-001",
     "error",
     "A store has the block of its type and no other",
-    "A storefront has no address, a shop no marketplace id; with both, one is a mistake.",
+    why="A storefront has no address, a shop no marketplace id; with both, one is a mistake.",
     mend="Keep the block that `type` names and remove the other.",
 )
 def one_block(context: Context) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def one_block(context: Context) -> Iterator[Finding]:
     "STO-012",
     "error",
     "A physical store's address is well formed for its country",
-    "Ship-from-store and pick-up need an address that the marketplace can verify.",
+    why="Ship-from-store and pick-up need an address that the marketplace can verify.",
     mend="Check country, state and postcode against each other.",
     source="Google's address data",
 )
@@ -128,7 +128,7 @@ def address(context: Context) -> Iterator[Finding]:
     "STO-014",
     "error",
     "Opening hours are ordered and do not overlap",
-    "Order cut-offs and pick-up promises are computed from them.",
+    why="Order cut-offs and pick-up promises are computed from them.",
     mend="Write each span as [from, to] in order; a night is two entries.",
     source="Supply Sources API 2020-07-01: operatingHoursByDay",
 )
@@ -206,7 +206,7 @@ def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Finding]:
     "STO-020",
     "error",
     "A marketplace account or location code belongs to one store",
-    "Two stores with one account would overwrite each other.",
+    why="Two stores with one account would overwrite each other.",
     mend="Remove one of the stores, or correct its account or code.",
 )
 def unique(context: Context) -> Iterator[Finding]:
@@ -269,7 +269,7 @@ def _shared(context: Context) -> Iterator[Finding]:
     "STO-021",
     "error",
     "The marketplace exists and can be managed",
-    "Nothing can be listed where there is no marketplace.",
+    why="Nothing can be listed where there is no marketplace.",
     mend="Take the id from `acorn explain` or docs/reference-data.md.",
     source="Selling Partner API: Marketplace IDs",
 )
@@ -307,7 +307,7 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
     "STO-024",
     "error",
     "Currency, region and country are the marketplace's",
-    "A price in the wrong currency is refused at best.",
+    why="A price in the wrong currency is refused at best.",
     mend="Write the marketplace's own currency, region and country.",
     source="Selling Partner API: Marketplace IDs and endpoints",
 )
@@ -392,7 +392,7 @@ def _one_region(context: Context) -> Iterator[Finding]:
     "STO-025",
     "error",
     "A time zone is an IANA zone",
-    "Promotions would begin at the wrong hour.",
+    why="Promotions would begin at the wrong hour.",
     mend="Write a zone like Europe/Berlin.",
     source="IANA time zone database",
 )

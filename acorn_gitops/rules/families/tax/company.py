@@ -77,7 +77,7 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
     "TAX-012",
     "error",
     "Our tax numbers are right, and were checked",
-    "An invoice with a wrong number is no invoice, and a number that was struck off makes every sale a domestic one.",
+    why="An invoice with a wrong number is no invoice, and a number that was struck off makes every sale a domestic one.",
     mend="Correct the number; ask the register and record `checkedAt` and the reference.",
     source="python-stdnum; VIES answers are recorded, never asked while validating",
 )
@@ -150,7 +150,7 @@ def numbers(context: Context) -> Iterator[Finding]:
     "TAX-014",
     "error",
     "Where stock lies, the company is registered",
-    "Goods in a country are a taxable presence there from the first pallet.",
+    why="Goods in a country are a taxable presence there from the first pallet.",
     mend="Register there and add it to `entities`, or move the stock.",
     source="Union OSS does not replace the local registration for stock",
 )
@@ -185,7 +185,7 @@ def stock_registered(context: Context) -> Iterator[Finding]:
     "TAX-015",
     "error",
     "Where the marketplace owes the tax, the seller does not",
-    "Tax paid by both is lost; tax paid by neither is owed with interest.",
+    why="Tax paid by both is lost; tax paid by neither is owed with interest.",
     mend="Write a rule with `liableParty: marketplace` for these sales; `pack: eu-deemed-supplier` has it.",
     source="Directive 2006/112/EC Art. 14a; UK online marketplaces (VATREG37210)",
 )
@@ -258,7 +258,7 @@ def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) 
     "TAX-016",
     "warning",
     "Sales to businesses in the EU are thought of",
-    "The first company that orders with a VAT id is charged a tax that it does not owe, and returns the goods.",
+    why="The first company that orders with a VAT id is charged a tax that it does not owe, and returns the goods.",
     mend="Write a rule for businesses with a valid VAT id; `pack: eu-intra-community` has it.",
     source="Directive 2006/112/EC Art. 138, 194",
 )
@@ -293,7 +293,7 @@ def business_preset(context: Context) -> Iterator[Finding]:
     "TAX-017",
     "error",
     "The import scheme is for small parcels from outside",
-    "Above the bound customs wants the tax at the border, and it is paid twice.",
+    why="Above the bound customs wants the tax at the border, and it is paid twice.",
     mend='Add `value: {currency: EUR, max: "150"}` and a `shipFrom` outside the EU; never use your own IOSS number where the marketplace owes the tax.',
     source="Directive 2006/112/EC Art. 369l",
 )
@@ -366,7 +366,7 @@ def import_scheme(context: Context) -> Iterator[Finding]:
     "TAX-018",
     "error",
     "Northern Ireland is not Great Britain",
-    "Goods follow EU rules there and British ones elsewhere; a GB number in an EU sale is not valid.",
+    why="Goods follow EU rules there and British ones elsewhere; a GB number in an EU sale is not valid.",
     mend="Use XI for goods from or to Northern Ireland, GB for the rest.",
     source="Windsor Framework; VIES holds XI, not GB",
 )

@@ -84,7 +84,7 @@ def _words(cell: Cell) -> str:
     "TAX-001",
     "error",
     "Every sale has a tax rule",
-    "A sale without a rule is invoiced by guess.",
+    why="A sale without a rule is invoiced by guess.",
     mend="Write a TaxRule for it; `acorn tax matrix` shows every sale. Where stores are taken in as they are, `severities: {TAX-001:"
     " warning}` in their environment tells it until the rules are there.",
 )
@@ -175,7 +175,7 @@ def _sale(cell: Cell) -> Supply:
     "TAX-002",
     "error",
     "No two tax rules decide the same sale differently",
-    "Which of them holds would depend on chance.",
+    why="Which of them holds would depend on chance.",
     mend="Make one rule more specific, or give one the higher `priority`.",
 )
 def ties(context: Context) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ STALE = 120
     "TAX-020",
     "warning",
     "A listing in the United States or Canada has a product tax code",
-    "Without one Amazon calculates no tax at all (A_GEN_NOTAX).",
+    why="Without one Amazon calculates no tax at all (A_GEN_NOTAX).",
     mend="Add `attributes.ptc`, e.g. A_GEN_TAX.",
     source="Amazon seller tax settings: no code means A_GEN_NOTAX",
 )
@@ -67,7 +67,7 @@ _CLASSES = {"standard": "standard", "reduced": "reduced", "superReduced": "super
     "TAX-040",
     "warning",
     "A percentage is one that the table knows",
-    "Rates change by law; a number in a spec does not.",
+    why="Rates change by law; a number in a spec does not.",
     mend="Correct it, or name the class of rate instead of a number.",
     source="table of rates",
 )
@@ -103,7 +103,7 @@ def known_rate(context: Context) -> Iterator[Finding]:
     "TAX-041",
     "warning",
     "The table of rates is not old",
-    "A rate that changed since is not in it.",
+    why="A rate that changed since is not in it.",
     mend="Update acorn, or look the rates up and write percentages with evidence.",
 )
 def fresh_table(context: Context) -> Iterator[Finding]:

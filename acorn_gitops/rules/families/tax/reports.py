@@ -15,7 +15,7 @@ from acorn_gitops.rules.registry import rule
     "TAX-030",
     "warning",
     "Our books say what the marketplace reports",
-    "The tax office gets the marketplace's figures, and asks why ours are others.",
+    why="The tax office gets the marketplace's figures, and asks why ours are others.",
     mend="Find the orders or refunds that one side lacks, before the return is filed.",
     phase="drift",
     source="DAC7; State Council Decree 810 (2025); the marketplaces' reports to tax offices",
@@ -33,8 +33,8 @@ def reported(context: Context) -> Iterator[Finding]:
                 "warning",
                 f"{theirs.store}: from {theirs.start} to {theirs.end} the marketplace reports {theirs.amounts['sales']}"
                 f" {theirs.currency} of sales, and our books {ours.amounts['sales']}: {found.percent} % apart, more than {allowed} %",
-                ours.row.place,
-                "find the orders or refunds that one side lacks, before the return is filed",
-                "",
-                f"Store/{theirs.store}",
+                place=ours.row.place,
+                hint="find the orders or refunds that one side lacks, before the return is filed",
+                source="",
+                subject=f"Store/{theirs.store}",
             )

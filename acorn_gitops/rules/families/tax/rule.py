@@ -19,7 +19,7 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     "TAX-003",
     "error",
     "A rate stands where the treatment has one, and only there",
-    "An exempt supply with a rate, or a taxed one without, is a wrong invoice.",
+    why="An exempt supply with a rate, or a taxed one without, is a wrong invoice.",
     mend="Give taxed treatments a rate, and take it from the others.",
     source="EN 16931",
 )
@@ -78,7 +78,7 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     "TAX-005",
     "error",
     "The rate class exists in the country",
-    "The marketplace would fall back to another rate.",
+    why="The marketplace would fall back to another rate.",
     mend="Choose a class that the country has: docs/reference-data.md lists them.",
     source="table of rates",
 )
@@ -115,7 +115,7 @@ def class_exists(context: Context) -> Iterator[Finding]:
     "TAX-007",
     "error",
     "A bound on the value leaves values",
-    "A rule that no sale can meet says nothing, and looks as if it did.",
+    why="A rule that no sale can meet says nothing, and looks as if it did.",
     mend="Give `above`, `max` or both, with `above` below `max`.",
 )
 def bound_leaves_values(context: Context) -> Iterator[Finding]:
@@ -148,7 +148,7 @@ def bound_leaves_values(context: Context) -> Iterator[Finding]:
     "TAX-010",
     "error",
     "Reverse charge and intra-community supply need a business with a valid VAT id",
-    "Without one the seller owes the tax after all.",
+    why="Without one the seller owes the tax after all.",
     mend="Add `customer: {type: b2b, vatId: valid}` to the match.",
     source="Directive 2006/112/EC Art. 138, 194-199a",
 )
@@ -174,7 +174,7 @@ def business_only(context: Context) -> Iterator[Finding]:
     "TAX-011",
     "error",
     "An intra-community supply crosses a border",
-    "Inside one country it is a domestic sale.",
+    why="Inside one country it is a domestic sale.",
     mend="Correct `shipFrom` and `shipTo`.",
     source="Directive 2006/112/EC Art. 138",
 )
@@ -212,7 +212,7 @@ def crosses_border(context: Context) -> Iterator[Finding]:
     "TAX-013",
     "warning",
     "A reverse-charge invoice says so",
-    "Directive 2006/112/EC Art. 226(11a) asks for the words.",
+    why="Directive 2006/112/EC Art. 226(11a) asks for the words.",
     mend='Add `invoice.mention`, e.g. "Reverse charge".',
     source="Directive 2006/112/EC Art. 226(11a)",
 )
@@ -237,7 +237,7 @@ def mention(context: Context) -> Iterator[Finding]:
     "TAX-042",
     "warning",
     "Evidence is reviewed in time",
-    "Rates and rules change.",
+    why="Rates and rules change.",
     mend="Look the rule up again, and write the next day of review.",
 )
 def review_due(context: Context) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ _TAXED = frozenset({"standard", "reduced", "superReduced"})
     "TAX-004",
     "error",
     "One sale has one rule at a time",
-    "When the old rule does not end where the new one begins, chance decides between them.",
+    why="When the old rule does not end where the new one begins, chance decides between them.",
     mend="Write `validity.to` of the older rule: the day on which the newer begins.",
 )
 def overlap(context: Context) -> Iterator[Finding]:
@@ -90,7 +90,7 @@ def _sorted(value: Any) -> Any:
     "TAX-006",
     "warning",
     "The past is changed on purpose",
-    "Periods that are closed were declared by the old rule; changing it changes nothing that was paid.",
+    why="Periods that are closed were declared by the old rule; changing it changes nothing that was paid.",
     mend="Begin a new rule today, or write `retroactive: true` when the correction is meant.",
     phase="plan",
 )
@@ -128,10 +128,10 @@ def retroactive(context: Context) -> Iterator[Finding]:
                 "TAX-006",
                 "warning",
                 f"{change.address.key} {words}",
-                None,
-                "first give it an end (validity.to), and delete it when its last day was declared",
-                "",
-                str(change.address),
+                place=None,
+                hint="first give it an end (validity.to), and delete it when its last day was declared",
+                source="",
+                subject=str(change.address),
             )
 
 
@@ -167,7 +167,7 @@ def _of_the_past(change: Planned, today: str) -> str:
     "TAX-021",
     "warning",
     "Tax code and tax class agree",
-    "Amazon calculates by the code, everybody else by the class; the invoices differ.",
+    why="Amazon calculates by the code, everybody else by the class; the invoices differ.",
     mend="Correct `attributes.ptc` or `attributes.taxClass`.",
     source="Amazon product tax codes: A_GEN_NOTAX is no tax, A_GEN_STANDARD the standard rate",
 )
