@@ -37,6 +37,8 @@ def database(path: Path, root: Path) -> Path:
     beside = [path.with_name(path.name + suffix) for suffix in _BESIDE]
     for one in beside:
         writable(one, root)
+        if one.exists() and not one.is_file():
+            raise PassesLink(f"{one} is no file; nothing was opened", hint="take it away")
     _refuse_carried([one for one in beside if os.path.lexists(one)], root)
     return writable(path, root)
 

@@ -218,12 +218,14 @@ def over_budget(
         chosen = [c for c in changes if c.writes and (types is None or c.address.type in types)]
         have = sum(count for type_, count in managed.items() if types is None or type_ in types)
         yield from _counts(store, name, budget, changes=chosen, have=have)
-        yield from _sold(store, name, budget, changes=chosen, have=managed.get("listing", 0))
+        # What buyers pay, and what they can buy, is one thing whichever type a budget names.
+        money = [c for c in changes if c.writes] if _prices_in(budget) else chosen
+        yield from _sold(store, name, budget, changes=money, have=managed.get("listing", 0))
         yield from _sum(
             store,
             name,
             budget,
-            changes=chosen,
+            changes=money,
             listings=managed.get("listing", 0),
             cuts=cuts if _prices_in(budget) else (),
         )
@@ -242,7 +244,7 @@ def over_budget(
     deep = [*_promoted(_tightest(here, "listing", "promotion"), cuts)]
     yield from deep
     told = {finding.subject for finding in deep}
-    for finding in _prices(_tightest(here, "listing"), writes, managed.get("listing", 0)):
+    for finding in _prices(_tightest(here, "listing", "promotion"), writes, managed.get("listing", 0)):
         if finding.subject not in told:
             yield finding
 

@@ -100,10 +100,9 @@ class Applied:
 def apply(workspace: Workspace, request: ApplyRequest, hooks: Hooks | None = None) -> Applied:
     """Make every store match the specs. AcornError with what stands in the way; then nothing was written,
     unless it says so."""
-    try:
+    workspace.refuse_untrusted("apply")
+    with workspace.busy("apply"):
         return _Run(workspace, request, hooks or Hooks()).run()
-    finally:
-        workspace.close()
 
 
 class _Run:
@@ -115,6 +114,7 @@ class _Run:
         # change.
         given = request.plan
         self._saved = apart(given, given.content) if given is not None else None
+        self._exact = False
 
     def run(self) -> Applied:
         """Lock, and do everything under the lock."""
@@ -124,6 +124,8 @@ class _Run:
             workspace.environment = saved.environment
         revision = Revision(workspace.root)
         loaded, findings = workspace.checked()
+        # Now, and once more at the end: while somebody is asked, files can be put back.
+        self._exact = Authors(workspace.root).are_committed(_files(loaded))
         if saved is not None:
             refuse_another(saved, loaded)
         plan_id = saved.id if saved is not None else "planning"
@@ -162,9 +164,12 @@ class _Run:
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
             refuse_changed(saved, plan, state)
-            # What is recorded is the revision that these specs were read from, not what a file says of
-            # itself.
-            plan = replace(saved, commit=plan.commit, dirty=plan.dirty)
+            # What a file says of itself is not believed: each change that was reviewed is carried out as it is
+            # planned now (before, reasons, origin), and what is recorded is the revision that was read.
+            planned = {(c.address, c.action): c for c in plan.changes}
+            self._exact = self._exact and planned.keys() <= {(c.address, c.action) for c in saved.changes}
+            reviewed = [planned.get((c.address, c.action), c) for c in saved.changes]
+            plan = replace(saved, changes=reviewed, commit=plan.commit, dirty=plan.dirty)
         permit = permit_for(
             self._workspace,
             loaded,
@@ -185,6 +190,7 @@ class _Run:
         edges = self._edges(loaded, state, permit)
         if quiet:
             return self._nothing(plan, state, edges, permit)
+        report: Report | None = None
         with self._hooks.writing:
             report = apply_plan(
                 plan,
@@ -199,6 +205,11 @@ class _Run:
                 skip_unreadable=skip,
                 places={s.store: state.marketplace_of(s.store) for s in plan.stores},
                 takes_over=plan.adopt,
+            )
+        if report is None:
+            raise AcornError(
+                "what ended the run half-way was swallowed by a hook",
+                hint="let `Hooks.writing` pass on what it is given; run again to finish",
             )
         return self._told(plan, state, report)
 
@@ -250,7 +261,7 @@ class _Run:
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
-            exact=Authors(self._workspace.root).are_committed(_files(loaded)),
+            exact=self._exact and Authors(self._workspace.root).are_committed(_files(loaded)),
             guards=guards_of(loaded.configuration),
             wait_seconds=self._request.wait,
         )

@@ -60,7 +60,7 @@ def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation
     missing: dict[tuple[str, Right, str], int] = {}
     emergency: set[str] = set()
     for change in plan.changes:
-        if not change.writes:
+        if not change.writes and not _forgets_rights(change):
             continue
         store = change.address.store
         rights = access.rights([who], store)
@@ -129,7 +129,9 @@ class _Held:
         if here is not None:
             return right in here
         others = self._elsewhere()
-        return not others or any(right in found for found in others)
+        if not others and not self._state.ledger.ever_gave():
+            return True
+        return any(right in found for found in others)
 
     def limits(self, store: str, right: Right) -> list[Mapping[str, Any]]:
         """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
@@ -139,8 +141,14 @@ class _Held:
         return [one for found in self._elsewhere() for one in found.get(right, ())]
 
     def _elsewhere(self) -> list[Mapping[Right, list[Mapping[str, Any]]]]:
+        self._state.read_rights()
         stores = {*self._state.ledger.stores(), *self._state.foreign}
         return [found for name in sorted(stores) if (found := self.of(name)) is not None]
+
+
+def _forgets_rights(change: Change) -> bool:
+    """Whether a change has the ledger forget a right that is still there: then it binds nobody any more."""
+    return change.action == "forget" and change.reason != "gone" and change.address.type in ("role", "grant")
 
 
 def _needed(change: Change) -> set[Right]:

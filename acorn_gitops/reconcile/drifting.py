@@ -59,7 +59,7 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
     pattern means nothing."""
     asked = request or DriftRequest()
     loaded, _ = workspace.checked()
-    try:
+    with workspace.busy("drift"):
         wishes = Wishes(asked.select, allow_empty=asked.allow_empty)
         state = situation(workspace, loaded, wishes)
         now, least = workspace.now(), least_price(loaded, workspace.now())
@@ -79,8 +79,6 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
         if not report.errors:
             refuse_idle(state)
         state.ledger.close()
-    finally:
-        workspace.close()
     fields = [
         (row.address, path.split(".")[0])
         for store in report.stores

@@ -82,10 +82,9 @@ def export(workspace: Workspace, request: ExportRequest) -> Exported:
         raise AcornError(
             f"{folder} is not empty", hint="name a new folder: an export never mixes with another"
         )
-    try:
+    workspace.refuse_untrusted("export")
+    with workspace.busy("export"):
         return _export(workspace, request)
-    finally:
-        workspace.close()
 
 
 def _export(workspace: Workspace, request: ExportRequest) -> Exported:

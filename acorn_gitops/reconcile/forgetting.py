@@ -25,7 +25,8 @@ def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[st
     """Forget rows by address, and all of the stores that are `closed`. Answers how many. AcornError where one
     is not known, where a closed store is declared or answers, or where the stores cannot be told (then
     nothing was forgotten)."""
-    try:
+    workspace.refuse_untrusted("state rm")
+    with workspace.busy("state rm"):
         with workspace.ledger() as ledger:
             known = _known(ledger)
             path = Path(ledger.where)
@@ -36,8 +37,6 @@ def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[st
             going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
             _forget(workspace, state, going, closed=closed)
             return len(going)
-    finally:
-        workspace.close()
 
 
 def _known(ledger: Ledger) -> dict[str, Address]:

@@ -81,10 +81,9 @@ def take_in(
     """Take live resources into the specs. `written`: told what was written, before it is recorded. AcornError
     where a store cannot be read (then nothing was written), or where what was written breaks a rule of the
     project (then it stays, to be mended)."""
-    try:
+    workspace.refuse_untrusted("import")
+    with workspace.busy("import"):
         return _take_in(workspace, request, written or (lambda _: None))
-    finally:
-        workspace.close()
 
 
 def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None]) -> Taken:

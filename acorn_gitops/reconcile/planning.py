@@ -78,11 +78,9 @@ def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, fresh=asked.refresh)
     revision = Revision(workspace.root)
     loaded, findings = workspace.checked()
-    try:
+    with workspace.busy("plan"):
         found, state = compute(workspace, loaded, findings, wishes=wishes, revision=revision)
         state.ledger.close()
-    finally:
-        workspace.close()
     return found
 
 
@@ -300,8 +298,8 @@ def plan_findings(
     }
     history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen=seen)
 
-    def role(store: str, key: str) -> Mapping[str, Any] | None:
-        found = state.ledger.applied(store).get(("role", key))
+    def applied(store: str, type: str, key: str) -> Mapping[str, Any] | None:
+        found = state.ledger.applied(store).get((type, key))
         return orjson.loads(found.attributes) if found is not None else None
 
     taxed = {c.address.store for c in changes if c.address.type == "tax-rule"}
@@ -311,7 +309,7 @@ def plan_findings(
         history.prices,
         actor,
         author=author,
-        roles=role,
+        applied=applied,
         untaxed=untaxed,
         follows=authors.follows,
         editors=editors,

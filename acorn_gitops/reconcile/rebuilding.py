@@ -25,7 +25,8 @@ class Rebuilt(NamedTuple):
 def rebuild(workspace: Workspace) -> Rebuilt:
     """Make what is declared and there last applied, as it is live; what is not both is forgotten. AcornError
     where a store cannot be read: then the ledger is left as it was."""
-    try:
+    workspace.refuse_untrusted("state rebuild")
+    with workspace.busy("state rebuild"):
         loaded, _ = workspace.checked()
         path = workspace.ledger_path(loaded.project)
         holder = {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rebuild"}
@@ -33,8 +34,6 @@ def rebuild(workspace: Workspace) -> Rebuilt:
             state = situation(workspace, loaded, Wishes(), write=True)
             state.ledger.backup()
             return _rebuild(workspace, state)
-    finally:
-        workspace.close()
 
 
 def _rebuild(workspace: Workspace, state: Situation) -> Rebuilt:

@@ -68,6 +68,7 @@ def rehearse(
     """Go through everything once, and write the record to a folder (`evidence` at the root where none is
     named). `told`: each scenario, as it ends; the first that fails is the last. InvalidSpecs where the specs
     are wrong: then there is no record."""
+    workspace.refuse_untrusted("rehearse")
     loaded, _ = workspace.checked()
     config = loaded.configuration
     target = (folder or workspace.root / "evidence") / Path(record_file(config.environment)).name
@@ -76,7 +77,8 @@ def rehearse(
     with tempfile.TemporaryDirectory(prefix="acorn-rehearsal-") as name:
         stage = Path(name)
         _copy(workspace.root, stage, loaded.project.raw.data, environment=config.environment)
-        for step in scenarios(_Stage(workspace, stage), sorted(config.connections)):
+        rehearsed = _Stage(workspace, stage, frozenset(loaded.files))
+        for step in scenarios(rehearsed, sorted(config.connections)):
             steps.append(step)
             if told is not None:
                 told(step)
@@ -117,16 +119,11 @@ def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) ->
             source = inside(root, name, folder=True)
         except (Escape, FileNotFoundError):
             continue
-        if target.exists():
-            continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             # Links are copied as links: what they lead to is no part of the repository, and reading refuses
             # them.
-            shutil.copytree(
-                source, target, symlinks=True, ignore=shutil.ignore_patterns(".*", "node_modules"),
-                dirs_exist_ok=True,
-            )  # fmt: skip
+            shutil.copytree(source, target, symlinks=True, ignore=_left_out, dirs_exist_ok=True)
         else:
             shutil.copy2(source, target)
     spec["connections"] = {n: {"adapter": "network", "url": f"sandbox:{n}"} for n in spec["connections"]}
@@ -145,11 +142,23 @@ def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) ->
     (stage / "acorn.yaml").write_text(written([{**project, "spec": spec}]), encoding="utf-8")
 
 
-class _Stage:
-    """A copy of the repository with embedded marketplaces, and what is done there."""
+def _left_out(folder: str, names: Sequence[str]) -> set[str]:
+    """What is hidden, or neither file nor folder: nothing of that is read as a spec."""
+    here = Path(folder)
+    return {
+        name
+        for name in names
+        if name.startswith(".")
+        or not ((here / name).is_symlink() or (here / name).is_file() or (here / name).is_dir())
+    }
 
-    def __init__(self, workspace: Workspace, root: Path) -> None:
-        self._workspace, self._root = workspace, root
+
+class _Stage:
+    """A copy of the repository with embedded marketplaces, and what is done there. `files`: those of which the
+    specs consist."""
+
+    def __init__(self, workspace: Workspace, root: Path, files: frozenset[str]) -> None:
+        self._workspace, self._root, self._files = workspace, root, files
 
     def workspace(self) -> Workspace:
         """Opened anew for each step, as another process would."""
@@ -177,10 +186,11 @@ class _Stage:
     def validated(self) -> str:
         """Why the copied specs are wrong; empty where they are not."""
         try:
-            self.workspace().checked()
+            loaded, _ = self.workspace().checked()
         except InvalidSpecs as error:
             return _words(error)
-        return ""
+        other = sorted(self._files.symmetric_difference(loaded.files))
+        return f"the copy does not hold the same files: {', '.join(other[:5])}" if other else ""
 
     def applied(self) -> str:
         """Why not everything was applied and seen; empty where it was."""

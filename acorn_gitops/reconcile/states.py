@@ -105,6 +105,15 @@ class Situation:
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""
 
+    def read_rights(self) -> None:
+        """Read of every store that was not looked at which rights are in force there and belong to others: a
+        limit binds wherever it was given. MarketplaceError where one cannot be read."""
+        for store, connection in sorted(self.connections.items()):
+            if store in self.foreign or connection not in self.marketplaces:
+                continue
+            snapshot = self.marketplaces[connection].read(Scope(store, "", self.owner))
+            self.foreign[store] = rights_of_others(snapshot.resources, self.owner)
+
     def marketplace_of(self, store: str) -> str:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change,
         addresses may not."""
@@ -159,6 +168,15 @@ class Situation:
                 findings += made.findings
                 withheld |= made.withheld
         return state, findings, frozenset(withheld)
+
+
+def rights_of_others(live: Mapping[Key, Live], owner: str) -> list[tuple[str, str, Attributes]]:
+    """Roles and grants (type, key, attributes) of a store that belong to somebody else."""
+    return [
+        (type, key, one.attributes)
+        for (type, key), one in live.items()
+        if type in ("role", "grant") and one.owner and one.owner != owner
+    ]
 
 
 def _without_ended_roles(shard: Mapping[Key, Desired], today: str) -> Mapping[Key, Desired]:
@@ -296,11 +314,7 @@ def views(
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
                 }
-                view.rights = [
-                    (type, key, live.attributes)
-                    for (type, key), live in view.live.items()
-                    if type in ("role", "grant") and live.owner and live.owner != state.owner
-                ]
+                view.rights = rights_of_others(view.live, state.owner)
                 view.listings = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "listing"
                 }

@@ -24,6 +24,7 @@ from acorn_gitops.model.finding import (
     InvalidSpecs,
     Misused,
     PassesLink,
+    Refused,
 )
 from acorn_gitops.provenance.trust import Trust
 from acorn_gitops.specs.configuration import Configuration
@@ -85,6 +86,7 @@ class Workspace:
         self.clock = clock
         self.pause = pause or time.sleep
         self._connections: Connections | None = None
+        self._verb = ""
 
     def plan(self, request: PlanRequest | None = None) -> Plan:
         """What an apply would change (`planning.plan`)."""
@@ -227,6 +229,31 @@ class Workspace:
         if not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidSpecs(f"{url} is no sandbox name", hint="letters, digits, - and _ after `sandbox:`")
         return database(self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.root)
+
+    def refuse_untrusted(self, verb: str) -> None:
+        """Refused where a stranger's pull request is looked at (ACORN_UNTRUSTED) and a verb does more than
+        reading."""
+        if self.untrusted:
+            raise Refused(
+                f"ACORN_UNTRUSTED is set, and `{verb}` does more than reading",
+                hint="run it where the change is merged",
+            )
+
+    @contextmanager
+    def busy(self, verb: str) -> Iterator[None]:
+        """One thing at a time: connections are opened for it, and closed when it ends. Misused where a hook or
+        another thread asks for more."""
+        if self._verb:
+            raise Misused(
+                f"{verb}: this workspace is in the middle of {self._verb}",
+                hint="open another Workspace for it",
+            )
+        self._verb = verb
+        try:
+            yield
+        finally:
+            self._verb = ""
+            self.close()
 
     def close(self) -> None:
         """Close what was opened."""

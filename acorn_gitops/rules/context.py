@@ -57,8 +57,8 @@ class Known(NamedTuple):
     actor: str
     author: Callable[[str, int], tuple[str, str] | None]
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
-    roles: Callable[[str, str], Mapping[str, Any] | None] = lambda store, key: None
-    """(store, key): a role as it was last applied."""
+    applied: Callable[[str, str, str], Mapping[str, Any] | None] = lambda store, type, key: None
+    """(store, type, key): a resource as it was last applied."""
     untaxed: frozenset[str] = frozenset()
     """Stores to which no tax rule was ever applied."""
     drifted: Sequence[tuple[Where, str]] = ()

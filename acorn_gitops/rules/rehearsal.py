@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from acorn_gitops.confine.paths import Escape, inside
+from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.specs.configuration import Configuration
 
 FOLDER: Final = "evidence"
+MOST: Final = 1 << 20
+"""Bytes of a record that is read."""
 VALID: Final = timedelta(days=90)
 """So long a rehearsal proves anything."""
 EVERYDAY: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
@@ -167,7 +169,7 @@ def _record(configuration: Configuration, file: str) -> dict[str, Any] | None:
     if configuration.reader is None:
         return None
     try:
-        record = orjson.loads(inside(configuration.reader.root, file).read_bytes())
-    except (Escape, OSError, orjson.JSONDecodeError):
+        record = orjson.loads(read_inside(configuration.reader.root, file, most=MOST))
+    except (Escape, OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None

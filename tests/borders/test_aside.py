@@ -249,8 +249,8 @@ def test_environments_on_one_branch_do_not_stop_each_other(
     team.apply()
     fetched, times = ledger_branch._fetch, [0]
 
-    def moves(*given: Any) -> Any:
-        found = fetched(*given)
+    def moves(*given: Any, **named: Any) -> Any:
+        found = fetched(*given, **named)
         times[0] += 1
         if times[0] % 2:
             ours = git(bare, "rev-parse", "acorn-ledger").strip()

@@ -54,18 +54,21 @@ def self_benefit(context: Context) -> Iterator[Finding]:
     if not given:
         return
     new = {store for store in config.stores if not any(known.ever(store, type) for type in STORES)}
-    if new >= set(config.stores) and not known.gave():
+    # What the marketplace holds already was given by somebody, whichever ledger knows of it.
+    found = any(change.before for change in known.changes if change.address.type in ("role", "grant"))
+    if new >= set(config.stores) and not known.gave() and not found:
         return
-    # A role that changes in a store that was there before is edited; one that was applied to none of them is
-    # new.
-    edited = {role.name for change, role in given if change.address.store not in new}
     made = _made(all_)
     roles = {role.name: role for _, role in given}
     numbers = {name: _numbers(role) for name, role in roles.items()}
     for change, role in given:
-        if change.address.store in new and role.name not in edited and _is_applied(context, role, new):
-            continue
         if not _gives(change):
+            continue
+        if (
+            change.address.store in new
+            and not change.before
+            and _spreads(context, change, role, new=new, all_=all_)
+        ):
             continue
         grant = change.address.type == "grant"
         everybody = set() if grant else _lines_of_role(context, change, role)
@@ -187,12 +190,26 @@ def _role_of(context: Context, change: Planned) -> Spec | None:
     )
 
 
-def _is_applied(context: Context, role: Spec, new: Collection[str]) -> bool:
-    """Whether a role was applied to a store that is not new."""
-    assert context.known is not None
-    key = role.spec.get("key") or role.name
-    stores = access_of(context).stores_of(role) - {*new}
-    return any(context.known.roles(store, key) is not None for store in stores)
+def _spreads(
+    context: Context, change: Planned, role: Spec, *, new: Collection[str], all_: Iterable[Planned]
+) -> bool:
+    """Whether a new store only gets what is in force in all others of the role: the same rights, for somebody
+    who has them there."""
+    known = context.known
+    assert known is not None
+    key, store = role.spec.get("key") or role.name, change.address.store
+    others = [
+        name
+        for name in access_of(context).stores_of(role) - {*new}
+        if known.applied(name, "role", key) is not None
+    ]
+    made = (c.after for c in all_ if (c.address.store, c.address.type, c.address.key) == (store, "role", key))
+    here = next(made, None) or known.applied(store, "role", key)
+    if not others or any(known.applied(name, "role", key) != here for name in others):
+        return False
+    return change.address.type == "role" or all(
+        known.applied(name, "grant", change.address.key) is not None for name in others
+    )
 
 
 def _gives(change: Planned) -> bool:
@@ -275,8 +292,8 @@ def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
 
 def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Collection[Line]) -> bool:
     """Whether as many others as the role asks for (`min`) agreed to what gives somebody something: each by a
-    line in the role, which whoever gains has not written, which was written with these lines in sight, and
-    since when whoever gains has changed nothing."""
+    line in the role that they have written themselves, with these lines in sight, and since when whoever
+    gains has changed nothing."""
     known = context.known
     assert known is not None
     asked = role.spec.get("approvals") or {}
@@ -285,8 +302,10 @@ def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Coll
         place = context.configuration.place(role, ("spec", "approvals", "given", index))
         here = (place.file, place.line)
         wrote = _author(context, here)
-        if one_spelling(one["by"]) == who or wrote in ("", who) or not may_approve(asked, one["by"]):
+        if one_spelling(one["by"]) in ("", who) or not may_approve(asked, one["by"]):
             continue
+        if wrote != one_spelling(one["by"]):
+            continue  # somebody else has written that they agreed
         since = known.commit(*here)
         later = _editors(context, change, role, since=since) if since else set()
         if not later & {who, ANYBODY} and all(known.follows(here, line) for line in lines):

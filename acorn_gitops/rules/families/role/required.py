@@ -28,7 +28,8 @@ ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
 )
 def required(context: Context) -> Iterator[Finding]:
     """A promotion that is made or changed by somebody whose role asks for approvals of promo.write or
-    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it. Who is in a
+    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it; nor did whoever
+    wrote or applies it write them down in an approver's name. Who is in a
     group, or wrote a line, and is not known counts as one of the role's people. Of other rights acorn has no
     place for an approval, which is told as a warning."""
     assert context.known is not None
@@ -47,11 +48,13 @@ def required(context: Context) -> Iterator[Finding]:
             if not _concerned(role, wrote, acting(known.actor).id):
                 continue
             asked = role.spec["approvals"]
+            themselves = asked.get("selfApproval") is True
             given = {
                 one_spelling(one["by"])
-                for one in promo.spec.get("approvals") or ()
+                for index, one in enumerate(promo.spec.get("approvals") or ())
                 if may_approve(asked, one["by"])
-                and (asked.get("selfApproval") is True or one_spelling(one["by"]) not in wrote)
+                and (themselves or one_spelling(one["by"]) not in wrote)
+                and (themselves or not _by_themselves(context, promo, index=index, wrote=wrote))
             }
             least = asked.get("min") or 1
             if len(given) < least:
@@ -95,6 +98,18 @@ def _authors(context: Context, promo: Spec) -> set[str]:
     places = (context.configuration.place(promo, path) for path in leaves(content, ("spec",)))
     lines = {(place.file, place.line) for place in places if place.line}
     return {one_spelling((context.known.author(*line) or ("", ""))[0]) for line in lines}
+
+
+def _by_themselves(context: Context, promo: Spec, *, index: int, wrote: set[str]) -> bool:
+    """Whether an approval was written down by whoever wrote the promotion, or applies it, in somebody else's
+    name."""
+    assert context.known is not None
+    place = context.configuration.place(promo, ("spec", "approvals", index))
+    found = context.known.author(place.file, place.line) if place.line else None
+    if found is None:
+        return False  # without git nobody can tell who wrote what
+    author, by = one_spelling(found[0]), one_spelling(promo.spec["approvals"][index]["by"])
+    return author != by and author in {*wrote, acting(context.known.actor).id}
 
 
 def _concerned(role: Spec, wrote: set[str], actor: str) -> bool:

@@ -3,13 +3,13 @@ ill. Caller: `registry`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.engines.access import Access, Right, acting, rights_of, rules_of, toxic
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.rules.context import Context, Planned
+from acorn_gitops.rules.context import Context, Known, Planned
 from acorn_gitops.rules.registry import rule
 
 CRITICAL = (Right("iam", "grant"), Right("store", "write"))
@@ -242,7 +242,7 @@ def locked_out(context: Context) -> Iterator[Finding]:
     lost: dict[tuple[str, Right], set[str]] = {}
     for change in context.known.changes:
         for right in (Right("iam", "grant"), Right("iam", "apply")):
-            if right in _taken(change, context.known.roles):
+            if right in _taken(change, context.known):
                 who = str(
                     ((change.before or {}).get("subject") or {}).get("id") or change.address.key
                 ).lower()
@@ -271,11 +271,11 @@ def locked_out(context: Context) -> Iterator[Finding]:
             )
 
 
-def _taken(change: Planned, roles: Callable[[str, str], Mapping[str, Any] | None]) -> set[Right]:
-    """Rights that a change takes from somebody; `roles`: (store, key), a role as it is."""
+def _taken(change: Planned, known: Known) -> set[Right]:
+    """Rights that a change takes from somebody."""
     before, after = change.before or {}, change.after or {}
     if change.address.type == "grant" and change.action in ("delete", "replace"):
-        role = roles(change.address.store, str(before.get("role"))) or {}
+        role = known.applied(change.address.store, "role", str(before.get("role"))) or {}
         return set(rules_of(role.get("rules") or ()))
     if change.address.type == "role" and change.action in ("delete", "update"):
         kept = (
