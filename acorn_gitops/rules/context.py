@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from acorn_gitops.engines.calendar import Listed
 from acorn_gitops.engines.prior_price import Span
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.rules.said import Said
 from acorn_gitops.specs.configuration import Configuration
 
 Phase = Literal["validate", "plan", "apply", "drift"]
@@ -103,4 +103,4 @@ class Context(NamedTuple):
         return self.now.date().isoformat()
 
 
-Check = Callable[[Context], Iterator[Finding]]
+Check = Callable[[Context], Iterator[Said]]

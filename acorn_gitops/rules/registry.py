@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -31,6 +31,8 @@ class Rule(NamedTuple):
     source: str = ""
     """On what it rests: a law, a marketplace's page, or acorn's own judgement."""
     phase: Phase = "validate"
+    references: bool = False
+    """It is about what another file may hold: no finding where files could not be read."""
 
 
 OWN: Final = "acorn's own judgement"
@@ -159,8 +161,6 @@ LOADING: Final[dict[str, Loading]] = {
 """Findings of loading, which no function here decides."""
 
 RULES: Final[dict[str, Rule]] = {}
-_REFERENCES: Final = frozenset({"GEN-012", "PRO-004", "ROL-011", "SKU-024"})
-"""Rules about what another file may hold."""
 
 
 def rule(
@@ -172,13 +172,25 @@ def rule(
     mend: str,
     source: str = OWN,
     phase: Phase = "validate",
+    references: bool = False,
 ) -> Callable[[Check], Check]:
-    """Register a rule. Ids are unique; the same function may carry one id only."""
+    """Register a rule. Ids are unique; the same function may carry one id only. `references`: it is about what
+    another file may hold."""
 
     def register(check: Check) -> Check:
         if id in RULES or id in LOADING:
             raise ValueError(f"rule {id} is registered twice")
-        RULES[id] = Rule(id, severity, title, why=why, check=check, mend=mend, source=source, phase=phase)
+        RULES[id] = Rule(
+            id,
+            severity,
+            title,
+            why=why,
+            check=check,
+            mend=mend,
+            source=source,
+            phase=phase,
+            references=references,
+        )
         return check
 
     return register
@@ -216,11 +228,10 @@ def check(
     found: list[Finding] = []
     for id in sorted(RULES):
         registered = RULES[id]
-        if registered.phase != phase or (after_errors and id in _REFERENCES):
+        if registered.phase != phase or (after_errors and registered.references):
             continue
-        assert registered.check is not None
         try:
-            found.extend(registered.check(context))
+            found.extend(_findings(registered, context))
         except AcornError as error:
             found.append(Finding(id, "error", error.message, place=None, hint=error.hint, firm=True))
         except Exception as error:  # noqa: BLE001 - fail closed: a broken rule blocks and says so
@@ -254,6 +265,16 @@ def check(
         every = {*RULES, *LOADING, *BUDGETS, *(one.id for one in configuration.own_rules.rules)}
     counted = as_they_count(configuration, list(dict.fromkeys(found)), now.date(), known=mine, every=every)
     return sorted(set(counted), key=Finding.sort_key)
+
+
+def _findings(registered: Rule, context: Context) -> Iterator[Finding]:
+    """What a rule says, with its id, and as bad as it is."""
+    assert registered.check is not None
+    for said in registered.check(context):
+        if isinstance(said, Finding):
+            yield said
+        else:
+            yield said.finding(context.configuration, id=registered.id, severity=registered.severity)
 
 
 def _has_waivers(configuration: Configuration) -> bool:

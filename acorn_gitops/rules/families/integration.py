@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.engines.onboarding import duty, is_live
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 TIER_ONE: Final = ("order", "inventory", "price")
@@ -49,7 +49,7 @@ def _flows(store: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
     why="One channel fails one day, and orders are not shipped until somebody notices.",
     mend="Add a second channel of another kind: a report beside a notification, a file beside an interface.",
 )
-def two_ways(context: Context) -> Iterator[Finding]:
+def two_ways(context: Context) -> Iterator[Said]:
     """A live storefront has flows of orders, inventory and prices, each with two channels of different
     kinds."""
     for store in context.configuration.stores.values():
@@ -59,25 +59,23 @@ def two_ways(context: Context) -> Iterator[Finding]:
         for entity in TIER_ONE:
             mine = [(i, f) for i, f in flows if f["entity"] == entity]
             if not mine:
-                yield context.configuration.finding(
-                    "INT-001",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "integration"),
                     f"{store.name} is live, and no flow carries {entity} data",
-                    "declare the flow with its system and channels",
+                    mend="declare the flow with its system and channels",
                 )
             for index, flow in mine:
                 kinds = {c["kind"] for c in flow["channels"]}
                 if len(kinds) < 2:
-                    yield context.configuration.finding(
-                        "INT-001",
-                        "error",
+                    yield breach(
                         store,
                         ("spec", "integration", "flows", index, "channels"),
-                        f"{entity} data of {store.name} has {len(flow['channels'])} channel{'s' * (len(flow['channels']) != 1)},"
-                        f" all of kind {next(iter(kinds))}",
-                        "add one of another kind",
+                        (
+                            f"{entity} data of {store.name} has {len(flow['channels'])} channel{'s' * (len(flow['channels']) != 1)},"
+                            f" all of kind {next(iter(kinds))}"
+                        ),
+                        mend="add one of another kind",
                     )
 
 
@@ -88,7 +86,7 @@ def two_ways(context: Context) -> Iterator[Finding]:
     why="A backup that was never used is a hope.",
     mend="Switch the first channel off for an hour, and record `lastFailoverTest`.",
 )
-def tried(context: Context) -> Iterator[Finding]:
+def tried(context: Context) -> Iterator[Said]:
     """Every channel of a live storefront after a flow's first was tested within 180 days, and not on a day to
     come."""
     today = context.now.date()
@@ -107,13 +105,11 @@ def tried(context: Context) -> Iterator[Finding]:
                         if days > 0
                         else f"is said to have been tested on {last}, a day to come"
                     )
-                    yield context.configuration.finding(
-                        "INT-002",
-                        "warning",
+                    yield breach(
                         store,
                         ("spec", "integration", "flows", index, "channels", number),
                         f"the backup of {flow['entity']} data of {store.name} ({channel.get('name') or channel['kind']}) {words}",
-                        "test it, and write down when",
+                        mend="test it, and write down when",
                     )
 
 
@@ -124,7 +120,7 @@ def tried(context: Context) -> Iterator[Finding]:
     why="A field that is not mapped arrives empty, and an empty quantity sells or stops everything.",
     mend="Add the missing fields to `fieldMap`: ours on the left, the store's on the right.",
 )
-def mapped(context: Context) -> Iterator[Finding]:
+def mapped(context: Context) -> Iterator[Said]:
     """The flows of an entity in one direction have, among the targets of their `fieldMap`s together, the
     store's required fields; each has the key by which rows are told apart. A live storefront's flows all have
     a `fieldMap`."""
@@ -137,25 +133,21 @@ def mapped(context: Context) -> Iterator[Finding]:
         for index, flow in _flows(store):
             if flow.get("fieldMap") is None:
                 if is_live(store):
-                    yield context.configuration.finding(
-                        "INT-003",
-                        "error",
+                    yield breach(
                         store,
                         ("spec", "integration", "flows", index),
                         f"the flow of {flow['entity']} data of {store.name} says no `fieldMap`",
-                        f"map at least {', '.join(NEEDED[flow['entity']])}",
+                        mend=f"map at least {', '.join(NEEDED[flow['entity']])}",
                     )
                 continue
             mine, all_ = set(flow["fieldMap"].values()), together[flow["entity"], flow["direction"] == "in"]
             lacks = [name for name in NEEDED[flow["entity"]] if name not in (mine if name in KEYS else all_)]
             if lacks:
-                yield context.configuration.finding(
-                    "INT-003",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "integration", "flows", index, "fieldMap"),
                     f"the flow of {flow['entity']} data of {store.name} does not map {', '.join(lacks)}",
-                    "name our field for each of them",
+                    mend="name our field for each of them",
                 )
 
 
@@ -166,7 +158,7 @@ def mapped(context: Context) -> Iterator[Finding]:
     why="Two writers overwrite each other, and which of them was last is chance.",
     mend="Take the field out of one of the two flows: one system of record for each.",
 )
-def one_writer(context: Context) -> Iterator[Finding]:
+def one_writer(context: Context) -> Iterator[Said]:
     """In one store, no two flows towards it from different systems have a target field of one entity in
     common, but for the keys by which rows are told apart (sku, order, settlement, and what the flow names as
     `key`)."""
@@ -180,13 +172,11 @@ def one_writer(context: Context) -> Iterator[Finding]:
                     continue
                 first = writers.setdefault((flow["entity"], target), flow["system"])
                 if first != flow["system"]:
-                    yield context.configuration.finding(
-                        "INT-004",
-                        "error",
+                    yield breach(
                         store,
                         ("spec", "integration", "flows", index, "fieldMap"),
                         f"{flow['entity']}.{target} of {store.name} is written by {first} and by {flow['system']}",
-                        "decide which of them knows it",
+                        mend="decide which of them knows it",
                     )
 
 
@@ -197,7 +187,7 @@ def one_writer(context: Context) -> Iterator[Finding]:
     why="Walk-in customers buy the last piece while the store still offers it.",
     mend="Give the shop an inventory flow from its till, as often as its `sloMinutes` says.",
 )
-def shop_feed(context: Context) -> Iterator[Finding]:
+def shop_feed(context: Context) -> Iterator[Said]:
     """A physical store that ships or hands over orders of a live storefront has an inventory flow out of its
     systems, whose fastest channel is a notification or asks often enough: within `sloMinutes`, or an hour
     where that is not said."""
@@ -213,13 +203,11 @@ def shop_feed(context: Context) -> Iterator[Finding]:
             continue
         feeds = [(i, f) for i, f in _flows(store) if f["entity"] == "inventory" and f["direction"] != "in"]
         if not feeds:
-            yield config.finding(
-                "INT-005",
-                "error",
+            yield breach(
                 store,
                 ("spec", "integration"),
                 f"{name} serves online orders, and no flow reports its stock",
-                "connect its till or stock system",
+                mend="connect its till or stock system",
             )
         for index, flow in feeds:
             every = min((c["everySeconds"] for c in flow["channels"] if c.get("everySeconds")), default=None)
@@ -234,13 +222,11 @@ def shop_feed(context: Context) -> Iterator[Finding]:
                 if every
                 else "nobody says how often it is asked (everySeconds)"
             )
-            yield config.finding(
-                "INT-005",
-                "error",
+            yield breach(
                 store,
                 ("spec", "integration", "flows", index),
                 f"stock of {name} may be {slo} minutes old, and {asked}",
-                "ask more often, or agree on a longer time and a larger buffer",
+                mend="ask more often, or agree on a longer time and a larger buffer",
             )
 
 
@@ -252,7 +238,7 @@ def shop_feed(context: Context) -> Iterator[Finding]:
     mend="Ask less often, or subscribe to notifications.",
     source="usage plans in the Selling Partner API models",
 )
-def within_rate(context: Context) -> Iterator[Finding]:
+def within_rate(context: Context) -> Iterator[Said]:
     """For each seller account and operation with a known rate: the requests of all stores together stay
     within it."""
     asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec, tuple[Any, ...]]]] = {}
@@ -271,14 +257,14 @@ def within_rate(context: Context) -> Iterator[Finding]:
         if total > Decimal(RATES[operation]):
             _, store, path = max(users, key=lambda u: (u[0], u[1].name))
             slowest = int(len(users) / Decimal(RATES[operation])) + 1
-            yield context.configuration.finding(
-                "INT-006",
-                "error",
+            yield breach(
                 store,
                 path,
-                f"{operation} of {seller} in {region} is asked {total * 60:.1f} times a minute by {len(users)} channel"
-                f"{'s' * (len(users) != 1)}, and {Decimal(RATES[operation]) * 60:.1f} are allowed",
-                f"every {slowest} seconds or more each would fit",
+                (
+                    f"{operation} of {seller} in {region} is asked {total * 60:.1f} times a minute by {len(users)} channel"
+                    f"{'s' * (len(users) != 1)}, and {Decimal(RATES[operation]) * 60:.1f} are allowed"
+                ),
+                mend=f"every {slowest} seconds or more each would fit",
             )
 
 
@@ -289,7 +275,7 @@ def within_rate(context: Context) -> Iterator[Finding]:
     why="When data stops, the first hour is spent asking whose system it is.",
     mend="Fill version, owner, contact and hours of the system.",
 )
-def answered(context: Context) -> Iterator[Finding]:
+def answered(context: Context) -> Iterator[Said]:
     """Each system that a flow names is described, with version, owner, contact and hours."""
     told: set[str] = set()
     for store in context.configuration.stores.values():
@@ -307,11 +293,6 @@ def answered(context: Context) -> Iterator[Finding]:
                 if name in systems
                 else ("spec", "integration", "flows", index)
             )
-            yield context.configuration.finding(
-                "INT-010",
-                "warning",
-                store,
-                path,
-                f"the system {name} lacks {', '.join(lacks)}",
-                "ask whoever runs it",
+            yield breach(
+                store, path, f"the system {name} lacks {', '.join(lacks)}", mend="ask whoever runs it"
             )

@@ -13,13 +13,14 @@ from acorn_gitops.engines.signals import Reading, readings
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 WATCHED: Final = ("inventory-lag", "missed-orders", "order-gap", "account-state")
 """Signals without which a store is not live."""
 
 
-def _told(context: Context, id: str, signal: str, hint: str) -> Iterator[Finding]:
+def _told(context: Context, id: str, signal: str, hint: str) -> Iterator[Said]:
     seen: list[Reading] | None = context.shared.get("readings")
     if seen is None:
         seen = context.shared["readings"] = readings(context.configuration, context.now)
@@ -55,7 +56,7 @@ def _runbook(context: Context, reading: Reading) -> str:
     mend="Look at the inventory flow; `acorn doctor` names the first cause.",
     phase="drift",
 )
-def lag(context: Context) -> Iterator[Finding]:
+def lag(context: Context) -> Iterator[Said]:
     """More than 15 minutes since the last published stock is a warning, more than 60 an error (facts:
     published)."""
     yield from _told(context, "MON-001", "inventory-lag", hint="look at the inventory flow of this store")
@@ -69,7 +70,7 @@ def lag(context: Context) -> Iterator[Finding]:
     mend="Fetch the orders that the backup has, and repair the primary channel.",
     phase="drift",
 )
-def missed(context: Context) -> Iterator[Finding]:
+def missed(context: Context) -> Iterator[Said]:
     """No order was seen by the backup channel alone for more than ten minutes (facts: orders)."""
     yield from _told(
         context,
@@ -87,7 +88,7 @@ def missed(context: Context) -> Iterator[Finding]:
     mend="Buy something in the store; then look at prices, stock and the account.",
     phase="drift",
 )
-def gap(context: Context) -> Iterator[Finding]:
+def gap(context: Context) -> Iterator[Said]:
     """Not more than six usual intervals without an order (facts: orders; the interval is that of the recorded
     orders)."""
     yield from _told(context, "MON-003", "order-gap", hint="look whether the store still sells at all")
@@ -101,7 +102,7 @@ def gap(context: Context) -> Iterator[Finding]:
     mend="Read the processing report, mend the rows and send them again.",
     phase="drift",
 )
-def failures(context: Context) -> Iterator[Finding]:
+def failures(context: Context) -> Iterator[Said]:
     """No message of the last processing failed; five percent are an error (facts: processing)."""
     yield from _told(context, "MON-004", "processing-failures", hint="read the processing report")
 
@@ -114,7 +115,7 @@ def failures(context: Context) -> Iterator[Finding]:
     mend="Publish the allotted quantity; `acorn view inventory` shows it.",
     phase="drift",
 )
-def oversell(context: Context) -> Iterator[Finding]:
+def oversell(context: Context) -> Iterator[Said]:
     """No store publishes more than it was allotted (facts: published and stock)."""
     yield from _told(context, "MON-005", "oversell", hint="publish what `acorn view inventory` says")
 
@@ -127,7 +128,7 @@ def oversell(context: Context) -> Iterator[Finding]:
     mend="Repair the channel while the other one carries its load.",
     phase="drift",
 )
-def channel(context: Context) -> Iterator[Finding]:
+def channel(context: Context) -> Iterator[Said]:
     """No channel is down or replaced for more than five minutes (facts: channels)."""
     yield from _told(
         context, "MON-006", "channel-down", hint="repair it while the other one carries its load"
@@ -142,7 +143,7 @@ def channel(context: Context) -> Iterator[Finding]:
     mend="`acorn plan` puts it back; `acorn import --drifted` takes it into the specs.",
     phase="drift",
 )
-def own_price(context: Context) -> Iterator[Finding]:
+def own_price(context: Context) -> Iterator[Said]:
     """No price was changed outside since the last apply."""
     stores: dict[str, list[str]] = {}
     for address, path in context.known.drifted if context.known is not None else ():
@@ -170,7 +171,7 @@ def own_price(context: Context) -> Iterator[Finding]:
     phase="drift",
     source="resale price maintenance is restricted in the EU, the UK and China: report, never enforce",
 )
-def foreign(context: Context) -> Iterator[Finding]:
+def foreign(context: Context) -> Iterator[Said]:
     """No foreign offer of a SKU lies below its floor or minimum advertised price there (facts: offers)."""
     yield from _told(
         context, "MON-008", "foreign-price", hint="keep the evidence; do not lower your own price by reflex"
@@ -185,7 +186,7 @@ def foreign(context: Context) -> Iterator[Finding]:
     mend="Answer the marketplace's notice; it has a date.",
     phase="drift",
 )
-def account(context: Context) -> Iterator[Finding]:
+def account(context: Context) -> Iterator[Said]:
     """The marketplace says that the account takes part and is not suspended (facts: participations)."""
     yield from _told(context, "MON-009", "account-state", hint="read the marketplace's notice today")
 
@@ -197,31 +198,28 @@ def account(context: Context) -> Iterator[Finding]:
     why="An alert that nobody receives is a log line.",
     mend="Name a route of acorn.yaml and a runbook.",
 )
-def routed(context: Context) -> Iterator[Finding]:
+def routed(context: Context) -> Iterator[Said]:
     """Every monitor names a route that there is (an unknown one is an error) and a runbook."""
     routes = context.configuration.settings.get("routes") or {}
     for store in context.configuration.stores.values():
         for index, monitor in enumerate(store.spec.get("monitors") or ()):
             at = ("spec", "monitors", index)
             if monitor.get("route") is not None and monitor["route"] not in routes:
-                yield context.configuration.finding(
-                    "MON-010",
-                    "error",
+                yield breach(
                     store,
                     (*at, "route"),
                     f"the alert {monitor['signal']} of {store.name} goes to {monitor['route']}, which is no route",
-                    f"declare it below `routes` in acorn.yaml; known: {', '.join(sorted(routes)) or 'none'}",
+                    mend=f"declare it below `routes` in acorn.yaml; known: {', '.join(sorted(routes)) or 'none'}",
+                    severity="error",
                 )
                 continue
             lacks = [name for name in ("route", "runbook") if not monitor.get(name)]
             if lacks:
-                yield context.configuration.finding(
-                    "MON-010",
-                    "warning",
+                yield breach(
                     store,
                     at,
                     f"the alert {monitor['signal']} of {store.name} has no {' and no '.join(lacks)}",
-                    "say who hears of it, and what to do",
+                    mend="say who hears of it, and what to do",
                 )
 
 
@@ -234,7 +232,7 @@ def routed(context: Context) -> Iterator[Finding]:
     source="Selling Partner API: rotating credentials (180 days), renewing authorisations (365 days)",
     phase="drift",
 )
-def credentials(context: Context) -> Iterator[Finding]:
+def credentials(context: Context) -> Iterator[Said]:
     """A client secret is a warning at 150 days and an error at 180; an authorisation at 335 and 365."""
     yield from _told(context, "MON-011", "credential-age", hint="rotate it, and record the new day")
 
@@ -248,7 +246,7 @@ def credentials(context: Context) -> Iterator[Finding]:
     phase="drift",
     source="Seller Central: account health (order defects < 1 %, cancellations < 2.5 %, late < 4 %, valid tracking >= 95 %)",
 )
-def ratings(context: Context) -> Iterator[Finding]:
+def ratings(context: Context) -> Iterator[Said]:
     """Order defects below 1 %, cancellations below 2.5 %, late shipments below 4 %, valid tracking at least
     95 % (facts: performance)."""
     yield from _told(
@@ -263,7 +261,7 @@ def ratings(context: Context) -> Iterator[Finding]:
     why="Without monitoring the first to notice is a customer.",
     mend="Add the monitor with its route and runbook.",
 )
-def watched(context: Context) -> Iterator[Finding]:
+def watched(context: Context) -> Iterator[Said]:
     """A live storefront has monitors for stock delay, missed orders, order gaps and the account's state. No
     store has two monitors of one signal, and a warning comes before an error."""
     for store in context.configuration.stores.values():
@@ -273,17 +271,15 @@ def watched(context: Context) -> Iterator[Finding]:
         have = {m["signal"] for m in store.spec.get("monitors") or ()}
         lacks = [signal for signal in WATCHED if signal not in have]
         if lacks:
-            yield context.configuration.finding(
-                "MON-020",
-                "error",
+            yield breach(
                 store,
                 ("spec", "monitors"),
                 f"{store.name} is live, and nobody watches {', '.join(lacks)}",
-                "`acorn rules MON-001` and the following say what each of them sees",
+                mend="`acorn rules MON-001` and the following say what each of them sees",
             )
 
 
-def _contradictory(context: Context, store: Spec) -> Iterator[Finding]:
+def _contradictory(context: Context, store: Spec) -> Iterator[Said]:
     seen: set[str] = set()
     for index, monitor in enumerate(store.spec.get("monitors") or ()):
         warn, fail = monitor.get("warnAt"), monitor.get("failAt")
@@ -296,11 +292,4 @@ def _contradictory(context: Context, store: Spec) -> Iterator[Finding]:
         )
         seen.add(monitor["signal"])
         if words:
-            yield context.configuration.finding(
-                "MON-020",
-                "error",
-                store,
-                ("spec", "monitors", index),
-                words,
-                "keep one, with warnAt below failAt",
-            )
+            yield breach(store, ("spec", "monitors", index), words, mend="keep one, with warnAt below failAt")

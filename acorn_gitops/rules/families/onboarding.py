@@ -13,6 +13,7 @@ from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 _EXIT_FIELDS = ("formats", "datasets", "noticeDays", "exportWithinDays", "retentionDays", "destructionProof")
@@ -31,9 +32,7 @@ def _reached(context: Context, stage: str) -> Iterator[Spec]:
             yield store
 
 
-def _stage(
-    context: Context, id: str, stage: str, hint: str, severity: Severity = "error"
-) -> Iterator[Finding]:
+def _stage(context: Context, id: str, stage: str, hint: str, severity: Severity = "error") -> Iterator[Said]:
     for store in _reached(context, stage):
         for lack in missing(store, stage, context.now.date()):
             if lack.rule == id:
@@ -48,7 +47,7 @@ def _stage(
     why="Access is by invitation: a store without it sells nothing, whatever its specs say.",
     mend="Record `onboarding.access` with status granted, reference and date, or set `lifecycle` back.",
 )
-def admitted(context: Context) -> Iterator[Finding]:
+def admitted(context: Context) -> Iterator[Said]:
     """A live storefront (`lifecycle: live`, or no stage and `environment: production`) has
     `onboarding.access` granted, with its reference and day. Where stores keep no such records, no monitors,
     flows or way out, and `policies.onboarding` does not require them, that is told as a note."""
@@ -67,13 +66,12 @@ def admitted(context: Context) -> Iterator[Finding]:
     for lacking, names in sorted(bare.items()):
         names.sort()
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield config.finding(
-            "ONB-001",
-            "info",
+        yield breach(
             config.stores[names[0]],
             ("spec", "storefront", "lifecycle"),
             f"{', '.join(names[:3])}{more}: nothing is recorded of {', '.join(blocks[b] for b in lacking.split(', '))} ({lacking})",
-            "`acorn onboard` shows what belongs there; `policies.onboarding: required` asks every live store for it",
+            mend="`acorn onboard` shows what belongs there; `policies.onboarding: required` asks every live store for it",
+            severity="info",
         )
     yield from _stage(context, "ONB-001", "integration", hint="record the letter or case that granted it")
 
@@ -86,7 +84,7 @@ def admitted(context: Context) -> Iterator[Finding]:
     mend="Apply for the programme and record `entitlements`, or switch the capability off.",
     source="Supply Sources API use-case guide; amazonbopis.com requirements",
 )
-def entitled(context: Context) -> Iterator[Finding]:
+def entitled(context: Context) -> Iterator[Said]:
     """A live Amazon store whose shops offer pick-up has `entitlements.bopis: granted`, and one in the United
     States whose shops ship its orders `mli: granted`: what was only requested is not used yet."""
     config = context.configuration
@@ -108,13 +106,11 @@ def entitled(context: Context) -> Iterator[Finding]:
                 if (capabilities.get(capability) or {}).get("enabled") and have.get(programme) != "granted":
                     lacking.setdefault(programme, (location, does))
         for programme, (location, does) in lacking.items():
-            yield config.finding(
-                "ONB-002",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "entitlements"),
                 f"{location} {does} for {store.name}, whose programme {programme} is {have.get(programme) or 'none'}",
-                "record the admission, or switch that off in the shop",
+                mend="record the admission, or switch that off in the shop",
             )
 
 
@@ -138,7 +134,7 @@ def _feeds(context: Context) -> dict[str, set[str]]:
     why="Months of integration are lost where the marketplace would not have taken the company at all.",
     mend="Fill `onboarding.eligibility`: turnover, countries, who connects the systems.",
 )
-def eligible(context: Context) -> Iterator[Finding]:
+def eligible(context: Context) -> Iterator[Said]:
     """`onboarding.eligibility` is complete before a store goes on."""
     yield from _stage(
         context, "ONB-003", "eligibility", hint="write it down before more work starts", severity="warning"
@@ -152,7 +148,7 @@ def eligible(context: Context) -> Iterator[Finding]:
     why="When something stops, that is whom to call.",
     mend="Record `onboarding.contact` with name and date.",
 )
-def contacted(context: Context) -> Iterator[Finding]:
+def contacted(context: Context) -> Iterator[Said]:
     """`onboarding.contact` has a name and a day."""
     yield from _stage(context, "ONB-004", "contacted", hint="name the account manager or the case")
 
@@ -164,7 +160,7 @@ def contacted(context: Context) -> Iterator[Finding]:
     why="One that is missing or has expired stops the assessment, or closes the account later.",
     mend="Add the paper to `onboarding.documents` with its reference, SHA-256 and dates.",
 )
-def papers(context: Context) -> Iterator[Finding]:
+def papers(context: Context) -> Iterator[Said]:
     """Licence, brand certificate, list of sites, turnover band and IT description, each with reference,
     digest and day, none expired."""
     yield from _stage(
@@ -179,7 +175,7 @@ def papers(context: Context) -> Iterator[Finding]:
     why="Before that every promise is ours alone.",
     mend="Record `onboarding.assessment` with decision accepted and its day.",
 )
-def assessed(context: Context) -> Iterator[Finding]:
+def assessed(context: Context) -> Iterator[Said]:
     """`onboarding.assessment.decision` is accepted, with its day."""
     yield from _stage(context, "ONB-006", "assessment", hint="wait for the decision, and record it")
 
@@ -191,7 +187,7 @@ def assessed(context: Context) -> Iterator[Finding]:
     why="A contract without a way out is signed once and regretted for years.",
     mend="Record `onboarding.agreements` with parties, first day and exit clause.",
 )
-def agreed(context: Context) -> Iterator[Finding]:
+def agreed(context: Context) -> Iterator[Said]:
     """Every entry of `onboarding.agreements` has parties, first day and exit clause, and there is one."""
     yield from _stage(context, "ONB-007", "agreement", hint="record what was signed")
 
@@ -204,7 +200,7 @@ def agreed(context: Context) -> Iterator[Finding]:
     mend="Go one stage at a time: set `lifecycle` to the stage that follows the applied one.",
     phase="plan",
 )
-def in_order(context: Context) -> Iterator[Finding]:
+def in_order(context: Context) -> Iterator[Said]:
     """Against what is live: `lifecycle` moves on by one stage, or back, or to exiting; from exiting to
     closed."""
     assert context.known is not None
@@ -221,13 +217,11 @@ def in_order(context: Context) -> Iterator[Finding]:
         steps = STAGES.index(after) - STAGES.index(before) if {before, after} <= set(STAGES) else 99
         if steps > 1:
             following = STAGES[STAGES.index(before) + 1] if before in STAGES[:-1] else "exiting"
-            yield context.configuration.finding(
-                "ONB-008",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "lifecycle"),
                 f"{store.name} would go from {before} to {after} at once",
-                f"the next stage is {following}",
+                mend=f"the next stage is {following}",
             )
 
 
@@ -238,7 +232,7 @@ def in_order(context: Context) -> Iterator[Finding]:
     why="An expired licence closes an account overnight.",
     mend="Renew it and record the new one.",
 )
-def expiring(context: Context) -> Iterator[Finding]:
+def expiring(context: Context) -> Iterator[Said]:
     """A document that expires within sixty days is told. When it has expired, ONB-005 is an error."""
     today = context.now.date()
     for store in context.configuration.stores.values():
@@ -247,14 +241,14 @@ def expiring(context: Context) -> Iterator[Finding]:
                 continue
             days = (date.fromisoformat(paper["expires"]) - today).days
             if 0 < days <= 60:
-                yield context.configuration.finding(
-                    "ONB-009",
-                    "warning",
+                yield breach(
                     store,
                     ("spec", "onboarding", "documents", index, "expires"),
-                    f"the {paper['type'].replace('-', ' ')} of {store.name} expires in {days} day{'s' * (days != 1)}"
-                    + (": after that nothing can be applied" if days <= 7 else ""),
-                    "renew it now; the marketplace takes days to look at it",
+                    (
+                        f"the {paper['type'].replace('-', ' ')} of {store.name} expires in {days} day{'s' * (days != 1)}"
+                        + (": after that nothing can be applied" if days <= 7 else "")
+                    ),
+                    mend="renew it now; the marketplace takes days to look at it",
                 )
 
 
@@ -265,7 +259,7 @@ def expiring(context: Context) -> Iterator[Finding]:
     why="The first price that somebody changes in earnest should not be their first at all.",
     mend="Hold the training, and record it in `onboarding.training` with date, attendees, scenarios and result.",
 )
-def rehearsed(context: Context) -> Iterator[Finding]:
+def rehearsed(context: Context) -> Iterator[Said]:
     """Every person and group with a write right on a live store took part in a passed training that has been
     held; a group stands in `attendees` by its name once everybody in it was trained."""
     config = context.configuration
@@ -287,13 +281,11 @@ def rehearsed(context: Context) -> Iterator[Finding]:
             rights = access.rights([subject], store.name)
             writes = sorted(str(r) for r in rights if r.verb in ("write", "apply", "delete", "grant"))
             if writes:
-                yield config.finding(
-                    "ONB-010",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "onboarding", "training"),
                     f"{subject.id} may {writes[0]} in {store.name} and stands in no passed training",
-                    "train them and add them to `attendees`, or take the right away",
+                    mend="train them and add them to `attendees`, or take the right away",
                 )
 
 
@@ -304,19 +296,17 @@ def rehearsed(context: Context) -> Iterator[Finding]:
     why="A training without scenarios was a meeting.",
     mend="Record what was rehearsed, and repeat a failed training.",
 )
-def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
+def rehearsal_of_substance(context: Context) -> Iterator[Said]:
     """Every training lists its scenarios; the last one was passed, and is not older than a year."""
     for store in context.configuration.stores.values():
         sessions = (store.spec.get("onboarding") or {}).get("training") or ()
         for index, one in enumerate(sessions):
             if not one.get("scenarios"):
-                yield context.configuration.finding(
-                    "ONB-011",
-                    "warning",
+                yield breach(
                     store,
                     ("spec", "onboarding", "training", index),
                     f"the training of {one['date']} lists no scenarios",
-                    "write what was rehearsed: a price change, a promotion, drift, a rollback",
+                    mend="write what was rehearsed: a price change, a promotion, drift, a rollback",
                 )
         if not sessions:
             continue
@@ -324,13 +314,11 @@ def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
         days = (context.now.date() - date.fromisoformat(last["date"])).days
         if last["result"] != "passed" or days > 365:
             why = "was not passed" if last["result"] != "passed" else f"is {days} days ago"
-            yield context.configuration.finding(
-                "ONB-011",
-                "warning",
+            yield breach(
                 store,
                 ("spec", "onboarding", "training"),
                 f"the last training for {store.name} ({last['date']}) {why}",
-                "hold it again",
+                mend="hold it again",
             )
 
 
@@ -342,7 +330,7 @@ def rehearsal_of_substance(context: Context) -> Iterator[Finding]:
     mend="Run `acorn rehearse --env ENVIRONMENT`, and commit the record that it writes.",
     phase="apply",
 )
-def proven(context: Context) -> Iterator[Finding]:
+def proven(context: Context) -> Iterator[Said]:
     """Where `policies.rehearsal` is required, or a storefront says `environment: production` and the policy
     says nothing: a passed rehearsal of the same specs, or of specs that differ from them in everyday values
     only (prices, stock reserves, titles, promotions' windows; never floors, rates, rules or rights). `acorn
@@ -369,7 +357,7 @@ def proven(context: Context) -> Iterator[Finding]:
     why="At the end of a contract nobody agrees to anything.",
     mend="Fill `exit`: formats, datasets, noticeDays, exportWithinDays, retentionDays, destructionProof.",
 )
-def exit_agreed(context: Context) -> Iterator[Finding]:
+def exit_agreed(context: Context) -> Iterator[Said]:
     """A live storefront, and one that is exiting, has every field of `exit`; any store's `exit` that is begun
     is complete."""
     for store in context.configuration.stores.values():
@@ -378,13 +366,11 @@ def exit_agreed(context: Context) -> Iterator[Finding]:
             continue
         lacks = [name for name in _EXIT_FIELDS if (block or {}).get(name) in (None, [])]
         if lacks:
-            yield context.configuration.finding(
-                "ONB-030",
-                "error",
+            yield breach(
                 store,
                 ("spec", "exit"),
                 f"the way out of {store.name} lacks {', '.join(lacks)}",
-                "agree on it with the marketplace, or with whoever runs the system",
+                mend="agree on it with the marketplace, or with whoever runs the system",
             )
 
 
@@ -395,7 +381,7 @@ def exit_agreed(context: Context) -> Iterator[Finding]:
     why="An export that was never tried does not work on the day it is needed.",
     mend="Run `acorn export --drill`, and commit the record that it writes.",
 )
-def drilled(context: Context) -> Iterator[Finding]:
+def drilled(context: Context) -> Iterator[Said]:
     """Where any live store has `exit`, the last passed export drill is at most ninety days ago."""
     from acorn_gitops.rules.rehearsal import last_drill
 
@@ -413,14 +399,7 @@ def drilled(context: Context) -> Iterator[Finding]:
         else f"the last export drill is {(context.now - last).days} days ago"
     )
     first = min(duties, key=lambda s: s.name)
-    yield context.configuration.finding(
-        "ONB-031",
-        "warning",
-        first,
-        ("spec", "exit"),
-        words,
-        "run `acorn export --drill DIR` and commit its record",
-    )
+    yield breach(first, ("spec", "exit"), words, mend="run `acorn export --drill DIR` and commit its record")
 
 
 @rule(
@@ -430,7 +409,7 @@ def drilled(context: Context) -> Iterator[Finding]:
     why="After the agreed day the other side owes nothing any more.",
     mend="Export now, and record `exit.exportedAt`.",
 )
-def handed_over(context: Context) -> Iterator[Finding]:
+def handed_over(context: Context) -> Iterator[Said]:
     """Of a store with `exit.noticeGiven`: everything was exported after the notice and within
     `exportWithinDays`; told from the day of notice on."""
     today = context.now.date()
@@ -443,25 +422,23 @@ def handed_over(context: Context) -> Iterator[Finding]:
         if exported is not None and block["noticeGiven"] <= exported <= min(end.isoformat(), context.today):
             continue
         if exported is not None and end.isoformat() < exported <= context.today:
-            yield context.configuration.finding(
-                "ONB-032",
-                "warning",
+            yield breach(
                 store,
                 ("spec", "exit", "exportedAt"),
                 f"the data of {store.name} was exported on {exported}, and the agreement ends on {end}",
-                "have the other side confirm in writing that it is complete",
+                mend="have the other side confirm in writing that it is complete",
+                severity="warning",
             )
             continue
         late = today > end
         days = abs((end - today).days)
         words = f"{days} day{'s' * (days != 1)} {'too late' if late else 'left'}"
-        yield context.configuration.finding(
-            "ONB-032",
-            "error" if late else "warning",
+        yield breach(
             store,
             ("spec", "exit"),
             f"notice for {store.name} was given on {block['noticeGiven']}; its data is to be exported by {end}: {words}",
-            "run `acorn export DIR`, and record `exportedAt`",
+            mend="run `acorn export DIR`, and record `exportedAt`",
+            severity="error" if late else "warning",
         )
 
 
@@ -472,7 +449,7 @@ def handed_over(context: Context) -> Iterator[Finding]:
     why="What they keep, they can lose.",
     mend="Ask for the proof of destruction, and record `exit.destroyedAt`.",
 )
-def destroyed(context: Context) -> Iterator[Finding]:
+def destroyed(context: Context) -> Iterator[Said]:
     """A storefront with `lifecycle: closed` has `exit.destroyedAt`, once `retentionDays` are over."""
     today = context.now.date()
     for store in context.configuration.stores.values():
@@ -482,11 +459,9 @@ def destroyed(context: Context) -> Iterator[Finding]:
         begun = block.get("exportedAt") or block.get("noticeGiven")
         end = date.fromisoformat(begun) + timedelta(days=block.get("retentionDays") or 0) if begun else today
         if not block.get("destroyedAt") and today >= end:
-            yield context.configuration.finding(
-                "ONB-033",
-                "warning",
+            yield breach(
                 store,
                 ("spec", "exit"),
                 f"{store.name} is closed, and nobody has proved that its data was destroyed",
-                "ask for it, and record `destroyedAt`",
+                mend="ask for it, and record `destroyedAt`",
             )

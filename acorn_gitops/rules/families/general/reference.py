@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from acorn_gitops.engines.tax import matched_stores
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.selectors import select
 from acorn_gitops.model.territory import BLOCS, canonical
 from acorn_gitops.model.territory import nearest as nearest_place
 from acorn_gitops.resources.registry import fields_of
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.near import Names
 
@@ -40,8 +40,9 @@ def _names(known: frozenset[str]) -> Names:
     "A name refers to nothing",
     why="The part that depends on it would silently not happen.",
     mend="Correct the name, or declare what is missing.",
+    references=True,
 )
-def references(context: Context) -> Iterator[Finding]:
+def references(context: Context) -> Iterator[Said]:
     """Stores, locations, connections, price rules and countries that specs name, stores that budgets do, and
     fields that are left to others (`ignoreFields`, `ceded`); and no two documents make one resource: roles,
     tax rules and promotions with one `key`, a subject twice in a role."""
@@ -55,22 +56,18 @@ def references(context: Context) -> Iterator[Finding]:
     for store in config.stores.values():
         connection = store.spec.get("connection")
         if connection is not None and connection not in config.connections:
-            yield config.finding(
-                "GEN-012",
-                "error",
+            yield breach(
                 store,
                 ("spec", "connection"),
                 f"there is no connection {connection}",
-                nearest(connection, config.connections),
+                mend=nearest(connection, config.connections),
             )
         elif connection is None and len(config.connections) > 1:
-            yield config.finding(
-                "GEN-012",
-                "error",
+            yield breach(
                 store,
                 (),
                 f"store {store.name} names no connection, and there are {len(config.connections)}",
-                f"add `connection:`, one of {', '.join(config.connections)}",
+                mend=f"add `connection:`, one of {', '.join(config.connections)}",
             )
     for sku in config.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
@@ -81,82 +78,63 @@ def references(context: Context) -> Iterator[Finding]:
                     if name in locations
                     else f"there is no store {name}"
                 )
-                yield config.finding(
-                    "GEN-012",
-                    "error",
-                    sku,
-                    ("spec", "listings", index, "store"),
-                    what,
-                    nearest(name, storefronts),
-                )
+                yield breach(sku, ("spec", "listings", index, "store"), what, mend=nearest(name, storefronts))
             price = listing.get("price")
             if price and price.get("rule") is not None and price["rule"] not in config.price_rules:
-                yield config.finding(
-                    "GEN-012",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "price", "rule"),
                     f"there is no price rule {price['rule']}",
-                    nearest(price["rule"], config.price_rules),
+                    mend=nearest(price["rule"], config.price_rules),
                 )
         inventory = sku.spec.get("inventory")
         if inventory:
             for index, source in enumerate(inventory.get("sources") or ()):
                 if source["location"] not in locations:
-                    yield config.finding(
-                        "GEN-012",
-                        "error",
+                    yield breach(
                         sku,
                         ("spec", "inventory", "sources", index, "location"),
                         f"there is no physical store {source['location']}",
-                        nearest(source["location"], locations),
+                        mend=nearest(source["location"], locations),
                     )
             allocation = inventory.get("allocation") or {}
             for part in ("weights", "min", "cap"):
                 for name in allocation.get(part) or ():
                     if name not in config.stores:
-                        yield config.finding(
-                            "GEN-012",
-                            "error",
+                        yield breach(
                             sku,
                             ("spec", "inventory", "allocation", part, name),
                             f"there is no store {name}",
-                            nearest(name, config.stores),
+                            mend=nearest(name, config.stores),
                         )
         for part, prices in (sku.spec.get("pricePolicy") or {}).items():
             if isinstance(prices, dict):
                 for name in prices:
                     if name not in storefronts:
-                        yield config.finding(
-                            "GEN-012",
-                            "error",
+                        yield breach(
                             sku,
                             ("spec", "pricePolicy", part, name),
                             f"there is no store {name}",
-                            nearest(name, storefronts),
+                            mend=nearest(name, storefronts),
                         )
     for spec in (*config.roles.values(), *config.promos.values()):
         for part in ("names", "exclude"):
             for index, name in enumerate(spec.spec["stores"].get(part) or ()):
                 if name not in config.stores:
-                    yield config.finding(
-                        "GEN-012",
-                        "error",
+                    yield breach(
                         spec,
                         ("spec", "stores", part, index),
                         f"there is no store {name}",
-                        nearest(name, config.stores),
+                        mend=nearest(name, config.stores),
                     )
     for spec in config.taxes.values():
         for index, name in enumerate((spec.spec["match"].get("stores") or {}).get("names") or ()):
             if name not in storefronts:
-                yield config.finding(
-                    "GEN-012",
-                    "error",
+                yield breach(
                     spec,
                     ("spec", "match", "stores", "names", index),
                     f"there is no store {name}",
-                    nearest(name, storefronts),
+                    mend=nearest(name, storefronts),
                 )
     for rule_name, price_rule in config.price_rules.items():
         if price_rule["fromStore"] not in storefronts:
@@ -169,7 +147,7 @@ def references(context: Context) -> Iterator[Finding]:
             )
 
 
-def _budgets(context: Context) -> Iterator[Finding]:
+def _budgets(context: Context) -> Iterator[Said]:
     """A budget that holds for no store protects nothing, and one that an environment spells otherwise changes
     nothing."""
     config = context.configuration
@@ -200,7 +178,7 @@ def _budgets(context: Context) -> Iterator[Finding]:
                 )
 
 
-def _fields(context: Context) -> Iterator[Finding]:
+def _fields(context: Context) -> Iterator[Said]:
     """What is left to others is an attribute of the resource: otherwise it is overwritten, and nobody was
     told."""
     for spec in context.configuration.specs():
@@ -210,13 +188,11 @@ def _fields(context: Context) -> Iterator[Finding]:
             for index, name in enumerate(said.get(part) or ()):
                 if name not in known:
                     inner = next((word for word in re.split(r"[.\[]", name) if word in known), "")
-                    yield context.configuration.finding(
-                        "GEN-012",
-                        "error",
+                    yield breach(
                         spec,
                         ("lifecycle", part, name if part == "ceded" else index),
                         f"{part} names {name}, and a {spec.kind} has no such field",
-                        f"did you mean {inner}?" if inner else nearest(name, known),
+                        mend=f"did you mean {inner}?" if inner else nearest(name, known),
                     )
 
 
@@ -228,7 +204,7 @@ def _no_place(code: str) -> str:
     return f"there is no {'part of a country' if '-' in code else 'country'} {code}"
 
 
-def _countries(context: Context) -> Iterator[Finding]:
+def _countries(context: Context) -> Iterator[Said]:
     config = context.configuration
 
     def wrong(place: Any) -> str:
@@ -246,7 +222,7 @@ def _countries(context: Context) -> Iterator[Finding]:
             (("physical", "address", "countryCode"), (physical.get("address") or {}).get("countryCode")),
         ):
             if value is not None and (code := wrong(value)):
-                yield config.finding("GEN-012", "error", store, ("spec", *path), _no_place(code), hint(code))
+                yield breach(store, ("spec", *path), _no_place(code), mend=hint(code))
     for tax in config.taxes.values():
         match = tax.spec["match"]
         for block, part in (
@@ -262,7 +238,7 @@ def _countries(context: Context) -> Iterator[Finding]:
             for index, value in enumerate((match.get(block) or {}).get(part) or ()):
                 if code := wrong(value):
                     at = ("spec", "match", block, part, index)
-                    yield config.finding("GEN-012", "error", tax, at, _no_place(code), hint(code))
+                    yield breach(tax, at, _no_place(code), mend=hint(code))
     for name, entity in (config.settings.get("entities") or {}).items():
         home = entity.get("establishedIn")
         if home and (code := home if home in BLOCS else wrong(home)):
@@ -274,7 +250,7 @@ def _countries(context: Context) -> Iterator[Finding]:
                 yield config.setting("GEN-012", "error", within, _no_place(code), hint(code))
 
 
-def _twice(context: Context) -> Iterator[Finding]:
+def _twice(context: Context) -> Iterator[Said]:
     """Documents that would be one resource in some store."""
     config = context.configuration
     candidates = [(s.name, s.labels) for s in config.stores.values()]

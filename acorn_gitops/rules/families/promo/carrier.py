@@ -8,12 +8,12 @@ from typing import Final
 
 from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.calendar import Dated, calendar_of
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar
 from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})
@@ -29,7 +29,7 @@ def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
             yield store, one
 
 
-def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]:
+def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
     told: dict[str, list[str]] = {}
     places: dict[str, Spec] = {}
     for store, one in _on_amazon(context):
@@ -62,7 +62,7 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Finding]
     mend='Write {local: "…T00:00", tz: store}, or use a type that has hours (lightningDeal).',
     source="purchasable_offer.discounted_price: start_at and end_at are dates",
 )
-def begins_at_midnight(context: Context) -> Iterator[Finding]:
+def begins_at_midnight(context: Context) -> Iterator[Said]:
     """salePrice, percentOff, amountOff and coupon in Amazon stores begin at local midnight."""
     yield from _hours(context, "start", "PRO-010", hint='write {local: "…T00:00", tz: store}')
 
@@ -75,7 +75,7 @@ def begins_at_midnight(context: Context) -> Iterator[Finding]:
     mend='Write {local: "…T00:00", tz: store}: the first day on which it no longer holds.',
     source="purchasable_offer.discounted_price: end_at is inclusive",
 )
-def ends_at_midnight(context: Context) -> Iterator[Finding]:
+def ends_at_midnight(context: Context) -> Iterator[Said]:
     """salePrice, percentOff, amountOff and coupon in Amazon stores end at local midnight."""
     yield from _hours(context, "end", "PRO-011", hint='write {local: "…T00:00", tz: store}')
 
@@ -103,7 +103,7 @@ def _allows(one: Spec, other: Spec) -> bool:
     why="The terms say one thing, the basket another.",
     mend="Move a window, put both into one `stacking.group`, or allow it by `combinableWith`.",
 )
-def combinations(context: Context) -> Iterator[Finding]:
+def combinations(context: Context) -> Iterator[Said]:
     """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names
     the other's name, type or group. Those of one group never meet: only the better holds."""
     if not any(
@@ -136,24 +136,22 @@ def combinations(context: Context) -> Iterator[Finding]:
                     count[refusing.promo.name] += 1
                 if refusing is not None and count[refusing.promo.name] <= PAIRS:
                     rest = other if refusing is one else one
-                    yield context.configuration.finding(
-                        "PRO-021",
-                        "error",
+                    yield breach(
                         refusing.promo,
                         ("spec", "stacking", "combinableWith"),
-                        f"{refusing.promo.name} does not combine with {rest.promo.name}, and they meet on {sku} in {store} from"
-                        f" {utc_text(max(one.start, other.start))}",
-                        "move a window, or put both into one stacking.group",
+                        (
+                            f"{refusing.promo.name} does not combine with {rest.promo.name}, and they meet on {sku} in {store} from"
+                            f" {utc_text(max(one.start, other.start))}"
+                        ),
+                        mend="move a window, or put both into one stacking.group",
                     )
     for name, pairs in sorted(count.items()):
         if pairs > PAIRS:
-            yield context.configuration.finding(
-                "PRO-021",
-                "error",
+            yield breach(
                 context.configuration.promos[name],
                 ("spec", "stacking", "combinableWith"),
                 f"{name} does not combine with {pairs - PAIRS:,} more that it meets",
-                "move its window, or name them in combinableWith",
+                mend="move its window, or name them in combinableWith",
             )
 
 
@@ -169,7 +167,7 @@ PAIRS = 3
     mend="Let somebody else approve it, after the last change.",
     phase="plan",
 )
-def approved(context: Context) -> Iterator[Finding]:
+def approved(context: Context) -> Iterator[Said]:
     """Of a promotion with `approvals`: nobody among them wrote any line of it but the approvals (an error),
     and the latest is not older than the last change of such a line (a warning: rewritten history changes
     days, too), nor for fewer listings than it selects now, where it says how many (`listings`). Asked of git
@@ -189,44 +187,38 @@ def approved(context: Context) -> Iterator[Finding]:
         grown = _listings(context, promo)
         told = max((one["listings"] for one in approvals if one.get("listings") is not None), default=None)
         if told is not None and grown > told:
-            yield config.finding(
-                "PRO-060",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "approvals"),
                 f"{promo.name} was approved for {told:,} listings and selects {grown:,}",
-                "have it approved as it is now",
+                mend="have it approved as it is now",
             )
         names = {one_spelling(name) for name, _ in wrote}
         for index, one in enumerate(approvals):
             if "@" not in one["by"]:
-                yield config.finding(
-                    "PRO-060",
-                    "warning",
+                yield breach(
                     promo,
                     ("spec", "approvals", index, "by"),
                     f"git knows nobody by {one['by']}: whether they wrote {promo.name} themselves cannot be told",
-                    "write the e-mail address with which they commit",
+                    mend="write the e-mail address with which they commit",
+                    severity="warning",
                 )
             if one_spelling(one["by"]) in names:
-                yield config.finding(
-                    "PRO-060",
-                    "error",
+                yield breach(
                     promo,
                     ("spec", "approvals", index, "by"),
                     f"{promo.name} was written and approved by {one['by']}",
-                    "let somebody else approve it",
+                    mend="let somebody else approve it",
                 )
         latest = max(one["at"] for one in approvals)
         changed = max((day for _, day in wrote), default="")
         if changed > latest:
-            yield config.finding(
-                "PRO-060",
-                "warning",
+            yield breach(
                 promo,
                 ("spec", "approvals"),
                 f"{promo.name} was approved on {latest} and changed on {changed}",
-                "have it approved as it is now",
+                mend="have it approved as it is now",
+                severity="warning",
             )
 
 

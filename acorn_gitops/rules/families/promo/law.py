@@ -15,9 +15,9 @@ from acorn_gitops.engines.offer import major
 from acorn_gitops.engines.price import WHOLE
 from acorn_gitops.engines.prior_price import DAYS
 from acorn_gitops.engines.reductions import Reduction, reductions
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 SHOWN: Final = 10
 
@@ -48,7 +48,7 @@ def _words(real: Decimal) -> str:
     source="Directive 98/6/EC Art. 6a; CJEU C-330/23 (2024-09-26)",
     phase="plan",
 )
-def prior(context: Context) -> Iterator[Finding]:
+def prior(context: Context) -> Iterator[Said]:
     """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an
     announced percentage is not larger than the one from that price. Perishables, new goods and reductions
     that grow step by step, for which states may differ, are not told apart: a waiver names them. Of a
@@ -69,27 +69,29 @@ def prior(context: Context) -> Iterator[Finding]:
             continue
         real = (Decimal(before - one.pays) * 100 / before).quantize(Decimal("0.1")) if before else Decimal(0)
         said = f", announced as -{Decimal(claimed) * 100 / WHOLE:g} %" if claimed else ""
-        yield context.configuration.finding(
-            "PRO-040",
-            "error" if announced else "warning",
+        yield breach(
             one.dated.promo,
             ("spec", "discount"),
-            f"{one.sku} in {one.store} would cost {major(one.pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
-            f" {major(before, currency)}, so it is {_words(real)}",
-            f"at most {major(most, currency)} {currency}"
-            + ("" if claimed else ", and less than that,")
-            + " would be honest",
+            (
+                f"{one.sku} in {one.store} would cost {major(one.pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
+                f" {major(before, currency)}, so it is {_words(real)}"
+            ),
+            mend=(
+                f"at most {major(most, currency)} {currency}"
+                + ("" if claimed else ", and less than that,")
+                + " would be honest"
+            ),
+            severity="error" if announced else "warning",
         )
     for name, count in told.items():
         if count > SHOWN:
             promo = context.configuration.promos[name]
-            yield context.configuration.finding(
-                "PRO-040",
-                "error" if name in blocks else "warning",
+            yield breach(
                 promo,
                 (),
                 f"and {count - SHOWN:,} more listings of {name}",
-                "see `acorn view promotions`",
+                mend="see `acorn view promotions`",
+                severity="error" if name in blocks else "warning",
             )
 
 
@@ -102,7 +104,7 @@ def prior(context: Context) -> Iterator[Finding]:
     source="Directive 98/6/EC Art. 6a",
     phase="plan",
 )
-def history(context: Context) -> Iterator[Finding]:
+def history(context: Context) -> Iterator[Said]:
     """In EU stores: for every announced reduction that begins within thirty days, the prices in force in all
     of the thirty days before it are known. What begins later will be known by then. Told once for a
     promotion."""
@@ -113,11 +115,9 @@ def history(context: Context) -> Iterator[Finding]:
             unknown.setdefault(one.dated.promo.name, []).append(f"{one.sku} in {one.store}")
     for name, listings in sorted(unknown.items()):
         more = f" and {len(listings) - 1:,} more" if len(listings) > 1 else ""
-        yield context.configuration.finding(
-            "PRO-041",
-            "warning",
+        yield breach(
             context.configuration.promos[name],
             (),
             f"the prices of the {DAYS} days before {name} are not known for {listings[0]}{more}",
-            "record them in facts/prices.csv, or keep this ledger for thirty days",
+            mend="record them in facts/prices.csv, or keep this ledger for thirty days",
         )

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 from acorn_gitops.engines.calendar import Listed, Low
 from acorn_gitops.engines.lowest import lowest
 from acorn_gitops.engines.offer import major
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.window import utc_text
@@ -19,6 +18,7 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar, _culprit, _lows, _names, margins_of
 from acorn_gitops.rules.families.sku.stock import inventory_of
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -34,7 +34,7 @@ def _policed(context: Context, field: str) -> list[Any]:
     why="A campaign that sells everything at a loss is a success nobody survives.",
     mend="Raise the price, take less off, or lower `minMarginPercent` on purpose.",
 )
-def margin(context: Context) -> Iterator[Finding]:
+def margin(context: Context) -> Iterator[Said]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and
     of the lowest price over the calendar, without tax and without the fees that are recorded in
     `facts/fees.csv`. Where the margin cannot be computed, PRO-034 says so."""
@@ -66,14 +66,14 @@ def margin(context: Context) -> Iterator[Finding]:
                     if low is not None and reduced
                     else ""
                 )
-                yield config.finding(
-                    "PRO-032",
-                    "error",
+                yield breach(
                     culprit or sku,
                     ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
-                    f"{sku.spec['sku']} in {store} leaves {left} % at {major(pays, currency)} {currency}{why};"
-                    f" its policy is {least} %",
-                    "`acorn view prices` shows every listing",
+                    (
+                        f"{sku.spec['sku']} in {store} leaves {left} % at {major(pays, currency)} {currency}{why};"
+                        f" its policy is {least} %"
+                    ),
+                    mend="`acorn view prices` shows every listing",
                 )
 
 
@@ -84,36 +84,33 @@ def margin(context: Context) -> Iterator[Finding]:
     why="Buyers and dealers compare across borders; the cheapest store serves all of them.",
     mend="Bring the prices together, or widen `spreadMaxPercent` on purpose.",
 )
-def spread(context: Context) -> Iterator[Finding]:
+def spread(context: Context) -> Iterator[Said]:
     """For SKUs with `pricePolicy.spreadMaxPercent`: the dearest price without tax is at most so much above
     the cheapest, in one currency by `exchangeRates`. Stores whose tax or rate is not known are left out.
     Where promotions for everybody take prices further apart for a day or longer (the same window in two time
     zones is not meant), that is a warning."""
-    config, calendar = context.configuration, _calendar(context)
+    calendar = _calendar(context)
     for sku in _policed(context, "spreadMaxPercent"):
         code, most = sku.spec["sku"], Decimal(sku.spec["pricePolicy"]["spreadMaxPercent"])
         listings = list(calendar.listings_of(sku))
         found = _apart(context, sku, [(one, one.price) for one in listings])
         if found is not None and found.percent > most:
-            yield config.finding(
-                "PRO-033",
-                "error",
+            yield breach(
                 sku,
                 ("spec", "pricePolicy", "spreadMaxPercent"),
                 f"{code} {found.words}; its policy is {most} %",
-                "bring them together",
+                mend="bring them together",
             )
             continue
         worst = max(_promoted(context, sku, listings), key=lambda t: t[0].percent, default=None)
         if worst is not None and worst[0].percent > most:
             wide, start, promo = worst
-            yield config.finding(
-                "PRO-033",
-                "warning",
+            yield breach(
                 promo,
                 ("spec", "stores"),
                 f"from {utc_text(start)} {code} {wide.words}; its policy is {most} %",
-                "promote it in all stores at once, or widen `spreadMaxPercent`",
+                mend="promote it in all stores at once, or widen `spreadMaxPercent`",
+                severity="warning",
             )
 
 
@@ -180,7 +177,7 @@ _LONG: Final = timedelta(days=1)
     why="A deal that sells out in an hour is paid for and remembered for what was missing.",
     mend="Lower `limits.quantity`, or move stock before the deal begins.",
 )
-def committed(context: Context) -> Iterator[Finding]:
+def committed(context: Context) -> Iterator[Said]:
     """By recorded stock (facts: stock): `limits.quantity` of a promotion, with those of others that hold at
     the same time on the same SKUs and stores, is at most what these may promise."""
     config = context.configuration
@@ -208,13 +205,11 @@ def committed(context: Context) -> Iterator[Finding]:
                 there += max(stores, default=0) if allotment.mode == "shared" else sum(stores)
         if there < quantity + sum(beside.values()):
             also = "".join(f", {name} {pieces:,}" for name, pieces in sorted(beside.items()))
-            yield config.finding(
-                "PRO-050",
-                "warning",
+            yield breach(
                 promo,
                 ("spec", "limits", "quantity"),
                 f"{promo.name} commits {quantity:,} pieces{also}, and {there:,} may be promised",
-                "`acorn view inventory` shows them",
+                mend="`acorn view inventory` shows them",
             )
 
 
@@ -226,7 +221,7 @@ def committed(context: Context) -> Iterator[Finding]:
     mend="Raise `limits.budget`, or lower `limits.redemptions`.",
     source="Seller Central: coupons end at 80 % of the budget; fees by currency are dated data",
 )
-def budget(context: Context) -> Iterator[Finding]:
+def budget(context: Context) -> Iterator[Said]:
     """A coupon with redemptions and a budget: the budget is at least redemptions times the largest discount,
     and the marketplace's fee on the day on which it begins (docs/reference-data.md)."""
     config = context.configuration
@@ -251,14 +246,14 @@ def budget(context: Context) -> Iterator[Finding]:
         )
         needs = deepest * times + fee
         if deepest and Decimal(money["value"]) < needs:
-            yield config.finding(
-                "PRO-051",
-                "warning",
+            yield breach(
                 promo,
                 ("spec", "limits", "budget"),
-                f"{times:,} redemptions of {promo.name} may cost {needs} {money['currency']} ({deepest} off each, and {fee} in fees), and"
-                f" its budget is {money['value']}",
-                "raise the budget, or expect fewer",
+                (
+                    f"{times:,} redemptions of {promo.name} may cost {needs} {money['currency']} ({deepest} off each, and {fee} in fees), and"
+                    f" its budget is {money['value']}"
+                ),
+                mend="raise the budget, or expect fewer",
             )
 
 
@@ -270,7 +265,7 @@ def budget(context: Context) -> Iterator[Finding]:
     mend="Add `limits.budget`.",
     source="Seller Central: coupons",
 )
-def coupon_budget(context: Context) -> Iterator[Finding]:
+def coupon_budget(context: Context) -> Iterator[Said]:
     """A promotion of type coupon in an Amazon store says `limits.budget`."""
     config = context.configuration
     for promo in config.promos.values():
@@ -279,13 +274,11 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
         stores = {store for store, dated in _calendar(context).promotions if dated.promo is promo}
         amazon = sorted(s for s in stores if config.stores[s].spec["storefront"]["platform"] == "amazon")
         if amazon:
-            yield config.finding(
-                "PRO-052",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "limits"),
                 f"the coupon {promo.name} has no budget in {', '.join(amazon[:4])}",
-                f"add limits: {{budget: {{currency: {config.stores[amazon[0]].spec['storefront']['currency']}, value: AMOUNT}}}}",
+                mend=f"add limits: {{budget: {{currency: {config.stores[amazon[0]].spec['storefront']['currency']}, value: AMOUNT}}}}",
             )
 
 
@@ -296,17 +289,15 @@ def coupon_budget(context: Context) -> Iterator[Finding]:
     why="Without a number nobody knows what one piece costs.",
     mend="Write `minimumQuantity`, e.g. 3.",
 )
-def tiers(context: Context) -> Iterator[Finding]:
+def tiers(context: Context) -> Iterator[Said]:
     """A promotion of type quantityTier has `minimumQuantity`."""
     for promo in context.configuration.promos.values():
         if promo.spec["type"] == "quantityTier" and promo.spec.get("minimumQuantity") is None:
-            yield context.configuration.finding(
-                "PRO-005",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "type"),
                 f"{promo.name} does not say from how many pieces on it holds",
-                "write minimumQuantity: NUMBER",
+                mend="write minimumQuantity: NUMBER",
             )
 
 
@@ -317,15 +308,13 @@ def tiers(context: Context) -> Iterator[Finding]:
     why="Without one everybody has the discount, or nobody.",
     mend="Write `code`, or choose another type.",
 )
-def without_code(context: Context) -> Iterator[Finding]:
+def without_code(context: Context) -> Iterator[Said]:
     """A promotion of type promoCode has `code`."""
     for promo in context.configuration.promos.values():
         if promo.spec["type"] == "promoCode" and not promo.spec.get("code"):
-            yield context.configuration.finding(
-                "PRO-024",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "type"),
                 f"{promo.name} is a promotion code without a code",
-                "write code: CODE",
+                mend="write code: CODE",
             )

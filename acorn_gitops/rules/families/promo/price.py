@@ -16,10 +16,10 @@ from acorn_gitops.engines.floors import floor_of, respected
 from acorn_gitops.engines.lowest import State
 from acorn_gitops.engines.margin import Margins
 from acorn_gitops.engines.offer import major
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 20
@@ -91,7 +91,7 @@ def _names(low: Low) -> str:
     mend="Take less off, exclude the SKU, or change its `pricePolicy`; `acorn price` shows every step.",
     source="Amazon adds the percentages of coupons and deals on one base",
 )
-def floors(context: Context) -> Iterator[Finding]:
+def floors(context: Context) -> Iterator[Said]:
     """The lowest price over the calendar, all stackable promotions together, is at least pricePolicy.min; and
     at least pricePolicy.map unless every promotion says `floors.respect` without map."""
     promos = context.configuration.promos
@@ -119,25 +119,23 @@ def floors(context: Context) -> Iterator[Finding]:
         if told[promo.name] > SHOWN:
             continue
         amount, words = floor
-        yield context.configuration.finding(
-            "PRO-030",
-            "error",
+        yield breach(
             promo,
             ("spec", "discount"),
-            f"{listed.sku.spec['sku']} in {listed.store} falls to {major(low.pays, listed.currency)}"
-            f" {listed.currency}, below its {words} {major(amount, listed.currency)}"
-            f" ({_listed(listed)}, {_names(low)}, from {utc_text(low.interval.start)})",
-            "take less off, exclude it by `skus.exclude`, or change pricePolicy",
+            (
+                f"{listed.sku.spec['sku']} in {listed.store} falls to {major(low.pays, listed.currency)}"
+                f" {listed.currency}, below its {words} {major(amount, listed.currency)}"
+                f" ({_listed(listed)}, {_names(low)}, from {utc_text(low.interval.start)})"
+            ),
+            mend="take less off, exclude it by `skus.exclude`, or change pricePolicy",
         )
     for name, count in told.items():
         if count > SHOWN:
-            yield context.configuration.finding(
-                "PRO-030",
-                "error",
+            yield breach(
                 promos[name],
                 (),
                 f"and {count - SHOWN:,} more listings fall below their floors through {name}",
-                "see `acorn price --store STORE --sku SKU`",
+                mend="see `acorn price --store STORE --sku SKU`",
             )
 
 
@@ -148,7 +146,7 @@ def floors(context: Context) -> Iterator[Finding]:
     why="A floor that nobody wrote is not zero: it is not known, and nothing can be held against it.",
     mend="Write `pricePolicy.min` for the store (`map`, or `minMarginPercent` with `attributes.cost`), or no longer ask for it.",
 )
-def floors_there(context: Context) -> Iterator[Finding]:
+def floors_there(context: Context) -> Iterator[Said]:
     """Every SKU of a promotion that says `floors.respect` has what it says there; with `policies.floors:
     required` every active listing has `pricePolicy.min`, above zero. Where `minMarginPercent` is written, the
     margin can be computed: a cost, a tax rule and exchange rates are there."""
@@ -169,13 +167,11 @@ def floors_there(context: Context) -> Iterator[Finding]:
         for index, entry in enumerate(sku.spec.get("listings") or ()):
             store = entry["store"]
             if required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins=margins):
-                yield config.finding(
-                    "PRO-034",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index),
                     f"{sku.spec['sku']} has no floor in {store}, and every listing needs one here",
-                    f"write pricePolicy: {{min: {{{store}: AMOUNT}}}}",
+                    mend=f"write pricePolicy: {{min: {{{store}: AMOUNT}}}}",
                 )
             for dated in offers.get((store, sku.spec["sku"]), ()):
                 name = dated.promo.name
@@ -183,17 +179,15 @@ def floors_there(context: Context) -> Iterator[Finding]:
                     lacking.setdefault((name, part), []).append(f"{sku.spec['sku']} in {store}")
     for (name, part), listings in sorted(lacking.items()):
         shown = ", ".join(listings[:3]) + (f" and {len(listings) - 3:,} more" if len(listings) > 3 else "")
-        yield config.finding(
-            "PRO-034",
-            "error",
+        yield breach(
             config.promos[name],
             ("spec", "floors", "respect"),
             f"{name} must respect {_PARTS[part]}, and there is none for {shown}",
-            f"write pricePolicy.{_FIELD.get(part, part)} there, or exclude them by `skus.exclude`",
+            mend=f"write pricePolicy.{_FIELD.get(part, part)} there, or exclude them by `skus.exclude`",
         )
 
 
-def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
+def _unknown_margins(context: Context, margins: Margins) -> Iterator[Said]:
     """SKUs whose policy asks for a margin that nobody can compute: without it any price would do."""
     config = context.configuration
     blind: dict[str, list[str]] = {}
@@ -205,13 +199,11 @@ def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
         if percent is None or not Decimal(percent):
             continue
         if (sku.spec.get("attributes") or {}).get("cost") is None:
-            yield config.finding(
-                "PRO-034",
-                "error",
+            yield breach(
                 sku,
                 ("spec", "pricePolicy", "minMarginPercent"),
                 f"{sku.spec['sku']} must leave {percent} %, and its cost is not known",
-                "write attributes.cost, or take minMarginPercent out on purpose",
+                mend="write attributes.cost, or take minMarginPercent out on purpose",
             )
             continue
         judge = margins.enough(sku, percent)
@@ -221,15 +213,17 @@ def _unknown_margins(context: Context, margins: Margins) -> Iterator[Finding]:
                 blind.setdefault(store, []).append(sku.spec["sku"])
     for store, skus in sorted(blind.items()):
         more = f" and {len(skus) - 3:,} more" if len(skus) > 3 else ""
-        yield config.finding(
-            "PRO-034",
-            "error",
+        yield breach(
             config.stores[store],
             (),
-            f"the margin of {', '.join(skus[:3])}{more} in {store} is not known: a tax rule for consumers there, an exchange"
-            " rate for the cost, or a recorded fee that holds today is missing",
-            f"add a TaxRule, `exchangeRates` in acorn.yaml, or a row in facts/fees.csv; `acorn tax --store {store} --to COUNTRY` shows"
-            " what is missing of taxes",
+            (
+                f"the margin of {', '.join(skus[:3])}{more} in {store} is not known: a tax rule for consumers there, an exchange"
+                " rate for the cost, or a recorded fee that holds today is missing"
+            ),
+            mend=(
+                f"add a TaxRule, `exchangeRates` in acorn.yaml, or a row in facts/fees.csv; `acorn tax --store {store} --to COUNTRY` shows"
+                " what is missing of taxes"
+            ),
         )
 
 
@@ -266,7 +260,7 @@ def margins_of(context: Context) -> Margins:
     why="Stacked discounts of 100 % give goods away.",
     mend="Put the promotions into one `stacking.group`, take less off, or say `discount.gift: true` where it is meant.",
 )
-def free(context: Context) -> Iterator[Finding]:
+def free(context: Context) -> Iterator[Said]:
     """No listing's price falls to zero, unless a promotion that takes part says `discount.gift: true`."""
     told: set[str] = set()
     for low in _lows(context):
@@ -278,13 +272,11 @@ def free(context: Context) -> Iterator[Finding]:
         if promo.name in told:
             continue
         told.add(promo.name)
-        yield context.configuration.finding(
-            "PRO-031",
-            "error",
+        yield breach(
             promo,
             ("spec", "discount"),
             f"{low.listed.sku.spec['sku']} in {low.listed.store} becomes free through {_names(low)}",
-            "take less off, put them into one stacking.group, or say `gift: true` in the discount",
+            mend="take less off, put them into one stacking.group, or say `gift: true` in the discount",
         )
 
 
@@ -295,7 +287,7 @@ def free(context: Context) -> Iterator[Finding]:
     why="Each promotion was approved alone; together they may take twice as much.",
     mend="Put them into one `stacking.group`, or move a window.",
 )
-def total(context: Context) -> Iterator[Finding]:
+def total(context: Context) -> Iterator[Said]:
     """Where a promotion with `maxTotalPercent` takes part, all together take at most that share of the list
     price."""
     promos = context.configuration.promos
@@ -317,13 +309,11 @@ def total(context: Context) -> Iterator[Finding]:
                 step.taken for step in low.price.steps if step.offer is offer
             ):
                 told.add(name)
-                yield context.configuration.finding(
-                    "PRO-022",
-                    "error",
+                yield breach(
                     promos[name],
                     ("spec", "maxTotalPercent"),
                     f"{low.listed.sku.spec['sku']} in {low.listed.store} loses {share:.1f} % through {_names(low)}, more than {cap} %",
-                    "put them into one stacking.group, or move a window",
+                    mend="put them into one stacking.group, or move a window",
                 )
 
 
@@ -334,7 +324,7 @@ def total(context: Context) -> Iterator[Finding]:
     why="Two campaigns that nobody planned together stack by accident.",
     mend="Put both into one `stacking.group`, or say `stacking.mode` in both.",
 )
-def overlaps(context: Context) -> Iterator[Finding]:
+def overlaps(context: Context) -> Iterator[Said]:
     """Two promotions of one tier, on one SKU in one store, at one time, are in one stacking.group or say a
     mode."""
     if len(context.configuration.promos) < 2:
@@ -366,23 +356,19 @@ def overlaps(context: Context) -> Iterator[Finding]:
                     continue
                 sales = one.offer.kind == other.offer.kind == "sale"
                 how = "the lower sale price holds" if sales else "they stack"
-                yield context.configuration.finding(
-                    "PRO-020",
-                    "warning",
+                yield breach(
                     one.promo,
                     ("spec", "stacking"),
                     f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
-                    "give both one stacking.group (the better one holds), or say `stacking.mode`",
+                    mend="give both one stacking.group (the better one holds), or say `stacking.mode`",
                 )
     for name, pairs in sorted(count.items()):
         if pairs > PAIRS:
-            yield context.configuration.finding(
-                "PRO-020",
-                "warning",
+            yield breach(
                 context.configuration.promos[name],
                 ("spec", "stacking"),
                 f"and {pairs - PAIRS:,} more promotions meet {name}",
-                "`acorn calendar` shows when",
+                mend="`acorn calendar` shows when",
             )
 
 
@@ -393,7 +379,7 @@ def overlaps(context: Context) -> Iterator[Finding]:
     why="A shop takes one of two promotions under a code, or gives both: nobody chose which.",
     mend="Give one of them another code, or let one end before the other begins.",
 )
-def codes(context: Context) -> Iterator[Finding]:
+def codes(context: Context) -> Iterator[Said]:
     """In each store, of promotions that hold at one time, no two have one `code` in any letter case."""
     by_code: dict[tuple[str, str], list[Dated]] = {}
     for store, dated in _calendar(context).promotions:
@@ -408,13 +394,11 @@ def codes(context: Context) -> Iterator[Finding]:
             late = other.promo
             if other.start < one.end and (one.promo.name, late.name) not in told:
                 told.add((one.promo.name, late.name))
-                yield context.configuration.finding(
-                    "PRO-023",
-                    "warning",
+                yield breach(
                     late,
                     ("spec", "code"),
                     f"{one.promo.name} and {late.name} hold at one time in {store} under the code {late.spec['code']}",
-                    "give one of them another code",
+                    mend="give one of them another code",
                 )
             if other.end > one.end:
                 one = other

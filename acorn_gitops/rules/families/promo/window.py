@@ -9,12 +9,12 @@ from typing import Any
 
 from acorn_gitops.engines.calendar import calendar_of
 from acorn_gitops.engines.offer import major
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 10
@@ -44,7 +44,7 @@ def _moment(moment: dict[str, object], store: Spec) -> datetime:
     why="It would never hold, or hold at once.",
     mend="Correct start and end; remove promotions that are over.",
 )
-def window(context: Context) -> Iterator[Finding]:
+def window(context: Context) -> Iterator[Said]:
     """start < end in every store; over in every store is a warning."""
     config = context.configuration
     for promo in config.promos.values():
@@ -57,24 +57,21 @@ def window(context: Context) -> Iterator[Finding]:
             except ValueError:
                 continue
             if start >= end:
-                yield config.finding(
-                    "PRO-001",
-                    "error",
+                yield breach(
                     promo,
                     ("spec", "window", "end"),
                     f"the window ends before it begins (in {store.name})",
-                    "swap start and end",
+                    mend="swap start and end",
                 )
                 break
             over += end <= context.now
         if stores and over == len(stores):
-            yield config.finding(
-                "PRO-001",
-                "warning",
+            yield breach(
                 promo,
                 ("spec", "window", "end"),
                 "this promotion is over",
-                "remove it when its prices are back",
+                mend="remove it when its prices are back",
+                severity="warning",
             )
 
 
@@ -85,14 +82,14 @@ def window(context: Context) -> Iterator[Finding]:
     why="A promotion without a discount confuses everybody.",
     mend="Give the type its discount: percent, amount, salePrice or buyXGetY, more than nothing and less than the price.",
 )
-def discount(context: Context) -> Iterator[Finding]:
+def discount(context: Context) -> Iterator[Said]:
     """Exactly one discount field, the one that the type needs, of more than nothing; a sale price below the
     price of every listing that it is for, and an amount that leaves something of it."""
     config = context.configuration
     for promo in config.promos.values():
         path, words, mend = _no_discount(promo)
         if words:
-            yield config.finding("PRO-002", "error", promo, path, words, mend)
+            yield breach(promo, path, words, mend=mend)
     if any(_by_store(promo) for promo in config.promos.values()):
         yield from _raises(context)
 
@@ -127,7 +124,7 @@ def _no_discount(promo: Spec) -> tuple[tuple[str, ...], str, str]:
     return (), "", ""
 
 
-def _raises(context: Context) -> Iterator[Finding]:
+def _raises(context: Context) -> Iterator[Said]:
     """Sale prices that are none, and amounts that take all."""
     config, calendar = context.configuration, calendar_of(context.configuration)
     skus = {s.spec["sku"]: s for s in config.skus}
@@ -144,27 +141,27 @@ def _raises(context: Context) -> Iterator[Finding]:
                     continue
                 field = _by_store(one.promo)
                 off = f"{major(one.offer.value, currency)} {currency}"
-                yield config.finding(
-                    "PRO-002",
-                    "error",
+                yield breach(
                     one.promo,
                     ("spec", "discount", field, store, "value"),
-                    f"a sale price of {off} is no reduction for {sku} in {store}, which costs {major(price, currency)}"
-                    if one.offer.kind == "sale"
-                    else f"{off} off leaves nothing of {sku} in {store}, which costs {major(price, currency)}",
-                    "go below its price, or exclude it by `skus.exclude`"
-                    if one.offer.kind == "sale"
-                    else "take less off, or exclude it by `skus.exclude`",
+                    (
+                        f"a sale price of {off} is no reduction for {sku} in {store}, which costs {major(price, currency)}"
+                        if one.offer.kind == "sale"
+                        else f"{off} off leaves nothing of {sku} in {store}, which costs {major(price, currency)}"
+                    ),
+                    mend=(
+                        "go below its price, or exclude it by `skus.exclude`"
+                        if one.offer.kind == "sale"
+                        else "take less off, or exclude it by `skus.exclude`"
+                    ),
                 )
     for name, count in told.items():
         if count > SHOWN:
-            yield config.finding(
-                "PRO-002",
-                "error",
+            yield breach(
                 config.promos[name],
                 ("spec", "discount"),
                 f"and {count - SHOWN:,} more listings of {name}",
-                "see `acorn view prices`",
+                mend="see `acorn view prices`",
             )
 
 
@@ -175,7 +172,7 @@ def _raises(context: Context) -> Iterator[Finding]:
     why="Currencies are never converted silently.",
     mend="Give each selected store an amount in its own currency.",
 )
-def currencies(context: Context) -> Iterator[Finding]:
+def currencies(context: Context) -> Iterator[Said]:
     """amount, salePrice and minimumOrder name every selected store, in its currency, and no store that is not
     there; a budget is in the currency of a selected store."""
     config = context.configuration
@@ -191,62 +188,49 @@ def currencies(context: Context) -> Iterator[Finding]:
         for path, by_store in parts:
             for name in by_store:
                 if name not in config.stores:
-                    yield config.finding(
-                        "PRO-003",
-                        "error",
+                    yield breach(
                         promo,
                         (*path, name),
                         f"there is no store {name}",
-                        f"known: {', '.join(sorted(config.stores)[:8])}",
+                        mend=f"known: {', '.join(sorted(config.stores)[:8])}",
                     )
             for store in _stores(context, promo):
                 money = by_store.get(store.name)
                 currency = store.spec["storefront"]["currency"] if store.spec.get("storefront") else None
                 if money is None:
                     if path[-1] != "minimumOrder":
-                        yield config.finding(
-                            "PRO-003",
-                            "error",
+                        yield breach(
                             promo,
                             path,
                             f"there is no {path[-1]} for {store.name}",
-                            "add it, or exclude the store",
+                            mend="add it, or exclude the store",
                         )
                 elif money["currency"] != currency:
-                    yield config.finding(
-                        "PRO-003",
-                        "error",
+                    yield breach(
                         promo,
                         (*path, store.name, "currency"),
                         f"{store.name} sells in {currency}, not {money['currency']}",
-                        "give the amount in its currency",
+                        mend="give the amount in its currency",
                     )
                 else:
                     try:
                         canonical(money["value"], money["currency"])
                     except MoneyError as error:
-                        yield config.finding(
-                            "PRO-003",
-                            "error",
-                            promo,
-                            (*path, store.name, "value"),
-                            str(error),
-                            "round it yourself",
+                        yield breach(
+                            promo, (*path, store.name, "value"), str(error), mend="round it yourself"
                         )
 
 
-def _budget_currency(context: Context, promo: Spec) -> Iterator[Finding]:
+def _budget_currency(context: Context, promo: Spec) -> Iterator[Said]:
     budget = (promo.spec.get("limits") or {}).get("budget")
     stores = _stores(context, promo) if budget else []
     known = {store.spec["storefront"]["currency"] for store in stores}
     if budget and known and budget["currency"] not in known:
-        yield context.configuration.finding(
-            "PRO-003",
-            "error",
+        yield breach(
             promo,
             ("spec", "limits", "budget", "currency"),
             f"the budget is in {budget['currency']}, and {promo.name} runs in {', '.join(sorted(known))}",
-            f"give it in {sorted(known)[0]}",
+            mend=f"give it in {sorted(known)[0]}",
         )
 
 
@@ -256,8 +240,9 @@ def _budget_currency(context: Context, promo: Spec) -> Iterator[Finding]:
     "A promotion selects stores and SKUs",
     why="An empty selector looks like a promotion and is none.",
     mend="Widen `stores` or `skus`, or remove the promotion.",
+    references=True,
 )
-def selects(context: Context) -> Iterator[Finding]:
+def selects(context: Context) -> Iterator[Said]:
     """At least one storefront; at least one SKU listed in one of them; named SKUs exist."""
     config = context.configuration
     by_sku = {s.spec["sku"]: s for s in config.skus} if config.promos else {}
@@ -265,38 +250,32 @@ def selects(context: Context) -> Iterator[Finding]:
     for promo in config.promos.values():
         stores = {s.name for s in _stores(context, promo)}
         if not stores:
-            yield config.finding(
-                "PRO-004",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "stores"),
                 "this selector matches no storefront",
-                "to mean every storefront, write `all: true`",
+                mend="to mean every storefront, write `all: true`",
             )
             continue
         selection = promo.spec["skus"]
         for part in ("names", "exclude"):
             for index, name in enumerate(selection.get(part) or ()):
                 if name not in by_sku:
-                    yield config.finding(
-                        "PRO-004",
-                        "error",
+                    yield breach(
                         promo,
                         ("spec", "skus", part, index),
                         f"there is no SKU {name}",
-                        "map it, or correct it",
+                        mend="map it, or correct it",
                     )
         chosen = grouped.select(selection)
         if not any(
             entry["store"] in stores for sku in chosen for entry in by_sku[sku].spec.get("listings") or ()
         ):
-            yield config.finding(
-                "PRO-004",
-                "error",
+            yield breach(
                 promo,
                 ("spec", "skus"),
                 "no selected SKU is listed in a selected store",
-                _unlisted(selection, chosen),
+                mend=_unlisted(selection, chosen),
             )
 
 
@@ -317,7 +296,7 @@ def _unlisted(selection: Mapping[str, Any], chosen: Collection[str]) -> str:
     mend="Choose a time outside the hour that the clocks skip.",
     source="IANA time zone database",
 )
-def gaps(context: Context) -> Iterator[Finding]:
+def gaps(context: Context) -> Iterator[Said]:
     """In every selected store's zone."""
     yield from _impossible(context, "PRO-012", NoSuchTime, hint="choose a time that exists on that day")
 
@@ -330,14 +309,14 @@ def gaps(context: Context) -> Iterator[Finding]:
     mend="Add `fold: 0` for the first of the two hours, `fold: 1` for the second.",
     source="IANA time zone database; PEP 495",
 )
-def folds(context: Context) -> Iterator[Finding]:
+def folds(context: Context) -> Iterator[Said]:
     """Or `fold` says which of the two is meant."""
     yield from _impossible(
         context, "PRO-013", TwiceSuchTime, hint="add `fold: 0` for the first, `fold: 1` for the second"
     )
 
 
-def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) -> Iterator[Finding]:
+def _impossible(context: Context, id: str, kind: type[ValueError], hint: str) -> Iterator[Said]:
     config = context.configuration
     for promo in config.promos.values():
         for edge in ("start", "end"):

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.role.rights import access_of, amazon_stores
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 _SHARED: Final = re.compile(
     r"(info|sales|support|admin|office|team|contact|hello|service|shop|store|orders?|marketing|accounts?|billing|finance|hr|it"
@@ -29,7 +29,7 @@ _WRITING = frozenset({"write", "delete", "apply", "grant", "approve", "*"})
     mend="Name the resources, verbs and stores; only a `breakGlass` role may have wildcards.",
     source="Kubernetes RBAC good practices",
 )
-def wildcards(context: Context) -> Iterator[Finding]:
+def wildcards(context: Context) -> Iterator[Said]:
     """`*` in resources or verbs needs `breakGlass: true`; and such a role says why it is there and when it
     ends."""
     config = context.configuration
@@ -44,25 +44,21 @@ def wildcards(context: Context) -> Iterator[Finding]:
                 if not there
             ]
             if lacks:
-                yield config.finding(
-                    "ROL-001",
-                    "error",
+                yield breach(
                     role,
                     ("spec", "breakGlass"),
                     f"the emergency role {role.name} lacks {' and '.join(lacks)}",
-                    "say what it is for, and when it is taken away again",
+                    mend="say what it is for, and when it is taken away again",
                 )
             continue
         for index, entry in enumerate(role.spec["rules"]):
             for part in ("resources", "verbs"):
                 if "*" in entry[part]:
-                    yield config.finding(
-                        "ROL-001",
-                        "error",
+                    yield breach(
                         role,
                         ("spec", "rules", index, part),
                         f"* in {part} grants everything",
-                        "name them, or set breakGlass: true",
+                        mend="name them, or set breakGlass: true",
                     )
 
 
@@ -74,7 +70,7 @@ def wildcards(context: Context) -> Iterator[Finding]:
     mend="Renew the grant with a review, or remove it; give external people an `until` within a year.",
     source="Amazon Data Protection Policy",
 )
-def expiry(context: Context) -> Iterator[Finding]:
+def expiry(context: Context) -> Iterator[Said]:
     """A grant that has ended and is still declared is told (a warning): acorn takes it away all the same. One
     that ends before it begins is an error; external people need an end within 365 days."""
     config = context.configuration
@@ -83,35 +79,32 @@ def expiry(context: Context) -> Iterator[Finding]:
         validity = role.spec.get("validity") or {}
         until = validity.get("until")
         if until is not None and date.fromisoformat(until) <= today:
-            yield config.finding(
-                "ROL-003",
-                "warning",
+            yield breach(
                 role,
                 ("spec", "validity", "until"),
                 f"this grant ended on {until}, and is taken away",
-                "remove it, or renew it with a review",
+                mend="remove it, or renew it with a review",
+                severity="warning",
             )
         if until is not None and validity.get("from") is not None and until <= validity["from"]:
-            yield config.finding(
-                "ROL-003",
-                "error",
+            yield breach(
                 role,
                 ("spec", "validity", "until"),
                 f"this grant ends on {until}, before it begins on {validity['from']}",
-                "correct one of the two days",
+                mend="correct one of the two days",
             )
         for index, subject in enumerate(role.spec["subjects"]):
             if subject.get("employment") in ("contractor", "external") and (
                 until is None or date.fromisoformat(until) > today + timedelta(days=365)
             ):
-                yield config.finding(
-                    "ROL-003",
-                    "error",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{subject['id']} is {subject['employment']} and the grant has no end within a year",
-                    f"end it by {today + timedelta(days=365)}: "
-                    + ("bring `validity.until` forward" if until else "add `validity.until`"),
+                    mend=(
+                        f"end it by {today + timedelta(days=365)}: "
+                        + ("bring `validity.until` forward" if until else "add `validity.until`")
+                    ),
                 )
 
 
@@ -123,7 +116,7 @@ def expiry(context: Context) -> Iterator[Finding]:
     mend="Name a person, and have them switch on a second factor.",
     source="Amazon Data Protection Policy",
 )
-def second_factor(context: Context) -> Iterator[Finding]:
+def second_factor(context: Context) -> Iterator[Said]:
     """A user with a writing verb has `mfa: true` (not said, in a store of Amazon: a warning), and is a
     person: no shared mailbox such as info@ or team@."""
     config, access, amazon = context.configuration, access_of(context), amazon_stores(context)
@@ -133,34 +126,29 @@ def second_factor(context: Context) -> Iterator[Finding]:
             continue
         for index, subject in enumerate(role.spec["subjects"]):
             if subject["kind"] == "user" and subject.get("mfa") is False:
-                yield config.finding(
-                    "ROL-009",
-                    "error",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{subject['id']} may write but has no second factor",
-                    "enrol one, then set mfa: true",
+                    mend="enrol one, then set mfa: true",
                 )
             elif subject["kind"] == "user" and subject.get("mfa") is None and access.stores_of(role) & amazon:
                 unsaid.setdefault(role.name, []).append(subject["id"])
             if subject["kind"] == "user" and _SHARED.fullmatch(subject["id"].partition("@")[0].lower()):
-                yield config.finding(
-                    "ROL-009",
-                    "error",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{subject['id']} is a mailbox of several people, and may write",
-                    "name each person; what a program does belongs to kind: app",
+                    mend="name each person; what a program does belongs to kind: app",
                 )
     for name, people in unsaid.items():
         more = f" and {len(people) - 3} more" if len(people) > 3 else ""
-        yield config.finding(
-            "ROL-009",
-            "warning",
+        yield breach(
             config.roles[name],
             ("spec", "subjects"),
             f"it is not said whether {', '.join(people[:3])}{more} may write with a second factor only",
-            "write mfa: true where it is so",
+            mend="write mfa: true where it is so",
+            severity="warning",
         )
 
 
@@ -170,18 +158,17 @@ def second_factor(context: Context) -> Iterator[Finding]:
     "A grant reaches at least one store",
     why="It looks like a permission and is none.",
     mend="Correct the selector, or remove the role.",
+    references=True,
 )
-def reaches_a_store(context: Context) -> Iterator[Finding]:
+def reaches_a_store(context: Context) -> Iterator[Said]:
     """The selector matches a declared store."""
     config = context.configuration
     candidates = [(s.name, s.labels) for s in config.stores.values()]
     for role in config.roles.values():
         if not select(role.spec["stores"], candidates):
-            yield config.finding(
-                "ROL-011",
-                "warning",
+            yield breach(
                 role,
                 ("spec", "stores"),
                 "this selector matches no store",
-                "to mean every store, write `all: true`",
+                mend="to mean every store, write `all: true`",
             )

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks by their class that show nothing."""
@@ -66,7 +66,7 @@ _PHONETIC: Final = (
     mend="Write the name with the keyboard of its own script, without invisible characters.",
     source="Unicode TR39, Unicode Security Mechanisms: identifier profiles and mixed-script detection",
 )
-def subjects(context: Context) -> Iterator[Finding]:
+def subjects(context: Context) -> Iterator[Said]:
     """No invisible character, no blanks at the ends, no compatibility form, no letters of another script
     among Latin ones that could be taken for them, no letters of phonetic writing."""
     config = context.configuration
@@ -75,9 +75,7 @@ def subjects(context: Context) -> Iterator[Finding]:
             why = deceptive(subject["id"])
             if why:
                 path = ("spec", "subjects", index, "id")
-                yield config.finding(
-                    "ROL-022", "error", role, path, f"{subject['id']!a} {why}", "type it anew"
-                )
+                yield breach(role, path, f"{subject['id']!a} {why}", mend="type it anew")
 
 
 def deceptive(name: str) -> str:
@@ -116,17 +114,15 @@ _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
     why="A name that no marketplace and no forge knows gives a right to nobody, or to somebody else of that name.",
     mend="Write the address with which the person signs in; a group or an application has another kind.",
 )
-def addresses(context: Context) -> Iterator[Finding]:
+def addresses(context: Context) -> Iterator[Said]:
     """Subjects of kind user are e-mail addresses."""
     config = context.configuration
     for role in config.roles.values():
         for index, subject in enumerate(role.spec.get("subjects") or ()):
             if subject["kind"] == "user" and not _ADDRESS.fullmatch(subject["id"]):
-                yield config.finding(
-                    "ROL-023",
-                    "warning",
+                yield breach(
                     role,
                     ("spec", "subjects", index, "id"),
                     f"{subject['id']} is no e-mail address",
-                    "write the address with which the person signs in",
+                    mend="write the address with which the person signs in",
                 )

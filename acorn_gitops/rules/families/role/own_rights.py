@@ -11,13 +11,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.resources.registry import STORES
 from acorn_gitops.rules.context import ANYBODY, EVER, Context, Planned
 from acorn_gitops.rules.families.role.required import may_approve
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 Line = tuple[str, int]
@@ -36,7 +36,7 @@ Made = Mapping[tuple[str, str], Collection[str]]
     mend="Let somebody else apply it; or have somebody else write down that they agree: `approvals.given`.",
     phase="plan",
 )
-def self_benefit(context: Context) -> Iterator[Finding]:
+def self_benefit(context: Context) -> Iterator[Said]:
     """No plan gives a right to whoever applies it, to whoever wrote a line of what gives it, or to whoever
     changed the role, what it inherits, the labels that it selects by, or acorn.yaml since the last whole
     apply: lines can be taken out, and files brought in. Rights are given by a grant, in a further store, by a
@@ -86,14 +86,14 @@ def self_benefit(context: Context) -> Iterator[Finding]:
             if not wrote & {who, ANYBODY} or _agreed(context, change, role, who=who, lines=lines):
                 continue
             told.add((role.name, who))
-            yield config.finding(
-                "ROL-012",
-                "error",
+            yield breach(
                 role,
                 ("spec", "subjects", index) if grant else ("spec", "rules"),
                 f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
-                "let somebody else apply it, or have them write `approvals: {requiredFor: [iam.grant], approvers: [{user: THEM}],"
-                " given: [{by: THEM, at: DAY}]}` into the role",
+                mend=(
+                    "let somebody else apply it, or have them write `approvals: {requiredFor: [iam.grant], approvers: [{user: THEM}],"
+                    " given: [{by: THEM, at: DAY}]}` into the role"
+                ),
             )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from acorn_gitops.engines.access import acting, one_spelling, subjects_of
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 OF_PROMOTIONS: Final = frozenset({"promo.write", "promo.apply"})
@@ -26,10 +26,10 @@ ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
     mend="Have as many of the approvers as the role says write `approvals: [{role: ROLE, by: THEM, at: DAY}]` into the promotion.",
     phase="plan",
 )
-def required(context: Context) -> Iterator[Finding]:
+def required(context: Context) -> Iterator[Said]:
     """A promotion that is made or changed by somebody whose role asks for approvals of promo.write or
-    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it; nor did whoever
-    wrote or applies it write them down in an approver's name. Who is in a
+    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it; nor did
+    anybody of the role write them down in an approver's name. Who is in a
     group, or wrote a line, and is not known counts as one of the role's people. Of other rights acorn has no
     place for an approval, which is told as a warning."""
     assert context.known is not None
@@ -54,29 +54,26 @@ def required(context: Context) -> Iterator[Finding]:
                 for index, one in enumerate(promo.spec.get("approvals") or ())
                 if may_approve(asked, one["by"])
                 and (themselves or one_spelling(one["by"]) not in wrote)
-                and (themselves or not _by_themselves(context, promo, index=index, wrote=wrote))
+                and (themselves or not _by_themselves(context, promo, role, index=index, wrote=wrote))
             }
             least = asked.get("min") or 1
             if len(given) < least:
                 told.add((promo.name, role.name))
-                yield config.finding(
-                    "ROL-024",
-                    "error",
+                yield breach(
                     promo,
                     ("spec", "approvals"),
                     f"{promo.name} needs {least} approval{'s' * (least > 1)} ({role.name} asks for them), and has {len(given)}",
-                    f"let {_names(asked)} write: approvals: [{{role: {role.name}, by: THEM, at: {context.today}}}]",
+                    mend=f"let {_names(asked)} write: approvals: [{{role: {role.name}, by: THEM, at: {context.today}}}]",
                 )
     for role in config.roles.values():
         elsewhere = sorted(_asks(role) - ASKED)
         if elsewhere:
-            yield config.finding(
-                "ROL-024",
-                "warning",
+            yield breach(
                 role,
                 ("spec", "approvals", "requiredFor"),
                 f"{role.name} asks for approvals of {', '.join(elsewhere)}, and acorn has no place where they are written",
-                "protect the branch, or the files, at the forge; acorn asks for promo.write, promo.apply and iam.grant",
+                mend="protect the branch, or the files, at the forge; acorn asks for promo.write, promo.apply and iam.grant",
+                severity="warning",
             )
 
 
@@ -100,16 +97,18 @@ def _authors(context: Context, promo: Spec) -> set[str]:
     return {one_spelling((context.known.author(*line) or ("", ""))[0]) for line in lines}
 
 
-def _by_themselves(context: Context, promo: Spec, *, index: int, wrote: set[str]) -> bool:
-    """Whether an approval was written down by whoever wrote the promotion, or applies it, in somebody else's
-    name."""
+def _by_themselves(context: Context, promo: Spec, role: Spec, *, index: int, wrote: set[str]) -> bool:
+    """Whether an approval was written down in somebody else's name by one of those who need it: who has the
+    role or, where a group has it, wrote the promotion."""
     assert context.known is not None
     place = context.configuration.place(promo, ("spec", "approvals", index))
     found = context.known.author(place.file, place.line) if place.line else None
     if found is None:
         return False  # without git nobody can tell who wrote what
     author, by = one_spelling(found[0]), one_spelling(promo.spec["approvals"][index]["by"])
-    return author != by and author in {*wrote, acting(context.known.actor).id}
+    people = subjects_of(role)
+    needing = {one.id for one in people} | (wrote if any(one.kind == "group" for one in people) else set())
+    return author != by and author in needing
 
 
 def _concerned(role: Spec, wrote: set[str], actor: str) -> bool:

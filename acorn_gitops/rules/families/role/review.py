@@ -14,10 +14,10 @@ from acorn_gitops.engines.access import (
     rights_of,
     subjects_of,
 )
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 DORMANT: Final = 90
@@ -59,7 +59,7 @@ def _used(context: Context) -> dict[str, dict[tuple[str, str], date]]:
     mend="Remove the subject, or ask why they need it.",
     source="AWS Security Hub: unused access, 90 days",
 )
-def dormant(context: Context) -> Iterator[Finding]:
+def dormant(context: Context) -> Iterator[Said]:
     """By recorded activity (facts: activity): every person of a role did anything that it allows, in one of
     its stores, within ninety days."""
     if not context.configuration.facts.has("activity"):
@@ -81,13 +81,11 @@ def dormant(context: Context) -> Iterator[Finding]:
             )
             if last is None or (today - last).days > DORMANT:
                 words = "was never seen" if last is None else f"was last seen {(today - last).days} days ago"
-                yield context.configuration.finding(
-                    "ROL-005",
-                    "warning",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{person['id']} {words} and stands in this role",
-                    "take them out; adding them again is one line",
+                    mend="take them out; adding them again is one line",
                 )
 
 
@@ -98,7 +96,7 @@ def dormant(context: Context) -> Iterator[Finding]:
     why="The rights that nobody uses are those that an attacker does.",
     mend="Take the unused verbs out of the rule.",
 )
-def unused(context: Context) -> Iterator[Finding]:
+def unused(context: Context) -> Iterator[Said]:
     """By recorded activity (facts: activity): of a role somebody uses, each right that changes something was
     used by one of its people within ninety days."""
     if not context.configuration.facts.has("activity"):
@@ -119,13 +117,11 @@ def unused(context: Context) -> Iterator[Finding]:
         idle = sorted(given - recent)
         if recent & given and idle:
             more = f" and {len(idle) - 4} more" if len(idle) > 4 else ""
-            yield context.configuration.finding(
-                "ROL-006",
-                "info",
+            yield breach(
                 role,
                 ("spec", "rules"),
                 f"nobody in {role.name} used {', '.join(idle[:4])}{more} within {DORMANT} days",
-                "take them out of the rules",
+                mend="take them out of the rules",
             )
 
 
@@ -137,7 +133,7 @@ def unused(context: Context) -> Iterator[Finding]:
     mend="Add `approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}` to the role, without selfApproval.",
     source="Kubernetes RBAC: escalate; Vendure: grant only what you hold",
 )
-def escalation(context: Context) -> Iterator[Finding]:
+def escalation(context: Context) -> Iterator[Said]:
     """A role with iam.grant (or iam.apply, where access is enforced) asks somebody else:
     `approvals.requiredFor` has iam.grant, selfApproval is not on, and an approver is a group or a person who
     does not hold the role. Or its holders have, in each of its stores, every right that any role gives there
@@ -151,15 +147,15 @@ def escalation(context: Context) -> Iterator[Finding]:
         found = next(_beyond(config, access, role), None)
         if found is not None:
             who, store, right, through = found
-            yield config.finding(
-                "ROL-010",
-                "error",
+            yield breach(
                 role,
                 ("spec", "rules"),
                 f"{who} may give {right} in {store}{through}, which they do not have{_still_missing(role)}",
-                "name a group, or a person who does not hold the role, among approvals.approvers"
-                if _still_missing(role)
-                else "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}",
+                mend=(
+                    "name a group, or a person who does not hold the role, among approvals.approvers"
+                    if _still_missing(role)
+                    else "ask for a second person: approvals: {requiredFor: [iam.grant], approvers: [...], min: 1}"
+                ),
             )
 
 
@@ -222,7 +218,7 @@ def _asks_somebody(role: Spec) -> bool:
     mend="Invite the company as authorized partner, and record `account: partner`.",
     source="Seller Central: authorized partners",
 )
-def partners(context: Context) -> Iterator[Finding]:
+def partners(context: Context) -> Iterator[Said]:
     """A subject with `employment: external` in an Amazon store has `account: partner`."""
     config, access = context.configuration, access_of(context)
     amazon = {
@@ -237,13 +233,11 @@ def partners(context: Context) -> Iterator[Finding]:
                 and person.get("employment") == "external"
                 and person.get("account") != "partner"
             ):
-                yield config.finding(
-                    "ROL-013",
-                    "warning",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{person['id']} is of another company and {person.get('account') or 'not known'} as account at Amazon",
-                    "make them an authorized partner, and write account: partner",
+                    mend="make them an authorized partner, and write account: partner",
                 )
 
 
@@ -255,7 +249,7 @@ def partners(context: Context) -> Iterator[Finding]:
     mend="Give back the role at the marketplace, or declare the flow; justify restricted ones.",
     source="Selling Partner API: role mappings",
 )
-def applications(context: Context) -> Iterator[Finding]:
+def applications(context: Context) -> Iterator[Said]:
     """Where flows are declared: each of an application's `apiRoles` serves one of them; a restricted one
     needs the role's `justification`."""
     config, access = context.configuration, access_of(context)
@@ -267,13 +261,11 @@ def applications(context: Context) -> Iterator[Finding]:
             at = ("spec", "subjects", index, "apiRoles")
             for name in sorted(mine & RESTRICTED):
                 if not role.spec.get("justification"):
-                    yield config.finding(
-                        "ROL-014",
-                        "warning",
+                    yield breach(
                         role,
                         at,
                         f"{person['id']} has the restricted role {name}, and nobody says why",
-                        "write `justification`, or give the role back",
+                        mend="write `justification`, or give the role back",
                     )
             flows = [
                 f
@@ -282,11 +274,9 @@ def applications(context: Context) -> Iterator[Finding]:
             ]
             needed: set[Any] = set().union(*(ROLES_OF[f["entity"]] for f in flows))
             for name in sorted(mine - RESTRICTED - needed) if flows else ():
-                yield config.finding(
-                    "ROL-014",
-                    "warning",
+                yield breach(
                     role,
                     at,
                     f"{person['id']} has the role {name}, which no flow of its stores needs",
-                    "give it back",
+                    mend="give it back",
                 )

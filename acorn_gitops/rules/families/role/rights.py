@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from acorn_gitops.engines.access import Access, Right, acting, rights_of, rules_of, toxic
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Known, Planned
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 CRITICAL = (Right("iam", "grant"), Right("store", "write"))
 """Rights without which nobody can help: giving rights, and changing a store."""
@@ -31,7 +31,7 @@ def access_of(context: Context) -> Access:
     mend="Give one of the two rights to somebody else.",
     source="separation of duties",
 )
-def apart(context: Context) -> Iterator[Finding]:
+def apart(context: Context) -> Iterator[Said]:
     """For each subject and store, after the union of all their roles, today and on every day on which a role
     begins: none of these pairs. `price.write` with `price.approve`, `promo.write` with `promo.approve`,
     `tax.write` with `tax.approve`, `payout.write` with `refund.write` or `iam.grant`, `iam.grant` with
@@ -50,7 +50,7 @@ def apart(context: Context) -> Iterator[Finding]:
 
 def _apart(
     context: Context, access: Access, since: str, told: set[tuple[str, Right, Right]]
-) -> Iterator[Finding]:
+) -> Iterator[Said]:
     config = context.configuration
     for subject in access.subjects():
         seen: set[tuple[tuple[str, ...], str]] = set()
@@ -76,13 +76,12 @@ def _apart(
                 told.add(key)
                 roles = sorted({s.role.name for right in (one, other) for s in rights[right]})
                 role = config.roles[roles[-1]]
-                yield config.finding(
-                    "ROL-002",
-                    "error" if pair.severity == "error" else "info",
+                yield breach(
                     role,
                     ("spec", "rules"),
                     f"{subject} has {one} and {other} in {store.name}{since} (through {', '.join(roles)}): {pair.why}",
-                    "give one of them to somebody else",
+                    mend="give one of them to somebody else",
+                    severity="error" if pair.severity == "error" else "info",
                 )
 
 
@@ -93,19 +92,17 @@ def _apart(
     why="On that morning somebody cannot work.",
     mend="Renew it with a review, or let it end.",
 )
-def ending(context: Context) -> Iterator[Finding]:
+def ending(context: Context) -> Iterator[Said]:
     """Within fourteen days."""
     today = context.now.date()
     for role in context.configuration.roles.values():
         until = (role.spec.get("validity") or {}).get("until")
         if until is not None and today < date.fromisoformat(until) <= today + timedelta(days=14):
-            yield context.configuration.finding(
-                "ROL-004",
-                "info",
+            yield breach(
                 role,
                 ("spec", "validity", "until"),
                 f"this grant ends on {until}",
-                "renew it with a review, or let it end",
+                mend="renew it with a review, or let it end",
             )
 
 
@@ -117,7 +114,7 @@ def ending(context: Context) -> Iterator[Finding]:
     mend="Look at who is in it, and write down when.",
     source="Amazon Data Protection Policy: at least quarterly",
 )
-def reviewed(context: Context) -> Iterator[Finding]:
+def reviewed(context: Context) -> Iterator[Said]:
     """`review.lastReviewed` is not longer ago than `everyDays` (90 by default), nor a day to come; roles of
     Amazon's stores that were never reviewed are told as a note."""
     today, unread = context.now.date(), []
@@ -130,32 +127,27 @@ def reviewed(context: Context) -> Iterator[Finding]:
             continue
         days = (today - date.fromisoformat(review["lastReviewed"])).days
         if days < 0:
-            yield context.configuration.finding(
-                "ROL-007",
-                "warning",
+            yield breach(
                 role,
                 ("spec", "review", "lastReviewed"),
                 f"{review['lastReviewed']} is still to come",
-                "write the day on which it was looked at",
+                mend="write the day on which it was looked at",
             )
         elif days > (review.get("everyDays") or 90):
-            yield context.configuration.finding(
-                "ROL-007",
-                "warning",
+            yield breach(
                 role,
                 ("spec", "review", "lastReviewed"),
                 f"this grant was last reviewed {days} days ago",
-                "look at it, and write down when",
+                mend="look at it, and write down when",
             )
     if unread:
         names = ", ".join(r.name for r in unread[:3]) + (f" and {len(unread) - 3} more" if unread[3:] else "")
-        yield context.configuration.finding(
-            "ROL-007",
-            "info",
+        yield breach(
             unread[0],
             (),
             f"nobody has written down that {names} {'was' if len(unread) == 1 else 'were'} reviewed",
-            "look at who is in them, and add review: {lastReviewed: DATE, by: NAME}",
+            mend="look at who is in them, and add review: {lastReviewed: DATE, by: NAME}",
+            severity="info",
         )
 
 
@@ -173,18 +165,16 @@ def amazon_stores(context: Context) -> frozenset[str]:
     mend="Remove them; the next apply takes the grant away everywhere.",
     source="Amazon Data Protection Policy: within 24 hours",
 )
-def left(context: Context) -> Iterator[Finding]:
+def left(context: Context) -> Iterator[Said]:
     """No subject with `employment: left`."""
     for role in context.configuration.roles.values():
         for index, subject in enumerate(role.spec["subjects"]):
             if subject.get("employment") == "left":
-                yield context.configuration.finding(
-                    "ROL-008",
-                    "error",
+                yield breach(
                     role,
                     ("spec", "subjects", index),
                     f"{subject['id']} has left and still stands in this role",
-                    "remove them; the next apply takes the grant away everywhere",
+                    mend="remove them; the next apply takes the grant away everywhere",
                 )
 
 
@@ -199,7 +189,7 @@ MOST: Final = 5
     why="An illness must not lock a company out of its shops, and rights that everybody may give belong to everybody.",
     mend="Grant it to a group, or to a second person; take it from those who do not need it.",
 )
-def covered(context: Context) -> Iterator[Finding]:
+def covered(context: Context) -> Iterator[Said]:
     """Where rights are managed at all (some role has anything of iam, or access is enforced): in every store
     that a role reaches, iam.grant and store.write (and iam.apply, where access is enforced) are held by a
     group, or by two persons; and iam.grant by at most five."""
@@ -223,7 +213,7 @@ def covered(context: Context) -> Iterator[Finding]:
             else:
                 words = f"only {holders[0]} has" if holders else "nobody has"
                 mend = "grant it to a group, or to a second person"
-            yield config.finding("ROL-020", "warning", store, (), f"{words} {right} in {store.name}", mend)
+            yield breach(store, (), f"{words} {right} in {store.name}", mend=mend)
 
 
 @rule(
@@ -234,7 +224,7 @@ def covered(context: Context) -> Iterator[Finding]:
     mend="Give the right to somebody else first; then take it away.",
     phase="plan",
 )
-def locked_out(context: Context) -> Iterator[Finding]:
+def locked_out(context: Context) -> Iterator[Said]:
     """A plan takes away grants or parts of roles that give iam.grant or iam.apply only where somebody still
     has that right afterwards; and whoever applies does not take their own away."""
     assert context.known is not None
@@ -252,22 +242,19 @@ def locked_out(context: Context) -> Iterator[Finding]:
         if store not in config.stores:
             continue
         if not access.holders(store, right):
-            yield config.finding(
-                "ROL-021",
-                "error",
+            yield breach(
                 config.stores[store],
                 (),
                 f"after this plan nobody has {right} in {store}",
-                "give it to somebody else first",
+                mend="give it to somebody else first",
             )
         elif actor.id in losers and right not in access.rights([actor], store):
-            yield config.finding(
-                "ROL-021",
-                "warning",
+            yield breach(
                 config.stores[store],
                 (),
                 f"{actor.id} would take {right} in {store} away from themselves",
-                "let somebody else apply it, so that nobody is left without",
+                mend="let somebody else apply it, so that nobody is left without",
+                severity="warning",
             )
 
 

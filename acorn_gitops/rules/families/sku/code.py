@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from acorn_gitops.engines.sku_code import collision_key, normal_form
-from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.model.finding import Severity
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.tables import looks_like_a_month
 
@@ -36,37 +37,37 @@ def gtin_is_valid(text: str) -> bool:
     mend="Rename it where it is still new; a waiver is for SKUs that live already, because no marketplace renames one.",
     source="amzn/selling-partner-api-models#4727, #2505",
 )
-def tidy(context: Context) -> Iterator[Finding]:
+def tidy(context: Context) -> Iterator[Said]:
     """A legacy SKU is allowed, but said; so is a seller SKU, which is what the marketplace gets."""
     match = _TIDY.match
     for sku in context.configuration.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             code = listing.get("sellerSku")
             if code is not None and match(code) is None:
-                yield context.configuration.finding(
-                    "SKU-001",
-                    "warning",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "sellerSku"),
-                    f"{code!r} is not a tidy seller SKU"
-                    + (
-                        ", and looks like a month that a spreadsheet made of a code"
-                        * looks_like_a_month(code)
+                    (
+                        f"{code!r} is not a tidy seller SKU"
+                        + (
+                            ", and looks like a month that a spreadsheet made of a code"
+                            * looks_like_a_month(code)
+                        )
                     ),
-                    f"write it like {normal_form(code) or 'KTL-17-BLK'}, where it is still new",
+                    mend=f"write it like {normal_form(code) or 'KTL-17-BLK'}, where it is still new",
                 )
         if match(sku.spec["sku"]) is None:
-            yield context.configuration.finding(
-                "SKU-001",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "sku"),
-                f"{sku.spec['sku']!r} is not a tidy SKU"
-                + (
-                    ", and looks like a month that a spreadsheet made of a code"
-                    * looks_like_a_month(sku.spec["sku"])
+                (
+                    f"{sku.spec['sku']!r} is not a tidy SKU"
+                    + (
+                        ", and looks like a month that a spreadsheet made of a code"
+                        * looks_like_a_month(sku.spec["sku"])
+                    )
                 ),
-                "write it like KTL-17-BLK; `acorn sku normalize` shows what each would be",
+                mend="write it like KTL-17-BLK; `acorn sku normalize` shows what each would be",
             )
 
 
@@ -77,7 +78,7 @@ def tidy(context: Context) -> Iterator[Finding]:
     why="People and spreadsheets mix them up; so do marketplaces.",
     mend="Rename one of them.",
 )
-def collisions(context: Context) -> Iterator[Finding]:
+def collisions(context: Context) -> Iterator[Said]:
     """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the
     seller SKUs of one store. Codes that differ in more than letters' case and blanks at their ends are told
     as a warning: shops hold such codes."""
@@ -90,25 +91,23 @@ def collisions(context: Context) -> Iterator[Finding]:
                 continue
             other = listed.setdefault((listing["store"], collision_key(code)), code)
             if other != code:
-                yield context.configuration.finding(
-                    "SKU-002",
-                    _how_bad(code, other),
+                yield breach(
                     sku,
                     ("spec", "listings", index, "sellerSku"),
                     f"{code!r} collides with {other!r} in {listing['store']}",
-                    "use one spelling, or give one of them another seller SKU",
+                    mend="use one spelling, or give one of them another seller SKU",
+                    severity=_how_bad(code, other),
                 )
     for sku in context.configuration.skus:
         text = sku.spec["sku"]
         first = seen.setdefault(collision_key(text), sku)
         if first is not sku and first.spec["sku"] != text:
-            yield context.configuration.finding(
-                "SKU-002",
-                _how_bad(text, first.spec["sku"]),
+            yield breach(
                 sku,
                 ("spec", "sku"),
                 f"{text!r} collides with {first.spec['sku']!r} ({first.origin})",
-                "use one spelling, or give one of them another SKU",
+                mend="use one spelling, or give one of them another SKU",
+                severity=_how_bad(text, first.spec["sku"]),
             )
 
 
@@ -123,19 +122,17 @@ def _how_bad(one: str, other: str) -> Severity:
     why="Two mappings would fight over its listings.",
     mend="Remove one mapping, or merge them.",
 )
-def mapped_once(context: Context) -> Iterator[Finding]:
+def mapped_once(context: Context) -> Iterator[Said]:
     """No two mappings have the same `sku`, by exact text."""
     seen: dict[str, Spec] = {}
     for sku in context.configuration.skus:
         first = seen.setdefault(sku.spec["sku"], sku)
         if first is not sku:
-            yield context.configuration.finding(
-                "SKU-004",
-                "error",
+            yield breach(
                 sku,
                 ("spec", "sku"),
                 f"{sku.spec['sku']} is already mapped in {first.origin}",
-                "merge the two",
+                mend="merge the two",
             )
 
 
@@ -146,17 +143,15 @@ def mapped_once(context: Context) -> Iterator[Finding]:
     why="A SKU that is listed nowhere does nothing.",
     mend="Add `listings`, or say `listings: []` for a component that is never sold alone.",
 )
-def listed(context: Context) -> Iterator[Finding]:
+def listed(context: Context) -> Iterator[Said]:
     """Bundled components need none of their own; they are left alone when `listings: []` says so."""
     for sku in context.configuration.skus:
         if "listings" not in sku.spec:
-            yield context.configuration.finding(
-                "SKU-005",
-                "warning",
+            yield breach(
                 sku,
                 ("spec",),
                 f"{sku.spec['sku']} has no listings",
-                "add `listings:`, or `listings: []` when that is meant",
+                mend="add `listings:`, or `listings: []` when that is meant",
             )
 
 
@@ -168,7 +163,7 @@ def listed(context: Context) -> Iterator[Finding]:
     mend="Give one of them a `sellerSku` of its own.",
     source="Amazon: a seller SKU is unique in an account",
 )
-def seller_sku_once(context: Context) -> Iterator[Finding]:
+def seller_sku_once(context: Context) -> Iterator[Said]:
     """(store, sellerSku), the SKU itself where no sellerSku is given; and in one Amazon account a seller SKU
     is one product in all marketplaces."""
     seen: dict[tuple[str, str], Spec] = {}
@@ -178,19 +173,17 @@ def seller_sku_once(context: Context) -> Iterator[Finding]:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             key = (listing["store"], listing.get("sellerSku") or own)
             if key in seen:
-                yield context.configuration.finding(
-                    "SKU-010",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index),
                     f"{key[1]} is listed twice in {key[0]}, first in {seen[key].origin}",
-                    "remove one, or give it a sellerSku of its own",
+                    mend="remove one, or give it a sellerSku of its own",
                 )
             else:
                 seen[key] = sku
 
 
-def _one_product(context: Context) -> Iterator[Finding]:
+def _one_product(context: Context) -> Iterator[Said]:
     config = context.configuration
     accounts = {
         name: (front["sellerId"], front.get("region") or "")
@@ -206,13 +199,11 @@ def _one_product(context: Context) -> Iterator[Finding]:
                 continue
             first, store = seen.setdefault((account, code), (sku, listing["store"]))
             if first is not sku and store != listing["store"]:
-                yield config.finding(
-                    "SKU-010",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "sellerSku"),
                     f"{code} is {first.spec['sku']} in {store}, and {sku.spec['sku']} in {listing['store']} of the same account",
-                    "give each product a seller SKU of its own: an account knows it once",
+                    mend="give each product a seller SKU of its own: an account knows it once",
                 )
 
 
@@ -223,7 +214,7 @@ def _one_product(context: Context) -> Iterator[Finding]:
     why="Two SKUs on one ASIN compete with each other.",
     mend="List the item once, or give the second another condition.",
 )
-def offer_once(context: Context) -> Iterator[Finding]:
+def offer_once(context: Context) -> Iterator[Said]:
     """(store, asin or GTIN, condition, fulfillment) of what is not inactive; new and mfn where nothing is
     said. A GTIN is one in all its lengths; of sets it says nothing."""
     seen: dict[tuple[str, str, str, str], Spec] = {}
@@ -245,13 +236,11 @@ def offer_once(context: Context) -> Iterator[Finding]:
                     twin = name
             if first is not sku:
                 what = twin if twin == asin else f"the GTIN {code}"
-                yield context.configuration.finding(
-                    "SKU-011",
-                    "warning",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "asin") if twin == asin else ("spec", "gtin"),
                     f"{what} in {listing['store']} is already offered by {first.spec['sku']}",
-                    "stop one of them, or vary condition or fulfilment",
+                    mend="stop one of them, or vary condition or fulfilment",
                 )
 
 
@@ -263,7 +252,7 @@ def offer_once(context: Context) -> Iterator[Finding]:
     mend="Copy the GTIN from the package again; the last digit is computed from the others.",
     source="GS1 General Specifications",
 )
-def gtin(context: Context) -> Iterator[Finding]:
+def gtin(context: Context) -> Iterator[Said]:
     """GS1's check digit; not all zeros; and in Amazon's stores no number of the ranges that GS1 keeps for use
     inside a company (a warning). Fields of a product type (`attributes.extra`) name their type."""
     config = context.configuration
@@ -273,34 +262,29 @@ def gtin(context: Context) -> Iterator[Finding]:
     for sku in config.skus:
         text = sku.spec.get("gtin")
         if text and not (gtin_is_valid(text) and text.strip("0")):
-            yield config.finding(
-                "SKU-013",
-                "error",
+            yield breach(
                 sku,
                 ("spec", "gtin"),
                 f"the check digit of {text} is wrong" if text.strip("0") else f"{text} is no number",
-                "compare with the package",
+                mend="compare with the package",
             )
         elif (
             text
             and _INSIDE.match(text.zfill(14))
             and any(e["store"] in amazon for e in sku.spec.get("listings") or ())
         ):
-            yield config.finding(
-                "SKU-013",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "gtin"),
                 f"{text} is of the ranges that GS1 keeps for use inside a company: Amazon refuses it",
-                "use the product's own number, or ask Amazon for an exemption",
+                mend="use the product's own number, or ask Amazon for an exemption",
+                severity="warning",
             )
         facts = sku.spec.get("attributes") or {}
         if facts.get("extra") and facts.get("productType") is None:
-            yield config.finding(
-                "SKU-013",
-                "error",
+            yield breach(
                 sku,
                 ("spec", "attributes", "extra"),
                 f"{sku.spec['sku']} has fields of a product type, and says not of which",
-                "add attributes.productType",
+                mend="add attributes.productType",
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -17,7 +17,7 @@ from acorn_gitops.specs.configuration import Spec
     why="Two products on one page, or one product on two: buyers get the wrong thing, and reviews mix.",
     mend="Correct the ASIN or the GTIN that is mistyped.",
 )
-def one_page(context: Context) -> Iterator[Finding]:
+def one_page(context: Context) -> Iterator[Said]:
     """Among listings of one store: an ASIN with two GTINs, or a GTIN with two ASINs (multipacks and bundles
     are other products than their parts, and have their own). 614141020010 and 0614141020010 are one GTIN."""
     config = context.configuration
@@ -35,26 +35,22 @@ def one_page(context: Context) -> Iterator[Finding]:
             store = listing["store"]
             first = asins.setdefault(store, {}).setdefault(asin, sku)
             if first is not sku and first.spec["gtin"].lstrip("0") != gtin:
-                yield config.finding(
-                    "SKU-012",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "asin"),
                     f"{asin} in {store} is GTIN {sku.spec['gtin']} here and {first.spec['gtin']} in {first.name}",
-                    "one of the two is mistyped, or is another product",
+                    mend="one of the two is mistyped, or is another product",
                 )
             here = gtins.setdefault(store, {})
             other = here.get(gtin)
             if other is None:
                 here[gtin] = (asin, sku)
             elif other[0] != asin:
-                yield config.finding(
-                    "SKU-012",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "asin"),
                     f"GTIN {sku.spec['gtin']} in {store} is {asin} here and {other[0]} in {other[1].name}",
-                    "one of the two is mistyped, or the pages should be merged",
+                    mend="one of the two is mistyped, or the pages should be merged",
                 )
 
 
@@ -65,7 +61,7 @@ def one_page(context: Context) -> Iterator[Finding]:
     why="The same pieces would be promised twice.",
     mend="Keep one of the two sources.",
 )
-def one_pool(context: Context) -> Iterator[Finding]:
+def one_pool(context: Context) -> Iterator[Said]:
     """No location stands twice among a SKU's sources. A pool is a SKU's own: other SKUs at the same location
     may be of other pools, as their pieces are not the same."""
     config = context.configuration
@@ -73,12 +69,10 @@ def one_pool(context: Context) -> Iterator[Finding]:
         seen: set[str] = set()
         for index, source in enumerate((sku.spec.get("inventory") or {}).get("sources") or ()):
             if source["location"] in seen:
-                yield config.finding(
-                    "SKU-022",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "inventory", "sources", index, "location"),
                     f"{source['location']} stands twice among the sources of {sku.spec['sku']}",
-                    "keep one of them",
+                    mend="keep one of them",
                 )
             seen.add(source["location"])

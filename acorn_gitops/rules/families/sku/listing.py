@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from acorn_gitops.engines.sku_code import collision_key
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.facts import Row
 
@@ -23,7 +23,7 @@ _ALIKE = str.maketrans("OI", "01")
     why="O and 0, I and 1: on the picking list they are one, and the wrong parcel leaves.",
     mend="Rename the newer one.",
 )
-def alike(context: Context) -> Iterator[Finding]:
+def alike(context: Context) -> Iterator[Said]:
     """Not equal after taking O for 0 and I for 1, and spaces, slash, underscore, dot and hyphen as one."""
     seen: dict[str, Spec] = {}
     for sku in context.configuration.skus:
@@ -31,13 +31,8 @@ def alike(context: Context) -> Iterator[Finding]:
         key = collision_key(text)
         first = seen.setdefault(key.translate(_ALIKE), sku)
         if first is not sku and collision_key(first.spec["sku"]) != key:
-            yield context.configuration.finding(
-                "SKU-003",
-                "warning",
-                sku,
-                ("spec", "sku"),
-                f"{text} looks like {first.spec['sku']}",
-                "rename the newer one",
+            yield breach(
+                sku, ("spec", "sku"), f"{text} looks like {first.spec['sku']}", mend="rename the newer one"
             )
 
 
@@ -55,7 +50,7 @@ def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
     mend="Apply for approval and record it in `approvals`, or take the listing out.",
     source="Listings Restrictions API 2021-08-01: reasonCode",
 )
-def restricted(context: Context) -> Iterator[Finding]:
+def restricted(context: Context) -> Iterator[Said]:
     """A listing that the marketplace restricts, by its newest answer (facts: restrictions), has an approved
     record that holds; one that is not eligible, or whose ASIN is not found, is no listing."""
     config = context.configuration
@@ -91,13 +86,11 @@ def restricted(context: Context) -> Iterator[Finding]:
             "NOT_ELIGIBLE": ("may not be listed by us", "take the listing out, or ask the marketplace why"),
             "ASIN_NOT_FOUND": ("is not found there", "correct the ASIN, or take the listing out"),
         }[row["reason"]]
-        yield config.finding(
-            "SKU-030",
-            "error",
+        yield breach(
             sku,
             ("spec", "listings", index),
             f"{row['sku']} in {row['store']} {words} ({row.place})",
-            mend,
+            mend=mend,
         )
 
 
@@ -108,7 +101,7 @@ def restricted(context: Context) -> Iterator[Finding]:
     why="When the marketplace asks, there are days to answer.",
     mend="Renew the approval; add evidence and the day.",
 )
-def approval(context: Context) -> Iterator[Finding]:
+def approval(context: Context) -> Iterator[Said]:
     """An approved record has a day and evidence (a warning) and has not expired; thirty days before it is
     told."""
     today = context.now.date()
@@ -120,40 +113,34 @@ def approval(context: Context) -> Iterator[Finding]:
             what = f"the approval of {sku.spec['sku']} for {one['category']} in {one['store']}"
             ends = date.fromisoformat(one["expires"]) if one.get("expires") else None
             if ends is not None and ends <= today:
-                yield context.configuration.finding(
-                    "SKU-031",
-                    "error",
+                yield breach(
                     sku,
                     (*at, "expires"),
                     f"{what} has expired on {ends}",
-                    "renew it, or take the listing out",
+                    mend="renew it, or take the listing out",
                 )
             elif ends is not None and ends - today <= timedelta(days=30):
                 days = (ends - today).days
-                yield context.configuration.finding(
-                    "SKU-031",
-                    "warning",
+                yield breach(
                     sku,
                     (*at, "expires"),
                     f"{what} expires in {days} day{'s' * (days != 1)}",
-                    "renew it now",
+                    mend="renew it now",
+                    severity="warning",
                 )
             if one.get("at") and one["at"] > context.today:
-                yield context.configuration.finding(
-                    "SKU-031",
-                    "error",
+                yield breach(
                     sku,
                     (*at, "at"),
                     f"{what} is of {one['at']}, a day to come",
-                    "write the day of the letter",
+                    mend="write the day of the letter",
                 )
             lacks = [name for name in ("at", "evidence") if not one.get(name)]
             if lacks:
-                yield context.configuration.finding(
-                    "SKU-031",
-                    "warning",
+                yield breach(
                     sku,
                     at,
                     f"{what} lacks {' and '.join(lacks)}",
-                    "keep the letter, and record its SHA-256",
+                    mend="keep the letter, and record its SHA-256",
+                    severity="warning",
                 )

@@ -9,12 +9,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.price_rule import can_end, priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -26,7 +26,7 @@ from acorn_gitops.specs.configuration import Configuration, Spec
     mend="Write the amount in the store's currency, quoted, with no more decimals than that currency has.",
     source="ISO 4217",
 )
-def prices(context: Context) -> Iterator[Finding]:
+def prices(context: Context) -> Iterator[Said]:
     """Price: exactly one of value and rule; value needs a currency, which must be the store's. Floors,
     ceilings and costs have no more decimals than their currency."""
     config = context.configuration
@@ -50,52 +50,40 @@ def prices(context: Context) -> Iterator[Finding]:
             path = ("spec", "listings", index, "price")
             if (value is None) == (price.get("rule") is None):
                 neither = value is None
-                yield config.finding(
-                    "SKU-014",
-                    "error",
+                yield breach(
                     sku,
                     path,
                     f"the price has {'neither a value nor a rule' if neither else 'both a value and a rule'}",
-                    "fill it in (in a table: the cells price or priceRule), or leave the whole price out"
-                    if neither
-                    else "remove one of them",
+                    mend=(
+                        "fill it in (in a table: the cells price or priceRule), or leave the whole price out"
+                        if neither
+                        else "remove one of them"
+                    ),
                 )
                 continue
             if value is None:
                 continue
             if currency is None:
-                yield config.finding(
-                    "SKU-014",
-                    "error",
-                    sku,
-                    path,
-                    "the price has no currency",
-                    f"add `currency: {expected or 'EUR'}`",
+                yield breach(
+                    sku, path, "the price has no currency", mend=f"add `currency: {expected or 'EUR'}`"
                 )
             elif expected is not None and currency != expected:
-                yield config.finding(
-                    "SKU-014",
-                    "error",
+                yield breach(
                     sku,
                     (*path, "currency"),
                     f"{listing['store']} sells in {expected}, not {currency}",
-                    f"write the price in {expected}",
+                    mend=f"write the price in {expected}",
                 )
             else:
                 try:
                     canonical(value, currency)
                 except MoneyError as error:
-                    yield config.finding(
-                        "SKU-014",
-                        "error",
-                        sku,
-                        (*path, "value"),
-                        str(error),
-                        "round it yourself: acorn never does",
+                    yield breach(
+                        sku, (*path, "value"), str(error), mend="round it yourself: acorn never does"
                     )
 
 
-def _bounds(context: Context) -> Iterator[Finding]:
+def _bounds(context: Context) -> Iterator[Said]:
     """Amounts of pricePolicy and cost."""
     config, currencies, units = context.configuration, _currencies(context), minor_units()
     for sku in config.skus:
@@ -116,9 +104,7 @@ def _bounds(context: Context) -> Iterator[Finding]:
             try:
                 canonical(value, currency)
             except MoneyError as error:
-                yield config.finding(
-                    "SKU-014", "error", sku, path, str(error), "round it yourself: acorn never does"
-                )
+                yield breach(sku, path, str(error), mend="round it yourself: acorn never does")
 
 
 @rule(
@@ -128,7 +114,7 @@ def _bounds(context: Context) -> Iterator[Finding]:
     why="A zero is what an emptied cell becomes in a spreadsheet, and is sold at within minutes.",
     mend="Write the price, or remove the line: what is absent is left as it is.",
 )
-def nothing(context: Context) -> Iterator[Finding]:
+def nothing(context: Context) -> Iterator[Said]:
     """A listing's price is above zero, also where a rule computes it. What is given away is a promotion."""
     config, currencies = context.configuration, _currencies(context)
     for sku in config.skus:
@@ -140,23 +126,19 @@ def nothing(context: Context) -> Iterator[Finding]:
                     config, sku.spec["listings"], price["rule"], currency=currencies.get(listing["store"])
                 )
                 if value is not None and Decimal(value) <= 0:
-                    yield config.finding(
-                        "SKU-018",
-                        "error",
+                    yield breach(
                         sku,
                         ("spec", "listings", index, "price", "rule"),
                         f"{price['rule']} makes a price of {value} in {listing['store']}",
-                        "correct the factor, the rate or the ending of the price rule",
+                        mend="correct the factor, the rate or the ending of the price rule",
                     )
                 continue
             if value is not None and value[0] == "0" and not value.strip("0."):
-                yield config.finding(
-                    "SKU-018",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "price", "value"),
                     f"the price in {listing['store']} is {value}",
-                    "write the price; to leave it to somebody else, leave the whole price out",
+                    mend="write the price; to leave it to somebody else, leave the whole price out",
                 )
 
 
@@ -167,7 +149,7 @@ def nothing(context: Context) -> Iterator[Finding]:
     why="An empty cell means that this price is not managed; it looks the same as one that was forgotten.",
     mend="Fill the cell, or take the row out.",
 )
-def empty_cells(context: Context) -> Iterator[Finding]:
+def empty_cells(context: Context) -> Iterator[Said]:
     """A listing of a table without price, where other rows of the same table have one."""
     config = context.configuration
     tables = {raw.item_file for raw in config.raws.values() if raw.item_file != raw.file}
@@ -175,13 +157,11 @@ def empty_cells(context: Context) -> Iterator[Finding]:
     priced = {sku.file for sku, _, entry in rows if entry.get("price")}
     for sku, index, entry in rows:
         if sku.file in priced and not entry.get("price"):
-            yield config.finding(
-                "SKU-019",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "listings", index),
                 f"{sku.spec['sku']} has no price in {entry['store']}, so that whatever it is there stays",
-                "fill in the price, or move rows without prices into a table of their own",
+                mend="fill in the price, or move rows without prices into a table of their own",
             )
 
 
@@ -204,7 +184,7 @@ def _currencies(context: Context) -> dict[str, str]:
     why="A price from a stale rate loses money on every order.",
     mend="Renew the rate with its day, or break the circle.",
 )
-def price_rules(context: Context) -> Iterator[Finding]:
+def price_rules(context: Context) -> Iterator[Said]:
     """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies
     it has an exchange rate; rates are at most 7 days old (older: a warning), and of no day to come. It ends
     in what the store's currency can end in."""
@@ -233,38 +213,34 @@ def price_rules(context: Context) -> Iterator[Finding]:
             rule_name = (listing.get("price") or {}).get("rule")
             source = config.price_rules.get(rule_name or "", {}).get("fromStore")
             if source is not None and source not in valued:
-                yield config.finding(
-                    "SKU-015",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "price", "rule"),
                     f"{rule_name} takes the price of {source}, but {sku.spec['sku']} has no price of its own there",
-                    f"list it in {source} with a value",
+                    mend=f"list it in {source} with a value",
                 )
             elif rule_name and source is not None and (rule_name, listing["store"]) not in told:
                 one, other = currencies.get(source), currencies.get(listing["store"])
                 ending = config.price_rules[rule_name].get("ending")
                 if ending is not None and other is not None and not can_end(ending, other):
                     told.add((rule_name, listing["store"]))
-                    yield config.finding(
-                        "SKU-015",
-                        "error",
+                    yield breach(
                         sku,
                         ("spec", "listings", index, "price", "rule"),
-                        f"{rule_name} makes prices end in {ending} for {listing['store']}, which sells in {other}: no amount in"
-                        f" {other} ends so",
-                        "use another price rule there, with an ending that this currency can have",
+                        (
+                            f"{rule_name} makes prices end in {ending} for {listing['store']}, which sells in {other}: no amount in"
+                            f" {other} ends so"
+                        ),
+                        mend="use another price rule there, with an ending that this currency can have",
                     )
                     continue
                 if one != other and None not in (one, other) and not config.price_rules[rule_name].get("fx"):
                     told.add((rule_name, listing["store"]))
-                    yield config.finding(
-                        "SKU-015",
-                        "error",
+                    yield breach(
                         sku,
                         ("spec", "listings", index, "price", "rule"),
                         f"{rule_name} takes a price in {one} for {listing['store']}, which sells in {other}, without an exchange rate",
-                        f'add fx: {{rate: "…", asOf: {today}, source: …}} to the price rule',
+                        mend=f'add fx: {{rate: "…", asOf: {today}, source: …}} to the price rule',
                     )
 
 
@@ -275,7 +251,7 @@ def price_rules(context: Context) -> Iterator[Finding]:
     why="Below the floor every order loses money.",
     mend="Correct the price, or change the bound on purpose.",
 )
-def within_policy(context: Context) -> Iterator[Finding]:
+def within_policy(context: Context) -> Iterator[Said]:
     """pricePolicy.min ≤ price ≤ pricePolicy.max, and min ≤ max; map is a floor too. A price by rule is
     computed first."""
     config = context.configuration
@@ -287,13 +263,11 @@ def within_policy(context: Context) -> Iterator[Finding]:
         floors, ceilings, maps = policy.get("min") or {}, policy.get("max") or {}, policy.get("map") or {}
         for store in floors.keys() & ceilings.keys():
             if Decimal(floors[store]) > Decimal(ceilings[store]):
-                yield config.finding(
-                    "SKU-016",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "pricePolicy", "min", store),
                     f"the floor {floors[store]} is above the ceiling {ceilings[store]}",
-                    "swap them",
+                    mend="swap them",
                 )
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             price = listing.get("price") or {}
@@ -307,31 +281,25 @@ def within_policy(context: Context) -> Iterator[Finding]:
                 continue
             floor, ceiling = floors.get(store), ceilings.get(store)
             if floor is not None and _below(value, floor):
-                yield config.finding(
-                    "SKU-016",
-                    "error",
+                yield breach(
                     sku,
                     path,
                     f"{value} is below the floor {floor} of {store}",
-                    "raise the price, or lower pricePolicy.min",
+                    mend="raise the price, or lower pricePolicy.min",
                 )
             if ceiling is not None and _below(ceiling, value):
-                yield config.finding(
-                    "SKU-016",
-                    "error",
+                yield breach(
                     sku,
                     path,
                     f"{value} is above the ceiling {ceiling} of {store}",
-                    "lower the price, or raise pricePolicy.max",
+                    mend="lower the price, or raise pricePolicy.max",
                 )
             if store in maps and _below(value, maps[store]):
-                yield config.finding(
-                    "SKU-016",
-                    "error",
+                yield breach(
                     sku,
                     path,
                     f"{value} is below the minimum advertised price {maps[store]}",
-                    "raise the price, or lower pricePolicy.map",
+                    mend="raise the price, or lower pricePolicy.map",
                 )
 
 

@@ -11,6 +11,7 @@ from acorn_gitops.confine.bounded import Limits, Step, Unbounded, bounded
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -20,8 +21,9 @@ from acorn_gitops.specs.configuration import Spec
     "Bundles and multipacks are made of mapped SKUs, without circles",
     why="Their availability is computed from their parts.",
     mend="Map the component, or break the circle.",
+    references=True,
 )
-def compositions(context: Context) -> Iterator[Finding]:
+def compositions(context: Context) -> Iterator[Said]:
     """The fields fit the type, every component is mapped, and none contains itself."""
     config = context.configuration
     parts: dict[str, list[str]] = {}
@@ -35,20 +37,13 @@ def compositions(context: Context) -> Iterator[Finding]:
         if composition["type"] == "multipack":
             inside = [composition["of"]] if composition.get("of") else []
             if not inside or composition.get("qty") is None:
-                yield config.finding(
-                    "SKU-024",
-                    "error",
-                    sku,
-                    path,
-                    "a multipack needs `of` and `qty`",
-                    "name the SKU inside and how many",
+                yield breach(
+                    sku, path, "a multipack needs `of` and `qty`", mend="name the SKU inside and how many"
                 )
         else:
             inside = [part["sku"] for part in composition.get("components") or ()]
             if not inside:
-                yield config.finding(
-                    "SKU-024", "error", sku, path, "a bundle needs `components`", "name the SKUs inside"
-                )
+                yield breach(sku, path, "a bundle needs `components`", mend="name the SKUs inside")
         parts[sku.spec["sku"]] = inside
     if not holders:
         return
@@ -56,22 +51,12 @@ def compositions(context: Context) -> Iterator[Finding]:
     for sku in holders:
         for part in parts[sku.spec["sku"]]:
             if part not in mapped:
-                yield config.finding(
-                    "SKU-024",
-                    "error",
-                    sku,
-                    ("spec", "composition"),
-                    f"{part} is not mapped",
-                    "map it, or correct the SKU",
+                yield breach(
+                    sku, ("spec", "composition"), f"{part} is not mapped", mend="map it, or correct the SKU"
                 )
         if _contains_itself(sku.spec["sku"], parts):
-            yield config.finding(
-                "SKU-024",
-                "error",
-                sku,
-                ("spec", "composition"),
-                f"{sku.spec['sku']} contains itself",
-                "break the circle",
+            yield breach(
+                sku, ("spec", "composition"), f"{sku.spec['sku']} contains itself", mend="break the circle"
             )
 
 
@@ -96,7 +81,7 @@ def _contains_itself(sku: str, parts: dict[str, list[str]]) -> bool:
     mend="Correct `attributes.extra` by the schema of the product type.",
     source="Product Type Definitions API 2020-09-01",
 )
-def product_type(context: Context) -> Iterator[Finding]:
+def product_type(context: Context) -> Iterator[Said]:
     """`attributes.extra` against the JSON Schema that acorn.yaml names for `attributes.productType`."""
     config = context.configuration
     asked = [
@@ -119,7 +104,7 @@ def product_type(context: Context) -> Iterator[Finding]:
             continue
         sku = config.skus[asked[index][0]]
         where = ("spec", "attributes", "extra", *path)
-        yield config.finding("SKU-017", "error", sku, where, message, f"see the schema of {name}")
+        yield breach(sku, where, message, mend=f"see the schema of {name}")
 
 
 LIMITS: Final = Limits(step=5, whole=120)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from acorn_gitops.engines.inventory import Inventory
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -36,7 +36,7 @@ def inventory_of(context: Context) -> Inventory:
     why="A weight for a store that does not sell the SKU takes pieces from those that do.",
     mend="Name stores that list the SKU, with weights above nothing, or leave `weights` out for equal parts.",
 )
-def claims(context: Context) -> Iterator[Finding]:
+def claims(context: Context) -> Iterator[Said]:
     """`weights`, `min` and `cap` name stores that list the SKU, or shops whose tills have a share of their
     own; a weight is more than nothing; in weighted mode every store that lists it has one; no minimum is
     above its cap."""
@@ -53,43 +53,36 @@ def claims(context: Context) -> Iterator[Finding]:
         for part in ("weights", "min", "cap"):
             for store, value in (allocation.get(part) or {}).items():
                 if store not in sold and store not in shops:
-                    yield context.configuration.finding(
-                        "SKU-020",
-                        "error",
+                    yield breach(
                         sku,
                         (*at, part, store),
                         f"{part} of {sku.spec['sku']} name {store}, which does not sell it",
-                        f"it is sold in {', '.join(sorted(sold)[:6])}",
+                        mend=f"it is sold in {', '.join(sorted(sold)[:6])}",
                     )
                 elif value < 0 or (part == "weights" and value == 0):
-                    yield context.configuration.finding(
-                        "SKU-020",
-                        "error",
+                    yield breach(
                         sku,
                         (*at, part, store),
                         f"{part} of {sku.spec['sku']} give {store} {value}",
-                        "write a number above nothing, or leave the store out",
+                        mend="write a number above nothing, or leave the store out",
                     )
         for store, least in (allocation.get("min") or {}).items():
             most = (allocation.get("cap") or {}).get(store)
             if most is not None and least > most:
-                yield context.configuration.finding(
-                    "SKU-020",
-                    "error",
+                yield breach(
                     sku,
                     (*at, "min", store),
                     f"{store} is promised at least {least} and at most {most} of {sku.spec['sku']}",
-                    "lower one, or raise the other",
+                    mend="lower one, or raise the other",
                 )
         if weights and allocation["mode"] == "weighted" and not sold <= weights.keys():
             for store in sorted(sold - weights.keys() - _by_marketplace(sku)):
-                yield context.configuration.finding(
-                    "SKU-020",
-                    "warning",
+                yield breach(
                     sku,
                     (*at, "weights"),
                     f"{store} sells {sku.spec['sku']} and has no weight, so it is given none",
-                    "give it one, or list it as inactive",
+                    mend="give it one, or list it as inactive",
+                    severity="warning",
                 )
 
 
@@ -108,7 +101,7 @@ def _by_marketplace(sku: Spec) -> set[str]:
     why="What is promised to each store together is more than there is; the last store gets none.",
     mend="Lower `allocation.min`, or move stock.",
 )
-def minimums(context: Context) -> Iterator[Finding]:
+def minimums(context: Context) -> Iterator[Said]:
     """By recorded stock (facts: stock): the minimums of a SKU are together at most what may be promised."""
     if not context.configuration.facts.has("stock"):
         return
@@ -118,13 +111,11 @@ def minimums(context: Context) -> Iterator[Finding]:
             continue
         allotment = inventory_of(context).allotment(sku.spec["sku"])
         if allotment is not None and sum(least.values()) > allotment.atp - allotment.bundled:
-            yield context.configuration.finding(
-                "SKU-021",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "inventory", "allocation", "min"),
                 f"{sku.spec['sku']} promises {sum(least.values())} at least, and {allotment.atp - allotment.bundled} may be promised",
-                "`acorn view inventory` shows where it goes",
+                mend="`acorn view inventory` shows where it goes",
             )
 
 
@@ -135,7 +126,7 @@ def minimums(context: Context) -> Iterator[Finding]:
     why="Somebody carries the last piece to the till while the store sells it online.",
     mend="Give the source a `reserve`, the shop a `safetyStock`, or the SKU a `buffer`.",
 )
-def kept_back(context: Context) -> Iterator[Finding]:
+def kept_back(context: Context) -> Iterator[Said]:
     """A source where customers pick up, or whose till reports its stock, has a reserve, a safety stock, or
     the SKU a buffer. Told once for a shop."""
     config = context.configuration
@@ -154,13 +145,11 @@ def kept_back(context: Context) -> Iterator[Finding]:
         for index, source in enumerate(block.get("sources") or ()):
             if source["location"] in bare - told and not source.get("reserve"):
                 told.add(source["location"])
-                yield config.finding(
-                    "SKU-023",
-                    "warning",
+                yield breach(
                     sku,
                     ("spec", "inventory", "sources", index),
                     f"{source['location']} has customers of its own and keeps nothing of {sku.spec['sku']} for them",
-                    "give the shop a safetyStock",
+                    mend="give the shop a safetyStock",
                 )
 
 
@@ -176,7 +165,7 @@ def _has_till(store: Spec) -> bool:
     why="What lies in Amazon's warehouse is counted and sold there; promised here as well, it is sold twice.",
     mend="Take the store out of the allocation, or list the SKU with mfn.",
 )
-def not_ours(context: Context) -> Iterator[Finding]:
+def not_ours(context: Context) -> Iterator[Said]:
     """No weight, minimum or cap is for a store in which the SKU is fulfilled by Amazon only."""
     for sku, block in _stocked(context):
         allocation = block.get("allocation")
@@ -186,13 +175,11 @@ def not_ours(context: Context) -> Iterator[Finding]:
         ours = {e["store"] for e in sku.spec.get("listings") or () if e.get("fulfillment") != "afn"}
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             if listing.get("fulfillment") == "afn" and listing["store"] in named - ours:
-                yield context.configuration.finding(
-                    "SKU-025",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "fulfillment"),
                     f"{sku.spec['sku']} is fulfilled by Amazon in {listing['store']}, and our pool is divided with it",
-                    "take the store out of weights, min and cap",
+                    mend="take the store out of weights, min and cap",
                 )
 
 
@@ -203,7 +190,7 @@ def not_ours(context: Context) -> Iterator[Finding]:
     why="A place that nobody has verified may not exist, or not be ours.",
     mend="Have the location's address verified.",
 )
-def known_places(context: Context) -> Iterator[Finding]:
+def known_places(context: Context) -> Iterator[Said]:
     """No source lies at a location whose address was rejected, is said to be unverified, or still waits for
     its verification. Told once for a location."""
     config = context.configuration
@@ -219,13 +206,11 @@ def known_places(context: Context) -> Iterator[Finding]:
             if name in told or states.get(name) not in ("rejected", "unverified", "pending"):
                 continue
             told.add(name)
-            yield config.finding(
-                "SKU-026",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "inventory", "sources", index, "location"),
                 f"stock of {sku.spec['sku']} and maybe others lies at {name}, whose address is {states[name]}",
-                "have it verified",
+                mend="have it verified",
             )
 
 
@@ -236,7 +221,7 @@ def known_places(context: Context) -> Iterator[Finding]:
     why="Ten cases are not ten pieces.",
     mend="Correct `inventory.unit`, or convert the count before recording it.",
 )
-def units(context: Context) -> Iterator[Finding]:
+def units(context: Context) -> Iterator[Said]:
     """Recorded stock (facts: stock) is counted as `inventory.unit` says; each where it says nothing."""
     config = context.configuration
     if not config.facts.has("stock"):
@@ -248,11 +233,9 @@ def units(context: Context) -> Iterator[Finding]:
         known = wanted.get(row["sku"])
         if known is not None and unit != known[1] and row["sku"] not in told:
             told.add(row["sku"])
-            yield config.finding(
-                "SKU-027",
-                "error",
+            yield breach(
                 known[0],
                 ("spec", "inventory", "unit"),
                 f"{row['sku']} is sold by the {known[1]}, and {row['location']} counts it by the {unit} ({row.place})",
-                "count it in one unit",
+                mend="count it in one unit",
             )

@@ -13,6 +13,7 @@ from acorn_gitops.model.reference import forbidden_marketplace, is_shadow_market
 from acorn_gitops.model.selectors import select
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.facts import Row, at
 
 
@@ -23,7 +24,7 @@ from acorn_gitops.specs.facts import Row, at
     why="A misspelt label selects nothing, and the promotion or role silently leaves the store out.",
     mend="Correct the label, or add it to `labels` in acorn.yaml.",
 )
-def labels(context: Context) -> Iterator[Finding]:
+def labels(context: Context) -> Iterator[Said]:
     """Where acorn.yaml lists `labels`, every store's labels and values are among them."""
     known: Mapping[str, Any] | None = context.configuration.settings.get("labels")
     if known is None:
@@ -32,22 +33,18 @@ def labels(context: Context) -> Iterator[Finding]:
         for key, value in store.labels.items():
             path = ("metadata", "labels", key)
             if key not in known:
-                yield context.configuration.finding(
-                    "STO-002",
-                    "error",
+                yield breach(
                     store,
                     path,
                     f"{store.name} has the label {key}, which was not agreed",
-                    f"known: {', '.join(sorted(known))}",
+                    mend=f"known: {', '.join(sorted(known))}",
                 )
             elif known[key] is not None and value not in known[key]:
-                yield context.configuration.finding(
-                    "STO-002",
-                    "error",
+                yield breach(
                     store,
                     path,
                     f"{store.name} has {key}={value}, which was not agreed",
-                    f"known: {', '.join(known[key])}",
+                    mend=f"known: {', '.join(known[key])}",
                 )
 
 
@@ -59,19 +56,17 @@ def labels(context: Context) -> Iterator[Finding]:
     mend="Remove the store; its orders belong to the country's own marketplace.",
     source="npm @bizon/amazon-ids",
 )
-def shadow(context: Context) -> Iterator[Finding]:
+def shadow(context: Context) -> Iterator[Said]:
     """`marketplaceId` is none of Amazon's ids for orders from elsewhere (DE A38D8NSA03LJTC …)."""
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront") or {}
         wanted = front.get("marketplaceId")
         if front.get("platform") == "amazon" and wanted and is_shadow_marketplace(wanted):
-            yield context.configuration.finding(
-                "STO-022",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "marketplaceId"),
                 f"{wanted} of {store.name} holds no listings: {forbidden_marketplace(wanted)}",
-                "use the country's own marketplace id",
+                mend="use the country's own marketplace id",
             )
 
 
@@ -83,7 +78,7 @@ def shadow(context: Context) -> Iterator[Finding]:
     mend="Correct the spec, or ask the marketplace why it differs.",
     source="Sellers API: getMarketplaceParticipations",
 )
-def participation(context: Context) -> Iterator[Finding]:
+def participation(context: Context) -> Iterator[Said]:
     """Country (as declared, or as the marketplace id says), currency and language of a storefront are those
     of its newest recorded participation (facts: participations; UK is GB)."""
     config = context.configuration
@@ -113,23 +108,19 @@ def participation(context: Context) -> Iterator[Finding]:
         theirs = {"country": "GB" if row["country"] == "UK" else row["country"], "currency": row["currency"]}
         for name, value in ours.items():
             if value is not None and value != theirs[name]:
-                yield config.finding(
-                    "STO-023",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "storefront", name),
                     f"{name} of {store.name} is {value} here and {row[name]} at the marketplace",
-                    f"recorded in {row.place}",
+                    mend=f"recorded in {row.place}",
                 )
         language = row.cells.get("language")
         if language and front.get("languages") and language not in map(canonical_tag, front["languages"]):
-            yield config.finding(
-                "STO-023",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "languages"),
                 f"{language}, the marketplace's language for {store.name}, is not among its languages",
-                f"recorded in {row.place}",
+                mend=f"recorded in {row.place}",
             )
 
 
@@ -140,7 +131,7 @@ def participation(context: Context) -> Iterator[Finding]:
     why="What still points to a closed store fails in the middle of the next apply.",
     mend="End its promotions, take its grants away and its listings out, sell or move its stock; then close it.",
 )
-def closing(context: Context) -> Iterator[Finding]:
+def closing(context: Context) -> Iterator[Said]:
     """A storefront with `lifecycle: closed` has no active listing, no promotion and no grant, and no recorded
     stock is offered there. An exiting one is told what is left, as a note."""
     config = context.configuration
@@ -171,11 +162,10 @@ def closing(context: Context) -> Iterator[Finding]:
     for name, things in left.items():
         if things:
             shown = ", ".join(things[:4]) + (f" and {len(things) - 4} more" if len(things) > 4 else "")
-            yield config.finding(
-                "STO-031",
-                "error" if ending[name] == "closed" else "info",
+            yield breach(
                 config.stores[name],
                 ("spec", "storefront", "lifecycle"),
                 f"{name} is {ending[name]} and still has {shown}",
-                "empty it first",
+                mend="empty it first",
+                severity="error" if ending[name] == "closed" else "info",
             )

@@ -17,6 +17,7 @@ from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.onboarding import _feeds
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.facts import Row, at
 
@@ -47,7 +48,7 @@ def _serves(physical: dict[str, Any]) -> list[str]:
     mend="Have the address verified in Seller Central, and record status, day, reference and addressHash.",
     source="MLI integration guide",
 )
-def verified(context: Context) -> Iterator[Finding]:
+def verified(context: Context) -> Iterator[Said]:
     """`address.verification.status` is verified, with its reference and a day that has come, where
     `shipFromStore` or `bopis` is on and the shop feeds an Amazon storefront (for bopis: one in that
     programme), or feeds none yet where all storefronts are Amazon's. A rejected address serves nobody."""
@@ -89,14 +90,14 @@ def verified(context: Context) -> Iterator[Finding]:
                 if early
                 else f"verified without {' and '.join(lacks)}"
             )
-            yield context.configuration.finding(
-                "STO-010",
-                "error",
+            yield breach(
                 store,
                 ("spec", "physical", "address", "verification"),
                 f"{store.name} offers {' and '.join(serves)}, and its address is {state}",
-                "have it verified, then record `verification` with"
-                f' status verified, at, ref and addressHash: "{address_hash(physical["address"])}"',
+                mend=(
+                    "have it verified, then record `verification` with"
+                    f' status verified, at, ref and addressHash: "{address_hash(physical["address"])}"'
+                ),
             )
 
 
@@ -107,7 +108,7 @@ def verified(context: Context) -> Iterator[Finding]:
     why="After a move the proof is of another house.",
     mend="Have the new address verified, and record its addressHash; `acorn validate` prints it.",
 )
-def same_address(context: Context) -> Iterator[Finding]:
+def same_address(context: Context) -> Iterator[Said]:
     """`verification.addressHash` is that of the address as it stands (an error), and was looked at within a
     year (a warning)."""
     for store, physical in _places(context):
@@ -126,22 +127,19 @@ def same_address(context: Context) -> Iterator[Finding]:
                 if short
                 else "is of another address"
             )
-            yield context.configuration.finding(
-                "STO-011",
-                "error",
+            yield breach(
                 store,
                 (*at, "addressHash"),
                 f"the verification of {store.name} {what}",
-                f'have this one verified, then write addressHash: "{now}"',
+                mend=f'have this one verified, then write addressHash: "{now}"',
             )
         elif proof.get("at") and (context.now.date() - date.fromisoformat(proof["at"])).days > MAX_AGE:
-            yield context.configuration.finding(
-                "STO-011",
-                "warning",
+            yield breach(
                 store,
                 (*at, "at"),
                 f"the address of {store.name} was verified on {proof['at']}, more than a year ago",
-                "have it verified again",
+                mend="have it verified again",
+                severity="warning",
             )
 
 
@@ -195,10 +193,9 @@ _BELONGS = {
     mend="Copy latitude and longitude again; check the zone.",
     source="timezone boundaries (tzfpy); IANA time zone database",
 )
-def position(context: Context) -> Iterator[Finding]:
+def position(context: Context) -> Iterator[Said]:
     """`geo` lies in the address's country, its zone keeps the same time as `timezone`, and no two shops stand
     within 30 metres (a warning)."""
-    config = context.configuration
     seen: list[tuple[Spec, float, float]] = []
     for store, physical in _places(context):
         geo = physical.get("geo")
@@ -206,44 +203,36 @@ def position(context: Context) -> Iterator[Finding]:
             continue
         at = ("spec", "physical", "geo")
         if abs(Decimal(geo["lat"])) > 90 or abs(Decimal(geo["lon"])) > 180:
-            yield config.finding(
-                "STO-013",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"{geo['lat']}, {geo['lon']} is nowhere on earth",
-                "latitude is at most 90, longitude 180",
+                mend="latitude is at most 90, longitude 180",
             )
             continue
         zone = _zone_at(geo["lat"], geo["lon"])
         country = physical["address"]["countryCode"]
         countries = _zones_of().get(zone, frozenset())
         if zone.startswith("Etc/"):
-            yield config.finding(
-                "STO-013",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"the position of {store.name} ({geo['lat']}, {geo['lon']}) lies at sea",
-                "copy latitude and longitude again; are they swapped?",
+                mend="copy latitude and longitude again; are they swapped?",
             )
         elif countries and country not in countries:
-            yield config.finding(
-                "STO-013",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"the position of {store.name} lies in {', '.join(sorted(countries))} ({zone}), not in {country}",
-                "copy latitude and longitude again; are they swapped?",
+                mend="copy latitude and longitude again; are they swapped?",
             )
         elif physical.get("timezone") and not same_time(zone, physical["timezone"], context.now):
-            yield config.finding(
-                "STO-013",
-                "error",
+            yield breach(
                 store,
                 ("spec", "physical", "timezone"),
                 f"{store.name} lies in {zone}, whose clocks differ from {physical['timezone']}",
-                f"write {zone}, or correct the position",
+                mend=f"write {zone}, or correct the position",
             )
         lat, lon = float(geo["lat"]), float(geo["lon"])
         beside = 0
@@ -253,22 +242,20 @@ def position(context: Context) -> Iterator[Finding]:
             )
             beside += metres < NEAR
             if metres < NEAR and beside <= BESIDE:
-                yield config.finding(
-                    "STO-013",
-                    "warning",
+                yield breach(
                     store,
                     at,
                     f"{store.name} and {other.name} stand {metres:.0f} metres apart",
-                    "are they one shop?",
+                    mend="are they one shop?",
+                    severity="warning",
                 )
         if beside > BESIDE:
-            yield config.finding(
-                "STO-013",
-                "warning",
+            yield breach(
                 store,
                 at,
                 f"{beside - BESIDE:,} more stand beside {store.name}",
-                "are they one shop?",
+                mend="are they one shop?",
+                severity="warning",
             )
         seen.append((store, lat, lon))
 
@@ -285,7 +272,7 @@ BESIDE = 3
     mend="Set `entitlements.mli` to none, list the SKU with mfn, or leave one of the two programmes.",
     source="Supply Sources API: US marketplace only, no FBA stock, not together with BOPIS",
 )
-def multi_location(context: Context) -> Iterator[Finding]:
+def multi_location(context: Context) -> Iterator[Said]:
     """Amazon's `entitlements.mli` is requested or granted in the United States only, not together with bopis
     in any store of the seller or in a shop that feeds Amazon's stores only, and no SKU that a location feeds
     is listed there with fulfilment by Amazon. Shops that ship for Amazon elsewhere are told as a note, unless
@@ -306,25 +293,21 @@ def multi_location(context: Context) -> Iterator[Finding]:
             continue
         at = ("spec", "storefront", "entitlements", "mli")
         if front.get("marketplaceId") != "ATVPDKIKX0DER":
-            yield config.finding(
-                "STO-015",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"multi-location inventory is {have['mli']} for {store.name}, and exists in the United States only",
-                "set it to none",
+                mend="set it to none",
             )
         elif (
             have.get("bopis") in ("requested", "granted")
             or str(front.get("sellerId") or store.name) in picking
         ):
-            yield config.finding(
-                "STO-015",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"{store.name} cannot have multi-location inventory and pick-up at once",
-                "leave one of the two programmes",
+                mend="leave one of the two programmes",
             )
         else:
             used.add(store.name)
@@ -337,30 +320,26 @@ def multi_location(context: Context) -> Iterator[Finding]:
                 place in places for front, places in _feeds(context).items() if front not in amazon
             )
             if "bopis" in _serves(config.stores[place].spec["physical"]) and not elsewhere:
-                yield config.finding(
-                    "STO-015",
-                    "error",
+                yield breach(
                     config.stores[place],
                     ("spec", "physical", "capabilities", "bopis"),
                     f"{place} offers pick-up and feeds {front_name}, which has multi-location inventory: Amazon allows one of the two",
-                    "switch pick-up off, or set entitlements.mli to none",
+                    mend="switch pick-up off, or set entitlements.mli to none",
                 )
     for sku in config.skus if used else ():
         if not (sku.spec.get("inventory") or {}).get("sources"):
             continue
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             if listing["store"] in used and listing.get("fulfillment") == "afn":
-                yield config.finding(
-                    "STO-015",
-                    "error",
+                yield breach(
                     sku,
                     ("spec", "listings", index, "fulfillment"),
                     f"{sku.spec['sku']} is fulfilled by Amazon in {listing['store']}, which has multi-location inventory",
-                    "list it with mfn, or take its sources away",
+                    mend="list it with mfn, or take its sources away",
                 )
 
 
-def _unknown_places(context: Context) -> Iterator[Finding]:
+def _unknown_places(context: Context) -> Iterator[Said]:
     config, shipping = context.configuration, dict[str, list[str]]()
     for front, places in sorted(_feeds(context).items()):
         store = config.stores.get(front)
@@ -376,14 +355,15 @@ def _unknown_places(context: Context) -> Iterator[Finding]:
         fronts, names = sorted(shipping), sorted({name for group in shipping.values() for name in group})
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         sold = ", ".join(fronts[:3]) + (f" and {len(fronts) - 3} more" if len(fronts) > 3 else "")
-        yield config.finding(
-            "STO-015",
-            "info",
+        yield breach(
             config.stores[fronts[0]],
             (),
-            f"Amazon knows locations in the United States only: what {shown} ship{'s' * (len(names) == 1)} for {sold} is one quantity"
-            " there, without address and cut-off",
-            "keep a buffer, let the shops ship by your own order system, and write entitlements: {mli: none}",
+            (
+                f"Amazon knows locations in the United States only: what {shown} ship{'s' * (len(names) == 1)} for {sold} is one quantity"
+                " there, without address and cut-off"
+            ),
+            mend="keep a buffer, let the shops ship by your own order system, and write entitlements: {mli: none}",
+            severity="info",
         )
 
 
@@ -395,19 +375,17 @@ def _unknown_places(context: Context) -> Iterator[Finding]:
     mend="Remove `handlingTime`; set it in the shipping template.",
     source="Supply Sources API: update an existing supply source",
 )
-def handling(context: Context) -> Iterator[Finding]:
+def handling(context: Context) -> Iterator[Said]:
     """No location that feeds a storefront with `mli: granted` says `handlingTime`."""
     config = context.configuration
     for name, fronts in _located(context, "mli").items():
         ship = (config.stores[name].spec["physical"].get("capabilities") or {}).get("shipFromStore") or {}
         if ship.get("handlingTime"):
-            yield config.finding(
-                "STO-016",
-                "warning",
+            yield breach(
                 config.stores[name],
                 ("spec", "physical", "capabilities", "shipFromStore", "handlingTime"),
                 f"{name} says a handling time and feeds {fronts[0]}, which has multi-location inventory",
-                "set it in the shipping template",
+                mend="set it in the shipping template",
             )
 
 
@@ -435,7 +413,7 @@ def _located(context: Context, programme: str) -> dict[str, list[str]]:
     source="MLI integration guide",
     phase="plan",
 )
-def default_channel(context: Context) -> Iterator[Finding]:
+def default_channel(context: Context) -> Iterator[Said]:
     """Of SKUs that locations feed in a storefront with `mli: granted`, no recorded quantity of channel
     DEFAULT is above 0 (facts: published)."""
     config = context.configuration
@@ -469,19 +447,17 @@ def default_channel(context: Context) -> Iterator[Finding]:
     mend="Add the location to a template of Shipping Settings Automation, and record `shippingTemplate`.",
     source="MLI integration guide",
 )
-def template(context: Context) -> Iterator[Finding]:
+def template(context: Context) -> Iterator[Said]:
     """Every location that ships for a storefront with `mli: granted` records its `shippingTemplate`."""
     config = context.configuration
     for name, fronts in _located(context, "mli").items():
         physical = config.stores[name].spec["physical"]
         if "shipFromStore" in _serves(physical) and not physical.get("shippingTemplate"):
-            yield config.finding(
-                "STO-018",
-                "warning",
+            yield breach(
                 config.stores[name],
                 ("spec", "physical"),
                 f"{name} feeds {fronts[0]} by multi-location inventory and stands in no shipping template",
-                "add it there, and record its name",
+                mend="add it there, and record its name",
             )
 
 
@@ -492,7 +468,7 @@ def template(context: Context) -> Iterator[Finding]:
     why="Orders that nobody packs are cancelled, and the account is rated by it.",
     mend="Write `throughput` with what the shop can pack, or switch the capability off.",
 )
-def capacity(context: Context) -> Iterator[Finding]:
+def capacity(context: Context) -> Iterator[Said]:
     """`throughput` is there and more than nothing where orders are served (zero is an error); no recorded
     forecast of a coming day is above it."""
     config = context.configuration
@@ -502,34 +478,29 @@ def capacity(context: Context) -> Iterator[Finding]:
         cap = physical.get("throughput")
         at = ("spec", "physical", "throughput")
         if not cap:
-            yield config.finding(
-                "STO-019",
-                "warning",
+            yield breach(
                 store,
                 at,
                 f"{store.name} serves online orders and says not how many",
-                "write throughput: {orders: 40, per: day}",
+                mend="write throughput: {orders: 40, per: day}",
             )
             continue
         if not cap["orders"]:
-            yield config.finding(
-                "STO-019",
-                "error",
+            yield breach(
                 store,
                 at,
                 f"{store.name} serves online orders, and can pack none",
-                "switch the capability off",
+                mend="switch the capability off",
+                severity="error",
             )
         for row in config.facts.rows("forecast"):
             if row["location"] != store.name or row["date"] < context.today:
                 continue
             most = cap["orders"] * (24 if cap["per"] == "hour" else 1)
             if int(row["orders"]) > most:
-                yield config.finding(
-                    "STO-019",
-                    "warning",
+                yield breach(
                     store,
                     at,
                     f"{store.name} expects {row['orders']} orders on {row['date']} and can pack {most}",
-                    "raise it with more hands, or move stock to another location",
+                    mend="raise it with more hands, or move stock to another location",
                 )

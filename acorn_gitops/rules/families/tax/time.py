@@ -11,6 +11,7 @@ import orjson
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.registry import rule
+from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 _TAXED = frozenset({"standard", "reduced", "superReduced"})
@@ -23,19 +24,17 @@ _TAXED = frozenset({"standard", "reduced", "superReduced"})
     why="When the old rule does not end where the new one begins, chance decides between them.",
     mend="Write `validity.to` of the older rule: the day on which the newer begins.",
 )
-def overlap(context: Context) -> Iterator[Finding]:
+def overlap(context: Context) -> Iterator[Said]:
     """No two switched-on rules with the same `match` and priority and different results hold on one day; and
     every rule ends after it begins."""
     for tax in context.configuration.taxes.values():
         validity = tax.spec["validity"]
         if validity.get("to") is not None and validity["to"] <= validity["from"]:
-            yield context.configuration.finding(
-                "TAX-004",
-                "error",
+            yield breach(
                 tax,
                 ("spec", "validity", "to"),
                 f"{tax.name} ends on {validity['to']}, before it begins on {validity['from']}: it never holds",
-                "correct one of the two days",
+                mend="correct one of the two days",
             )
     groups: dict[bytes, list[Spec]] = {}
     for tax in context.configuration.taxes.values():
@@ -57,22 +56,15 @@ def overlap(context: Context) -> Iterator[Finding]:
                     count += 1
                     if count > PAIRS:
                         continue
-                    yield context.configuration.finding(
-                        "TAX-004",
-                        "error",
+                    yield breach(
                         one,
                         ("spec", "validity"),
                         f"{one.name} still holds when {other.name}, for the same sales, begins on {other.spec['validity']['from']}",
-                        f'write to: "{other.spec["validity"]["from"]}" here',
+                        mend=f'write to: "{other.spec["validity"]["from"]}" here',
                     )
             if count > PAIRS:
-                yield context.configuration.finding(
-                    "TAX-004",
-                    "error",
-                    one,
-                    (),
-                    f"{one.name} still holds when {count - PAIRS:,} more begin",
-                    "end it",
+                yield breach(
+                    one, (), f"{one.name} still holds when {count - PAIRS:,} more begin", mend="end it"
                 )
 
 
@@ -94,7 +86,7 @@ def _sorted(value: Any) -> Any:
     mend="Begin a new rule today, or write `retroactive: true` when the correction is meant.",
     phase="plan",
 )
-def retroactive(context: Context) -> Iterator[Finding]:
+def retroactive(context: Context) -> Iterator[Said]:
     """What a plan creates, changes or deletes of tax rules says nothing new of days that are over: a new rule
     begins today or later, one that has begun changes in nothing but its end (today or later), its evidence
     and its words on invoices, and is ended before it is deleted. Or the rule says `retroactive: true`. What a
@@ -115,13 +107,11 @@ def retroactive(context: Context) -> Iterator[Finding]:
             continue
         told.add(change.address.key)
         if tax is not None:
-            yield context.configuration.finding(
-                "TAX-006",
-                "warning",
+            yield breach(
                 tax,
                 ("spec", "validity", "from"),
                 f"{tax.name} {words}",
-                "end it and begin a new one, or write retroactive: true",
+                mend="end it and begin a new one, or write retroactive: true",
             )
         else:
             yield Finding(
@@ -171,7 +161,7 @@ def _of_the_past(change: Planned, today: str) -> str:
     mend="Correct `attributes.ptc` or `attributes.taxClass`.",
     source="Amazon product tax codes: A_GEN_NOTAX is no tax, A_GEN_STANDARD the standard rate",
 )
-def code_and_class(context: Context) -> Iterator[Finding]:
+def code_and_class(context: Context) -> Iterator[Said]:
     """A_GEN_NOTAX stands with no class that a rule taxes; A_GEN_STANDARD and A_GEN_TAX with none whose rules
     are all reduced or without tax. Told once for each pair."""
     results: dict[str, set[str]] = {}
@@ -194,12 +184,12 @@ def code_and_class(context: Context) -> Iterator[Finding]:
             and "reduced" in results[name]
         )
         if untaxed or standard:
-            yield context.configuration.finding(
-                "TAX-021",
-                "warning",
+            yield breach(
                 sku,
                 ("spec", "attributes", "ptc"),
-                f"{ptc} says {'no tax' if untaxed else 'the standard rate'}, and the rules for class {name} say"
-                f" {', '.join(sorted(results[name]))} ({sku.spec['sku']} and maybe others)",
-                "correct the code or the class",
+                (
+                    f"{ptc} says {'no tax' if untaxed else 'the standard rate'}, and the rules for class {name} say"
+                    f" {', '.join(sorted(results[name]))} ({sku.spec['sku']} and maybe others)"
+                ),
+                mend="correct the code or the class",
             )

@@ -1,0 +1,38 @@
+"""What a rule says of a place, without repeating what its decorator says already. Comes in: a spec, a path, words. Goes out: `Breach`.
+Callers: every rule; `registry` makes findings of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.specs.configuration import Configuration, Spec
+
+
+class Breach(NamedTuple):
+    """Something wrong at a field of a spec. Its id, and how bad it is unless it says so itself, are the rule's."""
+
+    spec: Spec
+    path: tuple[Any, ...]
+    words: str
+    mend: str = ""
+    severity: Severity | None = None
+
+    def finding(self, configuration: Configuration, *, id: str, severity: Severity) -> Finding:
+        """As a finding of a rule."""
+        return configuration.finding(
+            id, self.severity or severity, self.spec, path=self.path, message=self.words, hint=self.mend
+        )
+
+
+Said = Finding | Breach
+"""What a rule may yield."""
+
+
+def breach(
+    spec: Spec, path: Iterable[Any], words: str, *, mend: str = "", severity: Severity | None = None
+) -> Breach:
+    """At a field of a spec: what is wrong, and what to do. `severity`: where it is not the rule's own."""
+    return Breach(spec, tuple(path), words, mend=mend, severity=severity)
