@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from acorn_gitops.engines.calendar import Calendar
+from acorn_gitops.engines.pricing.calendar import Calendar
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 

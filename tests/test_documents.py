@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -284,3 +285,22 @@ def test_a_pain_ends_in_something_to_run_and_rules_that_are_there(row: str, text
     assert re.search(r"`acorn [a-z]", text), f"{row} has nothing to run"
     built = {r.id for r in all_rules()} | {f"BUD-00{n}" for n in range(1, 5)} | {"ACN-024"}
     assert set(re.findall(r"[A-Z]{3}-[0-9]{3}", text)) <= built
+
+
+def _terms() -> list[tuple[str, str]]:
+    rows = re.findall(
+        r"^\| ([a-z ]+) \| .* \| `([\w.]+)` \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE
+    )
+    assert len(rows) > 30
+    return rows
+
+
+@pytest.mark.parametrize(("term", "name"), _terms(), ids=lambda value: value)
+def test_a_term_of_the_glossary_is_in_the_code(term: str, name: str) -> None:
+    """Under the name that the page says: a module, or something in it."""
+    assert len([one for one, _ in _terms() if one == term]) == 1
+    try:
+        importlib.import_module(f"acorn_gitops.{name}")
+    except ModuleNotFoundError:
+        module, _, inside = name.rpartition(".")
+        assert hasattr(importlib.import_module(f"acorn_gitops.{module}"), inside)

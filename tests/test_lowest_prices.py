@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acorn_gitops.engines import lowest as engine
-from acorn_gitops.engines.lowest import lowest
-from acorn_gitops.engines.offer import major, offer_of
-from acorn_gitops.engines.price import Offer, effective
+from acorn_gitops.engines.pricing import lowest as engine
+from acorn_gitops.engines.pricing.lowest import lowest
+from acorn_gitops.engines.pricing.offer import major, offer_of
+from acorn_gitops.engines.pricing.price import Offer, effective
 from tests.test_prices import amount, oracle, percent, sale
 
 PLACES = {"EUR": 2, "JPY": 0, "KWD": 3}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.margin import OUT_OF_REACH, Margins
+from acorn_gitops.engines.pricing.margin import OUT_OF_REACH, Margins
 from acorn_gitops.specs.load import load
 from tests.repository import Repository, document, shop, sku, storefront
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acorn_gitops.apply.price_guard import Offered, paid_refusal, promotion_refusal, refusal
-from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.rules import registry
 from tests.faults import KILLED, MOMENTS, ROW, copy, died
 from tests.repository import Repository, document, storefront

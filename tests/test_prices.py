@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.calendar import Calendar
-from acorn_gitops.engines.offer import major, minor
-from acorn_gitops.engines.price import WHOLE, Offer, effective, part_of, pays_under
+from acorn_gitops.engines.pricing.calendar import Calendar
+from acorn_gitops.engines.pricing.offer import major, minor
+from acorn_gitops.engines.pricing.price import WHOLE, Offer, effective, part_of, pays_under
 from acorn_gitops.rules.families.sku.price import _below
 from acorn_gitops.specs.load import load
 from tests.repository import Repository, document, storefront

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acorn_gitops.engines.prior_price import prior_price, spans_of, thirty_days_before
+from acorn_gitops.engines.pricing.prior_price import prior_price, spans_of, thirty_days_before
 from tests.repository import Repository, document, sku, storefront
 
 

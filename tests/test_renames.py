@@ -8,7 +8,7 @@ import pytest
 
 from acorn_gitops.apply.price_guard import paid_refusal
 from acorn_gitops.compile.desired_state import Key
-from acorn_gitops.engines.held import Falls, HeldPromotions
+from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
 from acorn_gitops.model.resource import Desired, Live, Origin, digest
 from acorn_gitops.plan.central import spare_neighbours
 from acorn_gitops.plan.change import Applied, Change

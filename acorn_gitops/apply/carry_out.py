@@ -18,12 +18,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from acorn_gitops.apply.fresh import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, unanswered
 from acorn_gitops.apply.guard import Guard, since
 from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.permit import Permit
+from acorn_gitops.apply.staleness import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.records import Closed, Intent, PlanStatus, Settled

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from acorn_gitops.apply.fresh import check_not_empty
+from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.marketplaces.protocol import Marketplace, Outcome, Scope, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Address, Live

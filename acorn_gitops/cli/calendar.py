@@ -31,8 +31,8 @@ def command(
     meet, how deep they cut, what lies between them, where clocks change, and, in the EU, whether they are
     reductions against the lowest price of thirty days. Exit 1 when a price falls below its floor, or a
     reduction is none."""
-    from acorn_gitops.engines.calendar import calendar_of
-    from acorn_gitops.engines.reductions import reductions
+    from acorn_gitops.engines.pricing.calendar import calendar_of
+    from acorn_gitops.engines.pricing.reductions import reductions
     from acorn_gitops.ledger.sqlite import open_ledger
     from acorn_gitops.model.window import clock_changes, zone
     from acorn_gitops.reconcile.price_history import PriceHistory

@@ -180,18 +180,18 @@ def _resource(
 ) -> tuple[list[dict[str, Any]], str]:
     import orjson
 
-    from acorn_gitops.reconcile.states import Wishes, situation, views
+    from acorn_gitops.reconcile.states import Wishes, gather, views
     from acorn_gitops.resources.registry import spec_paths
 
     config: Configuration = loaded.configuration
-    state = situation(session, loaded, Wishes())
+    state = gather(session, loaded, Wishes())
     want = state.desired.stores.get(address.store, {}).get((address.type, address.key))
     applied = state.ledger.applied(address.store).get((address.type, address.key))
     last = orjson.loads(applied.attributes) if applied is not None else None
     live = None
     if not offline:
         for view in views(
-            situation(session, loaded, Wishes([address.store])),
+            gather(session, loaded, Wishes([address.store])),
             Wishes([address.store], allow_empty=[address.store]),
         ):
             have = view.live.get((address.type, address.key))

@@ -42,12 +42,12 @@ def command(
 ) -> int:
     """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is
     below a floor."""
-    from acorn_gitops.engines.calendar import Calendar
-    from acorn_gitops.engines.floors import floor_of, respected
-    from acorn_gitops.engines.lowest import lowest_of_kinds
-    from acorn_gitops.engines.margin import Margins
-    from acorn_gitops.engines.offer import major, minor
-    from acorn_gitops.engines.price import effective
+    from acorn_gitops.engines.pricing.calendar import Calendar
+    from acorn_gitops.engines.pricing.floors import floor_of, respected
+    from acorn_gitops.engines.pricing.lowest import lowest_of_kinds
+    from acorn_gitops.engines.pricing.margin import Margins
+    from acorn_gitops.engines.pricing.offer import major, minor
+    from acorn_gitops.engines.pricing.price import effective
 
     session = Session(root, environment, no_color)
     loaded = session.load()

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.exchange import exchanged
+from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.model.reference import amazon_marketplaces, rates_begin
 from acorn_gitops.model.selectors import labels_match
 from acorn_gitops.model.territory import areas, covers, rates_at, specificity, state

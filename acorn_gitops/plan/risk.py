@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from acorn_gitops.engines.inventory import Inventory
-from acorn_gitops.engines.margin import Margins
+from acorn_gitops.engines.pricing.margin import Margins
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change

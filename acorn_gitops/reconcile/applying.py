@@ -30,7 +30,7 @@ from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
 from acorn_gitops.reconcile.planning import compute, least_price, to_record
 from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
-from acorn_gitops.reconcile.states import Situation, Wishes, declared
+from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 
@@ -159,7 +159,7 @@ class _Run:
             lenient=saved is not None,
         )
 
-    def _carry_out(self, loaded: Loaded, plan: Plan, state: Situation, lock: Lock) -> Applied:
+    def _carry_out(self, loaded: Loaded, plan: Plan, state: States, lock: Lock) -> Applied:
         saved, recording = self._saved, to_record(plan)
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
@@ -213,7 +213,7 @@ class _Run:
             )
         return self._told(plan, state, report)
 
-    def _told(self, plan: Plan, state: Situation, report: Report) -> Applied:
+    def _told(self, plan: Plan, state: States, report: Report) -> Applied:
         """Send the ledger, and let the stores remember how the run ended once others can find that."""
         unsent = None
         if self._branch:
@@ -228,7 +228,7 @@ class _Run:
             finish(report.fenced, state.owner, report.end)
         return Applied(plan, report.outcomes, report.interrupted, unread=report.unread, unsent=unsent)
 
-    def _nothing(self, plan: Plan, state: Situation, edges: Edges, permit: Permit) -> Applied:
+    def _nothing(self, plan: Plan, state: States, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
         if not is_news(plan, state.ledger):
             if self._branch and state.ledger.exists:
@@ -250,7 +250,7 @@ class _Run:
             )
         return Applied(plan, ended=quiet.ended)
 
-    def _edges(self, loaded: Loaded, state: Situation, permit: Permit) -> Edges:
+    def _edges(self, loaded: Loaded, state: States, permit: Permit) -> Edges:
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,

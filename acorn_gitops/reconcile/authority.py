@@ -23,7 +23,7 @@ from acorn_gitops.specs.load import Loaded
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
     from acorn_gitops.model.resource import Address
-    from acorn_gitops.reconcile.states import Situation
+    from acorn_gitops.reconcile.states import States
 
 
 def refuse_another_time(workspace: Workspace) -> None:
@@ -46,7 +46,7 @@ def _is_trial(url: str) -> bool:
     return url.startswith("sandbox:") or urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation) -> str:
+def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -> str:
     """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they
     lack a right."""
     from acorn_gitops.engines.access import Access, acting
@@ -56,7 +56,7 @@ def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation
         return actor
     today = workspace.now().date().isoformat()
     who, access = acting(actor), Access(config, today)
-    held = _Held(state, who, today)
+    held = _InForce(state, who, today)
     missing: dict[tuple[str, Right, str], int] = {}
     emergency: set[str] = set()
     for change in plan.changes:
@@ -98,10 +98,10 @@ def permitted(workspace: Workspace, loaded: Loaded, plan: Plan, state: Situation
     return actor
 
 
-class _Held:
+class _InForce:
     """Rights by what was last applied."""
 
-    def __init__(self, state: Situation, who: Subject, today: str) -> None:
+    def __init__(self, state: States, who: Subject, today: str) -> None:
         self._state, self._who, self._today = state, who, today
         self._stores: dict[str, Mapping[Right, list[Mapping[str, Any]]] | None] = {}
 
@@ -180,7 +180,7 @@ def _beyond_limits(
     changes: Iterable[Change],
     who: Subject,
     access: Access,
-    held: _Held,
+    held: _InForce,
     depths: Mapping[Address, Decimal | None],
 ) -> list[Finding]:
     """Promotions beyond what the right to apply them is limited to (`constraints`)."""
@@ -227,7 +227,7 @@ def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: M
     return ""
 
 
-def refuse_forgetting(workspace: Workspace, state: Situation, going: Iterable[Address]) -> None:
+def refuse_forgetting(workspace: Workspace, state: States, going: Iterable[Address]) -> None:
     """Refused where access is enforced, and whoever acts would have the ledger forget rights without the
     right to give them: what is forgotten binds nobody any more."""
     from acorn_gitops.engines.access import Right, acting
@@ -235,7 +235,7 @@ def refuse_forgetting(workspace: Workspace, state: Situation, going: Iterable[Ad
     if not is_enforced(state.loaded.configuration, state.ledger):
         return
     who, right = acting(workspace.actor()), Right("iam", "apply")
-    held = _Held(state, who, workspace.now().date().isoformat())
+    held = _InForce(state, who, workspace.now().date().isoformat())
     rights = sorted({a.store for a in going if a.type in ("role", "grant")})
     findings = [
         _finding(who, store, right, why="has no", count=1) for store in rights if not held.has(store, right)

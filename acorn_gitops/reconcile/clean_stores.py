@@ -50,7 +50,7 @@ class Keys:
         return hashlib.sha256(self._settings + orjson.dumps(rows)).hexdigest()
 
 
-class Remembered:
+class CleanStores:
     """Clean results of one repository and environment."""
 
     def __init__(self, cache: Cache | None, root: Path, environment: str) -> None:

@@ -13,7 +13,7 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.drift import StoreDrift, store_drift
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.planning import NONSENSE, has_margins, least_price, nonsense
-from acorn_gitops.reconcile.states import Wishes, refuse_idle, situation, views
+from acorn_gitops.reconcile.states import Wishes, gather, refuse_idle, views
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.context import Known
 from acorn_gitops.rules.registry import check
@@ -61,7 +61,7 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
     loaded, _ = workspace.checked()
     with workspace.busy("drift"):
         wishes = Wishes(asked.select, allow_empty=asked.allow_empty)
-        state = situation(workspace, loaded, wishes)
+        state = gather(workspace, loaded, wishes)
         now, least = workspace.now(), least_price(loaded, workspace.now())
         report = DriftReport(loaded.project.environment)
         for view in views(state, wishes):

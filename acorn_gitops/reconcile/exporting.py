@@ -21,7 +21,7 @@ from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.text import cell
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.model.resource import Address, Attributes, is_money, project
-from acorn_gitops.reconcile.states import Situation, Wishes, situation, views
+from acorn_gitops.reconcile.states import States, Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.edit import written
 from acorn_gitops.specs.load import Loaded, load
@@ -91,7 +91,7 @@ def _export(workspace: Workspace, request: ExportRequest) -> Exported:
     folder = request.folder
     writable(folder / "README.md", workspace.root, anywhere=True)
     loaded, _ = workspace.checked()
-    state = situation(workspace, loaded, Wishes(request.select))
+    state = gather(workspace, loaded, Wishes(request.select))
     live, desired = _seen(state, Wishes(request.select))
     made = decompile.decompile(live)
     if len(loaded.configuration.connections) > 1:
@@ -108,7 +108,7 @@ def _export(workspace: Workspace, request: ExportRequest) -> Exported:
     return Exported(len(live), len(desired), made.unsaid, drill=wrong)
 
 
-def _seen(state: Situation, wishes: Wishes) -> tuple[dict[Address, Attributes], list[dict[str, Any]]]:
+def _seen(state: States, wishes: Wishes) -> tuple[dict[Address, Attributes], list[dict[str, Any]]]:
     """What stores hold, and what specs want, as rows."""
     live: dict[Address, Attributes] = {}
     desired: list[dict[str, Any]] = []
@@ -129,7 +129,7 @@ def _seen(state: Situation, wishes: Wishes) -> tuple[dict[Address, Attributes], 
 
 def _files(
     workspace: Workspace,
-    state: Situation,
+    state: States,
     live: Mapping[Address, Attributes],
     desired: Sequence[dict[str, Any]],
     made: decompile.Decompiled,

@@ -17,7 +17,7 @@ from acorn_gitops.model.finding import AcornError, MarketplaceError, Shut, Unrea
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.authority import refuse_forgetting
 from acorn_gitops.reconcile.moved_ledger import move
-from acorn_gitops.reconcile.states import CLOSED, Situation, Wishes, left_behind, situation
+from acorn_gitops.reconcile.states import CLOSED, States, Wishes, gather, left_behind
 from acorn_gitops.reconcile.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ def forget(workspace: Workspace, addresses: Sequence[str], closed: Collection[st
             path = Path(ledger.where)
         _refuse_unknown(known, addresses, closed)
         with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rm"}, 0):
-            state = situation(workspace, workspace.load(), Wishes(), write=True)
+            state = gather(workspace, workspace.load(), Wishes(), write=True)
             _refuse_open(state, closed)
             going = {known[a] for a in addresses} | {a for a in known.values() if a.store in closed}
             _forget(workspace, state, going, closed=closed)
@@ -54,7 +54,7 @@ def _refuse_unknown(known: dict[str, Address], addresses: Iterable[str], closed:
         )
 
 
-def _forget(workspace: Workspace, state: Situation, going: set[Address], closed: Collection[str]) -> None:
+def _forget(workspace: Workspace, state: States, going: set[Address], closed: Collection[str]) -> None:
     """Under the lock: ask whether it may be, let the stores know, and write it down."""
     ledger = state.ledger
     refuse_forgetting(workspace, state, going)
@@ -85,7 +85,7 @@ def _forget(workspace: Workspace, state: Situation, going: set[Address], closed:
     )
 
 
-def _refuse_open(state: Situation, closed: Collection[str]) -> None:
+def _refuse_open(state: States, closed: Collection[str]) -> None:
     """AcornError where a store that is said to be closed is declared, or answers: then its resources can be
     deleted, or told."""
 
@@ -116,7 +116,7 @@ def _refuse_open(state: Situation, closed: Collection[str]) -> None:
         )
 
 
-def _shows_another(state: Situation, connection: str, store: str) -> bool:
+def _shows_another(state: States, connection: str, store: str) -> bool:
     """Whether a connection still shows a store: then its token is not what is wrong with another one."""
 
     others = (name for name, where in state.connections.items() if where == connection and name != store)

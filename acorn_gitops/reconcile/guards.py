@@ -17,7 +17,7 @@ from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.engines.held import HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, attribute_of, protects
@@ -26,14 +26,14 @@ from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
-from acorn_gitops.reconcile.states import Situation, StoreView, heard_of
+from acorn_gitops.reconcile.states import States, StoreView, heard_of
 from acorn_gitops.resources.registry import FIXED, STORES
 
 MANY: Final = 5
 """From so many on, and a quarter of a store, deletions are told loudly."""
 
 
-def ambiguous(view: StoreView, state: Situation) -> Iterator[Finding]:
+def ambiguous(view: StoreView, state: States) -> Iterator[Finding]:
     """What a marketplace holds several times under one key: an error where the specs speak of it."""
     for key, why in sorted(view.ambiguous.items()):
         want = state.desired.stores.get(view.store, {}).get(key)
@@ -110,7 +110,7 @@ def _put_back(change: Change) -> str:
     return f"undo the edit of {names}, or declare a new store beside it and move what it holds"
 
 
-def renamed_stores(state: Situation) -> Iterator[Finding]:
+def renamed_stores(state: States) -> Iterator[Finding]:
     """A store whose name changes: no marketplace renames one, and what it holds must not be deleted for a
     word."""
     for spec in state.loaded.configuration.stores.values():
@@ -142,7 +142,7 @@ def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
         )
 
 
-def budgeted(view: StoreView, result: StoreResult, state: Situation, promoted: Promoted) -> Iterator[Finding]:
+def budgeted(view: StoreView, result: StoreResult, state: States, promoted: Promoted) -> Iterator[Finding]:
     """What is over a budget of the project."""
     budgets = state.loaded.configuration.policies.get("budgets")
     managed = Counter(type_ for type_, _ in view.applied)
@@ -270,7 +270,7 @@ def behind(stores: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-def unheard(state: Situation) -> Iterator[Finding]:
+def unheard(state: States) -> Iterator[Finding]:
     """That apply would be refused, since the ledger says something of which no store has heard."""
     found = heard_of(state)[1]
     if found:

@@ -29,12 +29,12 @@ from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
 from acorn_gitops.reconcile.new_specs import new_specs
 from acorn_gitops.reconcile.planning import compute, to_record
 from acorn_gitops.reconcile.states import (
-    Situation,
+    States,
     StoreView,
     Wishes,
     declared,
+    gather,
     refuse_unknown,
-    situation,
     views,
 )
 from acorn_gitops.reconcile.workspace import Workspace
@@ -90,7 +90,7 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
     loaded = workspace.load()
     if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
         raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
-    state = situation(workspace, loaded, Wishes(request.select, lenient=True))
+    state = gather(workspace, loaded, Wishes(request.select, lenient=True))
     state.connections.update(_undeclared_stores(workspace, state, request.stores))
     refuse_unknown(state)
     collected: list[StoreView] = []
@@ -114,7 +114,7 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
     return Taken(taken.files, notes, recorded, left=left)
 
 
-def _undeclared_stores(workspace: Workspace, state: Situation, stores: Sequence[str]) -> dict[str, str]:
+def _undeclared_stores(workspace: Workspace, state: States, stores: Sequence[str]) -> dict[str, str]:
     """Live stores that no spec declares: those that were named; all of them where there are no specs yet."""
     everything = not state.connections
     found: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _undeclared_stores(workspace: Workspace, state: Situation, stores: Sequence[
 
 def _taken(
     workspace: Workspace,
-    state: Situation,
+    state: States,
     collected: list[StoreView],
     to: str,
     files: dict[str, str],

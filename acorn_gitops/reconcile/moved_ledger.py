@@ -1,4 +1,4 @@
-"""Moves a ledger without any write to a store. Comes in: an open situation, what to record. Goes out: a
+"""Moves a ledger without any write to a store. Comes in: the states of an environment, what to record. Goes out: a
 ledger, and stores that know of it. Callers: `state rm`, `state rebuild`, `import`.
 
 Whoever has an older copy must not act on it: so the stores remember that something changed, before it
@@ -18,13 +18,13 @@ from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError, Stale
 from acorn_gitops.model.resource import Address
-from acorn_gitops.reconcile.states import Situation, about, heard_of
+from acorn_gitops.reconcile.states import States, about, heard_of
 from acorn_gitops.reconcile.workspace import Workspace
 
 
 def move(
     workspace: Workspace,
-    state: Situation,
+    state: States,
     fenced: Fenced,
     looked_at: Collection[str],
     record: Callable[[Mapping[str, Any]], str],
@@ -61,9 +61,7 @@ def move(
     finish(begun, state.owner, end)
 
 
-def _end_unheard(
-    workspace: Workspace, state: Situation, forgetting: Collection[Address], *, anew: bool
-) -> None:
+def _end_unheard(workspace: Workspace, state: States, forgetting: Collection[Address], *, anew: bool) -> None:
     """End what was begun and no store has heard of, so that no later generation vouches for it. Stale where
     this is not about it: a person must say first what it was."""
     unheard = heard_of(state)[1]
@@ -74,7 +72,7 @@ def _end_unheard(
         state.ledger.open_up("state.end", workspace.stamp(), workspace.actor(), {"opening": opening})
 
 
-def forget_the_rest(workspace: Workspace, state: Situation) -> None:
+def forget_the_rest(workspace: Workspace, state: States) -> None:
     """Take out of the ledger what somebody began to forget elsewhere and did not come to record. Stale where
     no store has heard of that: whoever began it died before, or somebody wrote it into the ledger by hand; a
     person says which."""

@@ -11,7 +11,7 @@ from typing import Any
 from acorn_gitops.compile.decompile import decompile
 from acorn_gitops.marketplaces.protocol import Central
 from acorn_gitops.model.resource import Address, Attributes
-from acorn_gitops.reconcile.states import Situation, StoreView
+from acorn_gitops.reconcile.states import States, StoreView
 from acorn_gitops.reconcile.written_back import extend
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.edit import written
@@ -20,7 +20,7 @@ from acorn_gitops.specs.resolve import name_of_sku
 
 def new_specs(
     root: Path,
-    state: Situation,
+    state: States,
     collected: list[StoreView],
     to: str,
     refused: Collection[str] = (),
@@ -94,7 +94,7 @@ def new_specs(
     return files, notes
 
 
-def _of_others(state: Situation, collected: Sequence[StoreView]) -> dict[Address, str]:
+def _of_others(state: States, collected: Sequence[StoreView]) -> dict[Address, str]:
     """Promotions that a marketplace shows in its central store, too, and the store whose they are: taken in
     twice they would be managed twice."""
     owners: dict[tuple[str, str], str] = {}

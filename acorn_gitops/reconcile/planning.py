@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import orjson
 
-from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
+from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
@@ -31,22 +31,22 @@ from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
-from acorn_gitops.reconcile.clean_stores import Keys, Remembered
+from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.loosened import is_enforced, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import (
-    Situation,
+    States,
     Wishes,
     about,
     check_place,
     declared,
+    gather,
     is_central,
     neighbours_of,
     policy_of,
     refuse_idle,
-    situation,
     views,
 )
 from acorn_gitops.reconcile.workspace import Workspace
@@ -94,18 +94,20 @@ def compute(
     write: bool = False,
     takes_over: bool = False,
     publish: Callable[[Ledger], None] | None = None,
-) -> tuple[Plan, Situation]:
+) -> tuple[Plan, States]:
     """The plan. A store that cannot be read is an error in it; the others are planned all the same.
     `takes_over`: the ledger begins with what is there, so that it cannot be behind. `publish`: puts the
     ledger where others find it, before any store remembers it."""
-    state = situation(workspace, loaded, wishes, write=write)
+    state = gather(workspace, loaded, wishes, write=write)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish=publish)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
     least, margins = least_price(loaded, workspace.now()), has_margins(loaded)
-    memory = Remembered(None if wishes.fresh else workspace.cache, workspace.root, loaded.project.environment)
+    memory = CleanStores(
+        None if wishes.fresh else workspace.cache, workspace.root, loaded.project.environment
+    )
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
     taken: dict[Address, str] = {}
@@ -249,7 +251,7 @@ def _binding(settings: Mapping[str, Any]) -> str:
 
 def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, str] | None]:
     """For the guards of prices: the lowest price that leaves the margin of a listing's policy."""
-    from acorn_gitops.engines.margin import least_prices
+    from acorn_gitops.engines.pricing.margin import least_prices
 
     ask = least_prices(loaded.configuration, now.date().isoformat())
 
@@ -263,7 +265,7 @@ def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, 
 def plan_findings(
     workspace: Workspace,
     loaded: Loaded,
-    state: Situation,
+    state: States,
     changes: Sequence[Change],
     recorded: Sequence[Change] = (),
 ) -> list[Finding]:
@@ -364,7 +366,7 @@ def _counts_the_same(now: Mapping[str, Any], text: bytes | None) -> bool:
 
 def _recover(
     workspace: Workspace,
-    state: Situation,
+    state: States,
     allow_empty: Sequence[str],
     publish: Callable[[Ledger], None] | None,
 ) -> None:
@@ -422,7 +424,7 @@ def _recover(
     state.ledger.note_seals()
 
 
-def _recorded_rights(state: Situation, results: Iterable[StoreResult]) -> Iterator[Change]:
+def _recorded_rights(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:
     """Roles and grants that are as declared and will be recorded, as the changes that they are to what was
     applied last."""
     for result in results:

@@ -9,16 +9,16 @@ be proved first, and whether the ledger is the one that others have.
 from __future__ import annotations
 
 from acorn_gitops.apply.carry_out import done_steps
-from acorn_gitops.apply.fresh import check_applicable, check_bound, check_intent
 from acorn_gitops.apply.permit import Lock, Permit, grant
+from acorn_gitops.apply.staleness import check_applicable, check_bound, check_intent
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.document import Plan
-from acorn_gitops.reconcile.authority import permitted
+from acorn_gitops.reconcile.authority import authorise
 from acorn_gitops.reconcile.guards import OLDER, older_than
 from acorn_gitops.reconcile.ledger_branch import refuse_behind
-from acorn_gitops.reconcile.states import CLOSED, Situation
+from acorn_gitops.reconcile.states import CLOSED, States
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 
@@ -32,7 +32,7 @@ def refuse_another(saved: Plan, loaded: Loaded) -> None:
         )
 
 
-def refuse_changed(saved: Plan, now: Plan, state: Situation) -> None:
+def refuse_changed(saved: Plan, now: Plan, state: States) -> None:
     """Stale, or why nothing may be done, where a reviewed plan is not what would be planned now."""
     if now.errored:
         # It is compared with what would be planned now: that takes every store.
@@ -54,7 +54,7 @@ def permit_for(
     workspace: Workspace,
     loaded: Loaded,
     plan: Plan,
-    state: Situation,
+    state: States,
     lock: Lock,
     *,
     older: bool,
@@ -66,7 +66,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
-    actor = permitted(workspace, loaded, plan, state=state)
+    actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)
     unfenced = state.unfenced | {
         s.store for s in plan.stores if not isinstance(state.marketplaces.get(s.connection), Fences)

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.calendar import Listed, calendar_of
-from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import Offer, effective
-from acorn_gitops.engines.prior_price import DAYS, Span, spans_of
+from acorn_gitops.engines.pricing.calendar import Listed, calendar_of
+from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.pricing.price import Offer, effective
+from acorn_gitops.engines.pricing.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.money import MoneyError
 from acorn_gitops.model.resource import Address

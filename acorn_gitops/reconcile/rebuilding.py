@@ -11,7 +11,7 @@ from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.moved_ledger import move
-from acorn_gitops.reconcile.states import CLOSED, Situation, StoreView, Wishes, situation, views
+from acorn_gitops.reconcile.states import CLOSED, States, StoreView, Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
 
 
@@ -31,12 +31,12 @@ def rebuild(workspace: Workspace) -> Rebuilt:
         path = workspace.ledger_path(loaded.project)
         holder = {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rebuild"}
         with held(path, holder, 0):
-            state = situation(workspace, loaded, Wishes(), write=True)
+            state = gather(workspace, loaded, Wishes(), write=True)
             state.ledger.backup()
             return _rebuild(workspace, state)
 
 
-def _rebuild(workspace: Workspace, state: Situation) -> Rebuilt:
+def _rebuild(workspace: Workspace, state: States) -> Rebuilt:
     rows: list[Settled] = []
     errors: list[str] = []
     for view in views(state, Wishes(anew=True)):

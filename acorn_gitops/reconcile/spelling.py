@@ -1,5 +1,5 @@
 """One person in any spelling. Comes in: what is declared, live and recorded of a store. Goes out: the same
-with one spelling for each person, the marketplace's where it holds one. Caller: `situation`.
+with one spelling for each person, the marketplace's where it holds one. Caller: `states`.
 
 An e-mail address names one person whatever its letters' case; marketplaces keep it as typed, in lower case,
 or both. Compared by text, one person would be given the right under one spelling and keep it under another.

@@ -1,5 +1,5 @@
 """Everything that is known before comparing: desired, live and last-applied state, store by store. Comes in:
-a workspace, loaded specs, a selection. Goes out: a `Situation` and its views. Callers: `planning`, `guards`,
+a workspace, loaded specs, a selection. Goes out: a `States` and its views. Callers: `planning`, `guards`,
 verbs that compare nothing.
 """
 
@@ -15,8 +15,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from acorn_gitops.apply.fresh import check_not_empty
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
+from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.protocol import Ledger
@@ -84,8 +84,9 @@ class Wishes:
 
 
 @dataclass
-class Situation:
-    """Everything known before comparing."""
+class States:
+    """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces, and
+    what was read of them so far. `views` goes through it store by store."""
 
     loaded: Loaded
     connections: dict[str, str]
@@ -196,8 +197,9 @@ def _without_ended_roles(shard: Mapping[Key, Desired], today: str) -> Mapping[Ke
     }
 
 
-def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> Situation:
-    """Open the ledger and the connections."""
+def gather(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool = False) -> States:
+    """Open the ledger and the connections. Misused where a pattern means nothing, Stale where the ledger is
+    another's or not sound."""
     config = loaded.configuration
     ledger = open_ledger(workspace.ledger_path(loaded.project), write=write)
     if write:
@@ -216,7 +218,7 @@ def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bo
     # them.
     left = not connections or bool({*ledger.stores()} - connections.keys())
     settings = {name: one for name, one in config.connections.items() if left or name in used}
-    state = Situation(
+    state = States(
         loaded,
         connections,
         ledger,
@@ -231,7 +233,7 @@ def situation(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bo
     return state
 
 
-def refuse_unknown(state: Situation) -> None:
+def refuse_unknown(state: States) -> None:
     """Misused when a pattern means no store: a slip of the pen is never an empty plan."""
     stores = {*state.connections, *state.ledger.stores()}
     unknown = state.selection.unknown_store(stores) if stores else ""
@@ -241,7 +243,7 @@ def refuse_unknown(state: Situation) -> None:
         raise Misused(f"--select {unknown!r}: there is no such store; {hint}")
 
 
-def refuse_idle(state: Situation) -> None:
+def refuse_idle(state: States) -> None:
     """Misused when a pattern has met no resource. To be asked when all stores were read."""
     idle = state.selection.idle({*state.connections, *state.ledger.stores()})
     if idle:
@@ -249,7 +251,7 @@ def refuse_idle(state: Situation) -> None:
 
 
 def views(
-    state: Situation, wishes: Wishes, known: Callable[[str, str], str] | None = None
+    state: States, wishes: Wishes, known: Callable[[str, str], str] | None = None
 ) -> Iterator[StoreView]:
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of
     a store (and its connection) the version that is still remembered."""
@@ -332,7 +334,7 @@ def views(
         del view
 
 
-def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[Address]]]:
+def heard_of(state: States) -> tuple[dict[str, set[Address]], dict[str, set[Address]]]:
     """What somebody began to forget and did not come to record, by opening entry: that of which a store has
     heard, and that which only this ledger says. Where no store keeps generations, the ledger is all there
     is."""
@@ -347,7 +349,7 @@ def heard_of(state: Situation) -> tuple[dict[str, set[Address]], dict[str, set[A
     return heard, unheard
 
 
-def _leave_what_is_over(view: StoreView, state: Situation) -> None:
+def _leave_what_is_over(view: StoreView, state: States) -> None:
     """A promotion that has ended and is gone is as it should be: no marketplace takes one in the past, and
     none has to be made."""
     over = {
@@ -364,7 +366,7 @@ def _ended(end: object, now: datetime | None) -> bool:
     return isinstance(end, str) and now is not None and datetime.fromisoformat(end) <= now
 
 
-def check_place(store: str, state: Situation) -> None:
+def check_place(store: str, state: States) -> None:
     """MarketplaceError where what the ledger knows of a store was applied to another marketplace: it says
     nothing of this one. One that remembers an apply of this ledger is the same at another address."""
     was, now = state.ledger.binding(store), state.marketplace_of(store)
@@ -375,7 +377,7 @@ def check_place(store: str, state: Situation) -> None:
         )
 
 
-def left_behind(store: str, state: Situation) -> str:
+def left_behind(store: str, state: States) -> str:
     """The connection of a store that left the specs: one to the marketplace that it was on when something was
     last recorded of it. Another one that says it holds such a store is not believed. Empty where there is
     none."""
@@ -389,7 +391,7 @@ def left_behind(store: str, state: Situation) -> str:
     return next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else ""
 
 
-def _leave_alone(view: StoreView, state: Situation) -> None:
+def _leave_alone(view: StoreView, state: States) -> None:
     """What a marketplace cannot hold as it is meant, and what it holds several times, is told, and neither
     compared nor deleted."""
     keys = set(view.ambiguous)
@@ -410,7 +412,7 @@ def _narrow(view: StoreView, selection: Selection) -> None:
     view.applied = {k: v for k, v in view.applied.items() if chosen(k)}
 
 
-def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
+def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
     """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores
     of which it is known that they are the ones meant."""
     return {
@@ -420,7 +422,7 @@ def about(state: Situation, fenced: Fenced, looked_at: Iterable[str] = ()) -> di
     }
 
 
-def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = False) -> Policy:
+def policy_of(state: States, connection: str, adopt: bool, *, owners: bool = False) -> Policy:
     """What the project and the marketplace allow. `owners`: the marketplace keeps who manages a resource."""
     policies: Mapping[str, Any] = state.loaded.configuration.policies
     marketplace = state.marketplaces.get(connection)
@@ -441,7 +443,7 @@ def policy_of(state: Situation, connection: str, adopt: bool, *, owners: bool = 
     )
 
 
-def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Desired]]:
+def neighbours_of(state: States, store: str) -> Mapping[str, Mapping[Key, Desired]]:
     """Where a marketplace has one thing in all of its stores: what the others declare, by store; nothing for
     any other."""
     connection = state.connections.get(store, "")
@@ -451,13 +453,13 @@ def neighbours_of(state: Situation, store: str) -> Mapping[str, Mapping[Key, Des
     return {name: state.desired.stores.get(name, {}) for name in others}
 
 
-def is_central(state: Situation, store: str) -> bool:
+def is_central(state: States, store: str) -> bool:
     """Whether a store is the one in which all others of its marketplace are."""
     marketplace = state.marketplaces.get(state.connections.get(store, ""))
     return isinstance(marketplace, Central) and marketplace.central() == store
 
 
-def declared(state: Situation, address: Address) -> Desired | None:
+def declared(state: States, address: Address) -> Desired | None:
     """What the specs say of an address, in the spelling of that address."""
     shard, key = state.desired.stores.get(address.store, {}), (address.type, address.key)
     if key in shard or address.type != "grant" or folded(key) not in shard:

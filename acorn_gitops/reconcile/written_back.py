@@ -13,7 +13,7 @@ from acorn_gitops.model.resource import Address, Live, attribute_of
 from acorn_gitops.plan.compare import normal, same
 from acorn_gitops.plan.drift import store_drift
 from acorn_gitops.reconcile.planning import NONSENSE, nonsense
-from acorn_gitops.reconcile.states import Situation, StoreView
+from acorn_gitops.reconcile.states import States, StoreView
 from acorn_gitops.resources.registry import spec_paths
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -22,7 +22,7 @@ from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
 
 
-def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:
+def written_back(state: States, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:
     """Values that were changed outside, written into the specs that declare them."""
     config = state.loaded.configuration
     by_origin = {(s.kind, s.name): s for s in config.specs()}
@@ -74,7 +74,7 @@ def written_back(state: Situation, collected: list[StoreView]) -> tuple[dict[str
     return files, notes
 
 
-def _siblings(state: Situation) -> dict[tuple[str, str], list[Address]]:
+def _siblings(state: States) -> dict[tuple[str, str], list[Address]]:
     """All resources that one spec declares, by kind and name."""
     found: dict[tuple[str, str], list[Address]] = {}
     for store, shard in state.desired.stores.items():

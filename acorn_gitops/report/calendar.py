@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from acorn_gitops.engines.calendar import Span
-from acorn_gitops.engines.offer import major
-from acorn_gitops.engines.prior_price import DAYS
-from acorn_gitops.engines.reductions import Reduction
+from acorn_gitops.engines.pricing.calendar import Span
+from acorn_gitops.engines.pricing.offer import major
+from acorn_gitops.engines.pricing.prior_price import DAYS
+from acorn_gitops.engines.pricing.reductions import Reduction
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.report.text import Pen
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from acorn_gitops.engines.calendar import Listed
-from acorn_gitops.engines.prior_price import Span
+from acorn_gitops.engines.pricing.calendar import Listed
+from acorn_gitops.engines.pricing.prior_price import Span
 from acorn_gitops.rules.said import Said
 from acorn_gitops.specs.configuration import Configuration
 

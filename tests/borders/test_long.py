@@ -13,8 +13,8 @@ import pytest
 
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
-from acorn_gitops.engines.lowest import lowest
-from acorn_gitops.engines.price import Offer
+from acorn_gitops.engines.pricing.lowest import lowest
+from acorn_gitops.engines.pricing.price import Offer
 from acorn_gitops.model.resource import Address
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.specs.leaks import leaks, masked
@@ -543,8 +543,8 @@ def test_promotions_that_all_meet_are_looked_at_once_for_each_time(made: Reposit
 
 def test_a_sweep_that_costs_too_much_goes_on_with_bounds() -> None:
     """The bound never says more than the least that any buyer pays."""
-    from acorn_gitops.engines.lowest import lowest
-    from acorn_gitops.engines.price import Offer
+    from acorn_gitops.engines.pricing.lowest import lowest
+    from acorn_gitops.engines.pricing.price import Offer
 
     offers = [
         Offer(f"p{n}", "percent", 30_000 + n * 1000, condition=f"code {n}", choice=f"c{n}", group=f"g{n % 3}")

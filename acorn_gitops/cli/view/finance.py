@@ -14,7 +14,7 @@ import click
 from acorn_gitops.cli.view.panel import age, chosen_stores, flow_limit, open_specs, options, show, state_of
 
 if TYPE_CHECKING:
-    from acorn_gitops.engines.margin import Margins
+    from acorn_gitops.engines.pricing.margin import Margins
     from acorn_gitops.engines.statements import Difference, Statement
 
 _COLUMNS: Final = {"sales": "sales", "refunds": "refunds", "fees": "fees", "adSpend": "ad_spend"}
@@ -44,7 +44,7 @@ def command(
     not reported is missing, never nothing; currencies are never mixed."""
     import re
 
-    from acorn_gitops.engines.margin import Margins
+    from acorn_gitops.engines.pricing.margin import Margins
     from acorn_gitops.engines.statements import differences, overlapping, statements
     from acorn_gitops.model.money import quantum
     from acorn_gitops.report.table import Table

@@ -40,11 +40,11 @@ def command(
     margin."""
     from fnmatch import fnmatchcase
 
-    from acorn_gitops.engines.calendar import Calendar
-    from acorn_gitops.engines.floors import floor_of
-    from acorn_gitops.engines.margin import Margins
-    from acorn_gitops.engines.offer import major
-    from acorn_gitops.engines.price import effective
+    from acorn_gitops.engines.pricing.calendar import Calendar
+    from acorn_gitops.engines.pricing.floors import floor_of
+    from acorn_gitops.engines.pricing.margin import Margins
+    from acorn_gitops.engines.pricing.offer import major
+    from acorn_gitops.engines.pricing.price import effective
     from acorn_gitops.model.money import quantum
     from acorn_gitops.report.table import Table
 

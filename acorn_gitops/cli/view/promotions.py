@@ -26,8 +26,8 @@ def command(
     past: bool,
 ) -> int:
     """Every promotion in every store: when, in local time, on how many SKUs, how deep."""
-    from acorn_gitops.engines.calendar import Calendar
-    from acorn_gitops.engines.price import effective
+    from acorn_gitops.engines.pricing.calendar import Calendar
+    from acorn_gitops.engines.pricing.price import effective
     from acorn_gitops.model.window import zone
     from acorn_gitops.report.table import Table
 

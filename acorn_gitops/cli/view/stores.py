@@ -32,7 +32,7 @@ def command(
     from acorn_gitops.engines.onboarding import stage_of
     from acorn_gitops.engines.signals import readings
     from acorn_gitops.plan.drift import store_drift
-    from acorn_gitops.reconcile.states import Wishes, situation, views
+    from acorn_gitops.reconcile.states import Wishes, gather, views
     from acorn_gitops.report.table import Table
 
     session = Session(root, environment, no_color)
@@ -40,7 +40,7 @@ def command(
     config = loaded.configuration
     chosen = chosen_stores(config, stores)
     names = {s.name for s in chosen}
-    state = situation(session, loaded, Wishes(sorted(names), lenient=True))
+    state = gather(session, loaded, Wishes(sorted(names), lenient=True))
     last: dict[str, str] = {}
     for address, row in state.ledger.resources():
         last[address.store] = max(last.get(address.store, ""), row["applied_at"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from acorn_gitops.engines.access import one_spelling
-from acorn_gitops.engines.calendar import Dated, calendar_of
+from acorn_gitops.engines.pricing.calendar import Dated, calendar_of
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar

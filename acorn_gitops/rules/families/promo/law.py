@@ -11,10 +11,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from acorn_gitops.engines.offer import major
-from acorn_gitops.engines.price import WHOLE
-from acorn_gitops.engines.prior_price import DAYS
-from acorn_gitops.engines.reductions import Reduction, reductions
+from acorn_gitops.engines.pricing.offer import major
+from acorn_gitops.engines.pricing.price import WHOLE
+from acorn_gitops.engines.pricing.prior_price import DAYS
+from acorn_gitops.engines.pricing.reductions import Reduction, reductions
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach

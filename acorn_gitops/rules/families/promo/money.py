@@ -8,9 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.calendar import Listed, Low
-from acorn_gitops.engines.lowest import lowest
-from acorn_gitops.engines.offer import major
+from acorn_gitops.engines.pricing.calendar import Listed, Low
+from acorn_gitops.engines.pricing.lowest import lowest
+from acorn_gitops.engines.pricing.offer import major
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.window import utc_text

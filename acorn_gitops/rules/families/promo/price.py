@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from acorn_gitops.engines.calendar import Calendar, Dated, Listed, Low, calendar_of
-from acorn_gitops.engines.floors import floor_of, respected
-from acorn_gitops.engines.lowest import State
-from acorn_gitops.engines.margin import Margins
-from acorn_gitops.engines.offer import major
+from acorn_gitops.engines.pricing.calendar import Calendar, Dated, Listed, Low, calendar_of
+from acorn_gitops.engines.pricing.floors import floor_of, respected
+from acorn_gitops.engines.pricing.lowest import State
+from acorn_gitops.engines.pricing.margin import Margins
+from acorn_gitops.engines.pricing.offer import major
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from acorn_gitops.engines.calendar import calendar_of
-from acorn_gitops.engines.offer import major
+from acorn_gitops.engines.pricing.calendar import calendar_of
+from acorn_gitops.engines.pricing.offer import major
 from acorn_gitops.model.money import MoneyError, canonical
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
-from acorn_gitops.engines.exchange import exchanged
+from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.model.money import quantum
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import Row

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from acorn_gitops.engines.price import WHOLE, Kind, Offer
+from acorn_gitops.engines.pricing.price import WHOLE, Kind, Offer
 from acorn_gitops.model.money import quantum
 
 _TIERS: Final = {"salePrice": 10, "coupon": 30, "promoCode": 40, "buyXGetY": 50, "quantityTier": 50}

@@ -4,7 +4,7 @@ and the margin over the landed cost. Callers: rules, cli plan and views.
 Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in the
 store's country, from where the SKU's stock lies; of several such places the one with the highest rate counts.
 Where the marketplace owes the tax it is in the price all the same, and goes to the marketplace. Fees of the
-marketplace are those that were recorded (`engines.fees`); where nothing of the kind is recorded for a store,
+marketplace are those that were recorded (`engines.pricing.fees`); where nothing of the kind is recorded for a store,
 none. Where tax, cost, an exchange rate or a recorded fee of today is not known, the answer is None, never a
 guess.
 """
@@ -19,9 +19,9 @@ from functools import cached_property
 from math import lcm
 from typing import Final, NamedTuple
 
-from acorn_gitops.engines.exchange import exchanged
-from acorn_gitops.engines.fees import Fees, RecordedFees
-from acorn_gitops.engines.offer import minor as _minor
+from acorn_gitops.engines.pricing.exchange import exchanged
+from acorn_gitops.engines.pricing.fees import Fees, RecordedFees
+from acorn_gitops.engines.pricing.offer import minor as _minor
 from acorn_gitops.engines.sales import places_of, shipping_places, values_of
 from acorn_gitops.engines.tax import Supply, country_of, decide
 from acorn_gitops.model.money import quantum

@@ -25,7 +25,7 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import Final, NamedTuple
 
-from acorn_gitops.engines.price import WHOLE, Offer, Price, effective, part_of, pays_under
+from acorn_gitops.engines.pricing.price import WHOLE, Offer, Price, effective, part_of, pays_under
 
 MOST: Final = 4096
 """Combinations of one time that are looked at."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from acorn_gitops.engines.offer import minor
+from acorn_gitops.engines.pricing.offer import minor
 from acorn_gitops.model.money import MoneyError
 from acorn_gitops.specs.configuration import Spec
 

@@ -18,9 +18,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.lowest import Lowest, lowest
-from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import WHOLE, Offer
+from acorn_gitops.engines.pricing.lowest import Lowest, lowest
+from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.pricing.price import WHOLE, Offer
 
 Money = Mapping[str, str]
 

@@ -17,10 +17,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, cast
 
-from acorn_gitops.engines.floors import floor_of, respected
-from acorn_gitops.engines.lowest import Lowest, State, lowest, lowest_of_kinds
-from acorn_gitops.engines.offer import NotComputable, minor, offer_of
-from acorn_gitops.engines.price import Offer, Price
+from acorn_gitops.engines.pricing.floors import floor_of, respected
+from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds
+from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.pricing.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units

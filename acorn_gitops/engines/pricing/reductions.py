@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from acorn_gitops.engines.calendar import Dated, Listed, calendar_of
-from acorn_gitops.engines.price import Offer, effective, part_of
-from acorn_gitops.engines.prior_price import DAYS, Span, prior_price
+from acorn_gitops.engines.pricing.calendar import Dated, Listed, calendar_of
+from acorn_gitops.engines.pricing.price import Offer, effective, part_of
+from acorn_gitops.engines.pricing.prior_price import DAYS, Span, prior_price
 from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.territory import EU
 from acorn_gitops.specs.configuration import Configuration
