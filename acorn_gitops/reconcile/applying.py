@@ -168,7 +168,7 @@ class _Run:
             # planned now (before, reasons, origin), and what is recorded is the revision that was read.
             planned = {(c.address, c.action): c for c in plan.changes}
             self._exact = self._exact and planned.keys() <= {(c.address, c.action) for c in saved.changes}
-            reviewed = [planned.get((c.address, c.action), c) for c in saved.changes]
+            reviewed = [_as_planned(c, planned.get((c.address, c.action))) for c in saved.changes]
             plan = replace(saved, changes=reviewed, commit=plan.commit, dirty=plan.dirty)
         permit = permit_for(
             self._workspace,
@@ -268,6 +268,12 @@ class _Run:
 
     def _send(self, ledger: Ledger) -> None:
         send(self._workspace, ledger, REMOTE, branch=self._branch)
+
+
+def _as_planned(reviewed: Change, now: Change | None) -> Change:
+    """A reviewed change as it is planned now, but for what its reviewer presumed to be there; itself where it is
+    done already."""
+    return reviewed if now is None else now._replace(fingerprint=reviewed.fingerprint)
 
 
 def _files(loaded: Loaded) -> frozenset[str]:
