@@ -165,6 +165,10 @@ def test_a_pattern_that_means_nothing_is_told(made: Repository) -> None:
     assert raised.value.exit_code == 64
     with pytest.raises(Misused, match="takes a list"):
         opened(made).plan(PlanRequest(select="amz-de"))
+    with pytest.raises(Misused, match="takes a list"):
+        opened(made).take_in(ImportRequest(stores="amz-de"))
+    with pytest.raises(Misused, match="no plan"):
+        opened(made).apply(ApplyRequest(plan={"changes": []}))  # type: ignore[arg-type]
 
 
 # -- and there is no way around ------------------------------------------------------------------------------
@@ -312,7 +316,7 @@ def test_a_rehearsal_leaves_the_marketplace_and_the_ledger_alone(made: Repositor
 def test_an_export_is_asked_for_an_empty_folder(made: Repository, tmp_path: Path) -> None:
     """And a drill is of everything."""
     shop = opened(made)
-    assert shop.export(ExportRequest(tmp_path / "out", drill=True)).drill == []
+    assert shop.export(ExportRequest(str(tmp_path / "out"), drill=True)).drill == []
     with pytest.raises(AcornError, match="is not empty"):
         shop.export(ExportRequest(tmp_path / "out"))
     with pytest.raises(Misused):

@@ -11,7 +11,7 @@ import pytest
 from acorn_gitops.compile.configuration import TRANSLATIONS
 from acorn_gitops.plan.compare import same
 from acorn_gitops.resources.registry import FIXED, REFERENCES, SETS, TYPES, fields_of, parse_address
-from tests.repository import Repository, sku, storefront
+from tests.repository import Repository, document, sku, storefront
 
 RESOURCE = '''
 """A label that a store shows to its staff."""
@@ -33,7 +33,8 @@ TYPE = ResourceType(
     fixed=frozenset({"colour"}),
     sets=frozenset({"places"}),
     plural="signs",
-    properties={"value": text(63), "colour": text(20), "places": TEXTS},
+    refers={"role": "role"},
+    properties={"value": text(63), "colour": text(20), "places": TEXTS, "role": text(200)},
     required=("value",),
     words=lambda held, show: [f"says {show(held.get('value'), 40)}"],
     spec_paths=_spec_paths,
@@ -109,6 +110,28 @@ def test_a_tenth_type_is_planned_applied_and_watched(shop: Repository) -> None:
     assert "season" in ten(shop, "plan", "--select", "*/sign/*")[1]
 
 
+def test_what_the_tenth_type_refers_to_stays(shop: Repository) -> None:
+    """A grant refers to a role as well: neither hides the other."""
+    staff = document(
+        "RolePermission",
+        "staff",
+        {
+            "subjects": [{"kind": "group", "id": "staff"}],
+            "stores": {"all": True},
+            "rules": [{"resources": ["order"], "verbs": ["read"]}],
+        },
+    )
+    front = storefront()
+    front["metadata"]["labels"] = {"season": "staff"}
+    shop.write(front, sku("A-1", "50.00"), staff)
+    assert ten(shop, "apply", "--auto-approve")[0] == 0
+    code, said = ten(shop, "sandbox", "disturb", "amz-de/sign/season.role=staff")
+    assert code == 0, said
+    shop.write(front, sku("A-1", "50.00"))
+    said = ten(shop, "plan", "-v")[1]
+    assert "sign season still refers to it" in said, said
+
+
 def test_what_the_tenth_type_fixes_is_replaced_and_what_it_refuses_is_told(shop: Repository) -> None:
     """Fixed attributes, sets whose order means nothing, and the marketplace's own objection."""
     assert ten(shop, "apply", "--auto-approve")[0] == 0
@@ -156,7 +179,7 @@ def test_every_type_has_both_files() -> None:
 
 def test_what_is_derived_is_what_it_always_was() -> None:
     """Values that decide what is written: a change of one is meant."""
-    assert REFERENCES == {"tax-class": ("listing", "taxClass"), "role": ("grant", "role")}
+    assert {*REFERENCES} == {("tax-class", "listing", "taxClass"), ("role", "grant", "role")}
     assert {
         "location": {"code", "address"},
         "storefront": {"platform", "marketplaceId", "currency"},

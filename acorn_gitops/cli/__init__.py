@@ -73,9 +73,9 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         if cmd_name in WRITERS and os.environ.get("ACORN_UNTRUSTED"):
-            from acorn_gitops.cli.session import refuse_untrusted
+            from acorn_gitops.reconcile.workspace import refuse_untrusted
 
-            refuse_untrusted(cmd_name)
+            refuse_untrusted(os.environ, cmd_name)
         module = importlib.import_module(f"acorn_gitops.cli.{VERBS[cmd_name][0]}")
         command: click.Command = module.command
         return command

@@ -13,8 +13,8 @@ from typing import IO, Any, TypeVar
 import click
 
 from acorn_gitops.confine.paths import carried_link
-from acorn_gitops.model.finding import Finding, PassesLink, Refused
-from acorn_gitops.reconcile.workspace import Workspace, is_untrusted
+from acorn_gitops.model.finding import Finding, PassesLink
+from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.report.text import Pen, findings_text
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,15 +82,6 @@ def error_pen(no_color: bool = False) -> Pen:
 
 def _width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
-
-
-def refuse_untrusted(verb: str) -> None:
-    """Refused where a stranger's pull request is looked at and a verb does more than reading."""
-    if is_untrusted(os.environ):
-        raise Refused(
-            f"ACORN_UNTRUSTED is set, and `acorn {verb}` does more than reading",
-            hint="run it where the change is merged",
-        )
 
 
 def _start(root: Path | None, environ: Mapping[str, str]) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from acorn_gitops.cli.session import Session, output, refuse_untrusted, shared
+from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ WRITERS = frozenset({"rm", "rebuild", "push"})
 def command(context: click.Context) -> None:
     """Look at the ledger (what was last applied), and mend it. Nothing that stores hold is changed."""
     if context.invoked_subcommand in WRITERS:
-        refuse_untrusted(f"state {context.invoked_subcommand}")
+        from acorn_gitops.reconcile.workspace import refuse_untrusted
+
+        refuse_untrusted(os.environ, f"state {context.invoked_subcommand}")
 
 
 @command.command("list")

@@ -462,7 +462,7 @@ def _keep_what_is_used(result: StoreResult, live: Mapping[Key, Live]) -> None:
     """A deletion that the marketplace would refuse, because something that stays refers to the resource, is
     only forgotten: an undeclared field keeps its value, and what is not ours is never touched."""
     going = {(c.address.type, c.address.key) for c in result.changes if c.action == "delete"}
-    for type, (referring, attribute) in REFERENCES.items():
+    for type, referring, attribute in REFERENCES:
         names = {key for t, key in going if t == type}
         if not names:
             continue

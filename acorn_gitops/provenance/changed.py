@@ -82,7 +82,7 @@ class Changed:
     tell."""
 
     def __init__(self, questions: Questions, root: Path, since: str, reader: Reader) -> None:
-        self._questions, self._root, self._since, self._reader = questions, root, since, reader
+        self._questions, self._root, self._reader = questions, root, reader
         self._range = "HEAD" if since == EVER else f"{since}..HEAD"
         self._commits = [*self._log()]
         self._merges: list[tuple[_Merge, list[tuple[str, list[str], str]]]] | None = None

@@ -20,7 +20,7 @@ from acorn_gitops.apply.permit import Lock, Permit
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
@@ -113,6 +113,8 @@ class _Run:
         # Whoever asks keeps the plan in hand: what is judged here and written later must not be theirs to
         # change.
         given = request.plan
+        if given is not None and not isinstance(given, Plan):
+            raise Misused("what is to be applied is no plan", hint="`Workspace.plan` makes one")
         self._saved = apart(given, given.content) if given is not None else None
         self._exact = False
 

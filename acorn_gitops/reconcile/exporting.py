@@ -50,7 +50,7 @@ RECORD: Final = "evidence/export-drill.json"
 class ExportRequest:
     """What is to be written out, and where."""
 
-    folder: Path
+    folder: str | Path
     """A folder that does not exist yet, or is empty."""
     select: Sequence[str] = ()
     """Only these stores and resources."""
@@ -75,7 +75,7 @@ class Exported:
 def export(workspace: Workspace, request: ExportRequest) -> Exported:
     """Write everything out. AcornError where the folder holds something, or a store cannot be read: then
     nothing was written."""
-    folder = request.folder
+    folder = Path(request.folder)
     if request.drill and request.select:
         raise Misused("a drill is of everything", hint="leave --select out")
     if folder.exists() and any(folder.iterdir()):
@@ -88,7 +88,7 @@ def export(workspace: Workspace, request: ExportRequest) -> Exported:
 
 
 def _export(workspace: Workspace, request: ExportRequest) -> Exported:
-    folder = request.folder
+    folder = Path(request.folder)
     writable(folder / "README.md", workspace.root, anywhere=True)
     loaded, _ = workspace.checked()
     state = gather(workspace, loaded, Wishes(request.select))

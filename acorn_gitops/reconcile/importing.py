@@ -19,7 +19,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.ledger.sqlite import open_ledger
-from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs
+from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, Misused
 from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.ownership import left_to_owners
@@ -117,6 +117,8 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
 def _undeclared_stores(workspace: Workspace, state: States, stores: Sequence[str]) -> dict[str, str]:
     """Live stores that no spec declares: those that were named; all of them where there are no specs yet."""
     everything = not state.connections
+    if isinstance(stores, str):
+        raise Misused(f"stores takes a list of names, and {stores!r} is one text")
     found: dict[str, str] = {}
     held: dict[str, str] = {}
     if not stores and not everything:

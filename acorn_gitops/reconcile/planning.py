@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import orjson
@@ -281,13 +281,17 @@ def plan_findings(
     last = state.ledger.last_whole()
     raw = loaded.configuration.project_raw
 
+    @cache
+    def asked(wanted: frozenset[Identity], files: frozenset[str], begin: str) -> frozenset[str]:
+        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, begin))
+
     def editors(wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
         begin = since or last
         if raw is not None and {*files} == {raw.file}:
             if _counts_the_same(raw.data, authors.earlier(raw.file, begin)):
                 return frozenset()
             wanted = {("Project", raw.data["metadata"]["name"])}
-        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, begin))
+        return asked(frozenset(wanted), frozenset(files), begin)  # a role is in many stores
 
     seen = {
         (c.address.store, c.address.key): c.before["price"]

@@ -49,6 +49,15 @@ def is_untrusted(environ: Mapping[str, str]) -> bool:
     return environ.get("ACORN_UNTRUSTED", "") not in ("", "0")
 
 
+def refuse_untrusted(environ: Mapping[str, str], verb: str) -> None:
+    """Refused where a stranger's pull request is looked at and a verb does more than reading."""
+    if is_untrusted(environ):
+        raise Refused(
+            f"ACORN_UNTRUSTED is set, and `acorn {verb}` does more than reading",
+            hint="run it where the change is merged",
+        )
+
+
 def present() -> datetime:
     """The present instant."""
     return datetime.now(UTC)
@@ -231,13 +240,8 @@ class Workspace:
         return database(self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.root)
 
     def refuse_untrusted(self, verb: str) -> None:
-        """Refused where a stranger's pull request is looked at (ACORN_UNTRUSTED) and a verb does more than
-        reading."""
-        if self.untrusted:
-            raise Refused(
-                f"ACORN_UNTRUSTED is set, and `{verb}` does more than reading",
-                hint="run it where the change is merged",
-            )
+        """As `refuse_untrusted` of this module, by the variables that were given."""
+        refuse_untrusted(self.environ, verb)
 
     @contextmanager
     def busy(self, verb: str) -> Iterator[None]:
@@ -260,8 +264,5 @@ class Workspace:
         if self._connections is not None:
             self._connections.close()
 
-    def say(self, text: str) -> None:
-        """What happens on the way, for whoever wants to hear it."""
-
     def warn(self, findings: Iterable[Finding]) -> None:
-        """What is told and ends nothing, likewise."""
+        """What is told and ends nothing, for whoever wants to hear it."""

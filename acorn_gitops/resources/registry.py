@@ -7,11 +7,19 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops import resources
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
+
+
+class Reference(NamedTuple):
+    """An attribute of the type `referring` holds the key of a resource of the type `referred`."""
+
+    referred: str
+    referring: str
+    attribute: str
 
 
 def _found() -> dict[str, ResourceType]:
@@ -38,10 +46,12 @@ STORES: Final = frozenset(type.name for type in TYPES.values() if type.is_store)
 """Types that stand for a whole store."""
 PRICED: Final = frozenset(type.name for type in TYPES.values() if type.priced)
 """What decides what buyers pay."""
-REFERENCES: Final[Mapping[str, tuple[str, str]]] = {
-    referred: (type.name, attribute) for type in TYPES.values() for attribute, referred in type.refers.items()
-}
-"""By type, which attribute of which other type refers to its key."""
+REFERENCES: Final = tuple(
+    Reference(referred, type.name, attribute)
+    for type in TYPES.values()
+    for attribute, referred in type.refers.items()
+)
+"""Every way in which one type refers to another; several may refer to the same."""
 
 
 def fields_of(kind: str) -> frozenset[str]:

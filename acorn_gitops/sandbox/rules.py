@@ -130,11 +130,10 @@ class Rules:
                 if others
                 else None
             )
-        if type in REFERENCES:
-            referring, attribute = REFERENCES[type]
+        what = TYPES[type].singular
+        for _, referring, attribute in (one for one in REFERENCES if one.referred == type):
             for _, _, user, attributes in self._database.each(self._store, referring):
                 if attributes.get(attribute) == key:
-                    what = TYPES[type].singular
                     return Problem(409, "Still in use", f"{referring} {user} names {what} {key}")
         return None
 

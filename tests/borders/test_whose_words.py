@@ -370,11 +370,13 @@ def test_what_is_found_as_declared_is_asked_before_it_is_recorded(tmp_path: Path
 
 
 def test_the_first_apply_asks_nobody(tmp_path: Path) -> None:
-    """Also where the marketplace holds everything already: somebody has to be the first."""
+    """Also where the marketplace holds everything already, as others had put it there: somebody has to be the first."""
     made = founded(tmp_path / "r", ROLES)
     made.apply()
-    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
-        for path in (made.path / ".acorn").rglob(name):
-            path.unlink()
-    done = made.run("apply", "--auto-approve", "--adopt")
-    assert "ROL-012" not in done.err, done
+    held = tmp_path / "held.jsonl"
+    held.write_text(made.run("sandbox", "dump").out)
+    other = founded(tmp_path / "other", ROLES)
+    assert other.run("sandbox", "seed", str(held)).code == 0
+    done = other.run("apply", "--auto-approve")
+    assert done.code == 0 and "ROL-012" not in done.err, done
+    assert "/role/promoters" in other.run("state", "list").out
