@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from acorn_gitops.model.finding import AcornError, Finding
     from acorn_gitops.plan.change import Change
     from acorn_gitops.plan.document import Plan
+    from acorn_gitops.plan.drift import DriftReport
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
-    from acorn_gitops.reconcile.drifting import DriftReport, DriftRequest
+    from acorn_gitops.reconcile.drifting import DriftRequest
     from acorn_gitops.reconcile.exporting import Exported, ExportRequest
     from acorn_gitops.reconcile.importing import ImportRequest, Taken
     from acorn_gitops.reconcile.planning import PlanRequest
@@ -52,7 +53,7 @@ _WHERE = {
     "Applied": "reconcile.applying",
     "ApplyRequest": "reconcile.applying",
     "Change": "plan.change",
-    "DriftReport": "reconcile.drifting",
+    "DriftReport": "plan.drift",
     "DriftRequest": "reconcile.drifting",
     "ExportRequest": "reconcile.exporting",
     "Exported": "reconcile.exporting",

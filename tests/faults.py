@@ -174,6 +174,13 @@ def order(repository: Repository, kind: str, pattern: str = "*", times: int = 1,
         database.add_fault(kind, pattern, times, detail)
 
 
+def delete(repository: Repository, address: str) -> None:
+    """Somebody deletes a resource in the console."""
+    store, kind, key = address.split("/", 2)
+    with sandbox(repository) as database, database.transaction() as db:
+        database.end(db, database.next_revision(db, store), store, kind, key)
+
+
 def writes(repository: Repository) -> int:
     """How many writes the marketplace has ever done: an account that acorn does not keep."""
     with sandbox(repository) as database:

@@ -1,5 +1,5 @@
-"""What makes code hard to read is counted, and may only become less (`gates.json`). Lowered a number? `python -m tests.test_gates` writes it
-down."""
+"""What makes code hard to read is counted, and its share of the functions may only become less (`gates.json`). Lowered
+one? `python -m tests.test_gates` writes it down."""
 
 from __future__ import annotations
 
@@ -102,12 +102,10 @@ def now() -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_it_only_falls(name: str, now: dict[str, int]) -> None:
-    """More than was written down is a step back; less is written down, so that it stays less."""
-    assert now[name] <= GATES[name], f"{name}: {now[name]}, and {GATES[name]} is the most: write it otherwise"
-    assert now[name] == GATES[name], (
-        f"{name}: {now[name]} is less than {GATES[name]}: `python -m tests.test_gates`"
-    )
+def test_its_share_only_falls(name: str, now: dict[str, int]) -> None:
+    """A larger share than was written down is a step back, however much there is in all."""
+    most = GATES[name] * now["functions"] // GATES["functions"]
+    assert now[name] <= most, f"{name}: {now[name]}, and {most} is the most: write it otherwise"
 
 
 def _write() -> Iterator[str]:

@@ -13,7 +13,7 @@ from acorn_gitops.cli.session import Session, output, select, shared
 @click.command("drift")
 @shared
 @select
-@output("text", "json")
+@output("text", "json", "markdown", "junit")
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift, or a monitor tells something."
 )
@@ -30,24 +30,24 @@ def command(
     allow_empty: tuple[str, ...],
 ) -> int:
     """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited
-    specs are not drift, and are only counted."""
+    specs are not drift, and are only counted; nor is what a waiver of MON-007 acknowledges. Exit 1 where it
+    cannot be known: a store cannot be read, or there is no ledger."""
     from acorn_gitops.reconcile.drifting import DriftRequest, drift
-    from acorn_gitops.report.drift import drift_json
-    from acorn_gitops.report.text import drift_text, findings_text
+    from acorn_gitops.report.drift import drift_json, drift_junit, drift_markdown, drift_text
+    from acorn_gitops.report.text import findings_text
 
     session = Session(root, environment, no_color)
     found = drift(session, DriftRequest(selected, allow_empty))
     if output == "json":
         import orjson
 
-        document = drift_json(
-            found.environment, stores=found.stores, errors=found.errors, findings=found.findings
-        )
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(drift_json(found), option=orjson.OPT_INDENT_2).decode())
+    elif output in ("markdown", "junit"):
+        click.echo(drift_markdown(found) if output == "markdown" else drift_junit(found), nl=False)
     else:
-        click.echo(drift_text(found.stores, found.errors, session.pen), nl=False)
+        click.echo(drift_text(found, session.pen), nl=False)
         if found.findings:
             click.echo("\n" + findings_text(found.findings, session.pen), nl=False)
-    if found.errors:
+    if found.errors or found.unknown:
         return 1
     return 2 if detailed_exitcode and not found.clean else 0

@@ -11,6 +11,7 @@ import click
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
+from acorn_gitops.reconcile.explaining import fields_of, near
 from acorn_gitops.report.text import Pen
 from acorn_gitops.report.words import value as shown
 from acorn_gitops.resources.registry import TYPES
@@ -47,7 +48,9 @@ def command(
     config = loaded.configuration
     parts = what.split("/", 2)
     if len(parts) >= 3 and parts[1] in TYPES:
-        rows, title = _resource(session, loaded, Address(*parts), field=field, offline=offline)
+        rows, title = fields_of(
+            session, loaded, Address(*parts), field=field, offline=offline, wrote=field is not None
+        )
     elif len(parts) == 2:
         spec = next(
             (s for s in config.specs() if (s.kind.lower(), s.name) == (parts[0].lower(), parts[1])), None
@@ -60,7 +63,7 @@ def command(
             )
         if spec is None:
             raise AcornError(
-                f"there is no {what}", hint=_near(what, [f"{s.kind}/{s.name}" for s in config.specs()])
+                f"there is no {what}", hint=near(what, [f"{s.kind}/{s.name}" for s in config.specs()])
             )
         rows, title = _spec(config, spec, field), f"{spec.kind}/{spec.name}  {spec.origin}"
     else:
@@ -175,86 +178,6 @@ def layer_only(path: tuple[Any, ...]) -> bool:
     return path[:2] == ("spec", "listing")
 
 
-def _resource(
-    session: Session, loaded: Any, address: Address, field: str | None, offline: bool
-) -> tuple[list[dict[str, Any]], str]:
-    import orjson
-
-    from acorn_gitops.reconcile.states import Wishes, gather, views
-    from acorn_gitops.resources.registry import spec_paths
-
-    config: Configuration = loaded.configuration
-    state = gather(session, loaded, Wishes())
-    want = state.desired.stores.get(address.store, {}).get((address.type, address.key))
-    applied = state.ledger.applied(address.store).get((address.type, address.key))
-    last = orjson.loads(applied.attributes) if applied is not None else None
-    live = None
-    if not offline:
-        for view in views(
-            gather(session, loaded, Wishes([address.store])),
-            Wishes([address.store], allow_empty=[address.store]),
-        ):
-            have = view.live.get((address.type, address.key))
-            live = have.attributes if have is not None else None
-            if view.error:
-                session.say(session.err(f"live value unknown: {view.error}", "yellow"))
-    if want is None and last is None and live is None:
-        known = [str(Address(address.store, *key)) for key in state.desired.stores.get(address.store, {})]
-        raise AcornError(f"nobody knows {address}", hint=_near(str(address), known))
-    spec = next(
-        (
-            s
-            for s in config.specs()
-            if want is not None and (s.kind, s.name) == (want.origin.kind, want.origin.name)
-        ),
-        None,
-    )
-    names = list(want.attributes) if want is not None else sorted({*(last or {}), *(live or {})})
-    rows = []
-    for name in names:
-        if field is not None and name != field:
-            continue
-        wanted = want.attributes.get(name) if want is not None else None
-        row: dict[str, Any] = {"field": name, "value": wanted}
-        if spec is not None:
-            places = spec_paths(address, name, wanted, spec=spec.spec)
-            how, place = config.located(spec, places[0].path if places else ())
-            if not places:
-                how = _computed(config, address, name, spec=spec)
-            elif places[0].path[1:2] == ("listings",) and place == config.place(spec):
-                # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
-                how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
-            row |= {"layer": how, "place": str(place)}
-            if field is not None and place.line:
-                from acorn_gitops.provenance.blame import line_author
-
-                author = line_author(session.root, place.file, place.line)
-                if author is not None:
-                    row["author"] = (
-                        f"{author.author} in {author.commit} on {author.at}: {author.summary}"
-                        if author.commit
-                        else "an edit that is not committed yet"
-                    )
-        if last is not None:
-            row["applied"] = last.get(name)
-        if live is not None:
-            row["live"] = live.get(name)
-        rows.append(row)
-    origin = f"  {want.origin}" if want is not None else "  (in no spec)"
-    return rows, f"{address}{origin}"
-
-
-def _computed(config: Configuration, address: Address, name: str, spec: Spec) -> str:
-    """In words, where a value comes from that nobody wrote as it is."""
-    if (address.type, name) == ("listing", "price"):
-        for listing in spec.spec.get("listings") or ():
-            rule = (listing.get("price") or {}).get("rule")
-            if listing["store"] == address.store and rule and rule in config.price_rules:
-                source = config.price_rules[rule]["fromStore"]
-                return f"price rule {rule} of acorn.yaml, from the price in {source},"
-    return "nowhere in these words: computed from"
-
-
 def _of_list(config: Configuration, kind: str, name: str) -> list[str]:
     """The SKUs of a list document of this name."""
     if kind.lower() != "skumapping":
@@ -266,14 +189,3 @@ def _of_list(config: Configuration, kind: str, name: str) -> list[str]:
         for line in raw.item_lines
     }
     return [s.name for s in config.skus if (s.file, s.line) in lines]
-
-
-def _near(word: str, known: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, known, n=1)
-    return (
-        f"did you mean {close[0]}?"
-        if close
-        else "`acorn plan --verbose` and `acorn state list` show what there is"
-    )

@@ -1,16 +1,21 @@
-"""`acorn history`. Comes in: the ledger. Goes out: what was applied, when, by whom."""
+"""`acorn history`. Comes in: the ledger, git. Goes out: what was applied, when, by whom, and from where."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
-from acorn_gitops.ledger.records import ENDED, INTENDED
 from acorn_gitops.model.finding import AcornError, Stale
-from acorn_gitops.report.words import plural
+
+if TYPE_CHECKING:
+    from acorn_gitops.reconcile.history import Row
+
+FIELDS: Final = 8
+"""Of one write so many fields are shown; JSON has all of them."""
 
 
 @click.command("history")
@@ -27,72 +32,97 @@ from acorn_gitops.report.words import plural
 def command(
     address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int
 ) -> int:
-    """Show what was applied, when, by whom; of one ADDRESS, or of everything. Exit 1 when the chain is
-    broken."""
-    from acorn_gitops.confine.sealed import open_cache
-    from acorn_gitops.ledger.sqlite import open_ledger
-    from acorn_gitops.specs.load import open_reader
-    from acorn_gitops.specs.project import read_project
+    """Show what was applied, of one ADDRESS or of everything: each value before and after, who wrote it in which
+    commit, by which merge request it came, and who applied it. Exit 1 when the chain is broken."""
+    from acorn_gitops.reconcile.history import QUIET, history
 
     session = Session(root, environment, no_color)
-    project = read_project(open_reader(session.root, open_cache(session.environ)), environment)
-    ledger = open_ledger(session.ledger_path(project))
-    entries = ledger.history()
-    if address is not None:
-        entries = [
-            e for e in entries if e.body.get("address") == address or address in e.body.get("addresses", ())
-        ]
-        if not entries:
+    with session.ledger() as ledger:
+        entries = ledger.history()
+        if output != "json":
+            entries = [e for e in entries if e.event not in QUIET]
+        rows = history(entries, session.root, address=address, limit=limit)
+        broken = ledger.verify()
+        if address is not None and not rows:
             raise AcornError(
                 f"nothing is recorded of {address}",
-                hint="an address is like amz-de/listing/KTL-17-BLK; `acorn state list` shows those that are known",
+                hint="an address is like amz-de/listing/KTL-17-BLK; `acorn state list` shows those that are known, and"
+                " `acorn state pull` brings a team's ledger",
             )
-    if output != "json":
-        # What was about to be done, and what of it has ended, is told by what became of each.
-        entries = [e for e in entries if e.event not in (INTENDED, ENDED, "state.begin", "apply.recovering")]
-    entries = entries[-limit:]
-    broken = ledger.verify()
-    if output == "json":
-        import orjson
+        if output == "json":
+            import orjson
 
-        rows = [
-            {
-                "sequence": e.sequence,
-                "at": e.at,
-                "actor": e.actor,
-                "event": e.event,
-                "body": e.body,
-                "hash": e.hash,
+            document = {
+                "format_version": "1.1",
+                "broken_at": broken,
+                "entries": [_json(row) for row in rows],
             }
-            for e in entries
-        ]
-        click.echo(
-            orjson.dumps(
-                {"format_version": "1.0", "broken_at": broken, "entries": rows}, option=orjson.OPT_INDENT_2
-            ).decode()
-        )
-    else:
-        for e in entries:
-            what = e.body.get("address") or (
-                plural("resource", int(e.body["count"]))
-                if "count" in e.body
-                else f"plan {str(e.body.get('plan', ''))[:12]}"
+            click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        else:
+            for row in rows:
+                _show(row, session)
+            if not rows:
+                click.echo(
+                    "Nothing is recorded here: nothing was applied from here yet, or the ledger is kept on a branch"
+                    " (`acorn state pull`)."
+                )
+        if broken is not None:
+            session.say(
+                session.err(
+                    f"the history was changed: entry {broken} does not follow from the one before it", "red"
+                )
             )
-            commit, _, dirty = str(e.body.get("commit") or "").partition("-")
-            commit = commit[:10] + (" + uncommitted edits" if dirty else "")
-            click.echo(safe(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else "")))
-        if not entries:
-            click.echo("Nothing was applied from here yet.")
-    if broken is not None:
-        session.say(
-            session.err(
-                f"the history was changed: entry {broken} does not follow from the one before it", "red"
-            )
-        )
-        return 1
-    try:
-        ledger.check_sound()
-    except Stale as error:
-        session.say(session.err(error.message, "red"))
-        return 1
+            return 1
+        try:
+            ledger.check_sound()
+        except Stale as error:
+            session.say(session.err(error.message, "red"))
+            return 1
     return 0
+
+
+def _json(row: Row) -> dict[str, Any]:
+    e = row.entry
+    return {
+        "sequence": e.sequence,
+        "at": e.at,
+        "actor": e.actor,
+        "event": e.event,
+        "body": e.body,
+        "hash": e.hash,
+        "fields": [{"path": path, "before": before, "after": after} for path, before, after in row.fields],
+        "authors": None if row.authors is None else [one._asdict() for one in row.authors.commits],
+        "merge": None if row.merge is None else row.merge._asdict(),
+    }
+
+
+def _show(row: Row, session: Session) -> None:
+    from acorn_gitops.provenance.merges import UNKNOWN
+    from acorn_gitops.report.drift import percent
+    from acorn_gitops.report.words import plural, value
+
+    e, pen = row.entry, session.pen
+    what = e.body.get("address") or (
+        plural("resource", int(e.body["count"]))
+        if "count" in e.body
+        else f"plan {str(e.body.get('plan', ''))[:12]}"
+    )
+    commit, _, dirty = str(e.body.get("commit") or "").partition("-")
+    commit = commit[:10] + (" + uncommitted edits" if dirty else "")
+    click.echo(safe(f"{e.at}  {e.event:<15} {what}  {e.actor}" + (f"  {commit}" if commit else "")))
+    for path, before, after in row.fields[:FIELDS]:
+        click.echo(safe(f"    {path}  {value(before)} → {value(after)}{percent(before, after)}"))
+    if len(row.fields) > FIELDS:
+        click.echo(f"    … and {len(row.fields) - FIELDS} more (-o json)")
+    if not row.fields:
+        return
+    if row.authors is None:
+        click.echo(pen(f"    by {UNKNOWN}" if commit else "    from no commit", "dim"))
+    else:
+        since = "elsewhere in the specs, by" if row.authors.elsewhere else "by"
+        for one in row.authors.commits[:3]:
+            click.echo(pen(safe(f"    {since} {one}"), "dim"))
+    if row.merge is not None and (row.merge.request or row.merge.by or row.merge.approvers):
+        by = f" merged by {row.merge.by}" if row.merge.by else ""
+        approved = f", approved by {', '.join(row.merge.approvers)}" if row.merge.approvers else ""
+        click.echo(pen(safe(f"    {row.merge.request or 'a merge'}{by}{approved}"), "dim"))

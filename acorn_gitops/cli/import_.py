@@ -65,6 +65,8 @@ def command(
     taken = take_in(session, request, show)
     if not taken.files:
         click.echo("nothing to take in")
+    elif taken.shared:
+        session.say("the ledger is kept on a branch: the apply that follows the merge records this")
     elif not dry_run:
         click.echo(f"{taken.recorded:,} resource{'s' if taken.recorded != 1 else ''} recorded as managed")
         for sentence in taken.left:

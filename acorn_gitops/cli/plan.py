@@ -85,7 +85,7 @@ def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:
     if output == "markdown":
         from acorn_gitops.report.markdown import plan_markdown
 
-        return plan_markdown(plan)
+        return plan_markdown(plan, verbose=verbose)
     from acorn_gitops.report.text import plan_text
 
     return plan_text(plan, session.pen, verbose=verbose)

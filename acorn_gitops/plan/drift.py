@@ -8,12 +8,15 @@ counted. What was never applied from here cannot drift.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
 from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, digest
+from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.compare import field_differences, inside_band, same
 
@@ -34,7 +37,14 @@ class StoreDrift(NamedTuple):
     drifted: list[Drifted]
     unmanaged: list[Address]
     unapplied: int
+    """Specs that were edited since, also those that say by now what somebody did outside."""
     watched: int
+    left: tuple[Left, ...] = ()
+    """What was changed outside and stays so: somebody acknowledged it."""
+    ceded: int = 0
+    """Resources with a field that others move, within its band."""
+    over: int = 0
+    """Promotions that have ended and are gone."""
 
 
 def store_drift(
@@ -42,7 +52,7 @@ def store_drift(
 ) -> StoreDrift:
     """Compare one store with what was last applied there."""
     found: list[Drifted] = []
-    unapplied = 0
+    unapplied = ceded = 0
     for key, known in applied.items():
         want = desired.get(key)
         if want is None or digest(want.attributes) != known.digest:
@@ -56,18 +66,54 @@ def store_drift(
         ignored = frozenset(lifecycle.get("ignoreFields") or ())
         bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
         fields: list[tuple[str, Any, Any]] = []
+        moves = False
         for name, value in last.items():
             current = have.attributes.get(name)
             if value == current or name in ignored or same(value, current, name):
                 continue
             whole = want.whole or want.attributes if want is not None else last
             if name in bands and inside_band(name, current, bands[name], whole=whole):
+                moves = True
                 continue
+            if want is not None and name in want.attributes and same(want.attributes[name], current, name):
+                continue  # the specs say so by now: the next apply records it
             fields += field_differences(name, value, current)
+        ceded += moves
         if fields:
             found.append(Drifted(Address(store, *key), False, tuple(fields)))
     unapplied += len(desired.keys() - applied.keys())
     foreign = sorted(Address(store, *key) for key in live.keys() - desired.keys() - applied.keys())
     return StoreDrift(
-        store, sorted(found, key=lambda d: d.address), foreign, unapplied=unapplied, watched=len(applied)
+        store,
+        sorted(found, key=lambda d: d.address),
+        foreign,
+        unapplied=unapplied,
+        watched=len(applied),
+        ceded=ceded,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What was found."""
+
+    environment: str
+    stores: list[StoreDrift] = field(default_factory=list)
+    """Every store that could be read."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """By store, why it could not be read."""
+    findings: list[Finding] = field(default_factory=list)
+    """What monitors see, and what is sold below its floor now."""
+    unknown: str = ""
+    """Why nobody can say what was changed outside: nothing is known of what was applied."""
+
+    @property
+    def drifted(self) -> int:
+        """How many resources were changed outside."""
+        return sum(len(store.drifted) for store in self.stores)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was changed, and nothing is told beyond remarks."""
+        told = any(finding.severity != "info" for finding in self.findings)
+        return not (self.errors or self.drifted or told or self.unknown)

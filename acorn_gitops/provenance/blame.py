@@ -43,12 +43,6 @@ WHOLE_HISTORY: Final = (
 )
 
 
-def line_author(root: Path, file: str, line: int) -> Authorship | None:
-    """Of the line as it stands in the working tree. None where git does not know the file, or there is no
-    git."""
-    return Authors(root).line(file, line, alone=True)
-
-
 class _WorkingTree(NamedTuple):
     """What is checked out, beside what the commit holds."""
 
@@ -76,7 +70,8 @@ class Authors:
         self._begins: dict[str, str] = {}
 
     def line(self, file: str, line: int, *, alone: bool = False) -> Authorship | None:
-        """As `line_author`, for many lines. `alone`: no other line of the file will be asked for."""
+        """Of a line as it stands in the working tree. None where git does not know the file, or there is no
+        git. `alone`: no other line of the file will be asked for."""
         if alone:
             return self._ask(file, f"-L{line},{line}").get(line)
         if file not in self._files:
@@ -93,6 +88,10 @@ class Authors:
                 hint=WHOLE_HISTORY,
             )
         return (wrote.mail, wrote.at) if wrote is not None else None
+
+    def is_cut_off_at(self, wrote: Authorship) -> bool:
+        """Whether a line only seems to come from a commit, since this clone has nothing older."""
+        return wrote.boundary and self._is_cut_off
 
     def commit(self, file: str, line: int) -> str:
         """The commit that wrote a line last; "" where it is not committed, or git does not know."""

@@ -12,7 +12,16 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acorn_gitops.confine.git import AUTHENTIC, PROGRAMS, STRANGERS, NoAnswer, authentic, check_files, find
+from acorn_gitops.confine.git import (
+    AUTHENTIC,
+    PROGRAMS,
+    STRANGERS,
+    NoAnswer,
+    authentic,
+    check_files,
+    find,
+    resolve,
+)
 from acorn_gitops.model.finding import AcornError, Stale
 
 _WHO = {
@@ -57,6 +66,18 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
     except _error() as error:
         raise AcornError(f"{name} on {branch} is no file: {_said(error)}") from None
     return Kept(commit, bytes(content))
+
+
+def is_known(root: Path, remote: str, branch: str) -> bool:
+    """Whether this clone has seen the branch before."""
+    repository = find(root)
+    names = (_local(branch), f"refs/remotes/{remote}/{branch}")
+    return repository is not None and any(resolve(repository, name) for name in names)
+
+
+def is_there(root: Path, remote: str, branch: str, *, strangers: bool = False) -> bool:
+    """Whether the remote has the branch. AcornError when it cannot be asked."""
+    return bool(_run(_git(root, strangers=strangers), "ls_remote", remote, f"refs/heads/{branch}").strip())
 
 
 def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:

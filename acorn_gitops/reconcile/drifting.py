@@ -7,10 +7,9 @@ Nothing is written. Edited specs are not drift, and are only counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from acorn_gitops.model.finding import Finding
-from acorn_gitops.plan.drift import StoreDrift, store_drift
+from acorn_gitops.plan.drift import DriftReport, store_drift
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.planning import NONSENSE, has_margins, least_price, nonsense
 from acorn_gitops.reconcile.states import Wishes, gather, refuse_idle, views
@@ -29,30 +28,6 @@ class DriftRequest:
     """Stores that are empty now, and rightly so."""
 
 
-@dataclass(frozen=True, slots=True)
-class DriftReport:
-    """What was found."""
-
-    environment: str
-    stores: list[StoreDrift] = field(default_factory=list)
-    """Every store that could be read."""
-    errors: dict[str, str] = field(default_factory=dict)
-    """By store, why it could not be read."""
-    findings: list[Finding] = field(default_factory=list)
-    """What monitors see, and what is sold below its floor now."""
-
-    @property
-    def drifted(self) -> int:
-        """How many resources were changed outside."""
-        return sum(len(store.drifted) for store in self.stores)
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing was changed, and nothing is told beyond remarks."""
-        told = any(finding.severity != "info" for finding in self.findings)
-        return not (self.errors or self.drifted or told)
-
-
 def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftReport:
     """Compare every store with what was last applied there. A store that cannot be read is an error in the
     report; the others are looked at all the same. InvalidSpecs where the specs are wrong, Misused where a
@@ -62,8 +37,9 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
     with workspace.busy("drift"):
         wishes = Wishes(asked.select, allow_empty=asked.allow_empty)
         state = gather(workspace, loaded, wishes)
+        unknown = "" if state.ledger.stores() else f"there is no ledger here ({state.ledger.where})"
         now, least = workspace.now(), least_price(loaded, workspace.now())
-        report = DriftReport(loaded.project.environment)
+        report = DriftReport(loaded.project.environment, unknown=unknown)
         for view in views(state, wishes):
             if view.error:
                 report.errors[view.store] = view.error
@@ -75,7 +51,9 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
             except NONSENSE as error:
                 report.errors[view.store] = nonsense(error)
                 continue
-            report.stores.append(found)
+            left = tuple(view.left)
+            gone = sum(one.deleted for one in left)
+            report.stores.append(found._replace(left=left, over=view.over, watched=found.watched + gone))
         if not report.errors:
             refuse_idle(state)
         state.ledger.close()
@@ -85,6 +63,11 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
         for row in store.drifted
         for path, _, _ in row.fields
     ]
-    known = Known((), lambda *_: [], workspace.actor(), author=lambda *_: None, drifted=fields)
+    aside = [
+        (one.address, name) for store in report.stores for one in store.left for name in one.names or [""]
+    ]
+    known = Known(
+        (), lambda *_: [], workspace.actor(), author=lambda *_: None, drifted=fields, acknowledged=aside
+    )
     report.findings.extend(check(loaded.configuration, now, phase="drift", known=known))
     return report

@@ -25,6 +25,7 @@ from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.ownership import left_to_owners
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.connections import marketplaces
+from acorn_gitops.reconcile.ledger_branch import is_shared
 from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
 from acorn_gitops.reconcile.new_specs import new_specs
 from acorn_gitops.reconcile.planning import compute, to_record
@@ -40,6 +41,7 @@ from acorn_gitops.reconcile.states import (
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.reconcile.written_back import written_back
 from acorn_gitops.specs.edit import save
+from acorn_gitops.specs.load import Loaded
 
 ROUNDS: Final = 10
 """What is refused only once other things are left out is found in so many rounds."""
@@ -71,6 +73,8 @@ class Taken:
     """What stays as it is, and why."""
     recorded: int = 0
     """Resources that the ledger knows from now on."""
+    shared: bool = False
+    """The ledger is a team's, on a branch: the apply that follows the merge records what was taken in."""
     left: Sequence[str] = ()
     """Sentences about what is left to its owners."""
 
@@ -110,6 +114,9 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
     written(taken)
     if not files or request.dry_run:
         return taken
+    if is_shared(workspace):
+        _check_written(workspace)
+        return Taken(taken.files, notes, shared=True)
     recorded, left = _record(workspace, request.select)
     return Taken(taken.files, notes, recorded, left=left)
 
@@ -196,11 +203,10 @@ def _put_back(workspace: Workspace, before: Mapping[str, bytes | None]) -> None:
             replace(workspace.root / path, content, root=workspace.root)
 
 
-def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[str]]:
-    """Load again what was written, and take into the ledger what is now declared and as declared. Answers how
-    much that is, and what is said of what belongs to others."""
+def _check_written(workspace: Workspace) -> tuple[Loaded, list[Finding]]:
+    """Load again what was written. AcornError where it breaks a rule of the project."""
     try:
-        loaded, findings = workspace.checked()
+        return workspace.checked()
     except InvalidSpecs as error:
         words = (
             "what was written breaks rules of this project; it stays for you to mend, and was not recorded"
@@ -210,6 +216,12 @@ def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[st
         raise AcornError(
             words, hint=hint, findings=[*broken, Finding(AcornError.id, "error", words, hint=hint)]
         ) from None
+
+
+def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[str]]:
+    """Take into the ledger what is now declared and as declared. Answers how much that is, and what is said of
+    what belongs to others."""
+    loaded, findings = _check_written(workspace)
     path = workspace.ledger_path(loaded.project)
     with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "import"}, 10):
         known = open_ledger(path)

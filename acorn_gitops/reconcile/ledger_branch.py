@@ -119,6 +119,24 @@ TRIES: Final = 5
 """How often a ledger is sent to a branch that moves at the same time."""
 
 
+def is_shared(workspace: Workspace) -> bool:
+    """Whether this project's ledgers are kept on a branch, here or at the remote: then what is recorded only
+    in this clone would be known to nobody else. A remote that cannot be asked is taken for one that has
+    them."""
+    chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
+    if chosen:
+        return chosen != NONE
+    repository = find(workspace.root)
+    if repository is None or not has_remote(repository, REMOTE):
+        return False
+    if kept_branch.is_known(workspace.root, REMOTE, BRANCH):
+        return True
+    try:
+        return kept_branch.is_there(workspace.root, REMOTE, BRANCH, strangers=workspace.untrusted)
+    except AcornError:
+        return True
+
+
 def _fetch(workspace: Workspace, path: Path, remote: str, branch: str) -> kept_branch.Kept:
     name = name_on_branch(workspace, path)
     return kept_branch.fetch(workspace.root, remote, branch, name, strangers=workspace.untrusted)

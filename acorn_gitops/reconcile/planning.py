@@ -20,6 +20,7 @@ from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
 from acorn_gitops.model.resource import Address, is_money
+from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.plan.central import spare_neighbours
 from acorn_gitops.plan.change import Action, Change, StoreResult
@@ -160,6 +161,7 @@ def compute(
                 policy=policy_of(state, view.connection, wishes.adopt, owners=view.owners),
                 ids=partial(state.ledger.remote_ids, view.store),
             )
+            result.notes[:0] = [stays(one) for one in view.left]
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
             judged += guards.blocked(view, result)
@@ -181,7 +183,7 @@ def compute(
         blocking += [*judged, *below]
         budgeted += over
         results.append(result)
-        if state.selection.whole_store(view.store) and not below and not view.behind:
+        if state.selection.whole_store(view.store) and not (below or view.behind or view.left):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
     if behind and write and not takes_over:
@@ -224,6 +226,16 @@ def compute(
         adopt=wishes.adopt,
     )
     return made, state
+
+
+def stays(left: Left) -> str:
+    """What is left as somebody else changed it, and by whose word."""
+    what = "its deletion" if left.deleted else ", ".join(left.names)
+    words = left.words
+    return (
+        f"{left.address}: {what} stays as it was changed outside, acknowledged by {words['owner']} until"
+        f" {words['until']}: {words['reason']}"
+    )
 
 
 def has_margins(loaded: Loaded) -> bool:

@@ -24,12 +24,14 @@ from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.marketplaces.protocol import Central, Fences, Fits, Generation, Marketplace, Renames, Scope
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
+from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.rules.waivers import acknowledges
 from acorn_gitops.specs.load import Loaded
 
 
@@ -56,6 +58,10 @@ class StoreView:
     """What the marketplace holds several times under one key, and why that says nothing."""
     owners: bool = False
     """The marketplace keeps who manages a resource."""
+    left: list[Left] = field(default_factory=list)
+    """What was changed outside and stays so, because somebody acknowledged it (`plan.acknowledged`)."""
+    over: int = 0
+    """How many declared promotions have ended and are gone: nothing is to be done about them."""
     rights: list[tuple[str, str, Attributes]] = field(default_factory=list)
     """Roles and grants (type, key, attributes) that others manage there, likewise."""
 
@@ -255,6 +261,7 @@ def views(
 ) -> Iterator[StoreView]:
     """The three states, store by store: only one store's live state is in memory at a time. `known` tells of
     a store (and its connection) the version that is still remembered."""
+    acknowledges = None if wishes.anew or state.now is None else acknowledged(state)
     given_away = set().union(*(() if wishes.anew else heard_of(state)[0].values()))
     intents: dict[str, list[tuple[Key, Attributes, Attributes, bool]]] = {}
     for intent in () if wishes.anew else state.ledger.open_intents():
@@ -313,6 +320,10 @@ def views(
                 view.desired = respelt(view.desired, known_people)
                 view.applied = moved(view.applied, spellings(view.live))
                 _leave_what_is_over(view, state)
+                if acknowledges is not None:
+                    view.desired, view.applied, view.left = set_aside(
+                        store, view.desired, view.live, applied=view.applied, acknowledges=acknowledges
+                    )
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
                 }
@@ -332,6 +343,12 @@ def views(
             _narrow(view, state.selection)
         yield view
         del view
+
+
+def acknowledged(state: States) -> Acknowledges | None:
+    """Who acknowledges which changes from outside today; None where nobody does."""
+    assert state.now is not None
+    return acknowledges(state.loaded.configuration, state.now.date())
 
 
 def heard_of(state: States) -> tuple[dict[str, set[Address]], dict[str, set[Address]]]:
@@ -358,6 +375,7 @@ def _leave_what_is_over(view: StoreView, state: States) -> None:
         if key[0] == "promotion" and key not in view.live and _ended(want.attributes.get("end"), state.now)
     }
     if over:
+        view.over = len(over)
         view.desired = {k: v for k, v in view.desired.items() if k not in over}
         view.applied = {k: v for k, v in view.applied.items() if k not in over}
 
@@ -410,6 +428,7 @@ def _narrow(view: StoreView, selection: Selection) -> None:
     view.desired = {k: v for k, v in view.desired.items() if chosen(k)}
     view.live = {k: v for k, v in view.live.items() if chosen(k)}
     view.applied = {k: v for k, v in view.applied.items() if chosen(k)}
+    view.left = [one for one in view.left if chosen((one.address.type, one.address.key))]
 
 
 def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:

@@ -34,9 +34,11 @@ from acorn_gitops.specs.project import Project, find_root
 if TYPE_CHECKING:
     from acorn_gitops.ledger.protocol import Ledger
     from acorn_gitops.plan.document import Plan
+    from acorn_gitops.plan.drift import DriftReport
     from acorn_gitops.reconcile.applying import Applied, ApplyRequest, Hooks
+    from acorn_gitops.reconcile.blaming import Blamed
     from acorn_gitops.reconcile.connections import Connections
-    from acorn_gitops.reconcile.drifting import DriftReport, DriftRequest
+    from acorn_gitops.reconcile.drifting import DriftRequest
     from acorn_gitops.reconcile.exporting import Exported, ExportRequest
     from acorn_gitops.reconcile.importing import ImportRequest, Taken
     from acorn_gitops.reconcile.planning import PlanRequest
@@ -126,6 +128,12 @@ class Workspace:
         from acorn_gitops.reconcile.exporting import export
 
         return export(self, request)
+
+    def blame(self, address: str, *, offline: bool = False) -> Blamed:
+        """Who made each value of a resource what it is (`blaming.blame`)."""
+        from acorn_gitops.reconcile.blaming import blame
+
+        return blame(self, address, offline=offline)
 
     def rehearse(self) -> Rehearsed:
         """Go through everything once on embedded marketplaces, and write the record

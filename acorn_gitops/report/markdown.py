@@ -56,13 +56,14 @@ def escape(text: str) -> str:
     return _WWW.sub("\\1\u2060.", text)  # GitHub makes a link of it, wherever it stands
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """A name where Markdown has no escapes: inside a code span or a comment."""
     return re.sub(r"[^\w.-]", "?", text)
 
 
-def plan_markdown(plan: Plan) -> str:
-    """Counts first, then what destroys or costs, a table, the whole plan folded, provenance."""
+def plan_markdown(plan: Plan, *, verbose: bool = False) -> str:
+    """Counts first, then what destroys or costs, a table, the whole plan folded, provenance. `verbose`: every
+    change is in it, however long it becomes; otherwise it fits into a comment."""
     counts = plan.counts()
     shown = [
         f"{counts[a]:,} {w}"
@@ -83,7 +84,7 @@ def plan_markdown(plan: Plan) -> str:
     verdict = verdict_on(plan)
     if verdict.code and not plan.errored:
         state += f" · apply will refuse ({escape(verdict.words)})"
-    head = [f"### acorn plan · `{_word(plan.environment)}` — **{state}**", ""]
+    head = [f"### acorn plan · `{word(plan.environment)}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:
         danger.append(
@@ -110,14 +111,14 @@ def plan_markdown(plan: Plan) -> str:
     table = _table(plan)
     foot = [
         "",
-        f"Plan `{_word(plan.id[:12])}`"
-        + (f" for `{_word(plan.commit[:10])}`" if plan.commit else "")
+        f"Plan `{word(plan.id[:12])}`"
+        + (f" for `{word(plan.commit[:10])}`" if plan.commit else "")
         + (" with uncommitted edits" if plan.dirty else ""),
-        f"<!-- acorn:plan environment={_word(plan.environment)} v=1 -->",
+        f"<!-- acorn:plan environment={word(plan.environment)} v=1 -->",
     ]
     body = plan_text(plan, Pen(False, 100), verbose=True)
     room = LIMIT - sum(len(line) + 1 for line in (*head, *table, *foot)) - 200
-    if len(_columns(body)) > room:
+    if len(_columns(body)) > room and not verbose:
         body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)
     detail = [
@@ -132,9 +133,9 @@ def plan_markdown(plan: Plan) -> str:
     text = _joined([*head, *table, *detail, *foot])
     cut_off = ["", "**Not all of it fits into a comment**: `acorn show` prints the whole plan."]
     for rows in (len(table), 32, 12, 4):
-        if len(text) > LIMIT:
+        if len(text) > LIMIT and not verbose:
             text = _joined([*head, *table[:rows], *cut_off, *foot])  # what loses most stands first
-    if len(text) > LIMIT:
+    if len(text) > LIMIT and not verbose:
         text = _joined([*(line[:2_000] for line in head[:20]), *cut_off, *foot])
     return text
 

@@ -10,11 +10,9 @@ from typing import Any, Final
 
 from acorn_gitops.confine.text import OWN, safe
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
 from acorn_gitops.plan.document import Plan, Risk, alike, groups, price_move, signature
-from acorn_gitops.plan.drift import StoreDrift
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
@@ -459,59 +457,6 @@ def _caret(finding: Finding, pen: Pen) -> list[str]:
     if finding.place.column:
         lines.append(" " * (len(number) + before) + pen("^", "red"))
     return lines
-
-
-def drift_text(stores: Sequence[StoreDrift], errors: dict[str, str], pen: Pen) -> str:
-    """What changed outside, store by store."""
-    lines: list[str] = []
-    drifted = sum(len(s.drifted) for s in stores)
-    for store, error in errors.items():
-        lines += pen.wrapped(f"! {store} could not be read: {safe(error)}", "red")
-    for found in stores:
-        if not found.drifted:
-            continue
-        lines.append(pen(found.store, "bold"))
-        for row in found.drifted[:200]:
-            head = f"  {'-' if row.deleted else '~'} {row.address.type} {safe(row.address.key)}"
-            lines.append(
-                pen(head + ("  deleted outside" if row.deleted else ""), "red" if row.deleted else "yellow")
-            )
-            for path, before, after in row.fields:
-                moved = _percent(before, after)
-                lines.append(
-                    cut(f"      {path}  {cut(value(before), 26)} → {cut(value(after), 26)}{moved}", pen.width)
-                )
-        if len(found.drifted) > 200:
-            lines.append(pen(f"  … and {len(found.drifted) - 200:,} more", "dim"))
-        lines.append("")
-    for found in stores:
-        if found.unmanaged:
-            names = ", ".join(safe(f"{a.type} {a.key}") for a in rights_first(found.unmanaged)[:3])
-            more = f" and {len(found.unmanaged) - 3:,} more" if len(found.unmanaged) > 3 else ""
-            lines.append(pen(cut(f"≈ {found.store}: not managed: {names}{more}", pen.width), "dim"))
-    watched = sum(s.watched for s in stores)
-    unapplied = sum(s.unapplied for s in stores)
-    if drifted:
-        lines.append(
-            pen("Drift: ", "bold") + f"{plural('resource', drifted)} changed outside, {watched:,} watched."
-        )
-        lines.append(
-            "`acorn plan` shows how to put them back; `acorn import --drifted` takes them into the specs."
-        )
-    elif errors:
-        lines.append(pen("Incomplete: nothing is said about the stores that could not be read.", "red"))
-    else:
-        lines.append(pen("No drift.", "green") + f" {plural('resource', watched)} watched.")
-    if unapplied:
-        lines.append(pen(f"Not drift: {plural('spec change', unapplied)} not applied yet.", "dim"))
-    return "\n".join(lines) + "\n"
-
-
-def _percent(before: Any, after: Any) -> str:
-    if not (is_money(before) and is_money(after)) or before["currency"] != after["currency"]:
-        return ""
-    percent = percent_change(before["value"], after["value"])
-    return "" if percent is None else f"  {percent:+} %"
 
 
 def report_text(

@@ -63,6 +63,8 @@ class Known(NamedTuple):
     """Stores to which no tax rule was ever applied."""
     drifted: Sequence[tuple[Where, str]] = ()
     """Of the drift job: what was changed outside, and which attribute."""
+    acknowledged: Sequence[tuple[Where, str]] = ()
+    """Likewise, of what a waiver of MON-007 leaves so; "" where the resource was deleted."""
     follows: Callable[[tuple[str, int], tuple[str, int]], bool] = lambda one, other: True
     """(file, line), (file, line): whether the first was written with the second in sight: in the same commit
     or a later one."""

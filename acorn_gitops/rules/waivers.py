@@ -9,12 +9,13 @@ loading cannot be waived, nor can the last price guard, which stands next to the
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fnmatch import translate
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.model.resource import Address
 from acorn_gitops.specs.configuration import Configuration
 
 SOON: Final = timedelta(days=14)
@@ -81,6 +82,35 @@ def _fixed(id: str) -> bool:
 
 def _there(id: str, every: Container[str]) -> bool:
     return id in every and id[:4] != "ACN-"
+
+
+ACKNOWLEDGES: Final = "MON-007"
+"""A waiver of this rule acknowledges what was changed outside: apply leaves it."""
+NEVER_LEFT: Final = ("role", "grant")
+"""Rights that somebody gave outside are never left: a waiver does not give them."""
+
+
+def acknowledges(
+    configuration: Configuration, today: date
+) -> Callable[[Address], Mapping[str, Any] | None] | None:
+    """(address): the waiver by which a change from outside stays there for now; None where it does not. None
+    in place of the question where there is no such waiver at all."""
+    running = [
+        (number, waiver)
+        for number, waiver in _waivers(configuration)
+        if waiver["rule"] == ACKNOWLEDGES and date.fromisoformat(waiver["until"]) > today
+    ]
+    if not running:
+        return None
+    scopes = _Scopes(running)
+
+    def ask(address: Address) -> Mapping[str, Any] | None:
+        if address.type in NEVER_LEFT:
+            return None
+        found = scopes.of(Finding(ACKNOWLEDGES, "warning", "", subject=str(address)))
+        return found[0][1] if found else None
+
+    return ask
 
 
 def _misspelt(configuration: Configuration, every: Container[str]) -> Iterator[Finding]:
@@ -178,7 +208,8 @@ class _Scopes:
         if memo not in self._known:
             names = [finding.subject.lower()]
             if finding.subject.count("/") >= 2:
-                names.append(names[0].partition("/")[0])
+                store = names[0].partition("/")[0]
+                names += [store, f"store/{store}"]
             found = [one for name in names if name for one in self._plain.get((finding.id, name), ())]
             found += [
                 one

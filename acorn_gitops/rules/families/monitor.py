@@ -144,11 +144,27 @@ def channel(context: Context) -> Iterator[Said]:
     phase="drift",
 )
 def own_price(context: Context) -> Iterator[Said]:
-    """No price was changed outside since the last apply."""
+    """No price was changed outside since the last apply. A waiver of this rule for an address or a store
+    acknowledges what was changed there, whichever field it is (rights excepted): `drift` is quiet about it,
+    and `apply` leaves it until the waiver ends."""
+    assert context.known is not None
     stores: dict[str, list[str]] = {}
-    for address, path in context.known.drifted if context.known is not None else ():
+    for address, path in context.known.drifted:
         if address.type == "listing" and path == "price":
             stores.setdefault(address.store, []).append(address.key)
+    left: dict[str, list[str]] = {}
+    for address, path in context.known.acknowledged:
+        left.setdefault(f"{address.store}/{address.type}/{address.key}", []).append(path)
+    for name, paths in sorted(left.items()):
+        yield Finding(
+            "MON-007",
+            "warning",
+            f"{name}: {', '.join(paths)} was changed outside" if paths[0] else f"{name} was deleted outside",
+            place=None,
+            hint="it stays so until then; `acorn apply` puts it back afterwards",
+            source="",
+            subject=name,
+        )
     for store, keys in sorted(stores.items()):
         more = f" and {len(keys) - 3:,} more" if len(keys) > 3 else ""
         yield Finding(

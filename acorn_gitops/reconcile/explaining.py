@@ -1,0 +1,124 @@
+"""Where the values of a resource come from. Comes in: a workspace, an address. Goes out: its fields with
+layer, place, author, what was applied and what is live. Callers: cli `explain`, `blaming`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import orjson
+
+from acorn_gitops.model.finding import AcornError, Finding, Place
+from acorn_gitops.model.resource import Address
+from acorn_gitops.provenance.blame import Authors, Authorship
+from acorn_gitops.provenance.merges import UNKNOWN
+from acorn_gitops.reconcile.states import Wishes, gather, views
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.resources.registry import spec_paths
+from acorn_gitops.specs.configuration import Configuration, Spec
+from acorn_gitops.specs.load import Loaded
+
+
+def fields_of(
+    workspace: Workspace,
+    loaded: Loaded,
+    address: Address,
+    *,
+    field: str | None,
+    offline: bool,
+    wrote: bool,
+) -> tuple[list[dict[str, Any]], str]:
+    """Each field of a resource (`field`, `value`, the `layer` and `place` that say it, who wrote that line, what
+    was `applied` last, what is `live`), and a title. `offline`: no marketplace is asked; `wrote`: git is asked. AcornError where
+    nobody knows the resource."""
+    config: Configuration = loaded.configuration
+    state = gather(workspace, loaded, Wishes())
+    want = state.desired.stores.get(address.store, {}).get((address.type, address.key))
+    applied = state.ledger.applied(address.store).get((address.type, address.key))
+    last = orjson.loads(applied.attributes) if applied is not None else None
+    live = None
+    if not offline:
+        for view in views(
+            gather(workspace, loaded, Wishes([address.store])),
+            Wishes([address.store], allow_empty=[address.store]),
+        ):
+            have = view.live.get((address.type, address.key))
+            live = have.attributes if have is not None else None
+            if view.error:
+                workspace.warn([Finding("ACN-011", "warning", f"live value unknown: {view.error}")])
+    if want is None and last is None and live is None:
+        known = [str(Address(address.store, *key)) for key in state.desired.stores.get(address.store, {})]
+        raise AcornError(f"nobody knows {address}", hint=near(str(address), known))
+    spec = next(
+        (
+            s
+            for s in config.specs()
+            if want is not None and (s.kind, s.name) == (want.origin.kind, want.origin.name)
+        ),
+        None,
+    )
+    names = list(want.attributes) if want is not None else sorted({*(last or {}), *(live or {})})
+    rows = []
+    authors = Authors(workspace.root)
+    for name in names:
+        if field is not None and name != field:
+            continue
+        wanted = want.attributes.get(name) if want is not None else None
+        row: dict[str, Any] = {"field": name, "value": wanted}
+        if spec is not None:
+            places = spec_paths(address, name, wanted, spec=spec.spec)
+            how, place = config.located(spec, places[0].path if places else ())
+            if not places:
+                how = _computed(config, address, name, spec=spec)
+            elif places[0].path[1:2] == ("listings",) and place == config.place(spec):
+                # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
+                how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
+            row |= {"layer": how, "place": str(place)}
+            if wrote and place.line:
+                row |= _author(authors, place, alone=field is not None)
+        if last is not None:
+            row["applied"] = last.get(name)
+        if live is not None:
+            row["live"] = live.get(name)
+        rows.append(row)
+    origin = f"  {want.origin}" if want is not None else "  (in no spec)"
+    return rows, f"{address}{origin}"
+
+
+def _computed(config: Configuration, address: Address, name: str, spec: Spec) -> str:
+    """In words, where a value comes from that nobody wrote as it is."""
+    if (address.type, name) == ("listing", "price"):
+        for listing in spec.spec.get("listings") or ():
+            rule = (listing.get("price") or {}).get("rule")
+            if listing["store"] == address.store and rule and rule in config.price_rules:
+                source = config.price_rules[rule]["fromStore"]
+                return f"price rule {rule} of acorn.yaml, from the price in {source},"
+    return "nowhere in these words: computed from"
+
+
+def _author(authors: Authors, place: Place, *, alone: bool) -> dict[str, Any]:
+    """Who wrote a line (`author` in words, `wrote` as git tells it); nothing where git does not know it."""
+    wrote = authors.line(place.file, place.line, alone=alone)
+    if wrote is None:
+        return {}
+    if authors.is_cut_off_at(wrote):
+        return {"author": UNKNOWN, "wrote": None}
+    return {"author": told(wrote), "wrote": wrote._asdict()}
+
+
+def told(wrote: Authorship) -> str:
+    """Who wrote a line, in words."""
+    if not wrote.commit:
+        return "an edit that is not committed yet"
+    return f"{wrote.author} in {wrote.commit} on {wrote.at}: {wrote.summary}"
+
+
+def near(word: str, known: list[str]) -> str:
+    """A hint for a name that is not there."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return (
+        f"did you mean {close[0]}?"
+        if close
+        else "`acorn plan --verbose` and `acorn state list` show what there is"
+    )

@@ -1,0 +1,87 @@
+"""What was applied, with what stood there before and where it came from. Comes in: a ledger's trail, a
+repository. Goes out: rows. Callers: cli `history`, `blame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from acorn_gitops.ledger.records import ENDED, INTENDED, Entry
+from acorn_gitops.plan.compare import field_differences, same
+from acorn_gitops.provenance.merges import Changed, Merge, Merges
+
+QUIET: Final = (INTENDED, ENDED, "state.begin", "state.end", "apply.recovering")
+"""Events that what became of each change tells again."""
+_WRITES: Final = "write."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of the trail, told."""
+
+    entry: Entry
+    fields: Sequence[tuple[str, Any, Any]] = ()
+    """(path, before, after) of what a write changed; a resource that comes has None before, one that goes
+    None after."""
+    authors: Changed | None = None
+    """Who changed what the spec says, since the write before; None where that cannot be known."""
+    merge: Merge | None = None
+    """How the commit that was applied came in."""
+
+
+def history(
+    entries: Sequence[Entry], root: Path, *, address: str | None = None, limit: int | None = None
+) -> list[Row]:
+    """The newest `limit` entries, oldest first; of one address, or of everything."""
+    merges = Merges(root)
+    last: dict[str, tuple[Mapping[str, Any], str]] = {}
+    rows: list[Row] = []
+    shown = [e for e in entries if _about(e, address)]
+    wanted = {e.sequence for e in (shown[-limit:] if limit is not None else shown)}
+    for entry in entries:
+        name = entry.body.get("address")
+        before, since = last.get(str(name), ({}, ""))
+        if name is not None and entry.event == "write.observed":
+            after = entry.body.get("attributes")
+            last[str(name)] = (after or {}, str(entry.body.get("commit") or ""))
+        if entry.sequence not in wanted:
+            continue
+        rows.append(_row(entry, before, since, merges=merges))
+    return rows
+
+
+def _about(entry: Entry, address: str | None) -> bool:
+    if address is None:
+        return True
+    return entry.body.get("address") == address or address in (entry.body.get("addresses") or ())
+
+
+def _row(entry: Entry, before: Mapping[str, Any], since: str, merges: Merges) -> Row:
+    body = entry.body
+    commit = str(body.get("commit") or "").removesuffix("-dirty")
+    merge = merges.of(commit) if commit else None
+    if not entry.event.startswith(_WRITES):
+        return Row(entry, merge=merge)
+    after = body.get("attributes")
+    fields = _fields(before, after) if isinstance(after, Mapping) or after is None else []
+    file, _, line = str(body.get("origin") or "").rpartition(":")
+    authors = None
+    if file and commit and line.isdigit():
+        authors = merges.wrote(file, int(line), since=since.removesuffix("-dirty"), until=commit)
+    return Row(entry, fields, authors=authors, merge=merge)
+
+
+def _fields(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
+    found: list[tuple[str, Any, Any]] = []
+    for name in dict.fromkeys((*before, *(after or {}))):
+        one, other = before.get(name), (after or {}).get(name)
+        if same(one, other, name):
+            continue
+        if one is None or other is None:
+            found.append((name, one, other))
+        else:
+            found += field_differences(name, one, other)
+    return found

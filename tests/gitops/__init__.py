@@ -1,0 +1,1 @@
+"""Whole flows of teams that edit YAML in pull requests."""
