@@ -1,0 +1,1 @@
+"""GitHub and GitLab: where a job runs, and what is said beside a change. Callers: `reconcile`, cli `ci`."""

@@ -1,0 +1,121 @@
+"""GitHub's REST API, version 2022-11-28. Comes in: a job. Goes out: a `Forge`. Caller: `protocol.open_forge`.
+
+Sources: `content/rest` of github/docs: issue comments, statuses, reviews, pulls, issues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from acorn_gitops.forge.client import Client, NotThere
+from acorn_gitops.forge.job import Job
+from acorn_gitops.forge.protocol import Approval, Remark, Verdict
+from acorn_gitops.model.finding import AcornError
+
+
+class GitHub:
+    """One repository of GitHub."""
+
+    def __init__(self, job: Job) -> None:
+        headers = {
+            "authorization": f"Bearer {job.token}",
+            "accept": "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+        }
+        self._client = Client(f"{job.api}/repos/{quote(job.project)}", headers, job.token)
+        self._account = Client(job.api, headers, job.token)
+        self._owner = job.project.partition("/")[0]
+
+    def comment(self, request: str, marker: str) -> Remark | None:
+        """As `Forge.comment`: of those that the token's own user wrote; a job's token is a bot's, and cannot ask
+        whose."""
+        for row in self._client.pages(f"/issues/{request}/comments"):
+            user = _map(row.get("user"))
+            ours = user.get("login") == self._me if self._me else user.get("type") == "Bot"
+            if ours and marker in str(row.get("body") or ""):
+                return _remark(row, "id")
+        return None
+
+    @cached_property
+    def _me(self) -> str:
+        try:
+            return str(_map(self._account.ask("GET", "/user")).get("login") or "")
+        except AcornError:
+            return ""
+
+    def say(self, request: str, body: str, over: Remark | None) -> str:
+        """As `Forge.say`."""
+        if over is not None:
+            try:
+                return _link(self._client.ask("PATCH", f"/issues/comments/{over.id}", {"body": body}))
+            except NotThere:
+                pass  # somebody deleted it meanwhile
+        return _link(self._client.ask("POST", f"/issues/{request}/comments", {"body": body}))
+
+    def status(self, commit: str, verdict: Verdict, *, words: str, name: str, link: str) -> None:
+        """As `Forge.status`; a description has at most 140 characters."""
+        content = {"state": verdict, "description": words[:140], "context": name}
+        self._client.ask("POST", f"/statuses/{commit}", content | ({"target_url": link} if link else {}))
+
+    def approvals(self, request: str) -> Sequence[Approval]:
+        """As `Forge.approvals`: the newest review of each person counts."""
+        newest: dict[str, Approval | None] = {}
+        for review in self._client.pages(f"/pulls/{request}/reviews"):
+            who = str(_map(review.get("user")).get("login") or "")
+            state = review.get("state")
+            if state == "APPROVED":
+                newest[who] = Approval(who, str(review.get("commit_id") or ""))
+            elif state in ("CHANGES_REQUESTED", "DISMISSED"):
+                newest[who] = None
+        return [one for one in newest.values() if one is not None]
+
+    def open_request(self, branch: str) -> Remark | None:
+        """As `Forge.open_request`."""
+        rows = self._client.ask("GET", f"/pulls?state=open&head={quote(f'{self._owner}:{branch}')}")
+        return _remark(rows[0], "number") if isinstance(rows, list) and rows else None
+
+    def request(self, branch: str, base: str, *, title: str, body: str, over: Remark | None) -> str:
+        """As `Forge.request`."""
+        if over is not None:
+            return _link(self._client.ask("PATCH", f"/pulls/{over.id}", {"title": title, "body": body}))
+        content = {"head": branch, "base": base, "title": title, "body": body}
+        return _link(self._client.ask("POST", "/pulls", content))
+
+    def issue(self, label: str, marker: str) -> Remark | None:
+        """As `Forge.issue`."""
+        rows = self._client.pages(f"/issues?state=open&labels={quote(label)}")
+        ours = (row for row in rows if "pull_request" not in row and marker in str(row.get("body") or ""))
+        return next((_remark(row, "number") for row in ours), None)
+
+    def report(self, label: str, *, title: str, body: str, over: Remark | None) -> str:
+        """As `Forge.report`."""
+        if over is not None:
+            return _link(self._client.ask("PATCH", f"/issues/{over.id}", {"title": title, "body": body}))
+        return _link(self._client.ask("POST", "/issues", {"title": title, "body": body, "labels": [label]}))
+
+    def settle(self, issue: Remark, words: str) -> None:
+        """As `Forge.settle`."""
+        self._client.ask("POST", f"/issues/{issue.id}/comments", {"body": words})
+        self._client.ask("PATCH", f"/issues/{issue.id}", {"state": "closed"})
+
+    def close(self) -> None:
+        """As `Forge.close`."""
+        self._client.close()
+        self._account.close()
+
+
+def _map(thing: Any) -> Mapping[str, Any]:
+    return thing if isinstance(thing, Mapping) else {}
+
+
+def _remark(row: Mapping[str, Any], key: str) -> Remark:
+    return Remark(str(row[key]), str(row.get("body") or ""), str(row.get("html_url") or ""))
+
+
+def _link(answer: Any) -> str:
+    if not isinstance(answer, Mapping):
+        raise AcornError("the forge answers with nothing where it should show what was written")
+    return str(answer.get("html_url") or "")

@@ -1,0 +1,144 @@
+"""Where a job runs, as the forge tells it. Comes in: variables of a process. Goes out: `Job`. Callers: cli `ci`,
+`reconcile.upstream`.
+
+Only variables and the event file that the runner writes are read; nothing of the repository is believed.
+Sources: GitLab `doc/ci/variables/predefined_variables.md`, GitHub `content/actions/reference/variables.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from acorn_gitops.confine.text import cut, safe
+
+Host = Literal["github", "gitlab", ""]
+_MOST: Final = 4 << 20
+"""Bytes of an event that are read."""
+_TOKENS: Final = {
+    "github": ("ACORN_FORGE_TOKEN", "GITHUB_TOKEN"),
+    "gitlab": ("ACORN_FORGE_TOKEN", "ACORN_GITLAB_TOKEN"),
+}
+"""GitLab's own CI_JOB_TOKEN may not write notes (`doc/ci/jobs/ci_job_token.md`)."""
+
+
+class Job(NamedTuple):
+    """One job; what the forge does not say is empty."""
+
+    host: Host
+    """"" where it is another forge, or no forge at all."""
+    api: str = ""
+    project: str = ""
+    """`owner/name` of GitHub; a number of GitLab."""
+    request: str = ""
+    """The number of the pull or merge request that the job is for."""
+    commit: str = ""
+    """The newest commit of the change (not: of its trial merge)."""
+    base: str = ""
+    """The branch that the change goes to."""
+    branch: str = ""
+    default_branch: str = ""
+    trigger: str = ""
+    """`change`, `push`, `schedule`, or the forge's own word."""
+    actor: str = ""
+    link: str = ""
+    """The job's page."""
+    web: str = ""
+    """The project's page."""
+    token: str = ""
+    protected: bool = False
+    """The branch is protected, as the forge says."""
+    fork: bool = False
+    """The change comes from somebody else's copy of the repository."""
+
+    @property
+    def named_request(self) -> str:
+        """As people write it: `#12` or `!12`."""
+        return f"{'!' if self.host == 'gitlab' else '#'}{self.request}" if self.request else ""
+
+
+def job_of(environ: Mapping[str, str]) -> Job:
+    """What the variables say."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return _github(environ)
+    if environ.get("GITLAB_CI") == "true":
+        return _gitlab(environ)
+    return Job(
+        "", branch=environ.get("ACORN_BRANCH", ""), default_branch=environ.get("ACORN_DEFAULT_BRANCH", "")
+    )
+
+
+def _token(environ: Mapping[str, str], host: str) -> str:
+    return next((environ[name].strip() for name in _TOKENS[host] if environ.get(name)), "")
+
+
+def _github(environ: Mapping[str, str]) -> Job:
+    event = _event(environ.get("GITHUB_EVENT_PATH"))
+    change = event.get("pull_request")
+    change = change if isinstance(change, Mapping) else {}
+    head = _map(change.get("head"))
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    theirs = _map(head.get("repo")).get("full_name")
+    return Job(
+        "github",
+        api=environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"),
+        project=repository,
+        request=str(change.get("number") or ""),
+        commit=str(head.get("sha") or environ.get("GITHUB_SHA", "")),
+        base=environ.get("GITHUB_BASE_REF", ""),
+        branch=environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME", ""),
+        default_branch=str(_map(event.get("repository")).get("default_branch") or ""),
+        trigger={"pull_request": "change", "pull_request_target": "change"}.get(name, name),
+        actor=_words(environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR", "")),
+        link=f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}",
+        web=f"{server}/{repository}",
+        token=_token(environ, "github"),
+        protected=environ.get("GITHUB_REF_PROTECTED") == "true",
+        fork=isinstance(theirs, str) and theirs != repository,
+    )
+
+
+def _gitlab(environ: Mapping[str, str]) -> Job:
+    source = environ.get("CI_PIPELINE_SOURCE", "")
+    theirs = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "")
+    return Job(
+        "gitlab",
+        api=environ.get("CI_API_V4_URL", "").rstrip("/"),
+        project=environ.get("CI_PROJECT_ID", ""),
+        request=environ.get("CI_MERGE_REQUEST_IID", ""),
+        # In a pipeline of the trial merge CI_COMMIT_SHA is a commit that nobody pushed.
+        commit=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
+        base=environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
+        branch=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_REF_NAME", ""),
+        default_branch=environ.get("CI_DEFAULT_BRANCH", ""),
+        trigger={"merge_request_event": "change"}.get(source, source),
+        actor=_words(environ.get("GITLAB_USER_LOGIN", "")),
+        link=environ.get("CI_JOB_URL", ""),
+        web=environ.get("CI_PROJECT_URL", ""),
+        token=_token(environ, "gitlab"),
+        protected=environ.get("CI_COMMIT_REF_PROTECTED") == "true",
+        fork=bool(theirs) and theirs != environ.get("CI_PROJECT_ID", ""),
+    )
+
+
+def _words(text: str) -> str:
+    return safe(cut(text, 200))
+
+
+def _map(thing: Any) -> Mapping[str, Any]:
+    return thing if isinstance(thing, Mapping) else {}
+
+
+def _event(file: str | None) -> Mapping[str, Any]:
+    if not file:
+        return {}
+    try:
+        with Path(file).open("rb") as opened:
+            return _map(orjson.loads(opened.read(_MOST)))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
