@@ -23,6 +23,7 @@ from acorn_gitops.apply.guard import Guard, since
 from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.permit import Permit
+from acorn_gitops.apply.rights import RightsOrder
 from acorn_gitops.apply.staleness import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
@@ -433,6 +434,7 @@ class _Work:
         self.guard = Guard(
             plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
         )
+        self.rights = RightsOrder(plan.changes, self.outcomes)
         self.waiting: list[tuple[tuple[int, int], Part, str]] = []
         """What the price guard holds back: when it was to be, and why it was not."""
         self.interrupted = False
@@ -609,6 +611,10 @@ class _Work:
     def send(self, store: str, parts: Sequence[Part]) -> _Sent | None:
         """Intend and send one batch of one store. None when nothing of it was sent."""
         # The second part of a rename is for nothing when the first one failed.
+        parts = [p for p in parts if self.outcomes.get(p.change.address, _DONE).status == "observed"]
+        for part in parts:
+            if why := self.rights.why_not(part.change):
+                self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
         parts = [p for p in parts if self.outcomes.get(p.change.address, _DONE).status == "observed"]
         if not parts:
             return None

@@ -133,6 +133,12 @@ class Ledger(Protocol):
         has written is its own."""
         ...
 
+    def believe(self, heads: Collection[str]) -> bool:
+        """Let nothing count that follows the newest entry which a store remembers (`heads`): nobody but this
+        ledger says that it was applied. Answers whether anything is left out. What begins next says so, and
+        whatever was left out counts for nothing from then on."""
+        ...
+
     def note_seals(self) -> None:
         """Remember how the stores are vouched for now: what this process adds is its own."""
         ...

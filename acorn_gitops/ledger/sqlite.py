@@ -67,11 +67,15 @@ def _endings(body: Mapping[str, Any]) -> list[list[Any]]:
 class SqliteLedger:
     """Opened by `open_ledger`; one thread, one process at a time for writing."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection | None) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection | None, *, writes: bool = False) -> None:
         self.path = path
+        self._writes = writes
+        """Opened for reading, nothing writes to it: neither this class, nor whoever reaches its database."""
         self._db = db
         self._said: dict[str, dict[str, object]] = {}
         self._sealed: dict[str, int] = {}
+        self._until: int | None = None
+        """The last entry that counts (`believe`); None: all of them."""
         self._patience = Patience(db) if db is not None else None
         self._most = _size(path) // LEAST_ROW + 1000
         """Rows that there can be in the file at most."""
@@ -108,7 +112,7 @@ class SqliteLedger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._db is None:
+        if self._db is None or not self._writes:
             raise AcornError("the ledger was opened for reading only")
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -312,9 +316,20 @@ class SqliteLedger:
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
         self._vouch_intents(where, values)
         try:
-            return [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
+            return [
+                intent
+                for intent in self._read_intents(where, values)
+                if _is_intent(intent) and self._is_heard_of(intent.id)
+            ]
         except (orjson.JSONDecodeError, TypeError, ValueError):
             raise self._unsound("an open intent cannot be read") from None
+
+    def _is_heard_of(self, id: int) -> bool:
+        """Whether the entry that vouches for an intent counts."""
+        if self._until is None and not self._void:
+            return True
+        spans = [span.sequence for span in self._spans() if span.first <= id <= span.last]
+        return not spans or self._counts(spans[0])
 
     def _read_intents(self, where: str, values: Sequence[Any]) -> list[Intent]:
         return [
@@ -382,10 +397,12 @@ class SqliteLedger:
                 if name in wanted and (one := _earlier(was)) is not None:
                     yield one[0], wanted[name], one[1]
         sql = (
-            f"SELECT at, body FROM audit WHERE event='write.observed' AND {SUBJECT} IN (SELECT value FROM json_each(?))"
+            f"SELECT sequence, at, body FROM audit WHERE event='write.observed' AND {SUBJECT} IN (SELECT value FROM json_each(?))"
             " ORDER BY sequence"
         )
-        for at, raw in self._each(sql, (orjson.dumps(list(wanted)).decode(),)):
+        for sequence, at, raw in self._each(sql, (orjson.dumps(list(wanted)).decode(),)):
+            if not self._counts(sequence):
+                continue
             body = audit.body_of(raw)
             seen.add(body["address"])
             if (one := _earlier(body.get("before"))) is not None:
@@ -467,6 +484,68 @@ class SqliteLedger:
         )
         return any(kind not in allowed and store in audit.seals_of(raw) for kind, raw in later)
 
+    def believe(self, heads: Collection[str]) -> bool:
+        """Let nothing count that follows the newest entry which a store remembers (`heads`): nobody but this
+        file says that it was applied. Of a run that the stores know to have begun all counts. Answers whether
+        anything is left out."""
+        self._until = None
+        self.__dict__.pop("_void", None)
+        rows = self._rows(
+            "SELECT sequence, event FROM audit WHERE hash IN (SELECT value FROM json_each(?))"
+            " ORDER BY sequence DESC LIMIT 1",
+            (orjson.dumps([*heads]).decode(),),
+        )
+        if not rows:
+            return False
+        newest, event = rows[0]
+        later = self._rows(
+            f"SELECT min(sequence) FROM audit WHERE sequence>? AND event IN ({BEGINNINGS})", (newest,)
+        )
+        first = later[0][0] if later else None
+        if event in OPENINGS and event != "state.begin":
+            # What a run wrote before it died, and its end: to the beginning of another.
+            later = self._rows(
+                "SELECT min(sequence) FROM audit WHERE sequence>? AND event IN (SELECT value FROM json_each(?))",
+                (newest, orjson.dumps(sorted(OPENINGS)).decode()),
+            )
+            first = later[0][0] if later else None
+            self._until = None if first is None else first - 1
+        elif first is not None or self._last() > newest:
+            self._until = newest if event not in OPENINGS else None
+        return self._until is not None
+
+    def _last(self) -> int:
+        rows = self._rows("SELECT max(sequence) FROM audit")
+        return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
+
+    @cached_property
+    def _void(self) -> list[tuple[int, int]]:
+        """Entries (after, before) that count for nothing: whoever began a run found them to be unheard of."""
+        found: list[tuple[int, int]] = []
+        bound = self._until if self._until is not None else MOST_ID
+        rows = self._rows(
+            f"SELECT sequence, body FROM audit WHERE event IN ({BEGINNINGS})"
+            " AND instr(CAST(body AS TEXT), '\"follows\":') ORDER BY sequence DESC"
+        )
+        for sequence, raw in rows:
+            follows = audit.body_of(raw).get("follows")
+            if sequence <= bound and isinstance(follows, int) and follows < sequence:
+                found.append((follows, sequence))
+                bound = follows
+        return found
+
+    def _counts(self, sequence: int) -> bool:
+        """Whether an entry counts (`believe`)."""
+        if self._until is not None and sequence > self._until:
+            return False
+        return not any(after < sequence < before for after, before in self._void)
+
+    def _follows(self) -> dict[str, int]:
+        """What a beginning says of the entries before it: after which one nothing counts."""
+        until, self._until = self._until, None
+        self.__dict__.pop("_void", None)
+        return {} if until is None else {"follows": until}
+
     def note_seals(self) -> None:
         """Remember how the stores are vouched for now: what this process adds is its own."""
         rows = self._rows("SELECT store, sequence FROM seal") if self._has_seals else []
@@ -477,7 +556,7 @@ class SqliteLedger:
         entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         self._said.clear()
         with self._transaction() as db:
-            head = audit.append(db, at, actor, event, {**about})
+            head = audit.append(db, at, actor, event, {**about, **self._follows()})
         self.__dict__.pop("_heads", None)
         return head
 
@@ -534,7 +613,7 @@ class SqliteLedger:
     def last_commit(self) -> tuple[str, int]:
         """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not
         known); "" where none is known. What a run that died or was not answered has sent may come."""
-        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"):
+        for raw in self._counting("event='apply.begin'"):
             body = audit.body_of(raw)
             commit, at = body.get("commit"), body.get("committed")
             if isinstance(commit, str) and commit:
@@ -543,7 +622,7 @@ class SqliteLedger:
 
     def last_whole(self) -> str:
         """The commit of the last run that came to its end and left nothing out; "" where none is known."""
-        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.end' ORDER BY sequence DESC"):
+        for raw in self._counting("event='apply.end'"):
             body = audit.body_of(raw)
             commit = body.get("commit")
             if (
@@ -558,11 +637,18 @@ class SqliteLedger:
                 return commit
         return ""
 
+    def _counting(self, where: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Bodies of entries that count, the newest first."""
+        for sequence, raw in self._each(
+            f"SELECT sequence, body FROM audit WHERE {where} ORDER BY sequence DESC", values
+        ):
+            if self._counts(sequence):
+                yield raw
+
     def written_with(self, address: Address) -> str:
         """The commit with which a resource was written last, not counting its end; "" where it never was, or
         without git."""
-        sql = f"SELECT body FROM audit WHERE event='write.observed' AND {SUBJECT}=? ORDER BY sequence DESC"
-        for (raw,) in self._each(sql, (str(address),)):
+        for raw in self._counting(f"event='write.observed' AND {SUBJECT}=?", (str(address),)):
             body = audit.body_of(raw)
             if body.get("attributes") is not None and isinstance(body.get("commit"), str):
                 return str(body["commit"]).removesuffix("-dirty")
@@ -570,7 +656,7 @@ class SqliteLedger:
 
     def last_guards(self) -> dict[str, Any]:
         """The settings that guarded the last run of which they are known."""
-        for (raw,) in self._each("SELECT body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"):
+        for raw in self._counting("event='apply.begin'"):
             guards = audit.body_of(raw).get("guards")
             if isinstance(guards, dict) and guards:
                 return guards
@@ -623,6 +709,7 @@ class SqliteLedger:
                     "run": run,
                     "publishes": publishes,
                     **(about or {}),
+                    **self._follows(),
                 },
             )
 
@@ -1085,7 +1172,9 @@ def open_ledger(path: Path, *, write: bool = False) -> SqliteLedger:
         # No change of shape: ledgers without them are read as well, and slower.
         for index in ("audit_event", "audit_subject"):
             db.execute(PARTS[index].replace("INDEX", "INDEX IF NOT EXISTS", 1))
-    ledger = SqliteLedger(path, db)
+    if not write:
+        db.execute("PRAGMA query_only=ON")
+    ledger = SqliteLedger(path, db, writes=write)
     if write:
         _seal_old(ledger, db)
     ledger.note_seals()

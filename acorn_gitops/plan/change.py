@@ -39,6 +39,8 @@ SYMBOLS: Final[dict[str, str]] = {
 }
 
 
+LEAVING: Final = -1
+"""The wave of people who leave a role: before it changes, so that nobody is given what they are to lose."""
 FALLING: Final = LAST_WAVE + 1
 """The wave of prices that fall: after the promotions."""
 
@@ -121,6 +123,8 @@ class Change(NamedTuple):
         prices that rise and prices that fall, so that no moment of a run sells for less than its beginning or
         its end."""
         wave = TYPES[self.address.type].wave
+        if self.action == "delete" and self.address.type == "grant":
+            return 0, LEAVING
         if self.action in ("delete", "forget") and self.address.type != "promotion":
             return 1, -wave
         return 0, FALLING if self._lowers_price() else wave

@@ -40,6 +40,11 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         "Somebody else has applied since this ledger was written, or the ledger says that something was begun of which no store"
         " has heard.",
     ),
+    "ACN-041": (
+        4,
+        "A grant would give what a role says that is there and is not as these specs say it: somebody else's,"
+        " or one that this plan leaves.",
+    ),
     "ACN-040": (
         6,
         "What is checked out is an ancestor of the commit that was applied last (`--older` says that it is meant).",

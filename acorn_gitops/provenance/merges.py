@@ -152,7 +152,8 @@ class Merges:
         return list(dict.fromkeys(found))
 
     def _is_cut_off(self) -> bool:
-        return self._ask("rev-parse", "--is-shallow-repository").strip() == "true"
+        assert self._questions is not None
+        return self._questions.is_cut_off(self._root)
 
     def _holds(self, commit: str) -> bool:
         try:

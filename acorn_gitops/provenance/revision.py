@@ -55,7 +55,7 @@ def is_before(root: Path, commit: str, committed: int) -> bool:
         return 0 < committed_at(root) < committed
     if _is_ancestor(questions, root, head, other=commit):
         return True
-    if questions.ask(root, "rev-parse", "--is-shallow-repository").strip() != b"true":
+    if not questions.is_cut_off(root):
         return False
     # Where the history is cut, "no" may only mean that what lies between the two is not here.
     return not _is_ancestor(questions, root, commit, other=head) and 0 < committed_at(root) < committed
@@ -67,6 +67,12 @@ def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool
     except NoAnswer:
         return False
     return True
+
+
+def head_of(root: Path) -> str:
+    """The commit that is checked out at this moment; "" where there is none."""
+    repository = find(root)
+    return resolve(repository, "HEAD") if repository is not None else ""
 
 
 def committed_at(root: Path) -> int:

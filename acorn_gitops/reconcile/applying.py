@@ -24,7 +24,7 @@ from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
-from acorn_gitops.provenance.revision import Revision, committed_at
+from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
@@ -127,6 +127,7 @@ class _Run:
         revision = Revision(workspace.root)
         loaded, findings = workspace.checked()
         # Now, and once more at the end: while somebody is asked, files can be put back.
+        # And of the same commit: HEAD can be moved meanwhile, and then it is not what was loaded.
         self._exact = Authors(workspace.root).are_committed(_files(loaded))
         if saved is not None:
             refuse_another(saved, loaded)
@@ -189,7 +190,7 @@ class _Run:
             if asks:
                 self._hooks.approve(plan)
             plan = apart(plan, content)
-        edges = self._edges(loaded, state, permit)
+        edges = self._edges(loaded, state, permit, plan.commit)
         if quiet:
             return self._nothing(plan, state, edges, permit)
         report: Report | None = None
@@ -252,7 +253,7 @@ class _Run:
             )
         return Applied(plan, ended=quiet.ended)
 
-    def _edges(self, loaded: Loaded, state: States, permit: Permit) -> Edges:
+    def _edges(self, loaded: Loaded, state: States, permit: Permit, commit: str) -> Edges:
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
@@ -263,7 +264,9 @@ class _Run:
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
-            exact=self._exact and Authors(self._workspace.root).are_committed(_files(loaded)),
+            exact=self._exact
+            and head_of(self._workspace.root) == commit
+            and Authors(self._workspace.root).are_committed(_files(loaded)),
             guards=guards_of(loaded.configuration),
             wait_seconds=self._request.wait,
         )

@@ -308,6 +308,24 @@ def already_there(result: StoreResult) -> int:
     return len(result.to_record) + sum(change.action == "adopt" for change in result.changes)
 
 
+def roles_of_grants(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """Grants that would give what somebody else's role says: a role of that key is there, is not as these
+    specs say it, and this plan does not make it so."""
+    roles = {change.address.key: change for change in result.changes if change.address.type == "role"}
+    for change in result.changes:
+        role = str((change.after or {}).get("role"))
+        if change.address.type != "grant" or not change.writes or ("role", role) not in view.live:
+            continue
+        left = roles.get(role)
+        if left is not None and not left.writes:
+            yield _finding(
+                "ACN-041",
+                change,
+                f"{change.address} would give what the role {role} says there, which is not what these specs say",
+                hint=f"take the role over (`--adopt`), give yours another `key`, or see `acorn plan --select {view.store}/role/{role}`",
+            )
+
+
 def no_ledger(path: Path, found: int) -> Finding:
     """Told where there is something to miss."""
     return Finding(

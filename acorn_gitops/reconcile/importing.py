@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from acorn_gitops.compile.configuration import compile_configuration
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.lock import held
@@ -28,7 +29,7 @@ from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.ledger_branch import is_shared
 from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
 from acorn_gitops.reconcile.new_specs import new_specs
-from acorn_gitops.reconcile.planning import compute, to_record
+from acorn_gitops.reconcile.planning import NONSENSE, compute, to_record
 from acorn_gitops.reconcile.states import (
     States,
     StoreView,
@@ -40,6 +41,7 @@ from acorn_gitops.reconcile.states import (
 )
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.reconcile.written_back import written_back
+from acorn_gitops.rules.registry import check
 from acorn_gitops.specs.edit import save
 from acorn_gitops.specs.load import Loaded
 
@@ -94,6 +96,7 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
     loaded = workspace.load()
     if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
         raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
+    _refuse_incomplete(workspace, loaded)
     state = gather(workspace, loaded, Wishes(request.select, lenient=True))
     state.connections.update(_undeclared_stores(workspace, state, request.stores))
     refuse_unknown(state)
@@ -119,6 +122,17 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
         return Taken(taken.files, notes, shared=True)
     recorded, left = _record(workspace, request.select)
     return Taken(taken.files, notes, recorded, left=left)
+
+
+def _refuse_incomplete(workspace: Workspace, loaded: Loaded) -> None:
+    """InvalidSpecs where a spec lacks what it takes to compare it with anything. Other rules may be broken:
+    what is taken in may be what mends them."""
+    try:
+        compile_configuration(loaded.configuration)
+    except NONSENSE:
+        findings = check(loaded.configuration, workspace.now(), after_errors=bool(loaded.findings))
+        errors = [finding for finding in findings if finding.severity == "error"]
+        raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=errors) from None
 
 
 def _undeclared_stores(workspace: Workspace, state: States, stores: Sequence[str]) -> dict[str, str]:

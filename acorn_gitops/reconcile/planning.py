@@ -15,11 +15,12 @@ import orjson
 
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP, begin, generations, is_behind, stale_ledger
 from acorn_gitops.apply.staleness import check_not_empty
+from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError
-from acorn_gitops.model.resource import Address, is_money
+from acorn_gitops.model.resource import Address, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.plan.central import spare_neighbours
@@ -100,6 +101,8 @@ def compute(
     `takes_over`: the ledger begins with what is there, so that it cannot be behind. `publish`: puts the
     ledger where others find it, before any store remembers it."""
     state = gather(workspace, loaded, wishes, write=write)
+    if write or state.ledger.open_intents():
+        believe(state, asking=True)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish=publish)
     results: list[StoreResult] = []
@@ -148,6 +151,8 @@ def compute(
             memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
         state.foreign[view.store] = view.rights
+        for role, who in holders_in(view.live):
+            state.held.setdefault((view.store, role), set()).add(who)
         judged: list[Finding] = []
         below: list[Finding] = []
         over: list[Finding] = []
@@ -165,6 +170,7 @@ def compute(
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
             judged += guards.blocked(view, result)
+            judged += guards.roles_of_grants(view, result)
             judged += guards.mass_deletion(view, result)
             judged += guards.ambiguous(view, state)
             judged += guards.in_other_currencies(view)
@@ -186,6 +192,7 @@ def compute(
         if state.selection.whole_store(view.store) and not (below or view.behind or view.left):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
+    believe(state, asking=False)
     if behind and write and not takes_over:
         raise stale_ledger(behind)
     blocking += guards.behind(behind)
@@ -236,6 +243,17 @@ def stays(left: Left) -> str:
         f"{left.address}: {what} stays as it was changed outside, acknowledged by {words['owner']} until"
         f" {words['until']}: {words['reason']}"
     )
+
+
+def believe(state: States, *, asking: bool) -> None:
+    """Let nothing count of which no store has heard, where stores remember (`Ledger.believe`). `asking`: before
+    any store was read; otherwise only those are asked that were not, and only where it makes a difference."""
+    heads = {now.head for _, now in state.read_at.values() if now.number}
+    if not asking and not state.ledger.believe(heads):
+        return
+    others = {*state.connections} - {*state.read_at}
+    fenced, _ = generations(others, state.marketplaces, state.connections, owner=state.owner)
+    state.ledger.believe(heads | {now.head for _, now in fenced.values() if now.number})
 
 
 def has_margins(loaded: Loaded) -> bool:
@@ -333,6 +351,8 @@ def plan_findings(
         editors=editors,
         commit=authors.commit,
         recorded=recorded,
+        roles_before=lambda: roles_asking(authors, last),
+        holders=lambda store, role: holders_of(state, store, role),
         ever=lambda store, type: bool(state.ledger.ever(store, type)),
         gave=state.ledger.ever_gave,
         written_with=lambda address: state.ledger.written_with(
@@ -347,6 +367,41 @@ def plan_findings(
         *found,
         *(f._replace(severity="warning", message=f"{LATER}{f.message}") for f in later),
     ]
+
+
+def roles_asking(authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Roles that ask for approvals in a commit (name, spec), as they are written there."""
+    from acorn_gitops.specs.strict import compose
+
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for file, content in authors.holding("requiredFor", commit):
+        for document in compose(content.decode("utf-8", "replace"), file).documents:
+            data = document.data
+            if not isinstance(data, Mapping) or data.get("kind") != "RolePermission":
+                continue
+            metadata, spec = data.get("metadata"), data.get("spec")
+            if isinstance(metadata, Mapping) and isinstance(spec, Mapping):
+                found.append((str(metadata.get("name")), spec))
+    return found
+
+
+def holders_in(live: Mapping[Key, Live]) -> Iterator[tuple[str, str]]:
+    """(role, id of a subject) of every grant that a store holds, whoever manages it."""
+    for (type, _), one in live.items():
+        subject = one.attributes.get("subject") if type == "grant" else None
+        if isinstance(subject, Mapping) and isinstance(subject.get("id"), str):
+            yield str(one.attributes.get("role")), subject["id"]
+
+
+def holders_of(state: States, store: str, role: str) -> set[str]:
+    """Who has a role in a store: by what is live, and by what was last applied there."""
+    applied = (
+        orjson.loads(known.attributes)
+        for (type, _), known in state.ledger.applied(store).items()
+        if type == "grant"
+    )
+    ours = {str(one["subject"].get("id")) for one in applied if one.get("role") == role}
+    return ours | state.held.get((store, role), set())
 
 
 def _announced(changes: Sequence[Change]) -> Callable[[str, str, str], bool]:

@@ -108,6 +108,8 @@ class States:
     """Stores that were read and remember no generation."""
     foreign: dict[str, list[tuple[str, str, Attributes]]] = field(default_factory=dict)
     """By store, roles and grants (type, key, attributes) that are in force there and belong to others."""
+    held: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """By store and key of a role, who has it there by what is live (ids as the store spells them)."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""

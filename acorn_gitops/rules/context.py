@@ -81,6 +81,11 @@ class Known(NamedTuple):
     """(file, line): the commit that wrote it last; "" where it is not committed, or git does not know."""
     recorded: Sequence[Planned] = ()
     """Roles and grants that are there as they are declared, and are not known as applied: they will be."""
+    holders: Callable[[str, str], Collection[str]] = lambda store, role: ()
+    """(store, key of a role): who has it there, by what was last applied and by what is live (ids)."""
+    roles_before: Callable[[], Sequence[tuple[str, Mapping[str, Any]]]] = lambda: ()
+    """Roles that asked for approvals when everything was applied last: name, and the spec as it was written
+    (templates and overlays apart)."""
     ever: Callable[[str, str], bool] = lambda store, type: False
     """(store, type): whether such a resource was ever applied there."""
     gave: Callable[[], bool] = lambda: False

@@ -62,7 +62,7 @@ def self_benefit(context: Context) -> Iterator[Said]:
     roles = {role.name: role for _, role in given}
     numbers = {name: _numbers(role) for name, role in roles.items()}
     for change, role in given:
-        if not _gives(change):
+        if not _gives(context, change):
             continue
         if (
             change.address.store in new
@@ -76,12 +76,12 @@ def self_benefit(context: Context) -> Iterator[Said]:
         # judged.
         begins = ["", known.written_with(change.address) or EVER] if grant else [""]
         edited_by = {mail for since in begins for mail in _editors(context, change, role, since=since)}
-        for index in _concerned(change, numbers[role.name]):
-            one = role.spec["subjects"][index]
-            who = subject(one["kind"], one["id"]).id
+        for who, index in _concerned(context, change, role, numbers=numbers[role.name]):
             if (role.name, who) in told:
                 continue
-            lines = _lines_of_grant(context, change, role, index=index, made=made) if grant else everybody
+            lines = (
+                everybody if index is None else _lines_of_grant(context, change, role, index=index, made=made)
+            )
             wrote = {_author(context, line) for line in lines} | edited_by | {acting(known.actor).id}
             if not wrote & {who, ANYBODY} or _agreed(context, change, role, who=who, lines=lines):
                 continue
@@ -165,12 +165,22 @@ def _numbers(role: Spec) -> dict[str, list[int]]:
     return numbers
 
 
-def _concerned(change: Planned, numbers: Mapping[str, Sequence[int]]) -> Iterable[int]:
-    """Which subjects a change is about: of a grant the one it names, of a role all."""
+def _concerned(
+    context: Context, change: Planned, role: Spec, *, numbers: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, int | None]]:
+    """Whom a change is about: of a grant the subjects that it names, with their numbers in the role; of a role
+    everybody in it, and everybody who has it at the marketplace, who may have left the specs for a moment."""
+    subjects = role.spec["subjects"]
     if change.address.type == "grant":
         named = str(((change.after or {}).get("subject") or {}).get("id") or "")
-        return numbers.get(one_spelling(named), ())
-    return [index for found in numbers.values() for index in found]
+        for index in numbers.get(one_spelling(named), ()):
+            yield subject(subjects[index]["kind"], subjects[index]["id"]).id, index
+        return
+    assert context.known is not None
+    keys = {change.address.key, role.moved_from or change.address.key}
+    held = {one_spelling(who) for key in keys for who in context.known.holders(change.address.store, key)}
+    for who in sorted(held | {subject(one["kind"], one["id"]).id for one in subjects}):
+        yield who, None
 
 
 def _role_of(context: Context, change: Planned) -> Spec | None:
@@ -212,11 +222,15 @@ def _spreads(
     )
 
 
-def _gives(change: Planned) -> bool:
-    """Whether a change gives a subject of its role something. A role that is new gives by its grants."""
+def _gives(context: Context, change: Planned) -> bool:
+    """Whether a change gives a subject of its role something. A role that is new gives by its grants, where
+    nobody has it already."""
     if change.address.type == "grant":
         return change.action != "update"
-    return change.action != "create" and bool(_more(change) or _earlier(change) or _later(change))
+    assert context.known is not None
+    if change.action == "create" and not context.known.holders(change.address.store, change.address.key):
+        return False
+    return bool(_more(change) or _earlier(change) or _later(change))
 
 
 def _more(change: Planned) -> set[Right]:
