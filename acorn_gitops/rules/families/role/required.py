@@ -174,9 +174,16 @@ def _editors(context: Context, promo: Spec, since: str) -> set[str]:
 
 def _changed_since(context: Context, promo: Spec, one: _Asking, *, index: int) -> bool:
     """Whether somebody who needs an approval changed the promotion after it was written."""
-    assert context.known is not None
-    place = context.configuration.place(promo, ("spec", "approvals", index))
-    since = context.known.commit(place.file, place.line) if place.line else ""
+    known = context.known
+    assert known is not None
+    said = promo.spec["approvals"][index]
+    paths = [("spec", "approvals", index), *leaves(said, ("spec", "approvals", index))]
+    places = (context.configuration.place(promo, path) for path in paths)
+    newest: tuple[str, int] | None = None
+    for line in sorted({(place.file, place.line) for place in places if place.line}):
+        if newest is None or known.follows(line, newest):
+            newest = line
+    since = known.commit(*newest) if newest is not None else ""
     if not since or one.asked.get("selfApproval") is True:
         return False
     signed = {one_spelling(said["by"]) for said in promo.spec.get("approvals") or ()}
