@@ -336,7 +336,7 @@ def _pack_row(rule: dict[str, Any]) -> str:
         goes += (
             f", up to {value['max']} {value['currency']}"
             if value.get("max")
-            else f", above {value.get('min')} {value['currency']}"
+            else f", above {value['above']} {value['currency']}"
         )
     who = customer.get("type", "any") + (f", VAT id {customer['vatId']}" if customer.get("vatId") else "")
     result = rule["result"]

@@ -9,6 +9,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.reference import sale_zone
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,7 +61,7 @@ def command(
     rows: list[dict[str, Any]] = []
     wrong = False
     for name in sorted(stores or fronts):
-        local = zone(fronts[name].spec["storefront"].get("timezone") or "UTC")
+        local = zone(sale_zone(fronts[name].spec["storefront"]))
         spans = [s for s in calendar.timeline(name) if past or s.end > now]
         if spans and output == "text":
             click.echo(pen(name, "bold") + pen(f"  {local.key}", "dim"))

@@ -10,6 +10,7 @@ import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.reference import sale_zone
 
 
 @click.command("price")
@@ -68,7 +69,7 @@ def command(
         keys = ", ".join(one.key for one in found)
         raise AcornError(f"{sku} is listed {len(found)} times in {store}", hint=f"ask for one of {keys}")
     listed = next((one for one in found if one.key == sku), found[0])
-    zone = config.stores[store].spec["storefront"].get("timezone") or "UTC"
+    zone = sale_zone(config.stores[store].spec["storefront"])
     at = _moment(moment, zone, session.now())
     here = calendar.active(listed, at, audience)
     price = effective(listed.price, [o for o in here if not o.condition or o.condition == f"for {audience}"])

@@ -7,6 +7,7 @@ from typing import Any
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.model.money import canonical
+from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant, utc_text
@@ -49,7 +50,7 @@ def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attribute
     out: Attributes = {"type": body["type"], "skus": skus}
     for edge in ("start", "end"):
         moment = body["window"][edge]
-        tz = (front.get("timezone") or "UTC") if moment["tz"] == "store" else moment["tz"]
+        tz = sale_zone(front) if moment["tz"] == "store" else moment["tz"]
         out[edge] = utc_text(instant(moment["local"], tz, moment.get("fold")))
     discount = without_none(body.get("discount"))
     for name in ("amount", "salePrice"):

@@ -5,6 +5,7 @@ read-only lookups. Callers: rules, compile, import. Tests compare them with inde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,16 @@ def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
         )
         for row in table("marketplaces")["marketplaces"]
     }
+
+
+def sale_zone(storefront: Mapping[str, Any]) -> str:
+    """The zone of a storefront's sale day: its own `timezone`; else the civil zone of its Amazon marketplace;
+    else UTC."""
+    said = storefront.get("timezone")
+    if said:
+        return str(said)
+    row = amazon_marketplaces().get(str(storefront.get("marketplaceId")))
+    return row.timezone if row is not None and storefront.get("platform") == "amazon" else "UTC"
 
 
 def marketplace_of_country(country: str) -> AmazonMarketplace | None:

@@ -65,7 +65,8 @@ class Storefront(Strict):
     languages: list[Language] | None = None
     """Languages of the listings."""
     timezone: Timezone | None = None
-    """Zone of the sale day: `tz: store` in promotions means this zone."""
+    """Zone of the sale day: `tz: store` in promotions means this zone. Default: that of the Amazon marketplace;
+    UTC where its id is not known, or elsewhere."""
     pricesIncludeTax: bool | None = None
     """Whether listed prices contain the tax."""
     entitlements: Entitlements | None = None
@@ -190,7 +191,7 @@ class Throughput(Strict):
 
 
 class SafetyStock(Strict):
-    """Units never offered online."""
+    """Units never offered online; a source that says `reserve` keeps that many in its place."""
 
     default: int = Field(ge=0, le=1_000_000)
 

@@ -32,9 +32,10 @@ Made by acorn {version} on {at}. Nothing here needs acorn to be read.
 
 | File | Holds | Format |
 |---|---|---|
-| `specs/*.yaml` | what the stores hold, as specs: planning these against the same stores finds nothing to do | YAML 1.2 |
+| `specs/*.yaml` | what the stores hold, as specs: planned against the same stores they change nothing. Rules may ask for records that no store holds (a verification, a cost): those are in `declared.jsonl` | YAML 1.2 |
 | `live.jsonl` | every live resource | JSON lines: `address` (store/type/key), `attributes` |
 | `desired.jsonl` | every resource as the specs want it | JSON lines: `address`, `attributes`, `origin` (file:line) |
+| `declared.jsonl` | the specs themselves, resolved, with everything that is recorded and never sent | JSON lines: `kind`, `name`, `labels`, `lifecycle`, `spec` |
 | `ledger.jsonl` | what was last applied | JSON lines: `address`, `attributes`, `adopted`, `plan`, `commit`, `applied_at` |
 | `history.jsonl` | the audit trail | JSON lines: `sequence`, `at`, `actor`, `event`, `body`, `hash` |
 | `listings.csv` | live listings, a row for each SKU and store | CSV, UTF-8, comma; headings are those of `table` specs |
@@ -98,7 +99,7 @@ def _export(workspace: Workspace, request: ExportRequest) -> Exported:
         for document in made.stores:
             document["spec"]["connection"] = state.connections[document["metadata"]["name"]]
     for name, content in _files(workspace, state, live, desired=desired, made=made).items():
-        if content:
+        if content or name.endswith(".jsonl"):
             replace(folder / name, content, root=workspace.root, anywhere=True)
     state.ledger.close()
     wrong = None
@@ -144,6 +145,16 @@ def _files(
         ).encode(),
         "live.jsonl": _lines({"address": str(a), "attributes": live[a]} for a in sorted(live)),
         "desired.jsonl": _lines(sorted(desired, key=lambda row: str(row["address"]))),
+        "declared.jsonl": _lines(
+            {
+                "kind": spec.kind,
+                "name": spec.name,
+                "labels": dict(spec.labels),
+                "lifecycle": spec.lifecycle,
+                "spec": spec.spec,
+            }
+            for spec in sorted(state.loaded.configuration.specs(), key=lambda spec: (spec.kind, spec.name))
+        ),
         "ledger.jsonl": _lines({"address": str(a), **row} for a, row in state.ledger.resources()),
         "history.jsonl": _lines(entry._asdict() for entry in state.ledger.history()),
         "listings.csv": _listings(live).encode(),
@@ -222,6 +233,8 @@ def _said_otherwise(
 ) -> Iterator[str]:
     """Where the exported specs do not say what the stores hold."""
     errors = [f for f in read.findings if f.severity == "error"]
+    if errors and not live:
+        return  # there is nothing to say, and specs that say nothing cannot be read
     if errors:
         yield f"the exported specs cannot be read: {errors[0].message}"
         return

@@ -67,11 +67,31 @@ def written_back(state: States, collected: list[StoreView]) -> tuple[dict[str, s
                         f" {want.origin} by hand, or apply to put it back"
                     )
                     continue
-                for place in places:
-                    problem = _edit(config, spec, place.path, value=place.value, files=files)
-                    if problem:
-                        notes.append(problem)
+                problems = [
+                    problem
+                    for place in places
+                    if (problem := _edit(config, spec, place.path, value=place.value, files=files))
+                ]
+                notes += problems or _follow(config, spec, row.address, name)
     return files, notes
+
+
+def _follow(config: Configuration, spec: Spec, address: Address, name: str) -> list[str]:
+    """That prices of other stores are computed from one that was taken in, and will follow it."""
+    if (address.type, name) != ("listing", "price"):
+        return []
+    stores = [
+        listing["store"]
+        for listing in spec.spec.get("listings") or ()
+        if (rule := config.price_rules.get((listing.get("price") or {}).get("rule") or ""))
+        and rule["fromStore"] == address.store
+    ]
+    if not stores:
+        return []
+    return [
+        f"{address}: the prices in {', '.join(sorted(stores))} are computed from it (price rules), and the next apply"
+        " changes them too"
+    ]
 
 
 def _siblings(state: States) -> dict[tuple[str, str], list[Address]]:

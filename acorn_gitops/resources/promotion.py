@@ -31,7 +31,13 @@ def _words(held: Held, show: Show) -> Sequence[str]:
 def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
     if attribute in ("audience", "code", "stacking", "limits"):
         return [SpecPath(("spec", attribute), value)]
-    if attribute == "discount" and isinstance(value, dict) and "percent" in value:
+    said = {name for name, one in (spec.get("discount") or {}).items() if one is not None}
+    if (
+        attribute == "discount"
+        and isinstance(value, dict)
+        and {*value} == {"percent"}
+        and said <= {"percent"}
+    ):
         return [SpecPath(("spec", "discount", "percent"), value["percent"])]
     return ()
 

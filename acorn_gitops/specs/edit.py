@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acorn_gitops.confine.files import replace
+from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.fmt import round_trip
 from acorn_gitops.specs.scalars import needs_quotes, quoted
 from acorn_gitops.specs.strict import Node, compose
@@ -50,6 +51,9 @@ def set_value(text: str, file: str, document: int, path: Sequence[Any], value: A
     wanted = _with(node.data, path, value)
     if after.findings or after.documents[document].data != wanted:
         raise CannotEdit(f"{file}: {'.'.join(map(str, path))} cannot be changed safely; edit it by hand")
+    if lost_comment(text, result) is not None:
+        words = f"{file}: {'.'.join(map(str, path))} cannot be changed without losing a comment"
+        raise CannotEdit(f"{words}; edit it by hand")
     return result
 
 

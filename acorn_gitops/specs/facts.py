@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -187,6 +187,18 @@ TABLES: Final[dict[str, Table]] = {
 """Every table that acorn understands."""
 
 
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "stock": ("location", "sku"),
+    "published": ("store", "sku", "channel"),
+    "prices": ("store", "sku", "currency"),
+    "offers": ("store", "sku", "seller", "currency"),
+    "participations": ("store", "country"),
+    "channels": ("store", "channel"),
+    "performance": ("store",),
+}
+"""What a row is about, where the newest row about it counts: two that are of one moment must say the same."""
+
+
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)
@@ -296,8 +308,30 @@ def read_facts(root: Path, written: str | None) -> Facts:
                 )
             )
             continue
-        facts.tables[path.stem] = list(_rows(text, shown, table, findings=facts.findings))
+        rows = list(_rows(text, shown, table, findings=facts.findings))
+        facts.findings += _ties(rows, KEYS.get(path.stem, ()))
+        facts.tables[path.stem] = rows
     return facts
+
+
+def _ties(rows: Iterable[Row], key: Sequence[str]) -> Iterator[Finding]:
+    """Rows of one moment about one thing that say different things: the order of lines must not decide."""
+    seen: dict[tuple[str | None, ...], Row] = {}
+    for row in rows if key else ():
+        time = next(name for name in ("asOf", "from", "since") if name in row.cells)
+        moment = at(row[time]).astimezone(UTC).isoformat()
+        about = (*(row.cells.get(name) for name in key), moment)
+        other = seen.setdefault(about, row)
+        said, told = ({n: v for n, v in one.cells.items() if n != time} for one in (row, other))
+        if said != told:
+            words = "/".join(row.cells[name] for name in key if name in row.cells)
+            yield Finding(
+                "GEN-015",
+                "error",
+                f"of {words} two rows of one moment say different things: {other.place} and this one",
+                place=row.place,
+                hint="keep the one that is right, or give the later one its own moment",
+            )
 
 
 def _rows(text: str, file: str, table: Table, findings: list[Finding]) -> Iterator[Row]:

@@ -13,8 +13,10 @@ import unicodedata
 from functools import cache
 from typing import Any, Final
 
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.language import canonical_tag
+from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
 
@@ -77,6 +79,16 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
             "this file cannot be formatted without changing its meaning",
             place=Place(file, 1, 1),
             hint="it was left as it is; please report it",
+        )
+        return text, [finding]
+    lost = lost_comment(text, result)
+    if lost is not None:
+        finding = Finding(
+            "GEN-018",
+            "error",
+            f"formatting this file would lose the comment {one_line(lost.words, 80)}",
+            place=Place(file, lost.line, 1),
+            hint="it was left as it is; let the comment and the one at the end of the next line stand together",
         )
         return text, [finding]
     return result, []

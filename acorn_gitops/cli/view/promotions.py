@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acorn_gitops.cli.view.panel import chosen_stores, open_specs, options, show
+from acorn_gitops.model.reference import sale_zone
 
 if TYPE_CHECKING:
     pass
@@ -40,7 +41,7 @@ def command(
         for one in dated if store in chosen else ():
             if one.end <= now and not past:
                 continue
-            local = zone(config.stores[store].spec["storefront"].get("timezone") or "UTC")
+            local = zone(sale_zone(config.stores[store].spec["storefront"]))
             row = found.setdefault(
                 (one.promo.name, store),
                 {

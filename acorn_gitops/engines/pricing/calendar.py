@@ -23,7 +23,7 @@ from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
-from acorn_gitops.model.reference import minor_units
+from acorn_gitops.model.reference import minor_units, sale_zone
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -59,6 +59,9 @@ class Interval(NamedTuple):
 
 
 _FLOORS: Final = frozenset({"min", "map"})
+JUST_ABOVE: Final = 50
+"""Minor units above the lower end of a band: rounding takes at most one for each promotion but the first, and a
+price that is fifty higher leaves more than that, unless promotions take nearly everything."""
 MOST_LOOKS: Final = 16_000_000
 """What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after
 that is judged by a bound that no buyer goes below."""
@@ -218,6 +221,15 @@ class Calendar:
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
 
+    def _may_be(self, spec: Spec, price: int, currency: str) -> range:
+        """The prices to be looked at: the listed one, or of a ceded one those just above its lower end. Where
+        several percentages are rounded one by one, a higher price can leave less."""
+        band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
+        if band is None:
+            return range(price, price + 1)
+        most = int(Decimal(band["max"]) / quantum(currency))
+        return range(price, max(min(price + JUST_ABOVE, most), price) + 1)
+
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
         return [
@@ -318,19 +330,19 @@ class Calendar:
                 sorts = kinds.get(id(every))
                 if sorts is None:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
+                prices = self._may_be(spec, price, currency)
                 for alike in sorts:
                     found, least = alike[0]
-                    pays = price + 1
+                    pays, of = price + 1, price
                     for interval, other in alike:
                         if left <= 0 and len(other.states) > 1:
                             other = bounds.get(id(other)) or bounds.setdefault(id(other), other.bounded())
-                        less, looks = other.looked(price)
-                        left -= looks
-                        if less < pays:
-                            pays, found, least = less, interval, other
-                    yield Low(
-                        Listed(spec, store, key, currency=currency, price=price), pays, found, least=least
-                    )
+                        for asked in prices:
+                            less, looks = other.looked(asked)
+                            left -= looks
+                            if less < pays:
+                                pays, found, least, of = less, interval, other, asked
+                    yield Low(Listed(spec, store, key, currency=currency, price=of), pays, found, least=least)
 
     def _sorts(
         self,
@@ -405,7 +417,7 @@ def _dated(promo: Spec, store: Spec) -> Dated | None:
     edges = []
     for edge in ("start", "end"):
         moment = body["window"][edge]
-        tz = (front.get("timezone") or "UTC") if moment["tz"] == "store" else moment["tz"]
+        tz = sale_zone(front) if moment["tz"] == "store" else moment["tz"]
         try:
             edges.append(instant(moment["local"], tz, moment.get("fold")))
         except (ValueError, KeyError):

@@ -13,6 +13,7 @@ from acorn_gitops.engines.pricing.calendar import Dated, Listed, calendar_of
 from acorn_gitops.engines.pricing.price import Offer, effective, part_of
 from acorn_gitops.engines.pricing.prior_price import DAYS, Span, prior_price
 from acorn_gitops.engines.tax import country_of
+from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.territory import EU
 from acorn_gitops.specs.configuration import Configuration
 
@@ -76,7 +77,7 @@ def reductions(
         return
     calendar = calendar_of(configuration)
     skus = {s.spec["sku"]: s for s in configuration.skus}
-    zones = {s.name: s.spec["storefront"].get("timezone") or "UTC" for s in stores if s.name in european}
+    zones = {s.name: sale_zone(s.spec["storefront"]) for s in stores if s.name in european}
     month = timedelta(days=DAYS + 1)
     for (store, sku), every in calendar.offers.items():
         if store not in european:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -186,6 +187,14 @@ def _fields(context: Context) -> Iterator[Said]:
         said = spec.lifecycle or {}
         for part in ("ignoreFields", "ceded"):
             for index, name in enumerate(said.get(part) or ()):
+                band = said["ceded"][name] if part == "ceded" else None
+                if band is not None and Decimal(band["min"]) > Decimal(band["max"]):
+                    yield breach(
+                        spec,
+                        ("lifecycle", "ceded", name),
+                        f"the band of {name} begins at {band['min']} and ends at {band['max']}: nothing lies in it",
+                        mend="write the lower end as min, the upper one as max",
+                    )
                 if name not in known:
                     inner = next((word for word in re.split(r"[.\[]", name) if word in known), "")
                     yield breach(

@@ -8,6 +8,7 @@ from typing import Final
 
 from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.pricing.calendar import Dated, calendar_of
+from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar
@@ -34,7 +35,7 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
     places: dict[str, Spec] = {}
     for store, one in _on_amazon(context):
         front = context.configuration.stores[store].spec["storefront"]
-        place = front.get("timezone") or "UTC"
+        place = sale_zone(front)
         try:
             local = getattr(one, edge).astimezone(zone(place))
         except NoSuchZone:

@@ -10,6 +10,7 @@ from typing import Any
 from acorn_gitops.engines.pricing.calendar import calendar_of
 from acorn_gitops.engines.pricing.offer import major
 from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
 from acorn_gitops.rules.context import Context
@@ -32,7 +33,7 @@ def _stores(context: Context, promo: Spec) -> list[Spec]:
 def _moment(moment: dict[str, object], store: Spec) -> datetime:
     tz = str(moment["tz"])
     if tz == "store":
-        tz = (store.spec.get("storefront") or {}).get("timezone") or "UTC"
+        tz = sale_zone(store.spec.get("storefront") or {})
     fold = moment.get("fold")
     return instant(str(moment["local"]), tz, fold if isinstance(fold, int) else None)
 

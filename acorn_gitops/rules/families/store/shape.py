@@ -14,6 +14,7 @@ from acorn_gitops.model.reference import (
     is_shadow_marketplace,
     minor_units,
 )
+from acorn_gitops.model.selectors import select
 from acorn_gitops.model.window import same_time
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -349,6 +350,13 @@ def _one_region(context: Context) -> Iterator[Said]:
             )
 
 
+def _has_no_zone(store: Spec) -> bool:
+    front = store.spec.get("storefront")
+    if front is None or front.get("timezone"):
+        return False
+    return front.get("platform") != "amazon" or str(front.get("marketplaceId")) not in amazon_marketplaces()
+
+
 @rule(
     "STO-025",
     "error",
@@ -358,7 +366,8 @@ def _one_region(context: Context) -> Iterator[Said]:
     source="IANA time zone database",
 )
 def zones(context: Context) -> Iterator[Said]:
-    """Looked up in the tz database."""
+    """Looked up in the tz database. A promotion that begins at the store's time, in a store that names no zone
+    and whose marketplace gives none, is told (a warning): it holds by UTC's clock."""
     from acorn_gitops.model.window import NoSuchZone, zone
 
     config = context.configuration
@@ -373,7 +382,19 @@ def zones(context: Context) -> Iterator[Said]:
             yield breach(
                 store, ("spec", block, "timezone"), f"there is no time zone {name}", mend="e.g. Europe/Berlin"
             )
+    nowhere = {store.name for store in config.stores.values() if _has_no_zone(store)}
+    fronts = [(s.name, s.labels) for s in config.stores.values() if s.spec["type"] == "storefront"]
     for promo in config.promos.values():
+        window = promo.spec["window"]
+        here = sorted(nowhere & {*select(promo.spec["stores"], fronts)}) if nowhere else []
+        if here and any(window[edge]["tz"] == "store" for edge in ("start", "end")):
+            yield breach(
+                promo,
+                ("spec", "window"),
+                f"{promo.name} begins and ends by the clock of {', '.join(here[:3])}, which names no time zone: UTC is meant",
+                mend="write `timezone` into the store, or a zone in place of `store`",
+                severity="warning",
+            )
         for edge in ("start", "end"):
             name = promo.spec["window"][edge]["tz"]
             try:

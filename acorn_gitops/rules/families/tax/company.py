@@ -20,8 +20,17 @@ from acorn_gitops.specs.configuration import Spec
 
 CHECKED: Final = timedelta(days=90)
 """So long the answer of a register holds."""
-_OWN: Final = {"AE": r"[0-9]{15}", "SA": r"3[0-9]{13}3", "JP": r"T[0-9]{13}"}
+_OWN: Final = {
+    "AE": r"[0-9]{15}",
+    "SA": r"3[0-9]{13}3",
+    "JP": r"T[0-9]{13}",
+    "ZA": r"4[0-9]{9}",
+    "LI": r"[0-9]{5}",
+}
 """Forms of numbers that python-stdnum does not know."""
+_ALSO: Final = {"SG": r"M[0-9]{8}[A-Z]"}
+"""Forms that a country gives beside the one that is checked: Singapore's GST office numbers those who have no UEN,
+companies abroad among them (IRAS)."""
 _BY_COUNTRY: Final = {
     "AU": "au.abn",
     "CA": "ca.bn",
@@ -35,6 +44,11 @@ _BY_COUNTRY: Final = {
     "US": "us.ein",
     "CH": "ch.vat",
     "NO": "no.mva",
+    "NZ": "nz.ird",
+    "KR": "kr.brn",
+    "TH": "th.tin",
+    "IS": "is_.vsk",
+    "MC": "mc.tva",
 }
 
 
@@ -42,20 +56,32 @@ def well_formed(country: str, number: str) -> bool | None:
     """Whether a tax number has its country's form and check digits (python-stdnum); None where no form is
     known. It says nothing of whether the number is registered."""
     text = re.sub(r"[\s.-]", "", number).upper()
+    if country in _ALSO and re.fullmatch(_ALSO[country], text):
+        return True
     if country in _OWN:
         return re.fullmatch(_OWN[country], text) is not None
-    if country == "GB":
+    if country in ("GB", "IM"):  # the Isle of Man is numbered by the United Kingdom
         from stdnum.gb import vat as gb
 
         return bool(gb.is_valid(text)) and not text.startswith("XI")
     if country in EU or country == "XI":
         from stdnum.eu import vat as eu
 
+        if country == "GR" and text[:2] == "GR":
+            text = f"EL{text[2:]}"  # both are written (Directive 2006/112/EC Art. 215)
         prefix = {"GR": "EL"}.get(country, country)
         return text[:2] == prefix and bool(eu.is_valid(text))
     if country in _BY_COUNTRY:
         return bool(importlib.import_module(f"stdnum.{_BY_COUNTRY[country]}").is_valid(text))
     return None
+
+
+def _hint(country: str, number: str) -> str:
+    """What to do about a number that is none."""
+    prefix = {"GR": "EL"}.get(country, country)
+    if (country in EU or country == "XI") and well_formed(country, f"{prefix}{number}"):
+        return f"write it with its prefix: {prefix}{number}"
+    return "copy it again: form or check digits are wrong"
 
 
 def _entities(context: Context) -> dict[str, Mapping[str, Any]]:
@@ -83,7 +109,7 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
 )
 def numbers(context: Context) -> Iterator[Said]:
     """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their
-    form (an error), and each registration was found valid within ninety days (a warning). An answer that did
+    form (an error; of countries that python-stdnum or we know a form of), and each registration was found valid within ninety days (a warning). An answer that did
     not come says nothing."""
     today = context.now.date()
     for name, entity in _entities(context).items():
@@ -109,7 +135,7 @@ def numbers(context: Context) -> Iterator[Said]:
                     "error",
                     (*at, "number"),
                     f"{what} is no tax number of {one['country']}",
-                    "copy it again: form or check digits are wrong",
+                    _hint(one["country"], one["number"]),
                 )
             elif one.get("status") == "invalid":
                 yield context.configuration.setting(

@@ -1,0 +1,31 @@
+"""Whether a text that was written anew still holds what people had noted in it. Comes in: the text before and after.
+Goes out: the first comment that is gone. Callers: `fmt`, `edit`.
+
+The library that edits YAML keeps nearly every comment: one that stands alone above an item which has another at the
+end of its line can get lost, and nobody should find out in a review.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final, NamedTuple
+
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\n]*[^\s#][^\n]*", re.MULTILINE)
+
+
+class Lost(NamedTuple):
+    """A comment that is gone: its words, and the line where it stood."""
+
+    words: str
+    line: int
+
+
+def lost_comment(before: str, after: str) -> Lost | None:
+    """The first comment of one text that the other no longer holds; None where all are there."""
+    found = [(match.group().strip(), match.start()) for match in _COMMENT.finditer(before)]
+    for words, count in Counter(words for words, _ in found).items():
+        if after.count(words) < min(count, before.count(words)):
+            at = next(start for one, start in found if one == words)
+            return Lost(words, before.count("\n", 0, at) + 1)
+    return None
