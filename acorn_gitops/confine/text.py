@@ -18,6 +18,8 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+COMMAND: Final = f"\x1b{os.urandom(8).hex()}::"
+"""How a command of acorn's own to a CI runner begins, likewise; the rest of the line is foreign and is escaped."""
 OWN: Final = f"\x1b{os.urandom(8).hex()}["
 """How a control sequence of acorn's own begins, until it leaves the process: nobody outside can guess it."""
 INVISIBLE: Final = (
@@ -62,6 +64,13 @@ def cut(text: str, most: int) -> str:
 def harmless(text: str) -> str:
     """Text of several lines that no terminal and no CI runner acts upon, in which acorn's own sequences have
     become real ones."""
+    if COMMAND in text:
+        return "\n".join(
+            f"::{harmless(line.removeprefix(COMMAND)).lstrip(':')}"
+            if line.startswith(COMMAND)
+            else harmless(line)
+            for line in text.split("\n")
+        )
     if "::" in text or "##" in text:
         text = _COMMANDS.sub(_spelt, text)
     return "\x1b[".join(_OBEYED.sub(_shown, part) for part in text.split(OWN))

@@ -283,6 +283,25 @@ def read(path: Path) -> Plan:
         raise Stale(f"{path} is not a usable plan: {error}", hint="plan again") from None
 
 
+def change_digests(plan: Plan) -> dict[Address, tuple[str, str]]:
+    """Of each change a digest of its address, and one of what it does: values before and after, and nothing
+    of when it was planned, or upon which ledger."""
+    found: dict[Address, tuple[str, str]] = {}
+    for change in plan.changes:
+        fields = [(f.path, f.before, f.after) for f in change.fields]
+        does = [change.action, change.moved_from, fields, change.after if not fields else None]
+        content = orjson.dumps(does, option=orjson.OPT_SORT_KEYS, default=str)
+        name = hashlib.sha256(str(change.address).encode()).hexdigest()
+        found[change.address] = (name, hashlib.sha256(content).hexdigest())
+    return found
+
+
+def changes_digest(plan: Plan) -> str:
+    """What a plan does, as one digest (64 hexadecimal digits): another plan of the same changes has the same."""
+    rows = sorted((str(address), content) for address, (_, content) in change_digests(plan).items())
+    return hashlib.sha256(orjson.dumps([plan.project, plan.environment, rows])).hexdigest()
+
+
 def apart(plan: Plan, content: str) -> Plan:
     """A plan that shares nothing with what others may have in hand. Stale where it says something else than
     when its content was `content`: a plan is plain data, and whoever was shown it can have changed it."""

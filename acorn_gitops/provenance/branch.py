@@ -9,6 +9,7 @@ The working tree and its index are never touched.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,6 +69,12 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
     return Kept(commit, bytes(content))
 
 
+def newest(root: Path, remote: str, branch: str) -> str:
+    """The newest commit of a branch, as the remote says now; "" where it has no such branch."""
+    listed = _run(_git(root, strangers=False), "ls_remote", remote, f"refs/heads/{branch}").split()
+    return listed[0] if listed else ""
+
+
 def is_known(root: Path, remote: str, branch: str) -> bool:
     """Whether this clone has seen the branch before."""
     repository = find(root)
@@ -78,6 +85,52 @@ def is_known(root: Path, remote: str, branch: str) -> bool:
 def is_there(root: Path, remote: str, branch: str, *, strangers: bool = False) -> bool:
     """Whether the remote has the branch. AcornError when it cannot be asked."""
     return bool(_run(_git(root, strangers=strangers), "ls_remote", remote, f"refs/heads/{branch}").strip())
+
+
+def propose(
+    root: Path, remote: str, branch: str, files: Mapping[str, bytes], message: str, *, onto: str
+) -> str:
+    """Put a commit with other contents of some files (paths below `root`) on top of a commit, as a branch of the
+    remote: made anew where it is there. Answers the commit, "" where the branch holds the same already."""
+    import tempfile
+
+    git = _git(root, strangers=False)
+    repository = find(root)
+    assert repository is not None
+    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}").split()
+    there = listed[0] if listed else ""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO),
+    ):
+        _run(git, "read_tree", onto)
+        for number, (path, content) in enumerate(sorted(files.items())):
+            held = Path(folder) / str(number)
+            held.write_bytes(content)
+            blob = _run(git, "hash_object", "-w", "--no-filters", str(held))
+            name = (root / path).relative_to(repository.top).as_posix()
+            _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+        tree = _run(git, "write_tree")
+        if there and _tree_of(git, remote, branch, there) == (tree, onto):
+            return ""
+        commit = _run(git, "commit_tree", tree, "-p", onto, "-m", message)
+    try:
+        git.push(
+            "--quiet",
+            f"--force-with-lease=refs/heads/{branch}:{there}",
+            remote,
+            f"{commit}:refs/heads/{branch}",
+        )
+    except _error() as error:
+        raise AcornError(f"the branch {branch} cannot be pushed: {_said(error)}", hint=_PUSH) from None
+    return commit
+
+
+def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]:
+    """(tree, parent) of the newest commit of a branch at the remote."""
+    _run(git, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{branch}:{_local(branch)}")  # fmt: skip
+    tree, parent = (_run(git, "rev_parse", f"{commit}{what}") for what in ("^{tree}", "^"))
+    return tree, parent
 
 
 def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:

@@ -97,6 +97,11 @@ class Trust:
             return frozenset()
 
     @property
+    def default_branch(self) -> str:
+        """The name of the default branch; "" where nobody says which that is."""
+        return self._default_branch.removeprefix(_PREFIX)
+
+    @property
     def _branch(self) -> str:
         return self._default_branch.removeprefix("refs/remotes/")
 

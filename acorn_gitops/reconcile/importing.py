@@ -92,11 +92,23 @@ def take_in(
         return _take_in(workspace, request, written or (lambda _: None))
 
 
-def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None]) -> Taken:
-    loaded = workspace.load()
-    if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
-        raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
-    _refuse_incomplete(workspace, loaded)
+def drifted_specs(workspace: Workspace, request: ImportRequest) -> tuple[str, dict[str, str], Sequence[str]]:
+    """What `take_in` would write for values that drifted: the environment, the new texts of files, and what stays
+    as it is. Nothing is written."""
+    with workspace.busy("import"):
+        loaded = workspace.load()
+        if loaded.findings:
+            raise InvalidSpecs("the specs are invalid; nothing was read", findings=loaded.findings)
+        state, collected = _looked_at(workspace, loaded, request)
+        files, notes = written_back(state, collected)
+        state.ledger.close()
+        return loaded.project.environment, files, notes
+
+
+def _looked_at(
+    workspace: Workspace, loaded: Loaded, request: ImportRequest
+) -> tuple[States, list[StoreView]]:
+    """Every store, read. AcornError where one cannot be."""
     state = gather(workspace, loaded, Wishes(request.select, lenient=True))
     state.connections.update(_undeclared_stores(workspace, state, request.stores))
     refuse_unknown(state)
@@ -105,6 +117,15 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
         if view.error:
             raise AcornError(f"{view.store} could not be read: {view.error}; nothing was written")
         collected.append(view)
+    return state, collected
+
+
+def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Taken], None]) -> Taken:
+    loaded = workspace.load()
+    if loaded.findings and {f.id for f in loaded.findings} - {"GEN-017"}:
+        raise InvalidSpecs("the specs are invalid; nothing was read or written", findings=loaded.findings)
+    _refuse_incomplete(workspace, loaded)
+    state, collected = _looked_at(workspace, loaded, request)
     if request.drifted:
         files, notes = written_back(state, collected)
     else:

@@ -4,7 +4,7 @@ cli `drift` and `ci`, notifications.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from acorn_gitops.confine.text import cut, safe
@@ -114,6 +114,19 @@ def percent(before: Any, after: Any) -> str:
     return "" if moved is None else f"  {moved:+} %"
 
 
+def drift_marker(environment: str) -> str:
+    """How the issue about an environment is found again."""
+    return f"<!-- acorn:drift environment={word(environment)} "
+
+
+def adoption_markdown(found: DriftReport, notes: Sequence[str]) -> str:
+    """For the request that takes drift into the specs: what was changed outside, and what stays."""
+    told = [f"- {escape(cut(note, 300))}" for note in notes[:50]]
+    more = ["", "Not in this request:", "", *told] if told else []
+    head = "Merging this makes the values that somebody set at the marketplace the ones that are wanted; closing it leaves them to the next apply, which puts them back."
+    return "\n".join([head, "", drift_markdown(found).rstrip("\n"), *more]) + "\n"
+
+
 def drift_markdown(found: DriftReport) -> str:
     """For an issue, a job's summary or a merge request: counts, a table, what to do."""
     state = (
@@ -146,7 +159,7 @@ def drift_markdown(found: DriftReport) -> str:
     foot = ["", REMEDY] if rows else []
     foot += ["", *(f"- {escape(_left(left))}" for one in found.stores for left in one.left[:20])]
     told_findings = [f"- {f.id} {escape(cut(f.message, 300))}" for f in found.findings[:50]]
-    foot += [*told_findings, "", f"<!-- acorn:drift environment={word(found.environment)} v=1 -->"]
+    foot += [*told_findings, "", f"{drift_marker(found.environment)}v=1 -->"]
     text = "\n".join([*head, *table, *foot]) + "\n"
     return text if len(text) <= LIMIT else "\n".join([*head, *table[:20], *foot[-1:]]) + "\n"
 

@@ -61,9 +61,9 @@ def word(text: str) -> str:
     return re.sub(r"[^\w.-]", "?", text)
 
 
-def plan_markdown(plan: Plan, *, verbose: bool = False) -> str:
+def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> str:
     """Counts first, then what destroys or costs, a table, the whole plan folded, provenance. `verbose`: every
-    change is in it, however long it becomes; otherwise it fits into a comment."""
+    change is in it, however long it becomes; otherwise it has at most `most` letters."""
     counts = plan.counts()
     shown = [
         f"{counts[a]:,} {w}"
@@ -117,7 +117,7 @@ def plan_markdown(plan: Plan, *, verbose: bool = False) -> str:
         f"<!-- acorn:plan environment={word(plan.environment)} v=1 -->",
     ]
     body = plan_text(plan, Pen(False, 100), verbose=True)
-    room = LIMIT - sum(len(line) + 1 for line in (*head, *table, *foot)) - 200
+    room = most - sum(len(line) + 1 for line in (*head, *table, *foot)) - 200
     if len(_columns(body)) > room and not verbose:
         body = plan_text(plan, Pen(False, 100))
     fence = "`" * max(3, _longest_run(body) + 1)
@@ -133,9 +133,9 @@ def plan_markdown(plan: Plan, *, verbose: bool = False) -> str:
     text = _joined([*head, *table, *detail, *foot])
     cut_off = ["", "**Not all of it fits into a comment**: `acorn show` prints the whole plan."]
     for rows in (len(table), 32, 12, 4):
-        if len(text) > LIMIT and not verbose:
+        if len(text) > most and not verbose:
             text = _joined([*head, *table[:rows], *cut_off, *foot])  # what loses most stands first
-    if len(text) > LIMIT and not verbose:
+    if len(text) > most and not verbose:
         text = _joined([*(line[:2_000] for line in head[:20]), *cut_off, *foot])
     return text
 

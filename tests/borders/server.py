@@ -94,7 +94,7 @@ class Server:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
-            do_POST = do_PUT = do_GET
+            do_POST = do_PUT = do_PATCH = do_GET
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
