@@ -4,20 +4,15 @@ nothing, and every failure is told in words."""
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import click
 import orjson
 import pytest
 
-from acorn_gitops.cli import cli
-from acorn_gitops.cli.init import GITHUB, GITLAB
 from acorn_gitops.specs.amounts import advice
 from tests.repository import Repository, document, shop, sku, storefront
 
@@ -530,34 +525,6 @@ def test_a_ledger_branch_that_holds_rubbish_is_told(repository: Repository, remo
         assert "internal error" not in result.err
     assert repository.run("state", "list").out == before
     assert repository.run("state", "pull", "--remote", "nowhere").code == 1
-
-
-@pytest.mark.parametrize("text", [GITLAB, GITHUB], ids=["gitlab", "github"])
-def test_ci_files_call_what_exists_and_keep_the_ledger(text: str) -> None:
-    """Every `acorn …` of the CI files parses; each job that reads the ledger pulls it, the one that writes keeps it on the branch
-    itself and applies the plan that was reviewed; a stranger's change is only read, and the default branch is there to say what
-    may be asked."""
-    from ruamel.yaml import YAML
-
-    jobs = YAML(typ="safe").load(text)
-    assert isinstance(jobs, dict)
-    calls = re.findall(r"acorn ((?:plan|apply|drift|validate|state)[^\n|;>]*)", text)
-    assert len(calls) >= 6
-    for call in calls:
-        words = [w for w in shlex.split(call) if w != "||"]
-        context = cli.make_context("acorn", words, resilient_parsing=False)
-        name, found, rest = cli.resolve_command(context, words)
-        assert found is not None
-        if isinstance(found, click.Group):
-            assert found.get_command(context, rest[0]) is not None, call
-            found, rest = found.get_command(context, rest[0]), rest[1:]
-        assert found is not None
-        found.make_context(name, rest, parent=context)
-    assert "acorn apply plan.acorn.json" in text
-    assert text.count("acorn state pull") == 2
-    assert "ACORN_LEDGER_BRANCH: acorn-ledger" in text
-    assert "ACORN_UNTRUSTED:" in text
-    assert "git fetch --quiet origin" in text
 
 
 def test_a_retry_is_not_a_line_of_log(tmp_path: Path) -> None:

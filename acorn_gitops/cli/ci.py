@@ -1,5 +1,5 @@
-"""`acorn ci`. Comes in: a job of a forge, and a repository. Goes out: what `plan`, `apply` and `drift` do, told in
-every way that the forge can show. A way that fails is a warning, and never changes the exit code."""
+"""`acorn ci`. Comes in: a job of a forge, and a repository. Goes out: what `plan`, `apply` and `drift` do,
+told in every way that the forge can show. A way that fails is a warning, and never changes the exit code."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def plan_command(
     reports: Path | None,
     no_comment: bool,
 ) -> int:
-    """Check the specs, bring the ledger, plan, and tell it beside the change: log, summary, annotations, reports,
-    one comment, a status."""
+    """Check the specs, bring the ledger, plan, and tell it beside the change: log, summary, annotations,
+    reports, one comment, a status."""
     from acorn_gitops.cli.plan import exit_code, rendered
     from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.reconcile.planning import PlanRequest
@@ -102,8 +102,8 @@ def apply_command(
     reports: Path | None,
     no_comment: bool,
 ) -> int:
-    """Apply what was merged: the saved plan PLAN_FILE exactly, or what is planned now. Refused elsewhere than on
-    the newest commit of the default branch, or with files that are not committed."""
+    """Apply what was merged: the saved plan PLAN_FILE exactly, or what is planned now. Refused elsewhere than
+    on the newest commit of the default branch, or with files that are not committed."""
     from acorn_gitops.cli.apply import command as apply
     from acorn_gitops.reconcile.upstream import refuse_unmerged
 
@@ -144,8 +144,9 @@ def drift_command(
     reports: Path | None,
     no_comment: bool,
 ) -> int:
-    """Look for what was changed outside, and tell it: log, summary, JUnit, one issue that is kept up to date and
-    closed when the drift is gone; with --fix adopt a request with the specs as the stores are. Exit 2 for drift."""
+    """Look for what was changed outside, and tell it: log, summary, JUnit, one issue that is kept up to date
+    and closed when the drift is gone; with --fix adopt a request with the specs as the stores are. Exit 2 for
+    drift."""
     from acorn_gitops.reconcile.drifting import DriftRequest, drift
     from acorn_gitops.report.drift import drift_text
     from acorn_gitops.report.text import findings_text

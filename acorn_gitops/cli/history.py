@@ -32,8 +32,8 @@ FIELDS: Final = 8
 def command(
     address: str | None, environment: str | None, root: Path | None, no_color: bool, output: str, limit: int
 ) -> int:
-    """Show what was applied, of one ADDRESS or of everything: each value before and after, who wrote it in which
-    commit, by which merge request it came, and who applied it. Exit 1 when the chain is broken."""
+    """Show what was applied, of one ADDRESS or of everything: each value before and after, who wrote it in
+    which commit, by which merge request it came, and who applied it. Exit 1 when the chain is broken."""
     from acorn_gitops.reconcile.history import QUIET, history
 
     session = Session(root, environment, no_color)

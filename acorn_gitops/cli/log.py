@@ -22,8 +22,8 @@ from acorn_gitops.model.finding import Stale
     help="Show so many, newest last; all of them are verified.",
 )
 def command(environment: str | None, root: Path | None, no_color: bool, output: str, limit: int) -> int:
-    """Verify the ledger's chain, and show its newest entries. Each entry's hash covers the entry before it: exit
-    1 names the first one that was changed, cut or put in."""
+    """Verify the ledger's chain, and show its newest entries. Each entry's hash covers the entry before it:
+    exit 1 names the first one that was changed, cut or put in."""
     session = Session(root, environment, no_color)
     with session.ledger() as ledger:
         entries = ledger.history()

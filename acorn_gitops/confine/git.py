@@ -176,13 +176,13 @@ class Questions:
         """One answer. NoAnswer where git refuses, is not there, or does not come to an end."""
         return self.later(root, *arguments)()
 
-    def is_cut_off(self, root: Path) -> bool:
-        """Whether this clone has only the newest part of the history of what is checked out. That a branch of
-        another history (the ledger's) was fetched with its newest commit only cuts nothing off."""
+    def is_cut_off(self, root: Path, commit: str = "HEAD") -> bool:
+        """Whether this clone has only the newest part of the history of a commit. That a branch of another
+        history (the ledger's) was fetched with its newest commit only cuts nothing off."""
         if self.ask(root, "rev-parse", "--is-shallow-repository").strip() != b"true":
             return False
         cut = {*_read(self.repository.common / "shallow").split()}
-        ends = self.ask(root, "rev-list", "--max-parents=0", "HEAD").decode().split()
+        ends = self.ask(root, "rev-list", "--max-parents=0", commit).decode().split()
         return not cut.isdisjoint(ends)
 
     def merged(self, one: bytes, base: bytes, other: bytes) -> bytes | None:

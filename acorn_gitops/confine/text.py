@@ -19,7 +19,8 @@ from urllib.parse import quote, quote_plus
 import orjson
 
 COMMAND: Final = f"\x1b{os.urandom(8).hex()}::"
-"""How a command of acorn's own to a CI runner begins, likewise; the rest of the line is foreign and is escaped."""
+"""How a command of acorn's own to a CI runner begins, likewise; the rest of the line is foreign and is
+escaped."""
 OWN: Final = f"\x1b{os.urandom(8).hex()}["
 """How a control sequence of acorn's own begins, until it leaves the process: nobody outside can guess it."""
 INVISIBLE: Final = (

@@ -1,8 +1,8 @@
 """JSON over HTTP with a forge. Comes in: an address, a token. Goes out: parsed answers. Callers: `github`,
 `gitlab`.
 
-Our own hundred lines in place of PyGithub or python-gitlab: a dozen calls, under the limits, redaction and retry
-policy that every other server gets (decision 37).
+Our own hundred lines in place of PyGithub or python-gitlab: a dozen calls, under the limits, redaction and
+retry policy that every other server gets (decision 37).
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class GitHub:
         self._owner = job.project.partition("/")[0]
 
     def comment(self, request: str, marker: str) -> Remark | None:
-        """As `Forge.comment`: of those that the token's own user wrote; a job's token is a bot's, and cannot ask
-        whose."""
+        """As `Forge.comment`: of those that the token's own user wrote; a job's token is a bot's, and cannot
+        ask whose."""
         for row in self._client.pages(f"/issues/{request}/comments"):
             user = _map(row.get("user"))
             ours = user.get("login") == self._me if self._me else user.get("type") == "Bot"

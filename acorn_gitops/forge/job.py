@@ -1,5 +1,5 @@
-"""Where a job runs, as the forge tells it. Comes in: variables of a process. Goes out: `Job`. Callers: cli `ci`,
-`reconcile.upstream`.
+"""Where a job runs, as the forge tells it. Comes in: variables of a process. Goes out: `Job`. Callers: cli
+`ci`, `reconcile.upstream`.
 
 Only variables and the event file that the runner writes are read; nothing of the repository is believed.
 Sources: GitLab `doc/ci/variables/predefined_variables.md`, GitHub `content/actions/reference/variables.md`.

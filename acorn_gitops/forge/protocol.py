@@ -1,4 +1,5 @@
-"""What a forge can do for acorn. Comes in: nothing. Goes out: `Forge`. Callers: cli `ci`, `github`, `gitlab`."""
+"""What a forge can do for acorn. Comes in: nothing. Goes out: `Forge`. Callers: cli `ci`, `github`,
+`gitlab`."""
 
 from __future__ import annotations
 

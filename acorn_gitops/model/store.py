@@ -65,8 +65,8 @@ class Storefront(Strict):
     languages: list[Language] | None = None
     """Languages of the listings."""
     timezone: Timezone | None = None
-    """Zone of the sale day: `tz: store` in promotions means this zone. Default: that of the Amazon marketplace;
-    UTC where its id is not known, or elsewhere."""
+    """Zone of the sale day: `tz: store` in promotions means this zone. Default: that of the Amazon
+    marketplace; UTC where its id is not known, or elsewhere."""
     pricesIncludeTax: bool | None = None
     """Whether listed prices contain the tax."""
     entitlements: Entitlements | None = None

@@ -65,7 +65,7 @@ def set_aside(
         if have is None:
             if digest(want.attributes) == applied[key].digest:
                 del wanted[key], known[key]
-                left.append(Left(address, True, (), words))
+                left.append(Left(address, True, fields=(), words=words))
             continue
         last: Attributes = orjson.loads(applied[key].attributes)
         moved = [
@@ -84,5 +84,5 @@ def set_aside(
                 for name in moved
                 for row in field_differences(name, last[name], have.attributes.get(name))
             ]
-            left.append(Left(address, False, tuple(fields), words))
+            left.append(Left(address, False, fields=tuple(fields), words=words))
     return Aside(wanted, known, left)

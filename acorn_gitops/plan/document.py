@@ -297,7 +297,8 @@ def change_digests(plan: Plan) -> dict[Address, tuple[str, str]]:
 
 
 def changes_digest(plan: Plan) -> str:
-    """What a plan does, as one digest (64 hexadecimal digits): another plan of the same changes has the same."""
+    """What a plan does, as one digest (64 hexadecimal digits): another plan of the same changes has the
+    same."""
     rows = sorted((str(address), content) for address, (_, content) in change_digests(plan).items())
     return hashlib.sha256(orjson.dumps([plan.project, plan.environment, rows])).hexdigest()
 

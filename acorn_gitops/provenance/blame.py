@@ -238,8 +238,8 @@ class Authors:
             return None
 
     def holding(self, words: str, commit: str) -> list[tuple[str, bytes]]:
-        """The YAML files of a commit that hold these words, below the root, and what they hold; none where git
-        does not know the commit. AcornError where git cannot look through it."""
+        """The YAML files of a commit that hold these words, below the root, and what they hold; none where
+        git does not know the commit. AcornError where git cannot look through it."""
         if self._questions is None or not commit:
             return []
         try:

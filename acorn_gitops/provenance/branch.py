@@ -90,8 +90,9 @@ def is_there(root: Path, remote: str, branch: str, *, strangers: bool = False) -
 def propose(
     root: Path, remote: str, branch: str, files: Mapping[str, bytes], message: str, *, onto: str
 ) -> str:
-    """Put a commit with other contents of some files (paths below `root`) on top of a commit, as a branch of the
-    remote: made anew where it is there. Answers the commit, "" where the branch holds the same already."""
+    """Put a commit with other contents of some files (paths below `root`) on top of a commit, as a branch of
+    the remote: made anew where it is there. Answers the commit, "" where the branch holds the same
+    already."""
     import tempfile
 
     git = _git(root, strangers=False)

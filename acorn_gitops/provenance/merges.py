@@ -95,7 +95,7 @@ class Merges:
         found = (pattern.search(message) for pattern in _REQUESTS)
         request = next((one.group(1) for one in found if one), "")
         approvers = tuple(dict.fromkeys(cut(one.strip(), 200) for one in _APPROVED.findall(message)))
-        return Merge(chosen, request, cut(name, _MOST) if merged else "", approvers[:20])
+        return Merge(chosen, request, by=cut(name, _MOST) if merged else "", approvers=approvers[:20])
 
     def wrote(self, file: str, line: int, *, since: str, until: str) -> Changed | None:
         """The commits, merges left out, that changed what is said at a place of a commit `until`, after the
@@ -128,7 +128,8 @@ class Merges:
         ]
 
     def _block(self, file: str, line: int, commit: str) -> list[str]:
-        """The commits that wrote the lines of what begins at a line: to the next line that is not further in."""
+        """The commits that wrote the lines of what begins at a line: to the next line that is not further
+        in."""
         key = file, commit
         if key not in self._lines:
             told = self._ask("blame", "--porcelain", "--no-textconv", commit, "--", file)

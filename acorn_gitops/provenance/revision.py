@@ -55,7 +55,7 @@ def is_before(root: Path, commit: str, committed: int) -> bool:
         return 0 < committed_at(root) < committed
     if _is_ancestor(questions, root, head, other=commit):
         return True
-    if not questions.is_cut_off(root):
+    if not questions.is_cut_off(root, commit):
         return False
     # Where the history is cut, "no" may only mean that what lies between the two is not here.
     return not _is_ancestor(questions, root, commit, other=head) and 0 < committed_at(root) < committed

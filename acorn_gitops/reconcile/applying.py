@@ -276,8 +276,8 @@ class _Run:
 
 
 def _as_planned(reviewed: Change, now: Change | None) -> Change:
-    """A reviewed change as it is planned now, but for what its reviewer presumed to be there; itself where it is
-    done already."""
+    """A reviewed change as it is planned now, but for what its reviewer presumed to be there; itself where it
+    is done already."""
     return reviewed if now is None else now._replace(fingerprint=reviewed.fingerprint)
 
 

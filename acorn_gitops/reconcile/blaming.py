@@ -1,7 +1,6 @@
-"""Who made each value of a resource what it is. Comes in: a workspace, an address. Goes out: by field the place
-in the specs, the commit, its author and merge request; and the write that brought it to the marketplace.
-Callers: `Workspace.blame`, cli `blame`.
-"""
+"""Who made each value of a resource what it is. Comes in: a workspace, an address. Goes out: by field the
+place in the specs, the commit, its author and merge request; and the write that brought it to the
+marketplace. Callers: `Workspace.blame`, cli `blame`."""
 
 from __future__ import annotations
 
@@ -52,8 +51,8 @@ class Blamed:
 
 
 def blame(workspace: Workspace, address: str, *, offline: bool = False) -> Blamed:
-    """Of one resource (`amz-de/listing/KTL-17-BLK`). `offline`: the marketplace is not asked. AcornError where
-    nobody knows it."""
+    """Of one resource (`amz-de/listing/KTL-17-BLK`). `offline`: the marketplace is not asked. AcornError
+    where nobody knows it."""
     try:
         found = parse_address(address)
     except ValueError as error:

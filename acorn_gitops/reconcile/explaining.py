@@ -29,9 +29,9 @@ def fields_of(
     offline: bool,
     wrote: bool,
 ) -> tuple[list[dict[str, Any]], str]:
-    """Each field of a resource (`field`, `value`, the `layer` and `place` that say it, who wrote that line, what
-    was `applied` last, what is `live`), and a title. `offline`: no marketplace is asked; `wrote`: git is asked. AcornError where
-    nobody knows the resource."""
+    """Each field of a resource (`field`, `value`, the `layer` and `place` that say it, who wrote that line,
+    what was `applied` last, what is `live`), and a title. `offline`: no marketplace is asked; `wrote`: git is
+    asked. AcornError where nobody knows the resource."""
     config: Configuration = loaded.configuration
     state = gather(workspace, loaded, Wishes())
     want = state.desired.stores.get(address.store, {}).get((address.type, address.key))

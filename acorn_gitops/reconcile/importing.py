@@ -93,8 +93,8 @@ def take_in(
 
 
 def drifted_specs(workspace: Workspace, request: ImportRequest) -> tuple[str, dict[str, str], Sequence[str]]:
-    """What `take_in` would write for values that drifted: the environment, the new texts of files, and what stays
-    as it is. Nothing is written."""
+    """What `take_in` would write for values that drifted: the environment, the new texts of files, and what
+    stays as it is. Nothing is written."""
     with workspace.busy("import"):
         loaded = workspace.load()
         if loaded.findings:
@@ -254,8 +254,8 @@ def _check_written(workspace: Workspace) -> tuple[Loaded, list[Finding]]:
 
 
 def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[str]]:
-    """Take into the ledger what is now declared and as declared. Answers how much that is, and what is said of
-    what belongs to others."""
+    """Take into the ledger what is now declared and as declared. Answers how much that is, and what is said
+    of what belongs to others."""
     loaded, findings = _check_written(workspace)
     path = workspace.ledger_path(loaded.project)
     with held(path, {"who": workspace.actor(), "since": workspace.stamp(), "plan": "import"}, 10):

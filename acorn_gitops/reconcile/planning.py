@@ -35,7 +35,7 @@ from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
-from acorn_gitops.reconcile.loosened import is_enforced, loosened
+from acorn_gitops.reconcile.loosened import loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import (
@@ -101,7 +101,7 @@ def compute(
     `takes_over`: the ledger begins with what is there, so that it cannot be behind. `publish`: puts the
     ledger where others find it, before any store remembers it."""
     state = gather(workspace, loaded, wishes, write=write)
-    if write or state.ledger.open_intents():
+    if state.ledger.open_intents():
         believe(state, asking=True)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish=publish)
@@ -115,7 +115,6 @@ def compute(
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
     taken: dict[Address, str] = {}
-    limited = write and is_enforced(loaded.configuration, state.ledger)
     behind: list[str] = []
 
     def keys(store: str, connection: str) -> Keys:
@@ -180,7 +179,7 @@ def compute(
             below += guards.below_floor(view, workspace.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, promoted)
             taken |= dict(promoted.taken())
-            if limited:
+            if write:
                 state.depths |= {change.address: depth for change, depth in promoted.depths()}
         except NONSENSE as error:
             # What one store holds must not end the plan of all; nothing is concluded from it.
@@ -246,13 +245,15 @@ def stays(left: Left) -> str:
 
 
 def believe(state: States, *, asking: bool) -> None:
-    """Let nothing count of which no store has heard, where stores remember (`Ledger.believe`). `asking`: before
-    any store was read; otherwise only those are asked that were not, and only where it makes a difference."""
+    """Let nothing count of which no store has heard, where stores remember (`Ledger.believe`). `asking`:
+    before any store was read; otherwise only those are asked that were not, and only where it makes a
+    difference."""
     heads = {now.head for _, now in state.read_at.values() if now.number}
     if not asking and not state.ledger.believe(heads):
         return
-    others = {*state.connections} - {*state.read_at}
-    fenced, _ = generations(others, state.marketplaces, state.connections, owner=state.owner)
+    where = state.connections_of({*state.connections, *state.ledger.stores()})
+    others = where.keys() - state.read_at.keys()
+    fenced, _ = generations(others, state.marketplaces, where, owner=state.owner)
     state.ledger.believe(heads | {now.head for _, now in fenced.values() if now.number})
 
 

@@ -1,5 +1,6 @@
-"""Drift as a proposal: the live values as specs, on a branch of their own. Comes in: a workspace in a clone that
-nobody works in. Goes out: a branch at the remote, which nobody has merged. Callers: cli `ci drift --fix adopt`.
+"""Drift as a proposal: the live values as specs, on a branch of their own. Comes in: a workspace in a clone
+that nobody works in. Goes out: a branch at the remote, which nobody has merged. Callers: cli `ci drift --fix
+adopt`.
 
 The working tree is left as it was found; the default branch is never touched.
 """
@@ -33,14 +34,15 @@ class Proposal:
 
 
 def propose_drift(workspace: Workspace) -> Proposal:
-    """Write what drifted into the specs, and put that on the branch `acorn/drift/ENVIRONMENT` of the remote, on top
-    of what is checked out. AcornError where files are not committed, or the remote does not take it."""
+    """Write what drifted into the specs, and put that on the branch `acorn/drift/ENVIRONMENT` of the remote,
+    on top of what is checked out. AcornError where files are not committed, or the remote does not take
+    it."""
     workspace.refuse_untrusted("ci drift --fix")
     commit = head_of(workspace.root)
     environment, files, notes = drifted_specs(workspace, ImportRequest(drifted=True))
     branch = f"{PREFIX}{environment}"
     if not files:
-        return Proposal(branch, "", (), notes)
+        return Proposal(branch, "", files=(), notes=notes)
     if not commit or not Authors(workspace.root).are_committed(files.keys()):
         raise AcornError(
             "what is checked out is not what a commit says; nothing was proposed",
@@ -49,4 +51,4 @@ def propose_drift(workspace: Workspace) -> Proposal:
     message = f"Take drift of {environment} into the specs\n\nAs the stores were at {workspace.stamp()}."
     contents = {path: text.encode() for path, text in files.items()}
     made = propose(workspace.root, REMOTE, branch, contents, message, onto=commit)
-    return Proposal(branch, made, sorted(files), notes)
+    return Proposal(branch, made, files=sorted(files), notes=notes)

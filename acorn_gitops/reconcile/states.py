@@ -91,8 +91,8 @@ class Wishes:
 
 @dataclass
 class States:
-    """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces, and
-    what was read of them so far. `views` goes through it store by store."""
+    """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces,
+    and what was read of them so far. `views` goes through it store by store."""
 
     loaded: Loaded
     connections: dict[str, str]

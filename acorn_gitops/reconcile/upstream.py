@@ -1,8 +1,8 @@
-"""Whether what is checked out is what was merged. Comes in: a workspace in a clone. Goes out: nothing, or a refusal.
-Caller: cli `ci apply`.
+"""Whether what is checked out is what was merged. Comes in: a workspace in a clone. Goes out: nothing, or a
+refusal. Caller: cli `ci apply`.
 
-Where pipelines apply, they apply the newest commit of the default branch and nothing else: a retried pipeline is an
-old commit, a branch is a proposal, and a file that is in no commit was reviewed by nobody.
+Where pipelines apply, they apply the newest commit of the default branch and nothing else: a retried pipeline
+is an old commit, a branch is a proposal, and a file that is in no commit was reviewed by nobody.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from acorn_gitops.reconcile.workspace import Workspace
 
 
 def refuse_unmerged(workspace: Workspace) -> None:
-    """Refused where a change request, another branch, or files that are not committed would be applied; Stale where
-    the default branch has moved on."""
+    """Refused where a change request, another branch, or files that are not committed would be applied; Stale
+    where the default branch has moved on."""
     workspace.refuse_untrusted("ci apply")
     branch = workspace.trust.default_branch
     if not branch:

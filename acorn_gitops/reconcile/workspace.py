@@ -253,8 +253,8 @@ class Workspace:
 
     @contextmanager
     def busy(self, verb: str) -> Iterator[None]:
-        """One thing at a time: connections are opened for it, and closed when it ends. Misused where a hook or
-        another thread asks for more."""
+        """One thing at a time: connections are opened for it, and closed when it ends. Misused where a hook
+        or another thread asks for more."""
         if self._verb:
             raise Misused(
                 f"{verb}: this workspace is in the middle of {self._verb}",

@@ -1,9 +1,9 @@
-"""What a forge shows beside a job. Comes in: findings, a plan's counts. Goes out: GitHub's workflow commands, and
-GitLab's counts and links. Caller: cli `ci`.
+"""What a forge shows beside a job. Comes in: findings, a plan's counts. Goes out: GitHub's workflow commands,
+and GitLab's counts and links. Caller: cli `ci`.
 
-GitHub shows ten annotations of a level a step, so that errors come first and what is left out is told in one more
-(`actions/toolkit/docs/problem-matchers.md`). GitLab's widget takes three numbers up to 999,999, and says "failed"
-where one is missing (`lib/gitlab/ci/parsers/terraform/tfplan.rb`).
+GitHub shows ten annotations of a level a step, so that errors come first and what is left out is told in one
+more (`actions/toolkit/docs/problem-matchers.md`). GitLab's widget takes three numbers up to 999,999, and says
+"failed" where one is missing (`lib/gitlab/ci/parsers/terraform/tfplan.rb`).
 """
 
 from __future__ import annotations

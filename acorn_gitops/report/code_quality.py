@@ -1,8 +1,9 @@
-"""GitLab's Code Quality report. Comes in: findings. Goes out: the JSON of `reports:codequality`. Caller: cli `ci`.
+"""GitLab's Code Quality report. Comes in: findings. Goes out: the JSON of `reports:codequality`. Caller: cli
+`ci`.
 
 GitLab's reader stops at the first entry that it cannot take, and takes two of one fingerprint for one
-(`lib/gitlab/ci/parsers/codequality/code_climate.rb`); so every entry has a path and a line, and a fingerprint that
-does not move with the line.
+(`lib/gitlab/ci/parsers/codequality/code_climate.rb`); so every entry has a path and a line, and a fingerprint
+that does not move with the line.
 """
 
 from __future__ import annotations

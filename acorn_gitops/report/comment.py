@@ -1,8 +1,8 @@
-"""What stands beside a change request. Comes in: a plan, the comment before, who approved. Goes out: one comment that
-a forge takes. Caller: cli `ci`.
+"""What stands beside a change request. Comes in: a plan, the comment before, who approved. Goes out: one
+comment that a forge takes. Caller: cli `ci`.
 
-Approvals are for changes: the digest of the changes alone (`plan.document.changes_digest`) stays the same when the
-same is planned again, so that whoever comes back sees whether anything is new.
+Approvals are for changes: the digest of the changes alone (`plan.document.changes_digest`) stays the same
+when the same is planned again, so that whoever comes back sees whether anything is new.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Drift for people and for programs. Comes in: what was found. Goes out: text, Markdown, JSON, JUnit. Callers:
-cli `drift` and `ci`, notifications.
-"""
+"""Drift for people and for programs. Comes in: what was found. Goes out: text, Markdown, JSON, JUnit.
+Callers: cli `drift` and `ci`, notifications."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""JUnit test reports, as GitHub's and GitLab's readers take them. Comes in: cases. Goes out: one XML document.
-Callers: `ci`, `drift`, cli.
+"""JUnit test reports, as GitHub's and GitLab's readers take them. Comes in: cases. Goes out: one XML
+document. Callers: `ci`, `drift`, cli.
 
 GitLab shows the text of a failure's element and not its `message`, and of two cases of one name only the
 first (`lib/gitlab/ci/parsers/test/junit.rb`).

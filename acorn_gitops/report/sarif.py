@@ -1,8 +1,8 @@
-"""SARIF 2.1.0, as GitHub's code scanning takes it. Comes in: findings. Goes out: one document. Callers: cli `ci`,
-`validate`.
+"""SARIF 2.1.0, as GitHub's code scanning takes it. Comes in: findings. Goes out: one document. Callers: cli
+`ci`, `validate`.
 
-Limits and required fields: `sarif-support-for-code-scanning.md` of github/docs: four numbers of a region, columns
-from 1, the last one behind the last letter; 25,000 results, of which the first 5,000 are kept.
+Limits and required fields: `sarif-support-for-code-scanning.md` of github/docs: four numbers of a region,
+columns from 1, the last one behind the last letter; 25,000 results, of which the first 5,000 are kept.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _ORDER: Final = ("error", "warning", "info")
 def sarif(
     findings: Iterable[Finding], rules: Mapping[str, Mapping[str, str]], *, version: str, folder: str = ""
 ) -> dict[str, Any]:
-    """One run. `rules`: by id a `title`, `why` and `mend`, of those that have one; `folder`: where the project
-    lies in its repository."""
+    """One run. `rules`: by id a `title`, `why` and `mend`, of those that have one; `folder`: where the
+    project lies in its repository."""
     ordered = sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.sort_key()))[:MOST]
     ids = sorted({finding.id for finding in ordered})
     number = {id: index for index, id in enumerate(ids)}

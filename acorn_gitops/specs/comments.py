@@ -1,8 +1,8 @@
-"""Whether a text that was written anew still holds what people had noted in it. Comes in: the text before and after.
-Goes out: the first comment that is gone. Callers: `fmt`, `edit`.
+"""Whether a text that was written anew still holds what people had noted in it. Comes in: the text before and
+after. Goes out: the first comment that is gone. Callers: `fmt`, `edit`.
 
-The library that edits YAML keeps nearly every comment: one that stands alone above an item which has another at the
-end of its line can get lost, and nobody should find out in a review.
+The library that edits YAML keeps nearly every comment: one that stands alone above an item which has another
+at the end of its line can get lost, and nobody should find out in a review.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ class Interval(NamedTuple):
 
 _FLOORS: Final = frozenset({"min", "map"})
 JUST_ABOVE: Final = 50
-"""Minor units above the lower end of a band: rounding takes at most one for each promotion but the first, and a
-price that is fifty higher leaves more than that, unless promotions take nearly everything."""
+"""Minor units above the lower end of a band: rounding takes at most one for each promotion but the first, and
+a price that is fifty higher leaves more than that, unless promotions take nearly everything."""
 MOST_LOOKS: Final = 16_000_000
 """What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after
 that is judged by a bound that no buyer goes below."""

@@ -168,8 +168,9 @@ def _numbers(role: Spec) -> dict[str, list[int]]:
 def _concerned(
     context: Context, change: Planned, role: Spec, *, numbers: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[str, int | None]]:
-    """Whom a change is about: of a grant the subjects that it names, with their numbers in the role; of a role
-    everybody in it, and everybody who has it at the marketplace, who may have left the specs for a moment."""
+    """Whom a change is about: of a grant the subjects that it names, with their numbers in the role; of a
+    role everybody in it, and everybody who has it at the marketplace, who may have left the specs for a
+    moment."""
     subjects = role.spec["subjects"]
     if change.address.type == "grant":
         named = str(((change.after or {}).get("subject") or {}).get("id") or "")

@@ -28,11 +28,11 @@ ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
 )
 def required(context: Context) -> Iterator[Said]:
     """A promotion that is made or changed by somebody whose role asks for approvals of promo.write or
-    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it; nor did
-    anybody of the role write any line of them in an approver's name, or change the promotion since. What the
-    role asked for, and of whom, when everything was applied last counts as well, and whoever took a line out of
-    the promotion has written it, too. Who is in a group, or wrote a line, and is not known counts as one of the role's people. Of other rights acorn has no
-    place for an approval, which is told as a warning."""
+    promo.apply has as many of them (`approvals.min`) by its approvers, who did not write it; nor did anybody
+    of the role write any line of them in an approver's name, or change the promotion since. What the role
+    asked for, and of whom, when everything was applied last counts as well, and whoever took a line out of
+    the promotion has written it, too. Who is in a group, or wrote a line, and is not known counts as one of
+    the role's people. Of other rights acorn has no place for an approval, which is told as a warning."""
     assert context.known is not None
     config, known, access = context.configuration, context.known, access_of(context)
     promos = {promo.spec.get("key") or promo.name: promo for promo in config.promos.values()}
@@ -192,8 +192,8 @@ def _changed_since(context: Context, promo: Spec, one: _Asking, *, index: int) -
 
 
 def _by_themselves(context: Context, promo: Spec, one: _Asking, *, index: int, wrote: set[str]) -> bool:
-    """Whether any line of an approval was written in somebody else's name by one of those who need it: who has
-    the role or, where a group has it, wrote the promotion."""
+    """Whether any line of an approval was written in somebody else's name by one of those who need it: who
+    has the role or, where a group has it, wrote the promotion."""
     said = promo.spec["approvals"][index]
     by = one_spelling(said["by"])
     paths = [("spec", "approvals", index), *leaves(said, ("spec", "approvals", index))]

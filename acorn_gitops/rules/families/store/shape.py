@@ -366,8 +366,8 @@ def _has_no_zone(store: Spec) -> bool:
     source="IANA time zone database",
 )
 def zones(context: Context) -> Iterator[Said]:
-    """Looked up in the tz database. A promotion that begins at the store's time, in a store that names no zone
-    and whose marketplace gives none, is told (a warning): it holds by UTC's clock."""
+    """Looked up in the tz database. A promotion that begins at the store's time, in a store that names no
+    zone and whose marketplace gives none, is told (a warning): it holds by UTC's clock."""
     from acorn_gitops.model.window import NoSuchZone, zone
 
     config = context.configuration

@@ -29,8 +29,8 @@ _OWN: Final = {
 }
 """Forms of numbers that python-stdnum does not know."""
 _ALSO: Final = {"SG": r"M[0-9]{8}[A-Z]"}
-"""Forms that a country gives beside the one that is checked: Singapore's GST office numbers those who have no UEN,
-companies abroad among them (IRAS)."""
+"""Forms that a country gives beside the one that is checked: Singapore's GST office numbers those who have no
+UEN, companies abroad among them (IRAS)."""
 _BY_COUNTRY: Final = {
     "AU": "au.abn",
     "CA": "ca.bn",
@@ -109,8 +109,8 @@ def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
 )
 def numbers(context: Context) -> Iterator[Said]:
     """Each registration of `entities`, a Chinese company's social credit code and an IOSS number have their
-    form (an error; of countries that python-stdnum or we know a form of), and each registration was found valid within ninety days (a warning). An answer that did
-    not come says nothing."""
+    form (an error; of countries that python-stdnum or we know a form of), and each registration was found
+    valid within ninety days (a warning). An answer that did not come says nothing."""
     today = context.now.date()
     for name, entity in _entities(context).items():
         for field, module, words in (

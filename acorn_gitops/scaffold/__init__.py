@@ -1,0 +1,1 @@
+"""The files that `acorn init` writes, as they are written. Caller: cli `init`."""
