@@ -33,6 +33,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "apply": ("apply", "Make every store match the specs, as planned."),
     "drift": ("drift", "Show what was changed outside since the last apply. Read-only."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
+    "alert": ("alert", "Test where alerts go."),
     "import": ("import_", "Take live resources, or drifted values, into the specs."),
     "export": ("export", "Write everything out in documented formats."),
     "explain": ("explain", "Show where a value comes from, and what is known of it."),

@@ -159,6 +159,7 @@ def drift_command(
     if found.findings:
         click.echo("\n" + findings_text(found.findings, session.pen), nl=False)
     told.drift(found)
+    told.alerts(found)
     if fix and found.drifted and not found.unknown:
         told.adopt(found)
     if found.errors or found.unknown:
@@ -277,6 +278,15 @@ class _Told:
             return
         title = f"acorn: drift in {found.environment}"
         self._session.say(f"drift: {forge.report(LABEL, title=title, body=body, over=issue)}")
+
+    def alerts(self, found: DriftReport) -> None:
+        """What monitors see, to the routes that they name."""
+        from acorn_gitops.cli.drift import send_alerts
+
+        try:
+            send_alerts(self._session, found, self._job.link)
+        except AcornError as error:
+            self._warn(f"alerts: {error.message}")
 
     def adopt(self, found: DriftReport) -> None:
         """The live values as specs, on a branch of its own, and a request for it."""

@@ -4,10 +4,14 @@ written."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
+
+if TYPE_CHECKING:
+    from acorn_gitops.plan.drift import DriftReport
 
 
 @click.command("drift")
@@ -20,6 +24,11 @@ from acorn_gitops.cli.session import Session, output, select, shared
 @click.option(
     "--allow-empty", multiple=True, metavar="STORE", help="Believe that this store is empty now. Repeatable."
 )
+@click.option(
+    "--alert",
+    is_flag=True,
+    help="Send what monitors see to the routes that they name; once, and when it grows.",
+)
 def command(
     environment: str | None,
     root: Path | None,
@@ -28,6 +37,7 @@ def command(
     output: str,
     detailed_exitcode: bool,
     allow_empty: tuple[str, ...],
+    alert: bool,
 ) -> int:
     """Show what was changed outside since the last apply, and what the monitors see in recorded facts. Edited
     specs are not drift, and are only counted; nor is what a waiver of MON-007 acknowledges. Exit 1 where it
@@ -48,6 +58,32 @@ def command(
         click.echo(drift_text(found, session.pen), nl=False)
         if found.findings:
             click.echo("\n" + findings_text(found.findings, session.pen), nl=False)
+    if alert:
+        send_alerts(session, found)
+    elif output == "text" and (waiting := unsent(session, found)):
+        session.say(f"not sent: {waiting} (`--alert` sends it, and so does `acorn ci drift`)")
     if found.errors or found.unknown:
         return 1
     return 2 if detailed_exitcode and not found.clean else 0
+
+
+def send_alerts(session: Session, found: DriftReport, link: str = "") -> None:
+    """Send what is new; what was not taken is a warning."""
+    from acorn_gitops.reconcile.alerting import alert
+
+    done = alert(session, session.load(), found, link=link)
+    for words in done.sent:
+        session.say(f"sent to {words}")
+    for route, why in done.failed.items():
+        session.say(session.err(f"warning: {route} was not told: {why}", "yellow"))
+
+
+def unsent(session: Session, found: DriftReport) -> str:
+    """Alerts for which somebody is named, in words; empty where there are none."""
+    if not found.findings:
+        return ""
+    from acorn_gitops.reconcile.alerting import alerts_of
+
+    alerts = alerts_of(session.load().configuration, found)
+    routes = sorted({one.route for one in alerts})
+    return f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''} for {', '.join(routes)}" if alerts else ""

@@ -36,6 +36,20 @@ RATINGS: Final[dict[str, tuple[str, Decimal, bool]]] = {
 }
 """By column of the facts: words, Amazon's bound in percent, and whether the rating must be at least that (or
 below it). Source: Seller Central, monitor your account health."""
+SIGNALS: Final = {
+    "MON-001": "inventory-lag",
+    "MON-002": "missed-orders",
+    "MON-003": "order-gap",
+    "MON-004": "processing-failures",
+    "MON-005": "oversell",
+    "MON-006": "channel-down",
+    "MON-007": "price-drift",
+    "MON-008": "foreign-price",
+    "MON-009": "account-state",
+    "MON-011": "credential-age",
+    "MON-012": "performance",
+}
+"""By rule of the drift job, the signal whose monitor names who hears of it."""
 GRACE: Final = timedelta(minutes=10)
 """So long an order may be on its way from one channel to the other."""
 AUTHORISED: Final = (335, 365)

@@ -234,7 +234,13 @@ class Route(Strict):
 
     kind: Literal["pager", "mail", "chat", "ticket", "webhook"]
     target: Text
-    """Address, channel or queue; a webhook's address is a secret: env:NAME."""
+    """An address: of a webhook or bot (a secret, so env:NAME), or of mail. Where it is only a name, nothing
+    can be sent there."""
+    format: Literal["webhook", "slack", "teams", "feishu", "dingtalk", "wecom", "apprise"] | None = None
+    """What the address takes; by default known by its host, mail by its kind. apprise reaches pagers and the
+    rest."""
+    secret: SecretRef | None = None
+    """What messages are signed with, where the address checks that (webhook, feishu, dingtalk)."""
     escalation: Text | None = None
     """Who is asked when nobody answers."""
 

@@ -19,7 +19,7 @@ import orjson
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.git import NoAnswer, Questions, find, has_remote, resolve, symbolic
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.specs.project import FILE, Targets, spelled, targets_of
+from acorn_gitops.specs.project import FILE, Targets, spelled, spelled_route, targets_of
 
 REMOTE: Final = "origin"
 _PREFIX: Final = f"refs/remotes/{REMOTE}/"
@@ -46,6 +46,17 @@ class Trust:
     def trusts_ledger(self, environment: str, path: str) -> bool:
         """Whether the default branch keeps an environment's ledger at this path."""
         return self._merged[0].ledgers.get(environment) == path
+
+    def route_refusal(self, name: str, route: Mapping[str, Any]) -> str:
+        """Why alerts are not sent by a route whose address stands in acorn.yaml; empty where the default
+        branch says it so."""
+        targets, unknown = self._merged
+        if targets.routes.get(name) == spelled_route(route):
+            return ""
+        return (
+            unknown
+            or f"the default branch ({self._branch}) does not name this address: merge it, or keep it in env:NAME"
+        )
 
     def remember(self, settings: Mapping[str, Any]) -> Path:
         """Trust a connection on this machine from now on. AcornError where the user's file cannot be written,
@@ -120,7 +131,7 @@ class Trust:
     @cached_property
     def _merged(self) -> tuple[Targets, str]:
         """What the default branch names, or why it cannot be known."""
-        nothing = Targets(frozenset(), {})
+        nothing = Targets(frozenset(), {}, {})
         repository = find(self._root)
         if repository is None:
             return nothing, "this is no clone of a repository, so that no default branch says what is trusted"

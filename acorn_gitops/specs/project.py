@@ -40,10 +40,11 @@ class Project(NamedTuple):
 
 class Targets(NamedTuple):
     """Where a project file reaches, over all its environments: connections in one spelling, ledgers by
-    environment."""
+    environment, routes of alerts by name."""
 
     connections: frozenset[bytes]
     ledgers: Mapping[str, str]
+    routes: Mapping[str, bytes]
 
 
 def targets_of(text: str) -> Targets | None:
@@ -66,7 +67,14 @@ def targets_of(text: str) -> Targets | None:
         connections |= {spelled(settings) for settings in merge(spec["connections"], changed).values()}
         if (chosen or {}).get("ledger"):
             ledgers[name] = chosen["ledger"]
-    return Targets(frozenset(connections), ledgers)
+    routes = {name: spelled_route(route) for name, route in (spec.get("routes") or {}).items()}
+    return Targets(frozenset(connections), ledgers, routes)
+
+
+def spelled_route(route: Mapping[str, Any]) -> bytes:
+    """A route in one spelling: all that decides what is sent where."""
+    said = {name: route.get(name) for name in ("kind", "target", "format", "secret") if route.get(name)}
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
 def spelled(settings: Mapping[str, Any]) -> bytes:
