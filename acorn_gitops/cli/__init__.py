@@ -32,6 +32,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "show": ("show", "Show a saved plan."),
     "apply": ("apply", "Make every store match the specs, as planned."),
     "drift": ("drift", "Show what was changed outside since the last apply. Read-only."),
+    "rollback": ("rollback", "Go back to an earlier revision, as a branch with its plan."),
+    "freeze": ("freeze", "Say when nothing may be changed, and why."),
+    "thaw": ("thaw", "Lift a freeze."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
     "alert": ("alert", "Test where alerts go."),
     "import": ("import_", "Take live resources, or drifted values, into the specs."),
@@ -58,7 +61,21 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-WRITERS: Final = frozenset({"init", "apply", "import", "export", "rehearse", "sandbox", "trust"})
+WRITERS: Final = frozenset(
+    {
+        "init",
+        "rollback",
+        "freeze",
+        "thaw",
+        "alert",
+        "apply",
+        "import",
+        "export",
+        "rehearse",
+        "sandbox",
+        "trust",
+    }
+)
 """Verbs that nobody needs for looking at a pull request; of `state` also what changes the ledger."""
 _FULL: Final = "make room and run the same command again: what was written down is whole, and what was sent is looked for"
 _DAMAGED: Final = (

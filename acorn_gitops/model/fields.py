@@ -124,6 +124,14 @@ Timezone = Annotated[
     StringConstraints(pattern=r"^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$"),
     Field(description="IANA time zone.", examples=["Europe/Berlin"]),
 ]
+
+
+def _real_instant(value: str) -> str:
+    """Refused where no calendar has it."""
+    datetime.datetime.fromisoformat(value)
+    return value
+
+
 Date = Annotated[
     str,
     StringConstraints(pattern=r"^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}$"),
@@ -133,6 +141,14 @@ Date = Annotated[
         examples=["2026-11-27"],
         json_schema_extra={"format": "date"},
     ),
+]
+Instant = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9]{2}:[0-9]{2})$"
+    ),
+    AfterValidator(_real_instant),
+    Field(description="An instant with its zone, quoted.", examples=["2026-12-01T00:00:00Z"]),
 ]
 Clock = Annotated[
     str,

@@ -11,9 +11,11 @@ from pydantic_core import PydanticCustomError
 
 from acorn_gitops.model.fields import (
     Amount,
+    Clock,
     Currency,
     Date,
     Factor,
+    Instant,
     LabelText,
     LongText,
     Name,
@@ -22,6 +24,7 @@ from acorn_gitops.model.fields import (
     Strict,
     Territory,
     Text,
+    Timezone,
 )
 
 
@@ -245,6 +248,49 @@ class Route(Strict):
     """Who is asked when nobody answers."""
 
 
+class Freeze(Strict):
+    """A time in which nothing is written to some stores. Read from the default branch, so that an old
+    checkout knows of it, too."""
+
+    name: Name
+    stores: list[Text] | None = None
+    """Names, with * and ?. Default: every store."""
+    reason: LongText
+    owner: Text
+    """Who answers for it, and may lift it."""
+    from_: Instant | None = Field(default=None, alias="from")
+    """Default: at once."""
+    until: Instant
+    """The first moment at which it no longer holds."""
+    environments: list[Name] | None = None
+    """Default: all."""
+
+
+class ChangeWindow(Strict):
+    """When some stores may be changed. A store with windows is written only while one of them is open."""
+
+    stores: list[Text] | None = None
+    """Names, with * and ?. Default: every store."""
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = Field(
+        default=None, min_length=1
+    )
+    """Default: every day."""
+    from_: Clock = Field(alias="from")
+    until: Clock
+    """The moment at which it closes; before `from` it is the next morning's."""
+    tz: Timezone
+    environments: list[Name] | None = None
+    """Default: all."""
+
+
+class Hold(Strict):
+    """A commit that must not be applied again: it was rolled back."""
+
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}$")]
+    reason: LongText
+    owner: Text
+
+
 class ProjectMetadata(Strict):
     """Who this project is."""
 
@@ -283,6 +329,12 @@ class ProjectSpec(Strict):
     """The labels that stores may have, and their values; null allows any value. Default: any label."""
     routes: dict[Name, Route] | None = None
     """Where alerts go, by name."""
+    freezes: list[Freeze] | None = Field(default=None, max_length=200)
+    """When nothing is written, and why: `acorn freeze` and `acorn thaw` write them."""
+    changeWindows: list[ChangeWindow] | None = Field(default=None, max_length=200)
+    """When stores may be changed. Default: always."""
+    holds: list[Hold] | None = Field(default=None, max_length=1000)
+    """Commits that are not applied again: `acorn rollback` writes them."""
     facts: Text | None = None
     """Folder of recorded facts (CSV): stock, offers, activity. Default: facts, where there is such a
     folder."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.git import (
     AUTHENTIC,
     PROGRAMS,
@@ -75,6 +76,21 @@ def newest(root: Path, remote: str, branch: str) -> str:
     return listed[0] if listed else ""
 
 
+def fetch_head(root: Path, remote: str, branch: str) -> str:
+    """Bring the newest commit of a branch here, without touching any branch of this clone; answers it, ""
+    where the remote has no such branch."""
+    git = _git(root, strangers=False)
+    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}").split()
+    if not listed:
+        return ""
+    # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
+    # not be known afterwards.
+    depth = ["--depth=1"] if _run(git, "rev_parse", "--is-shallow-repository") == "true" else []
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head", *depth)
+    _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:refs/acorn/default")
+    return listed[0]
+
+
 def is_known(root: Path, remote: str, branch: str) -> bool:
     """Whether this clone has seen the branch before."""
     repository = find(root)
@@ -104,14 +120,7 @@ def propose(
         tempfile.TemporaryDirectory() as folder,
         git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO),
     ):
-        _run(git, "read_tree", onto)
-        for number, (path, content) in enumerate(sorted(files.items())):
-            held = Path(folder) / str(number)
-            held.write_bytes(content)
-            blob = _run(git, "hash_object", "-w", "--no-filters", str(held))
-            name = (root / path).relative_to(repository.top).as_posix()
-            _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
-        tree = _run(git, "write_tree")
+        tree = _tree_with(git, root, repository.top, files=files, onto=onto, folder=Path(folder))
         if there and _tree_of(git, remote, branch, there) == (tree, onto):
             return ""
         commit = _run(git, "commit_tree", tree, "-p", onto, "-m", message)
@@ -125,6 +134,53 @@ def propose(
     except _error() as error:
         raise AcornError(f"the branch {branch} cannot be pushed: {_said(error)}", hint=_PUSH) from None
     return commit
+
+
+def begin_branch(
+    root: Path, branch: str, files: Mapping[str, bytes | None], message: str, *, onto: str
+) -> str:
+    """A new branch with one commit on top of another, checked out: these files have other contents, or are
+    gone (None). Whoever works here is its author. AcornError where the branch is there already, or git knows
+    nobody to be its author."""
+    import tempfile
+
+    git = _git(root, strangers=False)
+    repository = find(root)
+    assert repository is not None
+    if _run(git, "for_each_ref", f"refs/heads/{branch}"):
+        raise AcornError(
+            f"there is a branch {branch} already", hint=f"`git branch -D {branch}` if it is of no use"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index")):
+            tree = _tree_with(git, root, repository.top, files=files, onto=onto, folder=Path(folder))
+        commit = _run(git, "commit_tree", tree, "-p", onto, "-m", message)
+    _run(git, "update_ref", f"refs/heads/{branch}", commit)
+    for path, content in files.items():
+        if content is None:
+            writable(root / path, root).unlink(missing_ok=True)
+        else:
+            replace(root / path, content, root=root)
+    _run(git, "symbolic_ref", "HEAD", f"refs/heads/{branch}")
+    _run(git, "read_tree", commit)
+    return commit
+
+
+def _tree_with(
+    git: Any, root: Path, top: Path, *, files: Mapping[str, bytes | None], onto: str, folder: Path
+) -> str:
+    """The tree of a commit with other contents of some files; the index is one of our own."""
+    _run(git, "read_tree", onto)
+    for number, (path, content) in enumerate(sorted(files.items())):
+        name = (root / path).relative_to(top).as_posix()
+        if content is None:
+            _run(git, "update_index", "--force-remove", "--", name)
+            continue
+        held = folder / str(number)
+        held.write_bytes(content)
+        blob = _run(git, "hash_object", "-w", "--no-filters", str(held))
+        _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    return _run(git, "write_tree")
 
 
 def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]:

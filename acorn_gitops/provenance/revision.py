@@ -69,6 +69,14 @@ def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool
     return True
 
 
+def follows(root: Path, commit: str, other: str) -> bool:
+    """Whether a commit is another one, or follows from it; False where git does not know them."""
+    repository = find(root)
+    if repository is None or not re.fullmatch(r"[0-9a-f]{7,64}", other) or not commit:
+        return False
+    return _is_ancestor(Questions(repository), root, other, other=commit)
+
+
 def head_of(root: Path) -> str:
     """The commit that is checked out at this moment; "" where there is none."""
     repository = find(root)

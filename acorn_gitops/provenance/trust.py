@@ -19,7 +19,7 @@ import orjson
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.git import NoAnswer, Questions, find, has_remote, resolve, symbolic
 from acorn_gitops.model.finding import AcornError
-from acorn_gitops.specs.project import FILE, Targets, spelled, spelled_route, targets_of
+from acorn_gitops.specs.project import FILE, Targets, settings_of, spelled, spelled_route, targets_of
 
 REMOTE: Final = "origin"
 _PREFIX: Final = f"refs/remotes/{REMOTE}/"
@@ -156,17 +156,35 @@ class Trust:
             return nothing, (
                 "this is a submodule, so that the repository around it, which anybody may propose to change, says where it comes from"
             )
+        text, why = self._file_of(commit)
+        if text is None:
+            return nothing, why or f"the default branch holds no {FILE}, or {missing}"
+        found = targets_of(text)
+        return (found, "") if found is not None else (nothing, f"{FILE} of the default branch cannot be read")
+
+    def settings(self, commit: str = "") -> Mapping[str, Any]:
+        """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.
+        Empty where that cannot be known."""
+        repository = find(self._root)
+        if repository is None:
+            return {}
+        commit = commit or (resolve(repository, self._default_branch) if self._default_branch else "")
+        text = self._file_of(commit)[0] if commit else None
+        return settings_of(text) if text is not None else {}
+
+    def _file_of(self, commit: str) -> tuple[str | None, str]:
+        """The text of acorn.yaml in a commit; None, with a reason where one is known."""
+        repository = find(self._root)
+        assert repository is not None
         path = (self._root.relative_to(repository.top) / FILE).as_posix()
         questions = Questions(repository, self._environ)
         try:
             size = int(questions.ask(self._root, "cat-file", "-s", f"{commit}:{path}"))
             if size > _MOST:
-                return nothing, f"{FILE} of the default branch is too large"
-            text = questions.ask(self._root, "cat-file", "blob", f"{commit}:{path}").decode()
+                return None, f"{FILE} of the default branch is too large"
+            return questions.ask(self._root, "cat-file", "blob", f"{commit}:{path}").decode(), ""
         except (NoAnswer, ValueError):
-            return nothing, f"the default branch holds no {path}, or {missing}"
-        found = targets_of(text)
-        return (found, "") if found is not None else (nothing, f"{FILE} of the default branch cannot be read")
+            return None, ""
 
 
 def _of_event(file: str | None) -> str:

@@ -33,6 +33,9 @@ def guards_of(configuration: Configuration) -> dict[str, Any]:
         f"{one['rule']} {one['scope']} until {one['until']}" + _where(one.get("environments"))
         for one in configuration.settings.get("waivers") or ()
     )
+    for name in ("freezes", "changeWindows", "holds"):
+        if configuration.settings.get(name):
+            found[name] = configuration.settings[name]
     return {
         name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
         for name, said in found.items()

@@ -38,6 +38,7 @@ from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.loosened import loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
+from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
     Wishes,
@@ -198,6 +199,8 @@ def compute(
     blocking += guards.unheard(state)
     if not write:
         blocking += guards.older(workspace.root, state.ledger)
+        written = {c.address.store for result in results for c in result.changes if c.writes}
+        blocking += told(workspace, loaded, written)
     blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]

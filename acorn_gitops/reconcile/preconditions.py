@@ -18,6 +18,7 @@ from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.authority import authorise
 from acorn_gitops.reconcile.guards import OLDER, older_than
 from acorn_gitops.reconcile.ledger_branch import refuse_behind
+from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import CLOSED, States
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -66,6 +67,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
+    refuse_standing_still(workspace, loaded, plan)
     actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)
     unfenced = state.unfenced | {

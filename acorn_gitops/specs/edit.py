@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from acorn_gitops.confine.files import replace
+from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
 from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.fmt import round_trip
+from acorn_gitops.specs.gate import accepts, problems
 from acorn_gitops.specs.scalars import needs_quotes, quoted
 from acorn_gitops.specs.strict import Node, compose
 
@@ -55,6 +57,52 @@ def set_value(text: str, file: str, document: int, path: Sequence[Any], value: A
         words = f"{file}: {'.'.join(map(str, path))} cannot be changed without losing a comment"
         raise CannotEdit(f"{words}; edit it by hand")
     return result
+
+
+def put_setting(root: Path, path: Sequence[Any], value: Any) -> None:
+    """Write a value into acorn.yaml. CannotEdit, or InvalidSpecs in the words of the schema, where it does
+    not fit."""
+    file = root / PROJECT
+    text = set_value(file.read_text(encoding="utf-8"), PROJECT, 0, path=path, value=value)
+    _check_project(text)
+    save(file, text, root)
+
+
+def with_setting(text: str, name: str, entries: Sequence[Any], *, new: Any) -> str:
+    """acorn.yaml with one entry more in a list of `spec`, which `entries` is then. CannotEdit, or
+    InvalidSpecs, where that does not fit."""
+    path, value = (("spec", name, len(entries) - 1), new) if len(entries) > 1 else (("spec", name), [new])
+    changed = set_value(text, PROJECT, 0, path=path, value=value)
+    _check_project(changed)
+    return changed
+
+
+def drop_setting(root: Path, path: Sequence[Any]) -> None:
+    """Take a value out of acorn.yaml, with what was noted beside it."""
+    text = (root / PROJECT).read_text(encoding="utf-8")
+    yaml = round_trip()
+    document = yaml.load(text)
+    current = document
+    for part in path[:-1]:
+        current = current[part]
+    del current[path[-1]]
+    out = io.StringIO()
+    yaml.dump(document, out)
+    _check_project(out.getvalue())
+    save(root / PROJECT, out.getvalue(), root)
+
+
+PROJECT = "acorn.yaml"
+
+
+def _check_project(text: str) -> None:
+    data = compose(text, PROJECT)
+    document = data.documents[0].data if data.documents else None
+    wrong = [] if document is None or accepts("Project", document) else problems("Project", document)
+    if data.findings or wrong or document is None:
+        found = [Finding(one.id, "error", one.message, Place(PROJECT), hint=one.hint) for one in wrong]
+        words = f"{PROJECT} would be wrong; nothing was written"
+        raise InvalidSpecs(words, findings=[*data.findings, *found])
 
 
 def _replaced(text: str, root: Node, path: Sequence[Any], value: Any) -> str | None:

@@ -47,8 +47,8 @@ class Targets(NamedTuple):
     routes: Mapping[str, bytes]
 
 
-def targets_of(text: str) -> Targets | None:
-    """What a project file names, given as text; None where it is none. Only its form is looked at, no file is
+def settings_of(text: str) -> Mapping[str, Any]:
+    """`spec` of a project file, given as text; empty where it is none. Only its form is looked at, no file is
     read."""
     try:
         documents = fast.parse(text)
@@ -58,8 +58,16 @@ def targets_of(text: str) -> Targets | None:
         usable = len(composed.documents) == 1 and all(f.id in READABLE for f in composed.findings)
         data = composed.documents[0].data if usable else None
     if not isinstance(data, dict) or not gate.accepts("Project", data):
+        return {}
+    found: Mapping[str, Any] = data["spec"]
+    return found
+
+
+def targets_of(text: str) -> Targets | None:
+    """What a project file names, given as text; None where it is none."""
+    spec = settings_of(text)
+    if not spec:
         return None
-    spec = data["spec"]
     connections = {spelled(settings) for settings in spec["connections"].values()}
     ledgers: dict[str, str] = {}
     for name, chosen in spec["environments"].items():

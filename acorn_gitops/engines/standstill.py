@@ -1,0 +1,111 @@
+"""When nothing may be changed: freezes, change windows, holds. Comes in: settings of acorn.yaml, stores, an
+instant, commits. Goes out: what stands in the way, until when. Callers: `reconcile.standing_still`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+
+from acorn_gitops.model.window import zone
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Stop(NamedTuple):
+    """One reason to write nothing."""
+
+    id: str
+    """ACN-042 a freeze, ACN-043 outside of change windows, ACN-044 a hold."""
+    stores: tuple[str, ...]
+    """The stores of a plan for which it holds; none for a hold, which is for all."""
+    words: str
+    until: datetime | None
+    """When it ends by itself; None where somebody ends it."""
+
+
+def frozen(
+    settings: Mapping[str, Any], environment: str, stores: Sequence[str], now: datetime
+) -> Iterator[Stop]:
+    """The freezes that hold now for any of these stores."""
+    for freeze in settings.get("freezes") or ():
+        if not _is_for(freeze, environment):
+            continue
+        begin, end = _instant(freeze.get("from")), _instant(freeze["until"])
+        if (begin is not None and now < begin) or (end is not None and now >= end):
+            continue
+        hit = tuple(store for store in stores if _covers(freeze, store))
+        if hit:
+            words = f"{freeze['name']} freezes them: {freeze['reason']} ({freeze['owner']})"
+            yield Stop("ACN-042", hit, words, until=end)
+
+
+def closed(
+    settings: Mapping[str, Any], environment: str, stores: Sequence[str], now: datetime
+) -> Iterator[Stop]:
+    """Stores that have change windows, none of which is open now."""
+    windows = [one for one in settings.get("changeWindows") or () if _is_for(one, environment)]
+    shut: dict[datetime | None, list[str]] = {}
+    for store in stores:
+        mine = [window for window in windows if _covers(window, store)]
+        if mine and not any(_is_open(window, now) for window in mine):
+            opens = [when for window in mine if (when := next_opening(window, now)) is not None]
+            shut.setdefault(min(opens, default=None), []).append(store)
+    for opening, names in shut.items():
+        yield Stop("ACN-043", tuple(names), "it is outside of their change windows", until=opening)
+
+
+def held(
+    settings: Mapping[str, Any], own: Mapping[str, Any], commit: str, contains: Callable[[str], bool]
+) -> Iterator[Stop]:
+    """Holds on a commit that would be applied. `settings`: of the default branch; `own`: of what is checked
+    out, which has overcome the holds that it says itself; `contains`: whether what is checked out follows
+    from a commit."""
+    known = {one["commit"] for one in own.get("holds") or ()}
+    for hold in (*(settings.get("holds") or ()), *(own.get("holds") or ())):
+        bad = str(hold["commit"])
+        is_it = bool(commit) and commit.startswith(bad)
+        if is_it or (bad not in known and contains(bad)):
+            words = f"commit {bad[:10]} is held: {hold['reason']} ({hold['owner']})"
+            yield Stop("ACN-044", (), words, until=None)
+
+
+def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
+    """When a change window opens next; None where it never does."""
+    here = now.astimezone(zone(window["tz"]))
+    for ahead in range(9):
+        day = here + timedelta(days=ahead)
+        if not _on(window, day):
+            continue
+        hour, minute = (int(part) for part in window["from"].split(":"))
+        opens = day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if opens > here:
+            return opens.astimezone(now.tzinfo)
+    return None
+
+
+def _is_open(window: Mapping[str, Any], now: datetime) -> bool:
+    here = now.astimezone(zone(window["tz"]))
+    at, begin, end = here.strftime("%H:%M"), window["from"], window["until"]
+    if begin < end:
+        return _on(window, here) and begin <= at < end
+    # Over midnight: what began yesterday is open in the morning.
+    return (_on(window, here) and at >= begin) or (_on(window, here - timedelta(days=1)) and at < end)
+
+
+def _on(window: Mapping[str, Any], day: datetime) -> bool:
+    return DAYS[day.weekday()] in (window.get("days") or DAYS)
+
+
+def _covers(said: Mapping[str, Any], store: str) -> bool:
+    patterns: Iterable[str] = said.get("stores") or ("*",)
+    return any(fnmatchcase(store, pattern) for pattern in patterns)
+
+
+def _is_for(said: Mapping[str, Any], environment: str) -> bool:
+    return said.get("environments") is None or environment in said["environments"]
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None

@@ -1,0 +1,67 @@
+"""Files as they were in a commit. Comes in: a repository, a revision. Goes out: names and contents. Callers:
+`reconcile.rolling_back`, `reconcile.comparing`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.model.finding import AcornError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@{}^~-]*")
+"""Of a revision: nothing that git would take for an option."""
+MOST = 256 << 20
+"""Bytes of the files of one commit that are read."""
+
+
+def revision_of(root: Path, name: str) -> str:
+    """The commit that a revision names; "" where git knows none."""
+    repository = find(root)
+    if repository is None or not _NAME.fullmatch(name) or ".." in name:
+        return ""
+    questions = Questions(repository)
+    for one in (name, f"refs/remotes/origin/{name}"):
+        try:
+            return (
+                questions.ask(root, "rev-parse", "--verify", "--quiet", f"{one}^{{commit}}").decode().strip()
+            )
+        except NoAnswer:
+            continue
+    return ""
+
+
+def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple[str, Callable[[], bytes]]]:
+    """By path below the root, what git calls a file's content, and what reads it. Links and other
+    repositories are left out. `folders`: only what is one of these, or in one; none is everything."""
+    repository = find(root)
+    if repository is None:
+        return {}
+    questions = Questions(repository)
+    try:
+        listed = questions.ask(root, "ls-tree", "-r", "-z", "-l", commit, "--", *(folders or ["."]))
+    except NoAnswer as error:
+        raise AcornError(f"the files of {commit[:10]} cannot be listed: {error}") from None
+    found: dict[str, tuple[str, Callable[[], bytes]]] = {}
+    size = 0
+    for row in listed.split(b"\0"):
+        facts, _, path = row.partition(b"\t")
+        parts = facts.split()
+        if len(parts) != 4 or parts[0] not in (b"100644", b"100755"):
+            continue
+        size += int(parts[3])
+        if size > MOST:
+            raise AcornError(f"the files of {commit[:10]} are too large ({MOST >> 20} MiB and more)")
+        name = parts[2].decode()
+        found[path.decode("utf-8", "surrogateescape")] = (name, partial(_read, questions, root, name))
+    return found
+
+
+def _read(questions: Questions, root: Path, name: str) -> bytes:
+    try:
+        return questions.ask(root, "cat-file", "blob", name)
+    except NoAnswer as error:
+        raise AcornError(f"git cannot read what it calls {name[:10]}: {error}") from None

@@ -1,0 +1,252 @@
+"""Whoever says stop is heard, also by old checkouts; going back is a change like any other, and what was left is not
+applied again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acorn_gitops.engines.standstill import closed, frozen, next_opening
+from tests.borders.clone import cloned, git, published
+from tests.repository import Repository, sku, storefront
+
+NOW = "2026-11-23T09:00:00Z"
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Two stores, applied, with a remote whose default branch is known."""
+    made = Repository(
+        tmp_path / "r", storefront(), storefront("amz-fr"), sku(), sku("MUG-RED", "12.90", "amz-fr")
+    )
+    published(tmp_path, made)
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+    made.apply()
+    return made
+
+
+def edit(made: Repository, old: str, new: str, message: str = "an edit") -> str:
+    file = made.path / "specs" / "all.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    git(made.path, "commit", "-qam", message)
+    return git(made.path, "rev-parse", "HEAD").strip()
+
+
+def freeze(made: Repository, *more: str) -> None:
+    words = ("freeze", "black-friday", "--reason", "no changes in peak week", "--owner", "mia@example.com",
+             "--until", "2026-12-01T00:00:00+01:00", *more)  # fmt: skip
+    done = made.run(*words)
+    assert done.code == 0, done
+
+
+def refusal(made: Repository, id: str) -> str:
+    plan = made.run("plan")
+    assert (plan.code, id in plan.out) == (4, True), plan
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, id in done.err) == (4, True), done
+    return " ".join(done.err.split())
+
+
+def test_a_freeze_stops_its_stores_with_its_reason_owner_and_end(team: Repository) -> None:
+    freeze(team, "--stores", "amz-d*")
+    text = (team.path / "acorn.yaml").read_text()
+    assert "2026-11-30T23:00:00Z" in text
+    edit(team, "49.99", "47.50")
+    said = refusal(team, "ACN-042")
+    assert (
+        "amz-de: black-friday freezes them: no changes in peak week (mia@example.com); until 2026-11-30 23:00Z"
+        in said
+    )
+    assert team.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "49.99"
+    # The other store is free.
+    edit(team, "12.90", "11.90")
+    assert team.run("apply", "--auto-approve", "--select", "amz-fr").code == 0
+
+
+def test_a_freeze_ends_by_itself_and_by_its_owner(team: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    freeze(team)
+    edit(team, "49.99", "47.50")
+    refusal(team, "ACN-042")
+    monkeypatch.setenv("ACORN_NOW", "2026-12-01T00:00:00Z")
+    assert team.run("plan").code == 0
+    monkeypatch.setenv("ACORN_NOW", NOW)
+    assert team.run("thaw", "black-friday").code == 0
+    assert "freezes" not in (team.path / "acorn.yaml").read_text()
+    assert team.run("apply", "--auto-approve").code == 0
+
+
+def test_an_old_checkout_hears_of_a_freeze_that_was_merged_since(team: Repository, tmp_path: Path) -> None:
+    old = cloned(tmp_path / "team.git", tmp_path / "old")
+    (old.path / ".acorn").mkdir()
+    for file in (team.path / ".acorn").rglob("*.db"):
+        target = old.path / file.relative_to(team.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    freeze(team)
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(old, "49.99", "47.50")
+    done = old.run("apply", "--auto-approve")
+    assert (done.code, "ACN-042" in done.err) == (4, True), done
+    assert "freezes" not in (old.path / "acorn.yaml").read_text()
+    assert git(old.path, "rev-parse", "--is-shallow-repository").strip() == "false"
+
+
+def test_a_freeze_that_a_branch_takes_out_still_holds(team: Repository) -> None:
+    freeze(team)
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    assert team.run("thaw", "black-friday").code == 0
+    edit(team, "49.99", "47.50")
+    refusal(team, "ACN-042")
+
+
+def test_a_remote_that_cannot_be_asked_is_told_and_what_was_seen_last_counts(team: Repository) -> None:
+    freeze(team)
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    git(team.path, "remote", "set-url", "origin", str(team.path / "nowhere.git"))
+    assert team.run("thaw", "black-friday").code == 0
+    edit(team, "49.99", "47.50")
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, "ACN-042" in done.err) == (4, True), done
+    assert "cannot be asked whether somebody said stop" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--until", "tomorrow"),
+        ("--until", "2026-12-01T00:00:00"),
+        ("--until", "2026-12-01T00:00:00Z", "--from", "soon"),
+    ],
+)
+def test_an_end_is_an_instant_with_its_zone(team: Repository, words: tuple[str, ...]) -> None:
+    before = (team.path / "acorn.yaml").read_bytes()
+    done = team.run("freeze", "x", "--reason", "r", "--owner", "o", *words)
+    assert done.code == 64
+    assert (team.path / "acorn.yaml").read_bytes() == before
+
+
+WINDOW: dict[str, Any] = {"days": ["mon", "tue"], "from": "09:00", "until": "17:00", "tz": "Europe/Berlin"}
+NIGHT: dict[str, Any] = {"days": ["fri"], "from": "22:00", "until": "02:00", "tz": "America/New_York"}
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "opens"),
+    [
+        (WINDOW, "2026-11-23T08:00:00Z", ""),  # a Monday, nine in Berlin
+        (WINDOW, "2026-11-23T15:59:59Z", ""),
+        (WINDOW, "2026-11-23T07:59:00Z", "2026-11-23T08:00:00+00:00"),
+        (WINDOW, "2026-11-23T16:00:00Z", "2026-11-24T08:00:00+00:00"),
+        (WINDOW, "2026-11-25T12:00:00Z", "2026-11-30T08:00:00+00:00"),
+        (
+            {**WINDOW, "days": ["sun"]},
+            "2026-10-24T12:00:00Z",
+            "2026-10-25T08:00:00+00:00",
+        ),  # the clocks go back that day
+        (NIGHT, "2026-11-28T06:59:00Z", ""),  # Saturday, two in New York less a minute
+        (NIGHT, "2026-11-28T07:00:00Z", "2026-12-05T03:00:00+00:00"),
+        (NIGHT, "2026-11-27T06:00:00Z", "2026-11-28T03:00:00+00:00"),
+    ],
+)
+def test_a_window_is_open_by_its_own_clock_and_its_next_opening_is_known(
+    window: dict[str, Any], now: str, opens: str
+) -> None:
+    found = list(closed({"changeWindows": [window]}, "sandbox", ["a"], datetime.fromisoformat(now)))
+    assert bool(found) is bool(opens)
+    if opens:
+        assert found[0].until == datetime.fromisoformat(opens)
+        assert next_opening(window, datetime.fromisoformat(now)) == datetime.fromisoformat(opens)
+
+
+def test_windows_and_freezes_are_for_the_stores_and_environments_that_they_name() -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    one = {**WINDOW, "stores": ["amz-*"], "environments": ["production"]}
+    other = {**WINDOW, "stores": ["amz-de"], "days": ["wed"]}
+    names = ["amz-de", "amz-fr", "shop"]
+    settings = {"changeWindows": [one, other]}
+    assert [stop.stores for stop in closed(settings, "production", names, now)] == [("amz-fr",)]
+    assert list(closed(settings, "sandbox", names, now)) == []
+    ice = {
+        "name": "f",
+        "reason": "r",
+        "owner": "o",
+        "from": "2026-11-25T12:00:01Z",
+        "until": "2026-11-26T00:00:00Z",
+    }
+    assert list(frozen({"freezes": [ice]}, "sandbox", names, now)) == []
+    later = now.replace(minute=1)
+    assert [stop.stores for stop in frozen({"freezes": [ice]}, "sandbox", names, later)] == [tuple(names)]
+
+
+def test_outside_of_its_windows_a_store_is_refused_with_the_next_opening(team: Repository) -> None:
+    window = '  changeWindows: [{stores: [amz-de], days: [tue], from: "09:00", until: "17:00", tz: Europe/Berlin}]\n'
+    project = team.path / "acorn.yaml"
+    project.write_text(project.read_text() + window)
+    git(team.path, "commit", "-qam", "windows")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(team, "49.99", "47.50")
+    assert "the next one opens 2026-11-24 08:00Z" in refusal(team, "ACN-043")
+
+
+def test_rollback_is_a_branch_with_the_specs_of_then_its_plan_and_a_hold(
+    team: Repository, tmp_path: Path
+) -> None:
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    (team.path / "specs" / "more.yaml").write_text("# nothing yet\n")
+    git(team.path, "add", "-A")
+    bad = edit(team, "49.99", "9.99", "a slip")
+    git(team.path, "push", "-q", "origin", "main")
+    budget = team.path / "acorn.yaml"
+    assert budget.exists()
+    team.run("apply", "--auto-approve")
+    done = team.run("rollback", "--to", good, "--reason", "a slip of the pen", "--owner", "mia@example.com")
+    assert done.code == 0, done
+    branch = f"acorn/rollback/{good[:10]}"
+    assert git(team.path, "branch", "--show-current").strip() == branch
+    assert git(team.path, "status", "--porcelain") == ""
+    assert "49.99" in (team.path / "specs" / "all.yaml").read_text()
+    assert not (team.path / "specs" / "more.yaml").exists()
+    assert bad in (team.path / "acorn.yaml").read_text()
+    assert "9.99 EUR → 49.99 EUR" in done.out or "9.99 → 49.99" in done.out
+    # Nothing was applied by going back; merged, it is applied as any change is, and is not older.
+    assert team.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "9.99"
+    git(team.path, "push", "-q", "origin", f"{branch}:main")
+    team.apply()
+    assert team.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "49.99"
+    # The bad commit is not applied again, not even by somebody who says that an older one is meant.
+    git(team.path, "checkout", "-q", bad)
+    again = team.run("apply", "--auto-approve", "--older")
+    assert (again.code, "ACN-044" in again.err) == (4, True), again
+    assert "a slip of the pen (mia@example.com)" in " ".join(again.err.split())
+    # Nor is what was built on it elsewhere.
+    git(team.path, "checkout", "-qb", "side")
+    edit(team, "12.90", "11.90")
+    built = team.run("apply", "--auto-approve", "--older")
+    assert (built.code, "ACN-044" in built.err) == (4, True), built
+
+
+@pytest.mark.parametrize("to", ["nowhere", "--upload-pack=x", "HEAD..main", ""])
+def test_a_revision_that_git_does_not_know_changes_nothing(team: Repository, to: str) -> None:
+    before = git(team.path, "rev-parse", "HEAD")
+    done = team.run("rollback", "--to", to, "--reason", "r", "--owner", "o")
+    assert done.code != 0
+    assert git(team.path, "branch", "--show-current").strip() == "main"
+    assert git(team.path, "rev-parse", "HEAD") == before
+
+
+def test_nothing_is_rolled_back_over_work_that_is_not_committed(team: Repository) -> None:
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    edit(team, "49.99", "47.50")
+    file = team.path / "specs" / "all.yaml"
+    file.write_text(file.read_text() + "# a thought\n")
+    done = team.run("rollback", "--to", good, "--reason", "r", "--owner", "o")
+    assert done.code == 1
+    assert "# a thought" in file.read_text()
+    assert git(team.path, "branch", "--show-current").strip() == "main"
