@@ -29,6 +29,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "fmt": ("fmt", "Bring spec files into canonical form; comments stay."),
     "schema": ("schema", "Write the JSON Schemas that editors and CI use."),
     "plan": ("plan", "Show what apply would change, and why."),
+    "diff": ("diff", "Show what one revision wants otherwise than another. Offline."),
     "show": ("show", "Show a saved plan."),
     "apply": ("apply", "Make every store match the specs, as planned."),
     "drift": ("drift", "Show what was changed outside since the last apply. Read-only."),

@@ -219,15 +219,19 @@ class _Told:
         )
 
         def write(forge: Forge, before: Remark | None) -> str:
-            approvals = [
-                (one.by, one.commit in ("", self._job.commit)) for one in forge.approvals(self._job.request)
-            ]
+            approvals = [(one.by, self._when(one.commit)) for one in forge.approvals(self._job.request)]
             return comment(
                 plan, before=before.body if before else "", approvals=approvals, link=self._job.link
             )
 
         self._comment(plan.environment, write, needed=bool(plan.changes or code))
         self._status("failure" if code else "success", summary(plan))
+
+    def _when(self, commit: str) -> str:
+        """For which other commit than this one somebody approved, in words."""
+        if not commit:
+            return "the forge does not say for which commit"
+        return "" if commit == self._job.commit else "for an older commit"
 
     def no_plan(self, error: AcornError, environment: str) -> None:
         """That there is no plan, and why."""
@@ -238,9 +242,14 @@ class _Told:
         findings = [*error.findings] or [Finding(error.id, "error", error.message, hint=error.hint or "")]
         self._findings(findings, "acorn.plan")
         self._file("gl-acorn.json", terraform_counts(None))
-        body = failed(name, words=error.message, findings=findings, link=self._job.link)
-        self._summary(body)
-        self._comment(name, lambda forge, before: body, needed=True)
+        link = self._job.link
+        self._summary(failed(name, words=error.message, findings=findings, link=link))
+
+        def write(forge: Forge, before: Remark | None) -> str:
+            said = before.body if before else ""
+            return failed(name, words=error.message, findings=findings, before=said, link=link)
+
+        self._comment(name, write, needed=True)
         self._status("failure", error.message)
 
     def applied(self, code: int) -> None:
@@ -416,6 +425,9 @@ class _Told:
             do(forge)
         except AcornError as error:
             self._warn(error.message)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What a forge answers has another shape than its reference says.
+            self._warn(f"{self._job.host} answers in another shape than expected: {type(error).__name__}")
         finally:
             forge.close()
 

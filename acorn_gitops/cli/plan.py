@@ -35,6 +35,11 @@ from acorn_gitops.plan.document import Plan
     is_flag=True,
     help="Read every store, also those that say they have not changed since they were last in sync.",
 )
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Only what the specs want otherwise than in this revision: reads only the stores that are touched.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
     environment: str | None,
@@ -47,6 +52,7 @@ def command(
     adopt: bool,
     allow_empty: tuple[str, ...],
     refresh: bool,
+    since: str | None,
     verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
@@ -57,6 +63,14 @@ def command(
     session = Session(root, environment, no_color)
     if out is not None:
         check_replaceable(out, session.root)
+    if since is not None:
+        if selected:
+            raise click.UsageError("--since and --select are two ways to say the same")
+        touched = touched_by(session, since)
+        if not touched:
+            click.echo(f"The specs want nothing otherwise than {since}.")
+            return 0
+        selected = tuple(touched) if touched != ["*"] else ()
     plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh=refresh))
     if out is not None:
         write(plan, out, session.root)
@@ -64,6 +78,17 @@ def command(
     if out is not None and output == "text":
         session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)
+
+
+def touched_by(session: Session, base: str) -> list[str]:
+    """The addresses that a change is about; `*` where they are more than can be named."""
+    from acorn_gitops.reconcile.comparing import touched_since
+
+    found = touched_since(session, base)
+    if found is None:
+        session.say("the change touches more than can be named: everything is planned")
+        return ["*"]
+    return found
 
 
 def _next(plan: Plan, out: Path) -> str:

@@ -3,6 +3,7 @@ and a hold on the commit that is left."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -28,9 +29,13 @@ def command(
     session = Session(root, environment, no_color)
     done = roll_back(session, RollbackRequest(revision, reason, owner))
     click.echo(
-        f"on {done.branch}: {len(done.changed)} files as they were, {len(done.removed)} removed; {done.bad[:10]} is held"
+        f"on {done.branch}: {_files(done.changed)} as before, {_files(done.removed)} gone; {done.bad[:10]} is held"
     )
     planned = plan(session, PlanRequest())
     click.echo(rendered(planned, "text", session, verbose=True), nl=False)
     session.say(f"push it and have it merged: git push -u origin {done.branch}")
     return exit_code(planned, detailed=False)
+
+
+def _files(names: Sequence[str]) -> str:
+    return f"{len(names):,} file{'s' if len(names) != 1 else ''}"

@@ -7,6 +7,7 @@ retry policy that every other server gets (decision 37).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -100,6 +101,18 @@ class Client:
                 f"the forge refuses {method} {_shown(path)}: HTTP {answer.status} {_why(answer.body)}"
             )
         return answer
+
+
+def number(thing: Any) -> str:
+    """The number by which a forge knows something. AcornError for anything else: it is a part of
+    addresses."""
+    if (
+        isinstance(thing, bool)
+        or not isinstance(thing, int | str)
+        or not re.fullmatch(r"[0-9]{1,20}", str(thing))
+    ):
+        raise AcornError("the forge's answer lacks the number of what it shows")
+    return str(thing)
 
 
 def _shown(path: str) -> str:

@@ -10,10 +10,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from acorn_gitops.forge.client import Client, NotThere
+from acorn_gitops.forge.client import Client, NotThere, number
 from acorn_gitops.forge.job import Job
 from acorn_gitops.forge.protocol import Approval, Remark, Verdict
 from acorn_gitops.model.finding import AcornError
+
+JOBS = "github-actions[bot]"
+"""Whose a job's own token is."""
 
 
 class GitHub:
@@ -26,25 +29,27 @@ class GitHub:
             "x-github-api-version": "2022-11-28",
         }
         self._client = Client(f"{job.api}/repos/{quote(job.project)}", headers, job.token)
+        self._speaks_as = job.speaks_as
+        self._project = job.project
         self._account = Client(job.api, headers, job.token)
         self._owner = job.project.partition("/")[0]
 
     def comment(self, request: str, marker: str) -> Remark | None:
-        """As `Forge.comment`: of those that the token's own user wrote; a job's token is a bot's, and cannot
-        ask whose."""
+        """As `Forge.comment`: of those that the token's own user wrote."""
         for row in self._client.pages(f"/issues/{request}/comments"):
             user = _map(row.get("user"))
-            ours = user.get("login") == self._me if self._me else user.get("type") == "Bot"
-            if ours and marker in str(row.get("body") or ""):
+            if user.get("login") == self._me and marker in str(row.get("body") or ""):
                 return _remark(row, "id")
         return None
 
     @cached_property
     def _me(self) -> str:
+        if self._speaks_as:
+            return self._speaks_as
         try:
-            return str(_map(self._account.ask("GET", "/user")).get("login") or "")
+            return str(_map(self._account.ask("GET", "/user")).get("login") or JOBS)
         except AcornError:
-            return ""
+            return JOBS  # a job's own token may not ask
 
     def say(self, request: str, body: str, over: Remark | None) -> str:
         """As `Forge.say`."""
@@ -74,8 +79,14 @@ class GitHub:
 
     def open_request(self, branch: str) -> Remark | None:
         """As `Forge.open_request`."""
-        rows = self._client.ask("GET", f"/pulls?state=open&head={quote(f'{self._owner}:{branch}')}")
-        return _remark(rows[0], "number") if isinstance(rows, list) and rows else None
+        rows = self._client.pages(f"/pulls?state=open&head={quote(f'{self._owner}:{branch}')}")
+        # A fork that the same owner keeps has branches of the same name.
+        ours = (
+            row
+            for row in rows
+            if _map(_map(row.get("head")).get("repo")).get("full_name") in (self._project, None)
+        )
+        return next((_remark(row, "number") for row in ours), None)
 
     def request(self, branch: str, base: str, *, title: str, body: str, over: Remark | None) -> str:
         """As `Forge.request`."""
@@ -87,7 +98,13 @@ class GitHub:
     def issue(self, label: str, marker: str) -> Remark | None:
         """As `Forge.issue`."""
         rows = self._client.pages(f"/issues?state=open&labels={quote(label)}")
-        ours = (row for row in rows if "pull_request" not in row and marker in str(row.get("body") or ""))
+        ours = (
+            row
+            for row in rows
+            if "pull_request" not in row
+            and marker in str(row.get("body") or "")
+            and _map(row.get("user")).get("login") == self._me
+        )
         return next((_remark(row, "number") for row in ours), None)
 
     def report(self, label: str, *, title: str, body: str, over: Remark | None) -> str:
@@ -112,7 +129,7 @@ def _map(thing: Any) -> Mapping[str, Any]:
 
 
 def _remark(row: Mapping[str, Any], key: str) -> Remark:
-    return Remark(str(row[key]), str(row.get("body") or ""), str(row.get("html_url") or ""))
+    return Remark(number(row.get(key)), str(row.get("body") or ""), str(row.get("html_url") or ""))
 
 
 def _link(answer: Any) -> str:

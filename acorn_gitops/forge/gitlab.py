@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from acorn_gitops.forge.client import Client, NotThere
+from acorn_gitops.forge.client import Client, NotThere, number
 from acorn_gitops.forge.job import Job
 from acorn_gitops.forge.protocol import Approval, Remark, Verdict
 from acorn_gitops.model.finding import AcornError
@@ -22,21 +22,24 @@ class GitLab:
     def __init__(self, job: Job) -> None:
         self._client = Client(job.api, {"private-token": job.token}, job.token)
         self._project = f"/projects/{quote(job.project, safe='')}"
-        self._web = job.web
+        self._number, self._web = job.project, job.web
 
     @cached_property
     def _me(self) -> str:
         user = self._client.ask("GET", "/user")
         return str(user.get("id")) if isinstance(user, Mapping) else ""
 
+    def _is_mine(self, row: Mapping[str, Any]) -> bool:
+        author = row.get("author")
+        return isinstance(author, Mapping) and bool(self._me) and str(author.get("id")) == self._me
+
     def comment(self, request: str, marker: str) -> Remark | None:
         """As `Forge.comment`: of the notes that the token's own user wrote."""
         for row in self._client.pages(f"{self._project}/merge_requests/{request}/notes?sort=asc"):
             if row.get("system") or marker not in str(row.get("body") or ""):
                 continue
-            author = row.get("author")
-            if isinstance(author, Mapping) and str(author.get("id")) == self._me:
-                return Remark(str(row["id"]), str(row.get("body") or ""))
+            if self._is_mine(row):
+                return Remark(number(row.get("id")), str(row.get("body") or ""))
         return None
 
     def say(self, request: str, body: str, over: Remark | None) -> str:
@@ -49,7 +52,7 @@ class GitLab:
                 return f"{link}#note_{over.id}"
             except NotThere:
                 pass  # somebody deleted it meanwhile
-        return f"{link}#note_{_field(self._client.ask('POST', path, {'body': body}), 'id')}"
+        return f"{link}#note_{number(_field(self._client.ask('POST', path, {'body': body}), 'id'))}"
 
     def status(self, commit: str, verdict: Verdict, *, words: str, name: str, link: str) -> None:
         """As `Forge.status`; a description has at most 255 characters."""
@@ -63,14 +66,21 @@ class GitLab:
         the newest commit."""
         found = self._client.ask("GET", f"{self._project}/merge_requests/{request}/approvals")
         rows = found.get("approved_by") if isinstance(found, Mapping) else None
-        users = [row.get("user") for row in rows or () if isinstance(row, Mapping)]
+        users = (
+            [row.get("user") for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+        )
         return [Approval(str(u.get("username") or ""), "") for u in users if isinstance(u, Mapping)]
 
     def open_request(self, branch: str) -> Remark | None:
         """As `Forge.open_request`."""
         path = f"{self._project}/merge_requests?state=opened&source_branch={quote(branch, safe='')}"
-        rows = self._client.ask("GET", path)
-        return _remark(rows[0]) if isinstance(rows, list) and rows else None
+        # Forks have branches of the same name, and their requests are listed as well.
+        ours = (
+            row
+            for row in self._client.pages(path)
+            if str(row.get("source_project_id")) == self._number and row.get("source_branch") == branch
+        )
+        return next((_remark(row) for row in ours), None)
 
     def request(self, branch: str, base: str, *, title: str, body: str, over: Remark | None) -> str:
         """As `Forge.request`."""
@@ -86,7 +96,8 @@ class GitLab:
         """As `Forge.issue`."""
         path = f"{self._project}/issues?state=opened&labels={quote(label, safe='')}"
         rows = self._client.pages(path)
-        return next((_remark(row) for row in rows if marker in str(row.get("description") or "")), None)
+        ours = (row for row in rows if marker in str(row.get("description") or "") and self._is_mine(row))
+        return next((_remark(row) for row in ours), None)
 
     def report(self, label: str, *, title: str, body: str, over: Remark | None) -> str:
         """As `Forge.report`."""
@@ -108,7 +119,7 @@ class GitLab:
 
 
 def _remark(row: Mapping[str, Any]) -> Remark:
-    return Remark(str(row["iid"]), str(row.get("description") or ""), str(row.get("web_url") or ""))
+    return Remark(number(row.get("iid")), str(row.get("description") or ""), str(row.get("web_url") or ""))
 
 
 def _field(answer: Any, name: str) -> Any:

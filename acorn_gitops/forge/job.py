@@ -51,6 +51,8 @@ class Job(NamedTuple):
     token: str = ""
     protected: bool = False
     """The branch is protected, as the forge says."""
+    speaks_as: str = ""
+    """Whose the token is (ACORN_FORGE_USER), where it cannot be asked: of an app NAME[bot]."""
     fork: bool = False
     """The change comes from somebody else's copy of the repository."""
 
@@ -88,7 +90,7 @@ def _github(environ: Mapping[str, str]) -> Job:
         "github",
         api=environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"),
         project=repository,
-        request=str(change.get("number") or ""),
+        request=_digits(change.get("number")),
         commit=str(head.get("sha") or environ.get("GITHUB_SHA", "")),
         base=environ.get("GITHUB_BASE_REF", ""),
         branch=environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME", ""),
@@ -99,6 +101,7 @@ def _github(environ: Mapping[str, str]) -> Job:
         web=f"{server}/{repository}",
         token=_token(environ, "github"),
         protected=environ.get("GITHUB_REF_PROTECTED") == "true",
+        speaks_as=environ.get("ACORN_FORGE_USER", ""),
         fork=isinstance(theirs, str) and theirs != repository,
     )
 
@@ -110,7 +113,7 @@ def _gitlab(environ: Mapping[str, str]) -> Job:
         "gitlab",
         api=environ.get("CI_API_V4_URL", "").rstrip("/"),
         project=environ.get("CI_PROJECT_ID", ""),
-        request=environ.get("CI_MERGE_REQUEST_IID", ""),
+        request=_digits(environ.get("CI_MERGE_REQUEST_IID")),
         # In a pipeline of the trial merge CI_COMMIT_SHA is a commit that nobody pushed.
         commit=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
         base=environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
@@ -124,6 +127,11 @@ def _gitlab(environ: Mapping[str, str]) -> Job:
         protected=environ.get("CI_COMMIT_REF_PROTECTED") == "true",
         fork=bool(theirs) and theirs != environ.get("CI_PROJECT_ID", ""),
     )
+
+
+def _digits(thing: Any) -> str:
+    text = str(thing or "")
+    return text if text.isdigit() else ""
 
 
 def _words(text: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 
 import orjson
 
-from acorn_gitops.notify.message import Message, Sending, cut_to
+from acorn_gitops.notify.message import Message, Sending, by_code, cut_to
 
 
 def signature(milliseconds: int, secret: str) -> str:
@@ -30,18 +30,9 @@ def sending(message: Message, url: str, secret: str) -> Sending:
     if secret:
         stamp = message.at * 1_000
         url = f"{url}{'&' if '?' in url else '?'}timestamp={stamp}&sign={signature(stamp, secret)}"
-    return Sending(url, {"content-type": "application/json"}, body, why_not=why_not)
+    return Sending(url, {"content-type": "application/json"}, body, why_not=by_code("errcode"))
 
 
 def _safe(text: str) -> str:
     """Markdown, in which `@` calls people."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>#" else c for c in text.replace("@", "@\u2060"))
-
-
-def why_not(status: int, body: bytes) -> str:
-    """Also what WeCom answers."""
-    try:
-        code = orjson.loads(body).get("errcode") if status == 200 else status
-    except (orjson.JSONDecodeError, AttributeError):
-        return "the answer is no JSON"
-    return "" if code == 0 else f"errcode {code}"

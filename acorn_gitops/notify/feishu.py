@@ -10,7 +10,7 @@ import hmac
 
 import orjson
 
-from acorn_gitops.notify.message import Message, Sending, cut_to
+from acorn_gitops.notify.message import Message, Sending, by_code, cut_to
 
 
 def signature(seconds: int, secret: str) -> str:
@@ -31,17 +31,9 @@ def sending(message: Message, url: str, secret: str) -> Sending:
     content: dict[str, object] = {"msg_type": "interactive", "card": card}
     if secret:
         content |= {"timestamp": str(message.at), "sign": signature(message.at, secret)}
-    return Sending(url, {"content-type": "application/json"}, orjson.dumps(content), why_not=_why_not)
+    return Sending(url, {"content-type": "application/json"}, orjson.dumps(content), why_not=by_code("code"))
 
 
 def _safe(text: str) -> str:
     """Cards read Markdown, and `<at>` calls people."""
     return text.replace("<", "&#60;").replace("*", "&#42;").replace("[", "&#91;").replace("`", "&#96;")
-
-
-def _why_not(status: int, body: bytes) -> str:
-    try:
-        code = orjson.loads(body).get("code") if status == 200 else status
-    except (orjson.JSONDecodeError, AttributeError):
-        return "the answer is no JSON"
-    return "" if code == 0 else f"code {code}"

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
+import orjson
+
 Level = Literal["error", "warning", "resolved"]
 
 
@@ -45,6 +47,19 @@ class Sending(NamedTuple):
 def by_status(status: int, body: bytes) -> str:
     """For services that say it with the status alone."""
     return "" if 200 <= status < 300 else f"HTTP {status}"
+
+
+def by_code(name: str) -> Callable[[int, bytes], str]:
+    """For bots that answer 200 to everything, and say in a field of this name whether it was taken (0)."""
+
+    def why_not(status: int, body: bytes) -> str:
+        try:
+            code = orjson.loads(body).get(name) if status == 200 else status
+        except (orjson.JSONDecodeError, AttributeError):
+            return "the answer is no JSON"
+        return "" if code == 0 else f"{name} {code}"
+
+    return why_not
 
 
 def cut_to(text: str, most: int) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from acorn_gitops.notify.dingtalk import why_not
-from acorn_gitops.notify.message import Message, Sending, cut_to
+from acorn_gitops.notify.message import Message, Sending, by_code, cut_to
 
 
 def sending(message: Message, url: str, secret: str) -> Sending:
@@ -14,7 +13,7 @@ def sending(message: Message, url: str, secret: str) -> Sending:
     link = f"\n[The job]({message.link})" if message.link else ""
     text = cut_to(f"### {_safe(message.title)}\n{lines}", 3_900 - len(link.encode())) + link
     body = orjson.dumps({"msgtype": "markdown_v2", "markdown_v2": {"content": text}})
-    return Sending(url, {"content-type": "application/json"}, body, why_not=why_not)
+    return Sending(url, {"content-type": "application/json"}, body, why_not=by_code("errcode"))
 
 
 def _safe(text: str) -> str:

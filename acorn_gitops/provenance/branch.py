@@ -26,11 +26,13 @@ from acorn_gitops.confine.git import (
 )
 from acorn_gitops.model.finding import AcornError, Stale
 
+MAIL = "acorn@localhost"
+"""The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
 _WHO = {
     "GIT_AUTHOR_NAME": "acorn",
-    "GIT_AUTHOR_EMAIL": "acorn@localhost",
+    "GIT_AUTHOR_EMAIL": MAIL,
     "GIT_COMMITTER_NAME": "acorn",
-    "GIT_COMMITTER_EMAIL": "acorn@localhost",
+    "GIT_COMMITTER_EMAIL": MAIL,
 }
 
 
@@ -45,10 +47,9 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
     """The newest version. `strangers`: no program that the clone's configuration names is started, not even
     an ssh of its own. AcornError when the remote cannot be asked."""
     git = _git(root, strangers=strangers)
-    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}")
-    if not listed.strip():
+    commit = _tip(git, remote, branch)
+    if not commit:
         return Kept("", None)
-    commit = listed.split()[0]
     _run(
         git,
         "fetch",
@@ -59,6 +60,8 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
         remote,
         f"+refs/heads/{branch}:{_local(branch)}",
     )
+    if _run(git, "rev_parse", _local(branch)) != commit:
+        raise AcornError(f"{branch} moved while it was fetched", hint="run the same command again")
     if not _run(git, "ls_tree", commit, "--", name).strip():
         return Kept(commit, None)
     try:
@@ -72,23 +75,33 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
 
 def newest(root: Path, remote: str, branch: str) -> str:
     """The newest commit of a branch, as the remote says now; "" where it has no such branch."""
-    listed = _run(_git(root, strangers=False), "ls_remote", remote, f"refs/heads/{branch}").split()
-    return listed[0] if listed else ""
+    return _tip(_git(root, strangers=False), remote, branch)
+
+
+def _tip(git: Any, remote: str, branch: str) -> str:
+    """The newest commit of a branch at the remote; "" where there is none. Git answers with every reference
+    that ends like the one that is asked for: only this one is meant."""
+    reference = f"refs/heads/{branch}"
+    for row in _run(git, "ls_remote", remote, reference).splitlines():
+        commit, _, name = row.partition("\t")
+        if name == reference:
+            return commit
+    return ""
 
 
 def fetch_head(root: Path, remote: str, branch: str) -> str:
     """Bring the newest commit of a branch here, without touching any branch of this clone; answers it, ""
     where the remote has no such branch."""
     git = _git(root, strangers=False)
-    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}").split()
-    if not listed:
+    commit = _tip(git, remote, branch)
+    if not commit:
         return ""
     # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
     # not be known afterwards.
     depth = ["--depth=1"] if _run(git, "rev_parse", "--is-shallow-repository") == "true" else []
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", *depth)
     _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:refs/acorn/default")
-    return listed[0]
+    return _run(git, "rev_parse", "refs/acorn/default")
 
 
 def is_known(root: Path, remote: str, branch: str) -> bool:
@@ -100,7 +113,7 @@ def is_known(root: Path, remote: str, branch: str) -> bool:
 
 def is_there(root: Path, remote: str, branch: str, *, strangers: bool = False) -> bool:
     """Whether the remote has the branch. AcornError when it cannot be asked."""
-    return bool(_run(_git(root, strangers=strangers), "ls_remote", remote, f"refs/heads/{branch}").strip())
+    return bool(_tip(_git(root, strangers=strangers), remote, branch))
 
 
 def propose(
@@ -114,8 +127,7 @@ def propose(
     git = _git(root, strangers=False)
     repository = find(root)
     assert repository is not None
-    listed = _run(git, "ls_remote", remote, f"refs/heads/{branch}").split()
-    there = listed[0] if listed else ""
+    there = _tip(git, remote, branch)
     with (
         tempfile.TemporaryDirectory() as folder,
         git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO),

@@ -103,11 +103,7 @@ def _monitors(configuration: Configuration, store: str) -> Sequence[Mapping[str,
 
 
 def _words(finding: Finding, rows: Sequence[str]) -> str:
-    more = (
-        f" ({len(rows)} resources changed: {', '.join(rows[:TOP])}{' …' if len(rows) > TOP else ''})"
-        if rows
-        else ""
-    )
+    more = f" ({len(rows)} changed: {', '.join(rows[:TOP])}{' …' if len(rows) > TOP else ''})" if rows else ""
     return safe(cut(f"{finding.id}: {finding.message}{more}", 600))
 
 

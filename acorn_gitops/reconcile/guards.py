@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
@@ -23,6 +23,7 @@ from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.compare import same
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
@@ -309,21 +310,34 @@ def already_there(result: StoreResult) -> int:
 
 
 def roles_of_grants(view: StoreView, result: StoreResult) -> Iterator[Finding]:
-    """Grants that would give what somebody else's role says: a role of that key is there, is not as these
-    specs say it, and this plan does not make it so."""
-    roles = {change.address.key: change for change in result.changes if change.address.type == "role"}
+    """Grants that would give what these specs do not say: the role is not there, or another than they say,
+    and this plan does not make it so. Whose it is, what is selected and which fields are left to others
+    changes nothing of what the grant would give."""
+    written = {c.address.key for c in result.changes if c.address.type == "role" and c.writes}
     for change in result.changes:
         role = str((change.after or {}).get("role"))
-        if change.address.type != "grant" or not change.writes or ("role", role) not in view.live:
+        if (
+            change.address.type != "grant"
+            or not change.writes
+            or change.action == "delete"
+            or role in written
+        ):
             continue
-        left = roles.get(role)
-        if left is not None and not left.writes:
-            yield _finding(
-                "ACN-041",
-                change,
-                f"{change.address} would give what the role {role} says there, which is not what these specs say",
-                hint=f"take the role over (`--adopt`), give yours another `key`, or see `acorn plan --select {view.store}/role/{role}`",
-            )
+        live, want = view.roles.get(role), view.wanted_roles.get(role)
+        if live is not None and want is not None and _is_as_said(live, want):
+            continue
+        says = "is not there" if live is None else "says something else there than these specs say"
+        yield _finding(
+            "ACN-041",
+            change,
+            f"{change.address} would be given while the role {role} {says}, and this plan does not change that",
+            hint="plan the role with it; where it is somebody else's, take it over (`--adopt`) or give yours another `key`",
+        )
+
+
+def _is_as_said(live: Mapping[str, Any], want: Mapping[str, Any]) -> bool:
+    names = {*want, "rules", "validFrom", "validUntil"}
+    return all(same(want.get(name), live.get(name), name) for name in names)
 
 
 def no_ledger(path: Path, found: int) -> Finding:

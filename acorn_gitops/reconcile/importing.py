@@ -42,6 +42,7 @@ from acorn_gitops.reconcile.states import (
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.reconcile.written_back import written_back
 from acorn_gitops.rules.registry import check
+from acorn_gitops.rules.waivers import NEVER_LEFT
 from acorn_gitops.specs.edit import save
 from acorn_gitops.specs.load import Loaded
 
@@ -100,7 +101,7 @@ def drifted_specs(workspace: Workspace, request: ImportRequest) -> tuple[str, di
         if loaded.findings:
             raise InvalidSpecs("the specs are invalid; nothing was read", findings=loaded.findings)
         state, collected = _looked_at(workspace, loaded, request)
-        files, notes = written_back(state, collected)
+        files, notes = written_back(state, collected, but=NEVER_LEFT)
         state.ledger.close()
         return loaded.project.environment, files, notes
 

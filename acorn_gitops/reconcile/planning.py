@@ -30,6 +30,7 @@ from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
+from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
@@ -53,7 +54,7 @@ from acorn_gitops.reconcile.states import (
     views,
 )
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.rules.context import Known
+from acorn_gitops.rules.context import ANYBODY, Known
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count
 from acorn_gitops.specs.identities import Identity, identities, may_hold
@@ -211,7 +212,7 @@ def compute(
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
-    recorded = list(_recorded_rights(state, results))
+    recorded = list(_recorded(state, results))
     blocking += plan_findings(workspace, loaded, state, changes=changes, recorded=recorded)
     for result in results:
         settings = loaded.configuration.connections.get(result.connection)
@@ -310,6 +311,8 @@ def plan_findings(
 
     def author(file: str, line: int) -> tuple[str, str] | None:
         wrote = authors.of(file, line)
+        if wrote is not None and wrote[0] == MAIL:
+            return ANYBODY, wrote[1]  # acorn took over what somebody did in a console
         return (actor, today) if wrote == ("", "") else wrote
 
     last = state.ledger.last_whole()
@@ -317,7 +320,8 @@ def plan_findings(
 
     @cache
     def asked(wanted: frozenset[Identity], files: frozenset[str], begin: str) -> frozenset[str]:
-        return frozenset(wrote or actor for wrote in authors.editors(wanted, files, begin))
+        found = authors.editors(wanted, files, begin)
+        return frozenset(ANYBODY if wrote == MAIL else wrote or actor for wrote in found)
 
     def editors(wanted: Collection[Identity], files: Collection[str], since: str) -> frozenset[str]:
         begin = since or last
@@ -355,7 +359,7 @@ def plan_findings(
         editors=editors,
         commit=authors.commit,
         recorded=recorded,
-        roles_before=lambda: roles_asking(authors, last),
+        roles_before=lambda: roles_asking(workspace, authors, last),
         holders=lambda store, role: holders_of(state, store, role),
         ever=lambda store, type: bool(state.ledger.ever(store, type)),
         gave=state.ledger.ever_gave,
@@ -373,20 +377,15 @@ def plan_findings(
     ]
 
 
-def roles_asking(authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Roles that ask for approvals in a commit (name, spec), as they are written there."""
-    from acorn_gitops.specs.strict import compose
+def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Roles that ask for approvals in a commit (name, spec), with what they inherit and the environment's
+    overlays. AcornError where its specs cannot be read as a whole."""
+    from acorn_gitops.reconcile.comparing import configuration_at
 
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for file, content in authors.holding("requiredFor", commit):
-        for document in compose(content.decode("utf-8", "replace"), file).documents:
-            data = document.data
-            if not isinstance(data, Mapping) or data.get("kind") != "RolePermission":
-                continue
-            metadata, spec = data.get("metadata"), data.get("spec")
-            if isinstance(metadata, Mapping) and isinstance(spec, Mapping):
-                found.append((str(metadata.get("name")), spec))
-    return found
+    if not authors.holding("requiredFor", commit):
+        return []
+    earlier = configuration_at(workspace, commit)
+    return [(role.name, role.spec) for role in earlier.roles.values() if role.spec.get("approvals")]
 
 
 def holders_in(live: Mapping[Key, Live]) -> Iterator[tuple[str, str]]:
@@ -499,12 +498,12 @@ def _recover(
     state.ledger.note_seals()
 
 
-def _recorded_rights(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:
-    """Roles and grants that are as declared and will be recorded, as the changes that they are to what was
-    applied last."""
+def _recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:
+    """Roles, grants and promotions that are as declared and will be recorded, as the changes that they are to
+    what was applied last."""
     for result in results:
         for address in result.to_record:
-            want = declared(state, address) if address.type in ("role", "grant") else None
+            want = declared(state, address) if address.type in ("role", "grant", "promotion") else None
             if want is None:
                 continue
             known = state.ledger.applied(address.store).get((address.type, address.key))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.provenance.blame import Authors
-from acorn_gitops.provenance.branch import propose
+from acorn_gitops.provenance.branch import newest, propose
 from acorn_gitops.provenance.revision import head_of
 from acorn_gitops.reconcile.importing import ImportRequest, drifted_specs
 from acorn_gitops.reconcile.ledger_branch import REMOTE
@@ -39,6 +39,12 @@ def propose_drift(workspace: Workspace) -> Proposal:
     it."""
     workspace.refuse_untrusted("ci drift --fix")
     commit = head_of(workspace.root)
+    default = workspace.trust.default_branch
+    if default and commit != newest(workspace.root, REMOTE, default):
+        # On top of anything else the proposal would carry what nobody has merged.
+        raise AcornError(
+            f"what is checked out is not the newest {default}; nothing was proposed", hint="run it there"
+        )
     environment, files, notes = drifted_specs(workspace, ImportRequest(drifted=True))
     branch = f"{PREFIX}{environment}"
     if not files:

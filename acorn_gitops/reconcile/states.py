@@ -62,6 +62,10 @@ class StoreView:
     """What was changed outside and stays so, because somebody acknowledged it (`plan.acknowledged`)."""
     over: int = 0
     """How many declared promotions have ended and are gone: nothing is to be done about them."""
+    roles: Mapping[str, Attributes] = field(default_factory=dict)
+    """Every role that the store holds, also where only a part of it is planned."""
+    wanted_roles: Mapping[str, Attributes] = field(default_factory=dict)
+    """Every role as the specs say it there, likewise."""
     rights: list[tuple[str, str, Attributes]] = field(default_factory=list)
     """Roles and grants (type, key, attributes) that others manage there, likewise."""
 
@@ -328,6 +332,12 @@ def views(
                     )
                 view.promotions = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
+                }
+                view.roles = {
+                    key: live.attributes for (type, key), live in view.live.items() if type == "role"
+                }
+                view.wanted_roles = {
+                    key: want.attributes for (type, key), want in view.desired.items() if type == "role"
                 }
                 view.rights = rights_of_others(view.live, state.owner)
                 view.listings = {

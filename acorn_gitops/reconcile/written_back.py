@@ -5,7 +5,7 @@ hold, and the specs. Goes out: the new texts of files, and what could not be sai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from acorn_gitops.confine.text import one_line
@@ -22,8 +22,11 @@ from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
 
 
-def written_back(state: States, collected: list[StoreView]) -> tuple[dict[str, str], list[str]]:
-    """Values that were changed outside, written into the specs that declare them."""
+def written_back(
+    state: States, collected: list[StoreView], *, but: Collection[str] = ()
+) -> tuple[dict[str, str], list[str]]:
+    """Values that were changed outside, written into the specs that declare them; `but`: not of these
+    types."""
     config = state.loaded.configuration
     by_origin = {(s.kind, s.name): s for s in config.specs()}
     siblings = _siblings(state)
@@ -39,6 +42,9 @@ def written_back(state: States, collected: list[StoreView]) -> tuple[dict[str, s
         for row in rows:
             want = view.desired.get((row.address.type, row.address.key))
             if want is None or not state.selection.resource(*row.address):
+                continue
+            if row.address.type in but:
+                notes.append(f"{row.address} stays as it is: who may do what is never taken over by itself")
                 continue
             if row.deleted:
                 notes.append(

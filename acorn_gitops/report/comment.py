@@ -13,14 +13,18 @@ from typing import Final
 
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.document import Plan, change_digests, changes_digest
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.markdown import LIMIT, escape, plan_markdown, word
 from acorn_gitops.report.words import plural
 
-MOST: Final = 300
+MOST: Final = 200
 """Of so many changes the comment remembers each; of more only all of them together."""
 NAMED: Final = 5
+NAME: Final = 16
+DOES: Final = 32
+"""Hexadecimal digits of a change's address and of what it does that are remembered."""
 _REMEMBERED: Final = re.compile(r"<!-- acorn:changes digest=([0-9a-f]{64}) ([0-9a-f,]*) -->")
 
 
@@ -30,10 +34,10 @@ def marker_of(environment: str) -> str:
 
 
 def comment(
-    plan: Plan, *, before: str = "", approvals: Sequence[tuple[str, bool]] = (), link: str = ""
+    plan: Plan, *, before: str = "", approvals: Sequence[tuple[str, str]] = (), link: str = ""
 ) -> str:
-    """The comment. `before`: what it said until now; `approvals`: who approved, and whether for this commit;
-    `link`: the job's page."""
+    """The comment. `before`: what it said until now; `approvals`: who approved, and in words for what other
+    commit than this one; `link`: the job's page."""
     lines = [*_since(plan, before), *_required(plan), *_approved(approvals)]
     if link:
         lines.append(f"[The job]({link}) has the whole plan and its log.")
@@ -44,8 +48,10 @@ def comment(
     return "\n".join([head.rstrip("\n"), *foot, f"{mark}{tail}"])
 
 
-def failed(environment: str, *, words: str, findings: Sequence[Finding], link: str = "") -> str:
-    """In place of a plan that could not be made."""
+def failed(
+    environment: str, *, words: str, findings: Sequence[Finding], before: str = "", link: str = ""
+) -> str:
+    """In place of a plan that could not be made. What the comment remembers of the plan before stays."""
     errors = [f for f in findings if f.severity == "error"]
     lines = [f"### ❌ acorn plan · `{word(environment)}` — **failed**", "", escape(cut(words, 500)), ""]
     for finding in errors[:30]:
@@ -55,13 +61,21 @@ def failed(environment: str, *, words: str, findings: Sequence[Finding], link: s
         lines.append(f"- and {len(errors) - 30:,} more")
     if link:
         lines += ["", f"[The job]({link}) has the log."]
-    return "\n".join([*lines, "", f"{marker_of(environment)}v=1 -->"]) + "\n"
+    remembered = _REMEMBERED.search(before)
+    kept = [remembered[0]] if remembered is not None else []
+    return "\n".join([*lines, "", *kept, f"{marker_of(environment)}v=1 -->"]) + "\n"
 
 
 def _memory(plan: Plan) -> str:
-    digests = {address: (name[:12], does[:12]) for address, (name, does) in change_digests(plan).items()}
+    digests = _short(plan)
     each = [f"{name}{content}" for name, content in sorted(digests.values())] if len(digests) <= MOST else []
     return f"<!-- acorn:changes digest={changes_digest(plan)} {','.join(each)} -->"
+
+
+def _short(plan: Plan) -> dict[Address, tuple[str, str]]:
+    """Of each change what is remembered: who writes both versions of one must not find two that look
+    alike."""
+    return {address: (name[:NAME], does[:DOES]) for address, (name, does) in change_digests(plan).items()}
 
 
 def _since(plan: Plan, before: str) -> list[str]:
@@ -74,8 +88,8 @@ def _since(plan: Plan, before: str) -> list[str]:
             "These are **the same changes** as in the plan before: what was approved there is what is here.",
             "",
         ]
-    then = {row[:12]: row[12:] for row in found[2].split(",") if len(row) == 24}
-    now = {address: (name[:12], does[:12]) for address, (name, does) in change_digests(plan).items()}
+    then = {row[:NAME]: row[NAME:] for row in found[2].split(",") if len(row) == NAME + DOES}
+    now = _short(plan)
     if not then or len(now) > MOST:
         return ["**Other changes** than in the plan before.", ""]
     new = [address for address, (name, _) in now.items() if name not in then]
@@ -86,6 +100,8 @@ def _since(plan: Plan, before: str) -> list[str]:
     ]
     if gone:
         parts.append(f"{gone:,} gone")
+    if not parts:
+        return ["**Other changes** than in the plan before.", ""]
     return [f"**Changed since the plan before**: {'; '.join(parts)}.", ""]
 
 
@@ -104,10 +120,10 @@ def _required(plan: Plan) -> list[str]:
     return [f"**Still required** (apply ends with exit code {verdict.code}):", *told, ""] if told else []
 
 
-def _approved(approvals: Sequence[tuple[str, bool]]) -> list[str]:
+def _approved(approvals: Sequence[tuple[str, str]]) -> list[str]:
     if not approvals:
         return []
-    told = [f"{escape(who)}{'' if current else ' (for an older commit)'}" for who, current in approvals]
+    told = [f"{escape(who)}{f' ({when})' if when else ''}" for who, when in approvals]
     return [f"Approved by {', '.join(told)}.", ""]
 
 

@@ -93,7 +93,8 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> st
     moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
     if moves:
         down = sum(m[3].startswith("-") for m in moves)
-        danger.append(f"{len(moves):,} prices move: {down:,} down, {len(moves) - down:,} up.")
+        many = f"{len(moves):,} prices move" if len(moves) != 1 else "1 price moves"
+        danger.append(f"{many}: {down:,} down, {len(moves) - down:,} up.")
         danger += [
             f"{escape(t.store)}: **{'' if t.effect.startswith('-') else '+'}{t.effect} {t.currency}** for the stock that is there."
             for t in totals(plan.changes, plan.risks)

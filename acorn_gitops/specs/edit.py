@@ -100,7 +100,7 @@ def _check_project(text: str) -> None:
     document = data.documents[0].data if data.documents else None
     wrong = [] if document is None or accepts("Project", document) else problems("Project", document)
     if data.findings or wrong or document is None:
-        found = [Finding(one.id, "error", one.message, Place(PROJECT), hint=one.hint) for one in wrong]
+        found = [Finding(one.id, "error", one.message, place=Place(PROJECT), hint=one.hint) for one in wrong]
         words = f"{PROJECT} would be wrong; nothing was written"
         raise InvalidSpecs(words, findings=[*data.findings, *found])
 

@@ -30,11 +30,28 @@ class FakeForge(Server):
         self.refuse: dict[str, tuple[int, Mapping[str, str]]] = {}
         """By a pattern of `METHOD path`, an answer in place of the real one, once."""
         self.next = 100
-        self.me = {"id": 1, "login": "acorn[bot]", "username": "acorn", "type": "Bot"}
+        self.me = {"id": 1, "login": "github-actions[bot]", "username": "acorn", "type": "Bot"}
 
     def somebody_says(self, body: str, who: str = "mallory") -> None:
         """A person comments."""
         self._comment(body, {"id": 9, "login": who, "username": who, "type": "User"})
+
+    def somebody_proposes(self, branch: str) -> None:
+        """A request from somebody's fork, from a branch of this name; both forges list it."""
+        self.next += 1
+        theirs = {"id": 9, "login": "mallory", "username": "mallory", "type": "User"}
+        self.requests.append({
+            "number": self.next, "iid": self.next, "state": "open", "title": "theirs", "body": "theirs", "description": "theirs",
+            "source_branch": branch, "source_project_id": 999, "head": {"ref": branch, "repo": {"full_name": "mallory/shop"}},
+            "user": theirs, "author": theirs, "html_url": "", "web_url": "",
+        })  # fmt: skip
+
+    def somebody_reports(self, body: str) -> None:
+        """An issue of somebody else, under the label."""
+        self.next += 1
+        theirs = {"id": 9, "login": "mallory", "username": "mallory", "type": "User"}
+        self.issues.append({"number": self.next, "iid": self.next, "state": "open", "title": "theirs", "body": body, "description": body,
+                            "user": theirs, "author": theirs, "html_url": "", "web_url": ""})  # fmt: skip
 
     def _comment(self, body: str, user: Mapping[str, Any]) -> dict[str, Any]:
         self.next += 1
@@ -94,7 +111,7 @@ class FakeForge(Server):
             rows = self.requests if path == "/pulls" else self.issues
             rows = [row for row in rows if row["state"] == "open"]
             if "head" in query:
-                rows = [row for row in rows if f"team:{row['head']}" == query["head"]]
+                rows = [row for row in rows if f"team:{row['head']['ref']}" == query["head"]]
             return self._page(exchange, rows, query)
         if path in ("/pulls", "/issues") and method == "POST":
             return exchange.answer(self._open(path.strip("/"), body), 201)
@@ -109,6 +126,12 @@ class FakeForge(Server):
     def _open(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
         self.next += 1
         made = {**body, "number": self.next, "iid": self.next, "state": "open", "html_url": f"{self.url}/{kind}/{self.next}", "web_url": f"{self.url}/{kind}/{self.next}"}  # fmt: skip
+        made |= {"user": self.me, "author": self.me, "source_project_id": 7}
+        if kind == "pulls":
+            made["head_ref"], made["head"] = (
+                body["head"],
+                {"ref": body["head"], "repo": {"full_name": "team/shop"}},
+            )
         made.setdefault("body", body.get("description"))
         made.setdefault("description", body.get("body"))
         (self.requests if kind in ("pulls", "merge_requests") else self.issues).append(made)

@@ -97,7 +97,7 @@ def test_a_change_has_one_comment_which_says_what_is_new_since(
     assert len(forge.comments) == 1
     body = forge.comments[0]["body"]
     assert "**1 to update**" in body and "49.99 EUR → **47.50 EUR**" in body
-    assert "Approved by ada." in body
+    assert ("Approved by ada." in body) is (host == "github")
     assert forge.statuses[-1]["state"] == "success"
     assert "1 to update" in forge.statuses[-1]["description"]
     again = job(host, "plan")
@@ -181,6 +181,72 @@ def test_a_forge_that_refuses_is_a_warning(
     assert done.code == 0, done
     assert "warning: the forge " in done.err
     assert TOKEN not in done.out + done.err
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_others_wrote_is_never_written_over(
+    team: Repository, forge: FakeForge, job: Job, host: str
+) -> None:
+    """An issue with our marker, a request of a fork from a branch of our name, a comment of another bot."""
+    forge.somebody_reports("mine <!-- acorn:drift environment=sandbox v=1 -->")
+    forge.somebody_proposes("acorn/drift/sandbox")
+    forge.comments.append({"id": 5, "body": "coverage <!-- acorn:plan environment=sandbox v=1 -->", "system": False,
+                           "user": {"login": "coverage[bot]", "type": "Bot", "id": 8}, "author": {"id": 8, "username": "coverage"}})  # fmt: skip
+    git(team.path, "push", "-q", "origin", "main")
+    team.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.price=44.90")
+    assert job(host, "drift", "--fix", "adopt", request="").code == 2
+    assert forge.issues[0]["body"].startswith("mine") and len(forge.issues) == 2
+    assert forge.requests[0]["title"] == "theirs" and len(forge.requests) == 2
+    price(team, "MUG", "12.90", "11.90")
+    assert job(host, "plan").code == 0
+    assert forge.comments[0]["body"].startswith("coverage") and len(forge.comments) == 2
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_push_that_cannot_be_planned_forgets_nothing(
+    team: Repository, forge: FakeForge, job: Job, host: str
+) -> None:
+    price(team, "KTL", "49.99", "47.50")
+    assert job(host, "plan").code == 0
+    price(team, "KTL", "47.50", "47.5011")
+    assert job(host, "plan").code == 4
+    assert "acorn:changes" in forge.comments[0]["body"]
+    price(team, "KTL", "47.5011", "40.00")
+    assert job(host, "plan").code == 0
+    assert "other than before: amz-de/listing/KTL-17-BLK" in forge.comments[0]["body"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("id", [None, True, "1/../../../../user/repos?x=", 1.5, []])
+def test_a_forge_that_answers_in_another_shape_is_a_warning_and_is_asked_nothing_strange(
+    team: Repository, forge: FakeForge, job: Job, host: str, id: Any
+) -> None:
+    price(team, "KTL", "49.99", "47.50")
+    forge.comments.append({"id": id, "body": "<!-- acorn:plan environment=sandbox v=1 -->", "system": False, "user": forge.me, "author": forge.me})  # fmt: skip
+    done = job(host, "plan")
+    assert done.code == 0, done
+    assert "warning" in done.err
+    assert not any("user/repos" in one.path for one in forge.asked)
+    assert forge.statuses
+
+
+def test_an_approval_of_which_no_commit_is_known_says_so(
+    team: Repository, forge: FakeForge, job: Job
+) -> None:
+    forge.approved = ["ada"]
+    price(team, "KTL", "49.99", "47.50")
+    assert job("gitlab", "plan").code == 0
+    assert "Approved by ada (the forge does not say for which commit)." in forge.comments[0]["body"]
+
+
+def test_drift_is_proposed_from_the_default_branch_alone(team: Repository, job: Job, tmp_path: Path) -> None:
+    git(team.path, "push", "-q", "origin", "main")
+    git(team.path, "checkout", "-qb", "side")
+    price(team, "MUG", "12.90", "11.90")
+    team.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.price=44.90")
+    done = job("github", "drift", "--fix", "adopt", request="")
+    assert (done.code, "nothing was proposed" in done.err) == (1, True), done
+    assert "acorn/drift" not in git(tmp_path / "team.git", "branch", "--list")
 
 
 def test_a_forge_that_is_busy_is_asked_again(team: Repository, forge: FakeForge, job: Job) -> None:

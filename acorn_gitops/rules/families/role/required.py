@@ -38,15 +38,16 @@ def required(context: Context) -> Iterator[Said]:
     promos = {promo.spec.get("key") or promo.name: promo for promo in config.promos.values()}
     changed = [
         (change, promo)
-        for change in known.changes
+        for change in (*known.changes, *known.recorded)
         if change.address.type == "promotion" and change.action in ("create", "update", "replace")
         if (promo := promos.get(change.address.key)) is not None
     ]
     asking = list(_asking(context)) if changed else []
     told: set[tuple[str, str]] = set()
     for change, promo in changed if asking else ():
-        wrote = _authors(context, promo)
+        written, edited = _authors(context, promo)
         for one in asking:
+            wrote = written | (edited - _may_sign(promo, one))
             stores = access.stores_of(one.role) if one.role is not None else None
             if (stores is not None and change.address.store not in stores) or (promo.name, one.name) in told:
                 continue
@@ -144,14 +145,20 @@ def _ids(spec: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(one_spelling(str(one.get("id"))) for one in subjects)
 
 
-def _authors(context: Context, promo: Spec) -> set[str]:
-    """Who wrote any line of a promotion but its approvals, and who took one out since everything was applied
-    last; "" where that is not known. Whoever only wrote that they approve has not."""
+def _may_sign(promo: Spec, one: _Asking) -> set[str]:
+    """Who is named among a promotion's approvals, may approve and needs no approval: that they edited it says
+    only that they wrote so."""
+    names = {one_spelling(said["by"]) for said in promo.spec.get("approvals") or ()}
+    return {who for who in names if may_approve(one.asked, who)} - one.people
+
+
+def _authors(context: Context, promo: Spec) -> tuple[set[str], set[str]]:
+    """Who wrote any line of a promotion but its approvals ("" where that is not known), and who edited it,
+    also by taking a line out, since everything was applied last."""
     assert context.known is not None
     content = {name: said for name, said in promo.spec.items() if name != "approvals"}
     wrote = _who_wrote(context, promo, [*leaves(content, ("spec",))])
-    signed = {one_spelling(said["by"]) for said in promo.spec.get("approvals") or ()}
-    return wrote | (_editors(context, promo, since="") - signed)
+    return wrote, _editors(context, promo, since="")
 
 
 def _who_wrote(context: Context, spec: Spec, paths: Iterable[tuple[Any, ...]]) -> set[str]:
@@ -186,8 +193,7 @@ def _changed_since(context: Context, promo: Spec, one: _Asking, *, index: int) -
     since = known.commit(*newest) if newest is not None else ""
     if not since or one.asked.get("selfApproval") is True:
         return False
-    signed = {one_spelling(said["by"]) for said in promo.spec.get("approvals") or ()}
-    later = _editors(context, promo, since=since) - (signed - one.people)
+    later = _editors(context, promo, since=since) - _may_sign(promo, one)
     return bool(later if one.groups else later & {*one.people, ANYBODY, ""})
 
 

@@ -1,0 +1,119 @@
+"""What two revisions want, held against each other; no marketplace is asked. Comes in: a workspace, two
+revisions. Goes out: a plan from the one to the other. Callers: cli `diff`, `plan --since`.
+
+Each revision is read in a folder of its own, as it is in git: what is checked out, and what is live, says
+nothing here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import orjson
+
+from acorn_gitops.compile.configuration import compile_configuration, connections_of
+from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.model.finding import InvalidSpecs, Misused
+from acorn_gitops.model.resource import Desired, Live, digest
+from acorn_gitops.plan.change import Applied, StoreResult
+from acorn_gitops.plan.diff import Policy, diff_store
+from acorn_gitops.plan.document import Plan, make_plan
+from acorn_gitops.provenance.earlier import files_at, revision_of
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.load import Loaded, load
+
+MOST_TOUCHED = 2_000
+"""Resources that a plan of a change names one by one; where it touches more, everything is planned."""
+
+
+def compare(workspace: Workspace, one: str, other: str) -> Plan:
+    """From one revision to another, as a plan; "" stands for what is checked out. Misused where git knows no
+    such revision, InvalidSpecs where the specs of one cannot be read."""
+    before, after = _wanted(workspace, one), _wanted(workspace, other)
+    results: list[StoreResult] = []
+    connections = connections_of(after.loaded.configuration)
+    for store in sorted({*before.shards, *after.shards}):
+        old, new = before.shards.get(store, {}), after.shards.get(store, {})
+        if old == new:
+            continue
+        live = {key: Live(want.attributes, "", "") for key, want in old.items()}
+        known = {key: _as_applied(want) for key, want in old.items()}
+        results.append(
+            diff_store(store, connections.get(store, ""), new, live=live, applied=known, policy=Policy())
+        )
+    made = make_plan(
+        results,
+        project=after.loaded.project.name,
+        environment=after.loaded.project.environment,
+        config_digest=after.loaded.configuration.digest,
+        ledger_serial=0,
+        commit=after.commit,
+        dirty=False,
+        created_at=workspace.stamp(),
+        findings=[],
+        selected=(),
+    )
+    return made
+
+
+def touched_since(workspace: Workspace, base: str) -> list[str] | None:
+    """The addresses of the resources that what is checked out wants otherwise than a revision; None where
+    they are more than can be named."""
+    plan = compare(workspace, base, "")
+    found = sorted({str(one) for change in plan.changes for one in (change.address, change.former)})
+    return found if len(found) <= MOST_TOUCHED else None
+
+
+class _Wanted:
+    def __init__(self, loaded: Loaded, commit: str) -> None:
+        self.loaded = loaded
+        self.commit = commit
+        errors = [finding for finding in loaded.findings if finding.severity == "error"]
+        if errors:
+            raise InvalidSpecs(
+                f"the specs of {commit[:10] or 'the working tree'} cannot be read", findings=errors
+            )
+
+    @cached_property
+    def shards(self) -> Mapping[str, Mapping[Key, Desired]]:
+        """By store, what it wants there."""
+        return compile_configuration(self.loaded.configuration).stores
+
+
+def _wanted(workspace: Workspace, revision: str) -> _Wanted:
+    if not revision:
+        return _Wanted(workspace.load(), "")
+    commit = revision_of(workspace.root, revision)
+    if not commit:
+        raise Misused(
+            f"git knows no revision {revision!r}", hint="in a clone that is cut off, `git fetch` it first"
+        )
+    with _laid_out(workspace.root, commit) as folder:
+        return _Wanted(load(folder, workspace.environment, workspace.cache), commit)
+
+
+def configuration_at(workspace: Workspace, commit: str) -> Configuration:
+    """The specs of a commit, resolved. InvalidSpecs where they cannot be read as a whole."""
+    with _laid_out(workspace.root, commit) as folder:
+        return _Wanted(load(folder, workspace.environment, workspace.cache), commit).loaded.configuration
+
+
+@contextmanager
+def _laid_out(root: Path, commit: str) -> Iterator[Path]:
+    """The files of a commit, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="acorn-rev-") as name:
+        folder = Path(name).resolve()
+        for path, (_, read) in files_at(root, commit, ()).items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(read())
+        yield folder
+
+
+def _as_applied(want: Desired) -> Applied:
+    return Applied(digest(want.attributes), orjson.dumps(want.attributes))
