@@ -71,7 +71,9 @@ def command(
             click.echo(f"The specs want nothing otherwise than {since}.")
             return 0
         selected = tuple(touched) if touched != ["*"] else ()
-    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh=refresh))
+    plan = planned(
+        session, PlanRequest(selected, adopt, allow_empty, refresh=refresh, lenient=since is not None)
+    )
     if out is not None:
         write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose=verbose), nl=False)

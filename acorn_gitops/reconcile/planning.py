@@ -73,13 +73,15 @@ class PlanRequest:
     """Stores that are empty now, and rightly so."""
     refresh: bool = False
     """Read every store, also those that say they have not changed."""
+    lenient: bool = False
+    """A pattern of `select` may mean nothing: what a change took out can be gone already."""
 
 
 def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     """What an apply would change, with every finding about it. Reads every store, writes nothing.
     InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
     asked = request or PlanRequest()
-    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, fresh=asked.refresh)
+    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, fresh=asked.refresh, lenient=asked.lenient)
     revision = Revision(workspace.root)
     loaded, findings = workspace.checked()
     with workspace.busy("plan"):
