@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.cli.session import Session, language, output, shared
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.reference import sale_zone
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.option("--store", "stores", multiple=True, metavar="STORE", help="Only this storefront. Repeatable.")
 @click.option("--all", "past", is_flag=True, help="Past promotions too.")
 @shared
-@output("text", "json")
+@output("text", "json", "html")
+@language
 def command(
     stores: tuple[str, ...],
     past: bool,
@@ -27,6 +28,7 @@ def command(
     root: Path | None,
     no_color: bool,
     output: str,
+    language: str,
 ) -> int:
     """Show the promotions of every store from boundary to boundary: which hold, on how many SKUs, where they
     meet, how deep they cut, what lies between them, where clocks change, and, in the EU, whether they are
@@ -83,6 +85,18 @@ def command(
 
         document = {"format_version": "1.0", "spans": rows}
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    elif output == "html":
+        from acorn_gitops import __version__
+        from acorn_gitops.report.html import calendar_html
+
+        page = calendar_html(
+            rows,
+            environment=loaded.project.environment,
+            version=__version__,
+            made_at=session.stamp(),
+            language="zh" if language == "zh" else "en",
+        )
+        click.echo(page, nl=False)
     elif not rows:
         click.echo("No promotion is planned." if past else "No promotion holds or is planned from now on.")
     return 1 if wrong else 0

@@ -198,6 +198,7 @@ class _Told:
 
     def plan(self, plan: Plan) -> None:
         """A plan, with all that was found about it."""
+        from acorn_gitops.cli.plan import page
         from acorn_gitops.plan.verdict import verdict_on
         from acorn_gitops.report.annotations import terraform_counts
         from acorn_gitops.report.comment import comment, summary
@@ -206,6 +207,7 @@ class _Told:
         self._findings(plan.findings, "acorn.plan")
         self._file("gl-acorn.json", terraform_counts(plan))
         self._file("plan.md", plan_markdown(plan, verbose=True))
+        self._file("plan.html", page(plan, self._session.environ.get("ACORN_LANGUAGE", "en")))
         self._summary(plan_markdown(plan))
         self._links(f"Plan: {summary(plan)}")
         code = verdict_on(plan).code

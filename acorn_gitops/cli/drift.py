@@ -4,11 +4,11 @@ written."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.cli.session import Session, language, output, select, shared
 
 if TYPE_CHECKING:
     from acorn_gitops.plan.drift import DriftReport
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.command("drift")
 @shared
 @select
-@output("text", "json", "markdown", "junit")
+@output("text", "json", "markdown", "junit", "html")
+@language
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 when there is drift, or a monitor tells something."
 )
@@ -35,6 +36,7 @@ def command(
     no_color: bool,
     selected: tuple[str, ...],
     output: str,
+    language: str,
     detailed_exitcode: bool,
     allow_empty: tuple[str, ...],
     alert: bool,
@@ -52,6 +54,12 @@ def command(
         import orjson
 
         click.echo(orjson.dumps(drift_json(found), option=orjson.OPT_INDENT_2).decode())
+    elif output == "html":
+        from acorn_gitops import __version__
+        from acorn_gitops.report.html import drift_html
+
+        chosen: Literal["en", "zh"] = "zh" if language == "zh" else "en"
+        click.echo(drift_html(found, version=__version__, made_at=session.stamp(), language=chosen), nl=False)
     elif output in ("markdown", "junit"):
         click.echo(drift_markdown(found) if output == "markdown" else drift_junit(found), nl=False)
     else:

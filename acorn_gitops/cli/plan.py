@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.cli.session import Session, language, output, select, shared
 from acorn_gitops.plan.document import Plan
 
 
 @click.command("plan")
 @shared
 @select
-@output("text", "json", "markdown")
+@output("text", "json", "markdown", "html")
+@language
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -47,6 +48,7 @@ def command(
     no_color: bool,
     selected: tuple[str, ...],
     output: str,
+    language: str,
     out: Path | None,
     detailed_exitcode: bool,
     adopt: bool,
@@ -76,7 +78,7 @@ def command(
     )
     if out is not None:
         write(plan, out, session.root)
-    click.echo(rendered(plan, output, session, verbose=verbose), nl=False)
+    click.echo(rendered(plan, output, session, verbose=verbose, language=language), nl=False)
     if out is not None and output == "text":
         session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)
@@ -101,7 +103,7 @@ def _next(plan: Plan, out: Path) -> str:
     return f"apply it with `acorn apply {out}`" if plan.changes else "there is nothing to apply"
 
 
-def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:
+def rendered(plan: Plan, output: str, session: Session, verbose: bool, language: str = "en") -> str:
     """The plan in a format."""
     if output == "json":
         import orjson
@@ -113,9 +115,19 @@ def rendered(plan: Plan, output: str, session: Session, verbose: bool) -> str:
         from acorn_gitops.report.markdown import plan_markdown
 
         return plan_markdown(plan, verbose=verbose)
+    if output == "html":
+        return page(plan, language)
     from acorn_gitops.report.text import plan_text
 
     return plan_text(plan, session.pen, verbose=verbose)
+
+
+def page(plan: Plan, language: str) -> str:
+    """The plan as a page for a browser."""
+    from acorn_gitops import __version__
+    from acorn_gitops.report.html import plan_html
+
+    return plan_html(plan, version=__version__, language="zh" if language == "zh" else "en")
 
 
 def exit_code(plan: Plan, detailed: bool) -> int:

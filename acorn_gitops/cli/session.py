@@ -59,6 +59,14 @@ def output(*formats: str) -> Callable[[F], F]:
     )
 
 
+language = click.option(
+    "--language",
+    type=click.Choice(["en", "zh"]),
+    default="en",
+    show_default=True,
+    envvar="ACORN_LANGUAGE",
+    help="Language of a page (-o html).",
+)
 select = click.option(
     "--select",
     "selected",

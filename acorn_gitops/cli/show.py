@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from acorn_gitops.cli.session import output
+from acorn_gitops.cli.session import language, output
 
 
 @click.command("show")
 @click.argument("plan_file", type=click.Path(path_type=Path, dir_okay=False))
-@output("text", "json", "markdown")
+@output("text", "json", "markdown", "html")
+@language
 @click.option("--no-color", is_flag=True, envvar="ACORN_NO_COLOR", help="No colours, whatever the terminal.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
-def command(plan_file: Path, output: str, no_color: bool, verbose: bool) -> int:
+def command(plan_file: Path, output: str, language: str, no_color: bool, verbose: bool) -> int:
     """Show a saved plan. Needs neither specs nor connections; refuses one that was edited."""
     import sys
 
@@ -29,7 +30,11 @@ def command(plan_file: Path, output: str, no_color: bool, verbose: bool) -> int:
 
         click.echo(orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2).decode())
     elif output == "markdown":
-        click.echo(plan_markdown(plan), nl=False)
+        click.echo(plan_markdown(plan, verbose=verbose), nl=False)
+    elif output == "html":
+        from acorn_gitops.cli.plan import page
+
+        click.echo(page(plan, language), nl=False)
     else:
         pen = sessions.error_pen(no_color)
         click.echo(

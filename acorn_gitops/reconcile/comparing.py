@@ -17,6 +17,7 @@ import orjson
 
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import Key
+from acorn_gitops.confine.files import replace
 from acorn_gitops.model.finding import InvalidSpecs, Misused
 from acorn_gitops.model.resource import Desired, Live, digest
 from acorn_gitops.plan.change import Applied, StoreResult
@@ -109,9 +110,7 @@ def _laid_out(root: Path, commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="acorn-rev-") as name:
         folder = Path(name).resolve()
         for path, (_, read) in files_at(root, commit, ()).items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(read())
+            replace(folder / path, read(), root=folder, lasting=False)
         yield folder
 
 

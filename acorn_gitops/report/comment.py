@@ -8,7 +8,7 @@ when the same is planned again, so that whoever comes back sees whether anything
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from acorn_gitops.confine.text import cut
@@ -16,7 +16,7 @@ from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.document import Plan, change_digests, changes_digest
 from acorn_gitops.plan.verdict import verdict_on
-from acorn_gitops.report.markdown import LIMIT, escape, plan_markdown, word
+from acorn_gitops.report.markdown import LIMIT, escape, headline, plan_markdown, word
 from acorn_gitops.report.words import plural
 
 MOST: Final = 200
@@ -129,20 +129,8 @@ def _approved(approvals: Sequence[tuple[str, str]]) -> list[str]:
 
 def summary(plan: Plan) -> str:
     """In a few words, for a status beside a commit."""
-    counts: Mapping[str, int] = plan.counts()
     verdict = verdict_on(plan)
     if verdict.code:
         return f"apply will refuse: {verdict.words}"
-    told = [
-        f"{counts[action]:,} {words}"
-        for action, words in (
-            ("create", "to create"),
-            ("update", "to update"),
-            ("replace", "to replace"),
-            ("delete", "to delete"),
-            ("adopt", "to adopt"),
-            ("manual", "by hand"),
-        )
-        if counts[action]
-    ]
-    return ", ".join(told) or f"no changes in {plural('store', len(plan.stores))}"
+    where = "" if plan.changes else f" in {plural('store', len(plan.stores))}"
+    return headline(plan, ", ") + where

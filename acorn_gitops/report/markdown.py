@@ -13,11 +13,11 @@ from typing import Any, Final
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
-from acorn_gitops.plan.document import Plan, alike, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, alike, price_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
-from acorn_gitops.report.order import effect, fall, worst_first
+from acorn_gitops.report.order import gravest_first, worst_first
 from acorn_gitops.report.text import Pen, plan_text
 from acorn_gitops.report.words import REASONS, in_words, plural, value
 from acorn_gitops.resources.registry import TYPES
@@ -61,26 +61,29 @@ def word(text: str) -> str:
     return re.sub(r"[^\w.-]", "?", text)
 
 
+def headline(plan: Plan, between: str = " · ") -> str:
+    """How much of what a plan does: `3 to create · 1 by hand`; `no changes` where it does nothing."""
+    counts = plan.counts()
+    told = (
+        ("create", "to create"),
+        ("update", "to update"),
+        ("replace", "to replace"),
+        ("delete", "to delete"),
+        ("adopt", "to adopt"),
+        ("manual", "by hand"),
+    )
+    shown = [f"{counts[action]:,} {words}" for action, words in told if counts[action]]
+    return between.join(shown) or "no changes"
+
+
 def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> str:
     """Counts first, then what destroys or costs, a table, the whole plan folded, provenance. `verbose`: every
     change is in it, however long it becomes; otherwise it has at most `most` letters."""
     counts = plan.counts()
-    shown = [
-        f"{counts[a]:,} {w}"
-        for a, w in (
-            ("create", "to create"),
-            ("update", "to update"),
-            ("replace", "to replace"),
-            ("delete", "to delete"),
-            ("adopt", "to adopt"),
-            ("manual", "by hand"),
-        )
-        if counts[a]
-    ]
     stops = [
         f for f in plan.findings if f.severity == "error" or (f.id[:4] == "BUD-" and f.severity != "info")
     ]
-    state = "failed" if plan.errored else " · ".join(shown) or "no changes"
+    state = "failed" if plan.errored else headline(plan)
     verdict = verdict_on(plan)
     if verdict.code and not plan.errored:
         state += f" · apply will refuse ({escape(verdict.words)})"
@@ -172,9 +175,7 @@ def _table(plan: Plan) -> list[str]:
         return []
     rows = ["| | What | Change |", "|---|---|---|"]
     written = 0
-    for _, members in sorted(
-        groups(plan.changes), key=lambda g: min((_order(c, plan) for c in g[1]), default=())
-    ):
+    for members in gravest_first(plan):
         if written == ROWS:
             rows.append(f"| | … | {len(plan.changes) - written:,} more |")
             break
@@ -191,14 +192,6 @@ def _table(plan: Plan) -> list[str]:
             )
             written += 1
     return [*rows, ""]
-
-
-def _order(change: Change, plan: Plan) -> tuple[Decimal, ...]:
-    """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the
-    plan's own order."""
-    rights = change.address.type in ("role", "grant") and change.action != "delete"
-    destroys = change.action in ("delete", "replace")
-    return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change, plan)
 
 
 def _group(members: Sequence[Change], plan: Plan) -> str:

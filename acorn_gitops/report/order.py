@@ -11,7 +11,7 @@ from typing import Any, Final
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.change import Change
-from acorn_gitops.plan.document import Plan, price_move
+from acorn_gitops.plan.document import Plan, groups, price_move
 from acorn_gitops.resources.registry import TYPES
 
 _WHOLE: Final = Decimal(-100)
@@ -75,3 +75,18 @@ def _taken(discount: Any) -> Decimal:
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return _WHOLE
     return _WHOLE if any(said is not None for said in discount.values()) else Decimal(0)
+
+
+def _gravity(change: Change, plan: Plan) -> tuple[Decimal, ...]:
+    """Deletions, then who may do what, then what loses most money, then the deepest cut; all else in the
+    plan's own order."""
+    rights = change.address.type in ("role", "grant") and change.action != "delete"
+    destroys = change.action in ("delete", "replace")
+    return Decimal(not destroys), Decimal(not rights), effect(change, plan), fall(change, plan)
+
+
+def gravest_first(plan: Plan) -> list[list[Change]]:
+    """The plan's changes, those that are alike together: what destroys first, then who may do what, then what loses
+    most."""
+    found = [members for _, members in groups(plan.changes)]
+    return sorted(found, key=lambda members: min((_gravity(change, plan) for change in members), default=()))

@@ -40,6 +40,16 @@ def check(schema: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_actionlint_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
+    """It reads expressions, shell lines and permissions as GitHub does."""
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    shutil.copy(SCAFFOLD / "github.yml", workflows / "acorn.yml")
+    git(tmp_path, "init", "-q")
+    done = subprocess.run([str(Path(sys.executable).with_name("actionlint")), "-no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
 def test_github_takes_the_workflow_and_the_action() -> None:
     check("github-workflows", str(SCAFFOLD / "github.yml"))
     check("github-actions", str(ROOT / "action.yml"))
@@ -104,7 +114,14 @@ def test_the_token_that_writes_is_only_where_what_was_merged_is_applied() -> Non
     assert github["jobs"]["apply"]["environment"] == "production"
     assert github["jobs"]["apply"]["if"] == "github.event_name == 'push'"
     assert github["permissions"] == {"contents": "read"}
-    assert [n for n, j in github["jobs"].items() if j["permissions"].get("contents") == "write"] == ["apply"]
+    assert [n for n, j in github["jobs"].items() if j["permissions"].get("contents") == "write"] == [
+        "apply",
+        "drift",
+    ]
+    assert (
+        github["jobs"]["drift"]["if"]
+        == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
+    )
 
 
 @pytest.fixture

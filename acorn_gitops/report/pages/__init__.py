@@ -1,0 +1,1 @@
+"""Templates of pages for a browser. Caller: `report.html`."""
