@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from acorn_gitops.forge.protocol import Forge, Remark
     from acorn_gitops.plan.document import Plan
     from acorn_gitops.plan.drift import DriftReport
+    from acorn_gitops.report.metrics import Sample
 
 STATUS: Final = "acorn/plan"
 LABEL: Final = "acorn-drift"
@@ -200,6 +201,7 @@ class _Told:
         """A plan, with all that was found about it."""
         from acorn_gitops.cli.plan import page
         from acorn_gitops.plan.verdict import verdict_on
+        from acorn_gitops.report import metrics
         from acorn_gitops.report.annotations import terraform_counts
         from acorn_gitops.report.comment import comment, summary
         from acorn_gitops.report.markdown import plan_markdown
@@ -226,6 +228,7 @@ class _Told:
                 plan, before=before.body if before else "", approvals=approvals, link=self._job.link
             )
 
+        self._metrics("plan", plan.environment, code, metrics.of_plan(plan))
         self._comment(plan.environment, write, needed=bool(plan.changes or code))
         self._status("failure" if code else "success", summary(plan))
 
@@ -260,14 +263,18 @@ class _Told:
             code, f"not applied (exit code {code})"
         )
         self._outputs({"exit-code": str(code)})
+        self._metrics("apply", self._session.environment or _default_environment(self._session), code, [])
         self._summary(f"### acorn apply — **{words}**\n")
 
     def drift(self, found: DriftReport) -> None:
         """Drift, in reports and in one issue."""
+        from acorn_gitops.report import metrics
         from acorn_gitops.report.drift import drift_junit, drift_markdown
 
         self._file("acorn-drift.xml", drift_junit(found))
         self._file("drift.md", drift_markdown(found))
+        code = 1 if found.errors or found.unknown else 0 if found.clean else 2
+        self._metrics("drift", found.environment, code, metrics.of_drift(found))
         self._summary(drift_markdown(found))
         self._outputs({"drifted": str(found.drifted)})
         self._at_forge(lambda forge: self._issue(forge, found))
@@ -341,6 +348,14 @@ class _Told:
 
             for line in workflow_commands(findings, self._folder):
                 click.echo(f"{COMMAND}{line.removeprefix('::')}")
+
+    def _metrics(self, command: str, environment: str, code: int, samples: Sequence[Sample]) -> None:
+        """For a collector that reads text files."""
+        from acorn_gitops.report.metrics import of_run, text
+
+        ended = self._session.now().timestamp()
+        run = of_run(command, environment, code=code, ended=round(ended))
+        self._file(f"acorn-{command}.prom", text([*samples, *run]))
 
     def _links(self, label: str) -> None:
         from acorn_gitops.report.annotations import links

@@ -304,6 +304,29 @@ def test_gitlab_reports_lie_where_git_does_not_look(team: Repository, job: Job) 
     assert (team.path / "plan.acorn.json").exists()
 
 
+def test_counts_for_a_collector_lie_among_the_reports(team: Repository, job: Job) -> None:
+    """Each line is a name, labels and a number; each name is explained once."""
+    price(team, "KTL", "49.99", "47.50")
+    assert job("gitlab", "plan").code == 0
+    git(team.path, "push", "-q", "origin", "main")
+    assert job("gitlab", "apply", request="").code == 0
+    team.run("sandbox", "disturb", "amz-de/listing/MUG-RED.price=10.00")
+    assert job("gitlab", "drift", request="").code == 2
+    folder = team.path / ".acorn" / "reports"
+    lines = [
+        line
+        for name in ("plan", "apply", "drift")
+        for line in (folder / f"acorn-{name}.prom").read_text().splitlines()
+    ]
+    samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert samples['acorn_plan_changes{environment="sandbox",action="update"}'] == "1"
+    assert samples['acorn_drift_resources{environment="sandbox",store="amz-de"}'] == "1"
+    assert samples['acorn_last_run_exit_code{environment="sandbox",command="apply"}'] == "0"
+    assert samples['acorn_last_run_exit_code{environment="sandbox",command="drift"}'] == "2"
+    names = {name.partition("{")[0] for name in samples}
+    assert names == {line.split()[2] for line in lines if line.startswith("# HELP")}
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_only_the_newest_commit_of_the_default_branch_is_applied(
     team: Repository, job: Job, host: str, tmp_path: Path
