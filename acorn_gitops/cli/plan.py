@@ -65,34 +65,15 @@ def command(
     session = Session(root, environment, no_color)
     if out is not None:
         check_replaceable(out, session.root)
-    if since is not None:
-        if selected:
-            raise click.UsageError("--since and --select are two ways to say the same")
-        touched = touched_by(session, since)
-        if not touched:
-            click.echo(f"The specs want nothing otherwise than {since}.")
-            return 0
-        selected = tuple(touched) if touched != ["*"] else ()
-    plan = planned(
-        session, PlanRequest(selected, adopt, allow_empty, refresh=refresh, lenient=since is not None)
-    )
+    if since is not None and selected:
+        raise click.UsageError("--since and --select are two ways to say the same")
+    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh=refresh, since=since or ""))
     if out is not None:
         write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose=verbose, language=language), nl=False)
     if out is not None and output == "text":
         session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)
-
-
-def touched_by(session: Session, base: str) -> list[str]:
-    """The addresses that a change is about; `*` where they are more than can be named."""
-    from acorn_gitops.reconcile.comparing import touched_since
-
-    found = touched_since(session, base)
-    if found is None:
-        session.say("the change touches more than can be named: everything is planned")
-        return ["*"]
-    return found
 
 
 def _next(plan: Plan, out: Path) -> str:

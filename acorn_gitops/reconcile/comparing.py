@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import orjson
 
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import Key
-from acorn_gitops.confine.files import replace
+from acorn_gitops.confine import files
 from acorn_gitops.model.finding import InvalidSpecs, Misused
 from acorn_gitops.model.resource import Desired, Live, digest
 from acorn_gitops.plan.change import Applied, StoreResult
@@ -25,7 +26,7 @@ from acorn_gitops.plan.diff import Policy, diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.provenance.earlier import files_at, revision_of
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.configuration import Configuration
+from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.load import Loaded, load
 
 MOST_TOUCHED = 2_000
@@ -35,7 +36,11 @@ MOST_TOUCHED = 2_000
 def compare(workspace: Workspace, one: str, other: str) -> Plan:
     """From one revision to another, as a plan; "" stands for what is checked out. Misused where git knows no
     such revision, InvalidSpecs where the specs of one cannot be read."""
-    before, after = _wanted(workspace, one), _wanted(workspace, other)
+    return _compared(workspace, _wanted(workspace, one), _wanted(workspace, other))
+
+
+def _compared(workspace: Workspace, before: _Wanted, after: _Wanted) -> Plan:
+    _leave_out_alike(before, after)
     results: list[StoreResult] = []
     connections = connections_of(after.loaded.configuration)
     for store in sorted({*before.shards, *after.shards}):
@@ -62,10 +67,10 @@ def compare(workspace: Workspace, one: str, other: str) -> Plan:
     return made
 
 
-def touched_since(workspace: Workspace, base: str) -> list[str] | None:
-    """The addresses of the resources that what is checked out wants otherwise than a revision; None where
-    they are more than can be named."""
-    plan = compare(workspace, base, "")
+def touched_since(workspace: Workspace, base: str, loaded: Loaded) -> list[str] | None:
+    """The addresses of the resources that loaded specs want otherwise than a revision; None where they are
+    more than can be named."""
+    plan = _compared(workspace, _wanted(workspace, base), _Wanted(loaded, ""))
     found = sorted({str(one) for change in plan.changes for one in (change.address, change.former)})
     return found if len(found) <= MOST_TOUCHED else None
 
@@ -80,10 +85,52 @@ class _Wanted:
                 f"the specs of {commit[:10] or 'the working tree'} cannot be read", findings=errors
             )
 
+        self.configuration = loaded.configuration
+
     @cached_property
     def shards(self) -> Mapping[str, Mapping[Key, Desired]]:
         """By store, what it wants there."""
-        return compile_configuration(self.loaded.configuration).stores
+        return compile_configuration(self.configuration).stores
+
+
+def _leave_out_alike(before: _Wanted, after: _Wanted) -> None:
+    """Of two configurations that differ in SKUs alone, look only at those that differ: what a SKU becomes
+    depends on its own spec, on stores, promotions and prices that are the same, and, where it is a set, on
+    its parts."""
+    one, other = before.configuration, after.configuration
+    if one.settings != other.settings:
+        return
+    names = (
+        "project",
+        "environment",
+        "stores",
+        "promos",
+        "taxes",
+        "roles",
+        "connections",
+        "policies",
+        "price_rules",
+    )
+    if any(_said(getattr(one, name, None)) != _said(getattr(other, name, None)) for name in names):
+        return
+    old, new = ({spec.name: spec for spec in config.skus} for config in (one, other))
+    if old.keys() != new.keys() or any(old[n].labels != new[n].labels for n in new):
+        return
+    if any("composition" in spec.spec for spec in (*old.values(), *new.values())):
+        return
+    other_ones = {n for n in new if (old[n].spec, old[n].lifecycle) != (new[n].spec, new[n].lifecycle)}
+    before.configuration = replace(one, skus=[old[n] for n in old if n in other_ones])
+    after.configuration = replace(other, skus=[new[n] for n in new if n in other_ones])
+
+
+def _said(thing: object) -> object:
+    """What specs say, without where they stand."""
+    if isinstance(thing, Mapping):
+        return {
+            key: (value.spec, value.labels, value.lifecycle) if isinstance(value, Spec) else value
+            for key, value in thing.items()
+        }
+    return thing
 
 
 def _wanted(workspace: Workspace, revision: str) -> _Wanted:
@@ -110,7 +157,7 @@ def _laid_out(root: Path, commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="acorn-rev-") as name:
         folder = Path(name).resolve()
         for path, (_, read) in files_at(root, commit, ()).items():
-            replace(folder / path, read(), root=folder, lasting=False)
+            files.replace(folder / path, read(), root=folder, lasting=False)
         yield folder
 
 

@@ -19,7 +19,7 @@ from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
-from acorn_gitops.model.finding import Finding, MarketplaceError
+from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.budgets import GUARDS
@@ -73,21 +73,39 @@ class PlanRequest:
     """Stores that are empty now, and rightly so."""
     refresh: bool = False
     """Read every store, also those that say they have not changed."""
-    lenient: bool = False
-    """A pattern of `select` may mean nothing: what a change took out can be gone already."""
+    since: str = ""
+    """Only what the specs want otherwise than in this revision, in place of `select`."""
 
 
 def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     """What an apply would change, with every finding about it. Reads every store, writes nothing.
     InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
     asked = request or PlanRequest()
-    wishes = Wishes(asked.select, asked.adopt, asked.allow_empty, fresh=asked.refresh, lenient=asked.lenient)
+    if asked.since and asked.select:
+        raise Misused("since and select are two ways to say what is planned")
     revision = Revision(workspace.root)
     loaded, findings = workspace.checked()
+    select = _touched(workspace, loaded, asked)
+    wishes = Wishes(select, asked.adopt, asked.allow_empty, fresh=asked.refresh, lenient=bool(asked.since))
     with workspace.busy("plan"):
         found, state = compute(workspace, loaded, findings, wishes=wishes, revision=revision)
         state.ledger.close()
     return found
+
+
+def _touched(workspace: Workspace, loaded: Loaded, asked: PlanRequest) -> Sequence[str]:
+    """What is to be planned: what was selected, or what a change touches. Where that is more than can be
+    named it is everything, and where it is nothing a pattern that no resource has."""
+    if not asked.since:
+        return asked.select
+    from acorn_gitops.reconcile.comparing import touched_since
+
+    found = touched_since(workspace, asked.since, loaded)
+    return () if found is None else found or (NOTHING,)
+
+
+NOTHING: Final = "-/listing/-"
+"""The address of nothing."""
 
 
 def compute(
