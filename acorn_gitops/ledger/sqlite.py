@@ -316,20 +316,17 @@ class SqliteLedger:
     def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
         self._vouch_intents(where, values)
         try:
-            return [
-                intent
-                for intent in self._read_intents(where, values)
-                if _is_intent(intent) and self._is_heard_of(intent.id)
-            ]
+            found = [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
+            unheard = self._unheard_spans() if found else []
+            return [one for one in found if not any(first <= one.id <= last for first, last in unheard)]
         except (orjson.JSONDecodeError, TypeError, ValueError):
             raise self._unsound("an open intent cannot be read") from None
 
-    def _is_heard_of(self, id: int) -> bool:
-        """Whether the entry that vouches for an intent counts."""
+    def _unheard_spans(self) -> list[tuple[int, int]]:
+        """Ids (first, last) of intents that were written down by entries which do not count."""
         if self._until is None and not self._void:
-            return True
-        spans = [span.sequence for span in self._spans() if span.first <= id <= span.last]
-        return not spans or self._counts(spans[0])
+            return []
+        return [(span.first, span.last) for span in self._spans() if not self._counts(span.sequence)]
 
     def _read_intents(self, where: str, values: Sequence[Any]) -> list[Intent]:
         return [
