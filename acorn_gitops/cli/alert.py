@@ -25,6 +25,6 @@ def test_command(route: str, environment: str | None, root: Path | None, no_colo
     session = Session(root, environment, no_color)
     why = test_route(session, route)
     if why:
-        raise AcornError(f"{route} did not take it: {why}", hint="see `routes` in acorn.yaml")
+        raise AcornError(f"{route} did not take it: {why}")
     click.echo(f"{route} has taken a test message")
     return 0

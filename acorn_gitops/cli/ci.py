@@ -27,7 +27,7 @@ reports = click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write every report there: JUnit, SARIF, code quality, counts, Markdown. On GitLab: .acorn/reports.",
+    help="Write the reports of this command there: JUnit, SARIF, code quality, counts, pages. On GitLab: .acorn/reports.",
 )
 quiet = click.option("--no-comment", is_flag=True, help="Neither comment nor set a status at the forge.")
 
@@ -268,11 +268,15 @@ class _Told:
 
     def drift(self, found: DriftReport) -> None:
         """Drift, in reports and in one issue."""
+        from acorn_gitops import __version__
         from acorn_gitops.report import metrics
         from acorn_gitops.report.drift import drift_junit, drift_markdown
+        from acorn_gitops.report.html import drift_html
 
         self._file("acorn-drift.xml", drift_junit(found))
         self._file("drift.md", drift_markdown(found))
+        made_at = self._session.stamp()
+        self._file("drift.html", drift_html(found, version=__version__, made_at=made_at))
         code = 1 if found.errors or found.unknown else 0 if found.clean else 2
         self._metrics("drift", found.environment, code, metrics.of_drift(found))
         self._summary(drift_markdown(found))
@@ -313,10 +317,11 @@ class _Told:
         proposal = propose_drift(self._session)
         for note in proposal.notes:
             self._session.say(self._session.err(f"· {note}", "yellow"))
-        if not proposal.commit:
+        if not proposal.files:
             self._session.say("no value could be written into the specs")
             return
-        self._session.say(f"{proposal.branch}: {', '.join(proposal.files)}")
+        news = "" if proposal.commit else " (as it was proposed before)"
+        self._session.say(f"{proposal.branch}: {', '.join(proposal.files)}{news}")
 
         def ask(forge: Forge) -> None:
             from acorn_gitops.report.drift import adoption_markdown

@@ -66,17 +66,16 @@ def command(
         click.echo(drift_text(found, session.pen), nl=False)
         if found.findings:
             click.echo("\n" + findings_text(found.findings, session.pen), nl=False)
-    if alert:
-        send_alerts(session, found)
-    elif output == "text" and (waiting := unsent(session, found)):
+    told = not alert or send_alerts(session, found)
+    if not alert and output == "text" and (waiting := unsent(session, found)):
         session.say(f"not sent: {waiting} (`--alert` sends it, and so does `acorn ci drift`)")
-    if found.errors or found.unknown:
+    if found.errors or found.unknown or not told:
         return 1
     return 2 if detailed_exitcode and not found.clean else 0
 
 
-def send_alerts(session: Session, found: DriftReport, link: str = "") -> None:
-    """Send what is new; what was not taken is a warning."""
+def send_alerts(session: Session, found: DriftReport, link: str = "") -> bool:
+    """Send what is new; what was not taken is a warning. Answers whether all of it was taken."""
     from acorn_gitops.reconcile.alerting import alert
 
     done = alert(session, session.load(), found, link=link)
@@ -84,6 +83,7 @@ def send_alerts(session: Session, found: DriftReport, link: str = "") -> None:
         session.say(f"sent to {words}")
     for route, why in done.failed.items():
         session.say(session.err(f"warning: {route} was not told: {why}", "yellow"))
+    return not done.failed
 
 
 def unsent(session: Session, found: DriftReport) -> str:

@@ -3,8 +3,11 @@ committed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,6 +24,21 @@ def _instant(text: str) -> str:
     if moment.tzinfo is None:
         raise click.UsageError(f"{text!r} has no zone: write 2026-12-01T00:00:00+01:00, or end it with Z")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check(session: Session, entry: Mapping[str, Any]) -> None:
+    """AcornError where the freeze could never hold."""
+    stores = session.load().configuration.stores
+    for pattern in entry.get("stores") or ():
+        if not any(fnmatchcase(store, pattern) for store in stores):
+            known = ", ".join(sorted(stores)[:8])
+            raise AcornError(f"no store is called {pattern}; nothing was written", hint=f"known: {known}")
+    end = datetime.fromisoformat(entry["until"])
+    begin = datetime.fromisoformat(entry["from"]) if entry.get("from") else session.now()
+    if end <= begin or end <= session.now():
+        raise AcornError(
+            f"the freeze would be over at {entry['until']}; nothing was written", hint="end it later"
+        )
 
 
 @click.command("freeze")
@@ -52,7 +70,7 @@ def command(
     said = session.load().configuration.settings.get("freezes") or []
     if any(one["name"] == name for one in said):
         raise AcornError(f"there is a freeze {name} already", hint=f"`acorn thaw {name}` takes it out")
-    entry: dict[str, object] = {"name": name}
+    entry: dict[str, Any] = {"name": name}
     if stores:
         entry["stores"] = list(stores)
     entry |= {"reason": reason, "owner": owner}
@@ -61,6 +79,7 @@ def command(
     entry["until"] = _instant(until)
     if environment:
         entry["environments"] = [environment]
+    _check(session, entry)
     path, value = (("spec", "freezes", len(said)), entry) if said else (("spec", "freezes"), [entry])
     put_setting(session.root, path, value)
     click.echo(f"wrote acorn.yaml; it holds once this is on the default branch, until {entry['until']}")

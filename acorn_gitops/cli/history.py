@@ -114,6 +114,8 @@ def _show(row: Row, session: Session) -> None:
         click.echo(safe(f"    {path}  {value(before)} → {value(after)}{percent(before, after)}"))
     if len(row.fields) > FIELDS:
         click.echo(f"    … and {len(row.fields) - FIELDS} more (-o json)")
+    if not row.fields and e.event == "write.observed":
+        click.echo(pen("    as it was applied before: put back what was changed outside", "dim"))
     if not row.fields:
         return
     if row.authors is None:

@@ -127,7 +127,7 @@ def command(folder: Path, name: str | None, ci: str, empty: bool) -> int:
     for path in kept:
         click.echo(f"{path} was there and stays as it is", err=True)
     click.echo(
-        f"{folder.resolve().name} is ready. Next:\n  acorn validate\n  acorn plan\n  acorn apply"
+        f"{folder.resolve().name} is ready, on an embedded marketplace. Next:\n  acorn validate\n  acorn plan\n  acorn apply"
         if not empty
         else f"{folder.resolve().name} is ready for `acorn import`."
     )

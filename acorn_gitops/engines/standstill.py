@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.model.window import zone
+from acorn_gitops.model.window import NoSuchZone, zone
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -73,8 +73,9 @@ def held(
 
 def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
     """When a change window opens next; None where it never does."""
-    here = now.astimezone(zone(window["tz"]))
-    for ahead in range(9):
+    here = _there(window, now)
+    for ahead in range(9) if here is not None else ():
+        assert here is not None
         day = here + timedelta(days=ahead)
         if not _on(window, day):
             continue
@@ -86,12 +87,22 @@ def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def _is_open(window: Mapping[str, Any], now: datetime) -> bool:
-    here = now.astimezone(zone(window["tz"]))
+    here = _there(window, now)
+    if here is None:
+        return False
     at, begin, end = here.strftime("%H:%M"), window["from"], window["until"]
     if begin < end:
         return _on(window, here) and begin <= at < end
     # Over midnight: what began yesterday is open in the morning.
     return (_on(window, here) and at >= begin) or (_on(window, here - timedelta(days=1)) and at < end)
+
+
+def _there(window: Mapping[str, Any], now: datetime) -> datetime | None:
+    """The instant by a window's own clock; None where there is no such clock: then it never opens."""
+    try:
+        return now.astimezone(zone(window["tz"]))
+    except NoSuchZone:
+        return None
 
 
 def _on(window: Mapping[str, Any], day: datetime) -> bool:

@@ -14,6 +14,8 @@ from acorn_gitops.plan.document import Plan
 LATER: Final = "apply will refuse: "
 """Begins what is asked again at apply, and may be otherwise by then: a proof that is missing, a commit that
 is old."""
+STOPPED: Final = frozenset({"ACN-042", "ACN-043", "ACN-044"})
+"""Findings by which a freeze, a change window or a hold stands in the way for now."""
 STALE: Final = frozenset({"ACN-035", "ACN-040"})
 """Findings after which apply ends with exit code 6."""
 
@@ -35,9 +37,11 @@ def verdict_on(plan: Plan) -> Verdict:
         unread = [store.store for store in plan.stores if store.error]
         more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
         return Verdict(1, f"{', '.join(unread[:3])}{more} could not be read")
+    stopped = {f.id for f in told if f.id in STOPPED}
     for code, words, found in (
         (5, "over budget", {f.id for f in told if f.id.startswith("BUD-")}),
         (4, "it holds what must not be", {f.id for f in told if f.severity == "error"}),
+        (4, "nothing may be changed now", stopped),
         (4, "what must be proved first is not", {f.id for f in told if f.message.startswith(LATER)}),
     ):
         if found:

@@ -19,6 +19,7 @@ from acorn_gitops.confine.git import (
     PROGRAMS,
     STRANGERS,
     NoAnswer,
+    Questions,
     authentic,
     check_files,
     find,
@@ -98,10 +99,20 @@ def fetch_head(root: Path, remote: str, branch: str) -> str:
         return ""
     # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
     # not be known afterwards.
-    depth = ["--depth=1"] if _run(git, "rev_parse", "--is-shallow-repository") == "true" else []
+    depth = ["--depth=1"] if _is_cut_off(root) else []
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", *depth)
     _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:refs/acorn/default")
     return _run(git, "rev_parse", "refs/acorn/default")
+
+
+def _is_cut_off(root: Path) -> bool:
+    """Whether this clone lacks history of its own; that the ledger's branch was fetched with its newest
+    commit only is no reason."""
+    repository = find(root)
+    try:
+        return repository is not None and Questions(repository).is_cut_off(root)
+    except NoAnswer:
+        return True
 
 
 def is_known(root: Path, remote: str, branch: str) -> bool:

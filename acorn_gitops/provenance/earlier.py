@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from acorn_gitops.confine.git import NoAnswer, Questions, find
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
+from acorn_gitops.model.finding import AcornError, Misused
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@{}^~-]*")
 """Of a revision: nothing that git would take for an option."""
@@ -19,19 +19,29 @@ MOST = 256 << 20
 
 
 def revision_of(root: Path, name: str) -> str:
-    """The commit that a revision names; "" where git knows none."""
+    """The commit that a revision names: a commit, a branch, a tag, one of the remote's branches, with `~1` or
+    `^` behind it. "" where git knows none. AcornError where there is no repository."""
     repository = find(root)
-    if repository is None or not _NAME.fullmatch(name) or ".." in name:
+    if repository is None:
+        raise AcornError(f"{root} is in no git repository", hint="`git init` makes one")
+    if ".." in name:
+        raise Misused(f"{name!r} names two revisions", hint="write them apart: ONE OTHER")
+    if not _NAME.fullmatch(name):
         return ""
-    questions = Questions(repository)
-    for one in (name, f"refs/remotes/origin/{name}"):
-        try:
-            return (
-                questions.ask(root, "rev-parse", "--verify", "--quiet", f"{one}^{{commit}}").decode().strip()
-            )
-        except NoAnswer:
-            continue
-    return ""
+    base = re.split(r"[~^]", name, maxsplit=1)[0]
+    # Names are read from git's files: questions are asked in a folder of our own, which has none.
+    places = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/", "refs/remotes/origin/")
+    known = (
+        resolve(repository, f"{place}{base}")
+        for place in places
+        if place or base.startswith(("HEAD", "refs/"))
+    )
+    commit = next((one for one in known if one), base)
+    try:
+        asked = f"{commit}{name.removeprefix(base)}^{{commit}}"
+        return Questions(repository).ask(root, "rev-parse", "--verify", "--quiet", asked).decode().strip()
+    except NoAnswer:
+        return ""
 
 
 def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple[str, Callable[[], bytes]]]:

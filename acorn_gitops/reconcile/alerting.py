@@ -173,7 +173,7 @@ def test_route(workspace: Workspace, route: str) -> str:
         route,
         level="warning",
         size=1,
-        words="This is a test: whoever reads it would hear of an alert here.",
+        words="This is a test: whoever reads it would hear of an alert here",
         todo="",
     )
     message = _message(loaded, route, [one], over=[], at=workspace.now().timestamp(), link="")
@@ -211,7 +211,7 @@ def _send(workspace: Workspace, configuration: Configuration, route: str, messag
             said, lambda reference: secret(reference, workspace.root, workspace.environ), workspace.environ
         )
     except AcornError as error:
-        return error.message
+        return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
     if not _is_reference(str(said["target"])):
         why = workspace.trust.route_refusal(route, said)
         if why:

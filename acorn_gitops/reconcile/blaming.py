@@ -11,6 +11,7 @@ from typing import Any
 from acorn_gitops.ledger.records import Entry
 from acorn_gitops.model.finding import Misused
 from acorn_gitops.model.resource import Address
+from acorn_gitops.plan.compare import same
 from acorn_gitops.provenance.merges import UNKNOWN, Merge, Merges
 from acorn_gitops.reconcile.explaining import fields_of
 from acorn_gitops.reconcile.workspace import Workspace
@@ -90,5 +91,5 @@ def _field(row: Mapping[str, Any], writes: Sequence[Entry], merges: Merges) -> B
         place=str(row.get("place") or ""),
         wrote=None if row.get("author") == UNKNOWN else (wrote or {}),
         merge=merge,
-        since=since if value is not None else "",
+        since=since if value is not None and same(value, row["value"], name) else "",
     )

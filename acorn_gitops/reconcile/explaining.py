@@ -71,7 +71,7 @@ def fields_of(
             how, place = config.located(spec, places[0].path if places else ())
             if not places:
                 how = _computed(config, address, name, spec=spec)
-            elif places[0].path[1:2] == ("listings",) and place == config.place(spec):
+            elif places[0].path[1:2] == ("listings",) and not config.says(spec, places[0].path):
                 # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
                 how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
             row |= {"layer": how, "place": str(place)}

@@ -18,7 +18,7 @@ from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import open_ledger, unpacked
-from acorn_gitops.model.finding import AcornError, Stale
+from acorn_gitops.model.finding import AcornError, Misused, Stale
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.reconcile.workspace import Workspace
 
@@ -57,6 +57,7 @@ def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
 def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str) -> Brought:
     """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have
     gone apart, or where the arriving one is not sound, or of another `owner` (project/environment)."""
+    refuse_own_branch(workspace, branch)
     ledger = open_ledger(path)
     ledger.check_owner(owner)
     kept = _fetch(workspace, path, remote, branch=branch)
@@ -88,9 +89,18 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
     return Brought(kept.commit, True, serial, order=order)
 
 
+def refuse_own_branch(workspace: Workspace, branch: str) -> None:
+    """Misused where a ledger would be kept on the branch that holds the specs."""
+    if branch == (workspace.trust.default_branch or "main"):
+        raise Misused(
+            f"ACORN_LEDGER_BRANCH={branch} is the branch of the specs", hint=f"a branch of its own: {BRANCH}"
+        )
+
+
 def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
     """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch
     holds a newer one, or moves at the same time."""
+    refuse_own_branch(workspace, branch)
     ledger.check_sound()
     name, packed, serial = name_on_branch(workspace, Path(ledger.where)), ledger.packed(), ledger.serial()
     message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
@@ -195,8 +205,8 @@ def order_of(here: Ledger, there: Ledger, branch: str) -> int:
     if theirs[: len(ours)] == ours:
         return -1
     raise Stale(
-        f"the ledger here and that of {branch} have gone apart: each knows of writes that the other does not",
-        hint="move the one here away and pull; then `acorn plan` shows what is different, and `acorn state rebuild`"
+        f"the ledger here ({here.where}) and that of {branch} have gone apart: each knows of writes that the other does not",
+        hint="where somebody else applied at this moment, run the same command again; else move the one here away and pull; then `acorn plan` shows what is different, and `acorn state rebuild`"
         " records what is there",
     )
 

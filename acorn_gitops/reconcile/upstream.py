@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from acorn_gitops.model.finding import Refused, Stale
 from acorn_gitops.provenance.branch import newest
-from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.provenance.revision import Revision, follows
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 
@@ -31,6 +31,11 @@ def refuse_unmerged(workspace: Workspace) -> None:
             hint="`git status` shows what differs; a job writes its files elsewhere, or ignores them",
         )
     there = newest(workspace.root, REMOTE, branch)
+    if there != commit and there and follows(workspace.root, commit, there):
+        raise Stale(
+            f"this is commit {commit[:10]}, which is not on {branch} yet; nothing was applied",
+            hint=f"merge it: what is applied is the newest commit of {branch}",
+        )
     if there != commit:
         raise Stale(
             f"this is commit {commit[:10]}, and {branch} is at {there[:10] or 'no commit'} by now; nothing was applied",

@@ -161,7 +161,7 @@ def drift_html(found: DriftReport, *, version: str, made_at: str, language: Lang
     rows = [
         {
             "address": safe(str(row.address)), "store": row.address.store, "kind": row.address.type, "field": path,
-            "before": value(last), "after": value(live) if not row.deleted else say("deleted"), "means": "", "style": "",
+            "before": "" if row.deleted else value(last), "after": say("deleted") if row.deleted else value(live), "means": "", "style": "",
         }
         for store in found.stores
         for row in store.drifted

@@ -28,8 +28,8 @@ class Case(NamedTuple):
     file: str = ""
     failure: str = ""
     """What is wrong; empty where nothing is."""
-    kind: Literal["failure", "error"] = "failure"
-    """error: it could not be looked at."""
+    kind: Literal["failure", "error", "remark"] = "failure"
+    """error: it could not be looked at; remark: it passes, and something is said of it."""
 
 
 def junit(name: str, cases: Iterable[Case]) -> str:
@@ -47,7 +47,9 @@ def junit(name: str, cases: Iterable[Case]) -> str:
         element = ElementTree.SubElement(suite, "testcase", classname=safe(case.suite), name=safe(shown))
         if case.file:
             element.set("file", safe(case.file))
-        if case.failure:
+        if case.failure and case.kind == "remark":
+            ElementTree.SubElement(element, "system-out").text = safe(cut(case.failure, _LONGEST))
+        elif case.failure:
             counts[case.kind] += 1
             told = ElementTree.SubElement(element, case.kind, message=safe(cut(case.failure, 200)))
             told.text = safe(cut(case.failure, _LONGEST))
@@ -62,13 +64,15 @@ def junit(name: str, cases: Iterable[Case]) -> str:
 
 
 def of_findings(suite: str, findings: Sequence[Finding]) -> list[Case]:
-    """A case for each finding that is more than a remark, and one that passes where there is none."""
+    """A case for each finding that is more than a remark: errors fail, warnings pass with their words beside
+    them."""
     cases = [
         Case(
             suite,
             f"{finding.id} {finding.place or finding.subject or suite}",
             finding.place.file if finding.place else "",
             failure=f"{finding.message}\n{finding.hint}".strip(),
+            kind="failure" if finding.severity == "error" else "remark",
         )
         for finding in findings
         if finding.severity != "info"

@@ -131,6 +131,20 @@ class Configuration:
         """Where a field of a spec was written; the spec itself when it was written nowhere."""
         return self.located(spec, path, key=key)[1]
 
+    def says(self, spec: Spec, path: Iterable[Any]) -> bool:
+        """Whether a layer of a spec says exactly this field, and not only something around it."""
+        path = tuple(path)
+        if self.reader is None:
+            return False
+        inner = [
+            path[1:] if one.path[:1] == ("spec",) and path[:1] == ("spec",) else path
+            for one in self.layers_of(spec)
+        ]
+        return any(
+            self.reader.has(layer.raw, (*layer.path, *rest))
+            for layer, rest in zip(self.layers_of(spec), inner, strict=True)
+        )
+
     def located(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> tuple[str, Place]:
         """The layer that says a field of a spec, and where; the spec itself when it is said nowhere."""
         path = tuple(path)
