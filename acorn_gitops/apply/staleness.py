@@ -15,7 +15,7 @@ import orjson
 from acorn_gitops import __version__
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.finding import MarketplaceError, Stale
-from acorn_gitops.model.resource import Address, digest, project
+from acorn_gitops.model.resource import Address, Attributes, digest, project
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
@@ -156,7 +156,7 @@ def check_still_done(
                 made = any(s.operation == "create" and s.address == step.address for s in change.steps)
                 kept = have is None or made
             else:
-                kept = have is not None and holds(change.after or {}, have)
+                kept = holds(_sent(change), have)
             if not kept:
                 undone.append(str(change.address))
     if undone:
@@ -164,6 +164,12 @@ def check_still_done(
             f"what an earlier run of this plan did is not there any more:{_rows(undone)}",
             hint="plan again and review what is different",
         )
+
+
+def _sent(change: Change) -> Attributes:
+    """What a change writes: of an update only what differs, as the rest is left to others or was so."""
+    after, touched = change.after or {}, change.touched
+    return after if change.action != "update" else {k: v for k, v in after.items() if k in touched}
 
 
 def _rows(names: Sequence[str]) -> str:

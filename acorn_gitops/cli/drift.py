@@ -76,13 +76,14 @@ def command(
 
 def send_alerts(session: Session, found: DriftReport, link: str = "") -> bool:
     """Send what is new; what was not taken is a warning. Answers whether all of it was taken."""
-    from acorn_gitops.reconcile.alerting import alert
+    from acorn_gitops.reconcile.alerting import MEMORY, alert
 
     done = alert(session, session.load(), found, link=link)
     for words in done.sent:
         session.say(f"sent to {words}")
     for route, why in done.failed.items():
-        session.say(session.err(f"warning: {route} was not told: {why}", "yellow"))
+        words = why if route == MEMORY else f"{route} was not told: {why}"
+        session.say(session.err(f"warning: {words}", "yellow"))
     return not done.failed
 
 

@@ -57,17 +57,20 @@ def closed(
 
 
 def held(
-    settings: Mapping[str, Any], own: Mapping[str, Any], commit: str, contains: Callable[[str], bool]
+    settings: Mapping[str, Any], own: Mapping[str, Any], commit: str, contains: Callable[[str], bool | None]
 ) -> Iterator[Stop]:
     """Holds on a commit that would be applied. `settings`: of the default branch; `own`: of what is checked
     out, which has overcome the holds that it says itself; `contains`: whether what is checked out follows
-    from a commit."""
+    from a commit, None where nobody can tell: that counts as if it did."""
     known = {one["commit"] for one in own.get("holds") or ()}
     for hold in (*(settings.get("holds") or ()), *(own.get("holds") or ())):
         bad = str(hold["commit"])
         is_it = bool(commit) and commit.startswith(bad)
-        if is_it or (bad not in known and contains(bad)):
+        has = True if is_it else (bad not in known and contains(bad))
+        if has is not False:
             words = f"commit {bad[:10]} is held: {hold['reason']} ({hold['owner']})"
+            if has is None:
+                words += "; this clone lacks the history that could tell (`git fetch --unshallow` brings it)"
             yield Stop("ACN-044", (), words, until=None)
 
 

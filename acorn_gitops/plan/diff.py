@@ -192,7 +192,7 @@ def _foreign(
             address=Address(result.store, *key),
             reason="first" if policy.takes_over else "exists",
             before=before,
-            after=want.attributes,
+            after=_afterwards(want, have),
             fields=(change_of_owner(have, policy, "first"), *fields),
             origin=want.origin,
             fingerprint=digest(before),
@@ -296,7 +296,7 @@ def _differs(
             address,
             reason,
             before=before,
-            after=want.attributes,
+            after=want.attributes if action == "replace" else _afterwards(want, have),
             fields=tuple(fields),
             origin=want.origin,
             fingerprint=fingerprint,
@@ -359,8 +359,15 @@ def _left_alone(want: Desired, have: Live) -> frozenset[str]:
     return frozenset({*(lifecycle.get("ignoreFields") or ()), *ceded})
 
 
+def _afterwards(want: Desired, have: Live) -> Attributes:
+    """What the declared fields of a resource are once an update was sent: what is left to others stays as it
+    is there. Whoever judges a change (guards, budgets, rights) must judge this, not what the specs say."""
+    left = _left_alone(want, have) & want.attributes.keys()
+    return {**want.attributes, **project(have.attributes, left)} if left else want.attributes
+
+
 def _renamed(
-    store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason, left: Collection[str]
+    store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason, left: frozenset[str]
 ) -> Change:
     """The same resource under another key, with whatever else differs; `left`: fields that are left to
     others."""
@@ -378,7 +385,7 @@ def _renamed(
         address=Address(store, *key),
         reason=reason,
         before=before,
-        after=want.attributes,
+        after={**want.attributes, **project(old.attributes, left & want.attributes.keys())},
         fields=tuple(fields),
         origin=want.origin,
         fingerprint=digest(before),
@@ -409,13 +416,15 @@ def _missing(
     if former is not None and kept and not is_foreign(live[former], policy):
         # It would be deleted and made anew, and may be somebody else's: somebody has to say that it is not.
         renamed.add(former)
-        change = _renamed(result.store, key, former, want=want, old=live[former], reason="exists", left=())
+        change = _renamed(
+            result.store, key, former, want=want, old=live[former], reason="exists", left=frozenset()
+        )
         result.changes.append(change._replace(action="adopt", address=address))
         return
     if former is not None and there and not kept and managed:
         renamed.add(former)
         in_place = key[0] in policy.renames
-        left = _left_alone(want, live[former]) if in_place else ()
+        left = _left_alone(want, live[former]) if in_place else frozenset()
         change = _renamed(result.store, key, former, want=want, old=live[former], reason="renamed", left=left)
         if not in_place:
             change = change._replace(action="replace")

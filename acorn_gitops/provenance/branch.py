@@ -23,6 +23,7 @@ from acorn_gitops.confine.git import (
     authentic,
     check_files,
     find,
+    has_remote,
     resolve,
 )
 from acorn_gitops.model.finding import AcornError, Stale
@@ -87,6 +88,19 @@ def _tip(git: Any, remote: str, branch: str) -> str:
         commit, _, name = row.partition("\t")
         if name == reference:
             return commit
+    return ""
+
+
+def default_at(root: Path, remote: str) -> str:
+    """The name of the default branch, as the remote says it now; "" where there is no such remote, or it
+    names none. AcornError when it cannot be asked."""
+    repository = find(root)
+    if repository is None or not has_remote(repository, remote):
+        return ""
+    for row in _run(_git(root, strangers=False), "ls_remote", "--symref", remote, "HEAD").splitlines():
+        said, _, name = row.partition("\t")
+        if name == "HEAD" and said.startswith("ref: refs/heads/"):
+            return said.removeprefix("ref: refs/heads/")
     return ""
 
 
@@ -179,14 +193,23 @@ def begin_branch(
             tree = _tree_with(git, root, repository.top, files=files, onto=onto, folder=Path(folder))
         commit = _run(git, "commit_tree", tree, "-p", onto, "-m", message)
     _run(git, "update_ref", f"refs/heads/{branch}", commit)
+    for path in (path for path, content in files.items() if content is None):
+        gone = writable(root / path, root)
+        gone.unlink(missing_ok=True)
+        _drop_empty(gone.parent, root)
     for path, content in files.items():
-        if content is None:
-            writable(root / path, root).unlink(missing_ok=True)
-        else:
+        if content is not None:
             replace(root / path, content, root=root)
     _run(git, "symbolic_ref", "HEAD", f"refs/heads/{branch}")
     _run(git, "read_tree", commit)
     return commit
+
+
+def _drop_empty(folder: Path, root: Path) -> None:
+    """Take folders away that hold nothing any more, as git does."""
+    while folder != root and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _tree_with(
@@ -194,7 +217,9 @@ def _tree_with(
 ) -> str:
     """The tree of a commit with other contents of some files; the index is one of our own."""
     _run(git, "read_tree", onto)
-    for number, (path, content) in enumerate(sorted(files.items())):
+    # What goes goes first: its name may be that of a folder now.
+    order = sorted(files.items(), key=lambda item: (item[1] is not None, item[0]))
+    for number, (path, content) in enumerate(order):
         name = (root / path).relative_to(top).as_posix()
         if content is None:
             _run(git, "update_index", "--force-remove", "--", name)

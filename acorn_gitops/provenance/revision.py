@@ -69,12 +69,19 @@ def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool
     return True
 
 
-def follows(root: Path, commit: str, other: str) -> bool:
-    """Whether a commit is another one, or follows from it; False where git does not know them."""
+def follows(root: Path, commit: str, other: str) -> bool | None:
+    """Whether a commit is another one, or follows from it. None where nobody can tell: without a repository,
+    or where this clone lacks the history between the two."""
     repository = find(root)
     if repository is None or not re.fullmatch(r"[0-9a-f]{7,64}", other) or not commit:
-        return False
-    return _is_ancestor(Questions(repository), root, other, other=commit)
+        return None
+    questions = Questions(repository)
+    if _is_ancestor(questions, root, other, other=commit):
+        return True
+    try:
+        return None if questions.is_cut_off(root, commit) else False
+    except NoAnswer:
+        return None
 
 
 def head_of(root: Path) -> str:

@@ -162,15 +162,29 @@ class Trust:
         found = targets_of(text)
         return (found, "") if found is not None else (nothing, f"{FILE} of the default branch cannot be read")
 
-    def settings(self, commit: str = "") -> Mapping[str, Any]:
+    def settings(self, commit: str = "") -> Mapping[str, Any] | None:
         """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.
-        Empty where that cannot be known."""
+        Empty where this clone has seen no default branch, or that one has no acorn.yaml; None where it is
+        there and cannot be read."""
         repository = find(self._root)
         if repository is None:
             return {}
         commit = commit or (resolve(repository, self._default_branch) if self._default_branch else "")
         text = self._file_of(commit)[0] if commit else None
-        return settings_of(text) if text is not None else {}
+        if text is None:
+            return None if commit and self._has_file(commit) else {}
+        return settings_of(text) or None
+
+    def _has_file(self, commit: str) -> bool:
+        """Whether a commit holds acorn.yaml, whatever it is; so it counts where git cannot tell."""
+        repository = find(self._root)
+        assert repository is not None
+        path = (self._root.relative_to(repository.top) / FILE).as_posix()
+        try:
+            questions = Questions(repository, self._environ)
+            return bool(questions.ask(self._root, "ls-tree", "--full-tree", commit, "--", path))
+        except NoAnswer:
+            return True
 
     def _file_of(self, commit: str) -> tuple[str | None, str]:
         """The text of acorn.yaml in a commit; None, with a reason where one is known."""

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.database import database
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.engines.signals import SIGNALS
@@ -32,6 +33,10 @@ from acorn_gitops.specs.load import Loaded
 
 TOP: Final = 5
 """Resources of one alert that a message names."""
+MEMORY: Final = ""
+"""Among what failed: that what was told cannot be remembered."""
+_MOST: Final = 16 << 20
+"""Bytes of what is remembered."""
 _RANK: Final = {"warning": 1, "error": 2}
 
 
@@ -263,29 +268,46 @@ class _Memory:
         self._name = f"{Path(name_on_branch(workspace, ledger)).parent}/alerts.json" if self._branch else ""
         self._onto = ""
         self._before = b""
+        self._refused = ""
 
     def read(self) -> dict[str, dict[str, Told]]:
-        """Of the branch where there is one, else of the file; nothing where neither can be read."""
+        """Of the branch where there is one, else of the file; nothing where neither can be read, or the file
+        is one that a pull request could have brought."""
         content = b""
         if self._branch:
             kept = kept_branch.fetch(self._workspace.root, REMOTE, self._branch, self._name)
             self._onto, content = kept.commit, kept.content or b""
-        elif self._path.is_file():
-            content = self._path.read_bytes()
+        else:
+            try:
+                path = database(self._path, self._workspace.root)
+                content = path.read_bytes() if path.is_file() and path.stat().st_size <= _MOST else b""
+            except AcornError as error:
+                self._refused = error.message
         self._before = content
         try:
             routes = orjson.loads(content)["routes"] if content else {}
             return {
                 str(route): {
-                    str(key): Told(str(one[0]), int(one[1]), str(one[2])) for key, one in rows.items()
+                    str(key): Told(str(one[0]), int(one[1]), safe(cut(str(one[2]), 600)))
+                    for key, one in rows.items()
                 }
                 for route, rows in routes.items()
             }
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except (
+            orjson.JSONDecodeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            OverflowError,
+        ):
             return {}
 
     def write(self, told: Mapping[str, Mapping[str, Told]]) -> dict[str, str]:
         """Keep it; answers why not."""
+        if self._refused:
+            return {MEMORY: f"what was told before is not believed: {self._refused}"}
         routes = {
             route: {key: list(one) for key, one in sorted(rows.items())}
             for route, rows in sorted(told.items())
@@ -310,5 +332,5 @@ class _Memory:
             else:
                 replace(self._path, content, root=self._workspace.root, anywhere=True)
         except AcornError as error:
-            return {"memory": f"what was told is not remembered, and will be told again: {error.message}"}
+            return {MEMORY: f"what was told is not remembered, and will be told again: {error.message}"}
         return {}

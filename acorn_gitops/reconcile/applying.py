@@ -30,6 +30,7 @@ from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
 from acorn_gitops.reconcile.planning import compute, least_price, to_record
 from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
+from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -189,6 +190,7 @@ class _Run:
             self._hooks.planned(plan)
             if asks:
                 self._hooks.approve(plan)
+                refuse_standing_still(self._workspace, loaded, plan)  # somebody may have said stop meanwhile
             plan = apart(plan, content)
         edges = self._edges(loaded, state, permit, plan.commit)
         if quiet:

@@ -313,17 +313,12 @@ def roles_of_grants(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """Grants that would give what these specs do not say: the role is not there, or another than they say,
     and this plan does not make it so. Whose it is, what is selected and which fields are left to others
     changes nothing of what the grant would give."""
-    written = {c.address.key for c in result.changes if c.address.type == "role" and c.writes}
+    written = {c.address.key: c.after or {} for c in result.changes if c.address.type == "role" and c.writes}
     for change in result.changes:
-        role = str((change.after or {}).get("role"))
-        if (
-            change.address.type != "grant"
-            or not change.writes
-            or change.action == "delete"
-            or role in written
-        ):
+        if change.address.type != "grant" or not change.writes or change.action == "delete":
             continue
-        live, want = view.roles.get(role), view.wanted_roles.get(role)
+        role = str((change.after or {}).get("role"))
+        live, want = written.get(role, view.roles.get(role)), view.wanted_roles.get(role)
         if live is not None and want is not None and _is_as_said(live, want):
             continue
         says = "is not there" if live is None else "says something else there than these specs say"

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
 
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.branch import begin_branch
@@ -19,6 +21,8 @@ from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.edit import with_setting
 from acorn_gitops.specs.project import FILE
+
+_SPECS: Final = frozenset({".yaml", ".yml", ".csv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,10 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
         raise Misused(f"git knows no revision {request.to!r}", hint="in a shallow clone, fetch it first")
     loaded = workspace.load()
     folders = _folders(loaded.configuration.settings)
-    then, now = (files_at(workspace.root, commit, folders) for commit in (target, bad))
+    then, now = (
+        {path: file for path, file in files_at(workspace.root, commit, folders).items() if _is_spec(path)}
+        for commit in (target, bad)
+    )
     contents: dict[str, bytes | None] = {
         path: read() for path, (name, read) in then.items() if path not in now or now[path][0] != name
     }
@@ -79,6 +86,14 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
     commit = begin_branch(workspace.root, branch, files, message, onto=bad)
     changed = sorted(path for path, content in contents.items() if content is not None)
     return RolledBack(branch, commit, bad, changed=changed, removed=sorted(now.keys() - then.keys()))
+
+
+def _is_spec(path: str) -> bool:
+    """Whether a file is one of those that specs are made of: a pipeline of the forge, or a script that lies
+    among them, does not go back by the way."""
+    parts = PurePosixPath(path).parts
+    hidden = any(part.startswith(".") for part in parts)
+    return path != FILE and not hidden and PurePosixPath(path).suffix.lower() in _SPECS
 
 
 def _folders(settings: Mapping[str, object]) -> list[str]:

@@ -87,13 +87,20 @@ def widen_outside(made: Repository) -> None:
         )
 
 
-@pytest.mark.parametrize("ignored", [False, True])
-def test_a_grant_alone_is_not_given_while_its_role_is_another(roles: Repository, ignored: bool) -> None:
-    """Neither by selecting it alone, nor where the role's rules are left to others."""
+@pytest.mark.parametrize(("ignored", "written"), [(False, False), (True, False), (True, True)])
+def test_a_grant_alone_is_not_given_while_its_role_is_another(
+    roles: Repository, ignored: bool, written: bool
+) -> None:
+    """Neither by selecting it alone, nor where the role's rules are left to others, whatever else of the role
+    is written."""
     widen_outside(roles)
     grant = enter(roles)
     if ignored:
         replaced(roles.path / "specs" / "roles.yaml", "metadata: {name: pickers}\n", "metadata: {name: pickers}\nlifecycle: {ignoreFields: [rules]}\n")  # fmt: skip
+        by(roles, "ada")
+    if written:
+        validity = "spec:\n  validity: {from: '2026-01-01', until: '2027-06-30'}\n"
+        replaced(roles.path / "specs" / "roles.yaml", "[rules]}\nspec:\n", f"[rules]}}\n{validity}")
         by(roles, "ada")
     select = () if ignored else ("--select", "amz-de/grant/*")
     done = roles.run("apply", "--auto-approve", *select)

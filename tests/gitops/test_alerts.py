@@ -115,6 +115,45 @@ def test_what_was_not_taken_is_told_again(
     assert "sent to ops" in made.run("drift", "--alert").err
 
 
+PLANTED: list[Any] = [
+    {"routes": {"ops": {"MON-007 Store/amz-de": ["error", 10**9, "x"]}}},
+    {"routes": {"ops": {"MON-007 Store/amz-de": ["error", float("inf"), "x"]}}},
+    {"routes": {"ops": ["x"]}},
+    [],
+]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=["tracked", "endless", "list", "nothing"])
+def test_what_a_pull_request_says_was_told_is_not_believed(
+    tmp_path: Path, hook: Server, monkeypatch: pytest.MonkeyPatch, planted: Any
+) -> None:
+    monkeypatch.setenv("HOOK", hook.url)
+    monkeypatch.setenv("HOOK_SECRET", "s3cret-of-the-hook")
+    made = team(tmp_path / "r")
+    published(tmp_path, made)
+    disturb(made, "amz-de/listing/KTL-17-BLK.price=44.90")
+    file = made.path / ".acorn" / "sandbox" / "alerts.json"
+    file.write_text(json.dumps(planted).replace("Infinity", "1e999"))
+    git(made.path, "add", "-f", str(file))
+    git(made.path, "commit", "-qm", "planted")
+    said = made.run("drift", "--alert")
+    assert "what was told before is not believed" in " ".join(said.err.split())
+    assert len(hook.asked) == 1
+
+
+@pytest.mark.parametrize("content", ['{"routes": {"ops": {"a": ["error", 1e999, "x"]}}}', "{", "[" * 100_000])
+def test_a_memory_that_cannot_be_read_is_none(
+    tmp_path: Path, hook: Server, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setenv("HOOK", hook.url)
+    monkeypatch.setenv("HOOK_SECRET", "s3cret-of-the-hook")
+    made = team(tmp_path / "r")
+    disturb(made, "amz-de/listing/KTL-17-BLK.price=44.90")
+    (made.path / ".acorn" / "sandbox" / "alerts.json").write_text(content)
+    assert "sent to ops" in made.run("drift", "--alert").err
+    assert made.run("drift", "--alert").err.count("sent to") == 0
+
+
 def test_a_webhook_is_signed_as_standard_webhooks_say(
     tmp_path: Path, hook: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

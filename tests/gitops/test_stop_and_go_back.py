@@ -3,6 +3,7 @@ applied again."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 from acorn_gitops.engines.standstill import closed, frozen, next_opening
+from acorn_gitops.model.finding import Refused
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
+from acorn_gitops.reconcile.workspace import Workspace
 from tests.borders.clone import cloned, git, published
 from tests.repository import Repository, sku, storefront
 
@@ -116,6 +121,92 @@ def test_a_remote_that_cannot_be_asked_is_told_and_what_was_seen_last_counts(tea
     done = team.run("apply", "--auto-approve")
     assert (done.code, "ACN-042" in done.err) == (4, True), done
     assert "cannot be asked whether somebody said stop" in " ".join(done.err.split())
+
+
+UNTIL = "2026-12-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "freezes",
+    [
+        f"[{{name: peak, reason: no changes, until: '{UNTIL}'}}]",  # nobody owns it
+        f"[{{name: peak, reason: no changes, owner: ada, until: {UNTIL}, x: 1}}]",
+        "[",
+    ],
+)
+def test_a_stop_that_cannot_be_read_is_a_stop(team: Repository, tmp_path: Path, freezes: str) -> None:
+    old = cloned(tmp_path / "team.git", tmp_path / "old")
+    file = team.path / "acorn.yaml"
+    file.write_text(file.read_text() + f"  freezes: {freezes}\n")
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(old, "49.99", "47.50")
+    done = old.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, "acorn.yaml of the default branch cannot be read" in done.err) == (4, True), done
+
+
+def test_a_second_freeze_of_the_same_name_takes_nothing_from_the_first(team: Repository) -> None:
+    one = f"{{name: peak, reason: no changes, owner: ada, until: '{UNTIL}'}}"
+    file = team.path / "acorn.yaml"
+    file.write_text(
+        file.read_text() + f"  freezes: [{one}, {one.replace('until', 'stores: [amz-fr], until')}]\n"
+    )
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    old = cloned(team.path.parent / "team.git", team.path.parent / "old")
+    git(old.path, "reset", "-q", "--hard", "HEAD~1")
+    edit(old, "49.99", "47.50")
+    done = old.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, "ACN-042: amz-de, amz-fr: peak freezes them" in done.err) == (4, True), done
+
+
+def test_the_remote_is_asked_which_branch_is_its_default_one(
+    team: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made the repository has never cloned it, and knows no default branch."""
+    monkeypatch.delenv("ACORN_DEFAULT_BRANCH")
+    other = cloned(tmp_path / "team.git", tmp_path / "other")
+    freeze(other)
+    git(other.path, "commit", "-qam", "freeze")
+    git(other.path, "push", "-q", "origin", "main")
+    edit(team, "49.99", "47.50")
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, "ACN-042" in done.err) == (4, True), done
+
+
+def test_a_stop_that_is_merged_while_somebody_is_asked_is_heard(team: Repository, tmp_path: Path) -> None:
+    other = cloned(tmp_path / "team.git", tmp_path / "other")
+    edit(team, "49.99", "47.50")
+
+    def meanwhile(_: Plan) -> None:
+        freeze(other)
+        git(other.path, "commit", "-qam", "freeze")
+        git(other.path, "push", "-q", "origin", "main")
+
+    workspace = Workspace(team.path, environ=os.environ, clock=lambda: datetime.fromisoformat(NOW))
+    with pytest.raises(Refused) as refused:
+        apply(workspace, ApplyRequest(), Hooks(approve=meanwhile))
+    assert [finding.id for finding in refused.value.findings] == ["ACN-042"]
+    assert team.live()["amz-de/listing/KTL-17-BLK"]["price"]["value"] == "49.99"
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_what_was_built_on_a_held_commit_is_held_also_where_its_history_is_cut_off(
+    team: Repository, tmp_path: Path, deep: bool
+) -> None:
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    edit(team, "49.99", "4.99", "a mistake")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(team, "12.90", "11.90", "built on it")
+    git(team.path, "push", "-q", "origin", "HEAD:refs/heads/feature")
+    git(team.path, "reset", "-q", "--hard", "HEAD~1")
+    assert team.run("rollback", "--to", good, "--reason", "a mistake", "--owner", "mia@example.com").code == 0
+    git(team.path, "push", "-q", "origin", "HEAD:main")
+    options = () if deep else ("--depth=1",)
+    other = cloned(tmp_path / "team.git", tmp_path / "other", "-b", "feature", *options)
+    done = other.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, "ACN-044" in done.err) == (4, True), done
+    assert ("--unshallow" in done.err) is not deep
 
 
 @pytest.mark.parametrize(
@@ -239,6 +330,41 @@ def test_a_revision_that_git_does_not_know_changes_nothing(team: Repository, to:
     assert done.code != 0
     assert git(team.path, "branch", "--show-current").strip() == "main"
     assert git(team.path, "rev-parse", "HEAD") == before
+
+
+def test_only_what_specs_are_made_of_goes_back(team: Repository) -> None:
+    file = team.path / "acorn.yaml"
+    file.write_text(file.read_text().replace("specs: [specs]", 'specs: ["."]'))
+    pipeline = team.path / ".forge" / "ci.yml"
+    script = team.path / "specs" / "build.sh"
+    pipeline.parent.mkdir()
+    pipeline.write_text("old: true\n")
+    script.write_text("old\n")
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "then")
+    pipeline.write_text("new: true\n")
+    script.write_text("new\n")
+    edit(team, "49.99", "47.50")
+    done = team.run("rollback", "--to", "HEAD~1", "--reason", "too cheap", "--owner", "mia@example.com")
+    assert done.code == 0, done
+    assert (pipeline.read_text(), script.read_text()) == ("new: true\n", "new\n")
+    assert "49.99" in (team.path / "specs" / "all.yaml").read_text()
+
+
+def test_a_file_that_is_a_folder_by_now_goes_back(team: Repository) -> None:
+    place = team.path / "specs" / "more.yaml"
+    place.write_text("# nothing yet\n")
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "a file")
+    place.unlink()
+    place.mkdir()
+    (place / "one.yaml").write_text("# nothing either\n")
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "a folder")
+    done = team.run("rollback", "--to", "HEAD~1", "--reason", "a file", "--owner", "mia@example.com")
+    assert done.code == 0, done
+    assert place.read_text() == "# nothing yet\n"
+    assert git(team.path, "status", "--porcelain") == ""
 
 
 def test_nothing_is_rolled_back_over_work_that_is_not_committed(team: Repository) -> None:
