@@ -34,5 +34,6 @@ def command(
 
     session = Session(root, environment, no_color)
     plan = compare(session, one, other)
-    click.echo(rendered(plan, output, session, verbose=verbose), nl=False)
+    between = f"{one} → {other or 'what is checked out'}"
+    click.echo(rendered(plan, output, session, verbose=verbose, between=between), nl=False)
     return 2 if detailed_exitcode and plan.changes else 0

@@ -84,8 +84,10 @@ def _next(plan: Plan, out: Path) -> str:
     return f"apply it with `acorn apply {out}`" if plan.changes else "there is nothing to apply"
 
 
-def rendered(plan: Plan, output: str, session: Session, verbose: bool, language: str = "en") -> str:
-    """The plan in a format."""
+def rendered(
+    plan: Plan, output: str, session: Session, *, verbose: bool, language: str = "en", between: str = ""
+) -> str:
+    """The plan in a format. `between`: as for `plan_text`."""
     if output == "json":
         import orjson
 
@@ -95,12 +97,12 @@ def rendered(plan: Plan, output: str, session: Session, verbose: bool, language:
     if output == "markdown":
         from acorn_gitops.report.markdown import plan_markdown
 
-        return plan_markdown(plan, verbose=verbose)
+        return plan_markdown(plan, verbose=verbose, between=between)
     if output == "html":
         return page(plan, language)
     from acorn_gitops.report.text import plan_text
 
-    return plan_text(plan, session.pen, verbose=verbose)
+    return plan_text(plan, session.pen, verbose=verbose, between=between)
 
 
 def page(plan: Plan, language: str) -> str:

@@ -76,9 +76,10 @@ def headline(plan: Plan, between: str = " · ") -> str:
     return between.join(shown) or "no changes"
 
 
-def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> str:
+def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT, between: str = "") -> str:
     """Counts first, then what destroys or costs, a table, the whole plan folded, provenance. `verbose`: every
-    change is in it, however long it becomes; otherwise it has at most `most` letters."""
+    change is in it, however long it becomes; otherwise it has at most `most` letters. `between`: as for
+    `plan_text`."""
     counts = plan.counts()
     stops = [
         f for f in plan.findings if f.severity == "error" or (f.id[:4] == "BUD-" and f.severity != "info")
@@ -87,7 +88,8 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> st
     verdict = verdict_on(plan)
     if verdict.code and not plan.errored:
         state += f" · apply will refuse ({escape(verdict.words)})"
-    head = [f"### acorn plan · `{word(plan.environment)}` — **{state}**", ""]
+    what = "acorn diff" if between else "acorn plan"
+    head = [f"### {what} · `{word(plan.environment)}` — **{state}**", ""]
     danger = []
     if counts["delete"] or counts["replace"]:
         danger.append(
@@ -115,15 +117,17 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT) -> st
     table = _table(plan)
     foot = [
         "",
-        f"Plan `{word(plan.id[:12])}`"
+        f"From one to the other: {escape(cut(between, 200))}"
+        if between
+        else f"Plan `{word(plan.id[:12])}`"
         + (f" for `{word(plan.commit[:10])}`" if plan.commit else "")
         + (" with uncommitted edits" if plan.dirty else ""),
-        f"<!-- acorn:plan environment={word(plan.environment)} v=1 -->",
+        "" if between else f"<!-- acorn:plan environment={word(plan.environment)} v=1 -->",
     ]
-    body = plan_text(plan, Pen(False, 100), verbose=True)
+    body = plan_text(plan, Pen(False, 100), verbose=True, between=between)
     room = most - sum(len(line) + 1 for line in (*head, *table, *foot)) - 200
     if len(_columns(body)) > room and not verbose:
-        body = plan_text(plan, Pen(False, 100))
+        body = plan_text(plan, Pen(False, 100), between=between)
     fence = "`" * max(3, _longest_run(body) + 1)
     detail = [
         "<details><summary>Full plan</summary>",

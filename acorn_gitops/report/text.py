@@ -83,8 +83,8 @@ class Pen:
         )
 
 
-def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
-    """The whole plan."""
+def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False, between: str = "") -> str:
+    """The whole plan. `between`: the two revisions that it leads from and to, where no store was asked."""
     lines: list[str] = []
     revision = (
         (plan.commit[:10] + (" + uncommitted edits" if plan.dirty else "")) if plan.commit else "no commit"
@@ -92,7 +92,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     read = [s for s in plan.stores if not s.error]
     lines.append(
         pen(f"{plan.project} · {plan.environment}", "bold")
-        + f" · {revision} · {plural('store', len(read))} read"
+        + (f" · {safe(between)}" if between else f" · {revision} · {plural('store', len(read))} read")
     )
     for store in plan.stores:
         if store.error:
@@ -118,7 +118,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False) -> str:
     if single:
         lines.append("")
     lines += _notes(plan, pen, verbose)
-    lines += _summary(plan, pen)
+    lines += _summary(plan, pen, between)
     verdict = verdict_on(plan)
     if verdict.code and not plan.errored:  # of that the summary tells
         lines += pen.wrapped(f"Apply will refuse (exit code {verdict.code}): {safe(verdict.words)}.", "red")
@@ -336,7 +336,7 @@ def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
     return [*lines, ""] if len(lines) > begun else lines
 
 
-def _summary(plan: Plan, pen: Pen) -> list[str]:
+def _summary(plan: Plan, pen: Pen, between: str) -> list[str]:
     counts = plan.counts()
     in_sync = sum(s.in_sync for s in plan.stores)
     lines: list[str] = []
@@ -356,6 +356,8 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
     if not plan.changes:
         if plan.errored:
             lines.append(pen("Incomplete: some stores could not be read.", "red"))
+        elif between:
+            lines.append(pen("No difference.", "green"))
         else:
             lines.append(pen("No changes.", "green") + f" {plural('resource', in_sync)} in sync.")
         return lines
@@ -371,7 +373,8 @@ def _summary(plan: Plan, pen: Pen) -> list[str]:
     shown = [
         f"{counts[a]:,} {w}" for a, w in words.items() if counts[a] or a in ("create", "update", "delete")
     ]
-    lines += pen.wrapped(f"Plan: {', '.join(shown)}; {in_sync:,} in sync.", "bold")
+    told = f"Plan: {', '.join(shown)}; {in_sync:,} in sync." if not between else f"{', '.join(shown)}."
+    lines += pen.wrapped(told, "bold")
     if plan.errored:
         lines.append(pen("Incomplete: some stores could not be read. This plan cannot be applied.", "red"))
     return lines

@@ -48,6 +48,8 @@ def test_a_diff_is_of_resources_offline_and_needs_no_checkout(made: Repository) 
     text = made.run("diff", one, two, "-v")
     assert text.code == 0, text
     assert "10.00 → 12.00 EUR" in text.out
+    assert f"{one} → {two}\n" in text.out and "read" not in text.out and "in sync" not in text.out
+    assert made.run("diff", one, two, "-o", "markdown").out.startswith("### acorn diff · `sandbox` — ")
     found = made.run("diff", one, two, "-o", "json", "--detailed-exitcode")
     assert found.code == 2
     assert {(c["action"], c["address"]) for c in found.json["changes"]} == {
@@ -55,7 +57,8 @@ def test_a_diff_is_of_resources_offline_and_needs_no_checkout(made: Repository) 
     }  # fmt: skip
     back = {(c["action"], c["address"]) for c in made.run("diff", two, "-o", "json").json["changes"]}
     assert ("delete", "amz-fr/listing/C-3") in back and ("update", "amz-de/listing/B-2") not in back
-    assert made.run("diff", three, three, "--detailed-exitcode").code == 0
+    alike = made.run("diff", three, three, "--detailed-exitcode")
+    assert (alike.code, "No difference." in alike.out) == (0, True)
     assert not (made.path / ".acorn" / "sandbox.db").exists()
 
 
