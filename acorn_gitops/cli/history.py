@@ -118,9 +118,9 @@ def _show(row: Row, session: Session) -> None:
         click.echo(pen("    as it was applied before: put back what was changed outside", "dim"))
     if not row.fields:
         return
-    if row.authors is None:
+    if row.authors is None and e.event.startswith("write."):
         click.echo(pen(f"    by {UNKNOWN}" if commit else "    from no commit", "dim"))
-    else:
+    elif row.authors is not None:
         since = "elsewhere in the specs, by" if row.authors.elsewhere else "by"
         for one in row.authors.commits[:3]:
             click.echo(pen(safe(f"    {since} {one}"), "dim"))

@@ -45,6 +45,9 @@ SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the
 file."""
 _ANY_SEALS: Final = 'SELECT 1 FROM audit WHERE event=? OR instr(CAST(body AS TEXT), \'"seals":{"\') LIMIT 1'
+_TOLD: Final = 100
+"""Resources that were recorded without a write, of which the audit trail says what they were; of more it
+would grow by a catalogue."""
 _OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
 _APPLIED: Final = _OF_STORE.replace(" FROM", ", adopted FROM")
 _WHOLE_STORE: Final = _OF_STORE.replace(" FROM", ", attributes FROM")
@@ -979,6 +982,7 @@ class SqliteLedger:
                 waiting = db.execute(f"SELECT DISTINCT store, type, key FROM intent WHERE {open_}", (store,))
                 gone += [[str(Address(*found)), ANY] for found in waiting.fetchall()]
                 db.execute(f"UPDATE intent SET outcome='superseded' WHERE {open_}", (store,))
+            taken = {str(row.address): row.attributes for row in rows if row.attributes is not None}
             head = audit.append(
                 db,
                 at,
@@ -989,6 +993,7 @@ class SqliteLedger:
                     "addresses": [str(r.address) for r in rows[:1000]],
                     "commit": commit,
                     "seals": seals,
+                    **({"taken": taken} if 0 < len(taken) <= _TOLD else {}),
                     **({"ended": gone} if gone else {}),
                     **({"before": {str(one): was for one, was in before.items()}} if before else {}),
                     **(about or {}),

@@ -5,7 +5,7 @@ repository. Goes out: rows. Callers: cli `history`, `blame`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,14 +42,19 @@ def history(
     shown = [e for e in entries if _about(e, address)]
     wanted = {e.sequence for e in (shown[-limit:] if limit is not None else shown)}
     for entry in entries:
-        name = entry.body.get("address")
+        taken: Mapping[str, Any] = entry.body.get("taken") or {}
+        name = entry.body.get("address") or address or next(iter(taken), "")
         before, since = last.get(str(name), ({}, ""))
-        if name is not None and entry.event == "write.observed":
-            after = entry.body.get("attributes")
-            last[str(name)] = (after or {}, str(entry.body.get("commit") or ""))
+        commit = str(entry.body.get("commit") or "")
+        if entry.event == "write.observed":
+            last[str(name)] = (entry.body.get("attributes") or {}, commit)
+        last |= {one: (attributes, commit) for one, attributes in taken.items()}
         if entry.sequence not in wanted:
             continue
-        rows.append(_row(entry, before, since, merges=merges))
+        row = _row(entry, before, since, merges=merges)
+        if name in taken and (address is not None or len(taken) == 1):
+            row = replace(row, fields=_fields(before, taken[name]))
+        rows.append(row)
     return rows
 
 

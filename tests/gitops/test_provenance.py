@@ -150,3 +150,14 @@ def test_log_verifies_the_chain(team: Repository) -> None:
     db.close()
     broken = team.run("log", "-o", "json")
     assert (broken.code, broken.json["broken_at"], broken.json["sound"]) == (1, 2, False)
+
+
+def test_what_was_taken_in_without_a_write_is_told_with_before_and_after(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "r", storefront(), sku())
+    made.apply()
+    address = "amz-de/listing/KTL-17-BLK"
+    assert made.run("sandbox", "disturb", f"{address}.price=44.90").code == 0
+    assert made.run("import", "--drifted").code == 0
+    said = made.run("history", address).out
+    assert "price  49.99 EUR → 44.90 EUR" in said, said
+    assert "price  44.90 EUR" not in said
