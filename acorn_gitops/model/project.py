@@ -253,7 +253,7 @@ class Freeze(Strict):
     checkout knows of it, too."""
 
     name: Name
-    stores: list[Text] | None = None
+    stores: list[Text] | None = Field(default=None, min_length=1)
     """Names, with * and ?. Default: every store."""
     reason: LongText
     owner: Text
@@ -262,14 +262,14 @@ class Freeze(Strict):
     """Default: at once."""
     until: Instant
     """The first moment at which it no longer holds."""
-    environments: list[Name] | None = None
+    environments: list[Name] | None = Field(default=None, min_length=1)
     """Default: all."""
 
 
 class ChangeWindow(Strict):
     """When some stores may be changed. A store with windows is written only while one of them is open."""
 
-    stores: list[Text] | None = None
+    stores: list[Text] | None = Field(default=None, min_length=1)
     """Names, with * and ?. Default: every store."""
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = Field(
         default=None, min_length=1
@@ -279,7 +279,7 @@ class ChangeWindow(Strict):
     until: Clock
     """The moment at which it closes; before `from` it is the next morning's."""
     tz: Timezone
-    environments: list[Name] | None = None
+    environments: list[Name] | None = Field(default=None, min_length=1)
     """Default: all."""
 
 

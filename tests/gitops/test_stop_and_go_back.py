@@ -145,6 +145,18 @@ def test_a_stop_that_cannot_be_read_is_a_stop(team: Repository, tmp_path: Path, 
     assert (done.code, "acorn.yaml of the default branch cannot be read" in done.err) == (4, True), done
 
 
+@pytest.mark.parametrize("scope", ["environments", "stores"])
+def test_a_freeze_of_nothing_is_a_mistake(team: Repository, scope: str) -> None:
+    """Absent is everything; empty would be nothing, or everything."""
+    file = team.path / "acorn.yaml"
+    file.write_text(
+        file.read_text()
+        + f"  freezes: [{{name: peak, reason: x, owner: ada, until: '{UNTIL}', {scope}: []}}]\n"
+    )
+    done = team.run("validate")
+    assert (done.code, scope in done.err + done.out) == (4, True), done
+
+
 def test_a_second_freeze_of_the_same_name_takes_nothing_from_the_first(team: Repository) -> None:
     one = f"{{name: peak, reason: no changes, owner: ada, until: '{UNTIL}'}}"
     file = team.path / "acorn.yaml"
