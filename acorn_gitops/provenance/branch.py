@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.git import (
@@ -30,6 +30,8 @@ from acorn_gitops.model.finding import AcornError, Stale
 
 MAIL = "acorn@localhost"
 """The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
+_HEAD: Final = "refs/acorn/default"
+"""Where the newest commit of the default branch is kept in this clone."""
 _WHO = {
     "GIT_AUTHOR_NAME": "acorn",
     "GIT_AUTHOR_EMAIL": MAIL,
@@ -111,12 +113,15 @@ def fetch_head(root: Path, remote: str, branch: str) -> str:
     commit = _tip(git, remote, branch)
     if not commit:
         return ""
+    repository = find(root)
+    if repository is not None and resolve(repository, _HEAD) == commit:
+        return commit  # brought here already, e.g. before somebody was asked
     # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
     # not be known afterwards.
     depth = ["--depth=1"] if _is_cut_off(root) else []
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", *depth)
-    _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:refs/acorn/default")
-    return _run(git, "rev_parse", "refs/acorn/default")
+    _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{_HEAD}")
+    return _run(git, "rev_parse", _HEAD)
 
 
 def _is_cut_off(root: Path) -> bool:
