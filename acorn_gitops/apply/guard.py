@@ -255,7 +255,8 @@ class Guard:
         `former`: the key under which it is now, where that is another."""
         there = (address.type, former or address.key)
         have = self._stores[address.store].resources.get(there) if live else None
-        return {**(have.attributes if have is not None else {}), **bounds_of(self._declared(address))}
+        held = have.attributes if have is not None else {}
+        return {**held, **bounds_of(self._declared(address), held)}
 
     def _as_it_is(self, address: Address) -> dict[str, Any]:
         """A listing at this moment of the run: what was there, and what this run has sent and seen."""

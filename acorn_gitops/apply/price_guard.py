@@ -19,6 +19,7 @@ from acorn_gitops.engines.pricing.standing import Breach, Falls, HeldPromotions,
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Desired, is_money
 from acorn_gitops.model.window import utc_text
+from acorn_gitops.plan.diff import left_to_others
 
 _BOUNDS = (
     ("minPrice", "floor", -1),
@@ -27,10 +28,31 @@ _BOUNDS = (
 )
 
 
-def bounds_of(want: Desired | None) -> dict[str, Any]:
-    """What the spec of a listing says of bounds, also where the marketplace cannot hold them."""
-    said = (want.whole if want is not None else None) or {}
-    return {name: said[name] for name, _, _ in _BOUNDS if said.get(name) is not None}
+def bounds_of(want: Desired | None, live: Mapping[str, Any]) -> dict[str, Any]:
+    """What the spec of a listing says of bounds that no write says: those that the marketplace cannot hold,
+    and those that are left to others. Of a bound that is left to others and of what the store shows (`live`)
+    the stricter one counts: whoever else keeps it does not open what the specs have closed."""
+    if want is None:
+        return {}
+    said = {name: value for name, value in (want.whole or {}).items() if value is not None}
+    left = left_to_others(want)
+    found: dict[str, Any] = {}
+    for name, _, sign in _BOUNDS:
+        if name in left and want.attributes.get(name) is not None:
+            found[name] = _stricter(want.attributes[name], live.get(name), sign)
+        elif name in said:
+            found[name] = said[name]
+    return found
+
+
+def _stricter(one: Any, other: Any, sign: int) -> Any:
+    """Of two bounds the one that allows less; the first where they cannot be compared."""
+    if not is_money(one) or not is_money(other) or one["currency"] != other["currency"]:
+        return one
+    try:
+        return other if (Decimal(one["value"]) - Decimal(other["value"])) * sign > 0 else one
+    except (InvalidOperation, TypeError):
+        return one
 
 
 class Offered(NamedTuple):

@@ -88,6 +88,8 @@ def command(
     wait: float,
     older: bool,
     verbose: bool,
+    *,
+    committed: bool = False,
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.cli.plan import rendered
@@ -115,6 +117,7 @@ def command(
         select=selected,
         adopt=adopt,
         allow_empty=allow_empty,
+        committed=committed,
         older=older,
         lock_timeout=lock_timeout,
         wait=wait,

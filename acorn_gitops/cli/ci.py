@@ -116,6 +116,7 @@ def apply_command(
         given: dict[str, Any] = {
             "environment": environment, "root": root, "no_color": no_color, "plan_file": plan_file,
             "auto_approve": True, "lock_timeout": 300.0,
+            "committed": True,
         }  # fmt: skip
         code = int(context.invoke(apply, **given))
     except AcornError as error:

@@ -45,11 +45,12 @@ _MOST: Final = 1 << 20
 
 class NoAnswer(Exception):
     """Git is not installed, or could not answer; the words are for people. `ended`: it was ended by a limit
-    or a signal, so that nothing follows from it."""
+    or a signal, so that nothing follows from it; `status`: with which exit status git ended by itself."""
 
-    def __init__(self, words: str, *, ended: bool = False) -> None:
+    def __init__(self, words: str, *, ended: bool = False, status: int = 0) -> None:
         super().__init__(words)
         self.ended = ended
+        self.status = status
 
 
 class Repository(NamedTuple):
@@ -233,7 +234,9 @@ class Questions:
         if process.returncode:
             # Killed by a limit, or out of memory: 128 is what git says of everything else that it cannot do.
             ended = process.returncode < 0
-            raise NoAnswer(f"git {verb} ended with {process.returncode}", ended=ended)
+            raise NoAnswer(
+                f"git {verb} ended with {process.returncode}", ended=ended, status=process.returncode
+            )
         return answer
 
     def _environment(self) -> dict[str, str]:

@@ -57,16 +57,23 @@ def closed(
 
 
 def held(
-    settings: Mapping[str, Any], own: Mapping[str, Any], commit: str, contains: Callable[[str], bool | None]
+    settings: Mapping[str, Any],
+    own: Mapping[str, Any],
+    commit: str,
+    contains: Callable[[str], bool | None],
+    overcame: Callable[[str], bool | None],
 ) -> Iterator[Stop]:
     """Holds on a commit that would be applied. `settings`: of the default branch; `own`: of what is checked
-    out, which has overcome the holds that it says itself; `contains`: whether what is checked out follows
-    from a commit, None where nobody can tell: that counts as if it did."""
+    out, which has overcome the holds that it says itself (see `overcame`); `contains`: whether what is checked out follows
+    from a commit, None where nobody can tell: that counts as if it did; `overcame`: whether it follows from
+    the commit that brought a hold to the default branch, as words in a file can be copied."""
     known = {one["commit"] for one in own.get("holds") or ()}
-    for hold in (*(settings.get("holds") or ()), *(own.get("holds") or ())):
-        bad = str(hold["commit"])
+    said = {str(one["commit"]): one for one in (*(own.get("holds") or ()), *(settings.get("holds") or ()))}
+    there = {one["commit"] for one in settings.get("holds") or ()}
+    for bad, hold in said.items():
         is_it = bool(commit) and commit.startswith(bad)
-        has = True if is_it else (bad not in known and contains(bad))
+        mended = not is_it and bad in known and (bad not in there or overcame(bad) is True)
+        has = True if is_it else (not mended and contains(bad))
         if has is not False:
             words = f"commit {bad[:10]} is held: {hold['reason']} ({hold['owner']})"
             if has is None:
@@ -83,7 +90,7 @@ def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
         if not _on(window, day):
             continue
         hour, minute = (int(part) for part in window["from"].split(":"))
-        opens = day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        opens = day.replace(hour=hour % 24, minute=minute, second=0, microsecond=0)
         if opens > here:
             return opens.astimezone(now.tzinfo)
     return None
@@ -122,4 +129,9 @@ def _is_for(said: Mapping[str, Any], environment: str) -> bool:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text is not None else None
+    """The instant that a text says; None where there is no such one: what begins then begins at once, what
+    ends then does not end."""
+    try:
+        return datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        return None

@@ -43,6 +43,7 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-042": (4, "A freeze holds for a store that would be written."),
     "ACN-043": (4, "A store that would be written has change windows, and none is open."),
     "ACN-044": (4, "The commit is held: it was rolled back, and nobody has lifted the hold."),
+    "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (
         4,
         "A grant would give what a role says that is there and is not as these specs say it: somebody else's,"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine.files import replace, writable
@@ -30,7 +30,7 @@ from acorn_gitops.model.finding import AcornError, Stale
 
 MAIL = "acorn@localhost"
 """The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
-_HEAD: Final = "refs/acorn/default"
+_HEAD: Final = "refs/acorn-default/head"
 """Where the newest commit of the default branch is kept in this clone."""
 _WHO = {
     "GIT_AUTHOR_NAME": "acorn",
@@ -193,6 +193,7 @@ def begin_branch(
         raise AcornError(
             f"there is a branch {branch} already", hint=f"`git branch -D {branch}` if it is of no use"
         )
+    _refuse_in_the_way(git, root, files)
     with tempfile.TemporaryDirectory() as folder:
         with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index")):
             tree = _tree_with(git, root, repository.top, files=files, onto=onto, folder=Path(folder))
@@ -206,8 +207,29 @@ def begin_branch(
         if content is not None:
             replace(root / path, content, root=root)
     _run(git, "symbolic_ref", "HEAD", f"refs/heads/{branch}")
-    _run(git, "read_tree", commit)
+    with tempfile.TemporaryDirectory() as folder:
+        # Of the index only these files: what is staged elsewhere in the repository stays so.
+        _into_index(git, root, repository.top, files=files, folder=Path(folder))
     return commit
+
+
+def _refuse_in_the_way(git: Any, root: Path, files: Mapping[str, bytes | None]) -> None:
+    """AcornError where one of these files would be written over what git does not keep, or cannot be
+    written."""
+    going = {path for path, content in files.items() if content is None}
+    for path, content in files.items():
+        if content is None:
+            continue
+        writable(root / path, root)
+        above = [part for part in PurePosixPath(path).parents if part != PurePosixPath(".")]
+        for part in (PurePosixPath(path), *above):
+            name = str(part)
+            is_there = (root / part).is_file() and name not in going
+            if is_there and not _run(git, "ls_files", "--", str(root / part)):
+                raise AcornError(
+                    f"{name} is in the way, and git does not keep it; nothing was done",
+                    hint="move it elsewhere, or take it out",
+                )
 
 
 def _drop_empty(folder: Path, root: Path) -> None:
@@ -222,6 +244,12 @@ def _tree_with(
 ) -> str:
     """The tree of a commit with other contents of some files; the index is one of our own."""
     _run(git, "read_tree", onto)
+    _into_index(git, root, top, files=files, folder=folder)
+    return _run(git, "write_tree")
+
+
+def _into_index(git: Any, root: Path, top: Path, *, files: Mapping[str, bytes | None], folder: Path) -> None:
+    """Put other contents of some files into the index."""
     # What goes goes first: its name may be that of a folder now.
     order = sorted(files.items(), key=lambda item: (item[1] is not None, item[0]))
     for number, (path, content) in enumerate(order):
@@ -233,7 +261,6 @@ def _tree_with(
         held.write_bytes(content)
         blob = _run(git, "hash_object", "-w", "--no-filters", str(held))
         _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
-    return _run(git, "write_tree")
 
 
 def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from acorn_gitops.model.finding import AcornError, Misused
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@{}^~-]*")
 """Of a revision: nothing that git would take for an option."""
+_SPECS = (".yaml", ".yml", ".csv")
 MOST = 256 << 20
 """Bytes of the files of one commit that are read."""
 
@@ -67,6 +69,32 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple
             raise AcornError(f"the files of {commit[:10]} are too large ({MOST >> 20} MiB and more)")
         name = parts[2].decode()
         found[path.decode("utf-8", "surrogateescape")] = (name, partial(_read, questions, root, name))
+    return found
+
+
+def not_here(root: Path, folders: Sequence[str]) -> list[str]:
+    """Files below these folders that hold specs, are in git's index and not on this disk, and of which git
+    does not say that they are gone: a sparse checkout leaves them out, or they are in another repository that
+    was not brought. Empty without git."""
+    repository = find(root)
+    if repository is None or not folders:
+        return []
+    try:
+        listed = Questions(repository).ask(root, "ls-files", "-v", "-s", "-z", "--", *folders)
+    except NoAnswer:
+        return []
+    found: list[str] = []
+    for row in listed.split(b"\0"):
+        facts, _, name = row.partition(b"\t")
+        tag, _, mode = facts.partition(b" ")
+        path = name.decode("utf-8", "surrogateescape")
+        if mode.startswith(b"160000"):
+            here = (root / path).is_dir() and any((root / path).iterdir())
+        else:
+            here = (tag.upper() != b"S" and not tag.islower()) or os.path.lexists(root / path)
+            here = here or not path.lower().endswith(_SPECS)
+        if not here:
+            found.append(path)
     return found
 
 

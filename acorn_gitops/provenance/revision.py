@@ -76,10 +76,40 @@ def follows(root: Path, commit: str, other: str) -> bool | None:
     if repository is None or not re.fullmatch(r"[0-9a-f]{7,64}", other) or not commit:
         return None
     questions = Questions(repository)
-    if _is_ancestor(questions, root, other, other=commit):
-        return True
     try:
+        named = questions.ask(root, "rev-parse", f"--disambiguate={other}").decode().split()
+        if any(_descends(questions, root, one, commit=commit) for one in named):
+            return True
         return None if questions.is_cut_off(root, commit) else False
+    except NoAnswer:
+        return None
+
+
+def _descends(questions: Questions, root: Path, one: str, commit: str) -> bool:
+    """Whether a commit follows from an object; NoAnswer where git cannot tell, which is not a no."""
+    try:
+        if questions.ask(root, "cat-file", "-t", one).strip() != b"commit":
+            return False
+        questions.ask(root, "merge-base", "--is-ancestor", one, commit)
+    except NoAnswer as error:
+        if error.status != 1:
+            raise
+        return False
+    return True
+
+
+def came_in(root: Path, head: str, name: str, words: str) -> str | None:
+    """The commit, among those that lead to `head`, with which a file (below the root) came to hold these
+    words first; "" where none did, None where nobody can tell."""
+    repository = find(root)
+    if repository is None or not head or not words:
+        return None
+    path = (root.relative_to(repository.top) / name).as_posix()
+    questions = Questions(repository)
+    asked = ("log", "--no-mailmap", "--format=%H", f"-S{words}", head, "--", f":(top,literal){path}")
+    try:
+        found = questions.ask(root, *asked).decode().split()
+        return None if questions.is_cut_off(root, head) else (found[-1] if found else "")
     except NoAnswer:
         return None
 

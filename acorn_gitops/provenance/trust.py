@@ -162,17 +162,24 @@ class Trust:
         found = targets_of(text)
         return (found, "") if found is not None else (nothing, f"{FILE} of the default branch cannot be read")
 
+    @property
+    def default_commit(self) -> str:
+        """The commit at which this clone last saw the default branch; "" where it has not."""
+        repository = find(self._root)
+        known = repository is not None and self._default_branch
+        return resolve(repository, self._default_branch) if repository is not None and known else ""
+
     def settings(self, commit: str = "") -> Mapping[str, Any] | None:
         """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.
-        Empty where this clone has seen no default branch, or that one has no acorn.yaml; None where it is
-        there and cannot be read."""
+        Empty where this clone has seen no default branch, or that one never had an acorn.yaml here; None where
+        it is there and cannot be read, or is not there any more."""
         repository = find(self._root)
         if repository is None:
             return {}
-        commit = commit or (resolve(repository, self._default_branch) if self._default_branch else "")
+        commit = commit or self.default_commit
         text = self._file_of(commit)[0] if commit else None
         if text is None:
-            return None if commit and self._has_file(commit) else {}
+            return None if commit and (self._has_file(commit) or self._had_file(commit)) else {}
         return settings_of(text) or None
 
     def _has_file(self, commit: str) -> bool:
@@ -185,6 +192,17 @@ class Trust:
             return bool(questions.ask(self._root, "ls-tree", "--full-tree", commit, "--", path))
         except NoAnswer:
             return True
+
+    def _had_file(self, commit: str) -> bool:
+        """Whether acorn.yaml was there where what is checked out left a branch: it was moved, or taken out,
+        since."""
+        repository = find(self._root)
+        assert repository is not None
+        try:
+            base = Questions(repository, self._environ).ask(self._root, "merge-base", "HEAD", commit)
+        except NoAnswer:
+            return False
+        return self._has_file(base.decode().strip())
 
     def _file_of(self, commit: str) -> tuple[str | None, str]:
         """The text of acorn.yaml in a commit; None, with a reason where one is known."""

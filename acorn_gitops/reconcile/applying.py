@@ -20,7 +20,7 @@ from acorn_gitops.apply.permit import Lock, Permit
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError, Misused
+from acorn_gitops.model.finding import AcornError, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
@@ -29,7 +29,7 @@ from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
 from acorn_gitops.reconcile.planning import compute, least_price, to_record
-from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
+from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed, written_to
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
@@ -48,6 +48,8 @@ class ApplyRequest:
     """Take over what differs, or belongs to others."""
     allow_empty: Sequence[str] = ()
     """Stores that are empty now, and rightly so."""
+    committed: bool = False
+    """Only what the commit holds that is checked out, file for file: what a pipeline applies."""
     older: bool = False
     """Go back to an older commit on purpose."""
     lock_timeout: float = 0.0
@@ -130,6 +132,11 @@ class _Run:
         # Now, and once more at the end: while somebody is asked, files can be put back.
         # And of the same commit: HEAD can be moved meanwhile, and then it is not what was loaded.
         self._exact = Authors(workspace.root).are_committed(_files(loaded))
+        if self._request.committed and not self._exact:
+            raise Refused(
+                "what was read is not what the commit holds, file for file; nothing was applied",
+                hint="a file that git ignores, or was told not to look at, was reviewed by nobody; nor was one of a submodule",
+            )
         if saved is not None:
             refuse_another(saved, loaded)
         plan_id = saved.id if saved is not None else "planning"
@@ -190,7 +197,8 @@ class _Run:
             self._hooks.planned(plan)
             if asks:
                 self._hooks.approve(plan)
-                refuse_standing_still(self._workspace, loaded, plan)  # somebody may have said stop meanwhile
+                # Somebody may have said stop meanwhile.
+                refuse_standing_still(self._workspace, loaded, written_to(plan, state))
             plan = apart(plan, content)
         edges = self._edges(loaded, state, permit, plan.commit)
         if quiet:
@@ -284,7 +292,10 @@ def _as_planned(reviewed: Change, now: Change | None) -> Change:
 
 
 def _files(loaded: Loaded) -> frozenset[str]:
-    """Every file that was loaded."""
+    """Every file that was loaded: of specs, of overlays, the tables and templates that they name."""
     config = loaded.configuration
     raws = [*config.raws.values(), *((config.project_raw,) if config.project_raw is not None else ())]
-    return frozenset(file for raw in raws for file in (raw.file, raw.item_file) if file)
+    named = {file for raw in raws for file in (raw.file, raw.item_file) if file}
+    kinds = (config.stores, config.roles, config.taxes, config.promos)
+    specs = (*config.skus, *(spec for kind in kinds for spec in kind.values()))
+    return frozenset({*named, *loaded.files, *(spec.file for spec in specs)})

@@ -24,11 +24,13 @@ from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.compare import same
+from acorn_gitops.provenance.earlier import not_here
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import States, StoreView, heard_of
 from acorn_gitops.resources.registry import FIXED, STORES
+from acorn_gitops.specs.project import Project
 
 MANY: Final = 5
 """From so many on, and a quarter of a store, deletions are told loudly."""
@@ -167,7 +169,8 @@ def not_sent(
         want = view.desired.get((change.address.type, change.address.key))
         touched = change.touched
         sent = {k: v for k, v in (change.after or {}).items() if change.action != "update" or k in touched}
-        live = {**(have.attributes if have is not None else {}), **bounds_of(want)}
+        held = have.attributes if have is not None else {}
+        live = {**held, **bounds_of(want, held)}
         why = refusal("listing", sent, live, least=least(change.address))
         if why:
             yield _finding(
@@ -206,7 +209,8 @@ def sold_below(
         live = listings.get(moved.former.key if moved is not None and in_place else key, {})
         address = Address(view.store, "listing", key)
         want = view.desired.get(("listing", key))
-        listing = {**live, **bounds_of(want), **((moved.after or {}) if moved is not None else {})}
+        after = (moved.after or {}) if moved is not None else {}
+        listing = {**live, **after, **bounds_of(want, live)}
         sku = str(listing.get("sku") or key)
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         if not {sku, was} & reached or (moved is None and sku not in anew):
@@ -240,8 +244,8 @@ def below_floor(
             continue
         want = view.desired.get(identity)
         listing = live.attributes
-        if want is not None and want.whole:
-            listing = {**listing, **bounds_of(want)}
+        if want is not None and (want.whole or want.lifecycle):
+            listing = {**listing, **bounds_of(want, listing)}
         if not margins and "minPrice" not in listing:
             continue
         key = identity[1]
@@ -277,6 +281,21 @@ def unheard(state: States) -> Iterator[Finding]:
     if found:
         yield Finding(
             "ACN-035", "warning", f"{unheard_words(found)}; apply will refuse", place=None, hint=UNHEARD
+        )
+
+
+def not_brought(project: Project) -> Iterator[Finding]:
+    """Spec files of the commit that are not here, though nobody took them out: what they declare would look
+    as if it had left the specs."""
+    missing = not_here(project.root, [*project.spec_paths, *project.overlays])
+    if missing:
+        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5:,} more" if len(missing) > 5 else "")
+        yield Finding(
+            "ACN-045",
+            "error",
+            f"git was told not to bring {names}: what is declared there would be deleted",
+            place=None,
+            hint="`git sparse-checkout disable`, `git submodule update --init`; without them nobody knows what the specs say",
         )
 
 

@@ -18,7 +18,7 @@ from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.marketplaces.protocol import Fits, Scope, Snapshot
+from acorn_gitops.marketplaces.protocol import Fits, Owns, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
@@ -216,11 +216,17 @@ def compute(
     believe(state, asking=False)
     if behind and write and not takes_over:
         raise stale_ledger(behind)
+    blocking += guards.not_brought(loaded.project)
     blocking += guards.behind(behind)
     blocking += guards.unheard(state)
     if not write:
         blocking += guards.older(workspace.root, state.ledger)
         written = {c.address.store for result in results for c in result.changes if c.writes}
+        written |= {
+            result.store
+            for result in results
+            if result.to_record and isinstance(state.marketplaces.get(result.connection), Owns)
+        }
         blocking += told(workspace, loaded, written)
     blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):

@@ -7,18 +7,18 @@ is checked out: an old checkout does not know that somebody has said stop since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
 from acorn_gitops.model.finding import AcornError, Finding, Refused
-from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import default_at, fetch_head
-from acorn_gitops.provenance.revision import follows, head_of
-from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE
+from acorn_gitops.provenance.revision import came_in, follows, head_of
+from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 from acorn_gitops.specs.project import FILE
@@ -38,39 +38,55 @@ def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Fi
     head = workspace.trust.settings()
     if head is None:
         return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
-    return [_finding(stop, "warning", LATER) for stop in _stops(workspace, loaded, stores, head=head)]
+    commit = workspace.trust.default_commit
+    found = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+    return [_finding(stop, "warning", LATER) for stop in found]
 
 
-def refuse_standing_still(workspace: Workspace, loaded: Loaded, plan: Plan) -> None:
-    """Refused where a freeze, a closed window or a hold forbids what a plan writes. The default branch is
-    asked at its remote first."""
-    stores = {change.address.store for change in plan.changes if change.writes}
+def refuse_standing_still(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> None:
+    """Refused where a freeze, a closed window or a hold forbids to write to these stores. The remote is asked
+    first what its default branch says: the one that this clone takes for it, and the one that the remote
+    does, where these differ."""
     if not stores:
         return
-    commit = ""
-    if workspace.environ.get("ACORN_LEDGER_BRANCH", "") != NONE:
-        try:
-            branch = workspace.trust.default_branch or default_at(workspace.root, REMOTE)
-            commit = fetch_head(workspace.root, REMOTE, branch) if branch else ""
-        except AcornError as error:
-            words = f"{REMOTE} cannot be asked whether somebody said stop: {one_line(error.message, 200)}"
-            workspace.warn(
-                [Finding("ACN-042", "warning", words, hint="what this clone last saw of it counts")]
+    found: dict[Stop, None] = {}
+    for commit in _newest(workspace) or [workspace.trust.default_commit]:
+        head = workspace.trust.settings(commit)
+        if head is None:
+            raise Refused(
+                "nothing may be changed now; nothing was written",
+                findings=[Finding("ACN-042", "error", UNREADABLE, hint=MEND, firm=True)],
             )
-    head = workspace.trust.settings(commit)
-    if head is None:
-        raise Refused(
-            "nothing may be changed now; nothing was written",
-            findings=[Finding("ACN-042", "error", UNREADABLE, hint=MEND, firm=True)],
-        )
-    found = _stops(workspace, loaded, stores, head=head)
+        found |= dict.fromkeys(_stops(workspace, loaded, stores, head=head, head_commit=commit))
     if found:
         findings = [_finding(stop, "error", "") for stop in found]
         raise Refused("nothing may be changed now; nothing was written", findings=findings)
 
 
+def _newest(workspace: Workspace) -> list[str]:
+    """The newest commits of what is, or may be, the default branch; none, and a warning, where the remote
+    cannot tell."""
+    root, known = workspace.root, workspace.trust.default_branch
+    why = f"it has no branch {known}"
+    commits: dict[str, None] = {}
+    try:
+        names = dict.fromkeys(name for name in (known, default_at(root, REMOTE)) if name)
+        commits = {commit: None for name in names if (commit := fetch_head(root, REMOTE, name))}
+    except AcornError as error:
+        names, why = {known: None}, one_line(error.message, 200)
+    if names and not commits:
+        words = f"{REMOTE} cannot be asked whether somebody said stop: {why}"
+        workspace.warn([Finding("ACN-042", "warning", words, hint="what this clone last saw of it counts")])
+    return [*commits]
+
+
 def _stops(
-    workspace: Workspace, loaded: Loaded, stores: Iterable[str], *, head: Mapping[str, Any]
+    workspace: Workspace,
+    loaded: Loaded,
+    stores: Iterable[str],
+    *,
+    head: Mapping[str, Any],
+    head_commit: str,
 ) -> list[Stop]:
     own, environment, now = loaded.configuration.settings, loaded.project.environment, workspace.now()
     names = sorted({*stores})
@@ -81,12 +97,28 @@ def _stops(
     freezes = [one for one in own.get("freezes") or () if one["name"] not in names_there]
     # What the default branch no longer says was lifted there; windows are the default branch's alone, where it is known.
     kept = {"freezes": [*freezes, *says], "changeWindows": (head or own).get("changeWindows")}
-    commit = head_of(workspace.root)
+    root = workspace.root
+    commit = head_of(root)
     return [
         *frozen(kept, environment, names, now),
         *closed(kept, environment, names, now),
-        *held(head, own, commit, lambda bad: follows(workspace.root, commit, bad)),
+        *held(
+            head,
+            own,
+            commit,
+            contains=lambda bad: follows(root, commit, bad),
+            overcame=lambda bad: _overcame(root, commit, head_commit, bad),
+        ),
     ]
+
+
+def _overcame(root: Path, commit: str, head: str, bad: str) -> bool | None:
+    """Whether what is checked out follows from the commit with which the default branch took a bad one
+    back; None where nobody can tell."""
+    if follows(root, commit, head):
+        return True
+    came = came_in(root, head, FILE, bad)
+    return follows(root, commit, came) if came else None
 
 
 def _finding(stop: Stop, severity: Any, begin: str) -> Finding:

@@ -33,6 +33,10 @@ def standing_still(context: Context) -> Iterator[Said]:
             yield _said(context, (*at, "name"), f"there are two freezes {name}", "give each its own name")
         names.add(name)
         begin, end = (_instant(freeze.get(edge)) for edge in ("from", "until"))
+        for edge, moment in (("from", begin), ("until", end)):
+            if moment is None and freeze.get(edge) is not None:
+                words = f"there is no moment {freeze[edge]}"
+                yield _said(context, (*at, edge), words, "e.g. 2026-12-01T00:00:00Z")
         if begin is not None and end is not None and end <= begin:
             yield _said(
                 context,
@@ -50,6 +54,9 @@ def standing_still(context: Context) -> Iterator[Said]:
             zone(window["tz"])
         except NoSuchZone:
             yield _said(context, (*at, "tz"), f"there is no time zone {window['tz']}", "e.g. Europe/Berlin")
+        if window["from"] == "24:00":
+            words = "a change window opens at 24:00, which is the end of a day"
+            yield _said(context, (*at, "from"), words, 'write "00:00", and the next day')
         if window["from"] == window["until"]:
             words = f"a change window opens and closes at {window['from']}"
             yield _said(
@@ -90,4 +97,7 @@ def _said(context: Context, path: tuple[Any, ...], words: str, hint: str, severi
 
 
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text is not None else None
+    try:
+        return datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        return None
