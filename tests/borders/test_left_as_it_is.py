@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acorn_gitops.apply.price_guard import bounds_of
 from acorn_gitops.model.resource import Desired, Live, Origin
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import Policy, diff_store
@@ -106,3 +107,44 @@ def test_a_deep_promotion_is_not_brought_forward_by_leaving_its_discount_to_othe
     done = made.run("apply", "--auto-approve")
     assert (done.code, id in done.err) == (code, True), done
     assert made.live()["amz-de/promotion/now"]["start"].startswith("2027-12-31")
+
+
+BOUNDS = [
+    ("minPrice", {"min": "10.00"}, {"min": "40.00"}, "35.00", "below its floor 40.00"),
+    ("mapPrice", {"map": "10.00"}, {"map": "40.00"}, "35.00", "below its minimum advertised price 40.00"),
+    ("maxPrice", {"max": "200.00"}, {"max": "95.00"}, "99.00", "above its ceiling 95.00"),
+]
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize(("name", "before", "now", "price", "words"), BOUNDS)
+def test_a_bound_that_is_left_to_others_is_still_a_bound(
+    tmp_path: Path, name: str, before: dict[str, str], now: dict[str, str], price: str, words: str, left: bool
+) -> None:
+    """Whoever else keeps it at the store does not open what the specs have closed, and no waiver does."""
+
+    def listing(amount: str, bounds: dict[str, str]) -> dict[str, Any]:
+        made = sku("S-1", amount, pricePolicy={kind: {"amz-de": value} for kind, value in bounds.items()})
+        return {**made, "lifecycle": {"ignoreFields": [name]}} if left else made
+
+    made = Repository(tmp_path / "r", storefront(), listing("90.00", before))
+    file = made.path / "acorn.yaml"
+    file.write_text(file.read_text() + "  policies: {budgets: {}, severities: {SKU-016: warning}}\n")
+    made.apply()
+    made.write(storefront(), listing(price, now))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, "ACN-025" in done.err, words in done.err) == (4, True, True), done
+
+
+@pytest.mark.parametrize(
+    ("said", "there", "sign", "counts"),
+    [("40.00", "10.00", -1, "40.00"), ("40.00", "50.00", -1, "50.00"), ("40.00", "10.00", 1, "10.00")],
+)
+def test_of_two_bounds_the_stricter_one_counts(said: str, there: str, sign: int, counts: str) -> None:
+    name = "minPrice" if sign < 0 else "maxPrice"
+    bound, shown = ({"value": value, "currency": "EUR"} for value in (said, there))
+    want = Desired({name: bound}, Origin("a.yaml", 1, "SkuMapping", "s-1"), {"ignoreFields": [name]})
+    assert bounds_of(want, {name: shown})[name]["value"] == counts
+    assert bounds_of(want, {name: {**shown, "currency": "USD"}})[name] == bound
+    assert bounds_of(want, {})[name] == bound
+    assert bounds_of(want._replace(lifecycle=None), {name: shown}) == {}

@@ -4,6 +4,7 @@ applied again."""
 from __future__ import annotations
 
 import os
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 from acorn_gitops.reconcile.workspace import Workspace
 from tests.borders.clone import cloned, git, published
+from tests.borders.market import clone_of, open_market
 from tests.repository import Repository, sku, storefront
 
 NOW = "2026-11-23T09:00:00Z"
@@ -155,6 +157,112 @@ def test_a_freeze_of_nothing_is_a_mistake(team: Repository, scope: str) -> None:
     )
     done = team.run("validate")
     assert (done.code, scope in done.err + done.out) == (4, True), done
+
+
+MAIN_SAYS = [
+    {"ACORN_DEFAULT_BRANCH": "master"},  # the remote has none
+    {"ACORN_DEFAULT_BRANCH": "origin/main"},
+    {"ACORN_DEFAULT_BRANCH": "dev"},  # it was the default one once
+    {"ACORN_LEDGER_BRANCH": "none"},
+]
+
+
+@pytest.mark.parametrize("environ", MAIN_SAYS, ids=[str(one) for one in MAIN_SAYS])
+def test_a_freeze_is_heard_whatever_this_machine_takes_for_the_default_branch(
+    team: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    git(team.path, "push", "-q", "origin", "HEAD:refs/heads/dev")
+    other = cloned(tmp_path / "team.git", tmp_path / "other")
+    freeze(other)
+    git(other.path, "commit", "-qam", "freeze")
+    git(other.path, "push", "-q", "origin", "main")
+    edit(team, "49.99", "47.50")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, "ACN-042" in done.err) == (4, True), done
+
+
+@pytest.mark.parametrize("how", ["twice", "moved"])
+def test_a_stop_that_was_merged_so_that_it_is_lost_is_a_stop(
+    team: Repository, tmp_path: Path, how: str
+) -> None:
+    old = cloned(tmp_path / "team.git", tmp_path / "old")
+    file = team.path / "acorn.yaml"
+    one = f"{{name: peak, reason: x, owner: ada, until: '{UNTIL}'}}"
+    text = file.read_text()
+    if how == "twice":
+        file.write_text(
+            f"{text}  freezes: [{one.replace(UNTIL, '2026-01-01T00:00:00Z')}]\n  freezes: [{one}]\n"
+        )
+    else:
+        (team.path / "shop").mkdir()
+        (team.path / "shop" / "acorn.yaml").write_text(f"{text}  freezes: [{one}]\n")
+        file.unlink()
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(old, "49.99", "47.50")
+    done = old.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, "ACN-042" in done.err) == (4, True), done
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (
+            "freezes: [{name: peak, reason: x, owner: ada, until: '2027-02-31T00:00:00Z'}]",
+            "there is no moment",
+        ),
+        ("changeWindows: [{from: '24:00', until: '06:00', tz: Europe/Berlin}]", "the end of a day"),
+    ],
+)
+def test_a_time_that_there_is_not_is_a_mistake_and_stops(
+    team: Repository, tmp_path: Path, setting: str, words: str
+) -> None:
+    old = cloned(tmp_path / "team.git", tmp_path / "old")
+    file = team.path / "acorn.yaml"
+    file.write_text(f"{file.read_text()}  {setting}\n")
+    said = team.run("validate")
+    assert (said.code, words in " ".join((said.out + said.err).split())) == (4, True), said
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(old, "49.99", "47.50")
+    done = old.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, "ACN-04" in done.err) == (4, True), done
+
+
+def test_the_words_of_a_hold_that_were_copied_lift_nothing(team: Repository) -> None:
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    edit(team, "49.99", "4.99", "a mistake")
+    git(team.path, "push", "-q", "origin", "main")
+    git(team.path, "branch", "feature")
+    assert team.run("rollback", "--to", good, "--reason", "a mistake", "--owner", "mia@example.com").code == 0
+    git(team.path, "push", "-q", "origin", "HEAD:main")
+    assert team.run("apply", "--auto-approve").code == 0
+    held = (team.path / "acorn.yaml").read_text()
+    git(team.path, "checkout", "-q", "feature")
+    (team.path / "acorn.yaml").write_text(held)
+    git(team.path, "commit", "-qam", "as on main")
+    done = team.run("apply", "--auto-approve", "--older")
+    assert (done.code, "ACN-044" in done.err) == (4, True), done
+
+
+def test_marks_of_owners_are_not_written_in_a_freeze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there as the specs say it is only marked as ours: that is a write, too."""
+    monkeypatch.setenv("ACORN_TRUST_FILE", str(tmp_path / "trust.json"))
+    with open_market(tmp_path) as market:
+        made = clone_of(market, tmp_path / "r", storefront(), sku())
+        made.trust()
+        made.apply()
+        with sqlite3.connect(market.path) as db:
+            db.execute("UPDATE resource SET document=cast(replace(document, 'test/sandbox', '') AS blob)")
+        before = market.revision()
+        file = made.path / "acorn.yaml"
+        one = "{name: peak, reason: x, owner: ada, until: '2099-01-01T00:00:00Z'}"
+        file.write_text(f"{file.read_text()}  freezes: [{one}]\n")
+        refusal(made, "ACN-042")
+        assert market.revision() == before
 
 
 def test_a_second_freeze_of_the_same_name_takes_nothing_from_the_first(team: Repository) -> None:
@@ -377,6 +485,42 @@ def test_a_file_that_is_a_folder_by_now_goes_back(team: Repository) -> None:
     assert done.code == 0, done
     assert place.read_text() == "# nothing yet\n"
     assert git(team.path, "status", "--porcelain") == ""
+
+
+def test_what_git_does_not_keep_is_not_rolled_over(team: Repository) -> None:
+    (team.path / "specs" / "eu").mkdir()
+    (team.path / "specs" / "eu" / "one.yaml").write_text("# nothing yet\n")
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "a folder")
+    git(team.path, "rm", "-rq", "specs/eu")
+    (team.path / ".gitignore").write_text(".acorn/\nspecs/eu\n")
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "none")
+    mine = team.path / "specs" / "eu"
+    mine.write_text("mine\n")
+    done = team.run("rollback", "--to", "HEAD~1", "--reason", "x", "--owner", "mia@example.com")
+    assert (done.code, "specs/eu is in the way" in done.err) == (1, True), done
+    assert mine.read_text() == "mine\n"
+    assert git(team.path, "branch", "--show-current").strip() == "main"
+
+
+def test_what_is_staged_for_another_project_stays_staged(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "both" / "one", storefront(), sku())
+    beside = tmp_path / "both" / "two.txt"
+    beside.write_text("then\n")
+    top = beside.parent
+    (top / ".gitignore").write_text(".acorn/\n")
+    git(top, "init", "-q", "-b", "main")
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "then")
+    edit(made, "49.99", "47.50")
+    beside.write_text("staged\n")
+    git(top, "add", "two.txt")
+    beside.write_text("and more\n")
+    done = made.run("rollback", "--to", "HEAD~1", "--reason", "x", "--owner", "mia@example.com")
+    assert (done.code, "49.99" in (made.path / "specs" / "all.yaml").read_text()) == (0, True), done
+    assert git(top, "show", ":two.txt") == "staged\n"
+    assert git(top, "status", "--porcelain").split("\n")[0] == "MM two.txt"
 
 
 def test_nothing_is_rolled_back_over_work_that_is_not_committed(team: Repository) -> None:
