@@ -119,7 +119,8 @@ def fetch_head(root: Path, remote: str, branch: str) -> str:
     # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
     # not be known afterwards.
     depth = ["--depth=1"] if _is_cut_off(root) else []
-    options = ("--quiet", "--no-tags", "--no-write-fetch-head", *depth)
+    # A partial clone would bring the commit without what is in it.
+    options = ("--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", *depth)
     _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{_HEAD}")
     return _run(git, "rev_parse", _HEAD)
 

@@ -25,7 +25,10 @@ from acorn_gitops.specs.project import FILE
 
 SETTINGS = ("freezes", "changeWindows", "holds")
 UNREADABLE = f"{FILE} of the default branch cannot be read, so that nobody knows whether it says stop"
-MEND = f"mend {FILE} there; where it is newer than this acorn, install a newer one"
+MEND = (
+    f"mend {FILE} there; where it is newer than this acorn, install a newer one; in a partial clone, `git fetch --refetch"
+    f" --no-filter {REMOTE}` brings it"
+)
 HINTS = {
     "ACN-042": "wait for its end, or let its owner lift it: `acorn thaw NAME`, merged",
     "ACN-043": "apply when a window is open; `changeWindows` of acorn.yaml says when",

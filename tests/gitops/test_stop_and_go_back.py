@@ -232,6 +232,29 @@ def test_a_time_that_there_is_not_is_a_mistake_and_stops(
     assert (done.code, "ACN-04" in done.err) == (4, True), done
 
 
+@pytest.mark.parametrize("what", ["blob:none", "tree:0"])
+def test_a_clone_that_holds_a_part_only_is_told_no_stop_that_there_is_not(
+    team: Repository, tmp_path: Path, what: str
+) -> None:
+    """acorn.yaml of the default branch is brought, whatever else the clone leaves out."""
+    bare = tmp_path / "team.git"
+    git(bare, "config", "uploadpack.allowFilter", "true")
+    git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    part = cloned(bare, tmp_path / "part", f"--filter={what}")
+    edit(part, "49.99", "47.50")
+    file = team.path / "acorn.yaml"
+    file.write_text(file.read_text() + "# a comment\n")
+    git(team.path, "commit", "-qam", "a comment")
+    git(team.path, "push", "-q", "origin", "main")
+    assert part.run("apply", "--auto-approve", "--adopt").code == 0
+    freeze(team)
+    git(team.path, "commit", "-qam", "freeze")
+    git(team.path, "push", "-q", "origin", "main")
+    edit(part, "47.50", "46.50")
+    done = part.run("apply", "--auto-approve")
+    assert (done.code, "black-friday freezes them" in done.err) == (4, True), done
+
+
 def test_the_words_of_a_hold_that_were_copied_lift_nothing(team: Repository) -> None:
     good = git(team.path, "rev-parse", "HEAD").strip()
     edit(team, "49.99", "4.99", "a mistake")
