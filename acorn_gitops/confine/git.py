@@ -144,6 +144,11 @@ def has_remote(repository: Repository, name: str) -> bool:
     return f'[remote "{name}"]' in _read(repository.common / "config")
 
 
+def has_any_remote(repository: Repository) -> bool:
+    """Whether the repository has a remote, whatever it is called."""
+    return '[remote "' in _read(repository.common / "config")
+
+
 def symbolic(repository: Repository, name: str) -> str:
     """The reference that a symbolic one leads to, e.g. of `refs/remotes/origin/HEAD`; "" where it is none."""
     words = _reference(repository, name)

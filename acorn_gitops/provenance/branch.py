@@ -23,6 +23,7 @@ from acorn_gitops.confine.git import (
     authentic,
     check_files,
     find,
+    has_any_remote,
     has_remote,
     resolve,
 )
@@ -104,6 +105,12 @@ def default_at(root: Path, remote: str) -> str:
         if name == "HEAD" and said.startswith("ref: refs/heads/"):
             return said.removeprefix("ref: refs/heads/")
     return ""
+
+
+def is_elsewhere(root: Path, remote: str) -> bool:
+    """Whether this clone has remotes, and none of this name."""
+    repository = find(root)
+    return repository is not None and has_any_remote(repository) and not has_remote(repository, remote)
 
 
 def fetch_head(root: Path, remote: str, branch: str) -> str:

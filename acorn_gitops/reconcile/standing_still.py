@@ -16,7 +16,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
 from acorn_gitops.model.finding import AcornError, Finding, Refused
 from acorn_gitops.plan.verdict import LATER
-from acorn_gitops.provenance.branch import default_at, fetch_head
+from acorn_gitops.provenance.branch import default_at, fetch_head, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
@@ -77,7 +77,9 @@ def _newest(workspace: Workspace) -> list[str]:
         commits = {commit: None for name in names if (commit := fetch_head(root, REMOTE, name))}
     except AcornError as error:
         names, why = {known: None}, one_line(error.message, 200)
-    if names and not commits:
+    if is_elsewhere(root, REMOTE):
+        why = f"no remote is called {REMOTE}"
+    if not commits and (names or is_elsewhere(root, REMOTE)):
         words = f"{REMOTE} cannot be asked whether somebody said stop: {why}"
         workspace.warn([Finding("ACN-042", "warning", words, hint="what this clone last saw of it counts")])
     return [*commits]

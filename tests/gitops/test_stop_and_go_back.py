@@ -183,6 +183,16 @@ def test_a_freeze_is_heard_whatever_this_machine_takes_for_the_default_branch(
     assert (done.code, "ACN-042" in done.err) == (4, True), done
 
 
+def test_a_remote_of_another_name_is_told_not_to_be_asked(
+    team: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACORN_DEFAULT_BRANCH")
+    git(team.path, "remote", "rename", "origin", "upstream")
+    edit(team, "49.99", "47.50")
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, "no remote is called origin" in " ".join(done.err.split())) == (0, True), done
+
+
 @pytest.mark.parametrize("how", ["twice", "moved"])
 def test_a_stop_that_was_merged_so_that_it_is_lost_is_a_stop(
     team: Repository, tmp_path: Path, how: str
