@@ -53,7 +53,9 @@ class Page:
             if "acorn:changes" in text
             else text
         )
-        return re.sub(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{10,64}\b", self._name, text)
+        # An id that was cut to ten or twelve letters may hold no letter at all.
+        mixed = r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{10,64}"
+        return re.sub(rf"\b(?:{mixed}|[0-9]{{10}}|[0-9]{{12}})\b", self._name, text)
 
     def _name(self, found: re.Match[str]) -> str:
         key = found[0][:10]
