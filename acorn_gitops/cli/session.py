@@ -116,11 +116,14 @@ class Session(Workspace):
         super().__init__(_start(root, os.environ), environment, environ=os.environ)
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
+        self._warned: list[Finding] = []
 
     def say(self, text: str) -> None:
         """Progress and diagnostics, to standard error."""
         click.echo(text, err=True)
 
     def warn(self, findings: Iterable[Finding]) -> None:
-        """Findings, to standard error."""
-        click.echo(findings_text(findings, self.err), err=True, nl=False)
+        """Findings, to standard error; each once, also where it is found again."""
+        fresh = [finding for finding in findings if finding not in self._warned]
+        self._warned += fresh
+        click.echo(findings_text(fresh, self.err), err=True, nl=False)

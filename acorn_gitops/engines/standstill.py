@@ -32,7 +32,7 @@ def frozen(
     for freeze in settings.get("freezes") or ():
         if not _is_for(freeze, environment):
             continue
-        begin, end = _instant(freeze.get("from")), _instant(freeze["until"])
+        begin, end = instant(freeze.get("from")), instant(freeze["until"])
         if (begin is not None and now < begin) or (end is not None and now >= end):
             continue
         hit = tuple(store for store in stores if _covers(freeze, store))
@@ -128,7 +128,7 @@ def _is_for(said: Mapping[str, Any], environment: str) -> bool:
     return said.get("environments") is None or environment in said["environments"]
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
     """The instant that a text says; None where there is no such one: what begins then begins at once, what
     ends then does not end."""
     try:

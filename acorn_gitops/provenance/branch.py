@@ -31,8 +31,9 @@ from acorn_gitops.model.finding import AcornError, Stale
 
 MAIL = "acorn@localhost"
 """The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
+_NAMED: Final = "refs/acorn-default/named"
 _HEAD: Final = "refs/acorn-default/head"
-"""Where the newest commit of the default branch is kept in this clone."""
+"""Where this clone keeps the newest commits of what it, and of what the remote, takes for the default branch."""
 _WHO = {
     "GIT_AUTHOR_NAME": "acorn",
     "GIT_AUTHOR_EMAIL": MAIL,
@@ -94,42 +95,40 @@ def _tip(git: Any, remote: str, branch: str) -> str:
     return ""
 
 
-def default_at(root: Path, remote: str) -> str:
-    """The name of the default branch, as the remote says it now; "" where there is no such remote, or it
-    names none. AcornError when it cannot be asked."""
-    repository = find(root)
-    if repository is None or not has_remote(repository, remote):
-        return ""
-    for row in _run(_git(root, strangers=False), "ls_remote", "--symref", remote, "HEAD").splitlines():
-        said, _, name = row.partition("\t")
-        if name == "HEAD" and said.startswith("ref: refs/heads/"):
-            return said.removeprefix("ref: refs/heads/")
-    return ""
-
-
 def is_elsewhere(root: Path, remote: str) -> bool:
     """Whether this clone has remotes, and none of this name."""
     repository = find(root)
     return repository is not None and has_any_remote(repository) and not has_remote(repository, remote)
 
 
-def fetch_head(root: Path, remote: str, branch: str) -> str:
-    """Bring the newest commit of a branch here, without touching any branch of this clone; answers it, ""
-    where the remote has no such branch."""
-    git = _git(root, strangers=False)
-    commit = _tip(git, remote, branch)
-    if not commit:
-        return ""
+def bring_default(root: Path, remote: str, branch: str) -> list[str]:
+    """Bring the newest commits of a branch (where one is named) and of what the remote takes for its default
+    one, without touching any branch of this clone; answers them, once where they are one. Empty where there
+    is no such remote, or it has neither. AcornError when it cannot be asked."""
     repository = find(root)
-    if repository is not None and resolve(repository, _HEAD) == commit:
-        return commit  # brought here already, e.g. before somebody was asked
+    if repository is None or not has_remote(repository, remote):
+        return []
+    git = _git(root, strangers=False)
+    named = [f"refs/heads/{branch}"] if branch else []
+    there: dict[str, str] = {}
+    for row in _run(git, "ls_remote", remote, "HEAD", *named).splitlines():
+        commit, _, name = row.partition("\t")
+        there[name] = commit
     # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
     # not be known afterwards.
     depth = ["--depth=1"] if _is_cut_off(root) else []
     # A partial clone would bring the commit without what is in it.
     options = ("--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", *depth)
-    _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{_HEAD}")
-    return _run(git, "rev_parse", _HEAD)
+    brought: dict[str, None] = {}
+    for name, ours in [*((name, _NAMED) for name in named), ("HEAD", _HEAD)]:
+        if name not in there or there[name] in brought:
+            continue
+        if (
+            resolve(repository, ours) != there[name]
+        ):  # else it is here already, e.g. before somebody was asked
+            _run(git, "fetch", *options, remote, f"+{name}:{ours}")
+        brought[resolve(repository, ours)] = None
+    return [*brought]
 
 
 def _is_cut_off(root: Path) -> bool:

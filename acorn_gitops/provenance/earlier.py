@@ -15,7 +15,8 @@ from acorn_gitops.model.finding import AcornError, Misused
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@{}^~-]*")
 """Of a revision: nothing that git would take for an option."""
-_SPECS = (".yaml", ".yml", ".csv")
+SPECS = (".yaml", ".yml", ".csv")
+"""How the names of files end that specs are made of."""
 MOST = 256 << 20
 """Bytes of the files of one commit that are read."""
 
@@ -92,7 +93,7 @@ def not_here(root: Path, folders: Sequence[str]) -> list[str]:
             here = (root / path).is_dir() and any((root / path).iterdir())
         else:
             here = (tag.upper() != b"S" and not tag.islower()) or os.path.lexists(root / path)
-            here = here or not path.lower().endswith(_SPECS)
+            here = here or not path.lower().endswith(SPECS)
         if not here:
             found.append(path)
     return found

@@ -51,20 +51,24 @@ def is_before(root: Path, commit: str, committed: int) -> bool:
     questions = Questions(repository)
     try:
         questions.ask(root, "cat-file", "-e", f"{commit}^{{commit}}")
+        if _leads_to(questions, root, head, commit):
+            return True
+        if not questions.is_cut_off(root, commit) or _leads_to(questions, root, commit, head):
+            return False
     except NoAnswer:
-        return 0 < committed_at(root) < committed
-    if _is_ancestor(questions, root, head, other=commit):
-        return True
-    if not questions.is_cut_off(root, commit):
-        return False
-    # Where the history is cut, "no" may only mean that what lies between the two is not here.
-    return not _is_ancestor(questions, root, commit, other=head) and 0 < committed_at(root) < committed
+        pass
+    # Where the commit, or what lies between the two, is not here, or git cannot tell.
+    return 0 < committed_at(root) < committed
 
 
-def _is_ancestor(questions: Questions, root: Path, one: str, other: str) -> bool:
+def _leads_to(questions: Questions, root: Path, one: str, other: str) -> bool:
+    """Whether a commit is another one or an ancestor of it; NoAnswer where git cannot tell, which is not a
+    no."""
     try:
         questions.ask(root, "merge-base", "--is-ancestor", one, other)
-    except NoAnswer:
+    except NoAnswer as error:
+        if error.status != 1:
+            raise
         return False
     return True
 
@@ -78,24 +82,12 @@ def follows(root: Path, commit: str, other: str) -> bool | None:
     questions = Questions(repository)
     try:
         named = questions.ask(root, "rev-parse", f"--disambiguate={other}").decode().split()
-        if any(_descends(questions, root, one, commit=commit) for one in named):
+        commits = [one for one in named if questions.ask(root, "cat-file", "-t", one).strip() == b"commit"]
+        if any(_leads_to(questions, root, one, commit) for one in commits):
             return True
         return None if questions.is_cut_off(root, commit) else False
     except NoAnswer:
         return None
-
-
-def _descends(questions: Questions, root: Path, one: str, commit: str) -> bool:
-    """Whether a commit follows from an object; NoAnswer where git cannot tell, which is not a no."""
-    try:
-        if questions.ask(root, "cat-file", "-t", one).strip() != b"commit":
-            return False
-        questions.ask(root, "merge-base", "--is-ancestor", one, commit)
-    except NoAnswer as error:
-        if error.status != 1:
-            raise
-        return False
-    return True
 
 
 def came_in(root: Path, head: str, name: str, words: str) -> str | None:

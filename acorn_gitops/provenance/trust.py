@@ -166,8 +166,9 @@ class Trust:
     def default_commit(self) -> str:
         """The commit at which this clone last saw the default branch; "" where it has not."""
         repository = find(self._root)
-        known = repository is not None and self._default_branch
-        return resolve(repository, self._default_branch) if repository is not None and known else ""
+        if repository is None or not self._default_branch:
+            return ""
+        return resolve(repository, self._default_branch)
 
     def settings(self, commit: str = "") -> Mapping[str, Any] | None:
         """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.

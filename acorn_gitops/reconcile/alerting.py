@@ -293,15 +293,7 @@ class _Memory:
                 }
                 for route, rows in routes.items()
             }
-        except (
-            orjson.JSONDecodeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            IndexError,
-            OverflowError,
-        ):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return {}
 
     def write(self, told: Mapping[str, Mapping[str, Told]]) -> dict[str, str]:

@@ -12,17 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
 
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.branch import begin_branch
-from acorn_gitops.provenance.earlier import files_at, revision_of
+from acorn_gitops.provenance.earlier import SPECS, files_at, revision_of
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.edit import with_setting
 from acorn_gitops.specs.project import FILE
-
-_SPECS: Final = frozenset({".yaml", ".yml", ".csv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def _is_spec(path: str) -> bool:
     among them, does not go back by the way."""
     parts = PurePosixPath(path).parts
     hidden = any(part.startswith(".") for part in parts)
-    return path != FILE and not hidden and PurePosixPath(path).suffix.lower() in _SPECS
+    return path != FILE and not hidden and path.lower().endswith(SPECS)
 
 
 def _folders(settings: Mapping[str, object]) -> list[str]:

@@ -16,7 +16,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
 from acorn_gitops.model.finding import AcornError, Finding, Refused
 from acorn_gitops.plan.verdict import LATER
-from acorn_gitops.provenance.branch import default_at, fetch_head, is_elsewhere
+from acorn_gitops.provenance.branch import bring_default, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
@@ -70,19 +70,17 @@ def _newest(workspace: Workspace) -> list[str]:
     """The newest commits of what is, or may be, the default branch; none, and a warning, where the remote
     cannot tell."""
     root, known = workspace.root, workspace.trust.default_branch
-    why = f"it has no branch {known}"
-    commits: dict[str, None] = {}
+    elsewhere = is_elsewhere(root, REMOTE)
+    why = f"no remote is called {REMOTE}" if elsewhere else f"it has no branch {known}"
+    asked = elsewhere or bool(known)
     try:
-        names = dict.fromkeys(name for name in (known, default_at(root, REMOTE)) if name)
-        commits = {commit: None for name in names if (commit := fetch_head(root, REMOTE, name))}
+        commits = bring_default(root, REMOTE, known)
     except AcornError as error:
-        names, why = {known: None}, one_line(error.message, 200)
-    if is_elsewhere(root, REMOTE):
-        why = f"no remote is called {REMOTE}"
-    if not commits and (names or is_elsewhere(root, REMOTE)):
+        commits, asked, why = [], True, one_line(error.message, 200)
+    if asked and not commits:
         words = f"{REMOTE} cannot be asked whether somebody said stop: {why}"
         workspace.warn([Finding("ACN-042", "warning", words, hint="what this clone last saw of it counts")])
-    return [*commits]
+    return commits
 
 
 def _stops(
@@ -100,7 +98,8 @@ def _stops(
     says = head.get("freezes") or []
     names_there = {freeze["name"] for freeze in says}
     freezes = [one for one in own.get("freezes") or () if one["name"] not in names_there]
-    # What the default branch no longer says was lifted there; windows are the default branch's alone, where it is known.
+    # A freeze that the default branch does not say may be new here, or lifted there: it holds until this checkout has
+    # what was lifted. Windows are the default branch's alone, where it is known.
     kept = {"freezes": [*freezes, *says], "changeWindows": (head or own).get("changeWindows")}
     root = workspace.root
     commit = head_of(root)

@@ -125,6 +125,14 @@ def test_a_remote_that_cannot_be_asked_is_told_and_what_was_seen_last_counts(tea
     assert "cannot be asked whether somebody said stop" in " ".join(done.err.split())
 
 
+def test_that_a_remote_cannot_be_asked_is_told_once(team: Repository) -> None:
+    """It is asked before and after somebody agreed."""
+    git(team.path, "remote", "set-url", "origin", str(team.path / "nowhere.git"))
+    edit(team, "49.99", "47.50")
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, done.err.count("cannot be asked")) == (0, 1), done
+
+
 UNTIL = "2026-12-01T00:00:00Z"
 
 
@@ -218,17 +226,22 @@ def test_a_stop_that_was_merged_so_that_it_is_lost_is_a_stop(
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
+    ("setting", "words", "stop"),
     [
         (
             "freezes: [{name: peak, reason: x, owner: ada, until: '2027-02-31T00:00:00Z'}]",
             "there is no moment",
+            "ACN-042",
         ),
-        ("changeWindows: [{from: '24:00', until: '06:00', tz: Europe/Berlin}]", "the end of a day"),
+        (
+            "changeWindows: [{from: '24:00', until: '06:00', tz: Europe/Berlin}]",
+            "the end of a day",
+            "ACN-043",
+        ),
     ],
 )
 def test_a_time_that_there_is_not_is_a_mistake_and_stops(
-    team: Repository, tmp_path: Path, setting: str, words: str
+    team: Repository, tmp_path: Path, setting: str, words: str, stop: str
 ) -> None:
     old = cloned(tmp_path / "team.git", tmp_path / "old")
     file = team.path / "acorn.yaml"
@@ -239,7 +252,7 @@ def test_a_time_that_there_is_not_is_a_mistake_and_stops(
     git(team.path, "push", "-q", "origin", "main")
     edit(old, "49.99", "47.50")
     done = old.run("apply", "--auto-approve", "--adopt")
-    assert (done.code, "ACN-04" in done.err) == (4, True), done
+    assert (done.code, stop in done.err) == (4, True), done
 
 
 @pytest.mark.parametrize("what", ["blob:none", "tree:0"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from acorn_gitops.engines.standstill import instant
 from acorn_gitops.model.window import NoSuchZone, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -32,7 +32,7 @@ def standing_still(context: Context) -> Iterator[Said]:
         if name in names:
             yield _said(context, (*at, "name"), f"there are two freezes {name}", "give each its own name")
         names.add(name)
-        begin, end = (_instant(freeze.get(edge)) for edge in ("from", "until"))
+        begin, end = (instant(freeze.get(edge)) for edge in ("from", "until"))
         for edge, moment in (("from", begin), ("until", end)):
             if moment is None and freeze.get(edge) is not None:
                 words = f"there is no moment {freeze[edge]}"
@@ -94,10 +94,3 @@ def _reach(context: Context, at: tuple[Any, ...], said: Mapping[str, Any], what:
 
 def _said(context: Context, path: tuple[Any, ...], words: str, hint: str, severity: Any = "error") -> Said:
     return context.configuration.setting("GEN-024", severity, path, words, hint)
-
-
-def _instant(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text) if text is not None else None
-    except ValueError:
-        return None
