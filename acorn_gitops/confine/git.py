@@ -23,7 +23,7 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -178,9 +178,10 @@ class Questions:
         self._folder = ""
         self._left = WHOLE
 
-    def ask(self, root: Path, *arguments: str) -> bytes:
-        """One answer. NoAnswer where git refuses, is not there, or does not come to an end."""
-        return self.later(root, *arguments)()
+    def ask(self, root: Path, *arguments: str, given: bytes = b"") -> bytes:
+        """One answer. `given`: what git reads. NoAnswer where git refuses, is not there, or does not come to
+        an end."""
+        return self.later(root, *arguments, given=given)()
 
     def is_cut_off(self, root: Path, commit: str = "HEAD") -> bool:
         """Whether this clone has only the newest part of the history of a commit. That a branch of another
@@ -205,18 +206,19 @@ class Questions:
             except NoAnswer:
                 return None
 
-    def later(self, root: Path, *arguments: str) -> Callable[[], bytes]:
+    def later(self, root: Path, *arguments: str, given: bytes = b"") -> Callable[[], bytes]:
         """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then
         as `ask`."""
         try:
-            process = subprocess.Popen(
-                ["git", *arguments],
-                cwd=root,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            with _source(given) as source:
+                process = subprocess.Popen(
+                    ["git", *arguments],
+                    cwd=root,
+                    env=self._environment(),
+                    stdin=source,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
         except OSError as error:
             raise NoAnswer(f"git cannot be started: {error.strerror}") from None
         _limit(process.pid)
@@ -292,6 +294,18 @@ class _TooMuch(Exception):
 
     def words(self, seconds: float) -> str:
         return f"took more than {seconds:.0f} seconds" if self._late else f"says more than {MOST >> 20} MiB"
+
+
+@contextlib.contextmanager
+def _source(given: bytes) -> Iterator[int]:
+    """Where a process reads something: in a file, so that neither of the two waits for the other."""
+    if not given:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        yield file.fileno()
 
 
 def _read_all(process: subprocess.Popen[bytes], until: float) -> bytes:

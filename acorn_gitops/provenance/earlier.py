@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
 from acorn_gitops.model.finding import AcornError, Misused
@@ -19,6 +19,8 @@ SPECS = (".yaml", ".yml", ".csv")
 """How the names of files end that specs are made of."""
 MOST = 256 << 20
 """Bytes of the files of one commit that are read."""
+_AT_ONCE: Final = 8 << 20
+"""Bytes that are asked for at once; one file may be more."""
 
 
 def revision_of(root: Path, name: str) -> str:
@@ -47,9 +49,18 @@ def revision_of(root: Path, name: str) -> str:
         return ""
 
 
-def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple[str, Callable[[], bytes]]]:
-    """By path below the root, what git calls a file's content, and what reads it. Links and other
-    repositories are left out. `folders`: only what is one of these, or in one; none is everything."""
+class Stored(NamedTuple):
+    """The content of a file, as git keeps it."""
+
+    name: str
+    """What git calls it: the same content has the same name."""
+    size: int
+    """Bytes."""
+
+
+def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, Stored]:
+    """By path below the root, the files of a commit. Links and other repositories are left out. `folders`:
+    only what is one of these, or in one; none is everything."""
     repository = find(root)
     if repository is None:
         return {}
@@ -58,7 +69,7 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple
         listed = questions.ask(root, "ls-tree", "-r", "-z", "-l", commit, "--", *(folders or ["."]))
     except NoAnswer as error:
         raise AcornError(f"the files of {commit[:10]} cannot be listed: {error}") from None
-    found: dict[str, tuple[str, Callable[[], bytes]]] = {}
+    found: dict[str, Stored] = {}
     size = 0
     for row in listed.split(b"\0"):
         facts, _, path = row.partition(b"\t")
@@ -68,9 +79,37 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, tuple
         size += int(parts[3])
         if size > MOST:
             raise AcornError(f"the files of {commit[:10]} are too large ({MOST >> 20} MiB and more)")
-        name = parts[2].decode()
-        found[path.decode("utf-8", "surrogateescape")] = (name, partial(_read, questions, root, name))
+        found[path.decode("utf-8", "surrogateescape")] = Stored(parts[2].decode(), int(parts[3]))
     return found
+
+
+def contents(root: Path, stored: Mapping[str, Stored]) -> Iterator[tuple[str, bytes]]:
+    """What the files hold, path by path. Git is started once for many of them, not once for each."""
+    repository = find(root)
+    if repository is None:
+        return
+    questions = Questions(repository)
+    paths = [*stored]
+    while paths:
+        size = count = 0
+        while count < len(paths) and (not count or size + stored[paths[count]].size <= _AT_ONCE):
+            size += stored[paths[count]].size
+            count += 1
+        batch, paths = paths[:count], paths[count:]
+        names = "".join(f"{stored[path].name}\n" for path in batch)
+        try:
+            answer = questions.ask(root, "cat-file", "--batch", given=names.encode())
+        except NoAnswer as error:
+            raise AcornError(f"git cannot read {batch[0]}: {error}") from None
+        at = 0
+        for path in batch:
+            head = answer[at : answer.find(b"\n", at)]
+            name, length = stored[path]
+            if head != f"{name} blob {length}".encode():
+                raise AcornError(f"git cannot read {path}, which it calls {name[:10]}")
+            at += len(head) + 1
+            yield path, answer[at : at + length]
+            at += length + 1
 
 
 def not_here(root: Path, folders: Sequence[str]) -> list[str]:
@@ -97,10 +136,3 @@ def not_here(root: Path, folders: Sequence[str]) -> list[str]:
         if not here:
             found.append(path)
     return found
-
-
-def _read(questions: Questions, root: Path, name: str) -> bytes:
-    try:
-        return questions.ask(root, "cat-file", "blob", name)
-    except NoAnswer as error:
-        raise AcornError(f"git cannot read what it calls {name[:10]}: {error}") from None

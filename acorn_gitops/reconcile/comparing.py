@@ -24,7 +24,7 @@ from acorn_gitops.model.resource import Desired, Live, digest
 from acorn_gitops.plan.change import Applied, StoreResult
 from acorn_gitops.plan.diff import Policy, diff_store
 from acorn_gitops.plan.document import Plan, make_plan
-from acorn_gitops.provenance.earlier import files_at, revision_of
+from acorn_gitops.provenance.earlier import contents, files_at, revision_of
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.load import Loaded, load
@@ -156,8 +156,8 @@ def _laid_out(root: Path, commit: str) -> Iterator[Path]:
     """The files of a commit, in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="acorn-rev-") as name:
         folder = Path(name).resolve()
-        for path, (_, read) in files_at(root, commit, ()).items():
-            files.replace(folder / path, read(), root=folder, lasting=False)
+        for path, content in contents(root, files_at(root, commit, ())):
+            files.replace(folder / path, content, root=folder, lasting=False)
         yield folder
 
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.branch import begin_branch
-from acorn_gitops.provenance.earlier import SPECS, files_at, revision_of
+from acorn_gitops.provenance.earlier import SPECS, contents, files_at, revision_of
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.edit import with_setting
@@ -65,23 +65,22 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
         {path: file for path, file in files_at(workspace.root, commit, folders).items() if _is_spec(path)}
         for commit in (target, bad)
     )
-    contents: dict[str, bytes | None] = {
-        path: read() for path, (name, read) in then.items() if path not in now or now[path][0] != name
-    }
-    contents |= dict.fromkeys(now.keys() - then.keys())
-    if not contents:
+    other = {path: stored for path, stored in then.items() if now.get(path) != stored}
+    changes: dict[str, bytes | None] = dict(contents(workspace.root, other))
+    changes |= dict.fromkeys(now.keys() - then.keys())
+    if not changes:
         raise AcornError(f"the specs are as they were in {target[:10]}; nothing was rolled back")
     hold = {"commit": bad, "reason": request.reason, "owner": request.owner}
     holds = [*(loaded.configuration.settings.get("holds") or ()), hold]
     text = (workspace.root / FILE).read_text(encoding="utf-8")
     held = with_setting(text, "holds", holds, new=hold)
-    files = {**contents, FILE: held.encode()}
+    files = {**changes, FILE: held.encode()}
     branch = f"acorn/rollback/{target[:10]}"
     message = (
         f"Roll back to {target[:10]}\n\n{request.reason}\n\nHolds {bad}, until {request.owner} lifts it."
     )
     commit = begin_branch(workspace.root, branch, files, message, onto=bad)
-    changed = sorted(path for path, content in contents.items() if content is not None)
+    changed = sorted(path for path, content in changes.items() if content is not None)
     return RolledBack(branch, commit, bad, changed=changed, removed=sorted(now.keys() - then.keys()))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.provenance import earlier
 from tests.borders.clone import git
 from tests.repository import Repository, promo, sku, storefront
 
@@ -142,3 +145,30 @@ def test_a_diff_of_skus_alone_is_that_of_everything(
         assert fast == whole
         assert {"amz-de/listing/E-5", "amz-fr/listing/E-5"} <= {c["address"] for c in fast}
     project.write_text(project.read_text().replace(rules, ""))
+
+
+@pytest.mark.parametrize("at_once", [1, 10, 8 << 20])
+def test_what_a_commit_holds_is_read_byte_for_byte_however_much_is_asked_for_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    made = Repository(tmp_path / "r", storefront())
+    git(made.path, "init", "-q")
+    written = {
+        "a.txt": b"",
+        "b.txt": b"\n",
+        "c.bin": bytes(range(256)) * 9,
+        "d e/\u00e4.txt": b"no end",
+        "f.txt": b"",
+    }
+    for name, content in written.items():
+        (made.path / name).parent.mkdir(exist_ok=True)
+        (made.path / name).write_bytes(content)
+    git(made.path, "add", "-A")
+    git(made.path, "commit", "-qm", "files")
+    monkeypatch.setattr(earlier, "_AT_ONCE", at_once)
+    commit = git(made.path, "rev-parse", "HEAD").strip()
+    stored = earlier.files_at(made.path, commit, [*written])
+    assert dict(earlier.contents(made.path, stored)) == written
+    gone = {name: one._replace(name="0" * 40) for name, one in stored.items()}
+    with pytest.raises(AcornError, match="git cannot read"):
+        dict(earlier.contents(made.path, gone))
