@@ -1,5 +1,5 @@
-"""Where a job runs, as the forge tells it. Comes in: variables of a process. Goes out: `Job`. Callers: cli
-`ci`, `reconcile.upstream`.
+"""Where a job runs, as the forge tells it. Comes in: variables of a process. Goes out: `Job`. Caller: cli
+`ci`.
 
 Only variables and the event file that the runner writes are read; nothing of the repository is believed.
 Sources: GitLab `doc/ci/variables/predefined_variables.md`, GitHub `content/actions/reference/variables.md`.
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
-
-from acorn_gitops.confine.text import cut, safe
 
 Host = Literal["github", "gitlab", ""]
 _MOST: Final = 4 << 20
@@ -37,29 +35,16 @@ class Job(NamedTuple):
     """The number of the pull or merge request that the job is for."""
     commit: str = ""
     """The newest commit of the change (not: of its trial merge)."""
-    base: str = ""
-    """The branch that the change goes to."""
-    branch: str = ""
     default_branch: str = ""
     trigger: str = ""
     """`change`, `push`, `schedule`, or the forge's own word."""
-    actor: str = ""
     link: str = ""
     """The job's page."""
     web: str = ""
     """The project's page."""
     token: str = ""
-    protected: bool = False
-    """The branch is protected, as the forge says."""
     speaks_as: str = ""
     """Whose the token is (ACORN_FORGE_USER), where it cannot be asked: of an app NAME[bot]."""
-    fork: bool = False
-    """The change comes from somebody else's copy of the repository."""
-
-    @property
-    def named_request(self) -> str:
-        """As people write it: `#12` or `!12`."""
-        return f"{'!' if self.host == 'gitlab' else '#'}{self.request}" if self.request else ""
 
 
 def job_of(environ: Mapping[str, str]) -> Job:
@@ -68,9 +53,7 @@ def job_of(environ: Mapping[str, str]) -> Job:
         return _github(environ)
     if environ.get("GITLAB_CI") == "true":
         return _gitlab(environ)
-    return Job(
-        "", branch=environ.get("ACORN_BRANCH", ""), default_branch=environ.get("ACORN_DEFAULT_BRANCH", "")
-    )
+    return Job("", default_branch=environ.get("ACORN_DEFAULT_BRANCH", ""))
 
 
 def _token(environ: Mapping[str, str], host: str) -> str:
@@ -85,30 +68,23 @@ def _github(environ: Mapping[str, str]) -> Job:
     repository = environ.get("GITHUB_REPOSITORY", "")
     server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     name = environ.get("GITHUB_EVENT_NAME", "")
-    theirs = _map(head.get("repo")).get("full_name")
     return Job(
         "github",
         api=environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"),
         project=repository,
         request=_digits(change.get("number")),
         commit=str(head.get("sha") or environ.get("GITHUB_SHA", "")),
-        base=environ.get("GITHUB_BASE_REF", ""),
-        branch=environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME", ""),
         default_branch=str(_map(event.get("repository")).get("default_branch") or ""),
         trigger={"pull_request": "change", "pull_request_target": "change"}.get(name, name),
-        actor=_words(environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR", "")),
         link=f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}",
         web=f"{server}/{repository}",
         token=_token(environ, "github"),
-        protected=environ.get("GITHUB_REF_PROTECTED") == "true",
         speaks_as=environ.get("ACORN_FORGE_USER", ""),
-        fork=isinstance(theirs, str) and theirs != repository,
     )
 
 
 def _gitlab(environ: Mapping[str, str]) -> Job:
     source = environ.get("CI_PIPELINE_SOURCE", "")
-    theirs = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "")
     return Job(
         "gitlab",
         api=environ.get("CI_API_V4_URL", "").rstrip("/"),
@@ -116,26 +92,17 @@ def _gitlab(environ: Mapping[str, str]) -> Job:
         request=_digits(environ.get("CI_MERGE_REQUEST_IID")),
         # In a pipeline of the trial merge CI_COMMIT_SHA is a commit that nobody pushed.
         commit=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
-        base=environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
-        branch=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_REF_NAME", ""),
         default_branch=environ.get("CI_DEFAULT_BRANCH", ""),
         trigger={"merge_request_event": "change"}.get(source, source),
-        actor=_words(environ.get("GITLAB_USER_LOGIN", "")),
         link=environ.get("CI_JOB_URL", ""),
         web=environ.get("CI_PROJECT_URL", ""),
         token=_token(environ, "gitlab"),
-        protected=environ.get("CI_COMMIT_REF_PROTECTED") == "true",
-        fork=bool(theirs) and theirs != environ.get("CI_PROJECT_ID", ""),
     )
 
 
 def _digits(thing: Any) -> str:
     text = str(thing or "")
     return text if text.isdigit() else ""
-
-
-def _words(text: str) -> str:
-    return safe(cut(text, 200))
 
 
 def _map(thing: Any) -> Mapping[str, Any]:

@@ -200,6 +200,13 @@ def begin_branch(
         raise AcornError(
             f"there is a branch {branch} already", hint=f"`git branch -D {branch}` if it is of no use"
         )
+    try:
+        _run(git, "var", "GIT_COMMITTER_IDENT")
+    except AcornError:
+        raise AcornError(
+            "git does not know who you are, and a branch has an author; nothing was done",
+            hint="`git config user.name NAME` and `git config user.email ADDRESS`",
+        ) from None
     _refuse_in_the_way(git, root, files)
     with tempfile.TemporaryDirectory() as folder:
         with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index")):
@@ -316,6 +323,7 @@ _PUSH = (
 )
 
 
+_REACH = "`git remote -v` shows what was asked; whoever runs this needs the right to read it"
 _MOVED = (
     "stale info",
     "non-fast-forward",
@@ -369,7 +377,8 @@ def _run(git: Any, command: str, *arguments: str) -> str:
     try:
         return str(getattr(git, command)(*arguments))
     except _error() as error:
-        raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}") from None
+        hint = _REACH if command in ("ls_remote", "fetch") else ""
+        raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}", hint=hint) from None
 
 
 def _said(error: Exception) -> str:

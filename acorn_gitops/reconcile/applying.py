@@ -28,8 +28,8 @@ from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
-from acorn_gitops.reconcile.planning import compute, least_price, to_record
-from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed, written_to
+from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
+from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
@@ -198,7 +198,7 @@ class _Run:
             if asks:
                 self._hooks.approve(plan)
                 # Somebody may have said stop meanwhile.
-                refuse_standing_still(self._workspace, loaded, written_to(plan, state))
+                refuse_standing_still(self._workspace, loaded, written_to(plan.changes, recording, state))
             plan = apart(plan, content)
         edges = self._edges(loaded, state, permit, plan.commit)
         if quiet:

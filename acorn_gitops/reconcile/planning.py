@@ -221,13 +221,9 @@ def compute(
     blocking += guards.unheard(state)
     if not write:
         blocking += guards.older(workspace.root, state.ledger)
-        written = {c.address.store for result in results for c in result.changes if c.writes}
-        written |= {
-            result.store
-            for result in results
-            if result.to_record and isinstance(state.marketplaces.get(result.connection), Owns)
-        }
-        blocking += told(workspace, loaded, written)
+        changes = [change for result in results for change in result.changes]
+        equal = [address for result in results for address in result.to_record]
+        blocking += told(workspace, loaded, written_to(changes, equal, state))
     blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]
@@ -546,6 +542,16 @@ def _recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]
                 origin=want.origin,
                 fingerprint="",
             )
+
+
+def written_to(changes: Iterable[Change], recorded: Iterable[Address], state: States) -> set[str]:
+    """The stores to which changes write; and those where what is there as the specs say it is recorded, and
+    marked as ours, as the marketplace keeps owners."""
+    keeps = {
+        store for store, name in state.connections.items() if isinstance(state.marketplaces.get(name), Owns)
+    }
+    marked = {address.store for address in recorded} & keeps
+    return marked | {change.address.store for change in changes if change.writes}
 
 
 def to_record(plan: Plan) -> set[Address]:

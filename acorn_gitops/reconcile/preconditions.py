@@ -12,25 +12,17 @@ from acorn_gitops.apply.carry_out import done_steps
 from acorn_gitops.apply.permit import Lock, Permit, grant
 from acorn_gitops.apply.staleness import check_applicable, check_bound, check_intent
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.marketplaces.protocol import Fences, Owns
+from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.authority import authorise
 from acorn_gitops.reconcile.guards import OLDER, older_than
 from acorn_gitops.reconcile.ledger_branch import refuse_behind
-from acorn_gitops.reconcile.planning import to_record
+from acorn_gitops.reconcile.planning import to_record, written_to
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import CLOSED, States
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
-
-
-def written_to(plan: Plan, state: States) -> set[str]:
-    """The stores to which a plan writes: also by marking as ours what is there as the specs say it, where the
-    marketplace keeps owners."""
-    keeps = {one.store for one in plan.stores if isinstance(state.marketplaces.get(one.connection), Owns)}
-    marked = {address.store for address in to_record(plan)} & keeps
-    return marked | {change.address.store for change in plan.changes if change.writes}
 
 
 def refuse_another(saved: Plan, loaded: Loaded) -> None:
@@ -76,7 +68,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
-    refuse_standing_still(workspace, loaded, written_to(plan, state))
+    refuse_standing_still(workspace, loaded, written_to(plan.changes, to_record(plan), state))
     actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)
     unfenced = state.unfenced | {

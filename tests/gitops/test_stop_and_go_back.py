@@ -16,7 +16,7 @@ from acorn_gitops.model.finding import Refused
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 from acorn_gitops.reconcile.workspace import Workspace
-from tests.borders.clone import cloned, git, published
+from tests.borders.clone import WHO, cloned, git, published
 from tests.borders.market import clone_of, open_market
 from tests.repository import Repository, sku, storefront
 
@@ -567,6 +567,21 @@ def test_what_is_staged_for_another_project_stays_staged(tmp_path: Path) -> None
     assert (done.code, "49.99" in (made.path / "specs" / "all.yaml").read_text()) == (0, True), done
     assert git(top, "show", ":two.txt") == "staged\n"
     assert git(top, "status", "--porcelain").split("\n")[0] == "MM two.txt"
+
+
+def test_who_is_unknown_to_git_is_told_what_to_write(
+    team: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(team, "49.99", "47.50")
+    git(team.path, "config", "user.useConfigOnly", "true")
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    for name in WHO:
+        monkeypatch.delenv(name)
+    done = team.run("rollback", "--to", "HEAD~1", "--reason", "x", "--owner", "mia@example.com")
+    assert (done.code, "`git config user.name NAME`" in done.err) == (1, True), done
+    assert git(team.path, "branch", "--show-current").strip() == "main"
+    assert git(team.path, "status", "--porcelain") == ""
 
 
 def test_nothing_is_rolled_back_over_work_that_is_not_committed(team: Repository) -> None:
