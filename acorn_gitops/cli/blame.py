@@ -58,7 +58,8 @@ def command(
     if found.write is not None:
         body = found.write.body
         receipt = f", at the marketplace {found.remote_id}" if found.remote_id else ""
-        words = f"last written {found.write.at} by {found.write.actor}, plan {str(body.get('plan'))[:12]}, commit {str(body.get('commit'))[:10]}{receipt}"
+        plan, commit = str(body.get("plan"))[:12], str(body.get("commit"))[:10]
+        words = f"last written {found.write.at} by {found.write.actor}, plan {plan}, commit {commit}{receipt}"
         click.echo(session.pen(safe(words), "dim"))
     else:
         click.echo(session.pen("no write of it is recorded here", "dim"))
@@ -76,7 +77,8 @@ def _show(one: BlamedField, session: Session) -> None:
     if one.wrote is None:
         who = f"by {UNKNOWN}"
     elif one.wrote.get("commit"):
-        who = f"by {one.wrote['author']} <{one.wrote['mail']}> in {one.wrote['commit'][:10]} on {one.wrote['at']}: {one.wrote['summary']}"
+        said = one.wrote
+        who = f"by {said['author']} <{said['mail']}> in {said['commit'][:10]} on {said['at']}: {said['summary']}"
     else:
         who = "in no commit"
     since = f", written since {one.since}" if one.since else ""

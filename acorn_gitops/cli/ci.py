@@ -115,8 +115,7 @@ def apply_command(
     try:
         given: dict[str, Any] = {
             "environment": environment, "root": root, "no_color": no_color, "plan_file": plan_file,
-            "auto_approve": True, "lock_timeout": 300.0,
-            "committed": True,
+            "auto_approve": True, "lock_timeout": 300.0, "committed": True,
         }  # fmt: skip
         code = int(context.invoke(apply, **given))
     except AcornError as error:
@@ -164,6 +163,11 @@ def drift_command(
     told.alerts(found)
     if fix and found.drifted and not found.unknown:
         told.adopt(found)
+    return _code_of(found)
+
+
+def _code_of(found: DriftReport) -> int:
+    """1 where it cannot be known, 2 for drift."""
     if found.errors or found.unknown:
         return 1
     return 0 if found.clean else 2
@@ -278,8 +282,7 @@ class _Told:
         self._file("drift.md", drift_markdown(found))
         made_at = self._session.stamp()
         self._file("drift.html", drift_html(found, version=__version__, made_at=made_at))
-        code = 1 if found.errors or found.unknown else 0 if found.clean else 2
-        self._metrics("drift", found.environment, code, metrics.of_drift(found))
+        self._metrics("drift", found.environment, _code_of(found), metrics.of_drift(found))
         self._summary(drift_markdown(found))
         self._outputs({"drifted": str(found.drifted)})
         self._at_forge(lambda forge: self._issue(forge, found))

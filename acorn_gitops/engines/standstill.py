@@ -64,9 +64,10 @@ def held(
     overcame: Callable[[str], bool | None],
 ) -> Iterator[Stop]:
     """Holds on a commit that would be applied. `settings`: of the default branch; `own`: of what is checked
-    out, which has overcome the holds that it says itself (see `overcame`); `contains`: whether what is checked out follows
-    from a commit, None where nobody can tell: that counts as if it did; `overcame`: whether it follows from
-    the commit that brought a hold to the default branch, as words in a file can be copied."""
+    out, which has overcome the holds that it says itself (see `overcame`); `contains`: whether what is
+    checked out follows from a commit, None where nobody can tell: that counts as if it did; `overcame`:
+    whether it follows from the commit that brought a hold to the default branch, as words in a file can be
+    copied."""
     known = {one["commit"] for one in own.get("holds") or ()}
     said = {str(one["commit"]): one for one in (*(own.get("holds") or ()), *(settings.get("holds") or ()))}
     there = {one["commit"] for one in settings.get("holds") or ()}
