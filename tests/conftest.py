@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.borders.clone import WHO
-
 settings.register_profile(
     "default",
     deadline=None,
@@ -54,8 +52,6 @@ def _quiet_environment(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("ACORN_CACHE_DIR", "")
     monkeypatch.setenv("ACORN_ACTOR", "tester")
-    for name, value in WHO.items():  # a fresh machine's git knows nobody
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
     yield
 

@@ -23,6 +23,13 @@ from tests.repository import Repository, sku, storefront
 NOW = "2026-11-23T09:00:00Z"
 
 
+@pytest.fixture(autouse=True)
+def _somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes back is the author of a branch, and git on a fresh machine knows nobody."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """Two stores, applied, with a remote whose default branch is known."""
