@@ -1,0 +1,164 @@
+"""The HTTP face of the emulator. Comes in: ASGI requests. Goes out: answers as the models have them. Callers:
+`InProcess` transports, uvicorn.
+
+Before an operation come, in this order: who asks (403), how often (429), what shall go wrong. Plain ASGI, as
+the embedded marketplace beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+from acorn_gitops.sandbox.amazon import listings, login, sellers, supply_sources
+from acorn_gitops.sandbox.amazon.call import Call, Operation, Refused, written
+from acorn_gitops.sandbox.amazon.control import ROOT, Control
+from acorn_gitops.sandbox.amazon.throttle import Throttle
+from acorn_gitops.sandbox.amazon.world import World
+
+OPERATIONS: Final = (*sellers.OPERATIONS, *supply_sources.OPERATIONS, *listings.OPERATIONS)
+MOST_BODY: Final = 64 << 20
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+class Emulator:
+    """An ASGI application over one world."""
+
+    def __init__(self, world: World, advance: Callable[[float], None] | None = None) -> None:
+        self.world = world
+        self.tokens = login.Tokens(world)
+        self.control = Control(world, advance)
+        self._throttle = Throttle()
+
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        if scope["type"] != "http":
+            return
+        body, more = b"", True
+        while more and len(body) <= MOST_BODY:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        query = scope.get("query_string", b"").decode("latin-1")
+        answer, fault = self.handle(scope["method"], path, query, headers=headers, body=body)
+        status, said, content = answer
+        if fault in ("lost", "truncate"):
+            # The length is promised and does not come: whoever waits knows that there was an answer, or none.
+            await send(_start(200, {"content-length": "1000000"} if fault == "lost" else said, len(content)))
+            if fault == "truncate":
+                half = content[: len(content) // 2]
+                await send({"type": "http.response.body", "body": half, "more_body": True})
+            raise ConnectionResetError("the emulator was told to lose this answer")
+        await send(_start(status, said, len(content)))
+        await send({"type": "http.response.body", "body": content})
+
+    def handle(
+        self, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Response, str]:
+        """One request: the answer, and what shall become of it on its way (`lost`, `truncate`, or nothing)."""
+        self.world.settle()
+        if path == login.PATH and method == "POST":
+            form = dict(parse_qsl(body.decode("latin-1")))
+            status, said = self.tokens.answer(form)
+            return self._json(status, said), ""
+        try:
+            if path.startswith(ROOT):
+                return self._json(200, self.control.answer(path.removeprefix(ROOT), _body(body))), ""
+            return self._operation(method, path, query, headers=headers, body=body)
+        except Refused as error:
+            return self._refused(error), ""
+
+    def _operation(
+        self, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Response, str]:
+        operation, parameters = _routed(method, path)
+        account = self.tokens.account(headers.get("x-amz-access-token", ""))
+        if account is None:
+            raise Refused(403, "Unauthorized", "Access to requested resource is denied.", _EXPIRED)
+        world = self.world
+        world.requests[operation.name] = world.requests.get(operation.name, 0) + 1
+        habits, fault = world.habits, world.fault(operation.name)
+        hasty = habits.throttled and not self._throttle.admits(
+            account.seller_id, operation, world.now(), habits.scale
+        )
+        if hasty or fault == "throttle":
+            world.throttled[operation.name] = world.throttled.get(operation.name, 0) + 1
+            return self._hasty(), ""
+        if fault == "fail":
+            raise Refused(500, "InternalFailure", "We encountered an internal error. Please try again.")
+        if fault == "html":
+            return (503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>"), ""
+        given: dict[str, str] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            given[name] = f"{given[name]},{value}" if name in given else value
+        call = Call(world, account, parameters, query=given, body=_body(body))
+        answer = operation.handle(call)
+        response = self._json(answer.status, answer.body, rate=operation.rate)
+        return response, fault
+
+    def _json(self, status: int, body: Any, rate: float | None = None) -> Response:
+        said = {"content-type": "application/json", "x-amzn-requestid": self.world.id()}
+        if rate is not None:
+            said["x-amzn-ratelimit-limit"] = format(Decimal(str(rate)).normalize(), "f")
+        return status, said, b"" if body is None else written(body)
+
+    def _refused(self, error: Refused) -> Response:
+        body = {"code": error.code, "message": error.message, "details": error.details}
+        return self._json(error.status, {"errors": [body]})
+
+    def _hasty(self) -> Response:
+        words = "You exceeded your quota for the requested resource."
+        body = {"errors": [{"code": "QuotaExceeded", "message": words, "details": ""}]}
+        status, said, content = self._json(429, body)
+        return status, {**said, "x-amzn-errortype": "TooManyRequestsException"}, content
+
+
+_EXPIRED: Final = "The access token you provided has expired."
+
+
+def _start(status: int, headers: Mapping[str, str], length: int) -> dict[str, Any]:
+    said = {"content-length": str(length), **headers}
+    if status == 204:
+        said.pop("content-length")
+    pairs = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in said.items()]
+    return {"type": "http.response.start", "status": status, "headers": pairs}
+
+
+def _body(content: bytes) -> Any:
+    if not content.strip():
+        return None
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise Refused(400, "InvalidInput", "The request body is not valid JSON.") from None
+
+
+def _routed(method: str, path: str) -> tuple[Operation, dict[str, str]]:
+    """The operation of a path and its parameters, each decoded by itself: a SKU may hold a slash."""
+    parts = path.strip("/").split("/")
+    there = False
+    for operation in OPERATIONS:
+        pattern = operation.path.strip("/").split("/")
+        if len(pattern) != len(parts):
+            continue
+        pairs = list(zip(pattern, parts, strict=True))
+        if all(p == part for p, part in pairs if not p.startswith("{")):
+            there = True
+            if operation.method == method:
+                return operation, {p[1:-1]: unquote(part) for p, part in pairs if p.startswith("{")}
+    if there:
+        raise Refused(405, "MethodNotAllowed", f"{method} is not allowed here.")
+    raise Refused(404, "NotFound", "The resource does not exist.")

@@ -1,0 +1,137 @@
+"""The way for people and tests: set the clock, change habits, make it fail, do what a hand in Seller Central
+would. Below `/_emulator/`, where the real one has nothing. Caller: `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from acorn_gitops.sandbox.amazon import listings
+from acorn_gitops.sandbox.amazon.call import Refused, invalid
+from acorn_gitops.sandbox.amazon.world import Account, Fault, Habits, World
+
+ROOT: Final = "/_emulator/"
+FAULTS: Final[Mapping[str, str]] = {
+    "fail": "answered 500, nothing done",
+    "throttle": "answered 429, nothing done",
+    "lost": "done, and the answer never comes",
+    "html": "answered 503 with a page",
+    "truncate": "done, and the answer is cut off",
+}
+
+
+class Control:
+    """What can be done to a world. `advance` moves its clock; None where it is the real one."""
+
+    def __init__(self, world: World, advance: Callable[[float], None] | None) -> None:
+        self._world = world
+        self._advance = advance
+
+    def answer(self, what: str, body: Any) -> Any:
+        """Do it, and tell how things are."""
+        said = body if isinstance(body, dict) else {}
+        act = _ACTS.get(what)
+        if act is None:
+            raise Refused(404, "NotFound", f"the emulator can: {', '.join(sorted(_ACTS))}")
+        try:
+            return act(self, said)
+        except (KeyError, TypeError, ValueError) as error:
+            raise invalid(f"{what}: {error}") from None
+
+    def _state(self, _: Mapping[str, Any]) -> Any:
+        world = self._world
+        return {
+            "now": world.now().isoformat(),
+            "habits": asdict(world.habits),
+            "requests": world.requests,
+            "throttled": world.throttled,
+            "accounts": {
+                id: {
+                    "region": one.region,
+                    "marketplaces": sorted(one.marketplaces),
+                    "listings": len(one.listings),
+                    "supplySources": len(one.supply_sources),
+                }
+                for id, one in world.accounts.items()
+            },
+        }
+
+    def _account(self, said: Mapping[str, Any]) -> Any:
+        return {"sellerId": self._world.enroll(said).seller_id}
+
+    def _clock(self, said: Mapping[str, Any]) -> Any:
+        if self._advance is None:
+            raise ValueError("the clock is the real one; start with --virtual-clock")
+        self._advance(timedelta(seconds=float(said["advance"])).total_seconds())
+        self._world.settle()
+        return {"now": self._world.now().isoformat()}
+
+    def _habits(self, said: Mapping[str, Any]) -> Any:
+        self._world.habits = replace(self._world.habits, **said)
+        return asdict(self._world.habits)
+
+    def _fault(self, said: Mapping[str, Any]) -> Any:
+        if said["kind"] not in FAULTS:
+            raise ValueError(f"kind is one of {', '.join(FAULTS)}")
+        fault = Fault(said["kind"], str(said.get("operation", "*")), int(said.get("times", 1)))
+        self._world.faults.append(fault)
+        return asdict(fault)
+
+    def _hand(self, said: Mapping[str, Any]) -> Any:
+        """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at once."""
+        account = self._whose(said)
+        if "supplySourceId" in said:
+            account.supply_sources[said["supplySourceId"]].update(said["set"])
+            return {}
+        operation = "DELETE" if said.get("delete") else "UPDATE" if said.get("all") else "PATCH"
+        patches = [
+            {"op": "replace", "path": f"/attributes/{name}", "value": value}
+            for name, value in (said.get("set") or {}).items()
+        ]
+        wish = listings.Submission(
+            said["sku"],
+            said["marketplaceId"],
+            operation,
+            product_type=str(said.get("productType", "PRODUCT")),
+            attributes=said.get("all") or {},
+            patches=patches,
+        )
+        before, self._world.habits = self._world.habits, Habits()
+        try:
+            listings.submit(self._world, account, wish)
+        finally:
+            self._world.habits = before
+        return {}
+
+    def _dump(self, said: Mapping[str, Any]) -> Any:
+        account = self._whose(said)
+        return {
+            "supplySources": list(account.supply_sources.values()),
+            "stock": account.stock,
+            "listings": [
+                {"sku": sku, "marketplaceId": place, "productType": one.product_type, "asin": one.asin}
+                | {"attributes": one.attributes}
+                for (sku, place), one in sorted(account.listings.items())
+            ],
+        }
+
+    def _whose(self, said: Mapping[str, Any]) -> Account:
+        accounts = self._world.accounts
+        if "sellerId" in said:
+            return accounts[said["sellerId"]]
+        if len(accounts) != 1:
+            raise ValueError("name a sellerId")
+        return next(iter(accounts.values()))
+
+
+_ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, Any]], Any]]] = {
+    "state": Control._state,
+    "account": Control._account,
+    "clock": Control._clock,
+    "habits": Control._habits,
+    "fault": Control._fault,
+    "hand": Control._hand,
+    "dump": Control._dump,
+}

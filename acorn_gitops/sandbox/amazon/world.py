@@ -1,0 +1,138 @@
+"""What the emulated Amazon keeps. Comes in: a clock. Goes out: accounts with their stores, places and
+listings, and what is still under way. Callers: the files of the APIs.
+
+Nothing here happens by itself: what was accepted takes effect when its time has come and somebody looks
+(`World.settle`), so that a test with a clock of its own sees every state in between.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final
+
+from acorn_gitops.model.reference import amazon_marketplaces
+
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Listing:
+    """A SKU of a seller in one marketplace."""
+
+    product_type: str
+    attributes: dict[str, list[dict[str, Any]]]
+    """By name, instances; what is told apart by marketplace carries its id."""
+    created: datetime
+    updated: datetime
+    asin: str = ""
+    issues: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Account:
+    """A selling partner in one region."""
+
+    seller_id: str
+    region: str
+    refresh_token: str
+    marketplaces: dict[str, str] = field(default_factory=dict)
+    """Marketplaces in which it takes part, with the name of its store there."""
+    supply_sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By id."""
+    listings: dict[tuple[str, str], Listing] = field(default_factory=dict)
+    """By SKU and marketplace."""
+    stock: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By SKU, instances of `fulfillment_availability`: one stock for all marketplaces of a region."""
+
+
+@dataclass
+class Habits:
+    """How the emulator behaves; set through `control`."""
+
+    delay: float = 0.0
+    """Seconds until what was accepted can be seen."""
+    throttled: bool = True
+    scale: float = 1.0
+    """Times as many requests as documented are let through."""
+    sticky_sale: bool = False
+    """A sale price that is taken out of an offer stays (a known fault of the real one)."""
+    deaf: bool = False
+    """What is accepted never takes effect."""
+    archived_listed: bool = True
+    """Archived supply sources are in the list."""
+
+
+@dataclass
+class Fault:
+    """Something to go wrong with the next requests whose operation is named so."""
+
+    kind: str
+    operation: str
+    times: int
+
+
+class World:
+    """Everything. `now` answers the present instant; `chance` makes ids, alike for one seed."""
+
+    def __init__(self, now: Callable[[], datetime], *, seed: int = 1) -> None:
+        self.now = now
+        self.chance = Random(seed)
+        self.accounts: dict[str, Account] = {}
+        """By seller id."""
+        self.clients: dict[str, str] = {}
+        """Secrets of applications by client id; any are good where none are named."""
+        self.habits = Habits()
+        self.faults: list[Fault] = []
+        self.requests: dict[str, int] = {}
+        """How often each operation was asked, refusals for haste included."""
+        self.throttled: dict[str, int] = {}
+        self._pending: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def id(self) -> str:
+        """A new id."""
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def later(self, due: datetime, effect: Callable[[], None]) -> None:
+        """Something that takes effect at an instant."""
+        self._count += 1
+        self._pending.append((due, self._count, effect))
+
+    def settle(self) -> None:
+        """All that is due takes effect, in the order in which it is."""
+        now = self.now()
+        due = sorted(one for one in self._pending if one[0] <= now)
+        if due:
+            self._pending = [one for one in self._pending if one[0] > now]
+            for _, _, effect in due:
+                effect()
+
+    def fault(self, operation: str) -> str:
+        """What shall go wrong with this request; empty for nothing."""
+        for fault in self.faults:
+            if fault.times > 0 and fault.operation in ("*", operation):
+                fault.times -= 1
+                return fault.kind
+        return ""
+
+    def enroll(self, account: Mapping[str, Any]) -> Account:
+        """Take in an account: `sellerId`, `region`, `refreshToken`, and `marketplaces` as ids. ValueError
+        where it makes no sense."""
+        known = amazon_marketplaces()
+        ids = account.get("marketplaces") or []
+        region = str(account.get("region") or "")
+        for one in ids:
+            if one not in known or known[one].region != region:
+                raise ValueError(f"{one} is no marketplace of region {region!r}")
+        made = Account(
+            str(account["sellerId"]),
+            region,
+            str(account["refreshToken"]),
+            marketplaces={one: str(account.get("storeName") or "Emulated store") for one in ids},
+        )
+        self.accounts[made.seller_id] = made
+        return made

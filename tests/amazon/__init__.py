@@ -1,0 +1,1 @@
+"""Amazon: the emulator, the adapter on it, and whole flows."""
