@@ -1,10 +1,10 @@
-"""How one kind of thing is read and written, whatever it is. Comes in: a kind's own ways of finding,
-creating, changing and deleting. Goes out: an outcome for every write. Callers: the adapter; the kinds
-implement `Kind`.
+"""Writing to a marketplace that takes no expected version and no idempotency key (Vendure, Amazon). Comes in:
+a kind's own ways of finding, creating, changing and deleting. Goes out: an outcome for every write. Callers:
+adapters; their kinds implement `Kind`.
 
-Vendure takes no expected version and nearly nothing is unique there. So every batch looks first: what has
-moved since it was read is a conflict, what exists already is never created again, and what a lost answer left
-behind is found instead of doubled. Afterwards it looks again: a write is done when it is seen.
+Every batch looks first: what has moved since it was read is a conflict, what exists already is never created
+again, and what a lost answer left behind is found instead of doubled. Afterwards it looks again: a write is
+done when it is seen.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from acorn_gitops.model.resource import Attributes, Live, digest
 from acorn_gitops.plan.compare import holds
 
 
-class Channel(NamedTuple):
-    """A store as Vendure knows it. `token` chooses it in a request; a stock location has none."""
+class RemoteStore(NamedTuple):
+    """A store as the marketplace knows it. `token` chooses it in a request, where it needs one; `raw` is what
+    the marketplace said of it."""
 
     store: str
     id: str
@@ -28,7 +29,7 @@ class Channel(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A resource, and what Vendure said of it."""
+    """A resource, and what the marketplace said of it."""
 
     live: Live
     raw: Any
@@ -89,23 +90,23 @@ class Kind(Protocol):
     shared: bool
     """Whether all stores of the server share it: a second creation of the same is then no twin."""
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """What a store holds, or those of these keys."""
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Create, and answer for each."""
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Change, and answer for each."""
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Delete, and answer for each."""
 
 
 def live(attributes: Attributes, raw: Mapping[str, Any], id: str, told: Attributes | None = None) -> Live:
-    """A live resource. Its version is what Vendure says of its age, with the fields: a change that
-    `updatedAt` does not show (a price, a member of a zone) is seen too. `told`: fields that Vendure keeps in
-    other words than acorn's."""
+    """A live resource. Its version is what the marketplace says of its age (`updatedAt`), with the fields: a
+    change that the age does not show is seen too. `told`: fields that it keeps in other words than
+    acorn's."""
     kept = {k: v for k, v in attributes.items() if v is not None}
     version = digest({"at": str(raw.get("updatedAt") or ""), "fields": {**kept, **(told or {})}})
     return Live(kept, version, id)
@@ -133,7 +134,7 @@ class Journal:
         self.sent: set[str] = set()
 
 
-def carry_out(kind: Kind, channel: Channel, writes: Sequence[Write], journal: Journal) -> list[Outcome]:
+def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal: Journal) -> list[Outcome]:
     """A batch of writes of one kind in one store."""
     outcomes: dict[int, Outcome] = {}
     waiting: dict[str, list[tuple[int, Write]]] = {"create": [], "update": [], "delete": []}

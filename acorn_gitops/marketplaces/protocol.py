@@ -125,6 +125,15 @@ class Fits(Protocol):
 
 
 @runtime_checkable
+class Knows(Protocol):
+    """An adapter whose marketplace calls its stores by ids of its own implements this too."""
+
+    def know(self, stores: Mapping[str, Mapping[str, Any]]) -> None:
+        """What the specs say of each store of this connection: its block `storefront` or `physical`, as it is
+        resolved. Told before anything is read; each time all of them."""
+
+
+@runtime_checkable
 class Renames(Protocol):
     """An adapter whose marketplace can give a resource another key implements this too: it is not made anew
     then."""

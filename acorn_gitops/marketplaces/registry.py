@@ -14,6 +14,7 @@ from acorn_gitops.model.finding import InvalidSpecs
 
 GROUP: Final = "acorn_gitops.marketplaces"
 BUILT_IN: Final = {
+    "amazon": "acorn_gitops.marketplaces.amazon",
     "network": "acorn_gitops.marketplaces.network",
     "vendure": "acorn_gitops.marketplaces.vendure",
 }

@@ -78,7 +78,7 @@ class Connections:
             if settings.get("token")
             else ""
         )
-        parts = {"pause": self._workspace.pause} if adapter in ("network", "vendure") else {}
+        parts = {"pause": self._workspace.pause} if adapter in ("amazon", "network", "vendure") else {}
         return open_marketplace(
             Settings(name, adapter, url, token=token, options=settings.get("options") or {}), **parts
         )

@@ -21,7 +21,16 @@ from acorn_gitops.compile.configuration import compile_configuration, connection
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import open_ledger
-from acorn_gitops.marketplaces.protocol import Central, Fences, Fits, Generation, Marketplace, Renames, Scope
+from acorn_gitops.marketplaces.protocol import (
+    Central,
+    Fences,
+    Fits,
+    Generation,
+    Knows,
+    Marketplace,
+    Renames,
+    Scope,
+)
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
@@ -239,10 +248,22 @@ def gather(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool 
         today=today,
         now=workspace.now(),
     )
+    _tell(state)
     ledger.check_owner(state.owner)
     if not wishes.lenient:
         refuse_unknown(state)
     return state
+
+
+def _tell(state: States) -> None:
+    """Marketplaces that have ids of their own for stores hear which the specs mean."""
+    for name, marketplace in state.marketplaces.items():
+        if isinstance(marketplace, Knows):
+            mine = (
+                s for s in state.loaded.configuration.stores.values() if state.connections[s.name] == name
+            )
+            blocks = {s.name: s.spec.get("storefront") or s.spec.get("physical") or {} for s in mine}
+            marketplace.know(blocks)
 
 
 def refuse_unknown(state: States) -> None:

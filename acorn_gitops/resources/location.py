@@ -7,7 +7,7 @@ from typing import Any
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
-from acorn_gitops.resources.wire import COUNT, DATE, DECIMAL, FREE, SPANS, TEXTS, block, text
+from acorn_gitops.resources.wire import COUNT, DATE, DECIMAL, FREE, SPANS, TEXTS, block, one_of, text
 
 
 def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
@@ -49,6 +49,7 @@ TYPE = ResourceType(
         "capabilities": FREE,
         "throughput": block({"orders": COUNT, "per": text(10)}, "orders", "per"),
         "safetyStock": block({"default": COUNT}, "default"),
+        "status": one_of("active", "inactive"),
     },
     required=("code", "address"),
     spec_paths=_spec_paths,

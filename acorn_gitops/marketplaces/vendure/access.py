@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.marketplaces.vendure.permissions import permissions_of, rights_of
-from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
@@ -31,7 +31,7 @@ class Roles:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """Roles that hold in this channel."""
         found: list[tuple[str, Row]] = []
         for raw in self._client.every(op.ROLES, "roles"):
@@ -52,7 +52,7 @@ class Roles:
             foreign.append(f"it holds in {', '.join(sorted(c['code'] for c in raw['channels']))}")
         return {"rules": rules or None, "foreign": "; ".join(foreign) or None}
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Exactly these permissions, in this channel only."""
 
         def do(job: Job) -> None:
@@ -66,7 +66,7 @@ class Roles:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Whatever somebody added by hand goes."""
 
         def do(job: Job) -> None:
@@ -76,7 +76,7 @@ class Roles:
 
         return one_by_one(jobs, do)
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Who had it has it no more."""
         return one_by_one(
             jobs, lambda job: self._client.write(op.DELETE_ROLE, {"id": _alone(job)["id"]}) and None
@@ -104,7 +104,7 @@ class Grants:
         self._roles = roles
         self._password = password or (lambda: secrets.token_urlsafe(32))
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """Who has a role that holds in this channel."""
         roles = {row.raw["id"]: key for key, row in self._roles.rows(channel, None).items()}
         found: list[tuple[str, Row]] = []
@@ -133,7 +133,7 @@ class Grants:
                     found.append((key, Row(live(attributes, {}, f"{raw['id']}:{role['id']}"), raw)))
         return Rows("administrators", found)
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """The role is added to those that the person has. Somebody unknown gets an account with a password
         that nobody knows: whoever invites them sets it."""
 
@@ -158,11 +158,11 @@ class Grants:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """A grant is fixed: role and person are its key."""
         return ["a grant is fixed at creation" for _ in jobs]
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """The account stays, with its other roles."""
 
         def do(job: Job) -> None:
@@ -176,7 +176,7 @@ class Grants:
 
         return one_by_one(jobs, do)
 
-    def _role(self, channel: Channel, key: str) -> str:
+    def _role(self, channel: RemoteStore, key: str) -> str:
         row = self._roles.rows(channel, [key]).get(key)
         if row is None:
             raise MarketplaceError(f"{channel.store} has no role {key}")

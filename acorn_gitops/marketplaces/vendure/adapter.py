@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
 from acorn_gitops.marketplaces.vendure import fit
 from acorn_gitops.marketplaces.vendure.access import Grants, Roles
@@ -25,7 +26,6 @@ from acorn_gitops.marketplaces.vendure.channels import (
 )
 from acorn_gitops.marketplaces.vendure.client import Client, in_shape
 from acorn_gitops.marketplaces.vendure.promotions import Promotions
-from acorn_gitops.marketplaces.vendure.rows import Channel, Journal, Kind, carry_out
 from acorn_gitops.marketplaces.vendure.tax import Categories, Rates
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from acorn_gitops.model.resource import Live
@@ -41,7 +41,7 @@ class VendureMarketplace:
         self._name = name
         self._client = client
         self._journal = Journal()
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[str, RemoteStore] = {}
         """As they were read last."""
         amounts, places, locations = Amounts(client), Places(client), Locations(client)
         categories, roles = Categories(client), Roles(client)
@@ -103,7 +103,7 @@ class VendureMarketplace:
         if asked and scope.base is not None:
             resources = {key: have for key, have in scope.base.resources.items() if key[0] not in asked}
             ambiguous = {key: why for key, why in scope.base.ambiguous.items() if key[0] not in asked}
-        place = Channel(scope.store, "", "", raw={})
+        place = RemoteStore(scope.store, "", "", raw={})
         for type_, where in (*((t, channel) for t in _FRONT), *((t, place) for t in _PLACE)):
             if where is not None and (not asked or type_ in asked):
                 rows = self._kinds[type_].rows(where, None)
@@ -171,17 +171,17 @@ class VendureMarketplace:
             for n, w in enumerate(writes)
         ]
 
-    def _channel(self, store: str) -> Channel:
+    def _channel(self, store: str) -> RemoteStore:
         if store not in self._channels:
             self._channels = channels(self._client)
-        return self._channels.get(store) or Channel(store, "", "", raw={})
+        return self._channels.get(store) or RemoteStore(store, "", "", raw={})
 
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
 
 
-def _wrong_currency(write: Write, channel: Channel) -> str:
+def _wrong_currency(write: Write, channel: RemoteStore) -> str:
     """A price in another currency than the channel's would be a price in a list that nobody reads."""
     price = write.attributes.get("price") if write.address.type == "listing" else None
     currency = channel.raw.get("defaultCurrencyCode")

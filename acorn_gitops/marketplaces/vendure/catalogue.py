@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.channels import DEFAULT, Locations, slug
 from acorn_gitops.marketplaces.vendure.client import Client, Refusal
-from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure.tax import Categories
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes, Live
@@ -44,7 +44,7 @@ class Listings:
         self._categories = categories
         self._ids: dict[str, str] = {}
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of the channel, or those of these SKUs."""
         return Rows(
             "product variants",
@@ -64,7 +64,7 @@ class Listings:
             found += self._client.every(operation, "productVariants", {"options": options}, token)
         return [raw for raw in found if raw["sku"] in set(names)]
 
-    def _live(self, raw: dict[str, Any], channel: Channel) -> Live:
+    def _live(self, raw: dict[str, Any], channel: RemoteStore) -> Live:
         """A variant, with what buyers can pay in other currencies of its channel."""
         own, open_ = channel.raw["defaultCurrencyCode"], channel.raw["availableCurrencyCodes"]
         others = {
@@ -78,7 +78,7 @@ class Listings:
         amounts = (self._amounts.money(price, currency) for currency, price in sorted(others.items()))
         return found._replace(also_for=tuple(f"{one['value']} {one['currency']}" for one in amounts))
 
-    def _said(self, raw: dict[str, Any], channel: Channel) -> Attributes:
+    def _said(self, raw: dict[str, Any], channel: RemoteStore) -> Attributes:
         currency = channel.raw["defaultCurrencyCode"]
         price = next((p["price"] for p in raw["prices"] if p["currencyCode"] == currency), None)
         own = not raw["useGlobalOutOfStockThreshold"]
@@ -92,14 +92,14 @@ class Listings:
             "allocation": {"buffer": {"units": raw["outOfStockThreshold"]}} if own else None,
         }
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """New SKUs are made; those that another channel has are assigned to this one, with this one's
         price."""
         free = {job.key: NOTHING for job in jobs if _on_sale(job) and not job.merged.get("price")}
         made = iter(self._create(channel, [job for job in jobs if job.key not in free]))
         return [free[job.key] if job.key in free else next(made) for job in jobs]
 
-    def _create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def _create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         held = self._read(op.VARIANTS_OF_SERVER, "", [job.key for job in jobs])
         known = {raw["sku"]: raw for raw in held}
         several = {sku for sku, count in Counter(raw["sku"] for raw in held).items() if count > 1}
@@ -116,7 +116,7 @@ class Listings:
         troubles |= zip((job.key for job in shared), assigned, strict=True)
         return [troubles.get(job.key) for job in jobs]
 
-    def _make(self, channel: Channel, jobs: Sequence[Job]) -> None:
+    def _make(self, channel: RemoteStore, jobs: Sequence[Job]) -> None:
         """Products in one request, their variants in another, each whole: there is no half-made listing."""
         fields, variables = op.CREATE_PRODUCT
         rows = [self._new(channel, job) for job in jobs]  # before anything is sent: it may be refused
@@ -133,7 +133,7 @@ class Listings:
             row["productId"] = products[row["sku"]]
         self._client.write(op.CREATE_VARIANTS, {"input": rows}, channel.token)
 
-    def _left_behind(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, str]:
+    def _left_behind(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, str]:
         """Products that an interrupted run made, and whose variants it did not: they are used, not made
         again."""
         slugs = {web_name(job): job.key for job in jobs}
@@ -145,7 +145,7 @@ class Listings:
             if raw["slug"] in slugs and raw["variantList"]["totalItems"] == 0
         }
 
-    def _new(self, channel: Channel, job: Job) -> dict[str, Any]:
+    def _new(self, channel: RemoteStore, job: Job) -> dict[str, Any]:
         wanted = job.merged
         fields = {k: v for k, v in self._fields(channel, job, "").items() if k not in ("id", "prices")}
         # `price`, and not `prices`: Vendure makes a new variant with the latter for nothing (observed in
@@ -153,7 +153,7 @@ class Listings:
         price = self._amounts.minor(wanted["price"]) if wanted.get("price") else 0
         return fields | {"sku": job.key, "price": price, "translations": [self._translation(channel, job)]}
 
-    def _assign(self, channel: Channel, jobs: Sequence[Job], known: Mapping[str, dict[str, Any]]) -> None:
+    def _assign(self, channel: RemoteStore, jobs: Sequence[Job], known: Mapping[str, dict[str, Any]]) -> None:
         """Into this channel with this channel's price from the first moment: Vendure takes it from the
         default channel times a factor, so that the factor is what makes it right."""
         fields, variables = op.ASSIGN_VARIANT
@@ -173,7 +173,7 @@ class Listings:
         self._client.write(op.many(fields, variables, len(jobs)), inputs)
         self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
 
-    def _translation(self, channel: Channel, job: Job) -> dict[str, str]:
+    def _translation(self, channel: RemoteStore, job: Job) -> dict[str, str]:
         return {
             "languageCode": channel.raw["defaultLanguageCode"],
             "name": job.merged.get("title") or job.key,
@@ -186,7 +186,7 @@ class Listings:
             raise MarketplaceError(f"there is no tax class {name}")
         return self._ids[name]
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """What was sent only, many in one request."""
 
         def carry(part: Sequence[Job]) -> None:
@@ -200,7 +200,7 @@ class Listings:
         done = iter(self._each([job for job in jobs if job.key not in asleep], carry))
         return [asleep[job.key] if job.key in asleep else next(done) for job in jobs]
 
-    def _wake(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, Trouble]:
+    def _wake(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, Trouble]:
         """Switch products on whose variants go on sale; answers the variants that cannot, since others of the
         same product would go on sale with them and nobody said so."""
         waiting: dict[str, list[str]] = {}
@@ -227,7 +227,7 @@ class Listings:
             troubles |= dict.fromkeys(keys, why)
         return troubles
 
-    def _fields(self, channel: Channel, job: Job, id: str) -> dict[str, Any]:
+    def _fields(self, channel: RemoteStore, job: Job, id: str) -> dict[str, Any]:
         """An update's input. On sale only with a price: an active listing without one is refused."""
         sent, merged = job.attributes, job.merged
         fields: dict[str, Any] = {"id": id}
@@ -255,7 +255,7 @@ class Listings:
                 fields |= {"outOfStockThreshold": units, "trackInventory": "TRUE"}
         return fields
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Taken out of the channel; out of the default channel means out of the server."""
 
         def carry(part: Sequence[Job]) -> None:
@@ -269,7 +269,7 @@ class Listings:
         done = iter(self._each([job for job in jobs if job.key not in elsewhere], carry))
         return [elsewhere[job.key] if job.key in elsewhere else next(done) for job in jobs]
 
-    def _elsewhere(self, channel: Channel, jobs: Sequence[Job]) -> dict[str, Trouble]:
+    def _elsewhere(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, Trouble]:
         """SKUs that other channels have too, and why they are not deleted with the server's variant."""
         found = self._read(op.CHANNELS_OF_VARIANTS, channel.token, [job.key for job in jobs])
         held = {
@@ -324,7 +324,7 @@ class Stock:
         self._client = client
         self._locations = locations
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """SKUs that have a row at this location."""
         place = self._locations.all().get(channel.store)
         if place is None:
@@ -337,7 +337,7 @@ class Stock:
                 found.append((raw["sku"], Row(live({}, {}, raw["id"]), raw)))
         return Rows("product variants", found)
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """A row with nothing on hand."""
         place = self._locations.all().get(channel.store)
         if place is None:
@@ -352,10 +352,10 @@ class Stock:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """There is nothing that could be changed."""
         return [None for _ in jobs]
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Vendure keeps rows."""
         return ["Vendure keeps a SKU's row at a location" for _ in jobs]

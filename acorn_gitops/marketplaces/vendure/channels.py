@@ -11,9 +11,9 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.client import Client
-from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
@@ -43,16 +43,16 @@ def language_code(tag: str) -> str:
     return base if language_tag(base) == tag else tag
 
 
-def channels(client: Client) -> dict[str, Channel]:
+def channels(client: Client) -> dict[str, RemoteStore]:
     """Every channel by the store's name. MarketplaceError for twins."""
-    found: dict[str, Channel] = {}
+    found: dict[str, RemoteStore] = {}
     for raw in client.every(op.CHANNELS, "channels"):
         store = slug(raw["code"])
         if store in found:
             raise MarketplaceError(
                 f"the channels {found[store].raw['code']} and {raw['code']} would both be {store}"
             )
-        found[store] = Channel(store, raw["id"], raw["token"], raw=raw)
+        found[store] = RemoteStore(store, raw["id"], raw["token"], raw=raw)
     return found
 
 
@@ -97,7 +97,7 @@ class Storefronts:
         self._client = client
         self._places = places
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """The channel itself."""
         found = channels(self._client).get(channel.store)
         if found is None:
@@ -116,7 +116,7 @@ class Storefronts:
         }
         return Rows("channels", [(channel.store, Row(live(attributes, raw, raw["id"]), raw))])
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """A channel whose code and token are the store's name. The token is no secret: shops send it
         openly."""
 
@@ -130,7 +130,7 @@ class Storefronts:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """What was sent only."""
 
         def do(job: Job) -> None:
@@ -153,7 +153,7 @@ class Storefronts:
 
         return one_by_one(jobs, do)
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Refused for the default channel, by Vendure."""
 
         def do(job: Job) -> None:
@@ -226,11 +226,11 @@ class Locations:
             ],
         )
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """The location itself."""
         return self.all().only([channel.store])
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """It holds stock for every channel that there is."""
 
         def do(job: Job) -> None:
@@ -242,7 +242,7 @@ class Locations:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Only its description can be said."""
 
         def do(job: Job) -> None:
@@ -252,7 +252,7 @@ class Locations:
 
         return one_by_one(jobs, do)
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Vendure refuses the last one."""
 
         def do(job: Job) -> None:

@@ -15,11 +15,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
+from acorn_gitops.marketplaces.left_out import Impossible, LeftOut
 from acorn_gitops.marketplaces.protocol import Fitted, Shards
 from acorn_gitops.marketplaces.vendure.channels import DEFAULT, language_code, language_tag, slug
 from acorn_gitops.marketplaces.vendure.permissions import wished
 from acorn_gitops.marketplaces.vendure.tax import rate_form
-from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.model.territory import rates_at
 
@@ -53,10 +53,6 @@ SILENT: Final[dict[str, frozenset[str]]] = {
 TAXED: Final = frozenset({"standard", "reduced", "superReduced", "zero"})
 
 
-class Impossible(Exception):
-    """It would mean something else in Vendure."""
-
-
 class NotNow(Exception):
     """It holds on other days."""
 
@@ -86,15 +82,13 @@ def fitted(desired: Shards, today: str) -> Fitted:
     return Fitted(shards, work.findings(), frozenset(work.withheld))
 
 
-class _Work:
+class _Work(LeftOut):
     """One run: what was left out is gathered, to be told once."""
 
     def __init__(self, desired: Shards, today: str) -> None:
+        super().__init__("Vendure", "docs/vendure.md")
         self.desired = desired
         self.today = today
-        self.lost: dict[tuple[str, str], list[Desired]] = {}
-        self.refused: list[Finding] = []
-        self.withheld: set[Address] = set()
         self._keys: dict[str, dict[str, list[str]]] = {}
         self._by_type: Mapping[str, Callable[[Address, Attributes], Attributes | None]] = {
             "storefront": self._storefront,
@@ -116,54 +110,14 @@ class _Work:
                 and name not in SILENT.get(address.type, ())
                 and value is not None
             ):
-                self.lose(address.type, name)
+                self.lost_of(address.type, name)
         change = self._by_type.get(address.type)
         made = dict(said) if change is None else change(address, dict(said))
         return None if made is None else {k: v for k, v in made.items() if k in HELD[address.type]}
 
-    def lose(self, type: str, name: str) -> None:
-        """Note something that is left out."""
-        self.lost.setdefault((type, name), []).append(self._want)
-
-    def refuse(self, address: Address, want: Desired, why: str) -> None:
-        """Note something that must not be."""
-        self.withheld.add(address)
-        place = Place(want.origin.file, want.origin.line) if want.origin.line else Place(want.origin.file)
-        hint = "select other stores for it, say it otherwise in an overlay, or do it by hand there"
-        self.refused.append(
-            Finding(
-                "ACN-031",
-                "error",
-                f"{address}: {why}",
-                place=place,
-                hint=hint,
-                source="",
-                subject=str(address),
-            )
-        )
-
-    def findings(self) -> list[Finding]:
-        """All of it, in order."""
-        by_type: dict[str, dict[str, list[Desired]]] = {}
-        for (type_, name), wants in sorted(self.lost.items()):
-            by_type.setdefault(type_, {})[name] = wants
-        told = []
-        for type_, names in by_type.items():
-            first = min(
-                (want.origin for wants in names.values() for want in wants), key=lambda o: (o.file, o.line)
-            )
-            count = max(map(len, names.values()))
-            told.append(
-                Finding(
-                    "ACN-030",
-                    "warning",
-                    f"Vendure cannot hold {', '.join(names)} of {_counted(type_, count)}: said in the specs, not sent, not"
-                    " compared",
-                    place=Place(first.file, first.line),
-                    hint="docs/vendure.md has the table of what is held",
-                )
-            )
-        return [*told, *sorted(self.refused, key=Finding.sort_key)]
+    def lost_of(self, type: str, name: str) -> None:
+        """Note something of the wish that is looked at, which is left out."""
+        self.lose(type, name, self._want)
 
     # -- by type ---------------------------------------------------------------------------------------------
 
@@ -206,9 +160,9 @@ class _Work:
                 f"Vendure's zones are made of countries: write them in place of {', '.join(bad)}"
             )
         if supply.get("territoryExclude"):
-            self.lose("tax-rule", "supply.territoryExclude")
+            self.lost_of("tax-rule", "supply.territoryExclude")
         if supply.get("shipFrom"):
-            self.lose("tax-rule", "supply.shipFrom")
+            self.lost_of("tax-rule", "supply.shipFrom")
         rate = said.get("rate") or {}
         left: list[str] = list(supply.get("shipFrom") or ())
         if (
@@ -248,7 +202,7 @@ class _Work:
 
     def _role(self, address: Address, said: Attributes) -> Attributes | None:
         if not self._is_front(address):
-            self.lose("role", "(at a stock location)")
+            self.lost_of("role", "(at a stock location)")
             return None
         if any(rule.get("constraints") for rule in said["rules"]):
             raise Impossible(
@@ -257,17 +211,17 @@ class _Work:
         if (said.get("validFrom") or "") > self.today or (said.get("validUntil") or "9999") <= self.today:
             raise NotNow
         if said.get("validUntil"):
-            self.lose("role", "validUntil (acorn takes it away at the first apply after it)")
+            self.lost_of("role", "validUntil (acorn takes it away at the first apply after it)")
         wish = wished(said["rules"])
         if wish.impossible:
             raise Impossible("; ".join(wish.impossible))
         if wish.ours:
-            self.lose("role", "the verbs plan, approve, apply and export (they are acorn's own)")
+            self.lost_of("role", "the verbs plan, approve, apply and export (they are acorn's own)")
         return {"rules": wish.rules, "foreign": None}
 
     def _grant(self, address: Address, said: Attributes) -> Attributes | None:
         if not self._is_front(address):
-            self.lose("grant", "(at a stock location)")
+            self.lost_of("grant", "(at a stock location)")
             return None
         if said["subject"]["kind"] != "user":
             raise Impossible(
@@ -290,22 +244,22 @@ class _Work:
         if said.get("fulfillment") == "afn":
             raise Impossible("Vendure has no fulfilment by the marketplace")
         if said["sku"] != address.key:
-            self.lose("listing", "sku (where sellerSku is another: Vendure knows that one)")
+            self.lost_of("listing", "sku (where sellerSku is another: Vendure knows that one)")
             said["sku"] = address.key
         if (said.get("composition") or {}).get("type") in ("multipack", "bundle"):
-            self.lose("listing", "composition")
+            self.lost_of("listing", "composition")
         if "allocation" in said:
             allocation = said.pop("allocation") or {}
             buffer = allocation.pop("buffer", None) or {} if (allocation := dict(allocation)) else {}
             for name in sorted({*allocation, *(f"buffer.{k}" for k in buffer if k != "units")}):
-                self.lose("listing", f"allocation.{name}")
+                self.lost_of("listing", f"allocation.{name}")
             if buffer.get("units") is not None:
                 said["allocation"] = {"buffer": {"units": buffer["units"]}}
         return said
 
     def _stock(self, address: Address, said: Attributes) -> Attributes | None:
         if address.key not in self._variants:
-            self.lose("stock", "(of what no store lists: Vendure has rows of variants only)")
+            self.lost_of("stock", "(of what no store lists: Vendure has rows of variants only)")
             return None
         return said
 
@@ -335,7 +289,7 @@ class _Work:
         if said["type"] in ("quantityTier", "storeOnly", "primeExclusive"):
             raise Impossible(f"Vendure has nothing like {said['type']}")
         if "amount" in discount:
-            self.lose("promotion", "an amount off each item (it is taken off once from an order)")
+            self.lost_of("promotion", "an amount off each item (it is taken off once from an order)")
         kind = "freeShipping"
         if x is not None:
             kind, discount = "buyXGetY", {"buyXGetY": {"buy": x["buy"], "get": x["get"]}}
@@ -422,8 +376,3 @@ def _impossible(why: str) -> str:
 def _plain(percent: str) -> str:
     """`19.00` as `19`: as it is read back."""
     return format(Decimal(percent).normalize(), "f")
-
-
-def _counted(type: str, count: int) -> str:
-    word = {"stock": "stock row", "tax-rule": "tax rule"}.get(type, type)
-    return f"{count:,} {word}{'s' * (count != 1)}"

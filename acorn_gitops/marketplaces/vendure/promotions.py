@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.client import Client
-from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
@@ -34,7 +34,7 @@ class Promotions:
         self._client = client
         self._amounts = amounts
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of the channel, or those of these names."""
         raws = self._client.every(op.PROMOTIONS, "promotions", None, channel.token)
         if not raws:
@@ -49,7 +49,7 @@ class Promotions:
         ]
         return Rows("promotions", found)
 
-    def _said(self, raw: dict[str, Any], skus: Mapping[str, str], channel: Channel) -> Attributes:
+    def _said(self, raw: dict[str, Any], skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
         said: Attributes = {
             "start": _instant(raw["startsAt"]),
             "end": _instant(raw["endsAt"]),
@@ -65,7 +65,7 @@ class Promotions:
             said["foreign"] = "it is switched off"
         return said
 
-    def _meaning(self, raw: dict[str, Any], skus: Mapping[str, str], channel: Channel) -> Attributes:
+    def _meaning(self, raw: dict[str, Any], skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
         """Type, SKUs, discount and smallest basket. ValueError for any shape that this module does not
         write."""
         conditions = {c["code"]: _arguments(c) for c in raw["conditions"]}
@@ -109,7 +109,7 @@ class Promotions:
             out["type"] = "promoCode" if out["type"] in ("percentOff", "amountOff") else out["type"]
         return {**out, "skus": sorted(skus[str(i)] for i in ids)}
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """In this channel."""
 
         def do(job: Job) -> None:
@@ -117,7 +117,7 @@ class Promotions:
 
         return one_by_one(jobs, do)
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Written whole: conditions and actions belong together, and what a hand added goes."""
 
         def do(job: Job) -> None:
@@ -128,7 +128,7 @@ class Promotions:
 
         return one_by_one(jobs, do)
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """From the server: a promotion is one channel's."""
 
         def do(job: Job) -> None:
@@ -137,7 +137,7 @@ class Promotions:
 
         return one_by_one(jobs, do)
 
-    def _fields(self, channel: Channel, job: Job) -> dict[str, Any]:
+    def _fields(self, channel: RemoteStore, job: Job) -> dict[str, Any]:
         wanted = job.merged
         ids = orjson.dumps(self._variants(channel, wanted["skus"])).decode()
         discount = wanted.get("discount") or {}
@@ -183,7 +183,7 @@ class Promotions:
             ],
         }
 
-    def _variants(self, channel: Channel, skus: Sequence[str]) -> list[str]:
+    def _variants(self, channel: RemoteStore, skus: Sequence[str]) -> list[str]:
         held = {
             raw["sku"]: raw["id"]
             for raw in self._client.every(op.VARIANTS_OF_SERVER, "productVariants", None, channel.token)

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.channels import Places, slug
 from acorn_gitops.marketplaces.vendure.client import Client
-from acorn_gitops.marketplaces.vendure.rows import Channel, Job, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
@@ -75,21 +75,21 @@ class Categories:
             raise MarketplaceError(f"there is no tax class {name}")
         return row.live.remote_id
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of the server, or those of these names."""
         return self.all().only(keys)
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Named as the class."""
         return one_by_one(
             jobs, lambda job: self._client.write(op.CREATE_TAX_CATEGORY, {"name": job.key}) and None
         )
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Its name is its key: there is nothing to change."""
         return [None for _ in jobs]
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Vendure refuses while rates name it; while listings of any channel do, this refuses."""
 
         def do(job: Job) -> None:
@@ -113,7 +113,7 @@ class Rates:
         self._places = places
         self._categories = categories
 
-    def rows(self, channel: Channel, keys: Collection[str] | None) -> Rows:
+    def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of the server, or those of these names."""
         groups: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
         found: list[tuple[str, Row]] = []
@@ -171,12 +171,12 @@ class Rates:
             else None,
         }
 
-    def create(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def create(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """One rate for each country and class. None is made where another rule has one already: Vendure would
         take either."""
         return one_by_one(jobs, lambda job: self._bring(job, {}))
 
-    def update(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def update(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """What is missing is made, what is too many deleted, percentages are set."""
 
         def do(job: Job) -> None:
@@ -238,7 +238,7 @@ class Rates:
         fields = {"id": raw["id"], "value": float(Decimal(value)), "enabled": enabled}
         self._client.write(op.UPDATE_TAX_RATE, {"input": fields})
 
-    def delete(self, channel: Channel, jobs: Sequence[Job]) -> Sequence[Trouble]:
+    def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """All rates of the rule."""
 
         def do(job: Job) -> None:

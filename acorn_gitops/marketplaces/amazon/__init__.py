@@ -1,0 +1,39 @@
+"""The adapter for Amazon: its Selling Partner API. Comes in: settings. Goes out: a `Marketplace`. Found by
+the entry point `amazon`; what it manages, observes and leaves to people is in docs/amazon.md.
+
+`client` talks (with `login` for tokens and `limits` for how often), `operations` is the table of requests,
+`participations`, `supply_sources` and `listings` know one kind of thing each, `fit` says what of the specs
+Amazon can hold, `adapter` joins them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from acorn_gitops.marketplaces.protocol import Settings
+
+if TYPE_CHECKING:
+    from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
+
+
+def open_marketplace(
+    settings: Settings,
+    pause: Callable[[float], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> AmazonAccount:
+    """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `clock` tells seconds."""
+    from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
+    from acorn_gitops.marketplaces.amazon.client import Client
+    from acorn_gitops.marketplaces.amazon.login import LOGIN, Credentials
+
+    client = Client(
+        settings.name,
+        settings.url,
+        credentials=Credentials.parsed(settings.name, settings.token),
+        login=str(settings.options.get("login") or LOGIN),
+        pause=pause or time.sleep,
+        clock=clock,
+    )
+    return AmazonAccount(settings.name, client, seller=str(settings.options.get("sellerId") or ""))

@@ -1,0 +1,260 @@
+"""The protocol over one Amazon account in one region. Comes in: a client. Goes out: snapshots and outcomes.
+Callers: cli, conformance.
+
+A storefront is the account's part in one marketplace, a shop is one supply source. Which is meant by a name
+say the specs (`know`: marketplaceId, or the location's code); what they do not name is called after its
+country (`amazon-de`) or its code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.marketplaces.amazon import fit
+from acorn_gitops.marketplaces.amazon.client import Client
+from acorn_gitops.marketplaces.amazon.listings import Listings
+from acorn_gitops.marketplaces.amazon.participations import Participations
+from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources
+from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out
+from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
+from acorn_gitops.model.finding import MarketplaceError, Unreachable
+from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
+from acorn_gitops.model.resource import Live
+
+_CAPABILITIES: Final[Mapping[str, Management]] = {
+    "storefront": "observed",
+    "location": "managed",
+    "listing": "managed",
+    "promotion": "attested",
+    "tax-rule": "attested",
+    "role": "attested",
+    "grant": "attested",
+}
+_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What an answer in a shape that Amazon never gives leads to."""
+
+
+class AmazonAccount:
+    """One connection: an account in a region."""
+
+    def __init__(self, name: str, client: Client, *, seller: str = "") -> None:
+        self._name = name
+        self._client = client
+        self._seller = seller
+        self._journal = Journal()
+        self._declared: dict[str, Mapping[str, Any]] = {}
+        self._participations = Participations(client)
+        self._sources = SupplySources(client)
+        kinds: list[Kind] = [self._sources, Listings(client)]
+        self._kinds = {kind.type: kind for kind in kinds}
+
+    @property
+    def name(self) -> str:
+        """The connection's name."""
+        return self._name
+
+    @property
+    def client(self) -> Client:
+        """The way there, with its count of calls."""
+        return self._client
+
+    def capabilities(self) -> Mapping[str, Management]:
+        """Listings and places are managed, storefronts observed; the rest people do in Seller Central."""
+        return _CAPABILITIES
+
+    def know(self, stores: Mapping[str, Mapping[str, Any]]) -> None:
+        """What the specs say of the stores of this connection."""
+        self._declared = dict(stores)
+
+    def fit(self, desired: Shards, today: str) -> Fitted:
+        """What of the specs Amazon can hold."""
+        return fit.fitted(desired, sandbox=self._client.sandbox)
+
+    def keeps(self) -> frozenset[str]:
+        """Of no type is everything kept."""
+        return frozenset()
+
+    def stores(self) -> Sequence[str]:
+        """Storefronts and places, by the names that the specs give them, or by names of their own."""
+        with self._in_shape():
+            fronts, codes = self._participations.all(), self._sources.codes()
+        named = {self._id_of(store): store for store in self._declared}
+        found = {named.get(id) or _front_name(id) for id in fronts}
+        return sorted(found | {named.get(code) or _slug(code) for code in codes})
+
+    def read(self, scope: Scope) -> Snapshot:
+        """A whole store. Amazon has no snapshots: what a write presumes is looked at again before it is
+        sent."""
+        with self._in_shape():
+            store = self._store(scope.store)
+            resources: dict[tuple[str, str], Live] = {}
+            ambiguous: dict[tuple[str, str], str] = {}
+            if store is None:
+                return Snapshot(scope.store, False, {})
+            kind = "listing" if "sellerId" in store.raw else "location"
+            if kind == "listing":
+                front = {**self._participations.all()[store.id]}
+                resources["storefront", scope.store] = Live(front, "", store.id)
+            rows = self._kinds[kind].rows(store, None)
+            resources.update({(kind, key): row.live for key, row in rows.items()})
+            ambiguous.update({(kind, key): why for key, why in rows.twins.items()})
+            return Snapshot(scope.store, bool(resources or ambiguous), resources, ambiguous=ambiguous)
+
+    def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """What can be known without writing: whether each thing is there, has moved, and is in the
+        marketplace's currency."""
+        with self._in_shape():
+            there = self._there(store)
+            outcomes = []
+            for write in writes:
+                kind = self._kinds[write.address.type]
+                row = kind.rows(there, [write.address.key]).get(write.address.key)
+                trouble = _wrong_currency(write, there)
+                if trouble:
+                    outcomes.append(Outcome(write.address, "rejected", trouble))
+                elif write.operation == "create" and row is not None:
+                    outcomes.append(Outcome(write.address, "conflict", "it exists already"))
+                elif write.operation != "create" and row is None:
+                    outcomes.append(Outcome(write.address, "rejected", "it is not there"))
+                elif write.etag and row is not None and row.live.etag != write.etag:
+                    outcomes.append(Outcome(write.address, "conflict", "it was changed since it was read"))
+                else:
+                    outcomes.append(Outcome(write.address, "observed"))
+            return outcomes
+
+    def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
+        """Runs of one type together, in order. A store has no version: each row is looked at before it is
+        written."""
+        outcomes: list[Outcome] = []
+        start = 0
+        while start < len(writes):
+            end = start
+            while end < len(writes) and writes[end].address.type == writes[start].address.type:
+                end += 1
+            outcomes += self._run(store, writes[start:end])
+            start = end
+        return outcomes
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    # -- parts -----------------------------------------------------------------------------------------------
+
+    def _run(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
+        kind = self._kinds.get(writes[0].address.type)
+        if kind is None:
+            return [Outcome(w.address, "rejected", "Amazon has no interface for it") for w in writes]
+        try:
+            with self._in_shape(sent=True):
+                there = self._there(store)
+                wrong = {n: why for n, w in enumerate(writes) if (why := _wrong_currency(w, there))}
+                good = [w for n, w in enumerate(writes) if n not in wrong]
+                done = iter(carry_out(kind, there, good, journal=self._journal) if good else [])
+                return [
+                    Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
+                    for n, w in enumerate(writes)
+                ]
+        except Unreachable as error:
+            return [Outcome(w.address, "unknown", error.message) for w in writes]
+        except MarketplaceError as error:
+            return [Outcome(w.address, "rejected", error.message) for w in writes]
+
+    def _there(self, store: str) -> RemoteStore:
+        found = self._store(store)
+        if found is not None:
+            return found
+        block = self._declared.get(store) or {}
+        if block.get("code"):
+            return RemoteStore(store, str(block["code"]), "", raw={})
+        raise MarketplaceError(f"{store}: the account does not sell there, and has no such place")
+
+    def _store(self, store: str) -> RemoteStore | None:
+        """Which marketplace or place a name means; None where the account has none of that name."""
+        block = self._declared.get(store)
+        if block is None:
+            return self._undeclared(store)
+        if "code" in block:
+            known = str(block["code"]) in self._sources.codes()
+            return RemoteStore(store, str(block["code"]), "", raw={}) if known else None
+        id = str(block.get("marketplaceId") or "")
+        if id not in self._participations.all():
+            return None
+        return self._front(store, id, block)
+
+    def _undeclared(self, store: str) -> RemoteStore | None:
+        for id in self._participations.all():
+            if _front_name(id) == store:
+                return self._front(store, id, {})
+        for code in self._sources.codes():
+            if _slug(code) == store:
+                return RemoteStore(store, code, "", raw={})
+        return None
+
+    def _front(self, store: str, id: str, block: Mapping[str, Any]) -> RemoteStore:
+        row = _marketplace(id)
+        seller = str(block.get("sellerId") or self._seller)
+        if not seller:
+            raise MarketplaceError(
+                f"{store}: Amazon does not tell who an account is, and the store has no sellerId",
+                hint="write storefront.sellerId, or options.sellerId of the connection",
+            )
+        spoken = block.get("languages") or row.languages
+        raw = {
+            "sellerId": seller,
+            "currency": self._participations.all()[id]["currency"],
+            "region": row.region,
+            "language": spoken[0],
+        }
+        return RemoteStore(store, id, "", raw=raw)
+
+    def _id_of(self, store: str) -> str:
+        block = self._declared[store]
+        return str(block.get("code") or block.get("marketplaceId") or "")
+
+    @contextmanager
+    def _in_shape(self, *, sent: bool = False) -> Iterator[None]:
+        """What Amazon never answers is the server's fault; with `sent`, nobody knows what a write has
+        done."""
+        try:
+            yield
+        except _NONSENSE as error:
+            kind = Unreachable if sent else MarketplaceError
+            what = one_line(f"{type(error).__name__}: {error}", 200)
+            raise kind(
+                f"{self._name}: the answer is none that Amazon gives ({what})",
+                hint="check the connection's url",
+            ) from None
+
+
+def _marketplace(id: str) -> AmazonMarketplace:
+    row = amazon_marketplaces().get(id)
+    if row is None:
+        raise MarketplaceError(
+            f"{one_line(id, 40)} is a marketplace that acorn does not know",
+            hint="docs/reference-data.md has those that it knows",
+        )
+    return row
+
+
+def _front_name(id: str) -> str:
+    row = amazon_marketplaces().get(id)
+    return f"amazon-{row.country.lower()}" if row is not None else f"amazon-{_slug(id)}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63] or "unnamed"
+
+
+def _wrong_currency(write: Write, store: RemoteStore) -> str:
+    """A price in another currency than the marketplace's would be refused, or worse."""
+    own = store.raw.get("currency")
+    for name in ("price", "minPrice", "maxPrice", "mapPrice"):
+        said = write.attributes.get(name) if write.address.type == "listing" else None
+        if said and own and said["currency"] != own:
+            return f"the price is in {said['currency']}, the marketplace sells in {own}"
+    return ""

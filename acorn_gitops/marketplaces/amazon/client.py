@@ -1,0 +1,218 @@
+"""Requests to one account in one region. Comes in: an operation and its parameters. Goes out: plain values,
+amounts as Decimal; or an error that says whether anything may have happened. Callers: the modules of this
+adapter.
+
+A thin transport of our own: the clients that exist retry nothing, drop fields that they do not know, or keep
+tokens of several accounts under one key (docs/decisions/0043-amazon.md). Liberal on what comes: leading
+newlines, unknown fields, pages of HTML or XML in place of JSON. Strict on what goes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from acorn_gitops.confine import http
+from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.confine.weight import memory_of
+from acorn_gitops.marketplaces.amazon.limits import Limits
+from acorn_gitops.marketplaces.amazon.login import Credentials, Login, Sends
+from acorn_gitops.marketplaces.amazon.operations import Operation
+from acorn_gitops.model.finding import MarketplaceError, Unreachable
+
+TRIES: Final = 6
+MOST_PAUSE: Final = 120.0
+PATIENCE: Final = 900.0
+"""Seconds that are waited between tries, all together, for one connection of one run."""
+ANSWER_MEMORY: Final = 256 << 20
+"""Bytes that one answer may take in memory."""
+MOST_WORDS: Final = 1 << 20
+"""Bytes of an answer that says what is wrong; in a longer one nobody looks for words."""
+ROLE: Final = "check the application's roles (Product Listing; Selling Partner Insights) and the account's authorisation"
+_FAULT: Final = "this is a fault of the server"
+
+
+class Missing(MarketplaceError):
+    """What was asked for is not there."""
+
+
+class Refusal(MarketplaceError):
+    """Amazon answered, and said no. `code` and `details` are those of the first error."""
+
+    def __init__(self, message: str, *, code: str = "", details: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code, self.details = code, details
+
+
+class _Said(NamedTuple):
+    """What an answer says of its refusal."""
+
+    words: str
+    code: str
+    details: str
+
+
+class Client:
+    """One connection."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        credentials: Credentials,
+        login: str,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        sends: Sends | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self.name = name
+        self._url = url.rstrip("/")
+        self._pause = pause
+        secrets = [credentials.client_secret, credentials.refresh_token]
+        self._sends = sends or http.Client({"user-agent": "acorn-gitops"}, secrets, timeout)
+        self._login = Login(name, login, credentials, sends=self._sends, clock=clock)
+        self._retry = Retry(budget=PATIENCE, pause=pause)
+        self.limits = Limits(clock)
+        self.calls: dict[str, int] = {}
+        """How often each operation was sent."""
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the address is Amazon's static sandbox."""
+        return "://sandbox." in self._url
+
+    def call(
+        self,
+        operation: Operation,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Any:
+        """What the answer holds; None where it holds nothing. Missing for 404, Refusal for another no,
+        Unreachable where nobody knows what became of it."""
+        url = self._url + operation.path.format(**{k: quote(v, safe="") for k, v in (path or {}).items()})
+        if query:
+            url += "?" + urlencode({k: v for k, v in query.items() if v}, quote_via=quote)
+        content = b"" if body is None else written(body)
+        try:
+            return self._retry.until_answered(
+                lambda: self._once(operation, url, content), tries=TRIES, most=MOST_PAUSE
+            )
+        except Unanswered as error:
+            raise Unreachable(
+                f"{self.name}: {operation.name}: {error}", hint="run again when Amazon answers"
+            ) from None
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._sends.close()
+
+    def _once(self, operation: Operation, url: str, content: bytes) -> Any:
+        answer = self._sent(operation, url, content, self._login.token())
+        if answer.status in (401, 403) and _said(answer).code in ("Unauthorized", "InvalidToken", ""):
+            # The token may have ended before its hour; another one says whether it is more than that.
+            answer = self._sent(operation, url, content, self._login.token(self._token))
+        if 200 <= answer.status < 300:
+            self.limits.succeeded(operation, answer.headers)
+            return self._read(operation, answer)
+        raise self._meaning(operation, answer)
+
+    def _sent(self, operation: Operation, url: str, content: bytes, token: str) -> http.Answer:
+        self._token = token
+        wait = self.limits.wait(operation)
+        if wait > 0:
+            self._pause(wait)
+        headers = {"x-amz-access-token": token, "accept": "application/json"}
+        if content:
+            headers["content-type"] = "application/json"
+        self.calls[operation.name] = self.calls.get(operation.name, 0) + 1
+        try:
+            return self._sends.request(operation.method, url, headers, content)
+        except http.Hopeless as error:
+            raise Unreachable(f"{self.name}: {operation.name}: {error}", hint=_FAULT) from None
+        except http.NotSent as error:
+            raise Unanswered(str(error)) from None
+        except http.NoAnswer as error:
+            raise self._lost(operation, f"no answer ({error})") from None
+
+    def _read(self, operation: Operation, answer: http.Answer) -> Any:
+        if answer.status == 204 or not answer.body.strip():
+            return None
+        if memory_of(answer.body) > ANSWER_MEMORY:
+            raise MarketplaceError(
+                f"{self.name}: {operation.name}: the answer takes more than {ANSWER_MEMORY >> 20} MiB of memory",
+                hint=_FAULT,
+            )
+        try:
+            return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            raise self._lost(operation, "the answer is cut off or not JSON") from None
+
+    def _lost(self, operation: Operation, words: str) -> Exception:
+        """It may have had its effect: whoever may be repeated is, of others nobody knows."""
+        if operation.repeatable:
+            return Unanswered(words)
+        return Unreachable(f"{self.name}: {operation.name}: {words}")
+
+    def _meaning(self, operation: Operation, answer: http.Answer) -> Exception:
+        said, status = _said(answer), answer.status
+        words = f"{self.name}: {operation.name}: {said.words}"
+        if status == 429:
+            wait = self.limits.refused(operation)
+            asked = asked_wait(answer.headers.get("retry-after"))
+            return Unanswered(said.words, wait if asked is None else max(asked, wait))
+        if status == 408 or status >= 500:
+            return self._lost(operation, said.words)
+        if status == 404:
+            return Missing(words)
+        if status < 400:
+            return Unreachable(
+                f"{self.name}: {operation.name}: answered {status}, which is no answer", hint=_FAULT
+            )
+        hint = ROLE if status in (401, 403) else ""
+        return Refusal(words, code=said.code, details=said.details, hint=hint)
+
+
+def written(value: Any) -> bytes:
+    """JSON in which a Decimal is a number with all of its digits."""
+    import orjson
+
+    return orjson.dumps(value, default=_number)
+
+
+def _number(value: Any) -> Any:
+    import orjson
+
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return orjson.Fragment(format(value, "f"))
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _said(answer: http.Answer) -> _Said:
+    """The words of an error, whatever it came in: the models' error list, or somebody's page."""
+    request = one_line(answer.headers.get("x-amzn-requestid", ""), 60)
+    tail = f" (request {request})" if request else ""
+    said: Any = None
+    if len(answer.body) <= MOST_WORDS:
+        try:
+            said = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            said = None
+    errors = said.get("errors") if isinstance(said, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, message, details = (one_line(str(first.get(n) or ""), 300) for n in ("code", "message", "details"))
+    if not code:
+        kind = one_line(answer.headers.get("content-type", "no type"), 60)
+        return _Said(f"answered {answer.status} with {kind}{tail}", "", "")
+    return _Said(f"answered {answer.status} {code}: {message}{tail}", code, details)

@@ -1,0 +1,383 @@
+"""SKU mappings as listings items. Comes in: jobs. Goes out: rows. Caller: adapter.
+
+Read whole by searching, in windows of time where there are more than a search shows; written by patches that
+name only what changes. An instance of an attribute (an offer, a stock channel) is read, changed and sent back
+whole, as Amazon forgets whatever of it is not said again; other instances are not touched. Accepted is not
+applied: a write is done when it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.marketplaces.amazon import operations as op
+from acorn_gitops.marketplaces.amazon.client import Client, Missing
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.model.finding import Incomplete, MarketplaceError
+from acorn_gitops.model.money import canonical
+from acorn_gitops.model.resource import Attributes
+
+Tree = dict[str, Any]
+PAGE: Final = 20
+ASKED: Final = 20
+"""SKUs that one search may name."""
+SEARCHED: Final = 1000
+"""What a search shows at most."""
+DATA: Final = "summaries,attributes,fulfillmentAvailability"
+NARROWEST: Final = timedelta(milliseconds=1)
+PRICES: Final[Mapping[str, str]] = {
+    "price": "our_price",
+    "minPrice": "minimum_seller_allowed_price",
+    "maxPrice": "maximum_seller_allowed_price",
+    "mapPrice": "map_price",
+}
+OFFER: Final = "purchasable_offer"
+STOCK: Final = "fulfillment_availability"
+PLAIN: Final[Mapping[str, str]] = {"condition": "condition_type", "ptc": "product_tax_code"}
+"""Attributes of one value."""
+WORDED: Final[Mapping[str, str]] = {"title": "item_name", "brand": "brand"}
+"""Those of one value in a language."""
+SELLER_SHIPS: Final = "DEFAULT"
+_CHANNELS: Final[Mapping[str, str]] = {"na": "AMAZON_NA", "eu": "AMAZON_EU", "fe": "AMAZON_JP"}
+"""By region, the channel of fulfilment by Amazon."""
+
+
+class Listings:
+    """`listing`: a SKU of the seller in one marketplace. A store's `raw` has sellerId, currency, region and
+    language; its id is the marketplace's."""
+
+    type = "listing"
+    shared = False
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
+        """All of a marketplace, or those of these SKUs."""
+        raws = self._every(store) if keys is None else self._these(store, sorted(keys))
+        return Rows("listings", [(raw["sku"], self._row(store, raw)) for raw in raws])
+
+    def create(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Each by one request: an offer on an item that Amazon has, or a product of one's own."""
+        return one_by_one(jobs, lambda job: self._create(store, job))
+
+    def update(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Each by one patch."""
+        return one_by_one(jobs, lambda job: self._update(store, job))
+
+    def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """From this marketplace alone."""
+        return one_by_one(jobs, lambda job: self._delete(store, job))
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def _every(self, store: RemoteStore) -> list[Tree]:
+        first = self._page(store, {})
+        if first["numberOfResults"] <= SEARCHED:
+            return list(self._pages(store, {}, first).values())
+        start, end = self._edge(store, "ASC"), self._edge(store, "DESC")
+        found = self._window(store, start, end)
+        if len(found) < first["numberOfResults"]:
+            raise Incomplete(
+                f"{store.store}: {len(found)} of {first['numberOfResults']} listings were read",
+                hint="run again; nothing was concluded from this",
+            )
+        return list(found.values())
+
+    def _edge(self, store: RemoteStore, order: str) -> datetime:
+        """When the oldest (ASC) or the newest (DESC) listing was created."""
+        page = self._page(store, {"sortBy": "createdDate", "sortOrder": order})
+        return _instant(_summary(store, page["items"][0])["createdDate"])
+
+    def _window(self, store: RemoteStore, start: datetime, end: datetime) -> dict[str, Tree]:
+        """What was created in a span of time, by SKU; halved until a search shows all of it."""
+        query = {"createdAfter": _stamp(start), "createdBefore": _stamp(end)}
+        first = self._page(store, query)
+        if first["numberOfResults"] > SEARCHED:
+            if end - start <= NARROWEST:
+                raise Incomplete(
+                    f"{store.store}: more than {SEARCHED} listings were created in one moment, and a search shows no more"
+                )
+            middle = start + (end - start) / 2
+            return {**self._window(store, start, middle), **self._window(store, middle, end)}
+        return self._pages(store, query, first)
+
+    def _these(self, store: RemoteStore, skus: Sequence[str]) -> list[Tree]:
+        found: list[Tree] = []
+        # Names in a list are separated by commas, so that one with a comma is asked for by itself.
+        plain = [sku for sku in skus if "," not in sku]
+        for start in range(0, len(plain), ASKED):
+            query = {"identifiers": ",".join(plain[start : start + ASKED]), "identifiersType": "SKU"}
+            found += self._pages(store, query, self._page(store, query)).values()
+        for sku in skus:
+            if "," in sku and (raw := self._one(store, sku)) is not None:
+                found.append(raw)
+        wanted = set(skus)
+        return [raw for raw in found if raw["sku"] in wanted]
+
+    def _one(self, store: RemoteStore, sku: str) -> Tree | None:
+        query = {"marketplaceIds": store.id, "includedData": DATA}
+        try:
+            raw: Tree = self._client.call(op.GET_LISTING, _path(store, sku), query)
+        except Missing:
+            return None
+        if raw.get("sku") != sku:
+            raise Incomplete(f"{store.store}: another SKU was answered than {one_line(sku, 60)}")
+        return raw
+
+    def _pages(self, store: RemoteStore, query: Mapping[str, str], page: Tree) -> dict[str, Tree]:
+        """The rest of a search after its first page. Incomplete where it does not add up."""
+        total, found, seen = page["numberOfResults"], dict[str, Tree](), set[str]()
+        count = 0
+        while True:
+            for raw in page["items"]:
+                found[str(raw["sku"])] = raw
+                count += 1
+            token = str((page.get("pagination") or {}).get("nextToken") or "")
+            if not token:
+                break
+            if token in seen or count > SEARCHED:
+                raise Incomplete(f"{store.store}: the pages of listings do not come to an end")
+            seen.add(token)
+            page = self._page(store, {**query, "pageToken": token})
+        if len(found) != total or count != total:
+            raise Incomplete(
+                f"{store.store}: {len(found)} of {total} listings were read",
+                hint="run again; nothing was concluded from this",
+            )
+        return found
+
+    def _page(self, store: RemoteStore, query: Mapping[str, str]) -> Tree:
+        fixed = {"marketplaceIds": store.id, "includedData": DATA, "pageSize": str(PAGE)}
+        ordered = {"sortBy": "sku", "sortOrder": "ASC"}
+        page: Tree = self._client.call(
+            op.SEARCH_LISTINGS, {"sellerId": store.raw["sellerId"]}, {**fixed, **ordered, **query}
+        )
+        if type(page["numberOfResults"]) is not int or len(page["items"]) > PAGE:
+            raise Incomplete(f"{store.store}: a page of listings makes no sense")
+        return page
+
+    def _row(self, store: RemoteStore, raw: Tree) -> Row:
+        attributes = raw.get("attributes") or {}
+        summary = _summary(store, raw)
+        offer = _offer(store, attributes)
+        made: Attributes = {
+            "sku": raw["sku"],
+            "asin": summary.get("asin") or None,
+            "productType": summary.get("productType") or None,
+            "fulfillment": _fulfilment(raw),
+            "status": "active" if _amount(offer, "our_price") is not None else "inactive",
+        }
+        for ours, theirs in PLAIN.items():
+            made[ours] = _value(_instance(store, attributes, theirs))
+        for ours, theirs in WORDED.items():
+            made[ours] = _value(_instance(store, attributes, theirs, store.raw["language"]))
+        for ours, theirs in PRICES.items():
+            amount = _amount(offer, theirs)
+            if amount is not None:
+                currency = str(offer["currency"])
+                made[ours] = {"currency": currency, "value": canonical(format(amount, "f"), currency)}
+        told = {name: str(attributes.get(name)) for name in (OFFER, STOCK)}
+        return Row(live(made, {}, str(raw["sku"]), told), raw)
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def _create(self, store: RemoteStore, job: Job) -> None:
+        wish = job.merged
+        attributes: Tree = {}
+        if wish.get("asin"):
+            attributes["merchant_suggested_asin"] = [_single(store, wish["asin"])]
+        elif wish.get("gtin"):
+            attributes["externally_assigned_product_identifier"] = [
+                {**_single(store, wish["gtin"]), "type": _gtin_type(wish["gtin"])}
+            ]
+        if not wish.get("asin") and not wish.get("productType"):
+            raise MarketplaceError(
+                "Amazon needs to know the product: an `asin` to offer one that it has, or a `productType` for a new one"
+            )
+        channel = self._channel(store, wish)
+        attributes[STOCK] = [channel if wish.get("fulfillment") == "afn" else {**channel, "quantity": 0}]
+        for name, value in self._instances(store, {}, wish).items():
+            if value:
+                attributes[name] = [value]
+        body = {
+            "productType": wish.get("productType") or "PRODUCT",
+            "requirements": "LISTING_OFFER_ONLY" if wish.get("asin") else "LISTING",
+            "attributes": attributes,
+        }
+        self._submit(op.PUT_LISTING, store, job.key, body)
+
+    def _update(self, store: RemoteStore, job: Job) -> None:
+        row = job.row
+        raw = row.raw if row is not None else {}
+        have = raw.get("attributes") or {}
+        if job.attributes.get("asin") and row is not None and row.live.attributes.get("asin"):
+            raise MarketplaceError(
+                "Amazon does not let a SKU move to another ASIN: delete the listing and make it anew, or use another sellerSku"
+            )
+        patches: list[Tree] = []
+        for name, value in self._instances(store, have, job.attributes).items():
+            if value:
+                patches.append(_patch("replace", name, value))
+            else:
+                gone = _instance(store, have, name, store.raw["language"] if name in WORDED.values() else "")
+                if gone:
+                    patches.append(_patch("delete", name, gone))
+        if "fulfillment" in job.attributes:
+            patches += self._other_channel(store, have, job.attributes)
+        if not patches:
+            return
+        summary = _summary(store, raw)
+        product = job.attributes.get("productType") or summary.get("productType") or "PRODUCT"
+        self._submit(op.PATCH_LISTING, store, job.key, {"productType": product, "patches": patches})
+
+    def _delete(self, store: RemoteStore, job: Job) -> None:
+        self._submit(op.DELETE_LISTING, store, job.key, None)
+
+    def _submit(self, operation: op.Operation, store: RemoteStore, sku: str, body: Any) -> None:
+        """Accepted, or MarketplaceError with what Amazon says is wrong: its 200 says nothing yet."""
+        answer = self._client.call(operation, _path(store, sku), {"marketplaceIds": store.id}, body)
+        if answer.get("status") == "ACCEPTED":
+            return
+        issues = [one for one in answer.get("issues") or () if one.get("severity") == "ERROR"]
+        said = "; ".join(one_line(f"{one.get('code')} {one.get('message')}", 300) for one in issues[:5])
+        raise MarketplaceError(f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}")
+
+    def _instances(self, store: RemoteStore, have: Tree, wish: Attributes) -> dict[str, Tree]:
+        """By Amazon's attribute, the instance as it shall be; empty for one that shall be gone."""
+        made: dict[str, Tree] = {}
+        for ours, theirs in PLAIN.items():
+            if ours in wish:
+                made[theirs] = _single(store, wish[ours]) if wish[ours] is not None else {}
+        for ours, theirs in WORDED.items():
+            if ours in wish:
+                worded = {**_single(store, wish[ours]), "language_tag": store.raw["language"]}
+                made[theirs] = worded if wish[ours] is not None else {}
+        if wish.get("status") == "inactive":
+            made[OFFER] = {}
+        elif {*wish} & {*PRICES}:
+            made[OFFER] = self._offer(store, have, wish)
+        return made
+
+    def _offer(self, store: RemoteStore, have: Tree, wish: Attributes) -> Tree:
+        """The offer to everybody, with all that it has, and what is wished for in its place."""
+        offer = {
+            "marketplace_id": store.id,
+            "currency": store.raw["currency"],
+            "audience": "ALL",
+            **_offer(store, have),
+        }
+        for ours, theirs in PRICES.items():
+            if ours not in wish:
+                continue
+            money = wish[ours]
+            if money is None:
+                offer.pop(theirs, None)
+            else:
+                offer[theirs] = [{"schedule": [{"value_with_tax": Decimal(money["value"])}]}]
+        return offer
+
+    def _channel(self, store: RemoteStore, wish: Attributes) -> Tree:
+        code = _CHANNELS[store.raw["region"]] if wish.get("fulfillment") == "afn" else SELLER_SHIPS
+        return {"fulfillment_channel_code": code, "marketplace_id": store.id}
+
+    def _other_channel(self, store: RemoteStore, have: Tree, wish: Attributes) -> list[Tree]:
+        """From the seller's own channel to Amazon's, or back."""
+        new = self._channel(store, wish)
+        old = [
+            one
+            for one in have.get(STOCK) or ()
+            if _is_amazons(one) != _is_amazons(new)
+            and (_is_amazons(one) or one.get("fulfillment_channel_code") == SELLER_SHIPS)
+        ]
+        added = new if _is_amazons(new) else {**new, "quantity": 0}
+        return [_patch("replace", STOCK, added), *(_patch("delete", STOCK, one) for one in old)]
+
+
+def _patch(operation: str, name: str, value: Tree) -> Tree:
+    return {"op": operation, "path": f"/attributes/{name}", "value": [value]}
+
+
+def _path(store: RemoteStore, sku: str) -> dict[str, str]:
+    return {"sellerId": store.raw["sellerId"], "sku": sku}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _instant(text: str) -> datetime:
+    """ValueError where it has no zone."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return found
+
+
+def _single(store: RemoteStore, value: Any) -> Tree:
+    return {"value": value, "marketplace_id": store.id}
+
+
+def _instance(store: RemoteStore, attributes: Tree, name: str, language: str = "") -> Tree:
+    """The instance of a marketplace (and a language); empty for none."""
+    for one in attributes.get(name) or ():
+        if one.get("marketplace_id", store.id) != store.id:
+            continue
+        if not language or one.get("language_tag", language) == language:
+            return dict(one)
+    return {}
+
+
+def _summary(store: RemoteStore, raw: Tree) -> Tree:
+    """What Amazon says of a SKU in short; empty where it says nothing."""
+    for one in raw.get("summaries") or ():
+        if one.get("marketplaceId") == store.id:
+            return dict(one)
+    return {}
+
+
+def _offer(store: RemoteStore, attributes: Tree) -> Tree:
+    """The offer to everybody, in the marketplace's currency."""
+    for one in attributes.get(OFFER) or ():
+        mine = one.get("marketplace_id", store.id) == store.id and one.get("audience", "ALL") == "ALL"
+        if mine and one.get("currency") == store.raw["currency"]:
+            return dict(one)
+    return {}
+
+
+def _value(instance: Tree) -> Any:
+    value = instance.get("value")
+    return value if isinstance(value, str) and value else None
+
+
+def _amount(offer: Tree, name: str) -> Decimal | None:
+    """The amount of a price; None where there is none. An amount is a number, and nothing else is."""
+    blocks = offer.get(name)
+    if not blocks:
+        return None
+    amount = blocks[0]["schedule"][0]["value_with_tax"]
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
+        raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
+    found = Decimal(amount)
+    if not 0 <= found < Decimal(10) ** 12 or -int(found.normalize().as_tuple().exponent) > 4:
+        raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
+    return found
+
+
+def _is_amazons(channel: Mapping[str, Any]) -> bool:
+    return str(channel.get("fulfillment_channel_code") or "").startswith("AMAZON_")
+
+
+def _fulfilment(raw: Tree) -> str | None:
+    codes = [str(one.get("fulfillmentChannelCode") or "") for one in raw.get("fulfillmentAvailability") or ()]
+    if not codes:
+        return None
+    return "afn" if any(code.startswith("AMAZON_") for code in codes) else "mfn"
+
+
+def _gtin_type(gtin: str) -> str:
+    return {12: "upc", 14: "gtin"}.get(len(gtin), "ean")

@@ -1,0 +1,45 @@
+"""The requests that are sent to Amazon, with what the official models say of each. Comes in: nothing. Goes
+out: a table. Callers: the modules of this adapter.
+
+Rates are those of the models (listings, sellers) and of the official SDK's table (supply sources).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Operation(NamedTuple):
+    """One request."""
+
+    name: str
+    """Its `operationId`."""
+    method: str
+    path: str
+    rate: float
+    """Requests a second that an account may go on sending."""
+    burst: int
+    """Requests that may come at once."""
+    repeatable: bool = True
+    """Sent twice it does what it does once."""
+
+
+_SOURCES: Final = "/supplySources/2020-07-01/supplySources"
+_SOURCE: Final = f"{_SOURCES}/{{supplySourceId}}"
+_ITEMS: Final = "/listings/2021-08-01/items/{sellerId}"
+_ITEM: Final = f"{_ITEMS}/{{sku}}"
+
+PARTICIPATIONS: Final = Operation(
+    "getMarketplaceParticipations", "GET", "/sellers/v1/marketplaceParticipations", rate=0.016, burst=15
+)
+LIST_SOURCES: Final = Operation("getSupplySources", "GET", _SOURCES, rate=10, burst=10)
+CREATE_SOURCE: Final = Operation("createSupplySource", "POST", _SOURCES, rate=2, burst=2, repeatable=False)
+GET_SOURCE: Final = Operation("getSupplySource", "GET", _SOURCE, rate=40, burst=40)
+UPDATE_SOURCE: Final = Operation("updateSupplySource", "PUT", _SOURCE, rate=1, burst=1)
+SWITCH_SOURCE: Final = Operation("updateSupplySourceStatus", "PUT", f"{_SOURCE}/status", rate=20, burst=20)
+ARCHIVE_SOURCE: Final = Operation("archiveSupplySource", "DELETE", _SOURCE, rate=20, burst=20)
+SEARCH_LISTINGS: Final = Operation("searchListingsItems", "GET", _ITEMS, rate=5, burst=5)
+GET_LISTING: Final = Operation("getListingsItem", "GET", _ITEM, rate=5, burst=10)
+PUT_LISTING: Final = Operation("putListingsItem", "PUT", _ITEM, rate=5, burst=10)
+PATCH_LISTING: Final = Operation("patchListingsItem", "PATCH", _ITEM, rate=5, burst=5)
+DELETE_LISTING: Final = Operation("deleteListingsItem", "DELETE", _ITEM, rate=5, burst=5)
