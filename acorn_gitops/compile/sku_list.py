@@ -33,10 +33,11 @@ def sku_list(
     # Codes that are their own names keep them.
     names = {sku: sku for sku in every if name_of_sku(sku) == sku and sku not in taken}
     used = {*taken, *names.values()}
+    numbers: dict[str, int] = {}
     for sku in every:
         rows = sorted(by_sku.get(sku, ()), key=lambda r: (r[0], r[1]))
         item: dict[str, Any] = {"sku": sku}
-        name = names.get(sku) or _free(name_of_sku(sku), used)
+        name = names.get(sku) or _free(name_of_sku(sku), used, numbers)
         used.add(name)
         if name != sku.lower():
             item["name"] = name
@@ -55,10 +56,12 @@ def sku_list(
     return items
 
 
-def _free(name: str, used: Collection[str]) -> str:
-    found, number = name, 2
+def _free(name: str, used: Collection[str], numbers: dict[str, int]) -> str:
+    """A name that is not used. `numbers`: how far each name was counted, so that nobody counts again."""
+    found, number = name, numbers.get(name[:58], 2)
     while found in used:
         found, number = f"{name[:58]}-{number}", number + 1
+    numbers[name[:58]] = number
     return found
 
 

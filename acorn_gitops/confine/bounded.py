@@ -15,6 +15,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -68,10 +69,11 @@ def bounded(work: Callable[[Step], bytes], limits: Limits) -> bytes:
     with warnings.catch_warnings():
         # Python 3.12 warns of other threads: the copy takes no lock of theirs, and ends without a farewell.
         warnings.simplefilter("ignore", DeprecationWarning)
+        original = os.getpid()
         child = os.fork()
     if not child:
         os.close(reading)
-        _run(work, limits, writing)
+        _run(work, limits, writing, original=original)
     os.close(writing)
     try:
         return _listen(reading, limits)
@@ -82,7 +84,7 @@ def bounded(work: Callable[[Step], bytes], limits: Limits) -> bytes:
         os.waitpid(child, 0)
 
 
-def _run(work: Callable[[Step], bytes], limits: Limits, writing: int) -> NoReturn:
+def _run(work: Callable[[Step], bytes], limits: Limits, writing: int, *, original: int) -> NoReturn:
     """The copy's whole life. It never returns into what its original was doing."""
     last, said = "", 0.0
 
@@ -101,6 +103,7 @@ def _run(work: Callable[[Step], bytes], limits: Limits, writing: int) -> NoRetur
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _end_with(original)
         _limit(limits)
         send(b"R", work(step))
     except MemoryError:
@@ -110,6 +113,18 @@ def _run(work: Callable[[Step], bytes], limits: Limits, writing: int) -> NoRetur
     except Exception as error:  # noqa: BLE001 - whatever it was, the original tells it in words
         send(b"E", f"{type(error).__name__}: {error}"[:500].encode(errors="replace"))
     finally:
+        os._exit(0)
+
+
+def _end_with(original: int) -> None:
+    """When the original process ends, however it does, this one ends, too. Linux only: elsewhere the limit of
+    time ends it."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != original:
         os._exit(0)
 
 

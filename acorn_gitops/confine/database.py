@@ -44,21 +44,38 @@ def database(path: Path, root: Path) -> Path:
 
 
 def _refuse_carried(there: list[Path], root: Path) -> None:
-    """PassesLink where git tracks one of these files: whoever proposes a change could choose what it says."""
+    """PassesLink where git tracks one of these files: whoever proposes a change could choose what it says; also
+    where they lie in a repository inside this one, which a change can name as well."""
     repository = find(root) if there else None
     if repository is None:
         return
+    inner = next((one for path in there for one in path.parents if _is_inner(one, repository.top)), None)
+    if inner is not None:
+        raise PassesLink(
+            f"{inner.relative_to(repository.top).as_posix()} is another repository, so that whoever names it here chose what"
+            " lies in it; nothing was opened",
+            hint="take it away; then `acorn state pull`, or `acorn state rebuild`",
+        )
     names = [f":(icase,literal,top){one.relative_to(repository.top).as_posix()}" for one in there]
     try:
         found = Questions(repository).ask(repository.top, "ls-files", "-z", "--", *names)
-    except NoAnswer:
-        return  # nothing that git carried is here without git
+    except NoAnswer as error:
+        if not error.ended and not error.status:
+            return  # nothing that git carried is here without git
+        raise PassesLink(
+            f"git cannot tell whether it tracks {there[0].name}; nothing was opened",
+            hint=f"`git ls-files` says why: {error}",
+        ) from None
     carried = [name.decode("utf-8", "replace") for name in found.split(b"\0") if name]
     if carried:
         raise PassesLink(
             f"{carried[0]} is tracked by git, so that whoever proposes a change could choose what it says; nothing was opened",
             hint=f"`git rm {carried[0]}`, and keep .acorn/ in .gitignore; then `acorn state pull`, or `acorn state rebuild`",
         )
+
+
+def _is_inner(folder: Path, top: Path) -> bool:
+    return top in folder.parents and os.path.lexists(folder / ".git")
 
 
 def check_beside(path: Path) -> None:

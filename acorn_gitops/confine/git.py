@@ -18,6 +18,7 @@ import os
 import re
 import selectors
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -338,6 +339,33 @@ def _read_all(process: subprocess.Popen[bytes], until: float) -> bytes:
     except subprocess.TimeoutExpired:
         raise _TooMuch(late=True) from None
     return b"".join(parts)
+
+
+def heard(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+    """All that git says, and its words for people, once it has ended by itself. NoAnswer where it has not
+    within so many seconds: it is ended then."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise NoAnswer(f"no answer within {seconds:.0f} seconds", ended=True) from None
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and what it started to talk to a remote: that one may hold on to a connection that says
+    nothing."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    with contextlib.suppress(OSError, ValueError):
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _limit(process: int) -> None:

@@ -155,17 +155,17 @@ class Client:
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         with self._client.stream(method, url, headers=dict(headers), content=body) as answer:
-            parts, size = [], 0
+            whole = bytearray()
             for part in answer.iter_bytes():
-                parts.append(part)
-                size += len(part)
+                whole += part
+                size = len(whole)
                 travelled = answer.num_bytes_downloaded
                 if size > BODY:
                     raise _Crawl(f"more than {BODY >> 20} MiB")
                 if size > 1 << 20 and size > travelled * RATIO:
                     raise _Crawl(f"{size:,} bytes out of {travelled:,}")
             said = {k.lower(): self._redacted.text(v) for k, v in answer.headers.items()}
-            return Answer(answer.status_code, said, self._redacted.content(b"".join(parts)))
+            return Answer(answer.status_code, said, self._redacted.content(bytes(whole)))
 
     def close(self) -> None:
         """Close the pool."""

@@ -23,6 +23,8 @@ PAGES: Final = 50
 """Pages of a list that are read: five thousand comments."""
 _AGAIN: Final = (429, 500, 502, 503, 504)
 _TIMEOUT: Final = 20.0
+SECONDS: Final = 120.0
+"""That all pages of a list may take."""
 
 
 class NotThere(AcornError):
@@ -40,7 +42,9 @@ class Client:
         headers: Mapping[str, str],
         token: str,
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         if not http.header(token):
             raise AcornError("the forge's token holds characters that no HTTP header can carry")
         self._base = base
@@ -61,7 +65,10 @@ class Client:
     def pages(self, path: str) -> Iterator[Mapping[str, Any]]:
         """Every entry of a list, page by page."""
         sign = "&" if "?" in path else "?"
+        began = self._clock()
         for page in range(1, PAGES + 1):
+            if self._clock() - began > SECONDS:
+                raise AcornError(f"the forge takes more than {SECONDS:.0f} seconds for GET {_shown(path)}")
             rows = self.ask("GET", f"{path}{sign}per_page=100&page={page}")
             if not isinstance(rows, list):
                 raise AcornError(f"the forge's answer to GET {_shown(path)} is no list")

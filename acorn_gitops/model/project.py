@@ -253,7 +253,7 @@ class Freeze(Strict):
     checkout knows of it, too."""
 
     name: Name
-    stores: list[Text] | None = Field(default=None, min_length=1)
+    stores: list[Text] | None = Field(default=None, min_length=1, max_length=1000)
     """Names, with * and ?. Default: every store."""
     reason: LongText
     owner: Text
@@ -269,7 +269,7 @@ class Freeze(Strict):
 class ChangeWindow(Strict):
     """When some stores may be changed. A store with windows is written only while one of them is open."""
 
-    stores: list[Text] | None = Field(default=None, min_length=1)
+    stores: list[Text] | None = Field(default=None, min_length=1, max_length=1000)
     """Names, with * and ?. Default: every store."""
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = Field(
         default=None, min_length=1

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
+from acorn_gitops.confine.mail_server import EncryptedMailServer, MailServer
 from acorn_gitops.notify.message import Message
 
 SECONDS = 20.0
@@ -35,9 +36,9 @@ def send_mail(message: Message, server: str, to: str, sender: str) -> str:
             return "the server's address is none: smtp://USER:PASSWORD@HOST:587"
         secure = ssl.create_default_context()
         opened = (
-            smtplib.SMTP_SSL(parts.hostname, port, timeout=SECONDS, context=secure)
+            EncryptedMailServer(parts.hostname, port, timeout=SECONDS, context=secure)
             if parts.scheme == "smtps"
-            else smtplib.SMTP(parts.hostname, port, timeout=SECONDS)
+            else MailServer(parts.hostname, port, timeout=SECONDS)
         )
         with closing(opened) as smtp:
             if parts.scheme == "smtp":

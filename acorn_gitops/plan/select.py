@@ -1,16 +1,22 @@
 """`--select`: which part of the stores is meant. Comes in: patterns and stores' labels. Goes out: a filter.
 Callers: cli.
 
-A pattern is a store (`amz-de`, `amz-*`), an address (`*/listing/KTL-*`), a type in a store (`amz-de/listing`)
-or a label (`region=eu`). Patterns are joined: what any of them means is selected.
+A pattern is a store (`amz-de`, `amz-*`), an address (`*/listing/KTL-*`), a type in a store (`amz-de/listing`),
+a label (`region=eu`), or exactly one address, whatever its letters (`=amz-de/listing/A[1],B`). Patterns are
+joined: what any of them means is selected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from glob import escape
+from typing import Final
 
-from acorn_gitops.resources.registry import TYPES
+from acorn_gitops.resources.registry import TYPES, parse_address
+
+EXACT: Final = "="
+"""Before an address that is meant as it is written."""
 
 
 class Selection:
@@ -19,7 +25,11 @@ class Selection:
     def __init__(self, patterns: Iterable[str], labels: Mapping[str, Mapping[str, str]]) -> None:
         if isinstance(patterns, str):
             raise ValueError(f"takes a list of patterns, and {patterns!r} is one text")  # noqa: TRY004 - told like any wrong pattern
-        parts = [p.strip() for pattern in patterns for p in pattern.split(",")]
+        parts = [
+            p.strip()
+            for pattern in patterns
+            for p in ([pattern] if pattern[:1] == EXACT else pattern.split(","))
+        ]
         if not all(parts):
             raise ValueError("an empty pattern selects nothing")
         self.patterns = parts
@@ -27,7 +37,9 @@ class Selection:
         self._stores: list[str] = []
         self._addresses: list[tuple[str, str, str]] = []
         for pattern in self.patterns:
-            if "=" in pattern:
+            if pattern.startswith(EXACT):
+                self._addresses.append(tuple(map(escape, parse_address(pattern[1:]))))  # type: ignore[arg-type]
+            elif "=" in pattern:
                 key, _, value = pattern.partition("=")
                 stores = [store for store, have in labels.items() if have.get(key) == value]
                 if not stores:

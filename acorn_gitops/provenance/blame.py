@@ -173,10 +173,10 @@ class Authors:
                 differing.append((file, there, here))
         return _WorkingTree(frozenset(tracked), differing, frozenset(others))
 
-    def are_committed(self, files: Collection[str]) -> bool:
+    def are_committed(self, files: Collection[str], places: Collection[str] = ()) -> bool:
         """Whether these files are in the commit as they are here, but for how git was told to end lines, and
-        none of the commit's files that may hold documents is gone or another one here. True without git:
-        there is no commit to compare with."""
+        none of the commit's files that may hold documents, or that lie in these folders, is gone or another
+        one here. True without git: there is no commit to compare with."""
         if self._questions is None:
             return True
         try:
@@ -186,7 +186,11 @@ class Authors:
         other = (
             path for path, there, here in tree.differing if here is None or _lines(there) != _lines(here)
         )
-        return {*files} <= tree.tracked and not any(p in files or p.lower().endswith(SUFFIXES) for p in other)
+        folders = tuple(f"{place}/" for place in places)
+        return {*files} <= tree.tracked and not any(
+            path in files or path.lower().endswith(SUFFIXES) or path in places or path.startswith(folders)
+            for path in other
+        )
 
     def _here(self, file: str) -> bytes | None:
         """What a file of the working tree holds; None where it is none, or leads out of it."""

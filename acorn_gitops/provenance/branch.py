@@ -25,6 +25,7 @@ from acorn_gitops.confine.git import (
     find,
     has_any_remote,
     has_remote,
+    heard,
     resolve,
 )
 from acorn_gitops.model.finding import AcornError, Stale
@@ -131,6 +132,14 @@ def bring_default(root: Path, remote: str, branch: str) -> list[str]:
     return [*brought]
 
 
+def brought_before(root: Path, remote: str) -> list[str]:
+    """The commits that `bring_default` brought last, in this clone or long ago."""
+    repository = find(root)
+    if repository is None or not has_remote(repository, remote):
+        return []
+    return [commit for name in (_NAMED, _HEAD) if (commit := resolve(repository, name))]
+
+
 def _is_cut_off(root: Path) -> bool:
     """Whether this clone lacks history of its own; that the ledger's branch was fetched with its newest
     commit only is no reason."""
@@ -174,7 +183,9 @@ def propose(
             return ""
         commit = _run(git, "commit_tree", tree, "-p", onto, "-m", message)
     try:
-        git.push(
+        _ask_remote(
+            git,
+            "push",
             "--quiet",
             f"--force-with-lease=refs/heads/{branch}:{there}",
             remote,
@@ -239,11 +250,24 @@ def _refuse_in_the_way(git: Any, root: Path, files: Mapping[str, bytes | None]) 
         for part in (PurePosixPath(path), *above):
             name = str(part)
             is_there = (root / part).is_file() and name not in going
-            if is_there and not _run(git, "ls_files", "--", str(root / part)):
-                raise AcornError(
-                    f"{name} is in the way, and git does not keep it; nothing was done",
-                    hint="move it elsewhere, or take it out",
-                )
+            if is_there and not _run(git, "ls_files", "--", f":(literal,top){_from_top(git, root / part)}"):
+                raise _in_the_way(name)
+        if (root / path).is_dir():
+            for inner in (root / path).rglob("*"):
+                name = inner.relative_to(root).as_posix()
+                if not inner.is_dir() and name not in going:
+                    raise _in_the_way(name)
+
+
+def _from_top(git: Any, path: Path) -> str:
+    return path.relative_to(Path(git.working_dir)).as_posix()
+
+
+def _in_the_way(name: str) -> AcornError:
+    return AcornError(
+        f"{name} is in the way, and git does not keep it; nothing was done",
+        hint="move it elsewhere, or take it out",
+    )
 
 
 def _drop_empty(folder: Path, root: Path) -> None:
@@ -305,7 +329,7 @@ def push(root: Path, remote: str, branch: str, name: str, content: bytes, messag
             commit = _run(git, "commit_tree", tree, *parents, "-m", message)
     try:
         expected = f"--force-with-lease=refs/heads/{branch}:{onto}"
-        git.push("--quiet", expected, remote, f"{commit}:refs/heads/{branch}")
+        _ask_remote(git, "push", "--quiet", expected, remote, f"{commit}:refs/heads/{branch}")
     except _error() as error:
         said = _said(error)
         if any(words in said for words in _MOVED):
@@ -323,6 +347,8 @@ _PUSH = (
 )
 
 
+SECONDS: Final = {"ls_remote": 60, "fetch": 300, "push": 300}
+"""By git's verb, how long a remote may take."""
 _REACH = "`git remote -v` shows what was asked; whoever runs this needs the right to read it"
 _MOVED = (
     "stale info",
@@ -375,10 +401,25 @@ def _error() -> type[Exception]:
 
 def _run(git: Any, command: str, *arguments: str) -> str:
     try:
+        if command in SECONDS:
+            return _ask_remote(git, command, *arguments)
         return str(getattr(git, command)(*arguments))
     except _error() as error:
-        hint = _REACH if command in ("ls_remote", "fetch") else ""
+        hint = _REACH if command in SECONDS else ""
         raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}", hint=hint) from None
+
+
+def _ask_remote(git: Any, command: str, *arguments: str) -> str:
+    """What git answers that talks to a remote, which may take the connection and say nothing. GitCommandError
+    as ever, also where it took too long."""
+    running = getattr(git, command)(*arguments, as_process=True)
+    try:
+        said, trouble = heard(running.proc, SECONDS[command])
+    except NoAnswer as error:
+        raise _error()(["git", command], 124, str(error).encode()) from None
+    if running.proc.returncode:
+        raise _error()(["git", command], running.proc.returncode, trouble)
+    return said.decode("utf-8", "replace").strip()
 
 
 def _said(error: Exception) -> str:

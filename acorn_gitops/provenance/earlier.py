@@ -19,6 +19,8 @@ SPECS = (".yaml", ".yml", ".csv")
 """How the names of files end that specs are made of."""
 MOST = 256 << 20
 """Bytes of the files of one commit that are read."""
+FILES: Final = 100_000
+"""Files of one commit: a tree that names itself many times would make more than there is room for."""
 _AT_ONCE: Final = 8 << 20
 """Bytes that are asked for at once; one file may be more."""
 
@@ -77,10 +79,29 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, Store
         if len(parts) != 4 or parts[0] not in (b"100644", b"100755"):
             continue
         size += int(parts[3])
-        if size > MOST:
-            raise AcornError(f"the files of {commit[:10]} are too large ({MOST >> 20} MiB and more)")
+        if size > MOST or len(found) >= FILES:
+            words = f"more than {FILES:,} files, or than {MOST >> 20} MiB"
+            raise AcornError(f"the commit {commit[:10]} holds too much to be laid out: {words}")
         found[path.decode("utf-8", "surrogateescape")] = Stored(parts[2].decode(), int(parts[3]))
     return found
+
+
+def links_at(root: Path, commit: str, places: Sequence[str]) -> dict[str, str]:
+    """By path below the root, the commits of other repositories that a commit names below these folders."""
+    repository = find(root)
+    if repository is None:
+        return {}
+    try:
+        named = [one for one in places if one != "."] if "." not in places else []
+        listed = Questions(repository).ask(root, "ls-tree", "-r", "-z", commit, "--", *(named or ["."]))
+    except NoAnswer as error:
+        raise AcornError(f"the files of {commit[:10]} cannot be listed: {error}") from None
+    rows = (row.partition(b"\t") for row in listed.split(b"\0"))
+    return {
+        path.decode("utf-8", "surrogateescape"): facts.split()[2].decode()
+        for facts, _, path in rows
+        if facts.startswith(b"160000 ")
+    }
 
 
 def contents(root: Path, stored: Mapping[str, Stored]) -> Iterator[tuple[str, bytes]]:
@@ -112,27 +133,42 @@ def contents(root: Path, stored: Mapping[str, Stored]) -> Iterator[tuple[str, by
             at += length + 1
 
 
-def not_here(root: Path, folders: Sequence[str]) -> list[str]:
-    """Files below these folders that hold specs, are in git's index and not on this disk, and of which git
-    does not say that they are gone: a sparse checkout leaves them out, or they are in another repository that
-    was not brought. Empty without git."""
+def not_here(root: Path, places: Sequence[str]) -> list[str]:
+    """Files below these folders, or these files, that decide, are in git's index and not on this disk, and of
+    which git does not say that they are gone: a sparse checkout leaves them out, or they are in another
+    repository that was not brought. What git cannot list is not here, either. Empty without git."""
     repository = find(root)
-    if repository is None or not folders:
+    if repository is None or not places:
         return []
+    return _not_here(root, places, inner=0)
+
+
+def _not_here(root: Path, places: Sequence[str], *, inner: int) -> list[str]:
+    repository = find(root)
+    if repository is None or inner > _NESTED:
+        return ["."]
     try:
-        listed = Questions(repository).ask(root, "ls-files", "-v", "-s", "-z", "--", *folders)
-    except NoAnswer:
-        return []
+        asked = ("ls-files", "-v", "-s", "-z", "--", *(f":(literal){place}" for place in places))
+        listed = Questions(repository).ask(root, *asked)
+    except NoAnswer as error:
+        return ["."] if inner or error.ended or error.status else []
     found: list[str] = []
     for row in listed.split(b"\0"):
         facts, _, name = row.partition(b"\t")
         tag, _, mode = facts.partition(b" ")
         path = name.decode("utf-8", "surrogateescape")
         if mode.startswith(b"160000"):
-            here = (root / path).is_dir() and any((root / path).iterdir())
-        else:
-            here = (tag.upper() != b"S" and not tag.islower()) or os.path.lexists(root / path)
-            here = here or not path.lower().endswith(SPECS)
-        if not here:
+            if not ((root / path).is_dir() and any((root / path).iterdir())):
+                found.append(path)
+            else:
+                within = _not_here(root / path, ["."], inner=inner + 1)
+                found += [path if one == "." else f"{path}/{one}" for one in within]
+            continue
+        here = (tag.upper() != b"S" and not tag.islower()) or os.path.lexists(root / path)
+        if not here and (path in places or path.lower().endswith(SPECS)):
             found.append(path)
     return found
+
+
+_NESTED: Final = 10
+"""Repositories inside repositories that are looked into."""

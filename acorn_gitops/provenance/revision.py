@@ -90,20 +90,39 @@ def follows(root: Path, commit: str, other: str) -> bool | None:
         return None
 
 
-def came_in(root: Path, head: str, name: str, words: str) -> str | None:
-    """The commit, among those that lead to `head`, with which a file (below the root) came to hold these
-    words first; "" where none did, None where nobody can tell."""
+def came_in(root: Path, head: str, name: str, says: Callable[[bytes], bool]) -> list[str] | None:
+    """Since when a file (below the root) says something without a gap, on the way to `head`: the first commit
+    of it, along first parents, and whatever was merged with that and says it, too. Empty where the file does
+    not say it now, None where nobody can tell. `says`: looks at what the file holds."""
     repository = find(root)
-    if repository is None or not head or not words:
+    if repository is None or not head:
         return None
     path = (root.relative_to(repository.top) / name).as_posix()
     questions = Questions(repository)
-    asked = ("log", "--no-mailmap", "--format=%H", f"-S{words}", head, "--", f":(top,literal){path}")
+    asked = ("log", "--no-mailmap", "--first-parent", "--format=%H")
     try:
-        found = questions.ask(root, *asked).decode().split()
-        return None if questions.is_cut_off(root, head) else (found[-1] if found else "")
+        touched = questions.ask(root, *asked, head, "--", f":(top,literal){path}").decode().split()
+        since = ""
+        for commit in touched:
+            if not says(_held(questions, root, commit, path)):
+                break
+            since = commit
+        if not since or (since == touched[-1] and questions.is_cut_off(root, head)):
+            return None if touched and questions.is_cut_off(root, head) else []
+        parents = questions.ask(root, "rev-list", "--parents", "-n", "1", since).decode().split()[1:]
+        return [since, *(one for one in parents[1:] if says(_held(questions, root, one, path)))]
     except NoAnswer:
         return None
+
+
+def _held(questions: Questions, root: Path, commit: str, path: str) -> bytes:
+    """What a file holds in a commit; nothing where it is not there."""
+    try:
+        return questions.ask(root, "cat-file", "blob", f"{commit}:{path}")
+    except NoAnswer as error:
+        if error.ended:
+            raise
+        return b""
 
 
 def head_of(root: Path) -> str:

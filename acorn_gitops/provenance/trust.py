@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops.confine.files import replace
-from acorn_gitops.confine.git import NoAnswer, Questions, find, has_remote, resolve, symbolic
+from acorn_gitops.confine.git import NoAnswer, Questions, find, has_any_remote, has_remote, resolve, symbolic
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.specs.project import FILE, Targets, settings_of, spelled, spelled_route, targets_of
 
@@ -47,16 +47,17 @@ class Trust:
         """Whether the default branch keeps an environment's ledger at this path."""
         return self._merged[0].ledgers.get(environment) == path
 
-    def route_refusal(self, name: str, route: Mapping[str, Any]) -> str:
-        """Why alerts are not sent by a route whose address stands in acorn.yaml; empty where the default
-        branch says it so."""
+    def route_refusal(self, name: str, route: Mapping[str, Any], *, named: bool) -> str:
+        """Why alerts are not sent by a route: its address stands in acorn.yaml, or is `named` there (`env:NAME`:
+        there are variables whose words a stranger chooses), and the default branch does not say it so. Empty
+        where it does; and for a named one where there is no remote, and so no stranger."""
         targets, unknown = self._merged
         if targets.routes.get(name) == spelled_route(route):
             return ""
-        return (
-            unknown
-            or f"the default branch ({self._branch}) does not name this address: merge it, or keep it in env:NAME"
-        )
+        repository = find(self._root)
+        if named and (repository is None or not has_any_remote(repository)):
+            return ""
+        return unknown or f"the default branch ({self._branch}) does not name this route so: merge it first"
 
     def remember(self, settings: Mapping[str, Any]) -> Path:
         """Trust a connection on this machine from now on. AcornError where the user's file cannot be written,
@@ -173,14 +174,15 @@ class Trust:
     def settings(self, commit: str = "") -> Mapping[str, Any] | None:
         """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.
         Empty where this clone has seen no default branch, or that one never had an acorn.yaml here; None where
-        it is there and cannot be read, or is not there any more."""
+        it is there and cannot be read, is not there any more, or where nobody can tell."""
         repository = find(self._root)
         if repository is None:
             return {}
         commit = commit or self.default_commit
         text = self._file_of(commit)[0] if commit else None
         if text is None:
-            return None if commit and (self._has_file(commit) or self._had_file(commit)) else {}
+            gone = commit and (self._has_file(commit) or self._had_file(commit) is not False)
+            return None if gone else {}
         return settings_of(text) or None
 
     def _has_file(self, commit: str) -> bool:
@@ -194,16 +196,33 @@ class Trust:
         except NoAnswer:
             return True
 
-    def _had_file(self, commit: str) -> bool:
-        """Whether acorn.yaml was there where what is checked out left a branch: it was moved, or taken out,
-        since."""
+    def may_be_new(self, commit: str) -> bool:
+        """Whether a commit holds no acorn.yaml here, and this clone lacks the history that could tell whether
+        there ever was one: a project that is about to be merged for the first time looks so."""
+        return bool(commit) and not self._has_file(commit) and self._had_file(commit) is None
+
+    def _had_file(self, commit: str) -> bool | None:
+        """Whether acorn.yaml was there, or elsewhere, where what is checked out left a branch: it was moved, or
+        taken out, since, here or there. None where nobody can tell."""
         repository = find(self._root)
         assert repository is not None
+        questions = Questions(repository, self._environ)
         try:
-            base = Questions(repository, self._environ).ask(self._root, "merge-base", "HEAD", commit)
+            base = questions.ask(self._root, "merge-base", "HEAD", commit).decode().strip()
+            return self._has_file(base) or self._was_moved(questions, commit)
+        except NoAnswer as error:
+            return None if error.status != 1 or self._is_cut_off(questions) else False
+
+    def _was_moved(self, questions: Questions, commit: str) -> bool:
+        """Whether a project file of a branch is gone in what is checked out."""
+        asked = ("diff", "--no-renames", "--diff-filter=D", "--name-only", "-z", commit, "HEAD")
+        return bool(questions.ask(self._root, *asked, "--", f":(top,glob)**/{FILE}"))
+
+    def _is_cut_off(self, questions: Questions) -> bool:
+        try:
+            return questions.is_cut_off(self._root)
         except NoAnswer:
-            return False
-        return self._has_file(base.decode().strip())
+            return True
 
     def _file_of(self, commit: str) -> tuple[str | None, str]:
         """The text of acorn.yaml in a commit; None, with a reason where one is known."""

@@ -211,16 +211,15 @@ def _send(workspace: Workspace, configuration: Configuration, route: str, messag
     said = (configuration.settings.get("routes") or {}).get(route)
     if said is None:
         return "acorn.yaml has no such route any more"
+    why = workspace.trust.route_refusal(route, said, named=_is_reference(str(said["target"])))
+    if why:
+        return why
     try:
         target = target_of(
             said, lambda reference: secret(reference, workspace.root, workspace.environ), workspace.environ
         )
     except AcornError as error:
         return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
-    if not _is_reference(str(said["target"])):
-        why = workspace.trust.route_refusal(route, said)
-        if why:
-            return why
     return send(message, target)
 
 

@@ -33,6 +33,8 @@ from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, ref
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.rules import rehearsal
+from acorn_gitops.specs.deciding import files_that_decide, place_of_facts, places_of_specs
 from acorn_gitops.specs.load import Loaded
 
 
@@ -131,8 +133,8 @@ class _Run:
         loaded, findings = workspace.checked()
         # Now, and once more at the end: while somebody is asked, files can be put back.
         # And of the same commit: HEAD can be moved meanwhile, and then it is not what was loaded.
-        self._exact = Authors(workspace.root).are_committed(_files(loaded))
-        if self._request.committed and not self._exact:
+        self._exact = self._is_exact(loaded)
+        if self._request.committed and not (self._exact and self._has_proof(loaded)):
             raise Refused(
                 "what was read is not what the commit holds, file for file; nothing was applied",
                 hint="a file that git ignores, or was told not to look at, was reviewed by nobody; nor was one of a submodule",
@@ -274,12 +276,23 @@ class _Run:
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
-            exact=self._exact
-            and head_of(self._workspace.root) == commit
-            and Authors(self._workspace.root).are_committed(_files(loaded)),
+            exact=self._exact and head_of(self._workspace.root) == commit and self._is_exact(loaded),
             guards=guards_of(loaded.configuration),
             wait_seconds=self._request.wait,
         )
+
+    def _is_exact(self, loaded: Loaded) -> bool:
+        """Whether everything that decides is here as the commit holds it. Facts that the commit does not hold
+        are written by jobs; those that it holds were reviewed."""
+        settings = loaded.configuration.settings
+        places = [*places_of_specs(settings), place_of_facts(settings), rehearsal.FOLDER]
+        return Authors(self._workspace.root).are_committed(files_that_decide(loaded), places)
+
+    def _has_proof(self, loaded: Loaded) -> bool:
+        """Whether the record of the rehearsal, where one is needed, is in the commit, too."""
+        record = rehearsal.record_file(loaded.project.environment)
+        needed = rehearsal.asked(loaded.configuration)
+        return not needed or Authors(self._workspace.root).are_committed([record])
 
     def _send(self, ledger: Ledger) -> None:
         send(self._workspace, ledger, REMOTE, branch=self._branch)
@@ -289,13 +302,3 @@ def _as_planned(reviewed: Change, now: Change | None) -> Change:
     """A reviewed change as it is planned now, but for what its reviewer presumed to be there; itself where it
     is done already."""
     return reviewed if now is None else now._replace(fingerprint=reviewed.fingerprint)
-
-
-def _files(loaded: Loaded) -> frozenset[str]:
-    """Every file that was loaded: of specs, of overlays, the tables and templates that they name."""
-    config = loaded.configuration
-    raws = [*config.raws.values(), *((config.project_raw,) if config.project_raw is not None else ())]
-    named = {file for raw in raws for file in (raw.file, raw.item_file) if file}
-    kinds = (config.stores, config.roles, config.taxes, config.promos)
-    specs = (*config.skus, *(spec for kind in kinds for spec in kind.values()))
-    return frozenset({*named, *loaded.files, *(spec.file for spec in specs)})

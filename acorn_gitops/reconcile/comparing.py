@@ -20,7 +20,7 @@ from acorn_gitops.compile.configuration import compile_configuration, connection
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine import files
 from acorn_gitops.model.finding import InvalidSpecs, Misused
-from acorn_gitops.model.resource import Desired, Live, digest
+from acorn_gitops.model.resource import Address, Desired, Live, digest
 from acorn_gitops.plan.change import Applied, StoreResult
 from acorn_gitops.plan.diff import Policy, diff_store
 from acorn_gitops.plan.document import Plan, make_plan
@@ -45,13 +45,19 @@ def _compared(workspace: Workspace, before: _Wanted, after: _Wanted) -> Plan:
     connections = connections_of(after.loaded.configuration)
     for store in sorted({*before.shards, *after.shards}):
         old, new = before.shards.get(store, {}), after.shards.get(store, {})
-        if old == new:
+        way = _other_way(before, after, store)
+        if old == new and not way:
             continue
         live = {key: Live(want.attributes, "", "") for key, want in old.items()}
         known = {key: _as_applied(want) for key, want in old.items()}
-        results.append(
-            diff_store(store, connections.get(store, ""), new, live=live, applied=known, policy=Policy())
-        )
+        result = diff_store(store, connections.get(store, ""), new, live=live, applied=known, policy=Policy())
+        result.notes += way
+        result.notes += [
+            f"{Address(store, *key)}: its lifecycle is another one"
+            for key in sorted(old.keys() & new.keys())
+            if old[key].lifecycle != new[key].lifecycle
+        ]
+        results.append(result)
     made = make_plan(
         results,
         project=after.loaded.project.name,
@@ -67,12 +73,34 @@ def _compared(workspace: Workspace, before: _Wanted, after: _Wanted) -> Plan:
     return made
 
 
-def touched_since(workspace: Workspace, base: str, loaded: Loaded) -> list[str] | None:
-    """The addresses of the resources that loaded specs want otherwise than a revision; None where they are
-    more than can be named."""
-    plan = _compared(workspace, _wanted(workspace, base), _Wanted(loaded, ""))
-    found = sorted({str(one) for change in plan.changes for one in (change.address, change.former)})
-    return found if len(found) <= MOST_TOUCHED else None
+def touched_since(workspace: Workspace, base: str, loaded: Loaded) -> frozenset[Address] | None:
+    """The resources that loaded specs want otherwise than a revision, or elsewhere; None where they are more
+    than can be named."""
+    before, after = _wanted(workspace, base), _Wanted(loaded, "")
+    stores = {*connections_of(before.loaded.configuration), *connections_of(after.loaded.configuration)}
+    if any(_other_way(before, after, store) for store in stores):
+        return None
+    plan = _compared(workspace, before, after)
+    found = {one for change in plan.changes for one in (change.address, change.former)}
+    for store in {*before.shards, *after.shards}:
+        old, new = before.shards.get(store, {}), after.shards.get(store, {})
+        found |= {
+            Address(store, *key)
+            for key in old.keys() & new.keys()
+            if (old[key].lifecycle, old[key].moved_from) != (new[key].lifecycle, new[key].moved_from)
+        }
+    return frozenset(found) if len(found) <= MOST_TOUCHED else None
+
+
+def _other_way(before: _Wanted, after: _Wanted, store: str) -> list[str]:
+    """That a store is reached otherwise, in words; nothing where it is not."""
+    one, other = before.loaded.configuration, after.loaded.configuration
+    was, now = connections_of(one).get(store, ""), connections_of(other).get(store, "")
+    if not was or not now or (was, one.connections.get(was)) == (now, other.connections.get(now)):
+        return []
+    return [
+        f"{store}: its connection {was}{f' is {now} now' if now != was else ' leads elsewhere, or says more'}"
+    ]
 
 
 class _Wanted:
@@ -141,18 +169,18 @@ def _wanted(workspace: Workspace, revision: str) -> _Wanted:
         raise Misused(
             f"git knows no revision {revision!r}", hint="in a clone that is cut off, `git fetch` it first"
         )
-    with _laid_out(workspace.root, commit) as folder:
+    with laid_out(workspace.root, commit) as folder:
         return _Wanted(load(folder, workspace.environment, workspace.cache), commit)
 
 
 def configuration_at(workspace: Workspace, commit: str) -> Configuration:
     """The specs of a commit, resolved. InvalidSpecs where they cannot be read as a whole."""
-    with _laid_out(workspace.root, commit) as folder:
+    with laid_out(workspace.root, commit) as folder:
         return _Wanted(load(folder, workspace.environment, workspace.cache), commit).loaded.configuration
 
 
 @contextmanager
-def _laid_out(root: Path, commit: str) -> Iterator[Path]:
+def laid_out(root: Path, commit: str) -> Iterator[Path]:
     """The files of a commit, in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="acorn-rev-") as name:
         folder = Path(name).resolve()

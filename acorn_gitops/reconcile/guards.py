@@ -30,6 +30,7 @@ from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import States, StoreView, heard_of
 from acorn_gitops.resources.registry import FIXED, STORES
+from acorn_gitops.specs.deciding import place_of_facts, places_of_specs
 from acorn_gitops.specs.project import Project
 
 MANY: Final = 5
@@ -285,17 +286,18 @@ def unheard(state: States) -> Iterator[Finding]:
 
 
 def not_brought(project: Project) -> Iterator[Finding]:
-    """Spec files of the commit that are not here, though nobody took them out: what they declare would look
-    as if it had left the specs."""
-    missing = not_here(project.root, [*project.spec_paths, *project.overlays])
+    """Files of the commit that decide and are not here, though nobody took them out: what specs declare would
+    look as if it had left, and what rules and facts forbid would be allowed."""
+    settings = project.raw.data["spec"]
+    missing = not_here(project.root, [*places_of_specs(settings), place_of_facts(settings)])
     if missing:
         names = ", ".join(missing[:5]) + (f" and {len(missing) - 5:,} more" if len(missing) > 5 else "")
         yield Finding(
             "ACN-045",
             "error",
-            f"git was told not to bring {names}: what is declared there would be deleted",
+            f"git was told not to bring {names}: what is declared there would be deleted, and what it forbids allowed",
             place=None,
-            hint="`git sparse-checkout disable`, `git submodule update --init`; without them nobody knows what the specs say",
+            hint="`git sparse-checkout disable`, `git submodule update --init --recursive`; without them nobody knows what the specs say",
         )
 
 

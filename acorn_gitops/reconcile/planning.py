@@ -28,6 +28,7 @@ from acorn_gitops.plan.change import Action, Change, StoreResult
 from acorn_gitops.plan.diff import diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
+from acorn_gitops.plan.select import EXACT
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import MAIL
@@ -101,7 +102,7 @@ def _touched(workspace: Workspace, loaded: Loaded, asked: PlanRequest) -> Sequen
     from acorn_gitops.reconcile.comparing import touched_since
 
     found = touched_since(workspace, asked.since, loaded)
-    return () if found is None else found or (NOTHING,)
+    return () if found is None else sorted(f"{EXACT}{one}" for one in found) or (NOTHING,)
 
 
 NOTHING: Final = "-/listing/-"

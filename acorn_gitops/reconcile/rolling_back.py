@@ -2,23 +2,27 @@
 branch that is checked out, whose specs are those of that revision, with a hold on what is left. Callers: cli
 `rollback`.
 
-Only what specs are made of goes back: the files that are loaded now and were there then, tables and overlays
+Only what specs are made of goes back: the files that are loaded now or were then, tables, overlays and rules
 among them. acorn.yaml stays as it is, but for the hold: connections, policies and roles of the forge are not
-rolled back by the way.
+rolled back by the way; where it led to other places then, nothing is rolled back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from acorn_gitops.model.finding import AcornError, Misused
+from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import begin_branch
-from acorn_gitops.provenance.earlier import SPECS, contents, files_at, revision_of
+from acorn_gitops.provenance.earlier import SPECS, contents, files_at, links_at, revision_of
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile.comparing import laid_out
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.deciding import files_that_decide, places_of_specs
 from acorn_gitops.specs.edit import with_setting
+from acorn_gitops.specs.load import Loaded, load
 from acorn_gitops.specs.project import FILE
 
 
@@ -60,14 +64,7 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
     if not target:
         raise Misused(f"git knows no revision {request.to!r}", hint="in a shallow clone, fetch it first")
     loaded = workspace.load()
-    folders = _folders(loaded.configuration.settings)
-    then, now = (
-        {path: file for path, file in files_at(workspace.root, commit, folders).items() if _is_spec(path)}
-        for commit in (target, bad)
-    )
-    other = {path: stored for path, stored in then.items() if now.get(path) != stored}
-    changes: dict[str, bytes | None] = dict(contents(workspace.root, other))
-    changes |= dict.fromkeys(now.keys() - then.keys())
+    changes = _changes(workspace, loaded, bad=bad, target=target)
     if not changes:
         raise AcornError(f"the specs are as they were in {target[:10]}; nothing was rolled back")
     hold = {"commit": bad, "reason": request.reason, "owner": request.owner}
@@ -81,25 +78,60 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
     )
     commit = begin_branch(workspace.root, branch, files, message, onto=bad)
     changed = sorted(path for path, content in changes.items() if content is not None)
-    return RolledBack(branch, commit, bad, changed=changed, removed=sorted(now.keys() - then.keys()))
+    removed = sorted(changes.keys() - {*changed})
+    return RolledBack(branch, commit, bad, changed=changed, removed=removed)
 
 
-def _is_spec(path: str) -> bool:
-    """Whether a file is one of those that specs are made of: a pipeline of the forge, or a script that lies
-    among them, does not go back by the way."""
-    parts = PurePosixPath(path).parts
-    hidden = any(part.startswith(".") for part in parts)
-    return path != FILE and not hidden and path.lower().endswith(SPECS)
+def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> dict[str, bytes | None]:
+    """What decides, as it was; None for a file that was not there. AcornError where acorn.yaml led elsewhere
+    then, or where another repository is among it: what stays as it is would look as if it had gone back."""
+    with laid_out(workspace.root, target) as folder:
+        former = load(folder, workspace.environment, workspace.cache)
+    settings, before = (one.configuration.settings for one in (loaded, former))
+    places = places_of_specs(settings)
+    if places != places_of_specs(before):
+        raise AcornError(
+            f"{FILE} named other places of specs in {target[:10]} ({', '.join(places_of_specs(before))});"
+            " nothing was rolled back",
+            hint=f"go back by hand: `git revert`, {FILE} included",
+        )
+    inner = sorted(
+        {*links_at(workspace.root, bad, places).items()} ^ {*links_at(workspace.root, target, places).items()}
+    )
+    if inner:
+        raise AcornError(
+            f"{inner[0][0]} is another repository, and was at another commit then; nothing was rolled back",
+            hint="go back there first, and let a commit here say so",
+        )
+    decide = {*files_that_decide(loaded), *files_that_decide(former)} - {FILE}
+    then, now = (
+        {
+            path: file
+            for path, file in files_at(workspace.root, commit, ()).items()
+            if path in decide or _is_spec(path, places)
+        }
+        for commit in (target, bad)
+    )
+    other = {path: stored for path, stored in then.items() if now.get(path) != stored}
+    touched = {FILE, *(now.keys() - then.keys()), *(other.keys() & now.keys())}
+    if not Authors(workspace.root).are_committed(touched):
+        raise AcornError(
+            "a file that would go back is not here as the commit holds it; nothing was rolled back",
+            hint="git may have been told not to look (`git ls-files -v` shows small letters); commit it, or put it away",
+        )
+    changes: dict[str, bytes | None] = dict(contents(workspace.root, other))
+    return changes | dict.fromkeys(now.keys() - then.keys())
 
 
-def _folders(settings: Mapping[str, object]) -> list[str]:
-    """Where specs come from: folders of specs and overlays, own rules, facts excepted."""
-    found: list[str] = []
-    for name in ("specs", "customRules"):
-        said = settings.get(name)
-        found += [str(one) for one in said] if isinstance(said, list) else []
-    environments = settings.get("environments")
-    for environment in environments.values() if isinstance(environments, Mapping) else ():
-        if isinstance(environment, Mapping):
-            found += [str(one) for one in environment.get("overlays") or ()]
-    return sorted({one.strip("/") for one in found})
+def _is_spec(path: str, places: Sequence[str]) -> bool:
+    """Whether a file lies where specs do, and is named as they are: a pipeline of the forge, or a script that
+    lies among them, does not go back by the way."""
+    if path == FILE or not path.lower().endswith(SPECS):
+        return False
+    for place in places:
+        below = path if place == "." else path.removeprefix(f"{place}/")
+        if path == place:
+            return True
+        if (place == "." or below != path) and not any(p.startswith(".") for p in PurePosixPath(below).parts):
+            return True
+    return False

@@ -16,12 +16,12 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
 from acorn_gitops.model.finding import AcornError, Finding, Refused
 from acorn_gitops.plan.verdict import LATER
-from acorn_gitops.provenance.branch import bring_default, is_elsewhere
+from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
-from acorn_gitops.specs.project import FILE
+from acorn_gitops.specs.project import FILE, settings_of
 
 SETTINGS = ("freezes", "changeWindows", "holds")
 UNREADABLE = f"{FILE} of the default branch cannot be read, so that nobody knows whether it says stop"
@@ -38,11 +38,14 @@ HINTS = {
 
 def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Finding]:
     """For a plan: that apply would be refused now, by what this clone has last seen of the default branch."""
-    head = workspace.trust.settings()
-    if head is None:
-        return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
-    commit = workspace.trust.default_commit
-    found = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+    found: dict[Stop, None] = {}
+    for commit in _last_seen(workspace):
+        head = workspace.trust.settings(commit)
+        if head is None and workspace.trust.may_be_new(commit):
+            continue  # whoever applies fetches more, or is told
+        if head is None:
+            return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
+        found |= dict.fromkeys(_stops(workspace, loaded, stores, head=head, head_commit=commit))
     return [_finding(stop, "warning", LATER) for stop in found]
 
 
@@ -53,7 +56,7 @@ def refuse_standing_still(workspace: Workspace, loaded: Loaded, stores: Collecti
     if not stores:
         return
     found: dict[Stop, None] = {}
-    for commit in _newest(workspace) or [workspace.trust.default_commit]:
+    for commit in _newest(workspace) or _last_seen(workspace):
         head = workspace.trust.settings(commit)
         if head is None:
             raise Refused(
@@ -83,6 +86,19 @@ def _newest(workspace: Workspace) -> list[str]:
     return commits
 
 
+def _last_seen(workspace: Workspace) -> list[str]:
+    """The newest commits that this clone has seen of what is, or may be, the default branch: what git fetched,
+    and what acorn did; never none. Those that others follow from count for nothing any more."""
+    root = workspace.root
+    seen = [one for one in (workspace.trust.default_commit, *brought_before(root, REMOTE)) if one]
+    kept = [
+        one
+        for one in dict.fromkeys(seen)
+        if not any(one != other and follows(root, other, one) for other in seen)
+    ]
+    return kept or [""]
+
+
 def _stops(
     workspace: Workspace,
     loaded: Loaded,
@@ -96,8 +112,7 @@ def _stops(
     if not names or not any(settings.get(name) for settings in (own, head) for name in SETTINGS):
         return []
     says = head.get("freezes") or []
-    names_there = {freeze["name"] for freeze in says}
-    freezes = [one for one in own.get("freezes") or () if one["name"] not in names_there]
+    freezes = [one for one in own.get("freezes") or () if one not in says]
     # A freeze that the default branch does not say may be new here, or lifted there: it holds until this checkout has
     # what was lifted. Windows are the default branch's alone, where it is known.
     kept = {"freezes": [*freezes, *says], "changeWindows": (head or own).get("changeWindows")}
@@ -121,8 +136,17 @@ def _overcame(root: Path, commit: str, head: str, bad: str) -> bool | None:
     back; None where nobody can tell."""
     if follows(root, commit, head):
         return True
-    came = came_in(root, head, FILE, bad)
-    return follows(root, commit, came) if came else None
+    came = came_in(root, head, FILE, lambda content: _holds(content, bad))
+    if came is None:
+        return None
+    found = [follows(root, commit, one) for one in came]
+    return True if True in found else None if None in found else False
+
+
+def _holds(content: bytes, bad: str) -> bool:
+    """Whether acorn.yaml says a hold of a commit."""
+    said = settings_of(content.decode("utf-8", "replace")).get("holds")
+    return isinstance(said, list) and any(isinstance(one, dict) and one.get("commit") == bad for one in said)
 
 
 def _finding(stop: Stop, severity: Any, begin: str) -> Finding:

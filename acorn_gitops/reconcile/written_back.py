@@ -6,7 +6,7 @@ hold, and the specs. Goes out: the new texts of files, and what could not be sai
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.resource import Address, Live, attribute_of
@@ -17,7 +17,8 @@ from acorn_gitops.reconcile.states import States, StoreView
 from acorn_gitops.resources.registry import spec_paths
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.configuration import Configuration, Spec
-from acorn_gitops.specs.edit import CannotEdit, set_value
+from acorn_gitops.specs.edit import CannotEdit, Edit, set_values
+from acorn_gitops.specs.files import Raw
 from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
 
@@ -33,6 +34,7 @@ def written_back(
     live_of = {view.store: view.live for view in collected}
     files: dict[str, str] = {}
     notes: list[str] = []
+    edits = _Edits(config)
     for view in collected:
         try:
             rows = store_drift(view.store, view.desired, view.live, applied=view.applied).drifted
@@ -73,13 +75,10 @@ def written_back(
                         f" {want.origin} by hand, or apply to put it back"
                     )
                     continue
-                problems = [
-                    problem
-                    for place in places
-                    if (problem := _edit(config, spec, place.path, value=place.value, files=files))
-                ]
-                notes += problems or _follow(config, spec, row.address, name)
-    return files, notes
+                then = _follow(config, spec, row.address, name)
+                for number, place in enumerate(places):
+                    edits.add(_Wish(spec, place.path, place.value, then if not number else ()))
+    return files, notes + edits.carry_out(files)
 
 
 def _follow(config: Configuration, spec: Spec, address: Address, name: str) -> list[str]:
@@ -144,21 +143,99 @@ def extend(
     each that was added to it."""
     for listing in item["listings"]:
         count = len(spec.spec.get("listings") or ())
-        problem = _edit(config, spec, ("spec", "listings", count), value=listing, files=files)
-        if problem:
-            notes.append(problem)
+        one = _Edits(config)
+        one.add(_Wish(spec, ("spec", "listings", count), listing))
+        problems = one.carry_out(files)
+        if problems:
+            notes += problems
         else:
             spec.spec.setdefault("listings", []).append(listing)
             yield spec
 
 
-def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, files: dict[str, str]) -> str:
-    """Write a value where the spec says it; the reason when that is not possible."""
+class _Place(NamedTuple):
+    """Where a value is said: in a document of a file, or in a table that it names."""
+
+    raw: Raw
+    path: tuple[Any, ...]
+    in_table: bool
+
+    @property
+    def file(self) -> str:
+        """The file to edit."""
+        return self.raw.item_file if self.in_table else self.raw.file
+
+
+class _Wish(NamedTuple):
+    """A value to write, and what is to be told once it is written."""
+
+    spec: Spec
+    path: tuple[Any, ...]
+    value: Any
+    then: Sequence[str] = ()
+
+
+class _Edits:
+    """Values that are gathered, and written file by file: a file is read a few times, however many of its values
+    changed."""
+
+    def __init__(self, config: Configuration) -> None:
+        self._config = config
+        self._wishes: dict[tuple[str, int], list[tuple[_Place, _Wish]]] = {}
+        self.notes: list[str] = []
+
+    def add(self, wish: _Wish) -> None:
+        """One more."""
+        place = _place(self._config, wish.spec, wish.path)
+        if place is None:
+            self.notes.append(f"{wish.spec.origin}: cannot be edited")
+            return
+        # Two documents may name one table, and read it otherwise.
+        key = (place.file, place.raw.position if place.in_table else -1)
+        self._wishes.setdefault(key, []).append((place, wish))
+
+    def carry_out(self, files: dict[str, str]) -> list[str]:
+        """Write all that can be; `files` has the new texts afterwards. Answers what could not, and what is to
+        be told of the others."""
+        for wishes in self._wishes.values():
+            self._left = GIVEN_UP
+            self._write(wishes, files)
+            if self._left < 0:
+                self.notes.append(
+                    f"{wishes[0][0].file}: {-self._left:,} more values stay as they are: too many before them could not be written"
+                )
+        return self.notes
+
+    def _write(self, wishes: Sequence[tuple[_Place, _Wish]], files: dict[str, str]) -> None:
+        """All at once; where that cannot be, each half by itself."""
+        if self._left <= 0:
+            self._left -= len(wishes)
+            return
+        trouble = _written(self._config, wishes, files)
+        if not trouble:
+            self.notes += [words for _, wish in wishes for words in wish.then]
+            return
+        if len(wishes) == 1:
+            self._left -= 1
+            self.notes.append(trouble)
+            return
+        middle = len(wishes) // 2
+        self._write(wishes[:middle], files)
+        self._write(wishes[middle:], files)
+
+
+GIVEN_UP: Final = 100
+"""Values of one file that cannot be written, after which the rest is left as it is: a hostile marketplace can
+hold as many as there are listings."""
+
+
+def _place(config: Configuration, spec: Spec, path: tuple[Any, ...]) -> _Place | None:
+    """Where a spec says a value, or would; None where it cannot be edited."""
     assert config.reader is not None
     # Defaults and templates speak for others too: what one resource is goes into its own words.
     layers = [layer for layer in config.layers_of(spec) if layer.what.split(" ")[0] in ("spec", "overlay")]
     if not layers:
-        return f"{spec.origin}: cannot be edited"
+        return None
     chosen = layers[-1]
     for layer in reversed(layers):
         inner = path[1:] if layer.path[:1] == ("spec",) else path
@@ -166,38 +243,45 @@ def _edit(config: Configuration, spec: Spec, path: tuple[Any, ...], value: Any, 
             chosen = layer
             break
     inner = path[1:] if chosen.path[:1] == ("spec",) else path
-    if chosen.raw.item_file != chosen.raw.file:
-        table = chosen.raw.item_file
-        text = files.get(table) or config.reader.exact(table)
-        changed = config.reader.put_cell(text, chosen.raw, (*chosen.path, *inner), value)
+    return _Place(chosen.raw, (*chosen.path, *inner), chosen.raw.item_file != chosen.raw.file)
+
+
+def _written(config: Configuration, wishes: Sequence[tuple[_Place, _Wish]], files: dict[str, str]) -> str:
+    """Write values of one file where the specs say them; the reason when that is not possible, and then none
+    is written."""
+    assert config.reader is not None
+    first, wish = wishes[0]
+    shown = ".".join(str(part) for part in wish.path[1:])
+    if first.in_table:
+        text = files.get(first.file) or config.reader.exact(first.file)
+        changed = config.reader.put_cells(text, first.raw, [(place.path, one.value) for place, one in wishes])
         if changed is None:
-            shown = ".".join(str(p) for p in path[1:])
-            return f"{spec.origin}: {shown} has no cell of its own in {table}; write {value!r} there by hand"
-        files[table] = changed
+            return f"{wish.spec.origin}: {shown} has no cell of its own in {first.file}; write {wish.value!r} there by hand"
+        files[first.file] = changed
         return ""
-    text = files.get(chosen.raw.file) or config.reader.text(chosen.raw.file)
+    text = files.get(first.file) or config.reader.text(first.file)
     try:
-        edited = set_value(
-            text, chosen.raw.file, chosen.raw.position, path=(*chosen.path, *inner), value=value
-        )
+        edits = [Edit(place.raw.position, place.path, one.value) for place, one in wishes]
+        edited = set_values(text, first.file, edits)
     except CannotEdit as error:
         return str(error)
-    wrong = _refused(edited, chosen.raw.file, chosen.raw.position)
+    wrong = _refused(edited, first.file, {place.raw.position for place, _ in wishes})
     if wrong:
-        shown = ".".join(str(p) for p in path[1:])
-        return f"{spec.origin}: {shown} stays as it is: what the store holds no spec may say ({wrong})"
-    files[chosen.raw.file] = edited
+        return f"{wish.spec.origin}: {shown} stays as it is: what the store holds no spec may say ({wrong})"
+    files[first.file] = edited
     return ""
 
 
-def _refused(text: str, file: str, position: int) -> str:
-    """Why a document of a file would not be taken; empty where it would."""
+def _refused(text: str, file: str, positions: Collection[int]) -> str:
+    """Why documents of a file would not be taken; empty where they would."""
     read = compose(text, file)
     faults = [*decode(text.encode(errors="replace"), file)[1], *read.findings]
     if faults:
         return one_line(faults[0].message, 200)
-    document = read.documents[position].data
-    found = gate.problems(
-        str(document.get("kind")), document, partial=True
-    )  # the rest may come from elsewhere
-    return one_line(found[0].message, 200) if found else ""
+    for position in sorted(positions):
+        document = read.documents[position].data
+        # The rest may come from elsewhere.
+        found = gate.problems(str(document.get("kind")), document, partial=True)
+        if found:
+            return one_line(found[0].message, 200)
+    return ""

@@ -24,8 +24,10 @@ class Lost(NamedTuple):
 def lost_comment(before: str, after: str) -> Lost | None:
     """The first comment of one text that the other no longer holds; None where all are there."""
     found = [(match.group().strip(), match.start()) for match in _COMMENT.finditer(before)]
+    there = Counter(match.group().strip() for match in _COMMENT.finditer(after))
     for words, count in Counter(words for words, _ in found).items():
-        if after.count(words) < min(count, before.count(words)):
+        # What looks like a comment there is one in nearly all cases: only for the others the text is searched.
+        if there[words] < count and after.count(words) < min(count, before.count(words)):
             at = next(start for one, start in found if one == words)
             return Lost(words, before.count("\n", 0, at) + 1)
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from acorn_gitops.confine.files import replace
 from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
@@ -36,25 +36,47 @@ def scalar(value: Any) -> str:
     return quoted(str(value)) if needs_quotes(str(value)) else str(value)
 
 
+class Edit(NamedTuple):
+    """One value of a document of a file."""
+
+    document: int
+    path: tuple[Any, ...]
+    value: Any
+
+
 def set_value(text: str, file: str, document: int, path: Sequence[Any], value: Any) -> str:
     """The text with one value replaced or added. CannotEdit when it would mean anything else."""
+    return set_values(text, file, [Edit(document, tuple(path), value)])
+
+
+def set_values(text: str, file: str, edits: Sequence[Edit]) -> str:
+    """The text with values replaced or added, all of them or none. CannotEdit when it would mean anything
+    else. The file is read twice, however many there are."""
+    edits = [*{(one.document, one.path): one for one in edits}.values()]
     composed = compose(text, file)
-    if composed.findings or document >= len(composed.documents):
+    shown = ", ".join(".".join(map(str, one.path)) for one in edits[:3])
+    if composed.findings or any(one.document >= len(composed.documents) for one in edits):
         raise CannotEdit(f"{file} cannot be read")
-    node = composed.documents[document]
-    result = (
-        _replaced(text, node, path, value=value)
-        if node.has(path) and not isinstance(value, dict | list)
-        else None
-    )
+    wanted = [node.data for node in composed.documents]
+    in_place: list[tuple[Node, Any]] = []
+    others: list[Edit] = []
+    for one in edits:
+        node = composed.documents[one.document]
+        wanted[one.document] = _with(wanted[one.document], one.path, one.value)
+        if node.has(one.path) and not isinstance(one.value, dict | list):
+            in_place.append((node.below(one.path), one.value))
+        else:
+            others.append(one)
+    result = _replaced(text, in_place)
     if result is None:
-        result = _by_round_trip(text, document, path, value=value)
+        result, others = text, [*edits]
+    if others:
+        result = _by_round_trip(result, others)
     after = compose(result, file)
-    wanted = _with(node.data, path, value)
-    if after.findings or after.documents[document].data != wanted:
-        raise CannotEdit(f"{file}: {'.'.join(map(str, path))} cannot be changed safely; edit it by hand")
+    if after.findings or [node.data for node in after.documents] != wanted:
+        raise CannotEdit(f"{file}: {shown} cannot be changed safely; edit it by hand")
     if lost_comment(text, result) is not None:
-        words = f"{file}: {'.'.join(map(str, path))} cannot be changed without losing a comment"
+        words = f"{file}: {shown} cannot be changed without losing a comment"
         raise CannotEdit(f"{words}; edit it by hand")
     return result
 
@@ -105,44 +127,42 @@ def _check_project(text: str) -> None:
         raise InvalidSpecs(words, findings=[*data.findings, *found])
 
 
-def _replaced(text: str, root: Node, path: Sequence[Any], value: Any) -> str | None:
-    """Replace a one-line scalar where it stands; None when it is something else."""
-    node = root
-    for part in path:
-        node = node.children[part]
-    if isinstance(node.data, dict | list):
-        return None
+def _replaced(text: str, values: Sequence[tuple[Node, Any]]) -> str | None:
+    """Replace one-line scalars where they stand; None when one is something else."""
     lines = text.split("\n")
-    line = lines[node.line - 1]
-    start = node.column - 1
-    rest = line[start:]
-    for form in (
-        quoted(str(node.data)),
-        "'" + str(node.data).replace("'", "''") + "'",
-        scalar(node.data),
-        str(node.data),
-    ):
-        if rest.startswith(form):
-            old_quoted = form[:1] in "\"'"
-            new = quoted(str(value)) if old_quoted and isinstance(value, str) else scalar(value)
-            lines[node.line - 1] = line[:start] + new + rest[len(form) :]
-            return "\n".join(lines)
-    return None
+    # From the end: what was not replaced yet stands where it stood.
+    for node, value in sorted(values, key=lambda one: (one[0].line, one[0].column), reverse=True):
+        if isinstance(node.data, dict | list):
+            return None
+        line, start = lines[node.line - 1], node.column - 1
+        old = next((form for form in _forms(node.data) if line.startswith(form, start)), None)
+        if old is None:
+            return None
+        new = quoted(str(value)) if old[:1] in "\"'" and isinstance(value, str) else scalar(value)
+        lines[node.line - 1] = line[:start] + new + line[start + len(old) :]
+    return "\n".join(lines)
 
 
-def _by_round_trip(text: str, document: int, path: Sequence[Any], value: Any) -> str:
+def _forms(value: Any) -> Sequence[str]:
+    """How a scalar may be written."""
+    text = str(value)
+    return quoted(text), "'" + text.replace("'", "''") + "'", scalar(value), text
+
+
+def _by_round_trip(text: str, edits: Sequence[Edit]) -> str:
     yaml = round_trip()
     documents = list(yaml.load_all(text))
-    current = documents[document]
-    for part in path[:-1]:
-        if isinstance(current, dict) and part not in current:
-            current[part] = {}
-        current = current[part]
-    last = path[-1]
-    if isinstance(current, list) and last == len(current):
-        current.append(styled(value))
-    else:
-        current[last] = styled(value)
+    for one in edits:
+        current = documents[one.document]
+        for part in one.path[:-1]:
+            if isinstance(current, dict) and part not in current:
+                current[part] = {}
+            current = current[part]
+        last = one.path[-1]
+        if isinstance(current, list) and last == len(current):
+            current.append(styled(one.value))
+        else:
+            current[last] = styled(one.value)
     out = io.StringIO()
     for index, item in enumerate(documents):
         if index:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeGuard
 
@@ -344,16 +345,20 @@ class Reader:
         line, column = node.key_at(inner) if key else node.at(inner)
         return Place(raw.file, line, column)
 
-    def put_cell(self, text: str, raw: Raw, path: tuple[Any, ...], value: object) -> str | None:
-        """The text of a table with the cell changed that says the value at a path; None where there is none,
-        or the table is not kept in UTF-8."""
+    def put_cells(self, text: str, raw: Raw, edits: Sequence[tuple[tuple[Any, ...], object]]) -> str | None:
+        """The text of a table with the cells changed that say the values at these paths; None where there is
+        none for one of them, or the table is not kept in UTF-8."""
         table = self._tables.get((raw.file, raw.position))
         plain = self._encodings.get(raw.item_file, "utf-8") == "utf-8"
-        if table is None or not plain or path[:2] != ("spec", "items") or not isinstance(value, str):
+        if table is None or not plain:
             return None
-        sku = raw.data["spec"]["items"][path[2]]["sku"]
+        puts: list[tables.Put] = []
+        for path, value in edits:
+            if path[:2] != ("spec", "items") or not isinstance(value, str):
+                return None
+            puts.append(tables.Put(raw.data["spec"]["items"][path[2]]["sku"], path[3:], value))
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        put = tables.put(text[len(mark) :], raw.item_file, table=table, sku=sku, path=path[3:], value=value)
+        put = tables.put(text[len(mark) :], raw.item_file, table=table, edits=puts)
         return mark + put if put is not None else None
 
     def exact(self, file: str) -> str:

@@ -41,16 +41,15 @@ def leaks(data: bytes, file: str) -> list[Finding]:
     line, counted = 1, 0
     for match in _SECRET.finditer(text):
         line, counted = line + text.count("\n", counted, match.start()), match.start()
+        if line in found:
+            continue
         column = match.start() - text.rfind("\n", 0, match.start())
-        found.setdefault(
-            line,
-            Finding(
-                "STO-004",
-                "error",
-                "this looks like a secret",
-                place=Place(file, line, column),
-                hint="revoke it now: it is in git's history from here on; then write env:NAME",
-            ),
+        found[line] = Finding(
+            "STO-004",
+            "error",
+            "this looks like a secret",
+            place=Place(file, line, column),
+            hint="revoke it now: it is in git's history from here on; then write env:NAME",
         )
     return list(found.values())
 

@@ -131,7 +131,10 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
         project_raw=project.raw,
     )
     if any(f.id == "STO-004" for f in findings):  # what is secret is not printed again by another finding
-        findings = [f._replace(message=masked(f.message), hint=masked(f.hint)) for f in findings]
+        findings = [
+            f._replace(message=masked(f.message), hint=masked(f.hint), source=masked(f.source))
+            for f in findings
+        ]
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files=[*files])
 
 

@@ -39,6 +39,8 @@ class OwnRules:
     """All of them."""
 
     rules: list[OwnRule] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    """From which they were read."""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -82,6 +84,7 @@ def read_own_rules(reader: Reader, written: Sequence[str] | None) -> OwnRules:
             continue
         for path in files:
             read = reader.read(path)
+            out.files.append(reader.relative(path))
             out.findings += read.findings
             for raw in read.documents:
                 _document(reader, raw, out)

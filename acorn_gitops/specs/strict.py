@@ -16,6 +16,8 @@ from acorn_gitops.specs.fast import MAX_DEPTH
 from acorn_gitops.specs.scalars import Ambiguous, quoted, resolve
 from acorn_gitops.specs.text import unseen
 
+MOST: Final = 1_000
+"""Faults of one file that are told."""
 MAX_ALIASED_NODES: Final = 10_000
 MAX_ALIASED_TEXT: Final = 1_000_000
 """Characters."""
@@ -45,6 +47,13 @@ class Node:
                 break
             node = child
         return node.line, node.column
+
+    def below(self, path: Sequence[Any]) -> Node:
+        """The value at a path that exists (`has`)."""
+        node = self
+        for part in path:
+            node = node.children[part]
+        return node
 
     def key_at(self, path: Sequence[Any]) -> tuple[int, int]:
         """Line and column of the key at a path; of its value where there is no key."""
@@ -151,6 +160,8 @@ class _Composer:
         self.expanded_text = 0
 
     def fail(self, id: str, line: int, column: int, message: str, hint: str) -> None:
+        if len(self.findings) >= MOST:
+            return
         source = self.lines[line] if line < len(self.lines) else ""
         place = Place(self.file, line + self.first_line, column + 1)
         self.findings.append(Finding(id, "error", message, place=place, hint=hint, source=source))

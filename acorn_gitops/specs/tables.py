@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine import text as texts
@@ -82,6 +83,8 @@ Cells = dict[tuple[str, Path], Place]
 
 SHOWN: Final = 20
 """Unknown headings of one table that are told."""
+MOST: Final = 200
+"""Faults of one table that are told one by one."""
 
 
 class Read(NamedTuple):
@@ -97,30 +100,46 @@ def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None
     return _Table(text, file, table, cells=cells).read()
 
 
-def put(text: str, file: str, *, table: dict[str, Any], sku: str, path: Path, value: str) -> str | None:
-    """The text with one cell changed: the one that a path of a SKU's item came from. Every other letter
-    stays. None where no cell says it, or where the table would mean something else as well (a title that
+class Put(NamedTuple):
+    """A value of a SKU's item, by its path there."""
+
+    sku: str
+    path: Path
+    value: str
+
+
+def put(text: str, file: str, *, table: dict[str, Any], edits: Sequence[Put]) -> str | None:
+    """The text with cells changed: those that the paths of SKUs' items came from. Every other letter stays.
+    None where no cell says one of them, or where the table would mean something else as well (a title that
     three rows of the SKU repeat)."""
     cells: Cells = {}
-    wanted = read(text, file, table, cells=cells).items
-    place = cells.get((sku, path))
-    if place is None:
-        return None
+    wanted = {item["sku"]: item for item in read(text, file, table, cells=cells).items}
     delimiter = table.get("delimiter") or ","
-    lines = text.split("\n")
-    begin = sum(len(line) + 1 for line in lines[: place.line - 1]) + place.column - 1
-    end = _end(text, begin, delimiter)
-    amount = path[0] == "pricePolicy" or path[-2:] == ("price", "value")
-    shown = value.replace(".", ",") if amount and table.get("decimalComma") is True else texts.cell(value)
-    if any(letter in shown for letter in (delimiter, '"', "\n", "\r")):
-        shown = '"' + shown.replace('"', '""') + '"'
-    edited = text[:begin] + shown + text[end:]
-    owner: Any = next(item for item in wanted if item["sku"] == sku)
-    for part in path[:-1]:
-        owner = owner[part]
-    owner[path[-1]] = value
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    changes: dict[int, tuple[int, str]] = {}
+    for sku, path, value in edits:
+        place = cells.get((sku, path))
+        if place is None:
+            return None
+        begin = starts[place.line - 1] + place.column - 1
+        amount = path[0] == "pricePolicy" or path[-2:] == ("price", "value")
+        shown = value.replace(".", ",") if amount and table.get("decimalComma") is True else texts.cell(value)
+        if any(letter in shown for letter in (delimiter, '"', "\n", "\r")):
+            shown = '"' + shown.replace('"', '""') + '"'
+        changes[begin] = (_end(text, begin, delimiter), shown)
+        owner: Any = wanted[sku]
+        for part in path[:-1]:
+            owner = owner[part]
+        owner[path[-1]] = value
+    parts, at = [], 0
+    for begin, (end, shown) in sorted(changes.items()):
+        parts += [text[at:begin], shown]
+        at = end
+    edited = "".join([*parts, text[at:]])
     after = read(edited, file, table)
-    return edited if not after.findings and after.items == wanted else None
+    return edited if not after.findings and after.items == [*wanted.values()] else None
 
 
 def _end(text: str, begin: int, delimiter: str) -> int:
@@ -149,9 +168,15 @@ class _Table:
         self.fields: list[str] = []
         self._source: list[str] | None = None
         self._comma_told = False
+        self.faults = 0
+        """How many were found; MOST of them are told."""
 
     def fail(self, id: str, line: int, cell: int, message: str, hint: str) -> None:
-        """A finding at a cell (counted from 1; 0 is the row) of the row that begins in a line."""
+        """A finding at a cell (counted from 1; 0 is the row) of the row that begins in a line. After MOST of
+        them only their number is told."""
+        self.faults += 1
+        if self.faults > MOST:
+            return
         place = self.place(line, cell)
         lines = self.source()
         shown = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
@@ -209,12 +234,16 @@ class _Table:
                 begins = rows.line_num + 1
         except csv.Error as error:
             self.fail("GEN-015", begins, 0, f"this is not CSV: {error}", "check quotes and the delimiter")
+        if self.faults > MOST:
+            more = f"and {self.faults - MOST:,} more faults in this table"
+            hint = "mend those above first: many have one cause"
+            self.findings.append(Finding("GEN-015", "error", more, place=Place(self.file), hint=hint))
         return Read(list(self.items.values()), list(self.lines.values()), self.findings)
 
     def headings(self, header: list[str]) -> None:
         import difflib
 
-        unknown = 0
+        unknown, seen = 0, set[str]()
         for column, heading in enumerate(header, 1):
             field = self.renamed.get(heading, self.renamed.get(heading.strip(), heading)).strip()
             if field not in FIELDS and unknown >= SHOWN:
@@ -228,8 +257,9 @@ class _Table:
                     else f"known: {', '.join(FIELDS)}; map others by `columns`"
                 )
                 self.fail("GEN-006", 1, column, f"unknown column {heading}", hint)
-            elif field in self.fields:
+            elif field in seen:
                 self.fail("GEN-003", 1, column, f"the column {field} stands here twice", "remove one of them")
+            seen.add(field)
             self.fields.append(field)
         if unknown > SHOWN:
             self.fail(

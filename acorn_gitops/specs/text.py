@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import islice
 from typing import Final
 
 from acorn_gitops.confine.text import INVISIBLE, LONE_SELECTOR
 from acorn_gitops.model.finding import Finding, Place
 
+SHOWN: Final = 20
+"""Faults of one kind that are told of one file: more help nobody, and a stranger can make millions."""
+_LINE: Final = 2_000
+"""Letters of a line that are shown: nobody reads a longer one."""
 MAX_BYTES: Final = 128 * 1024 * 1024
 _UNSAFE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\r\ufffe\uffff{INVISIBLE}]|{LONE_SELECTOR}")
 
@@ -41,12 +46,16 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     if text.isascii() and text.isprintable():
         return text, []
     if "<<<<<<<" in text:
-        conflicts = [m for m in _CONFLICT.finditer(text) if _CONFLICT_END.search(text, m.end())]
-        if conflicts:
-            return text, [_conflict(text, match.start(), file) for match in conflicts[:20]]
-    findings = [_unsafe(text, match.start(), file) for match in list(_UNSAFE.finditer(text))[:20]]
+        last = max((match.start() for match in _CONFLICT_END.finditer(text)), default=-1)
+        conflicts = (match for match in _CONFLICT.finditer(text) if match.start() < last)
+        told = [_conflict(text, match.start(), file) for match in islice(conflicts, SHOWN)]
+        if told:
+            return text, told
+    findings = [_unsafe(text, match.start(), file) for match in islice(_UNSAFE.finditer(text), SHOWN)]
     if not findings and not text.isascii() and not unicodedata.is_normalized("NFC", text):
         for number, line_text in enumerate(text.split("\n"), 1):
+            if len(findings) == SHOWN:
+                break
             if not unicodedata.is_normalized("NFC", line_text):
                 normal = unicodedata.normalize("NFC", line_text)
                 same = next(
@@ -107,7 +116,14 @@ def _unsafe(text: str, position: int, file: str) -> Finding:
     end = text.find("\n", position)
     character = text[position]
     name = unicodedata.name(character, f"U+{ord(character):04X}")
-    shown = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text[start : end if end >= 0 else len(text)])
+    far = position - start > _LINE
+    shown = (
+        ""
+        if far
+        else _UNSAFE.sub(
+            "\N{REPLACEMENT CHARACTER}", text[start : min(end, start + _LINE) if end >= 0 else start + _LINE]
+        )
+    )
     return Finding(
         "GEN-009",
         "error",

@@ -3,22 +3,33 @@ counted in what comes out, not in seconds; what would never end is ended by the 
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from acorn_gitops.compile.sku_list import sku_list
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
 from acorn_gitops.engines.pricing.lowest import lowest
 from acorn_gitops.engines.pricing.price import Offer
+from acorn_gitops.engines.standstill import frozen
+from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
+from acorn_gitops.provenance import earlier
 from acorn_gitops.provenance.blame import Authors
+from acorn_gitops.specs import tables
+from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.leaks import leaks, masked
 from acorn_gitops.specs.strict import MAX_ALIASED_TEXT, compose
+from acorn_gitops.specs.text import decode
 from tests.borders.clone import WHO
 from tests.repository import Repository, sku, storefront
 
@@ -557,3 +568,152 @@ def test_a_sweep_that_costs_too_much_goes_on_with_bounds() -> None:
         assert pays == least.pays(listed)
         assert looks > 0
         assert least.bounded().pays(listed) <= pays
+
+
+# -- what grew with the square of its length, or was kept in full (the eighteenth attack) ------------------------------
+
+
+def test_marks_of_a_conflict_without_an_end_are_none() -> None:
+    """A hundred thousand beginnings: the end is looked for once."""
+    assert not any(f.id == "GEN-002" for f in decode(b"<<<<<<< \n" * 100_000, "f.yaml")[1])
+    both = b"<<<<<<< a\nx\n=======\ny\n>>>>>>> b\n"
+    assert [f.place.line for f in decode(b"z\n" + both, "f.yaml")[1] if f.place] == [2]
+
+
+@pytest.mark.parametrize("letter", ["\x01", "e\u0301\n"], ids=["control", "half a letter"])
+def test_of_millions_of_wrong_letters_some_are_told(letter: str) -> None:
+    """Twenty, and each with no more of its line than somebody reads."""
+    findings = decode((letter * 1_000_000).encode(), "f.yaml")[1]
+    assert len(findings) == 20
+    assert all(len(finding.source) <= 2_000 for finding in findings)
+
+
+def test_of_many_secrets_in_a_line_the_first_is_told() -> None:
+    """And the line is not gone through again for each."""
+    assert len(leaks(b"# " + b"Atza| " * 500_000, "f.yaml")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sku,store" + ",sku,store" * 50_000 + "\n",
+        "sku,store\n" + "a\n" * 100_000,
+        "sku,store,price\n" + "a,b,1.23457E+12\n" * 100_000,
+    ],
+    ids=["headings", "short rows", "spoilt cells"],
+)
+def test_of_many_faults_of_a_table_some_are_told_and_the_rest_counted(text: str) -> None:
+    """Two hundred, and how many more there are."""
+    findings = tables.read(text, "t.csv", {}).findings
+    assert len(findings) <= 201
+    assert len(findings) < 201 or "more faults in this table" in findings[-1].message
+
+
+def test_of_many_keys_that_stand_twice_some_are_told() -> None:
+    """A thousand of one file."""
+    assert len(compose("a: 1\n" * 20_000, "f.yaml").findings) == 1_000
+
+
+def test_of_what_no_schema_fits_some_is_told(made: Repository) -> None:
+    """Twenty of one SKU, however many the schema could say."""
+    file = made.path / "acorn.yaml"
+    file.write_text(file.read_text() + "  productTypes: {BOMB: bomb.json}\n")
+    (made.path / "bomb.json").write_text(json.dumps({"required": [f"p{n}" for n in range(3_000)]}))
+    one = sku("A-17")
+    one["spec"]["attributes"] = {"productType": "BOMB", "extra": {"a": "b"}}
+    made.write(storefront(), one)
+    said = made.run("validate", "-o", "json").json
+    assert sum(f["id"] == "SKU-017" for f in said["findings"]) == 20
+
+
+def test_many_codes_of_one_short_name_have_names_of_their_own() -> None:
+    """`A 1`, `A-1`, `A_1` … are all a-1: nobody counts from the beginning again."""
+    rows = [("s", f"A{' ' * (n % 30 + 1)}{chr(33 + n // 30 % 14)}1", {}) for n in range(400)]
+    items = sku_list([(store, key, {"sku": key}) for store, key, _ in rows], [])
+    names = [item.get("name") or item["sku"].lower() for item in items]
+    assert len({*names}) == len(names)
+
+
+def test_a_comment_that_is_lost_is_found_among_many() -> None:
+    """All others are there, in whatever order."""
+    lines = [f"# c{n}" for n in range(30_000)]
+    assert lost_comment("\n".join(lines), "\n".join(reversed(lines))) is None
+    lost = lost_comment("\n".join(lines), "\n".join(lines[:-1]))
+    assert lost is not None and lost.words == "# c29999"
+
+
+def test_a_tree_that_names_itself_is_not_laid_out(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few objects of git make as many files as somebody wants."""
+    monkeypatch.setattr(earlier, "FILES", 50)
+    for command in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=made.path, check=True, env={**os.environ, **WHO})
+
+    def asked(*arguments: str, given: str = "") -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=made.path, check=True, env={**os.environ, **WHO}, input=given,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    tree = asked("write-tree")
+    for _ in range(3):
+        tree = asked("mktree", given="".join(f"040000 tree {tree}\td{n}\n" for n in range(10)))
+    commit = asked("commit-tree", tree, "-m", "bomb")
+    with pytest.raises(AcornError, match="holds too much to be laid out"):
+        earlier.files_at(made.path, commit, ())
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_copy_ends_with_its_original(made: Repository, end: signal.Signals) -> None:
+    """However that one is ended: nobody goes on computing a stranger's pattern."""
+    file = made.path / "acorn.yaml"
+    file.write_text(file.read_text() + "  productTypes: {BOMB: bomb.json}\n")
+    (made.path / "bomb.json").write_text(json.dumps({"properties": {"l": {"pattern": "(a+)+$"}}}))
+    one = sku("A-17")
+    one["spec"]["attributes"] = {"productType": "BOMB", "extra": {"l": "a" * 60 + "b"}}
+    made.write(storefront(), one)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "acorn_gitops", "validate"],
+        cwd=made.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    copy = ""
+    while not copy and running.poll() is None:
+        copy = children.read_text().strip()
+        time.sleep(0.02)
+    running.send_signal(end)
+    running.wait()
+    assert copy
+    for _ in range(500):
+        if not Path(f"/proc/{copy}").exists() or " Z " in Path(f"/proc/{copy}/stat").read_text():
+            return
+        time.sleep(0.02)
+    os.kill(int(copy), signal.SIGKILL)
+    pytest.fail("the copy goes on")
+
+
+def test_many_values_of_one_file_are_taken_in_at_once(made: Repository) -> None:
+    """Three hundred prices that a hand changed; comments stay, and what no spec may say stays as it was."""
+    made.write(storefront(), *(sku(f"K-{n}", "10.00") for n in range(300)))
+    file = made.path / "specs" / "all.yaml"
+    file.write_text("# the catalogue\n" + file.read_text())
+    made.apply()
+    changes = [f"amz-de/listing/K-{n}.price={n % 50 + 1}.00" for n in range(300)]
+    assert made.run("sandbox", "disturb", *changes).code == 0
+    done = made.run("import", "--drifted")
+    assert done.code == 0, done
+    text = file.read_text()
+    assert text.startswith("# the catalogue\n")
+    assert made.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_pattern_for_stores_is_made_once_for_all() -> None:
+    """Thousands of patterns of a freeze, and names among them."""
+    patterns = [f"s{n}-*" for n in range(1_000)] + ["amz-de"]
+    freeze = {"name": "p", "reason": "x", "owner": "a", "until": "2027-01-01T00:00:00Z", "stores": patterns}
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    stores = ["amz-de", "amz-fr", "s7-x", "s7", *(f"t{n}" for n in range(500))]
+    (stop,) = frozen({"freezes": [freeze]}, "sandbox", stores, now)
+    assert stop.stores == ("amz-de", "s7-x")

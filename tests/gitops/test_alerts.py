@@ -7,7 +7,9 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -129,6 +131,7 @@ def test_what_a_pull_request_says_was_told_is_not_believed(
 ) -> None:
     monkeypatch.setenv("HOOK", hook.url)
     monkeypatch.setenv("HOOK_SECRET", "s3cret-of-the-hook")
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
     made = team(tmp_path / "r")
     published(tmp_path, made)
     disturb(made, "amz-de/listing/KTL-17-BLK.price=44.90")
@@ -183,6 +186,7 @@ def test_a_team_is_told_once_by_all_its_machines(
     monkeypatch.setenv("HOOK", hook.url)
     monkeypatch.setenv("HOOK_SECRET", "s3cret-of-the-hook")
     monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
     store = storefront()
     store["spec"]["monitors"] = [MONITOR]
     made = Repository(tmp_path / "r", store, sku())
@@ -405,3 +409,51 @@ def test_a_password_is_never_sent_without_encryption() -> None:
     listening.close()
     assert "no encryption" in why
     assert b"hunter2" not in b"".join(said)
+
+
+@pytest.mark.parametrize("how", ["flood", "drip"])
+def test_a_mail_server_that_never_comes_to_an_end_is_left(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines without end, or a line without end: neither memory nor hours are spent on it."""
+    import socket
+    import threading
+
+    from acorn_gitops.confine import mail_server
+
+    monkeypatch.setattr(mail_server, "WHOLE", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            while True:
+                if how == "flood":
+                    connection.sendall(b"220-hello\r\n" * 10_000)
+                else:
+                    connection.sendall(b"2")
+                    time.sleep(0.05)
+
+    threading.Thread(target=serve, daemon=True).start()
+    server = f"smtp://127.0.0.1:{listening.getsockname()[1]}"
+    why = send.send(NEWS, send.Target("mail", "ops@example.com", sender="a@b.c", server=server))
+    listening.close()
+    assert why == "SMTPServerDisconnected"
+
+
+def test_a_variable_whose_words_a_stranger_chooses_names_no_address(
+    tmp_path: Path, hook: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A route counts as the default branch says it: GitLab fills CI_COMMIT_TITLE with the stranger's words."""
+    monkeypatch.setenv("HOOK", "http://127.0.0.1:1/")
+    monkeypatch.setenv("HOOK_SECRET", "s3cret-of-the-hook")
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+    made = team(tmp_path / "r")
+    published(tmp_path, made)
+    made.apply()
+    disturb(made, "amz-de/listing/KTL-17-BLK.price=44.90")
+    file = made.path / "acorn.yaml"
+    file.write_text(file.read_text().replace("env:HOOK", "env:CI_COMMIT_TITLE", 1))
+    git(made.path, "commit", "-qam", hook.url)
+    monkeypatch.setenv("CI_COMMIT_TITLE", hook.url)
+    said = made.run("drift", "--alert")
+    assert "does not name this route so" in " ".join(said.err.split())
+    assert hook.asked == []

@@ -44,7 +44,7 @@ HELD: Final[dict[str, frozenset[str]]] = {
 SILENT: Final[dict[str, frozenset[str]]] = {
     # What these say has its effect elsewhere: in other attributes, or in acorn itself.
     "storefront": frozenset({"timezone", "environment", "lifecycle"}),
-    "location": frozenset({"code", "timezone"}),
+    "location": frozenset({"code", "timezone", "status"}),
     "listing": frozenset({"minPrice", "maxPrice", "mapPrice", "composition"}),
     "role": frozenset({"validFrom", "validUntil"}),
     "tax-rule": frozenset({"liableParty", "treatment", "validFrom", "validTo"}),

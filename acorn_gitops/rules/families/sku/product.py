@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -121,9 +122,10 @@ def _misfits(
 
     broken = set[str]()
     validators: dict[str, Any] = {}
+    told = 0
     for index, (_, name, extra) in enumerate(asked):
         step(name)
-        if name in broken:
+        if name in broken or told >= TOLD:
             continue
         try:
             if name not in validators:
@@ -131,7 +133,8 @@ def _misfits(
                     raise TypeError("a JSON Schema is an object")
                 # An empty registry retrieves nothing: what a reference names must stand in the schema itself.
                 validators[name] = Draft202012Validator(schemas[name], registry=Registry())
-            for error in validators[name].iter_errors(extra):
+            for error in islice(validators[name].iter_errors(extra), EACH):
+                told += 1
                 yield index, [*error.path], error.message[:LONGEST]
         except Exception as error:  # noqa: BLE001 - whatever a schema makes the library do is told
             broken.add(name)
@@ -149,6 +152,10 @@ def _why(error: Exception) -> str:
 
 
 LONGEST: Final = 500
+EACH: Final = 20
+"""What is told of one SKU's attributes."""
+TOLD: Final = 5_000
+"""What is told of all: a schema that nothing fits would have as much to say as there are SKUs."""
 """Characters of a message: values of a spec are repeated in it."""
 
 
