@@ -450,7 +450,25 @@ def vendure() -> str:
     return "\n".join(out) + "\n"
 
 
+def amazon() -> str:
+    """What the Amazon adapter holds of each attribute."""
+    from acorn_gitops.marketplaces.amazon.fit import BY_HAND, HELD, NOT_SENT, SILENT
+    from acorn_gitops.resources.registry import TYPES
+
+    out = [NOTE + (Path(__file__).parent / "amazon.head.txt").read_text(encoding="utf-8")]
+    out.append("## Fields\n\n| Resource | Field | Held |\n|---|---|---|")
+    for type, held in HELD.items():
+        for name in TYPES[type].properties:
+            state = "yes" if name in held else "by acorn" if name in SILENT[type] else "no, told"
+            out.append(f"| {type} | `{name}` | {state} |")
+    out.append(
+        f"\nBy people: {', '.join(sorted(BY_HAND))}. Not sent, as acorn itself works with them: {', '.join(sorted(NOT_SENT))}."
+    )
+    return "\n".join(out) + "\n"
+
+
 PAGES = {
+    "amazon.md": amazon,
     "rule-cases.md": rule_cases,
     "vendure.md": vendure,
     "commands.md": commands,

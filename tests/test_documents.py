@@ -39,7 +39,16 @@ def _generated() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["commands.md", "rules.md", "rule-cases.md", "kinds.md", "reference-data.md", "vendure.md"]
+    "page",
+    [
+        "amazon.md",
+        "commands.md",
+        "rules.md",
+        "rule-cases.md",
+        "kinds.md",
+        "reference-data.md",
+        "vendure.md",
+    ],
 )
 def test_generated_pages_are_up_to_date(page: str) -> None:
     """What `python docs/generate.py` writes is what is committed."""

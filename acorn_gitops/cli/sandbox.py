@@ -52,10 +52,24 @@ def _open(
 @click.option(
     "--token", default="", metavar="TOKEN", help="Bearer token that requests must carry; none by default."
 )
+@click.option(
+    "--sp-api", is_flag=True, help="An emulator of Amazon's Selling Partner API instead (`acorn-sp-api`)."
+)
 def serve(
-    environment: str | None, root: Path | None, no_color: bool, name: str, host: str, port: int, token: str
+    environment: str | None,
+    root: Path | None,
+    no_color: bool,
+    name: str,
+    host: str,
+    port: int,
+    token: str,
+    sp_api: bool,
 ) -> int:
     """Serve the sandbox over HTTP until interrupted. Its API is described at /openapi.json."""
+    if sp_api:
+        from acorn_gitops.cli.sp_api import serve as serve_sp_api
+
+        return serve_sp_api(host, port)
     try:
         import uvicorn
     except ImportError:

@@ -1,22 +1,17 @@
-"""A seller of two continents on an emulator behind HTTP, with a clock that moves only when somebody waits.
-Callers: the tests of this folder."""
+"""A European seller on the emulator, and the adapter to it. Callers: the tests of this folder."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
-
-import uvicorn
 
 from acorn_gitops.marketplaces.amazon import open_marketplace
 from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
 from acorn_gitops.marketplaces.protocol import Settings
-from acorn_gitops.sandbox.amazon.app import Emulator
-from acorn_gitops.sandbox.amazon.world import World
+from acorn_gitops.sandbox.amazon import serving
+from acorn_gitops.sandbox.amazon.clock import VirtualClock, WallClock
 
 SELLER = "A1EXAMPLE23456"
 DE, FR, UK, US, JP = (
@@ -28,92 +23,38 @@ DE, FR, UK, US, JP = (
 )
 SECRETS = {"clientId": "client", "clientSecret": "secret-of-client", "refreshToken": "refresh-of-europe"}
 BEGIN = datetime(2026, 11, 23, 9, tzinfo=UTC)
+EUROPE = {
+    "sellerId": SELLER,
+    "region": "eu",
+    "refreshToken": SECRETS["refreshToken"],
+    "marketplaces": [DE, FR, UK],
+}
 
 
-class Clock:
-    """Instants and seconds that move only when somebody waits."""
+class Emulated(serving.Emulated):
+    """An emulator with one European seller."""
 
-    def __init__(self) -> None:
-        self.spent = 0.0
-
-    def now(self) -> datetime:
-        """The present instant."""
-        return BEGIN + timedelta(seconds=self.spent)
-
-    def seconds(self) -> float:
-        """Seconds since the beginning."""
-        return self.spent
+    def __init__(
+        self, url: str, switch: serving.Switch, clock: VirtualClock | WallClock | None = None
+    ) -> None:
+        self.time = clock or VirtualClock(BEGIN)
+        super().__init__(url, switch, self.time)
+        self.account = self.world.enroll(EUROPE)
 
     def wait(self, seconds: float) -> None:
-        """They pass."""
-        self.spent += seconds
+        """They pass, on a clock that moves only so."""
+        assert isinstance(self.time, VirtualClock)
+        self.time.wait(seconds)
 
-
-class RealClock(Clock):
-    """Instants and seconds as they are, for whoever waits by himself."""
-
-    def now(self) -> datetime:
-        """The present instant."""
-        return datetime.now(UTC)
-
-
-class Emulated:
-    """An emulator with one European seller, and the way to it."""
-
-    def __init__(self, url: str, emulator: Emulator, clock: Clock) -> None:
-        self.url, self.emulator, self.clock = url, emulator, clock
-        self.world = emulator.world
-        self.account = emulator.world.accounts[SELLER]
+    @property
+    def spent(self) -> float:
+        """Seconds that somebody has waited."""
+        return self.time.seconds()
 
     def adapter(self, stores: Mapping[str, Mapping[str, Any]] | None = None) -> AmazonAccount:
         """An adapter that waits on the emulator's clock."""
-        options = {"login": f"{self.url}/auth/o2/token", "sellerId": SELLER}
+        options = {"login": self.login, "sellerId": SELLER}
         settings = Settings("amazon-eu", "amazon", self.url, json.dumps(SECRETS), options)
-        adapter = open_marketplace(settings, pause=self.clock.wait, clock=self.clock.seconds)
+        adapter = open_marketplace(settings, pause=self.wait, clock=self.time.seconds)
         adapter.know(stores or {})
         return adapter
-
-
-class Switch:
-    """An application in front of whichever emulator is the present one: a server begins once for many
-    tests."""
-
-    def __init__(self) -> None:
-        self.emulator: Emulator | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        assert self.emulator is not None
-        await self.emulator(scope, receive, send)
-
-
-def fresh(url: str, switch: Switch, clock: Clock | None = None) -> Emulated:
-    """A new emulator behind an address, with one European seller."""
-    clock = clock or Clock()
-    world = World(clock.now)
-    world.enroll(
-        {
-            "sellerId": SELLER,
-            "region": "eu",
-            "refreshToken": SECRETS["refreshToken"],
-            "marketplaces": [DE, FR, UK],
-        }
-    )
-    switch.emulator = Emulator(world, clock.wait)
-    return Emulated(url, switch.emulator, clock)
-
-
-@contextmanager
-def served(switch: Switch) -> Iterator[str]:
-    """The address at which an application is served until the end of the block."""
-    config = uvicorn.Config(switch, port=0, log_level="critical", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)

@@ -157,10 +157,10 @@ class TestLogin:
         adapter = amazon.adapter()
         adapter.client.call(op.LIST_SOURCES)
         first = adapter.client._login.token()
-        amazon.clock.wait(3000)
+        amazon.wait(3000)
         adapter.client.call(op.LIST_SOURCES)
         assert adapter.client._login.token() == first
-        amazon.clock.wait(560)
+        amazon.wait(560)
         adapter.client.call(op.LIST_SOURCES)
         assert adapter.client._login.token() != first
 
@@ -182,7 +182,7 @@ class TestLimits:
         for _ in range(30):
             adapter.client.call(op.SEARCH_LISTINGS, {"sellerId": SELLER}, {"marketplaceIds": DE})
         assert amazon.world.throttled == {}
-        assert 4.9 <= amazon.clock.spent <= 5.2
+        assert 4.9 <= amazon.spent <= 5.2
 
     def test_a_slower_account_is_found_out_without_a_storm(self, amazon: Emulated) -> None:
         """Where half of the rate is let in, few requests are refused."""

@@ -96,7 +96,7 @@ class TestLogin:
     def test_a_token_is_good_for_an_hour(self, amazon: Emulated, ask: Caller) -> None:
         """After that it is answered as nobody's."""
         assert ask("GET", "/sellers/v1/account").status_code == 200
-        amazon.clock.wait(3600)
+        amazon.wait(3600)
         answer = ask("GET", "/sellers/v1/account")
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "Unauthorized")
 
@@ -112,7 +112,7 @@ class TestHaste:
         """Five searches at once, then five a second."""
         search = [ask("GET", ITEMS, marketplaceIds=DE).status_code for _ in range(6)]
         assert search == [200] * 5 + [429]
-        amazon.clock.wait(0.2)
+        amazon.wait(0.2)
         assert ask("GET", ITEMS, marketplaceIds=DE).status_code == 200
 
     def test_a_success_names_the_rate_and_a_refusal_does_not(self, ask: Caller) -> None:
@@ -160,7 +160,7 @@ class TestListings:
         amazon.world.habits.delay = 60
         assert ask.put("LATE")["status"] == "ACCEPTED"
         assert ask("GET", f"{ITEMS}/LATE", marketplaceIds=DE).status_code == 404
-        amazon.clock.wait(60)
+        amazon.wait(60)
         assert ask("GET", f"{ITEMS}/LATE", marketplaceIds=DE).status_code == 200
 
     def test_replace_drops_what_it_does_not_say_and_leaves_other_instances(self, ask: Caller) -> None:

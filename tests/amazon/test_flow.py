@@ -4,12 +4,13 @@ hand, find it, repair it, take in what is there. What Amazon has no interface fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated, RealClock, Switch, fresh
+from acorn_gitops.sandbox.amazon.clock import WallClock
+from acorn_gitops.sandbox.amazon.serving import Switch
+from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated
 from tests.repository import Repository
 
 PROJECT = """apiVersion: acorn/v1
@@ -93,12 +94,12 @@ class Seller(Repository):
 
 
 @pytest.fixture
-def amazon(front: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
+def amazon(sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Emulated:
     """An emulator on the clock of the wall, in no haste."""
     monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = fresh(*front, RealClock())
+    found = Emulated(*sp_api_server, WallClock())
     found.world.habits.throttled = False
-    yield found
+    return found
 
 
 @pytest.fixture
