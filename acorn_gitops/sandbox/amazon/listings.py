@@ -422,7 +422,8 @@ def _offers(place: str, listing: Listing) -> list[dict[str, Any]]:
     made = []
     for offer in listing.attributes.get("purchasable_offer", ()):
         for block in offer.get("our_price", ()):
-            amount = Decimal(block["schedule"][0]["value_with_tax"])
+            decimals = minor_units()[offer["currency"]]
+            amount = Decimal(block["schedule"][0]["value_with_tax"]).quantize(Decimal(1).scaleb(-decimals))
             business = offer["audience"] == "B2B"
             made.append(
                 {
