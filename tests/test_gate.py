@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from acorn_gitops.model.kinds import DOCUMENTS
 from acorn_gitops.model.project import ProjectDocument
+from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs import gate
 
 MODELS = {**DOCUMENTS, "Project": ProjectDocument}
@@ -23,7 +24,7 @@ RELAXED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_t
 def by_model(kind: str, document: Any) -> bool:
     """Whether the pydantic model takes the document."""
     try:
-        MODELS[kind].model_validate(document, strict=True)
+        MODELS[kind].model_validate(document, strict=True, context={"types": [*TYPES]})
     except ValidationError:
         return False
     return True

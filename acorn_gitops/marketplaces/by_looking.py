@@ -9,7 +9,8 @@ done when it is seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from acorn_gitops.marketplaces.protocol import Outcome, Status, Write
@@ -179,6 +180,12 @@ def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal
         outcomes[number] = _seen(write, after.get(write.address.key), trouble or twins)
         journal.done[write.key] = outcomes[number]
     return [outcomes[number] for number in range(len(writes))]
+
+
+def of_one_type(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+    """Runs of writes of one type, in order."""
+    for _, run in groupby(writes, key=lambda write: write.address.type):
+        yield [*run]
 
 
 def _row(write: Write, before: Rows) -> Row | None:

@@ -111,6 +111,8 @@ class Fitted(NamedTuple):
     """A warning for what is left out and harms nobody, an error for what would mean something else there."""
     withheld: frozenset[Address]
     """Wishes that errors are about: whatever is live at their addresses is neither compared nor deleted."""
+    by_hand: frozenset[Address] = frozenset()
+    """Wishes of a managed type for which the marketplace has no interface: a person carries them out."""
 
 
 @runtime_checkable

@@ -36,12 +36,18 @@ class Policy(NamedTuple):
     adopt: str = "equal"
     managed: frozenset[str] | None = None
     """Types that the marketplace lets us write; None is every type. Others become manual steps."""
+    by_hand: frozenset[Key] = frozenset()
+    """Of these types, what it does not let us write all the same."""
     renames: frozenset[str] = frozenset()
     """Types of which a resource can be given another key, and stays the same."""
     owner: str = ""
     """Who plans (project/environment), where the marketplace keeps with each resource who manages it."""
     takes_over: bool = False
     """What belongs to others, or was only found, is taken over: somebody said so (`--adopt`)."""
+
+    def manages(self, key: Key) -> bool:
+        """Whether a resource can be written from here."""
+        return (self.managed is None or key[0] in self.managed) and key not in self.by_hand
 
     def prunes(self, type: str) -> bool:
         """Whether a resource of this type that left the specs is deleted."""
@@ -278,9 +284,8 @@ def _differs(
         )
         result.changes.append(change)
         return
-    if policy.managed is not None and key[0] not in policy.managed:
-        action: Action = "manual"
-    else:
+    action: Action = "manual"
+    if policy.manages(key):
         action = "replace" if fixed else "update"
     if action == "replace":  # it is made anew, with everything: what is left to others is sent as well
         shown = {f.path.split(".")[0].split("[")[0] for f in fields}
@@ -405,7 +410,7 @@ def _missing(
 ) -> None:
     address = Address(result.store, *key)
     after = want.attributes
-    managed = policy.managed is None or key[0] in policy.managed
+    managed = policy.manages(key)
     former = (key[0], want.moved_from) if want.moved_from else None
     if former in desired or former in renamed:
         former = None  # still declared, or moved already: a rename takes nothing from others
@@ -520,7 +525,7 @@ def _undeclared(result: StoreResult, key: Key, have: Live | None, known: Applied
         )
         return
     reason: Reason = "first" if known.found and policy.takes_over else "undeclared"
-    action: Action = "delete" if policy.managed is None or key[0] in policy.managed else "manual"
+    action: Action = "delete" if policy.manages(key) else "manual"
     result.changes.append(
         Change(
             action,

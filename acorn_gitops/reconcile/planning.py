@@ -53,6 +53,7 @@ from acorn_gitops.reconcile.states import (
     policy_of,
     refuse_idle,
     views,
+    with_steps_by_hand,
 )
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.context import ANYBODY, Known
@@ -185,7 +186,9 @@ def compute(
                 view.desired,
                 live=view.live,
                 applied=view.applied,
-                policy=policy_of(state, view.connection, wishes.adopt, owners=view.owners),
+                policy=with_steps_by_hand(
+                    policy_of(state, view.connection, wishes.adopt, owners=view.owners), state, view.store
+                ),
                 ids=partial(state.ledger.remote_ids, view.store),
             )
             result.notes[:0] = [stays(one) for one in view.left]
@@ -433,7 +436,12 @@ def holders_of(state: States, store: str, role: str) -> set[str]:
 def _announced(changes: Sequence[Change]) -> Callable[[str, str, str], bool]:
     """(store, promotion, SKU): whether these changes make or change the promotion, or the price that it is
     taken off."""
-    made = {(c.address.store, c.address.key) for c in changes if c.address.type == "promotion" and c.writes}
+    # By the spec that says it: marketplaces may hold one promotion as several.
+    made = {
+        (c.address.store, c.origin.name if c.origin is not None else c.address.key)
+        for c in changes
+        if c.address.type == "promotion" and c.writes
+    }
     priced = {
         (c.address.store, str((c.after or {}).get("sku") or c.address.key))
         for c in changes

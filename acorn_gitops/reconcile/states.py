@@ -174,13 +174,15 @@ class States:
         return self.fitted[0]
 
     @cached_property
-    def fitted(self) -> tuple[DesiredState, list[Finding], frozenset[Address]]:
-        """What the marketplaces can hold of the specs, what was left out, and what must be left alone."""
+    def fitted(self) -> tuple[DesiredState, list[Finding], frozenset[Address], frozenset[Address]]:
+        """What the marketplaces can hold of the specs, what was left out, what must be left alone, and what
+        people do there."""
         state = compile_configuration(self.loaded.configuration)
         for store, shard in state.stores.items():
             state.stores[store] = dict(_without_ended_roles(shard, self.today))
         findings: list[Finding] = []
         withheld: set[Address] = set()
+        by_hand: set[Address] = set()
         for name, marketplace in self.marketplaces.items():
             if isinstance(marketplace, Fits):
                 shards = {s: shard for s, shard in state.stores.items() if self.connections.get(s) == name}
@@ -189,7 +191,8 @@ class States:
                     state.stores[store] = dict(fitted)
                 findings += made.findings
                 withheld |= made.withheld
-        return state, findings, frozenset(withheld)
+                by_hand |= made.by_hand
+        return state, findings, frozenset(withheld), frozenset(by_hand)
 
 
 def rights_of_others(live: Mapping[Key, Live], owner: str) -> list[tuple[str, str, Attributes]]:
@@ -493,6 +496,12 @@ def policy_of(state: States, connection: str, adopt: bool, *, owners: bool = Fal
         owner=state.owner if owners else "",
         takes_over=adopt,
     )
+
+
+def with_steps_by_hand(policy: Policy, state: States, store: str) -> Policy:
+    """The same, for one store, with what people do there. Asked once the specs are compiled."""
+    keys = {(one.type, one.key) for one in state.fitted[3] if one.store == store}
+    return policy._replace(by_hand=frozenset(keys)) if keys else policy
 
 
 def neighbours_of(state: States, store: str) -> Mapping[str, Mapping[Key, Desired]]:

@@ -77,7 +77,7 @@ def written_back(
                     continue
                 then = _follow(config, spec, row.address, name)
                 for number, place in enumerate(places):
-                    edits.add(_Wish(spec, place.path, place.value, then if not number else ()))
+                    edits.add(_Wish(spec, place.path, place.value, then=then if not number else ()))
     return files, notes + edits.carry_out(files)
 
 

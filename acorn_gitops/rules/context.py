@@ -35,6 +35,13 @@ class Where(Protocol):
     def key(self) -> str: ...
 
 
+class Named(Protocol):
+    """A spec, as far as rules need to know which."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class Planned(Protocol):
     """A change, as far as rules look at one."""
 
@@ -46,6 +53,9 @@ class Planned(Protocol):
     def before(self) -> dict[str, Any] | None: ...
     @property
     def after(self) -> dict[str, Any] | None: ...
+    @property
+    def origin(self) -> Named | None:
+        """The spec that says it; None where none does."""
 
 
 class Known(NamedTuple):

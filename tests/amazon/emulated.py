@@ -51,10 +51,14 @@ class Emulated(serving.Emulated):
         """Seconds that somebody has waited."""
         return self.time.seconds()
 
-    def adapter(self, stores: Mapping[str, Mapping[str, Any]] | None = None) -> AmazonAccount:
-        """An adapter that waits on the emulator's clock."""
+    def adapter(
+        self, stores: Mapping[str, Mapping[str, Any]] | None = None, *, hurry: bool = False
+    ) -> AmazonAccount:
+        """An adapter that waits on the emulator's clock, or (`hurry`) not at all."""
         options = {"login": self.login, "sellerId": SELLER}
         settings = Settings("amazon-eu", "amazon", self.url, json.dumps(SECRETS), options)
-        adapter = open_marketplace(settings, pause=self.wait, clock=self.time.seconds)
+        adapter = open_marketplace(
+            settings, pause=(lambda _: None) if hurry else self.wait, clock=self.time.seconds
+        )
         adapter.know(stores or {})
         return adapter

@@ -111,7 +111,7 @@ def seller(tmp_path: Path, amazon: Emulated) -> Seller:
 def price(amazon: Emulated, sku: str) -> str:
     """What is asked for a SKU in Germany."""
     (offer,) = amazon.account.listings[sku, DE].attributes["purchasable_offer"]
-    return str(offer["our_price"][0]["schedule"][0]["value_with_tax"])
+    return format(offer["our_price"][0]["schedule"][0]["value_with_tax"], ".2f")
 
 
 def by_hand(amazon: Emulated, sku: str, amount: float) -> None:
@@ -155,7 +155,8 @@ def test_what_was_accepted_and_is_not_seen_is_no_success(seller: Seller, amazon:
 
 def test_what_amazon_has_no_interface_for_is_a_step_for_people(tmp_path: Path, amazon: Emulated) -> None:
     """It is in the plan with a word about it, and nothing is sent."""
-    seller = Seller(tmp_path, amazon, STORES + SKUS + PROMO)
+    coupon = PROMO.replace("type: percentOff", "type: promoCode") + "  code: KETTLE20\n"
+    seller = Seller(tmp_path, amazon, STORES + SKUS + coupon)
     result = seller.run("plan")
     assert "? promotion black-friday" in result.out
     assert "1 by hand" in result.out

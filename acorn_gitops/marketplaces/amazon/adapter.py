@@ -18,8 +18,9 @@ from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.listings import Listings
 from acorn_gitops.marketplaces.amazon.participations import Participations
+from acorn_gitops.marketplaces.amazon.sales import Sales
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources
-from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out
+from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, Rows, carry_out, of_one_type
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
@@ -29,7 +30,7 @@ _CAPABILITIES: Final[Mapping[str, Management]] = {
     "storefront": "observed",
     "location": "managed",
     "listing": "managed",
-    "promotion": "attested",
+    "promotion": "managed",
     "tax-rule": "attested",
     "role": "attested",
     "grant": "attested",
@@ -49,7 +50,9 @@ class AmazonAccount:
         self._declared: dict[str, Mapping[str, Any]] = {}
         self._participations = Participations(client)
         self._sources = SupplySources(client)
-        kinds: list[Kind] = [self._sources, Listings(client)]
+        self._listings = Listings(client)
+        self._sales = Sales(self._listings)
+        kinds: list[Kind] = [self._sources, self._listings, self._sales]
         self._kinds = {kind.type: kind for kind in kinds}
 
     @property
@@ -72,7 +75,7 @@ class AmazonAccount:
 
     def fit(self, desired: Shards, today: str) -> Fitted:
         """What of the specs Amazon can hold."""
-        return fit.fitted(desired, sandbox=self._client.sandbox)
+        return fit.fitted(desired, today, sandbox=self._client.sandbox)
 
     def keeps(self) -> frozenset[str]:
         """Of no type is everything kept."""
@@ -95,13 +98,18 @@ class AmazonAccount:
             ambiguous: dict[tuple[str, str], str] = {}
             if store is None:
                 return Snapshot(scope.store, False, {})
-            kind = "listing" if "sellerId" in store.raw else "location"
-            if kind == "listing":
+            found: list[tuple[str, Rows]] = []
+            if "sellerId" in store.raw:
                 front = {**self._participations.all()[store.id]}
                 resources["storefront", scope.store] = Live(front, "", store.id)
-            rows = self._kinds[kind].rows(store, None)
-            resources.update({(kind, key): row.live for key, row in rows.items()})
-            ambiguous.update({(kind, key): why for key, why in rows.twins.items()})
+                items = self._listings.items(store, None)
+                found.append(("listing", self._listings.rows_of(store, items)))
+                found.append(("promotion", self._sales.rows_of(store, items)))
+            else:
+                found.append(("location", self._sources.rows(store, None)))
+            for kind, rows in found:
+                resources.update({(kind, key): row.live for key, row in rows.items()})
+                ambiguous.update({(kind, key): why for key, why in rows.twins.items()})
             return Snapshot(scope.store, bool(resources or ambiguous), resources, ambiguous=ambiguous)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
@@ -129,15 +137,7 @@ class AmazonAccount:
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A store has no version: each row is looked at before it is
         written."""
-        outcomes: list[Outcome] = []
-        start = 0
-        while start < len(writes):
-            end = start
-            while end < len(writes) and writes[end].address.type == writes[start].address.type:
-                end += 1
-            outcomes += self._run(store, writes[start:end])
-            start = end
-        return outcomes
+        return [outcome for run in of_one_type(writes) for outcome in self._run(store, run)]
 
     def close(self) -> None:
         """Let go of connections."""
@@ -209,6 +209,7 @@ class AmazonAccount:
             "currency": self._participations.all()[id]["currency"],
             "region": row.region,
             "language": spoken[0],
+            "timezone": row.timezone,
         }
         return RemoteStore(store, id, "", raw=raw)
 
@@ -253,6 +254,9 @@ def _slug(text: str) -> str:
 def _wrong_currency(write: Write, store: RemoteStore) -> str:
     """A price in another currency than the marketplace's would be refused, or worse."""
     own = store.raw.get("currency")
+    sale = (write.attributes.get("discount") or {}).get("salePrice")
+    if sale and own and sale["currency"] != own:
+        return f"the sale price is in {sale['currency']}, the marketplace sells in {own}"
     for name in ("price", "minPrice", "maxPrice", "mapPrice"):
         said = write.attributes.get(name) if write.address.type == "listing" else None
         if said and own and said["currency"] != own:

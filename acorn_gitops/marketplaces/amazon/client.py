@@ -74,7 +74,7 @@ class Client:
     ) -> None:
         self.name = name
         self._url = url.rstrip("/")
-        self._pause = pause
+        self._pause, self._clock = pause, clock
         secrets = [credentials.client_secret, credentials.refresh_token]
         self._sends = sends or http.Client({"user-agent": "acorn-gitops"}, secrets, timeout)
         self._login = Login(name, login, credentials, sends=self._sends, clock=clock)
@@ -82,6 +82,10 @@ class Client:
         self.limits = Limits(clock)
         self.calls: dict[str, int] = {}
         """How often each operation was sent."""
+
+    def now(self) -> float:
+        """Seconds since some beginning."""
+        return self._clock()
 
     @property
     def sandbox(self) -> bool:

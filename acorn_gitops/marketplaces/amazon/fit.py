@@ -3,18 +3,25 @@ which they are read back, and a finding for all that is left out. Caller: cli, t
 anything is compared.
 
 A location gets a status (on), and an address in Amazon's parts. A listing that is off sale has no offer, and
-so no prices. What a marketplace of Amazon cannot be told (a promotion, rights of users, settings of taxes) is
-not here: capabilities say that people do it.
+so no prices. A promotion that lowers prices for everybody becomes a sale price of each SKU, by whole days of the
+marketplace; others (coupons, deals, codes) people make in Seller Central, as they do rights of users and settings
+of taxes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from acorn_gitops.engines.pricing.offer import major, minor, offer_of
+from acorn_gitops.engines.pricing.price import effective
+from acorn_gitops.marketplaces.amazon.days import instants, whole_days
 from acorn_gitops.marketplaces.amazon.listings import PRICES
+from acorn_gitops.marketplaces.amazon.sales import key_of
 from acorn_gitops.marketplaces.left_out import Impossible, LeftOut
 from acorn_gitops.marketplaces.protocol import Fitted, Shards
+from acorn_gitops.model.money import canonical
+from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.model.resource import Address, Attributes, Desired
 
 Key = tuple[str, str]
@@ -50,18 +57,31 @@ SILENT: Final[Mapping[str, frozenset[str]]] = {
 }
 NOT_SENT: Final = frozenset({"stock", "tax-class"})
 """Types that have their effect in acorn itself: how stock is divided, which tax a product has."""
-BY_HAND: Final = frozenset({"promotion", "role", "grant", "tax-rule"})
+BY_HAND: Final = frozenset({"role", "grant", "tax-rule"})
 """Types for which Amazon has no interface that writes."""
+SALES: Final = frozenset({"salePrice", "percentOff", "amountOff"})
+"""Types of promotions that a sale price can be."""
+_ALONE: Final = ("minimumOrder", "minimumQuantity", "code", "limits", "stacking")
+"""What a sale price cannot say."""
 
 
-def fitted(desired: Shards, *, sandbox: bool) -> Fitted:
-    """Every wish, fitted. `sandbox`: the connection leads to Amazon's sandbox."""
+def fitted(desired: Shards, today: str, *, sandbox: bool) -> Fitted:
+    """Every wish, fitted. `today`: an ISO date; `sandbox`: the connection leads to Amazon's sandbox."""
     work = _Work(desired, sandbox)
     shards: dict[str, dict[Key, Desired]] = {}
+    by_hand: set[Address] = set()
     for store, shard in desired.items():
         out: dict[Key, Desired] = {}
+        promotions: list[tuple[str, Desired]] = []
         for key, want in shard.items():
             if key[0] in NOT_SENT:
+                continue
+            if key[0] == "promotion":
+                if _is_a_sale(want.attributes):
+                    promotions.append((key[1], want))
+                else:
+                    by_hand.add(Address(store, *key))
+                    out[key] = want
                 continue
             if key[0] in BY_HAND:
                 out[key] = want
@@ -73,8 +93,16 @@ def fitted(desired: Shards, *, sandbox: bool) -> Fitted:
                 work.refuse(address, want, str(reason))
                 continue
             out[key] = want._replace(attributes=attributes, whole=want.attributes)
+        for sku, sale in work.sales(store, out, promotions, today=today):
+            out["promotion", key_of(sku)] = sale
         shards[store] = out
-    return Fitted(shards, work.findings(), frozenset(work.withheld))
+    return Fitted(shards, work.findings(), frozenset(work.withheld), by_hand=frozenset(by_hand))
+
+
+def _is_a_sale(said: Attributes) -> bool:
+    """Whether a promotion lowers a price for everybody, and asks for nothing."""
+    asks = any(said.get(name) is not None for name in _ALONE)
+    return said.get("type") in SALES and said.get("audience") in (None, "all") and not asks
 
 
 class _Work(LeftOut):
@@ -98,6 +126,81 @@ class _Work(LeftOut):
                 self.lose(address.type, name, want)
         made = self._by_type[address.type](address, want)
         return {name: value for name, value in made.items() if name in held}
+
+    def sales(
+        self,
+        store: str,
+        shard: Mapping[Key, Desired],
+        promotions: Sequence[tuple[str, Desired]],
+        *,
+        today: str,
+    ) -> Iterator[tuple[str, Desired]]:
+        """By seller SKU, the sale price that Amazon is to hold now: it holds one, so that the first that is not
+        over is sent, and the next when that is."""
+        keys: dict[str, list[str]] = {}
+        for type, key in shard:
+            whole = shard[type, key].whole
+            if type == "listing" and whole is not None:
+                keys.setdefault(str(whole["sku"]), []).append(key)
+        found: dict[str, list[tuple[str, str, Desired]]] = {}
+        zone = self._zone(shard, store)
+        for name, want in promotions:
+            for sku in want.attributes["skus"]:
+                for key in keys.get(sku, ()):
+                    try:
+                        sale = self._sale(key, shard["listing", key], want, zone)
+                    except Impossible as reason:
+                        self.refuse(Address(store, "promotion", key_of(key)), want, f"{name}: {reason}")
+                        continue
+                    if sale.attributes["end"][:10] >= today:
+                        found.setdefault(key, []).append((str(sale.attributes["start"]), name, sale))
+        for key, sales in found.items():
+            first, *later = sorted(sales, key=lambda one: one[:2])
+            met = next((one for one in later if one[0] < str(first[2].attributes["end"])), None)
+            if met is not None:
+                words = f"{first[1]} and {met[1]} are at one time, and Amazon holds one sale price"
+                self.refuse(Address(store, "promotion", key_of(key)), met[2], words)
+                continue
+            yield key, first[2]
+
+    def _zone(self, shard: Mapping[Key, Desired], store: str) -> str:
+        front = shard.get(("storefront", store))
+        id = str(front.attributes.get("marketplaceId")) if front is not None else ""
+        row = amazon_marketplaces().get(id)
+        return row.timezone if row is not None else "UTC"
+
+    def _sale(self, key: str, listing: Desired, want: Desired, tz: str) -> Desired:
+        """One SKU's part of a promotion, as Amazon holds it: an amount, by whole days."""
+        said, price = want.attributes, listing.attributes.get("price")
+        lifecycle = listing.lifecycle or {}
+        others = "price" in (lifecycle.get("ignoreFields") or ()) or "price" in (lifecycle.get("ceded") or {})
+        if price is None or others:
+            raise Impossible(
+                f"the price of {key} is not said here, so that nobody knows what a sale would make of it"
+            )
+        days = whole_days(said["start"], said["end"], tz)
+        if days is None:
+            raise Impossible(f"it holds for no whole day in {tz}, and Amazon sells by days")
+        start, end = instants(days, tz)
+        if (start, end) != (said["start"], said["end"]):
+            self.lose("promotion", f"hours (by whole days in {tz}: {days.first} to {days.last})", want)
+        currency = price["currency"]
+        offer = offer_of(key, said, currency, "amazon")
+        if offer is None:
+            raise Impossible("it takes nothing off a price")
+        listed = minor(price["value"], currency)
+        pays = effective(listed, [offer]).pays
+        if not 0 < pays < listed:
+            raise Impossible(f"{key} would cost {major(pays, currency)} in place of {price['value']}")
+        amount = {"currency": currency, "value": canonical(major(pays, currency), currency)}
+        made = {
+            "type": "salePrice",
+            "skus": [key],
+            "start": start,
+            "end": end,
+            "discount": {"salePrice": amount},
+        }
+        return want._replace(attributes=made, moved_from=None)
 
     def _storefront(self, address: Address, want: Desired) -> Attributes:
         said = want.attributes

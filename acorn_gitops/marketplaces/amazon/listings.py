@@ -8,7 +8,7 @@ applied: a write is done when it is seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -36,12 +36,15 @@ PRICES: Final[Mapping[str, str]] = {
     "mapPrice": "map_price",
 }
 OFFER: Final = "purchasable_offer"
+SALE: Final = "discounted_price"
 STOCK: Final = "fulfillment_availability"
 PLAIN: Final[Mapping[str, str]] = {"condition": "condition_type", "ptc": "product_tax_code"}
 """Attributes of one value."""
 WORDED: Final[Mapping[str, str]] = {"title": "item_name", "brand": "brand"}
 """Those of one value in a language."""
 SELLER_SHIPS: Final = "DEFAULT"
+UNSEEN: Final = 900.0
+"""Seconds in which what was sent may not be seen yet."""
 _CHANNELS: Final[Mapping[str, str]] = {"na": "AMAZON_NA", "eu": "AMAZON_EU", "fe": "AMAZON_JP"}
 """By region, the channel of fulfilment by Amazon."""
 
@@ -55,11 +58,20 @@ class Listings:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._sent: dict[tuple[str, str], tuple[Tree, float]] = {}
+        """By marketplace and SKU, the offer that was sent last, and until when it may be on its way."""
 
     def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of a marketplace, or those of these SKUs."""
-        raws = self._every(store) if keys is None else self._these(store, sorted(keys))
-        return Rows("listings", [(raw["sku"], self._row(store, raw)) for raw in raws])
+        return self.rows_of(store, self.items(store, keys))
+
+    def items(self, store: RemoteStore, keys: Collection[str] | None) -> list[Tree]:
+        """The same, as Amazon has them."""
+        return self._every(store) if keys is None else self._these(store, sorted(keys))
+
+    def rows_of(self, store: RemoteStore, items: Iterable[Tree]) -> Rows:
+        """Rows of items that were read already."""
+        return Rows("listings", [(raw["sku"], self._row(store, raw)) for raw in items])
 
     def create(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Each by one request: an offer on an item that Amazon has, or a product of one's own."""
@@ -164,24 +176,26 @@ class Listings:
     def _row(self, store: RemoteStore, raw: Tree) -> Row:
         attributes = raw.get("attributes") or {}
         summary = _summary(store, raw)
-        offer = _offer(store, attributes)
+        offer = offer_of(store, attributes)
         made: Attributes = {
             "sku": raw["sku"],
             "asin": summary.get("asin") or None,
             "productType": summary.get("productType") or None,
             "fulfillment": _fulfilment(raw),
-            "status": "active" if _amount(offer, "our_price") is not None else "inactive",
+            "status": "active" if amount_of(offer, "our_price") is not None else "inactive",
         }
         for ours, theirs in PLAIN.items():
             made[ours] = _value(_instance(store, attributes, theirs))
         for ours, theirs in WORDED.items():
             made[ours] = _value(_instance(store, attributes, theirs, store.raw["language"]))
         for ours, theirs in PRICES.items():
-            amount = _amount(offer, theirs)
+            amount = amount_of(offer, theirs)
             if amount is not None:
                 currency = str(offer["currency"])
                 made[ours] = {"currency": currency, "value": canonical(format(amount, "f"), currency)}
-        told = {name: str(attributes.get(name)) for name in (OFFER, STOCK)}
+        # Of an offer what a listing says; its sale price is a promotion, with a version of its own.
+        rest = {name: value for name, value in offer.items() if name != SALE}
+        told = {OFFER: str(sorted(rest.items())), STOCK: str(attributes.get(STOCK))}
         return Row(live(made, {}, str(raw["sku"]), told), raw)
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -201,9 +215,10 @@ class Listings:
             )
         channel = self._channel(store, wish)
         attributes[STOCK] = [channel if wish.get("fulfillment") == "afn" else {**channel, "quantity": 0}]
-        for name, value in self._instances(store, {}, wish).items():
+        for name, value in self._instances(store, {"sku": job.key}, wish).items():
             if value:
                 attributes[name] = [value]
+                self._remember(store, job.key, name, value)
         body = {
             "productType": wish.get("productType") or "PRODUCT",
             "requirements": "LISTING_OFFER_ONLY" if wish.get("asin") else "LISTING",
@@ -220,7 +235,8 @@ class Listings:
                 "Amazon does not let a SKU move to another ASIN: delete the listing and make it anew, or use another sellerSku"
             )
         patches: list[Tree] = []
-        for name, value in self._instances(store, have, job.attributes).items():
+        for name, value in self._instances(store, raw, job.attributes).items():
+            self._remember(store, job.key, name, value)
             if value:
                 patches.append(_patch("replace", name, value))
             else:
@@ -247,7 +263,31 @@ class Listings:
         said = "; ".join(one_line(f"{one.get('code')} {one.get('message')}", 300) for one in issues[:5])
         raise MarketplaceError(f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}")
 
-    def _instances(self, store: RemoteStore, have: Tree, wish: Attributes) -> dict[str, Tree]:
+    def send_offer(self, store: RemoteStore, raw: Tree, offer: Tree) -> None:
+        """The whole offer of an item, as it shall be."""
+        product = _summary(store, raw).get("productType") or "PRODUCT"
+        body = {"productType": product, "patches": [_patch("replace", OFFER, offer)]}
+        self._submit(op.PATCH_LISTING, store, raw["sku"], body)
+        self._remember(store, raw["sku"], OFFER, offer)
+
+    def offer(self, store: RemoteStore, raw: Tree) -> Tree:
+        """The offer of an item as it is, or will be once what this run has sent is seen: Amazon shows for a
+        while what was before, and a change that is made of that would undo the one under way."""
+        sent = self._sent.get((store.id, raw["sku"]))
+        found = offer_of(store, raw.get("attributes") or {})
+        if sent is None:
+            return found
+        offer, until = sent
+        if self._client.now() > until or _is_in(offer, found):
+            del self._sent[store.id, raw["sku"]]
+            return found
+        return dict(offer)
+
+    def _remember(self, store: RemoteStore, sku: str, name: str, offer: Tree) -> None:
+        if name == OFFER:
+            self._sent[store.id, sku] = (offer, self._client.now() + UNSEEN)
+
+    def _instances(self, store: RemoteStore, raw: Tree, wish: Attributes) -> dict[str, Tree]:
         """By Amazon's attribute, the instance as it shall be; empty for one that shall be gone."""
         made: dict[str, Tree] = {}
         for ours, theirs in PLAIN.items():
@@ -260,16 +300,16 @@ class Listings:
         if wish.get("status") == "inactive":
             made[OFFER] = {}
         elif {*wish} & {*PRICES}:
-            made[OFFER] = self._offer(store, have, wish)
+            made[OFFER] = self._offer(store, raw, wish)
         return made
 
-    def _offer(self, store: RemoteStore, have: Tree, wish: Attributes) -> Tree:
+    def _offer(self, store: RemoteStore, raw: Tree, wish: Attributes) -> Tree:
         """The offer to everybody, with all that it has, and what is wished for in its place."""
         offer = {
             "marketplace_id": store.id,
             "currency": store.raw["currency"],
             "audience": "ALL",
-            **_offer(store, have),
+            **self.offer(store, raw),
         }
         for ours, theirs in PRICES.items():
             if ours not in wish:
@@ -340,7 +380,7 @@ def _summary(store: RemoteStore, raw: Tree) -> Tree:
     return {}
 
 
-def _offer(store: RemoteStore, attributes: Tree) -> Tree:
+def offer_of(store: RemoteStore, attributes: Tree) -> Tree:
     """The offer to everybody, in the marketplace's currency."""
     for one in attributes.get(OFFER) or ():
         mine = one.get("marketplace_id", store.id) == store.id and one.get("audience", "ALL") == "ALL"
@@ -354,7 +394,7 @@ def _value(instance: Tree) -> Any:
     return value if isinstance(value, str) and value else None
 
 
-def _amount(offer: Tree, name: str) -> Decimal | None:
+def amount_of(offer: Tree, name: str) -> Decimal | None:
     """The amount of a price; None where there is none. An amount is a number, and nothing else is."""
     blocks = offer.get(name)
     if not blocks:
@@ -366,6 +406,19 @@ def _amount(offer: Tree, name: str) -> Decimal | None:
     if not 0 <= found < Decimal(10) ** 12 or -int(found.normalize().as_tuple().exponent) > 4:
         raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
     return found
+
+
+def _is_in(sent: Any, seen: Any) -> bool:
+    """Whether everything that was sent is seen; Amazon adds to it."""
+    if isinstance(sent, dict):
+        return isinstance(seen, dict) and all(_is_in(part, seen.get(name)) for name, part in sent.items())
+    if isinstance(sent, list):
+        return (
+            isinstance(seen, list)
+            and len(sent) == len(seen)
+            and all(_is_in(one, other) for one, other in zip(sent, seen, strict=True))
+        )
+    return bool(sent == seen)
 
 
 def _is_amazons(channel: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out
+from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out, of_one_type
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
 from acorn_gitops.marketplaces.vendure import fit
 from acorn_gitops.marketplaces.vendure.access import Grants, Roles
@@ -139,15 +139,7 @@ class VendureMarketplace:
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A channel has no version: each row is looked at before it is
         written."""
-        outcomes: list[Outcome] = []
-        start = 0
-        while start < len(writes):
-            end = start
-            while end < len(writes) and writes[end].address.type == writes[start].address.type:
-                end += 1
-            outcomes += self._run(store, writes[start:end])
-            start = end
-        return outcomes
+        return [outcome for run in of_one_type(writes) for outcome in self._run(store, run)]
 
     def _run(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
         kind = self._kinds[writes[0].address.type]

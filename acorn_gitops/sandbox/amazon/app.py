@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from acorn_gitops.sandbox.amazon import listings, login, sellers, supply_sources
-from acorn_gitops.sandbox.amazon.call import Call, Operation, Refused, written
+from acorn_gitops.sandbox.amazon.call import Call, Json, Operation, Refused, written
 from acorn_gitops.sandbox.amazon.control import ROOT, Control
 from acorn_gitops.sandbox.amazon.throttle import Throttle
 from acorn_gitops.sandbox.amazon.world import World
@@ -34,9 +34,7 @@ class Emulator:
         self.control = Control(world, advance)
         self._throttle = Throttle()
 
-    async def __call__(
-        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]
-    ) -> None:
+    async def __call__(self, scope: Json, receive: Callable[[], Any], send: Callable[[Json], Any]) -> None:
         if scope["type"] == "lifespan":
             while True:
                 message = await receive()
@@ -87,7 +85,7 @@ class Emulator:
         operation, parameters = _routed(method, path)
         account = self.tokens.account(headers.get("x-amz-access-token", ""))
         if account is None:
-            raise Refused(403, "Unauthorized", "Access to requested resource is denied.", _EXPIRED)
+            raise Refused(403, "Unauthorized", "Access to requested resource is denied.", details=_EXPIRED)
         world = self.world
         world.requests[operation.name] = world.requests.get(operation.name, 0) + 1
         habits, fault = world.habits, world.fault(operation.name)
@@ -129,7 +127,7 @@ class Emulator:
 _EXPIRED: Final = "The access token you provided has expired."
 
 
-def _start(status: int, headers: Mapping[str, str], length: int) -> dict[str, Any]:
+def _start(status: int, headers: Mapping[str, str], length: int) -> Json:
     said = {"content-length": str(length), **headers}
     if status == 204:
         said.pop("content-length")

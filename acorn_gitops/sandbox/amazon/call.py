@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from acorn_gitops.sandbox.amazon.world import Account, World
 
 
+Json = dict[str, Any]
+"""A JSON object, amounts as Decimal."""
+
+
 class Refused(Exception):
     """A request that is answered with an error list, as every API of the models has it."""
 
@@ -88,7 +92,7 @@ class Operation(NamedTuple):
 
 def invalid(message: str, details: str = "") -> Refused:
     """A request that makes no sense."""
-    return Refused(400, "InvalidInput", message, details)
+    return Refused(400, "InvalidInput", message, details=details)
 
 
 def written(value: Any) -> bytes:

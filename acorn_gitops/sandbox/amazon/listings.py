@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.reference import amazon_marketplaces, minor_units
 from acorn_gitops.sandbox.amazon import selectors
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation, Refused, invalid
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid
 from acorn_gitops.sandbox.amazon.world import Account, Listing, World
 
 _ALL: Final = "/listings/2021-08-01/items/{sellerId}"
@@ -149,7 +149,7 @@ def _submitted(call: Call, wishes: Sequence[Submission]) -> Answer:
         for wish in wishes:
             submit(call.world, account, wish)
     sku = wishes[0].sku
-    body: dict[str, Any] = {
+    body: Json = {
         "sku": sku,
         "status": "INVALID" if bad else "VALID" if preview else "ACCEPTED",
         "submissionId": call.world.id().replace("-", ""),
@@ -181,7 +181,9 @@ def _take_effect(world: World, account: Account, wish: Submission, at: datetime)
     if have is None:
         if wish.operation == "PATCH":
             return
-        have = account.listings[key] = Listing(wish.product_type, {}, at, at, asin=_new_asin(world))
+        have = account.listings[key] = Listing(
+            wish.product_type, {}, created=at, updated=at, asin=_new_asin(world)
+        )
     have.updated = at
     if wish.operation == "UPDATE":
         have.product_type = wish.product_type
@@ -206,7 +208,7 @@ def _take_effect(world: World, account: Account, wish: Submission, at: datetime)
 _ACTS: Final = {"add": "replaced", "replace": "replaced", "merge": "merged", "delete": "deleted"}
 
 
-def _steps(wish: Submission) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def _steps(wish: Submission) -> list[tuple[str, str, list[Json]]]:
     if wish.operation == "UPDATE":
         said = [(name, "replace", value) for name, value in wish.attributes.items()]
     else:
@@ -214,7 +216,7 @@ def _steps(wish: Submission) -> list[tuple[str, str, list[dict[str, Any]]]]:
     return [(n, op, selectors.completed(n, value, wish.marketplace)) for n, op, value in said]
 
 
-def _with_old_sales(before: Sequence[Mapping[str, Any]], after: Sequence[dict[str, Any]]) -> list[Any]:
+def _with_old_sales(before: Sequence[Mapping[str, Any]], after: Sequence[Json]) -> list[Any]:
     made = []
     for one in after:
         old = next((o for o in before if selectors.same("purchasable_offer", o, one)), {})
@@ -223,7 +225,7 @@ def _with_old_sales(before: Sequence[Mapping[str, Any]], after: Sequence[dict[st
     return made
 
 
-def trouble(account: Account, wish: Submission) -> list[dict[str, Any]]:
+def trouble(account: Account, wish: Submission) -> list[Json]:
     """What is wrong with a submission, as issues."""
     if wish.operation == "DELETE":
         return []
@@ -248,7 +250,7 @@ _MISSING: Final = ("MISSING_ATTRIBUTE",)
 _BAD: Final = ("INVALID_ATTRIBUTE",)
 
 
-def _wrong(name: str, op: str, value: Any, *, marketplace: str) -> list[dict[str, Any]]:
+def _wrong(name: str, op: str, value: Any, *, marketplace: str) -> list[Json]:
     if not _NAME.fullmatch(name):
         return [_issue("90000900", f"The attribute '{name}' is not known.", [name], _BAD)]
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
@@ -266,7 +268,7 @@ def _wrong(name: str, op: str, value: Any, *, marketplace: str) -> list[dict[str
     return []
 
 
-def _offer(offer: Mapping[str, Any], marketplace: str) -> list[dict[str, Any]]:
+def _offer(offer: Mapping[str, Any], marketplace: str) -> list[Json]:
     name = "purchasable_offer"
     currency = offer.get("currency")
     if not currency:
@@ -307,7 +309,7 @@ def _price(value: Any, decimals: int, *, dated: bool) -> str:
     return ""
 
 
-def _issue(code: str, message: str, names: Sequence[str], categories: Sequence[str]) -> dict[str, Any]:
+def _issue(code: str, message: str, names: Sequence[str], categories: Sequence[str]) -> Json:
     return {
         "code": code,
         "message": message,
@@ -368,8 +370,8 @@ def _sort_key(order: str, held: Mapping[str, Listing]) -> str:
     return max(_text(one.created if order == "createdDate" else one.updated) for one in held.values())
 
 
-def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequence[str]) -> dict[str, Any]:
-    item: dict[str, Any] = {"sku": sku}
+def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequence[str]) -> Json:
+    item: Json = {"sku": sku}
     stock = account.stock.get(sku, [])
     if "summaries" in data:
         item["summaries"] = [_summary(place, one, stock) for place, one in held.items()]
@@ -400,10 +402,10 @@ def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequ
     return item
 
 
-def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, Any]]) -> Json:
     sold = any(row.get("quantity") or row["fulfillment_channel_code"] != "DEFAULT" for row in stock)
     buyable = sold and any("our_price" in one for one in listing.attributes.get("purchasable_offer", ()))
-    made: dict[str, Any] = {
+    made: Json = {
         "marketplaceId": place,
         "asin": listing.asin,
         "productType": listing.product_type,
@@ -418,7 +420,7 @@ def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, Any]]) -
     return made
 
 
-def _offers(place: str, listing: Listing) -> list[dict[str, Any]]:
+def _offers(place: str, listing: Listing) -> list[Json]:
     made = []
     for offer in listing.attributes.get("purchasable_offer", ()):
         for block in offer.get("our_price", ()):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from acorn_gitops.sandbox.amazon.call import Json
 from acorn_gitops.sandbox.amazon.world import Account, World
 
 PATH: Final = "/auth/o2/token"
@@ -21,7 +22,7 @@ class Tokens:
         self._world = world
         self._given: dict[str, tuple[str, datetime]] = {}
 
-    def answer(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    def answer(self, form: Mapping[str, str]) -> tuple[int, Json]:
         """Status and body for a request for a token."""
         client = form.get("client_id", "")
         known = self._world.clients
@@ -53,12 +54,12 @@ class Tokens:
         """All tokens are over at once."""
         self._given.clear()
 
-    def _give(self, seller: str) -> dict[str, Any]:
+    def _give(self, seller: str) -> Json:
         token = f"Atza|{self._world.id()}"
         self._given[token] = (seller, self._world.now() + LIFE)
         return {"access_token": token, "token_type": "bearer", "expires_in": int(LIFE.total_seconds())}
 
-    def _refused(self, status: int, error: str, description: str) -> tuple[int, dict[str, Any]]:
+    def _refused(self, status: int, error: str, description: str) -> tuple[int, Json]:
         body = {
             "error_description": description,
             "error": error,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation
 
 
 def participations(call: Call) -> Answer:
@@ -30,12 +30,12 @@ def account(call: Call) -> Answer:
     )
 
 
-def _participations(call: Call) -> list[dict[str, Any]]:
+def _participations(call: Call) -> list[Json]:
     known = amazon_marketplaces()
     return [_one(known[id], name) for id, name in sorted(call.account.marketplaces.items())]
 
 
-def _one(row: AmazonMarketplace, store: str) -> dict[str, Any]:
+def _one(row: AmazonMarketplace, store: str) -> Json:
     return {
         "marketplace": {
             "id": row.marketplace_id,

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation, Refused, invalid
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid
 
 _BASE: Final = "/supplySources/2020-07-01/supplySources"
 _ADDRESS: Final = ("name", "addressLine1", "stateOrRegion", "countryCode")
@@ -24,7 +24,7 @@ def listed(call: Call) -> Answer:
     ]
     size = _page_size(call.query.get("pageSize", "10"))
     start = _start(call.query.get("nextPageToken", ""))
-    body: dict[str, Any] = {"supplySources": rows[start : start + size]}
+    body: Json = {"supplySources": rows[start : start + size]}
     if start + size < len(rows):
         body["nextPageToken"] = base64.urlsafe_b64encode(f"after:{start + size}".encode()).decode()
     return Answer(200, body)
@@ -87,14 +87,14 @@ def archived(call: Call) -> Answer:
     return Answer(204)
 
 
-def _source(call: Call) -> dict[str, Any]:
+def _source(call: Call) -> Json:
     row = call.account.supply_sources.get(call.path["supplySourceId"])
     if row is None:
         raise Refused(404, "NotFound", "Supply source not found.")
     return row
 
 
-def _living(call: Call) -> dict[str, Any]:
+def _living(call: Call) -> Json:
     row = _source(call)
     if row["status"] == ARCHIVED:
         raise invalid("The supply source is archived and cannot be modified.", "1005")

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 from acorn_gitops.model.reference import amazon_marketplaces
+from acorn_gitops.sandbox.amazon.call import Json
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,12 +25,12 @@ class Listing:
     """A SKU of a seller in one marketplace."""
 
     product_type: str
-    attributes: dict[str, list[dict[str, Any]]]
+    attributes: dict[str, list[Json]]
     """By name, instances; what is told apart by marketplace carries its id."""
     created: datetime
     updated: datetime
     asin: str = ""
-    issues: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[Json] = field(default_factory=list)
 
 
 @dataclass
@@ -41,11 +42,11 @@ class Account:
     refresh_token: str
     marketplaces: dict[str, str] = field(default_factory=dict)
     """Marketplaces in which it takes part, with the name of its store there."""
-    supply_sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    supply_sources: dict[str, Json] = field(default_factory=dict)
     """By id."""
     listings: dict[tuple[str, str], Listing] = field(default_factory=dict)
     """By SKU and marketplace."""
-    stock: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    stock: dict[str, list[Json]] = field(default_factory=dict)
     """By SKU, instances of `fulfillment_availability`: one stock for all marketplaces of a region."""
 
 

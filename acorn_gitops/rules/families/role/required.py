@@ -35,12 +35,11 @@ def required(context: Context) -> Iterator[Said]:
     the role's people. Of other rights acorn has no place for an approval, which is told as a warning."""
     assert context.known is not None
     config, known, access = context.configuration, context.known, access_of(context)
-    promos = {promo.spec.get("key") or promo.name: promo for promo in config.promos.values()}
     changed = [
         (change, promo)
         for change in (*known.changes, *known.recorded)
         if change.address.type == "promotion" and change.action in ("create", "update", "replace")
-        if (promo := promos.get(change.address.key)) is not None
+        if change.origin is not None and (promo := config.promos.get(change.origin.name)) is not None
     ]
     asking = list(_asking(context)) if changed else []
     told: set[tuple[str, str]] = set()

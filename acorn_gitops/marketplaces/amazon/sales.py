@@ -1,0 +1,134 @@
+"""Promotions as sale prices. Comes in: jobs. Goes out: rows. Caller: adapter.
+
+A sale price is a part of a listing's offer (`discounted_price`): one amount, from one day to another. Each SKU
+that has one is a promotion by itself, `sale:SKU`, whoever set it, so that what buyers pay is judged with it.
+Taking one away is known not to work at times: what stays is told, and not tried without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.marketplaces.amazon.days import begins, is_over, whole_days
+from acorn_gitops.marketplaces.amazon.listings import SALE, Listings, amount_of, offer_of
+from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.model.finding import MarketplaceError
+from acorn_gitops.model.money import canonical
+from acorn_gitops.model.resource import Attributes
+
+Tree = dict[str, Any]
+PREFIX: Final = "sale:"
+ALWAYS: Final = ("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
+"""When a sale holds of which nobody says when."""
+
+
+def key_of(sku: str) -> str:
+    """The key of a SKU's sale."""
+    return PREFIX + sku
+
+
+class Sales:
+    """`promotion`: the sale price of one SKU in one marketplace."""
+
+    type = "promotion"
+    shared = False
+
+    def __init__(self, listings: Listings) -> None:
+        self._listings = listings
+
+    def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
+        """Those of a marketplace, or of these keys."""
+        skus = None if keys is None else {_sku(key) for key in keys}
+        return self.rows_of(store, self._listings.items(store, skus))
+
+    def rows_of(self, store: RemoteStore, items: Iterable[Tree]) -> Rows:
+        """Those of items that were read already."""
+        return Rows("sale prices", ((key, row) for raw in items for key, row in _sales(store, raw)))
+
+    def create(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """Put a sale price into the offer that is there."""
+        return self._each(store, jobs)
+
+    def update(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """The same."""
+        return self._each(store, jobs)
+
+    def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        """The offer without it."""
+        return one_by_one(jobs, lambda job: self._put(store, job, self._item(store, job), None))
+
+    def _each(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
+        return one_by_one(
+            jobs, lambda job: self._put(store, job, self._item(store, job), _schedule(store, job.merged))
+        )
+
+    def _item(self, store: RemoteStore, job: Job) -> Tree:
+        if job.row is not None:
+            return dict(job.row.raw)
+        found = self._listings.items(store, {_sku(job.key)})
+        if not found:
+            raise MarketplaceError(
+                f"{_sku(job.key)} is not listed there, so that it has no offer to put on sale"
+            )
+        return found[0]
+
+    def _put(self, store: RemoteStore, job: Job, raw: Tree, entry: Tree | None) -> None:
+        offer = self._listings.offer(store, raw)
+        if amount_of(offer, "our_price") is None:
+            raise MarketplaceError(f"{_sku(job.key)} has no price there that a sale could lower")
+        offer.pop(SALE, None)
+        if entry is not None:
+            offer[SALE] = [{"schedule": [entry]}]
+        self._listings.send_offer(store, raw, offer)
+
+
+def _sku(key: str) -> str:
+    return key.removeprefix(PREFIX).partition("#")[0] if "#" in key else key.removeprefix(PREFIX)
+
+
+def _schedule(store: RemoteStore, wish: Attributes) -> Tree:
+    days = whole_days(wish["start"], wish["end"], store.raw["timezone"])
+    if days is None:
+        raise MarketplaceError("it holds for no whole day of the marketplace")
+    amount = Decimal(wish["discount"]["salePrice"]["value"])
+    return {
+        "value_with_tax": amount,
+        "start_at": days.first.isoformat(),
+        "end_at": days.last.isoformat(),
+    }
+
+
+def _sales(store: RemoteStore, raw: Tree) -> Iterator[tuple[str, Row]]:
+    """Every sale price of an item; more than one can only be somebody else's."""
+    offer = offer_of(store, raw.get("attributes") or {})
+    number = 0
+    for block in offer.get(SALE) or ():
+        for entry in block.get("schedule") or ():
+            amount = amount_of({SALE: [{"schedule": [entry]}]}, SALE)
+            if amount is None:
+                continue
+            number += 1
+            currency = str(offer["currency"])
+            start, end = _held(entry, store.raw["timezone"])
+            attributes: Attributes = {
+                "type": "salePrice",
+                "skus": [raw["sku"]],
+                "start": start,
+                "end": end,
+                "discount": {
+                    "salePrice": {"currency": currency, "value": canonical(format(amount, "f"), currency)}
+                },
+            }
+            key = key_of(raw["sku"]) + (f"#{number}" if number > 1 else "")
+            yield key, Row(live(attributes, {}, key), raw)
+
+
+def _held(entry: Tree, tz: str) -> tuple[str, str]:
+    try:
+        start = begins(str(entry["start_at"]), tz) if entry.get("start_at") else ALWAYS[0]
+        end = is_over(str(entry["end_at"]), tz) if entry.get("end_at") else ALWAYS[1]
+    except (ValueError, OverflowError):
+        return ALWAYS
+    return start, end
