@@ -37,6 +37,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "freeze": ("freeze", "Say when nothing may be changed, and why."),
     "thaw": ("thaw", "Lift a freeze."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
+    "attest": ("attest", "Say that steps by hand are done, or list them."),
     "alert": ("alert", "Test where alerts go."),
     "import": ("import_", "Take live resources, or drifted values, into the specs."),
     "export": ("export", "Write everything out in documented formats."),
@@ -73,6 +74,7 @@ WRITERS: Final = frozenset(
         "import",
         "export",
         "rehearse",
+        "attest",
         "sandbox",
         "trust",
     }

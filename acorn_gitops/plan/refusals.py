@@ -43,6 +43,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-042": (4, "A freeze holds for a store that would be written."),
     "ACN-043": (4, "A store that would be written has change windows, and none is open."),
     "ACN-044": (4, "The commit is held: it was rolled back, and nobody has lifted the hold."),
+    "ACN-046": (
+        4,
+        "The record of what people attested cannot be read; a warning where something attested is no longer declared.",
+    ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (
         4,

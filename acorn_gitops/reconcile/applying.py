@@ -25,6 +25,7 @@ from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
+from acorn_gitops.reconcile import attesting
 from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
@@ -289,10 +290,13 @@ class _Run:
         return Authors(self._workspace.root).are_committed(files_that_decide(loaded), places)
 
     def _has_proof(self, loaded: Loaded) -> bool:
-        """Whether the record of the rehearsal, where one is needed, is in the commit, too."""
-        record = rehearsal.record_file(loaded.project.environment)
-        needed = rehearsal.asked(loaded.configuration)
-        return not needed or Authors(self._workspace.root).are_committed([record])
+        """Whether the record of the rehearsal, where one is needed, is in the commit, too; and what people
+        attested, where they did."""
+        environment, root = loaded.project.environment, self._workspace.root
+        records = [rehearsal.record_file(environment)] if rehearsal.asked(loaded.configuration) else []
+        attested = attesting.record_file(environment)
+        records += [attested] if (root / attested).exists() else []
+        return not records or Authors(root).are_committed(records)
 
     def _send(self, ledger: Ledger) -> None:
         send(self._workspace, ledger, REMOTE, branch=self._branch)

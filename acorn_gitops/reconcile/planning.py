@@ -35,6 +35,7 @@ from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
+from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.loosened import loosened
@@ -138,6 +139,8 @@ def compute(
     )
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
+    attested, faults = attestations(workspace.root, loaded.project.environment)
+    blocking += faults
     taken: dict[Address, str] = {}
     behind: list[str] = []
 
@@ -191,6 +194,7 @@ def compute(
                 ),
                 ids=partial(state.ledger.remote_ids, view.store),
             )
+            settle(result, attested, workspace.now().date())
             result.notes[:0] = [stays(one) for one in view.left]
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
@@ -214,12 +218,16 @@ def compute(
         blocking += [*judged, *below]
         budgeted += over
         results.append(result)
-        if state.selection.whole_store(view.store) and not (below or view.behind or view.left):
+        by_hand = any(address.store == view.store for address in attested)
+        if state.selection.whole_store(view.store) and not (below or view.behind or view.left or by_hand):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view
     believe(state, asking=False)
     if behind and write and not takes_over:
         raise stale_ledger(behind)
+    if attested:
+        read = {result.store for result in results if not result.error}
+        blocking += no_longer_declared(attested, state.desired.stores, read)
     blocking += guards.not_brought(loaded.project)
     blocking += guards.behind(behind)
     blocking += guards.unheard(state)

@@ -154,14 +154,14 @@ def _change(change: Change, pen: Pen, plan: Plan) -> list[str]:
         head += "  (deleted outside)"
     lines = [pen.columns(head, cut(place, 44), _ACTION_COLOUR[change.action])]
     if change.action == "create" and change.after:
-        lines += _content(change.address.type, change.after, pen)
+        lines += content_lines(change.address.type, change.after, pen)
     if change.action == "manual":
         lines.append("      by hand: this marketplace has no API for it")
     if change.action == "adopt":
         why = safe(belongs_to(change)) or "it exists and differs"
         lines.append(f"      {why}; take it over with --adopt")
     if change.action == "delete" and change.before:
-        lines += _content(change.address.type, change.before, pen)
+        lines += content_lines(change.address.type, change.before, pen)
     lines += _fields(change, pen, plan.risks.get(change.address))
     if change.address in plan.taken and change.fields:
         lines.append(pen(f"      takes up to {plan.taken[change.address]} % off", "dim"))
@@ -226,7 +226,8 @@ _FACTS: Final = (
 """What is told of a resource that comes or goes, in this order."""
 
 
-def _content(type_: str, attributes: dict[str, Any], pen: Pen) -> list[str]:
+def content_lines(type_: str, attributes: dict[str, Any], pen: Pen) -> list[str]:
+    """What a resource holds, in lines for people."""
     told = phrases(type_, attributes)
     return [line for phrase in told for line in _paragraph(phrase, pen)] or _facts(attributes, pen)
 
@@ -285,7 +286,7 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
         # A day begins at another instant in each store.
         if all("start" in one and "end" in one for one in said):
             content |= {"start": min(one["start"] for one in said), "end": max(one["end"] for one in said)}
-        lines += _content(first.address.type, content, pen)
+        lines += content_lines(first.address.type, content, pen)
     if same_values:
         lines += _fields(first, pen)
     return lines

@@ -1,0 +1,176 @@
+"""What people did by hand where a marketplace has no interface for it, and how that is known. Comes in: a workspace,
+a request; plans. Goes out: a record beside the specs; plans without the steps that it covers. Callers: cli `attest`,
+`planning`.
+
+A record names the resource, the digest of what the specs said of it, the digest of a proof (a screenshot, an export),
+who says so, and until when that counts. It is reviewed with the specs. When the spec moves on, or the day has come,
+the step is there again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from acorn_gitops.confine.files import replace
+from acorn_gitops.confine.paths import Escape, read_inside
+from acorn_gitops.model.finding import AcornError, Finding, Misused, Place
+from acorn_gitops.model.resource import Address, Desired, digest
+from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.workspace import Workspace
+
+_FOLDER: Final = "evidence"
+LONGEST: Final = timedelta(days=400)
+"""So long an attestation counts at most: everything by hand is looked at once a year."""
+_MOST: Final = 16 << 20
+
+
+class Attestation(NamedTuple):
+    """What somebody says that they did."""
+
+    digest: str
+    """Of the attributes that the specs wanted."""
+    proof: str
+    """`sha256:…` of a file that is kept elsewhere."""
+    by: str
+    at: str
+    """An ISO day, as `until`: the first on which it no longer counts."""
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttestRequest:
+    """Which steps were done, and what shows it."""
+
+    select: Sequence[str]
+    proof: Path
+    until: str
+    """An ISO day."""
+
+
+def record_file(environment: str) -> str:
+    """Where an environment's attestations are kept, from the root."""
+    return f"{_FOLDER}/attested-{environment}.json"
+
+
+def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
+    """Record that steps by hand are done: those of a plan that these patterns mean. Answers which. Misused where
+    there is none, AcornError where the proof cannot be read."""
+    from acorn_gitops.reconcile.planning import PlanRequest
+
+    workspace.refuse_untrusted("attest")
+    if not request.select:
+        raise Misused("say which steps were done: an address, or a pattern like amz-de/role/*")
+    today = workspace.now().date()
+    until = _until(request.until, today)
+    try:
+        proof = f"sha256:{hashlib.sha256(request.proof.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise AcornError(f"{request.proof} cannot be read: {error.strerror}", hint="name the proof") from None
+    plan = workspace.plan(PlanRequest(request.select, refresh=True))
+    steps = by_hand(plan)
+    if not steps:
+        raise Misused("none of these is a step by hand that is still to be done")
+    file = record_file(plan.environment)
+    kept, faults = attestations(workspace.root, plan.environment)
+    if faults:
+        raise AcornError(faults[0].message, hint=faults[0].hint)
+    for step in steps:
+        kept[step.address] = Attestation(
+            digest(step.after or {}), proof, workspace.actor(), at=today.isoformat(), until=until.isoformat()
+        )
+    rows = [{"address": str(address), **one._asdict()} for address, one in sorted(kept.items())]
+    content = orjson.dumps({"format_version": "1.0", "attested": rows}, option=orjson.OPT_INDENT_2)
+    replace(workspace.root / file, content + b"\n", root=workspace.root)
+    return [step.address for step in steps]
+
+
+def by_hand(plan: Plan) -> list[Change]:
+    """The steps of a plan that people have to do."""
+    return [change for change in plan.changes if change.action == "manual"]
+
+
+def attestations(root: Path, environment: str) -> tuple[dict[Address, Attestation], list[Finding]]:
+    """What is recorded, and what is wrong with the record: then nothing of it counts."""
+    file = record_file(environment)
+    try:
+        document = orjson.loads(read_inside(root, file, most=_MOST))
+        if document["format_version"] != "1.0":
+            raise ValueError("its format_version is another one")
+        return {Address.parse(row["address"]): _read(row) for row in document["attested"]}, []
+    except FileNotFoundError:
+        return {}, []
+    except (Escape, OSError, ValueError, KeyError, TypeError) as error:
+        words = f"{file} is no record of attestations ({type(error).__name__}), and counts for nothing"
+        hint = "take it from git's history, or remove it and attest again"
+        return {}, [Finding("ACN-046", "error", words, place=Place(file), hint=hint)]
+
+
+def settle(result: StoreResult, known: Mapping[Address, Attestation], today: date) -> None:
+    """Take out of a store's result the steps that somebody has done; tell why others are there again."""
+    open_: list[Change] = []
+    for change in result.changes:
+        one = known.get(change.address) if change.action == "manual" else None
+        if one is None:
+            open_.append(change)
+        elif one.digest != digest(change.after or {}):
+            result.notes.append(
+                f"{change.address}: attested by {one.by} on {one.at}, and the specs moved on since"
+            )
+            open_.append(change)
+        elif not one.at <= today.isoformat() < one.until:
+            result.notes.append(
+                f"{change.address}: what {one.by} attested on {one.at} counted until {one.until}"
+            )
+            open_.append(change)
+        else:
+            result.in_sync += 1
+    result.changes[:] = open_
+
+
+def no_longer_declared(
+    known: Mapping[Address, Attestation],
+    desired: Mapping[str, Mapping[tuple[str, str], Desired]],
+    stores: Collection[str],
+) -> Iterator[Finding]:
+    """What was done by hand once, and no spec asks for any more: a person has to undo it."""
+    gone = [a for a in sorted(known) if a.store in stores and (a.type, a.key) not in desired.get(a.store, {})]
+    if gone:
+        yield Finding(
+            "ACN-046",
+            "warning",
+            f"{_listed(gone)} attested, and no spec declares {'it' if len(gone) == 1 else 'them'} any more",
+            place=None,
+            hint="undo it there by hand, then take its entry out of the record in evidence/",
+        )
+
+
+def _listed(addresses: Sequence[Address]) -> str:
+    shown = ", ".join(map(str, addresses[:3])) + (f" and {len(addresses) - 3} more" if addresses[3:] else "")
+    return f"{shown} {'was' if len(addresses) == 1 else 'were'}"
+
+
+def _read(row: Mapping[str, Any]) -> Attestation:
+    parts = [row[name] for name in Attestation._fields]
+    if not all(isinstance(one, str) and 0 < len(one) <= 300 for one in parts):
+        raise ValueError("a part that is no text")
+    for day in (row["at"], row["until"]):
+        date.fromisoformat(day)
+    return Attestation(*parts)
+
+
+def _until(said: str, today: date) -> date:
+    try:
+        found = date.fromisoformat(said)
+    except ValueError:
+        raise Misused(f"{said!r} is no day like 2027-06-30") from None
+    if not today < found <= today + LONGEST:
+        raise Misused(f"until {said}: a day after today, and within {LONGEST.days} days")
+    return found

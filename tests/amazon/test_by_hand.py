@@ -1,0 +1,148 @@
+"""What Amazon has no interface for is done by people and attested: with a proof, by somebody, until a day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from acorn_gitops.sandbox.amazon.clock import WallClock
+from acorn_gitops.sandbox.amazon.serving import Switch
+from tests.amazon.emulated import SECRETS, Emulated
+from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+
+ROLE = """---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: promo-editors}
+spec:
+  subjects: [{kind: user, id: ada@nordhaven.example, mfa: true}]
+  stores: {names: [amz-de]}
+  rules: [{resources: [promo], verbs: [read, write]}]
+  review: {lastReviewed: "2026-11-01", by: mia@nordhaven.example}
+"""
+CODE = PROMO.replace("type: percentOff", "type: promoCode") + "  code: KETTLE20\n"
+RECORD = "evidence/attested-sandbox.json"
+
+
+@pytest.fixture
+def seller(tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Seller:
+    """A store with a role and a promotion with a code, applied as far as acorn can."""
+    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
+    amazon = Emulated(*sp_api_server, WallClock())
+    amazon.world.habits.throttled = False
+    made = Seller(tmp_path / "r", amazon, STORES + SKUS + ROLE + CODE)
+    (tmp_path / "screenshot.png").write_bytes(b"user permissions, as they are")
+    done = made.run("apply", "--auto-approve")
+    assert done.code == 3 and "do it by hand" in done.out
+    return made
+
+
+def attested(seller: Seller, *steps: str, until: str = "2027-06-30") -> str:
+    """What is said when somebody attests."""
+    proof = str(seller.path.parent / "screenshot.png")
+    done = seller.run("attest", *steps, "--proof", proof, "--until", until)
+    assert done.code == 0, done
+    return done.out
+
+
+def test_what_is_to_be_done_is_a_checklist(seller: Seller) -> None:
+    """With all that it asks for."""
+    said = seller.run("attest").out
+    assert "[ ] amz-de/role/promo-editors" in said
+    assert "[ ] amz-de/grant/promo-editors:user:ada@nordhaven.example" in said
+    assert "[ ] amz-de/promotion/black-friday" in said and "KETTLE20" in said
+    steps = seller.run("attest", "-o", "json").json["steps"]
+    assert [step["address"].split("/")[1] for step in steps] == ["role", "grant", "promotion"]
+
+
+def test_what_is_done_is_in_sync_and_apply_is_complete(seller: Seller) -> None:
+    """The record holds who, when, until when, and digests; not the proof."""
+    attested(seller, "amz-de/role/*", "amz-de/grant", "amz-de/promotion/black-friday")
+    again = seller.run("plan", "--detailed-exitcode")
+    assert again.code == 0, again.out
+    assert seller.run("apply", "--auto-approve").code == 0
+    rows = json.loads((seller.path / RECORD).read_text())["attested"]
+    proof = "sha256:" + hashlib.sha256(b"user permissions, as they are").hexdigest()
+    assert {(row["by"], row["at"], row["until"], row["proof"]) for row in rows} == {
+        ("tester", "2026-11-23", "2027-06-30", proof)
+    }
+    assert seller.run("attest").out == "Nothing is to be done by hand.\n"
+
+
+def test_a_spec_that_moves_on_brings_its_step_back(seller: Seller) -> None:
+    """And no other."""
+    attested(seller, "amz-de/*")
+    seller.text((STORES + SKUS + ROLE + CODE).replace("[read, write]", "[read, write, apply]"))
+    result = seller.run("plan")
+    assert "? role promo-editors" in result.out and "1 by hand" in result.out
+    assert "attested by tester on 2026-11-23, and the specs moved on since" in " ".join(result.out.split())
+
+
+def test_an_attestation_ends(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its day the step is there again."""
+    attested(seller, "amz-de/role/*", until="2026-12-01")
+    monkeypatch.setenv("ACORN_NOW", "2026-11-30T23:00:00Z")
+    assert "? role" not in seller.run("plan").out
+    monkeypatch.setenv("ACORN_NOW", "2026-12-01T00:00:00Z")
+    result = seller.run("plan")
+    assert "? role promo-editors" in result.out
+    assert "counted until 2026-12-01" in " ".join(result.out.split())
+
+
+def test_what_no_spec_asks_for_any_more_is_told(seller: Seller) -> None:
+    """Somebody has to undo it."""
+    attested(seller, "amz-de/*")
+    seller.text(STORES + SKUS + CODE)
+    result = seller.run("plan")
+    assert "ACN-046" in result.out and "amz-de/role/promo-editors" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("amz-de/role/*",), "--proof"),
+        (("amz-de/role/*", "--until", "2027-01-01"), "--proof"),
+        (("amz-de/role/*", "--proof", "P", "--until", "soon"), "no day"),
+        (("amz-de/role/*", "--proof", "P", "--until", "2026-11-23"), "a day after today"),
+        (("amz-de/role/*", "--proof", "P", "--until", "2029-01-01"), "within 400 days"),
+        (("amz-de/listing/*", "--proof", "P", "--until", "2027-01-01"), "none of these is a step by hand"),
+        (("amz-xx", "--proof", "P", "--until", "2027-01-01"), "no such store"),
+    ],
+)
+def test_what_makes_no_sense_attests_nothing(seller: Seller, arguments: tuple[str, ...], words: str) -> None:
+    """It is refused, with what to write."""
+    proof = str(seller.path.parent / "screenshot.png")
+    done = seller.run("attest", *(proof if one == "P" else one for one in arguments))
+    assert done.code == 64 and words in done.err, done
+    assert not (seller.path / RECORD).exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"format_version": "2.0", "attested": []}',
+        '{"format_version": "1.0", "attested": [{}]}',
+        '{"format_version": "1.0", "attested": [{"address": "x", "digest": "d", "proof": "p", "by": "b", "at": "2026-01-01", "until": "2027-01-01"}]}',
+        '{"format_version": "1.0", "attested": [{"address": "a/role/b", "digest": "d", "proof": "p", "by": "b", "at": "now", "until": "2027-01-01"}]}',
+    ],
+)
+def test_a_record_that_is_none_counts_for_nothing(seller: Seller, content: str) -> None:
+    """It is told, and nothing is applied."""
+    (seller.path / "evidence").mkdir(exist_ok=True)
+    (seller.path / RECORD).write_text(content)
+    result = seller.run("plan")
+    assert result.code == 4 and "ACN-046" in result.out
+    assert seller.run("apply", "--auto-approve").code == 4
+
+
+def test_strangers_attest_nothing(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a pull request is looked at."""
+    monkeypatch.setenv("ACORN_UNTRUSTED", "1")
+    proof = str(seller.path.parent / "screenshot.png")
+    done = seller.run("attest", "amz-de/role/*", "--proof", proof, "--until", "2027-01-01")
+    assert done.code == 4 and not (seller.path / RECORD).exists()
