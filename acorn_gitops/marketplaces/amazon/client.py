@@ -10,6 +10,7 @@ newlines, unknown fields, pages of HTML or XML in place of JSON. Strict on what 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -31,6 +32,8 @@ PATIENCE: Final = 900.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 ANSWER_MEMORY: Final = 256 << 20
 """Bytes that one answer may take in memory."""
+_STORES: Final = re.compile(r"https://[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|cloudfront\.net)/")
+"""Where Amazon keeps documents, besides its own address."""
 MOST_WORDS: Final = 1 << 20
 """Bytes of an answer that says what is wrong; in a longer one nobody looks for words."""
 ROLE: Final = "check the application's roles (Product Listing; Selling Partner Insights) and the account's authorisation"
@@ -113,6 +116,44 @@ class Client:
             raise Unreachable(
                 f"{self.name}: {operation.name}: {error}", hint="run again when Amazon answers"
             ) from None
+
+    def wait(self, seconds: float) -> None:
+        """They pass."""
+        self._pause(seconds)
+
+    def put_document(self, url: str, kind: str, content: bytes) -> None:
+        """Put a document where Amazon said; no token goes there."""
+        self._document("PUT", url, {"content-type": kind}, content)
+
+    def get_document(self, url: str) -> bytes:
+        """Fetch one, likewise."""
+        return self._document("GET", url, {}, b"")
+
+    def _document(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> bytes:
+        own = url.startswith(f"{self._url}/") or _STORES.match(url) is not None
+        if not own or not url.isprintable():
+            raise MarketplaceError(
+                f"{self.name}: a document lies at an address that is not Amazon's", hint=_FAULT
+            )
+
+        def once() -> http.Answer:
+            try:
+                answer = self._sends.request(method, url, headers, content)
+            except http.NoAnswer as error:
+                raise Unanswered(str(error)) from None
+            if answer.status >= 500:
+                raise Unanswered(f"answered {answer.status}")
+            return answer
+
+        try:
+            answer = self._retry.until_answered(once, tries=TRIES, most=MOST_PAUSE)
+        except Unanswered as error:
+            raise Unreachable(f"{self.name}: a document: {error}") from None
+        if answer.status != 200:
+            raise MarketplaceError(
+                f"{self.name}: a document: {_said(answer).words}", hint="its address is good for five minutes"
+            )
+        return answer.body
 
     def close(self) -> None:
         """Let go of connections."""

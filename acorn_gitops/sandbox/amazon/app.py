@@ -13,13 +13,19 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from acorn_gitops.sandbox.amazon import listings, login, sellers, supply_sources
+from acorn_gitops.sandbox.amazon import documents, feeds, listings, login, reports, sellers, supply_sources
 from acorn_gitops.sandbox.amazon.call import Call, Json, Operation, Refused, written
 from acorn_gitops.sandbox.amazon.control import ROOT, Control
 from acorn_gitops.sandbox.amazon.throttle import Throttle
 from acorn_gitops.sandbox.amazon.world import World
 
-OPERATIONS: Final = (*sellers.OPERATIONS, *supply_sources.OPERATIONS, *listings.OPERATIONS)
+OPERATIONS: Final = (
+    *sellers.OPERATIONS,
+    *supply_sources.OPERATIONS,
+    *listings.OPERATIONS,
+    *feeds.OPERATIONS,
+    *reports.OPERATIONS,
+)
 MOST_BODY: Final = 64 << 20
 
 Response = tuple[int, dict[str, str], bytes]
@@ -72,6 +78,12 @@ class Emulator:
             form = dict(parse_qsl(body.decode("latin-1")))
             status, said = self.tokens.answer(form)
             return self._json(status, said), ""
+        if path.startswith(documents.ROOT):
+            kind = headers.get("content-type", "")
+            status, type, content = self.world.documents.answer(
+                method, path.removeprefix(documents.ROOT), kind, body
+            )
+            return (status, {"content-type": type}, content), ""
         try:
             if path.startswith(ROOT):
                 return self._json(200, self.control.answer(path.removeprefix(ROOT), _body(body))), ""
@@ -102,7 +114,8 @@ class Emulator:
         given: dict[str, str] = {}
         for name, value in parse_qsl(query, keep_blank_values=True):
             given[name] = f"{given[name]},{value}" if name in given else value
-        call = Call(world, account, parameters, query=given, body=_body(body))
+        base = f"http://{headers.get('host', 'localhost')}"
+        call = Call(world, account, parameters, query=given, base=base, body=_body(body))
         answer = operation.handle(call)
         response = self._json(answer.status, answer.body, rate=operation.rate)
         return response, fault

@@ -34,6 +34,8 @@ class Call(NamedTuple):
     """Parameters of the path, decoded."""
     query: Mapping[str, str]
     """Parameters of the query, decoded; of one that is given twice, the values joined with commas."""
+    base: str
+    """The address at which the emulator was asked."""
     body: Any
     """The body as plain values, amounts as Decimal; None where there is none."""
 

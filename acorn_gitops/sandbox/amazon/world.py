@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.sandbox.amazon.call import Json
+from acorn_gitops.sandbox.amazon.documents import Documents
+from acorn_gitops.sandbox.amazon.queued import Queue
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -59,6 +61,9 @@ class Habits:
     throttled: bool = True
     scale: float = 1.0
     """Times as many requests as documented are let through."""
+    feed_seconds: float = 10.0
+    """From a feed's creation until it is done."""
+    report_seconds: float = 10.0
     sticky_sale: bool = False
     """A sale price that is taken out of an offer stays (a known fault of the real one)."""
     deaf: bool = False
@@ -91,6 +96,8 @@ class World:
         self.requests: dict[str, int] = {}
         """How often each operation was asked, refusals for haste included."""
         self.throttled: dict[str, int] = {}
+        self.documents = Documents(self)
+        self.feeds, self.reports = Queue(), Queue()
         self._pending: list[tuple[datetime, int, Callable[[], None]]] = []
         self._count = 0
 
@@ -106,6 +113,8 @@ class World:
     def settle(self) -> None:
         """All that is due takes effect, in the order in which it is."""
         now = self.now()
+        self.feeds.settle(now)
+        self.reports.settle(now)
         due = sorted(one for one in self._pending if one[0] <= now)
         if due:
             self._pending = [one for one in self._pending if one[0] > now]

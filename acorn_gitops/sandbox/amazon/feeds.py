@@ -1,0 +1,184 @@
+"""Feeds 2021-06-30: many listings at once, by a document. What is wrong with a message is in the result; what is wrong
+with the feed makes it FATAL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid, written
+from acorn_gitops.sandbox.amazon.listings import OPERATORS, Submission, submit, trouble
+
+_DOCUMENTS: Final = "/feeds/2021-06-30/documents"
+_FEEDS: Final = "/feeds/2021-06-30/feeds"
+LISTINGS: Final = "JSON_LISTINGS_FEED"
+MESSAGES: Final = 25_000
+"""That one feed may hold."""
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "UPDATE": "UPDATE",
+    "PARTIAL_UPDATE": "PATCH",
+    "PATCH": "PATCH",
+    "DELETE": "DELETE",
+}
+
+
+def document(call: Call) -> Answer:
+    """Where the content is to be put."""
+    kind = str(call.block("contentType")["contentType"])
+    id = call.world.documents.new(kind)
+    url = call.base + call.world.documents.address(id, writable=True)
+    return Answer(201, {"feedDocumentId": id, "url": url})
+
+
+def created(call: Call) -> Answer:
+    """It waits in the queue."""
+    said = call.block("feedType", "marketplaceIds", "inputFeedDocumentId")
+    places = said["marketplaceIds"]
+    if not isinstance(places, list) or not 1 <= len(places) <= 25:
+        raise invalid("'marketplaceIds' takes 1 to 25 values.")
+    unknown = [one for one in places if one not in call.account.marketplaces]
+    if unknown:
+        raise invalid(f"Invalid 'marketplaceIds' provided: {unknown[0]}")
+    held = call.world.documents.get(str(said["inputFeedDocumentId"]))
+    if held is None:
+        raise invalid("Invalid 'inputFeedDocumentId' provided.")
+    id, kind = call.world.id(), str(said["feedType"])
+    call.world.feeds.put(
+        call.account.seller_id,
+        kind,
+        places,
+        now=call.world.now(),
+        seconds=call.world.habits.feed_seconds,
+        id=id,
+        work=lambda: _worked(
+            call, id, kind, content=_content(call, str(said["inputFeedDocumentId"])), places=places
+        ),
+    )
+    return Answer(202, {"feedId": id})
+
+
+def _content(call: Call, id: str) -> bytes:
+    """The content as it is when the feed is worked on."""
+    held = call.world.documents.get(id)
+    return held.content if held is not None else b""
+
+
+def shown(call: Call) -> Answer:
+    """One feed."""
+    found = call.world.feeds.get(call.path["feedId"], call.account.seller_id)
+    return Answer(200, _told(call, found.told))
+
+
+def listed(call: Call) -> Answer:
+    """The seller's feeds."""
+    kinds, states = {*call.values("feedTypes")}, {*call.values("processingStatuses")}
+    if not kinds and not call.query.get("nextToken"):
+        raise invalid("Missing required parameter 'feedTypes'.")
+    rows = [_told(call, one.told) for one in call.world.feeds.of(call.account.seller_id) if one.type in kinds]
+    rows = [row for row in rows if not states or row["processingStatus"] in states]
+    return Answer(200, {"feeds": rows[: int(call.query.get("pageSize", "10"))]})
+
+
+def cancelled(call: Call) -> Answer:
+    """Only while it waits."""
+    call.world.feeds.get(call.path["feedId"], call.account.seller_id).cancel(call.world.now())
+    return Answer(200, {})
+
+
+def fetched(call: Call) -> Answer:
+    """Where a document can be fetched."""
+    id = call.path["feedDocumentId"]
+    held = call.world.documents.get(id)
+    if held is None:
+        raise Refused(404, "NotFound", f"{id} is not found.")
+    body: Json = {"feedDocumentId": id, "url": call.base + call.world.documents.address(id)}
+    if held.packed:
+        body["compressionAlgorithm"] = "GZIP"
+    return Answer(200, body)
+
+
+def _told(call: Call, told: Any) -> Json:
+    made: Json = told(call.world.now(), id="feedId", type="feedType", document="resultFeedDocumentId")
+    return made
+
+
+def _worked(call: Call, id: str, kind: str, *, content: bytes, places: list[str]) -> str:
+    """Carry it out; the id of its report, or "" where nothing of it could be."""
+    try:
+        said = json.loads(content, parse_float=Decimal)
+        messages, header = said["messages"], said["header"]
+        sound = header["sellerId"] == call.account.seller_id and header["version"] == "2.0"
+        numbers = [message["messageId"] for message in messages]
+        sound = sound and 0 < len(numbers) <= MESSAGES and len({*numbers}) == len(numbers)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    if kind != LISTINGS or not sound:
+        return ""
+    issues: list[Json] = []
+    accepted = 0
+    for message in messages:
+        wrong = [one for place in places for one in _message(call, message, place)]
+        accepted += not wrong
+        for one in wrong:
+            issues.append({"messageId": message["messageId"], "sku": str(message.get("sku", "")), **one})
+    summary = {
+        "errors": len(issues),
+        "warnings": 0,
+        "messagesProcessed": len(messages),
+        "messagesAccepted": accepted,
+        "messagesInvalid": len(messages) - accepted,
+    }
+    report = {
+        "header": {"sellerId": call.account.seller_id, "version": "2.0", "feedId": id},
+        "issues": issues,
+        "summary": summary,
+    }
+    return call.world.documents.new("application/json; charset=UTF-8", written(report), packed=True)
+
+
+def _message(call: Call, message: Json, place: str) -> list[Json]:
+    """Carry one message out; what is wrong with it."""
+    operation = _OPERATIONS.get(str(message.get("operationType")))
+    sku = message.get("sku")
+    if operation is None or not isinstance(sku, str) or not sku:
+        return [_short({"code": "4000001", "message": "The message is not as its schema says."})]
+    patches = message.get("patches") or []
+    if message["operationType"] == "PARTIAL_UPDATE":
+        patches = [
+            {"op": "replace", "path": f"/attributes/{name}", "value": value}
+            for name, value in (message.get("attributes") or {}).items()
+        ]
+    if any(p.get("op") not in OPERATORS or str(p.get("path", "")).count("/") != 2 for p in patches):
+        return [_short({"code": "4000001", "message": "Invalid path provided in patch."})]
+    wish = Submission(
+        sku,
+        place,
+        operation,
+        product_type=str(message.get("productType") or ""),
+        attributes=message.get("attributes") or {},
+        patches=patches,
+    )
+    wrong = [_short(issue) for issue in trouble(call.account, wish)]
+    if not wrong:
+        submit(call.world, call.account, wish)
+    return wrong
+
+
+def _short(issue: Json) -> Json:
+    made = {"code": issue["code"], "severity": "ERROR", "message": issue["message"]}
+    names = issue.get("attributeNames") or ()
+    return made | ({"attributeName": names[0]} if names else {})
+
+
+OPERATIONS: Final = (
+    Operation("createFeedDocument", "POST", _DOCUMENTS, rate=0.5, burst=15, handle=document),
+    Operation("createFeed", "POST", _FEEDS, rate=0.0083, burst=15, handle=created),
+    Operation("getFeed", "GET", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=shown),
+    Operation("getFeeds", "GET", _FEEDS, rate=0.0222, burst=10, handle=listed),
+    Operation("cancelFeed", "DELETE", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=cancelled),
+    Operation(
+        "getFeedDocument", "GET", f"{_DOCUMENTS}/{{feedDocumentId}}", rate=0.0222, burst=10, handle=fetched
+    ),
+)
