@@ -395,3 +395,37 @@ def test_permissions_that_go_have_a_budget(after: dict[str, Any], over: bool, tm
     made.write(storefront(), sku(), after)
     assert ("BUD-004" in {f["id"] for f in made.plan()["findings"]}) is over
     assert made.run("apply", "--auto-approve").code == (5 if over else 0)
+
+
+@pytest.mark.parametrize(
+    ("included", "price"), [(True, "119.00"), (False, "100.00")], ids=["with tax", "without tax"]
+)
+def test_a_fee_is_taken_of_what_the_buyer_pays_however_prices_are_shown(
+    tmp_path: Path, included: bool, price: str
+) -> None:
+    """The same sale leaves the same margin: 100 - 75 - 15 % of 119 = 7.15 %."""
+    store = storefront(country="DE", pricesIncludeTax=included)
+    made = costed("75.00", price=price, pricePolicy={"minMarginPercent": "10"})
+    repository = Repository(tmp_path / "r", store, vat(), made)
+    (repository.path / "facts").mkdir()
+    row = "amz-de,referral,,,EUR,15,,,2026-01-01,,S\n"
+    (repository.path / "facts" / "fees.csv").write_text(FEES + row)
+    config = load(repository.path, None, None).configuration
+    engine, spec = Margins(config, "2026-11-23"), config.skus[0]
+    assert str(engine.percent(spec, "amz-de", Decimal(price), "EUR")) in ("7.1", "7.2")
+    assert engine.enough(spec, "7.1")("amz-de", "EUR", int(Decimal(price) * 100)) is True
+    assert engine.enough(spec, "7.2")("amz-de", "EUR", int(Decimal(price) * 100)) is False
+
+
+@pytest.mark.parametrize("more", ["amz-de,referral,KTL-17-BLK,,EUR,20,,,2027-01-01,,S\n", "amz-de,referral,KTL-17-BLK,,EUR,20,,,2026-01-01,2026-06-30,S\n"])  # fmt: skip
+def test_a_fee_that_is_announced_or_over_hides_none_that_holds(tmp_path: Path, more: str) -> None:
+    """The general one is known today."""
+    repository = Repository(tmp_path / "r", storefront(country="DE"), vat(), costed("20.00"))
+    (repository.path / "facts").mkdir()
+    general = "amz-de,referral,,,EUR,15,,,2026-01-01,,S\n"
+    found = []
+    for rows in (general, general + more):
+        (repository.path / "facts" / "fees.csv").write_text(FEES + rows)
+        config = load(repository.path, None, None).configuration
+        found.append(Margins(config, "2026-11-23").percent(config.skus[0], "amz-de", Decimal("49.99"), "EUR"))
+    assert found[0] == found[1] is not None

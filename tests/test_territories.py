@@ -12,6 +12,7 @@ from acorn_gitops.model.territory import (
     countries,
     covers,
     in_eu,
+    is_postcode,
     of_address,
     rates_at,
     state,
@@ -210,3 +211,37 @@ LEFT_OUT = {
     "GR": ["4", "17"],  # some Aegean islands: for what is delivered there from there
 }
 """Rates of the package that are no rate of a sale at a distance."""
+
+
+@pytest.mark.parametrize(
+    ("country", "postcode", "place"),
+    [
+        ("DE", "D-78266", "DE-BUSINGEN"),
+        ("FR", "F-97400", "FR-RE"),
+        ("FR", "974 00", "FR-RE"),
+        ("ES", "E-38001", "ES-CN"),
+        ("FI", "FIN-22100", "FI-01"),
+        ("FI", "AX-22100", "FI-01"),
+        ("PT", "9000001", "PT-30"),
+        ("GR", "630 86", "GR-69"),
+        ("IT", "I-23041", "IT-LIVIGNO"),
+        ("IT", "23030", None),
+        ("IT", "22060", None),
+        ("IT", "22061", "IT-CAMPIONE"),
+        ("GB", "BT1 1AA", "XI"),
+        ("US", "00901-1234", "US-PR"),
+        ("DK", "100", "FO"),
+    ],
+)
+def test_a_postcode_means_its_place_however_it_is_written(
+    country: str, postcode: str, place: str | None
+) -> None:
+    """Letters of the country and blanks change nothing; codes that ordinary towns share name no special place."""
+    assert is_postcode(country, postcode)
+    assert by_postcode(country, postcode) == place
+
+
+@pytest.mark.parametrize(("country", "postcode"), [("FR", "97"), ("ES", "35"), ("IT", "022061"), ("FR", "FR97400"), ("DE", "7826A"), ("AT", "66911")])  # fmt: skip
+def test_what_is_no_postcode_is_none(country: str, postcode: str) -> None:
+    """It would silently be the mainland."""
+    assert not is_postcode(country, postcode)

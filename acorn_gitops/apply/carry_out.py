@@ -29,6 +29,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.records import Closed, Intent, PlanStatus, Settled
 from acorn_gitops.marketplaces.protocol import (
+    Batches,
     Central,
     Fences,
     Generation,
@@ -571,7 +572,7 @@ class _Work:
                 kind = of_store[0].change.address.type
                 self._refresh(store, PRICED - {"listing"} if kind == "listing" else PRICED)
             sent: list[_Sent] = []
-            for some in _batches(of_store):
+            for some in _batches(of_store, self._batch_of(store)):
                 batch = self.send(store, some)
                 sent += [batch] if batch is not None else []
                 if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
@@ -607,6 +608,11 @@ class _Work:
             row = self._settled(part.change, outcome)
             self.ledger.settle([row], [], self.edges.now(), self.edges.actor, self.plan.revision)
         self.waiting = []
+
+    def _batch_of(self, store: str) -> int:
+        """How many writes a store is given at once."""
+        marketplace = self.marketplaces[self.connections[store]]
+        return marketplace.batch() if isinstance(marketplace, Batches) else BATCH
 
     def send(self, store: str, parts: Sequence[Part]) -> _Sent | None:
         """Intend and send one batch of one store. None when nothing of it was sent."""
@@ -905,13 +911,13 @@ def _overwritten(change: Change) -> Attributes | None:
     return {"price": price} if price is not None and (drifted or change.action == "delete") else None
 
 
-def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Parts that are sent together: of at most BATCH writes, so that a marketplace takes or refuses them as
+def _batches(parts: Sequence[Part], most: int) -> Iterator[list[Part]]:
+    """Parts that are sent together: of at most so many writes, so that a marketplace takes or refuses them as
     one."""
     batch: list[Part] = []
     count = 0
     for part in parts:
-        if count + len(part.steps) > BATCH:
+        if count + len(part.steps) > most:
             yield batch
             batch, count = [], 0
         batch.append(part)

@@ -66,11 +66,13 @@ def _date(session: Session, text: str | None) -> str:
 
 def _place(option: str, text: str) -> str:
     """A place by its code, or by a country and a postcode (`DE 78266`)."""
-    from acorn_gitops.model.territory import by_postcode, canonical, nearest
+    from acorn_gitops.model.territory import by_postcode, canonical, is_postcode, nearest
 
     country, _, postcode = text.partition(" ")
     if canonical(country) is None:
         raise click.UsageError(f"{option} {text} is no territory like FR, US-NY or ES-CN: {nearest(country)}")
+    if not is_postcode(country, postcode):
+        raise click.UsageError(f"{option} {text}: {postcode} is no postcode of {country}")
     return by_postcode(country, postcode) or country
 
 

@@ -134,6 +134,33 @@ class Knows(Protocol):
         """What the specs say of each store of this connection: its block `storefront` or `physical`, as it is
         resolved. Told before anything is read; each time all of them."""
 
+    def identity(self, store: str) -> str:
+        """What a name means there, in words that change when it means something else; empty where it means
+        nothing. What was applied under another meaning says nothing of this one."""
+
+    def candidates(self) -> Mapping[str, Mapping[str, Any]]:
+        """By identity, all that a name could mean there, as blocks for `remember`."""
+
+    def remember(self, store: str, block: Mapping[str, Any]) -> None:
+        """What a name meant that no spec says any more."""
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """An adapter that is best given more or fewer writes at once than usual implements this too."""
+
+    def batch(self) -> int:
+        """How many."""
+
+
+@runtime_checkable
+class Irreplaceable(Protocol):
+    """An adapter whose marketplace cannot give up a resource and make it anew under its key implements this
+    too."""
+
+    def irreplaceable(self) -> Mapping[str, str]:
+        """By type, why, and what to do instead."""
+
 
 @runtime_checkable
 class Renames(Protocol):

@@ -220,13 +220,43 @@ def of_address(address: Mapping[str, Any]) -> str:
 
 
 def by_postcode(country: str, postcode: str) -> str | None:
-    """The special place that a postcode of a country belongs to; None where it belongs to none."""
-    text = postcode.strip().upper()
+    """The special place that a postcode of a country belongs to; None where it belongs to none. Letters of a
+    country before it and blanks in it mean nothing: D-78266, 974 00."""
+    text = _plain_postcode(country, postcode)
     for one in territories().values():
         pattern = one.postcodes.get(country)
         if text and pattern is not None and re.match(pattern, text):
             return one.code
     return None
+
+
+_DIGITS: Final[Mapping[str, int]] = {
+    "AT": 4, "AU": 4, "DE": 5, "DK": 4, "ES": 5, "FI": 5, "FR": 5, "GR": 5, "IT": 5, "NO": 4, "PT": 7, "US": 5,
+}  # fmt: skip
+"""Digits of a postcode, in countries where some name a place of its own (Universal Postal Union, addressing
+systems). The Faroe Islands have three, PT may be cut to four, US has nine with its extension."""
+_SHORTER: Final[Mapping[str, tuple[int, ...]]] = {"DK": (3,), "PT": (4,), "US": (9,)}
+
+
+def is_postcode(country: str, postcode: str) -> bool:
+    """Whether a text can be a postcode of a country, as far as acorn knows: where some postcodes name a place
+    with a tax of its own, one of another form would silently mean the rest of the country."""
+    text = _plain_postcode(country, postcode)
+    wanted = _DIGITS.get(country)
+    if wanted is None or not text:
+        return True
+    digits = text.removeprefix("AX").replace("-", "")
+    return digits.isdigit() and len(digits) in (wanted, *_SHORTER.get(country, ()))
+
+
+def _plain_postcode(country: str, postcode: str) -> str:
+    text = "".join(postcode.upper().split())
+    if country not in _DIGITS:
+        return postcode.strip().upper()
+    text = re.sub(r"^(?!AX)[A-Z]{1,3}-(?=[0-9])", "", text)
+    if country == "PT" and re.fullmatch(r"[0-9]{7}", text):
+        text = f"{text[:4]}-{text[4:]}"
+    return text
 
 
 def nearest(code: str) -> str:

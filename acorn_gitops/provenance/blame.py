@@ -160,12 +160,14 @@ class Authors:
         tracked, differing, others = set(), [], set()
         for row in listed.split(b"\0"):
             facts, _, path = row.partition(b"\t")
-            _, kind, name = facts.split() if facts else (b"", b"", b"")
+            mode, kind, name = facts.split() if facts else (b"", b"", b"")
             file = path.decode("utf-8", "surrogateescape")
             if kind == b"commit":
                 others.add(file)
             if kind != b"blob":
                 continue
+            if mode == b"120000" and _name_of(self._led(file), len(name)) == name:
+                continue  # a link that leads where the commit says: nothing is read through it
             tracked.add(file)
             here = self._here(file)
             if here is None or _name_of(here, len(name)) != name:
@@ -191,6 +193,13 @@ class Authors:
             path in files or path.lower().endswith(SUFFIXES) or path in places or path.startswith(folders)
             for path in other
         )
+
+    def _led(self, file: str) -> bytes:
+        """Where a link of the working tree leads; nothing where it is none."""
+        try:
+            return os.fsencode((self._root / file).readlink())
+        except OSError:
+            return b""
 
     def _here(self, file: str) -> bytes | None:
         """What a file of the working tree holds; None where it is none, or leads out of it."""

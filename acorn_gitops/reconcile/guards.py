@@ -19,6 +19,7 @@ from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
@@ -299,6 +300,27 @@ def not_brought(project: Project) -> Iterator[Finding]:
             place=None,
             hint="`git sparse-checkout disable`, `git submodule update --init --recursive`; without them nobody knows what the specs say",
         )
+
+
+def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterator[Finding]:
+    """What would be given up and made anew where the marketplace cannot: nothing is done. Where the specs ask for
+    it, that is refused; where somebody else changed it, it is told."""
+    marketplace = state.marketplaces.get(view.connection)
+    kinds: Mapping[str, str] = {}
+    if isinstance(marketplace, Irreplaceable):
+        kinds = marketplace.irreplaceable()
+    for change in [c for c in result.changes if c.action == "replace" and c.address.type in kinds]:
+        result.changes.remove(change)
+        asked = any(
+            field.reason != "drifted" for field in change.fields if not field.path.startswith("status")
+        )
+        names = ", ".join(sorted({attribute_of(field.path) for field in change.fields}))
+        yield _finding(
+            "ACN-031",
+            change,
+            f"{change.address} would have to be made anew ({names}), and cannot be",
+            hint=kinds[change.address.type],
+        )._replace(severity="error" if asked else "warning")
 
 
 def older(root: Path, ledger: Ledger) -> Iterator[Finding]:

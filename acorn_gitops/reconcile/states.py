@@ -139,15 +139,20 @@ class States:
     def marketplace_of(self, store: str) -> str:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change,
         addresses may not."""
-        return self.marketplace_behind(self.connections.get(store, ""))
+        connection = self.connections.get(store, "")
+        marketplace = self.marketplaces.get(connection)
+        meant = marketplace.identity(store) if isinstance(marketplace, Knows) else ""
+        return self.marketplace_behind(connection, meant)
 
-    def marketplace_behind(self, connection: str) -> str:
-        """Which marketplace a connection leads to, as a digest; empty where there is no such connection."""
+    def marketplace_behind(self, connection: str, meant: str = "") -> str:
+        """Which marketplace a connection leads to, as a digest; empty where there is no such connection.
+        `meant`: what a store's name means there, where the marketplace has ids of its own."""
         settings = self.loaded.configuration.connections.get(connection)
         if settings is None:
             return ""
         url = str(settings.get("url") or "sandbox:").rstrip("/").lower()
-        return hashlib.sha256(f"{settings['adapter']} {url}".encode()).hexdigest()[:32]
+        led = f"{settings['adapter']} {url}" + (f" {meant}" if meant else "")
+        return hashlib.sha256(led.encode()).hexdigest()[:32]
 
     @cached_property
     def holders(self) -> dict[str, list[str]]:
@@ -438,11 +443,28 @@ def left_behind(store: str, state: States) -> str:
     holders = state.holders.get(store, [])
     was = state.ledger.binding(store)
     if was:
+        known = _remembered(store, was, state)
+        if known:
+            return known
         there = [name for name in state.marketplaces if state.marketplace_behind(name) == was]
         return next((name for name in there if name in holders), there[0] if there else "")
     if holders:
         return holders[0] if len(holders) == 1 else ""
     return next(iter(state.marketplaces)) if len(state.marketplaces) == 1 else ""
+
+
+def _remembered(store: str, was: str, state: States) -> str:
+    """The connection on which a name meant what it meant when something was last recorded of it, where
+    marketplaces have ids of their own; the marketplace is told. Empty where there is none."""
+    for name, marketplace in state.marketplaces.items():
+        if not isinstance(marketplace, Knows):
+            continue
+        with suppress(MarketplaceError):
+            for meant, block in marketplace.candidates().items():
+                if state.marketplace_behind(name, meant) == was:
+                    marketplace.remember(store, block)
+                    return name
+    return ""
 
 
 def _leave_alone(view: StoreView, state: States) -> None:

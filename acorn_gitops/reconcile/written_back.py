@@ -252,6 +252,8 @@ def _written(config: Configuration, wishes: Sequence[tuple[_Place, _Wish]], file
     assert config.reader is not None
     first, wish = wishes[0]
     shown = ".".join(str(part) for part in wish.path[1:])
+    if first.in_table and not config.reader.is_utf8(first.file):
+        return f"{wish.spec.origin}: {first.file} is not kept in UTF-8; write {shown} {wish.value!r} there by hand"
     if first.in_table:
         text = files.get(first.file) or config.reader.exact(first.file)
         changed = config.reader.put_cells(text, first.raw, [(place.path, one.value) for place, one in wishes])

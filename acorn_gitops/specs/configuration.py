@@ -3,7 +3,7 @@ that rules and compile read. Callers: rules, compile, cli."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -64,6 +64,9 @@ class Configuration:
     """Documents of lists and tables by (file of the entries, line of the document)."""
     reader: Reader | None = None
     documents: int = 0
+    unreached: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """By name of a SKU, bounds that `pricePolicy.default` says and stores that it does not reach
+    (`floors.unreached`)."""
     project_raw: Raw | None = None
     """acorn.yaml, for the places of its `defaults`."""
 

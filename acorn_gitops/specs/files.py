@@ -361,6 +361,10 @@ class Reader:
         put = tables.put(text[len(mark) :], raw.item_file, table=table, edits=puts)
         return mark + put if put is not None else None
 
+    def is_utf8(self, file: str) -> bool:
+        """Whether a file is kept in UTF-8, as far as it was read: only such are edited."""
+        return self._encodings.get(file, "utf-8") == "utf-8"
+
     def exact(self, file: str) -> str:
         """The text of a file in UTF-8 with its mark and its line ends; empty when it cannot be had."""
         try:

@@ -44,6 +44,22 @@ def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
     return sku._replace(spec={**sku.spec, "pricePolicy": made})
 
 
+def unreached(skus: Sequence[Spec], currencies: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """By name of a SKU's spec, the bounds (min, max, map) that a default says, and the stores that it does not reach:
+    they sell in another currency, and no bound is written for them."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for sku in skus:
+        policy = sku.spec.get("pricePolicy") or {}
+        for part, money in (policy.get("default") or {}).items():
+            if part not in PARTS or money is None:
+                continue
+            for entry in sku.spec.get("listings") or ():
+                store = entry["store"]
+                if currencies.get(store) != money["currency"] and store not in (policy.get(part) or {}):
+                    found.setdefault(sku.name, []).append((part, store))
+    return found
+
+
 class _Sets:
     """What sets are made of, each looked into once."""
 

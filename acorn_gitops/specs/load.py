@@ -19,7 +19,7 @@ from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.files import READABLE, Raw, Reader
-from acorn_gitops.specs.floors import with_bounds
+from acorn_gitops.specs.floors import unreached, with_bounds
 from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
@@ -111,6 +111,8 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     told = {f.place for f in findings if f.id in READABLE}
     findings += [f for f in resolver.findings if f.place not in told]
     product_types = _product_types(reader, project, findings, digest=digest)
+    currencies = _currencies(resolver.specs["Store"])
+    skus = [*resolver.specs["SkuMapping"].values()]
     configuration = Configuration(
         project=project.name,
         environment=project.environment,
@@ -119,7 +121,8 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
         price_rules=project.price_rules,
         product_types=product_types,
         stores=resolver.specs["Store"],
-        skus=with_bounds([*resolver.specs["SkuMapping"].values()], _currencies(resolver.specs["Store"])),
+        skus=with_bounds(skus, currencies),
+        unreached=unreached(skus, currencies),
         roles=resolver.specs["RolePermission"],
         taxes=resolver.specs["TaxRule"],
         promos=resolver.specs["Promo"],

@@ -196,7 +196,14 @@ class TestLimits:
     def test_what_a_success_says_of_the_rate_is_believed_within_reason(self) -> None:
         """And nothing else is."""
         limits = Limits(lambda: 0.0)
-        for text, rate in (("20", 20.0), ("0", 20.0), ("nan", 20.0), ("1e9", 20.0), ("0.5", 0.5)):
+        for text, rate in (
+            ("20", 20.0),
+            ("0", 20.0),
+            ("nan", 20.0),
+            ("1e9", 20.0),
+            ("0.5", 20.0),
+            ("1", 1.0),
+        ):
             limits.succeeded(op.PUT_LISTING, {"x-amzn-ratelimit-limit": text})
             assert limits.seconds_for(op.PUT_LISTING, 10 + int(rate * 10)) == pytest.approx(10, rel=0.2)
 

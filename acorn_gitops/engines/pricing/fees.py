@@ -104,11 +104,13 @@ class RecordedFees:
             ]
             if not about:
                 continue
-            most = max(map(_closeness, about))
-            now = [row for row in about if _closeness(row) == most and self._holds(row)]
-            if not now:
+            today = [row for row in about if self._holds(row)]
+            if not today:
                 return None
-            row = now[-1]  # of equals the last that was written
+            # The closest of those that hold today: what is announced, or over, hides nothing. Of equals the last that
+            # was written.
+            most = max(map(_closeness, today))
+            row = [one for one in today if _closeness(one) == most][-1]
             rate = self._minor(row["currency"], currency)
             if rate is None:
                 return None

@@ -95,7 +95,10 @@ class Margins:
     nothing is shared."""
     _sources: dict[tuple[str, ...], Origins] = field(default_factory=dict)
     _fees: RecordedFees = field(init=False)
-    _bounds: dict[tuple[str, str, Origins, str, str, str, Fees], Bounds | None] = field(default_factory=dict)
+    _bounds: dict[tuple[str, str, Origins, str, str, str, Fees, Decimal], Bounds | None] = field(
+        default_factory=dict
+    )
+    _added: dict[tuple[str, str, Origins], Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._fees = RecordedFees(self.configuration, self.today)
@@ -136,7 +139,8 @@ class Margins:
         if paid is None or fees is None:
             return None
         unit = quantum(currency)
-        kept = fees.of(int(price / unit)) * Fraction(unit)
+        buyer = price * (1 + self._on_top(spec, store) / 100)
+        kept = fees.of(int((buyer / unit).to_integral_value(ROUND_HALF_UP))) * Fraction(unit)
         paid += Decimal(kept.numerator) / Decimal(kept.denominator)
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
@@ -188,7 +192,17 @@ class Margins:
         if fees is None:
             return None
         origins = self._origins(spec, store)
-        key = (store, facts.get("taxClass") or "", origins, facts["cost"]["currency"], currency, least, fees)
+        on_top = self._on_top(spec, store)
+        key = (
+            store,
+            facts.get("taxClass") or "",
+            origins,
+            facts["cost"]["currency"],
+            currency,
+            least,
+            fees,
+            on_top,
+        )
         if key not in self._bounds:
             self._bounds[key] = self._computed(*key)
         return self._bounds[key]
@@ -202,18 +216,20 @@ class Margins:
         currency: str,
         least: str,
         fees: Fees,
+        on_top: Decimal,
     ) -> Bounds | None:
         rate = self._rate(store, tax_class, origins)
         exchanged = self.exchange(Decimal(1), paid_in, currency)
         kept = 1 - Fraction(Decimal(least)) / 100
         if rate is None or exchanged is None or not kept:
             return None
-        # Enough is left when price / (1 + tax) * kept - share * price >= cost + fees.
+        # Enough is left when price / (1 + tax) * kept - share * what the buyer pays >= cost + fees.
+        paid_by_buyer = 1 + Fraction(on_top) / 100
         scale = Fraction(quantum(paid_in)) / Fraction(quantum(currency))
         times = (1 + Fraction(rate) / 100) / kept
         found = []
         for share, fixed in fees.bounds():
-            exact = 1 - share * times, Fraction(exchanged) * scale * times, fixed * times
+            exact = 1 - share * paid_by_buyer * times, Fraction(exchanged) * scale * times, fixed * times
             common = lcm(*(part.denominator for part in exact))
             found.append(_Bound(*(int(part * common) for part in exact)))
         return tuple(found)
@@ -221,6 +237,22 @@ class Margins:
     def exchange(self, amount: Decimal, source: str, target: str) -> Decimal | None:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""
         return exchanged(self.configuration, amount, source, target=target)
+
+    def _on_top(self, spec: Spec, store: str) -> Decimal:
+        """Percent of tax that a buyer pays beside a listed price, and of which marketplaces take their fee, too:
+        none where prices contain it, or where marketplaces leave it out (the untaxed prices of America). Where it
+        is not known, the standard rate at home: no margin is thought larger than it is."""
+        front = self.configuration.stores[store].spec["storefront"]
+        home = country_of(front)
+        if front.get("pricesIncludeTax") is not False or home is None or home in _UNTAXED:
+            return Decimal(0)
+        tax_class = (spec.spec.get("attributes") or {}).get("taxClass") or ""
+        key = (store, tax_class, self._origins(spec, store))
+        if key not in self._added:
+            found = self._tax_at_home(store, home, tax_class, key[2])
+            standard = rates_at(home, "standard", self.today)
+            self._added[key] = found if found is not None else max(map(Decimal, standard), default=Decimal(0))
+        return self._added[key]
 
     def _rate(self, store: str, tax_class: str, origins: Origins) -> Decimal | None:
         key = (store, tax_class, origins)
@@ -236,6 +268,10 @@ class Margins:
             return Decimal(0)
         if home is None:
             return None
+        return self._tax_at_home(store, home, tax_class, origins)
+
+    def _tax_at_home(self, store: str, home: str, tax_class: str, origins: Origins) -> Decimal | None:
+        """The highest tax of a sale to a consumer at home, in percent; None where one is not known."""
         found: list[Decimal] = []
         for origin in origins or (home,):
             for value in values_of(self.configuration.taxes.values(), origin, home):

@@ -19,7 +19,7 @@ from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.listings import Listings
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.sales import Sales
-from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources
+from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, Rows, carry_out, of_one_type
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
@@ -35,6 +35,8 @@ _CAPABILITIES: Final[Mapping[str, Management]] = {
     "role": "attested",
     "grant": "attested",
 }
+AT_ONCE: Final = 20
+"""Writes of one batch: at five a second what was looked at before is four seconds old at most."""
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What an answer in a shape that Amazon never gives leads to."""
 
@@ -73,6 +75,41 @@ class AmazonAccount:
         """What the specs say of the stores of this connection."""
         self._declared = dict(stores)
 
+    def identity(self, store: str) -> str:
+        """The seller and the marketplace, or the place's code."""
+        return self._meaning(self._declared.get(store) or {})
+
+    def candidates(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every marketplace in which the account sells, for each seller that is named, and every code."""
+        sellers = {self._seller, *(str(one.get("sellerId") or "") for one in self._declared.values())}
+        with self._in_shape():
+            fronts, codes = self._participations.all(), self._sources.codes()
+        blocks: list[Mapping[str, Any]] = [{"code": code} for code in codes]
+        blocks += [{"marketplaceId": id, "sellerId": one} for id in fronts for one in sellers if one]
+        return {self._meaning(block): block for block in blocks}
+
+    def remember(self, store: str, block: Mapping[str, Any]) -> None:
+        """What a name meant that no spec says any more."""
+        self._declared[store] = block
+
+    def _meaning(self, block: Mapping[str, Any]) -> str:
+        if block.get("code"):
+            return f"{self._seller} place {block['code']}"
+        if block.get("marketplaceId"):
+            return f"{block.get('sellerId') or self._seller} front {block['marketplaceId']}"
+        return ""
+
+    def batch(self) -> int:
+        """As many as one search shows: they are looked at right before they are written."""
+        return AT_ONCE
+
+    def irreplaceable(self) -> Mapping[str, str]:
+        """An archived place keeps its code for ever."""
+        return {
+            "location": "Amazon never changes a place's address, and never gives its code to another: put the address"
+            " back, or declare a new store with a code of its own and take this one out"
+        }
+
     def fit(self, desired: Shards, today: str) -> Fitted:
         """What of the specs Amazon can hold."""
         return fit.fitted(desired, today, sandbox=self._client.sandbox)
@@ -93,6 +130,7 @@ class AmazonAccount:
         """A whole store. Amazon has no snapshots: what a write presumes is looked at again before it is
         sent."""
         with self._in_shape():
+            self._client.begin()
             store = self._store(scope.store)
             resources: dict[tuple[str, str], Live] = {}
             ambiguous: dict[tuple[str, str], str] = {}
@@ -170,7 +208,7 @@ class AmazonAccount:
             return found
         block = self._declared.get(store) or {}
         if block.get("code"):
-            return RemoteStore(store, str(block["code"]), "", raw={})
+            return _place(store, block)
         raise MarketplaceError(f"{store}: the account does not sell there, and has no such place")
 
     def _store(self, store: str) -> RemoteStore | None:
@@ -180,7 +218,7 @@ class AmazonAccount:
             return self._undeclared(store)
         if "code" in block:
             known = str(block["code"]) in self._sources.codes()
-            return RemoteStore(store, str(block["code"]), "", raw={}) if known else None
+            return _place(store, block) if known else None
         id = str(block.get("marketplaceId") or "")
         if id not in self._participations.all():
             return None
@@ -230,6 +268,13 @@ class AmazonAccount:
                 f"{self._name}: the answer is none that Amazon gives ({what})",
                 hint="check the connection's url",
             ) from None
+
+
+def _place(store: str, block: Mapping[str, Any]) -> RemoteStore:
+    address = block.get("address")
+    return RemoteStore(
+        store, str(block["code"]), "", raw={"address": address_sent(address)} if address else {}
+    )
 
 
 def _marketplace(id: str) -> AmazonMarketplace:

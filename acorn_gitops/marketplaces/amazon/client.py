@@ -10,7 +10,6 @@ newlines, unknown fields, pages of HTML or XML in place of JSON. Strict on what 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -24,16 +23,16 @@ from acorn_gitops.confine.weight import memory_of
 from acorn_gitops.marketplaces.amazon.limits import Limits
 from acorn_gitops.marketplaces.amazon.login import Credentials, Login, Sends
 from acorn_gitops.marketplaces.amazon.operations import Operation
-from acorn_gitops.model.finding import MarketplaceError, Unreachable
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
 TRIES: Final = 6
 MOST_PAUSE: Final = 120.0
 PATIENCE: Final = 900.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
-ANSWER_MEMORY: Final = 256 << 20
-"""Bytes that one answer may take in memory."""
-_STORES: Final = re.compile(r"https://[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|cloudfront\.net)/")
-"""Where Amazon keeps documents, besides its own address."""
+ANSWER_MEMORY: Final = 64 << 20
+"""Bytes that one answer may take in memory: a page of twenty listings with all attributes takes one or two."""
+STORE_MEMORY: Final = 3 << 30
+"""That all answers for one store may."""
 MOST_WORDS: Final = 1 << 20
 """Bytes of an answer that says what is wrong; in a longer one nobody looks for words."""
 ROLE: Final = "check the application's roles (Product Listing; Selling Partner Insights) and the account's authorisation"
@@ -83,8 +82,13 @@ class Client:
         self._login = Login(name, login, credentials, sends=self._sends, clock=clock)
         self._retry = Retry(budget=PATIENCE, pause=pause)
         self.limits = Limits(clock)
+        self._memory = 0
         self.calls: dict[str, int] = {}
         """How often each operation was sent."""
+
+    def begin(self) -> None:
+        """A store is read: what it may send is counted from now on."""
+        self._memory = 0
 
     def now(self) -> float:
         """Seconds since some beginning."""
@@ -104,56 +108,35 @@ class Client:
     ) -> Any:
         """What the answer holds; None where it holds nothing. Missing for 404, Refusal for another no,
         Unreachable where nobody knows what became of it."""
-        url = self._url + operation.path.format(**{k: quote(v, safe="") for k, v in (path or {}).items()})
+        parts = path or {}
+        if any(part in ("", ".", "..") for part in parts.values()):
+            raise MarketplaceError(
+                f"{self.name}: {operation.name}: no address can be made of {sorted(parts.values())}"
+            )
+        url = self._url + operation.path.format(**{k: quote(v, safe="") for k, v in parts.items()})
         if query:
             url += "?" + urlencode({k: v for k, v in query.items() if v}, quote_via=quote)
         content = b"" if body is None else written(body)
+        tries = 0
+
+        def once() -> Any:
+            nonlocal tries
+            tries += 1
+            return self._once(operation, url, content)
+
         try:
-            return self._retry.until_answered(
-                lambda: self._once(operation, url, content), tries=TRIES, most=MOST_PAUSE
-            )
+            return self._retry.until_answered(once, tries=TRIES, most=MOST_PAUSE)
+        except (Missing, Refusal) as error:
+            if tries == 1 or operation.method == "GET":
+                raise
+            # An earlier try may have had its effect: a refusal of the repetition does not undo it.
+            raise Unreachable(
+                f"{error.message}; whether an earlier try was carried out is not known"
+            ) from None
         except Unanswered as error:
             raise Unreachable(
                 f"{self.name}: {operation.name}: {error}", hint="run again when Amazon answers"
             ) from None
-
-    def wait(self, seconds: float) -> None:
-        """They pass."""
-        self._pause(seconds)
-
-    def put_document(self, url: str, kind: str, content: bytes) -> None:
-        """Put a document where Amazon said; no token goes there."""
-        self._document("PUT", url, {"content-type": kind}, content)
-
-    def get_document(self, url: str) -> bytes:
-        """Fetch one, likewise."""
-        return self._document("GET", url, {}, b"")
-
-    def _document(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> bytes:
-        own = url.startswith(f"{self._url}/") or _STORES.match(url) is not None
-        if not own or not url.isprintable():
-            raise MarketplaceError(
-                f"{self.name}: a document lies at an address that is not Amazon's", hint=_FAULT
-            )
-
-        def once() -> http.Answer:
-            try:
-                answer = self._sends.request(method, url, headers, content)
-            except http.NoAnswer as error:
-                raise Unanswered(str(error)) from None
-            if answer.status >= 500:
-                raise Unanswered(f"answered {answer.status}")
-            return answer
-
-        try:
-            answer = self._retry.until_answered(once, tries=TRIES, most=MOST_PAUSE)
-        except Unanswered as error:
-            raise Unreachable(f"{self.name}: a document: {error}") from None
-        if answer.status != 200:
-            raise MarketplaceError(
-                f"{self.name}: a document: {_said(answer).words}", hint="its address is good for five minutes"
-            )
-        return answer.body
 
     def close(self) -> None:
         """Let go of connections."""
@@ -190,11 +173,17 @@ class Client:
     def _read(self, operation: Operation, answer: http.Answer) -> Any:
         if answer.status == 204 or not answer.body.strip():
             return None
-        if memory_of(answer.body) > ANSWER_MEMORY:
-            raise MarketplaceError(
-                f"{self.name}: {operation.name}: the answer takes more than {ANSWER_MEMORY >> 20} MiB of memory",
-                hint=_FAULT,
-            )
+        taken = memory_of(answer.body)
+        self._memory += taken
+        for size, most, what in (
+            (taken, ANSWER_MEMORY, "the answer"),
+            (self._memory, STORE_MEMORY, "what came"),
+        ):
+            if size > most:
+                raise Incomplete(
+                    f"{self.name}: {operation.name}: {what} takes more than {most >> 20} MiB of memory",
+                    hint=_FAULT,
+                )
         try:
             return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_number)
         except (ValueError, RecursionError):

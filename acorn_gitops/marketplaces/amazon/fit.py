@@ -18,6 +18,7 @@ from acorn_gitops.engines.pricing.price import effective
 from acorn_gitops.marketplaces.amazon.days import instants, whole_days
 from acorn_gitops.marketplaces.amazon.listings import PRICES
 from acorn_gitops.marketplaces.amazon.sales import key_of
+from acorn_gitops.marketplaces.amazon.supply_sources import address_sent
 from acorn_gitops.marketplaces.left_out import Impossible, LeftOut
 from acorn_gitops.marketplaces.protocol import Fitted, Shards
 from acorn_gitops.model.money import canonical
@@ -221,10 +222,7 @@ class _Work(LeftOut):
         place = dict(said["address"])
         if len(place["lines"]) > 3:
             raise Impossible("its address has four lines, and Amazon takes three")
-        # Amazon wants a state of every address: where a country has none, the town stands for it.
-        if not place.get("administrativeArea"):
-            place["administrativeArea"] = place.get("locality") or place["countryCode"]
-        said["address"] = place
+        said["address"] = address_sent(place)
         if said.get("hours"):
             said["hours"] = {
                 day: [

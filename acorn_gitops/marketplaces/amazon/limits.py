@@ -20,6 +20,8 @@ RECOVERY: Final = 1.1
 """By so much the pace grows with a success."""
 MOST: Final = 1000.0
 """Requests a second: no header is believed beyond."""
+LEAST: Final = 1 / 8
+"""The part of the documented rate: no header is believed below, as whoever waits for it waits without end."""
 RATE_HEADER: Final = "x-amzn-ratelimit-limit"
 
 
@@ -53,7 +55,7 @@ class Limits:
         bucket.pace = min(1.0, bucket.pace * RECOVERY)
         with suppress(ValueError):
             said = float(headers.get(RATE_HEADER, ""))
-            if 0.0 < said <= MOST:
+            if operation.rate * LEAST <= said <= MOST:
                 bucket.rate = said
 
     def refused(self, operation: Operation) -> float:

@@ -8,7 +8,7 @@ applied: a write is done when it is seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -16,7 +16,6 @@ from typing import Any, Final
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client, Missing
-from acorn_gitops.marketplaces.amazon.feeds import Feeds
 from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import Incomplete, MarketplaceError
 from acorn_gitops.model.money import canonical
@@ -26,6 +25,8 @@ Tree = dict[str, Any]
 PAGE: Final = 20
 ASKED: Final = 20
 """SKUs that one search may name."""
+MOST: Final = 5_000_000
+"""Listings of one marketplace."""
 SEARCHED: Final = 1000
 """What a search shows at most."""
 DATA: Final = "summaries,attributes,fulfillmentAvailability"
@@ -44,8 +45,6 @@ PLAIN: Final[Mapping[str, str]] = {"condition": "condition_type", "ptc": "produc
 WORDED: Final[Mapping[str, str]] = {"title": "item_name", "brand": "brand"}
 """Those of one value in a language."""
 SELLER_SHIPS: Final = "DEFAULT"
-FEED_FROM: Final = 1_500
-"""Listings from which on a feed is faster than five requests a second."""
 UNSEEN: Final = 900.0
 """Seconds in which what was sent may not be seen yet."""
 _CHANNELS: Final[Mapping[str, str]] = {"na": "AMAZON_NA", "eu": "AMAZON_EU", "fe": "AMAZON_JP"}
@@ -61,7 +60,7 @@ class Listings:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._feeds = Feeds(client)
+        self._searches = 0
         self._sent: dict[tuple[str, str], tuple[Tree, float]] = {}
         """By marketplace and SKU, the offer that was sent last, and until when it may be on its way."""
 
@@ -75,16 +74,27 @@ class Listings:
 
     def rows_of(self, store: RemoteStore, items: Iterable[Tree]) -> Rows:
         """Rows of items that were read already."""
-        return Rows("listings", [(raw["sku"], self._row(store, raw)) for raw in items])
+        several: dict[str, str] = {}
+        found: list[tuple[str, Row]] = []
+        for raw in items:
+            found.append((_sku_of(store, raw), self._row(store, raw)))
+            if why := _ambiguous(store, raw.get("attributes") or {}):
+                several[raw["sku"]] = why
+        rows = Rows("listings", found)
+        for sku, why in several.items():
+            rows.pop(sku, None)
+            rows.twins[sku] = why
+        return rows
 
     def create(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """Each by one request, or many in a feed: an offer on an item that Amazon has, or a product of one's
-        own."""
-        return self._sent_all(store, jobs, lambda job: self._creation(store, job))
+        """Each by one request: an offer on an item that Amazon has, or a product of one's own. What is there
+        already is asked for by itself first: a search may not show it yet, and a put would take all that
+        others have said of it."""
+        return one_by_one(jobs, lambda job: self._create(store, job))
 
     def update(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """Each by one patch, or many in a feed."""
-        return self._sent_all(store, jobs, lambda job: self._change(store, job))
+        """Each by one patch."""
+        return one_by_one(jobs, lambda job: self._send(store, job.key, self._change(store, job)))
 
     def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """From this marketplace alone."""
@@ -93,7 +103,12 @@ class Listings:
     # -- reading ---------------------------------------------------------------------------------------------
 
     def _every(self, store: RemoteStore) -> list[Tree]:
+        self._searches = 1
         first = self._page(store, {})
+        if not 0 <= first["numberOfResults"] <= MOST:
+            raise Incomplete(f"{store.store}: {first['numberOfResults']} listings make no sense")
+        # What is left of the searches that it may take: looking for windows costs some on top of the pages.
+        self._searches = 200 + 3 * (first["numberOfResults"] // PAGE)
         if first["numberOfResults"] <= SEARCHED:
             return list(self._pages(store, {}, first).values())
         start, end = self._edge(store, "ASC"), self._edge(store, "DESC")
@@ -125,6 +140,7 @@ class Listings:
 
     def _these(self, store: RemoteStore, skus: Sequence[str]) -> list[Tree]:
         found: list[Tree] = []
+        self._searches = 200 + 3 * len(skus)
         # Names in a list are separated by commas, so that one with a comma is asked for by itself.
         plain = [sku for sku in skus if "," not in sku]
         for start in range(0, len(plain), ASKED):
@@ -157,7 +173,7 @@ class Listings:
             token = str((page.get("pagination") or {}).get("nextToken") or "")
             if not token:
                 break
-            if token in seen or count > SEARCHED:
+            if token in seen or count > SEARCHED or not page["items"]:
                 raise Incomplete(f"{store.store}: the pages of listings do not come to an end")
             seen.add(token)
             page = self._page(store, {**query, "pageToken": token})
@@ -169,6 +185,9 @@ class Listings:
         return found
 
     def _page(self, store: RemoteStore, query: Mapping[str, str]) -> Tree:
+        self._searches -= 1
+        if self._searches < 0:
+            raise Incomplete(f"{store.store}: reading its listings does not come to an end")
         fixed = {"marketplaceIds": store.id, "includedData": DATA, "pageSize": str(PAGE)}
         ordered = {"sortBy": "sku", "sortOrder": "ASC"}
         page: Tree = self._client.call(
@@ -184,8 +203,8 @@ class Listings:
         offer = offer_of(store, attributes)
         made: Attributes = {
             "sku": raw["sku"],
-            "asin": summary.get("asin") or None,
-            "productType": summary.get("productType") or None,
+            "asin": _text(summary.get("asin")),
+            "productType": _text(summary.get("productType")),
             "fulfillment": _fulfilment(raw),
             "status": "active" if amount_of(offer, "our_price") is not None else "inactive",
         }
@@ -205,25 +224,12 @@ class Listings:
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def _sent_all(
-        self, store: RemoteStore, jobs: Sequence[Job], body_of: Callable[[Job], Tree]
-    ) -> Sequence[Trouble]:
-        """Item by item, while that is faster; a few thousand go in a feed."""
-        if len(jobs) < FEED_FROM:
-            return one_by_one(jobs, lambda job: self._send(store, job.key, body_of(job)))
-        messages: list[Tree] = []
-
-        def gather(job: Job) -> None:
-            body = body_of(job)
-            kind = "PATCH" if "patches" in body else "UPDATE"
-            if body.get("patches") != []:
-                number = len(messages) + 1
-                messages.append({"messageId": number, "sku": job.key, "operationType": kind, **body})
-
-        troubles = dict(zip((job.key for job in jobs), one_by_one(jobs, gather), strict=True))
-        wrong = self._feeds.send(store.raw["sellerId"], store.id, messages) if messages else {}
-        troubles |= {messages[number - 1]["sku"]: words for number, words in wrong.items()}
-        return [troubles[job.key] for job in jobs]
+    def _create(self, store: RemoteStore, job: Job) -> None:
+        if self._one(store, job.key) is not None:
+            raise MarketplaceError(
+                "it is there already, and a search does not show it yet: run again in some minutes"
+            )
+        self._send(store, job.key, self._creation(store, job))
 
     def _send(self, store: RemoteStore, sku: str, body: Tree) -> None:
         if "patches" not in body:
@@ -270,7 +276,8 @@ class Listings:
             if value:
                 patches.append(_patch("replace", name, value))
             else:
-                gone = _instance(store, have, name, store.raw["language"] if name in WORDED.values() else "")
+                language = store.raw["language"] if name in WORDED.values() else ""
+                gone = offer_of(store, have) if name == OFFER else _instance(store, have, name, language)
                 if gone:
                     patches.append(_patch("delete", name, gone))
         if "fulfillment" in job.attributes:
@@ -362,8 +369,8 @@ class Listings:
             if _is_amazons(one) != _is_amazons(new)
             and (_is_amazons(one) or one.get("fulfillment_channel_code") == SELLER_SHIPS)
         ]
-        added = new if _is_amazons(new) else {**new, "quantity": 0}
-        return [_patch("replace", STOCK, added), *(_patch("delete", STOCK, one) for one in old)]
+        # How many lie there is the warehouse's to say: what is there already keeps its number.
+        return [_patch("merge", STOCK, new), *(_patch("delete", STOCK, one) for one in old)]
 
 
 def _patch(operation: str, name: str, value: Tree) -> Tree:
@@ -398,6 +405,36 @@ def _instance(store: RemoteStore, attributes: Tree, name: str, language: str = "
         if not language or one.get("language_tag", language) == language:
             return dict(one)
     return {}
+
+
+def _sku_of(store: RemoteStore, raw: Tree) -> str:
+    sku = raw["sku"]
+    if not isinstance(sku, str) or not sku or not sku.isprintable() or len(sku) > 400:
+        raise Incomplete(f"{store.store}: a SKU that is none: {one_line(str(sku), 60)}")
+    return sku
+
+
+def _ambiguous(store: RemoteStore, attributes: Tree) -> str:
+    """Why nobody can say what an item costs; empty where it can be said."""
+    mine = [
+        one
+        for one in attributes.get(OFFER) or ()
+        if one.get("marketplace_id", store.id) == store.id
+        and one.get("audience", "ALL") == "ALL"
+        and one.get("currency") == store.raw["currency"]
+    ]
+    if len(mine) > 1:
+        return f"there are {len(mine)} offers to everybody, and which one counts cannot be known"
+    for name in PRICES.values() if mine else ():
+        blocks = mine[0].get(name) or []
+        if len(blocks) > 1 or any(len(block.get("schedule") or ()) > 1 for block in blocks):
+            return f"its {name} has several amounts, and which one counts cannot be known"
+    return ""
+
+
+def _text(value: Any) -> str | None:
+    """A text that somebody can read; None for anything else."""
+    return value if isinstance(value, str) and value and value.isprintable() else None
 
 
 def _summary(store: RemoteStore, raw: Tree) -> Tree:
@@ -453,10 +490,14 @@ def _is_amazons(channel: Mapping[str, Any]) -> bool:
     return str(channel.get("fulfillment_channel_code") or "").startswith("AMAZON_")
 
 
-def _fulfilment(raw: Tree) -> str | None:
+def _fulfilment(raw: Tree) -> str:
     codes = [str(one.get("fulfillmentChannelCode") or "") for one in raw.get("fulfillmentAvailability") or ()]
+    codes += [
+        str(one.get("fulfillment_channel_code") or "")
+        for one in (raw.get("attributes") or {}).get(STOCK) or ()
+    ]
     if not codes:
-        return None
+        return "mfn"  # nobody but the seller ships what Amazon does not have
     return "afn" if any(code.startswith("AMAZON_") for code in codes) else "mfn"
 
 

@@ -43,14 +43,3 @@ GET_LISTING: Final = Operation("getListingsItem", "GET", _ITEM, rate=5, burst=10
 PUT_LISTING: Final = Operation("putListingsItem", "PUT", _ITEM, rate=5, burst=10)
 PATCH_LISTING: Final = Operation("patchListingsItem", "PATCH", _ITEM, rate=5, burst=5)
 DELETE_LISTING: Final = Operation("deleteListingsItem", "DELETE", _ITEM, rate=5, burst=5)
-_FEEDS: Final = "/feeds/2021-06-30"
-CREATE_FEED_DOCUMENT: Final = Operation(
-    "createFeedDocument", "POST", f"{_FEEDS}/documents", rate=0.5, burst=15
-)
-CREATE_FEED: Final = Operation(
-    "createFeed", "POST", f"{_FEEDS}/feeds", rate=0.0083, burst=15, repeatable=False
-)
-GET_FEED: Final = Operation("getFeed", "GET", f"{_FEEDS}/feeds/{{feedId}}", rate=2, burst=15)
-GET_FEED_DOCUMENT: Final = Operation(
-    "getFeedDocument", "GET", f"{_FEEDS}/documents/{{feedDocumentId}}", rate=0.0222, burst=10
-)

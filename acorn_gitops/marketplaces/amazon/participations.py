@@ -10,6 +10,7 @@ from typing import Any
 
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client
+from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.model.resource import Attributes
 
@@ -20,11 +21,19 @@ class Participations:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._found: dict[str, Attributes] | None = None
+        self._trouble: MarketplaceError | None = None
 
     def all(self) -> dict[str, Attributes]:
-        """By marketplace id, attributes of the storefront; without those in which the account does not sell."""
+        """By marketplace id, attributes of the storefront; without those in which the account does not sell. One
+        minute is between two requests, so that a refusal is remembered, too."""
+        if self._trouble is not None:
+            raise self._trouble
         if self._found is None:
-            rows = self._client.call(op.PARTICIPATIONS)["payload"]
+            try:
+                rows = self._client.call(op.PARTICIPATIONS)["payload"]
+            except MarketplaceError as error:
+                self._trouble = error
+                raise
             self._found = {
                 str(row["marketplace"]["id"]): _storefront(row)
                 for row in rows

@@ -58,7 +58,7 @@ class SupplySources:
         if keys is not None and store.store not in keys:
             return Rows()
         found = [raw for id in self.codes().get(store.id, []) if (raw := self._source(id)) is not None]
-        return Rows("supply sources", [(store.store, _row(raw)) for raw in found])
+        return Rows("supply sources", [(store.store, _row(raw, store.raw.get("address"))) for raw in found])
 
     def create(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Three requests: a new source does nothing until it is switched on."""
@@ -85,7 +85,7 @@ class SupplySources:
             token = str(page.get("nextPageToken") or "")
             if not token:
                 return found
-            if token in seen or len(found) > MOST:
+            if token in seen or len(found) > MOST or not page["supplySources"]:
                 raise Incomplete("the list of supply sources does not come to an end")
             seen.add(token)
 
@@ -216,7 +216,27 @@ def _span(span: Sequence[str]) -> Tree:
 # -- and back ----------------------------------------------------------------------------------------------------
 
 
-def _row(raw: Tree) -> Row:
+def address_sent(said: Mapping[str, Any]) -> Tree:
+    """An address of the specs in Amazon's parts: it wants a state of every one, and where a country has none, the
+    town stands for it."""
+    place = {name: part for name, part in said.items() if part is not None and name != "verification"}
+    if not place.get("administrativeArea"):
+        place["administrativeArea"] = place.get("locality") or place["countryCode"]
+    return place
+
+
+def _spelled(live: Tree, wished: Any) -> Tree:
+    """A live address in the spelling of the specs, where it differs in nothing else: Amazon writes towns and
+    streets as it likes."""
+    return dict(wished) if wished and _plainly(live) == _plainly(wished) else live
+
+
+def _plainly(address: Mapping[str, Any]) -> str:
+    parts = [*address.get("lines", ()), *(str(address[name]) for name in sorted(address) if name != "lines")]
+    return " ".join(" ".join(map(str, parts)).casefold().split())
+
+
+def _row(raw: Tree, wished: Any = None) -> Row:
     configuration = raw.get("configuration") or {}
     operational = configuration.get("operationalConfiguration") or {}
     attributes: Attributes = {
@@ -224,7 +244,7 @@ def _row(raw: Tree) -> Row:
         "alias": raw.get("alias") or None,
         "status": "active" if raw.get("status") == "Active" else "inactive",
         "timezone": configuration.get("timezone") or None,
-        "address": _address_of(raw.get("address") or {}),
+        "address": _spelled(_address_of(raw.get("address") or {}), wished),
         "hours": _hours_of(operational.get("operatingHoursByDay") or {}) or None,
         "throughput": _throughput_of(operational.get("throughputConfig") or {}),
         "capabilities": _capabilities_of(raw.get("capabilities") or {}),

@@ -116,7 +116,13 @@ class Emulator:
             given[name] = f"{given[name]},{value}" if name in given else value
         base = f"http://{headers.get('host', 'localhost')}"
         call = Call(world, account, parameters, query=given, base=base, body=_body(body))
-        answer = operation.handle(call)
+        try:
+            answer = operation.handle(call)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # Of another shape than the model says: the real one would answer so, too.
+            raise Refused(
+                400, "InvalidInput", f"The request is not as the model says ({type(error).__name__})."
+            ) from None
         response = self._json(answer.status, answer.body, rate=operation.rate)
         return response, fault
 
@@ -152,9 +158,24 @@ def _body(content: bytes) -> Any:
     if not content.strip():
         return None
     try:
-        return json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        found = json.loads(content, parse_float=_amount, parse_int=_amount_or_int)
+        written(found)  # what cannot be told again is not kept
+        return found
+    except (ValueError, RecursionError, TypeError):
         raise Refused(400, "InvalidInput", "The request body is not valid JSON.") from None
+
+
+def _amount(text: str) -> Decimal:
+    """A number that somebody can mean; ValueError for any other."""
+    found = Decimal(text)
+    if not found.is_finite() or abs(found.adjusted()) > 30 or len(text) > 60:
+        raise ValueError("a number without measure")
+    return found
+
+
+def _amount_or_int(text: str) -> int | Decimal:
+    found = int(_amount(text))
+    return found if -(1 << 63) <= found < 1 << 63 else Decimal(found)
 
 
 def _routed(method: str, path: str) -> tuple[Operation, dict[str, str]]:

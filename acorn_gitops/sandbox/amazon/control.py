@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any, Final
 
 from acorn_gitops.sandbox.amazon import listings
@@ -13,6 +12,8 @@ from acorn_gitops.sandbox.amazon.call import Refused, invalid
 from acorn_gitops.sandbox.amazon.world import Account, Fault, Habits, World
 
 ROOT: Final = "/_emulator/"
+LONGEST: Final = 400 * 86_400.0
+"""Seconds that pass at once."""
 FAULTS: Final[Mapping[str, str]] = {
     "fail": "answered 500, nothing done",
     "throttle": "answered 429, nothing done",
@@ -37,7 +38,7 @@ class Control:
             raise Refused(404, "NotFound", f"the emulator can: {', '.join(sorted(_ACTS))}")
         try:
             return act(self, said)
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise invalid(f"{what}: {error}") from None
 
     def _state(self, _: Mapping[str, Any]) -> Any:
@@ -64,7 +65,10 @@ class Control:
     def _clock(self, said: Mapping[str, Any]) -> Any:
         if self._advance is None:
             raise ValueError("the clock is the real one; start with --virtual-clock")
-        self._advance(timedelta(seconds=float(said["advance"])).total_seconds())
+        seconds = float(said["advance"])
+        if not 0 <= seconds <= LONGEST:
+            raise ValueError(f"advance takes 0 to {LONGEST:.0f} seconds")
+        self._advance(seconds)
         self._world.settle()
         return {"now": self._world.now().isoformat()}
 

@@ -326,3 +326,31 @@ def _computed(
             except MoneyError:
                 return None
     return None
+
+
+@rule(
+    "SKU-028",
+    "warning",
+    "A default bound reaches every store that sells the SKU",
+    why="A floor in euros is none where prices are in pounds, and nobody is told by the price.",
+    mend="Write pricePolicy.min (max, map) for the stores of other currencies.",
+)
+def defaults_that_reach(context: Context) -> Iterator[Said]:
+    """Where `pricePolicy.default` says a floor, a ceiling or a MAP, every store that lists the SKU sells in its
+    currency, or has one written for it."""
+    config = context.configuration
+    if not config.unreached:
+        return
+    words = {"min": "floor", "max": "ceiling", "map": "MAP"}
+    for sku in config.skus:
+        by_part: dict[str, list[str]] = {}
+        for part, store in config.unreached.get(sku.name, ()):
+            by_part.setdefault(part, []).append(store)
+        for part, stores in by_part.items():
+            shown = ", ".join(stores[:3]) + (f" and {len(stores) - 3:,} more" if len(stores) > 3 else "")
+            yield breach(
+                sku,
+                ("spec", "pricePolicy", "default", part),
+                f"{sku.spec['sku']} has no {words[part]} in {shown}: the default is in another currency",
+                mend=f"write pricePolicy: {{{part}: {{{stores[0]}: AMOUNT}}}}",
+            )
