@@ -24,9 +24,11 @@ PAGES = sorted(
     for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
 )
 EXAMPLES = sorted(
-    p.parent.name for p in ROOT.glob("examples/stores/*/acorn.yaml") if p.parent.name != "vendure"
+    p.parent.name
+    for p in ROOT.glob("examples/stores/*/acorn.yaml")
+    if p.parent.name not in ("amazon", "vendure")
 )
-"""The one with a server of its own is tried in tests/vendure/."""
+"""Those with servers of their own are tried in tests/vendure/ and tests/amazon/."""
 
 
 def _generated() -> dict[str, str]:

@@ -492,7 +492,7 @@ class _Work:
                 if belongs_to(change)
                 else "it exists already and differs; take it over with `--adopt`, or `acorn import` it"
                 if change.action == "adopt"
-                else "this marketplace has no API for it: do it by hand, then run `acorn drift`"
+                else "this marketplace has no API for it: do it by hand, then `acorn attest` it"
             )
             self.outcomes[change.address] = Outcome(change.address, "skipped", why)
 

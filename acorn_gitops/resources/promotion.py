@@ -16,7 +16,10 @@ NAMED: Final = 12
 def _words(held: Held, show: Show) -> Sequence[str]:
     skus = [show(str(sku), 0) for sku in held.get("skus") or ()]
     named = ", ".join(skus[:NAMED]) + (f" and {len(skus) - NAMED:,} more" if len(skus) > NAMED else "")
-    what = " ".join(show(held[name], 60) for name in ("type", "discount") if held.get(name) is not None)
+    discount = held.get("discount")
+    if isinstance(discount, Mapping) and {*discount} == {"salePrice"}:
+        discount = discount["salePrice"]  # an amount says it all
+    what = " ".join(show(one, 60) for one in (held.get("type"), discount) if one is not None)
     found = [f"{what} on {named or 'no SKU'}"]
     found += [
         f"{name} {show(held[name], 60)}"
