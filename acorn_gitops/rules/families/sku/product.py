@@ -117,8 +117,7 @@ def _misfits(
 ) -> Iterator[tuple[int, list[Any] | None, str]]:
     """(index in `asked`, path, message) of what does not fit; path None once for a schema that cannot be
     used."""
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
+    from acorn_gitops.rules.product_type_schema import product_type_validator
 
     broken = set[str]()
     validators: dict[str, Any] = {}
@@ -129,10 +128,7 @@ def _misfits(
             continue
         try:
             if name not in validators:
-                if not isinstance(schemas[name], dict | bool):
-                    raise TypeError("a JSON Schema is an object")
-                # An empty registry retrieves nothing: what a reference names must stand in the schema itself.
-                validators[name] = Draft202012Validator(schemas[name], registry=Registry())
+                validators[name] = product_type_validator(schemas[name])
             for error in islice(validators[name].iter_errors(extra), EACH):
                 told += 1
                 yield index, [*error.path], error.message[:LONGEST]
