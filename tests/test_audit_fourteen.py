@@ -8,6 +8,7 @@ import pytest
 
 from acorn_gitops.rules.families.tax.company import well_formed
 from acorn_gitops.specs.comments import lost_comment
+from acorn_gitops.specs.fmt import formatted
 from tests.repository import PROJECT, Repository, document, promo, sku, storefront
 
 US = {"platform": "amazon", "sellerId": "A1EXAMPLE23456", "marketplaceId": "ATVPDKIKX0DER", "region": "na", "currency": "USD"}  # fmt: skip
@@ -55,6 +56,19 @@ def test_fmt_never_loses_a_comment(tmp_path: Path) -> None:
     made.text(COMMENTED, "roles.yaml")
     made.run("fmt")
     assert "# leaves in May" in (made.path / "specs" / "roles.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# owned by tax\n---\napiVersion: acorn/v1\n", "# owned by tax\napiVersion: acorn/v1\n"),
+        ("# a\n\n# b\n--- # c\napiVersion: acorn/v1\n", "# a\n\n# b\n# c\napiVersion: acorn/v1\n"),
+        ("---\napiVersion: acorn/v1\n", "apiVersion: acorn/v1\n"),
+    ],
+)
+def test_fmt_keeps_a_head_of_comments_above_the_first_mark(before: str, after: str) -> None:
+    assert formatted(before.encode(), "a.yaml") == (after, [])
+    assert formatted(after.encode(), "a.yaml") == (after, [])
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     strangers = [n for n in before.documents if not _ours(n.data)]
     if strangers:
         return text, [_stranger(file, strangers[0].line)]
-    once, result = text, _again(text)
+    once, result = text, _again(_MARK.sub(r"\1\2", text))
     for _ in range(SETTLES):
         # What stood in the way of one pass, such as a blank line at the end, is gone in the next.
         if result == once or compose(result, file).findings:
@@ -88,11 +88,14 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
             "error",
             f"formatting this file would lose the comment {one_line(lost.words, 80)}",
             place=Place(file, lost.line, 1),
-            hint="it was left as it is; let the comment and the one at the end of the next line stand together",
+            hint="it was left as it is; move the comment below the next `---`, or to the one at the end of the next line",
         )
         return text, [finding]
     return result, []
 
+
+_MARK: Final = re.compile(r"\A((?:[ \t]*(?:#[^\n]*)?\n)*)---[ \t]*(?:(#[^\n]*\n)|\n)")
+"""Comments before the first `---`: the emitter drops them with it, and keeps those that stand before a key."""
 
 SETTLES: Final = 3
 """Passes after which a text is as it stays."""
