@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from acorn_gitops.confine import http
 from acorn_gitops.marketplaces.amazon import operations as op
-from acorn_gitops.marketplaces.amazon.client import Client, Missing, Refusal, written
-from acorn_gitops.marketplaces.amazon.limits import Limits
+from acorn_gitops.marketplaces.amazon.client import MOST_PAUSE, PATIENCE, Client, Missing, Refusal, written
+from acorn_gitops.marketplaces.amazon.limits import Limits, TooSlow
 from acorn_gitops.marketplaces.amazon.login import Credentials
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated
@@ -219,6 +219,36 @@ class TestLimits:
         for i, first in enumerate(sent):
             for j in range(i, len(sent)):
                 assert j - i + 1 <= 5 + 5 * (sent[j] - first) + 1e-6
+
+
+@pytest.mark.parametrize(
+    "refuses", [lambda _: True, lambda n: n % 2 == 0, lambda n: n % 6 != 0], ids=["always", "half", "most"]
+)
+@pytest.mark.parametrize("operation", [op.PARTICIPATIONS, op.SEARCH_LISTINGS], ids=lambda one: one.name)
+def test_who_refuses_without_end_holds_nobody_for_hours(
+    operation: op.Operation, refuses: Callable[[int], bool]
+) -> None:
+    now, patience = [0.0], PATIENCE
+    limits = Limits(lambda: now[0])
+    with pytest.raises(TooSlow):
+        for number in range(20_000):
+            now[0] += limits.wait(operation)
+            if refuses(number):
+                pause = min(limits.refused(operation), MOST_PAUSE, patience)
+                now[0] += pause
+                patience -= pause
+            else:
+                limits.succeeded(operation, {"x-amzn-ratelimit-limit": str(operation.rate / 8)})
+    assert now[0] < 3 * 3600
+
+
+def test_an_account_with_half_the_rate_is_slow_and_reads_everything() -> None:
+    now = [0.0]
+    limits = Limits(lambda: now[0])
+    for _ in range(50_000):
+        now[0] += limits.wait(op.SEARCH_LISTINGS)
+        limits.succeeded(op.SEARCH_LISTINGS, {"x-amzn-ratelimit-limit": "2.5"})
+    assert now[0] == pytest.approx(20_000, rel=0.01)
 
 
 def test_amounts_are_written_with_all_their_digits() -> None:

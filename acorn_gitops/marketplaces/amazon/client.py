@@ -20,7 +20,7 @@ from acorn_gitops.confine import http
 from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
-from acorn_gitops.marketplaces.amazon.limits import Limits
+from acorn_gitops.marketplaces.amazon.limits import Limits, TooSlow
 from acorn_gitops.marketplaces.amazon.login import Credentials, Login, Sends
 from acorn_gitops.marketplaces.amazon.operations import Operation
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
@@ -154,7 +154,13 @@ class Client:
 
     def _sent(self, operation: Operation, url: str, content: bytes, token: str) -> http.Answer:
         self._token = token
-        wait = self.limits.wait(operation)
+        try:
+            wait = self.limits.wait(operation)
+        except TooSlow as error:
+            raise Unreachable(
+                f"{self.name}: {operation.name}: far slower than documented, and {error}",
+                hint="run again later: other programs of the account may use up what it may ask",
+            ) from None
         if wait > 0:
             self._pause(wait)
         headers = {"x-amz-access-token": token, "accept": "application/json"}

@@ -22,7 +22,19 @@ MOST: Final = 1000.0
 """Requests a second: no header is believed beyond."""
 LEAST: Final = 1 / 8
 """The part of the documented rate: no header is believed below, as whoever waits for it waits without end."""
+LOST: Final = 1800.0
+"""Seconds that one operation may cost a run beyond what the documented rate asks for, before anybody wonders."""
+FACTOR: Final = 3.0
+"""So many times the documented time may be lost: an account with a lower rate is slow, and not held up."""
 RATE_HEADER: Final = "x-amzn-ratelimit-limit"
+
+
+class TooSlow(Exception):
+    """Amazon lets so little in that a run would not come to its end. `wait`: seconds until the next request."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"the next request would be let in after {wait:,.0f} seconds")
+        self.wait = wait
 
 
 class _Bucket:
@@ -31,6 +43,9 @@ class _Bucket:
         self.left, self.at = self.burst, now
         self.pace = 1.0
         """The part of the rate that is used: 1 until something was refused."""
+        self.documented = operation.rate
+        self.due = self.lost = 0.0
+        """Seconds that were waited: as the documentation has it, and beyond that."""
 
 
 class Limits:
@@ -41,13 +56,22 @@ class Limits:
         self._buckets: dict[str, _Bucket] = {}
 
     def wait(self, operation: Operation) -> float:
-        """Seconds after which a request may be sent. It counts as sent then."""
+        """Seconds after which a request may be sent. It counts as sent then. TooSlow where waiting makes no
+        sense any more."""
         bucket, now = self._bucket(operation), self._clock()
         rate = bucket.rate * bucket.pace
         bucket.left = min(bucket.burst, bucket.left + max(0.0, now - bucket.at) * rate)
         bucket.at = now
         bucket.left -= 1.0
-        return 0.0 if bucket.left >= 0.0 else -bucket.left / rate
+        if bucket.left >= 0.0:
+            return 0.0
+        wait = -bucket.left / rate
+        due = min(wait, -bucket.left / bucket.documented)
+        bucket.due += due
+        bucket.lost += wait - due
+        if bucket.lost > LOST and bucket.lost > FACTOR * bucket.due:
+            raise TooSlow(wait)
+        return wait
 
     def succeeded(self, operation: Operation, headers: Mapping[str, str]) -> None:
         """It was let in: what it says of the rate is so from now on."""

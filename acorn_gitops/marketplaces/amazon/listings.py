@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import operations as op
-from acorn_gitops.marketplaces.amazon.client import Client, Missing
+from acorn_gitops.marketplaces.amazon.client import Client, Missing, Refusal
+from acorn_gitops.marketplaces.amazon.on_its_way import Key, OnItsWay
 from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import Incomplete, MarketplaceError
 from acorn_gitops.model.money import canonical
@@ -45,8 +46,6 @@ PLAIN: Final[Mapping[str, str]] = {"condition": "condition_type", "ptc": "produc
 WORDED: Final[Mapping[str, str]] = {"title": "item_name", "brand": "brand"}
 """Those of one value in a language."""
 SELLER_SHIPS: Final = "DEFAULT"
-UNSEEN: Final = 900.0
-"""Seconds in which what was sent may not be seen yet."""
 _CHANNELS: Final[Mapping[str, str]] = {"na": "AMAZON_NA", "eu": "AMAZON_EU", "fe": "AMAZON_JP"}
 """By region, the channel of fulfilment by Amazon."""
 
@@ -61,8 +60,7 @@ class Listings:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._searches = 0
-        self._sent: dict[tuple[str, str], tuple[Tree, float]] = {}
-        """By marketplace and SKU, the offer that was sent last, and until when it may be on its way."""
+        self._on_its_way = OnItsWay()
 
     def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of a marketplace, or those of these SKUs."""
@@ -70,7 +68,13 @@ class Listings:
 
     def items(self, store: RemoteStore, keys: Collection[str] | None) -> list[Tree]:
         """The same, as Amazon has them."""
-        return self._every(store) if keys is None else self._these(store, sorted(keys))
+        found = self._every(store) if keys is None else self._these(store, sorted(keys))
+        now = self._client.now()
+        for raw in found:
+            self._on_its_way.notice(
+                _way(store, raw["sku"]), offer_of(store, raw.get("attributes") or {}), now
+            )
+        return found
 
     def rows_of(self, store: RemoteStore, items: Iterable[Tree]) -> Rows:
         """Rows of items that were read already."""
@@ -94,7 +98,7 @@ class Listings:
 
     def update(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """Each by one patch."""
-        return one_by_one(jobs, lambda job: self._send(store, job.key, self._change(store, job)))
+        return one_by_one(jobs, lambda job: self._send(store, _raw(job), self._change(store, job)))
 
     def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """From this marketplace alone."""
@@ -229,13 +233,13 @@ class Listings:
             raise MarketplaceError(
                 "it is there already, and a search does not show it yet: run again in some minutes"
             )
-        self._send(store, job.key, self._creation(store, job))
+        self._send(store, {"sku": job.key}, self._creation(store, job))
 
-    def _send(self, store: RemoteStore, sku: str, body: Tree) -> None:
+    def _send(self, store: RemoteStore, raw: Tree, body: Tree) -> None:
         if "patches" not in body:
-            self._submit(op.PUT_LISTING, store, sku, body)
+            self._carry(op.PUT_LISTING, store, raw, body=body)
         elif body["patches"]:
-            self._submit(op.PATCH_LISTING, store, sku, body)
+            self._carry(op.PATCH_LISTING, store, raw, body=body)
 
     def _creation(self, store: RemoteStore, job: Job) -> Tree:
         wish = job.merged
@@ -255,7 +259,6 @@ class Listings:
         for name, value in self._instances(store, {"sku": job.key}, wish).items():
             if value:
                 attributes[name] = [value]
-                self._remember(store, job.key, name, value)
         return {
             "productType": wish.get("productType") or "PRODUCT",
             "requirements": "LISTING_OFFER_ONLY" if wish.get("asin") else "LISTING",
@@ -263,8 +266,7 @@ class Listings:
         }
 
     def _change(self, store: RemoteStore, job: Job) -> Tree:
-        row = job.row
-        raw = row.raw if row is not None else {}
+        row, raw = job.row, _raw(job)
         have = raw.get("attributes") or {}
         if job.attributes.get("asin") and row is not None and row.live.attributes.get("asin"):
             raise MarketplaceError(
@@ -272,7 +274,6 @@ class Listings:
             )
         patches: list[Tree] = []
         for name, value in self._instances(store, raw, job.attributes).items():
-            self._remember(store, job.key, name, value)
             if value:
                 patches.append(_patch("replace", name, value))
             else:
@@ -296,31 +297,34 @@ class Listings:
             return
         issues = [one for one in answer.get("issues") or () if one.get("severity") == "ERROR"]
         said = "; ".join(one_line(f"{one.get('code')} {one.get('message')}", 300) for one in issues[:5])
-        raise MarketplaceError(f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}")
+        raise Refusal(f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}")
+
+    def _carry(self, operation: op.Operation, store: RemoteStore, raw: Tree, *, body: Tree) -> None:
+        """Submit, and keep in mind the offer that is on its way; a refused one is not."""
+        offer, key = _offer_in(body), _way(store, raw["sku"])
+        found, now = offer_of(store, raw.get("attributes") or {}), self._client.now()
+        try:
+            self._submit(operation, store, raw["sku"], body)
+        except Refusal:
+            raise
+        except Exception:
+            if offer is not None:
+                self._on_its_way.sent(key, found, offer, now, certain=False)
+            raise
+        if offer is not None:
+            self._on_its_way.sent(key, found, offer, now)
 
     def send_offer(self, store: RemoteStore, raw: Tree, offer: Tree) -> None:
         """The whole offer of an item, as it shall be."""
         product = _summary(store, raw).get("productType") or "PRODUCT"
         body = {"productType": product, "patches": [_patch("replace", OFFER, offer)]}
-        self._submit(op.PATCH_LISTING, store, raw["sku"], body)
-        self._remember(store, raw["sku"], OFFER, offer)
+        self._carry(op.PATCH_LISTING, store, raw, body=body)
 
     def offer(self, store: RemoteStore, raw: Tree) -> Tree:
-        """The offer of an item as it is, or will be once what this run has sent is seen: Amazon shows for a
-        while what was before, and a change that is made of that would undo the one under way."""
-        sent = self._sent.get((store.id, raw["sku"]))
+        """The offer of an item as it is, or will be once what this run has sent is seen. MarketplaceError where
+        somebody else changed it meanwhile."""
         found = offer_of(store, raw.get("attributes") or {})
-        if sent is None:
-            return found
-        offer, until = sent
-        if self._client.now() > until or _is_in(offer, found):
-            del self._sent[store.id, raw["sku"]]
-            return found
-        return dict(offer)
-
-    def _remember(self, store: RemoteStore, sku: str, name: str, offer: Tree) -> None:
-        if name == OFFER:
-            self._sent[store.id, sku] = (offer, self._client.now() + UNSEEN)
+        return self._on_its_way.offer(_way(store, raw["sku"]), found, self._client.now())
 
     def _instances(self, store: RemoteStore, raw: Tree, wish: Attributes) -> dict[str, Tree]:
         """By Amazon's attribute, the instance as it shall be; empty for one that shall be gone."""
@@ -371,6 +375,26 @@ class Listings:
         ]
         # How many lie there is the warehouse's to say: what is there already keeps its number.
         return [_patch("merge", STOCK, new), *(_patch("delete", STOCK, one) for one in old)]
+
+
+def _raw(job: Job) -> Tree:
+    """What Amazon said of the item that a job is about."""
+    return dict(job.row.raw) if job.row is not None else {"sku": job.key}
+
+
+def _way(store: RemoteStore, sku: str) -> Key:
+    return str(store.raw.get("sellerId")), store.id, sku
+
+
+def _offer_in(body: Tree) -> Tree | None:
+    """The offer that a request leaves behind: empty for none, None where it says nothing of it."""
+    if "attributes" in body:
+        said = body["attributes"].get(OFFER)
+        return dict(said[0]) if said else None
+    for patch in body["patches"]:
+        if patch["path"] == f"/attributes/{OFFER}":
+            return {} if patch["op"] == "delete" else dict(patch["value"][0])
+    return None
 
 
 def _patch(operation: str, name: str, value: Tree) -> Tree:
@@ -471,19 +495,6 @@ def amount_of(offer: Tree, name: str) -> Decimal | None:
     if not 0 <= found < Decimal(10) ** 12 or -int(found.normalize().as_tuple().exponent) > 4:
         raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
     return found
-
-
-def _is_in(sent: Any, seen: Any) -> bool:
-    """Whether everything that was sent is seen; Amazon adds to it."""
-    if isinstance(sent, dict):
-        return isinstance(seen, dict) and all(_is_in(part, seen.get(name)) for name, part in sent.items())
-    if isinstance(sent, list):
-        return (
-            isinstance(seen, list)
-            and len(sent) == len(seen)
-            and all(_is_in(one, other) for one, other in zip(sent, seen, strict=True))
-        )
-    return bool(sent == seen)
 
 
 def _is_amazons(channel: Mapping[str, Any]) -> bool:

@@ -76,6 +76,14 @@ class Sales:
 
     def _put(self, store: RemoteStore, job: Job, raw: Tree, entry: Tree | None) -> None:
         offer = self._listings.offer(store, raw)
+        if entry is None and not offer:
+            return  # its offer is on its way out, and the sale with it
+        several = sum(1 for _ in _entries(offer))
+        if several > 1:
+            raise MarketplaceError(
+                f"{_sku(job.key)} has {several} sale prices there, and Amazon takes all of them at once: end those there"
+                " that nobody declares"
+            )
         if amount_of(offer, "our_price") is None:
             raise MarketplaceError(f"{_sku(job.key)} has no price there that a sale could lower")
         offer.pop(SALE, None)
@@ -85,7 +93,8 @@ class Sales:
 
 
 def _sku(key: str) -> str:
-    return key.removeprefix(PREFIX).partition("#")[0] if "#" in key else key.removeprefix(PREFIX)
+    """A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think of."""
+    return key.partition(":")[2]
 
 
 def _schedule(store: RemoteStore, wish: Attributes) -> Tree:
@@ -103,26 +112,29 @@ def _schedule(store: RemoteStore, wish: Attributes) -> Tree:
 def _sales(store: RemoteStore, raw: Tree) -> Iterator[tuple[str, Row]]:
     """Every sale price of an item; more than one can only be somebody else's."""
     offer = offer_of(store, raw.get("attributes") or {})
-    number = 0
+    for number, (entry, amount) in enumerate(_entries(offer), start=1):
+        currency = str(offer["currency"])
+        start, end = _held(entry, store.raw["timezone"])
+        attributes: Attributes = {
+            "type": "salePrice",
+            "skus": [raw["sku"]],
+            "start": start,
+            "end": end,
+            "discount": {
+                "salePrice": {"currency": currency, "value": canonical(format(amount, "f"), currency)}
+            },
+        }
+        key = key_of(raw["sku"]) if number == 1 else f"sale-{number}:{raw['sku']}"
+        yield key, Row(live(attributes, {}, key), raw)
+
+
+def _entries(offer: Tree) -> Iterator[tuple[Tree, Decimal]]:
+    """The sale prices of an offer, each with its amount."""
     for block in offer.get(SALE) or ():
         for entry in block.get("schedule") or ():
             amount = amount_of({SALE: [{"schedule": [entry]}]}, SALE)
-            if amount is None:
-                continue
-            number += 1
-            currency = str(offer["currency"])
-            start, end = _held(entry, store.raw["timezone"])
-            attributes: Attributes = {
-                "type": "salePrice",
-                "skus": [raw["sku"]],
-                "start": start,
-                "end": end,
-                "discount": {
-                    "salePrice": {"currency": currency, "value": canonical(format(amount, "f"), currency)}
-                },
-            }
-            key = key_of(raw["sku"]) + (f"#{number}" if number > 1 else "")
-            yield key, Row(live(attributes, {}, key), raw)
+            if amount is not None:
+                yield entry, amount
 
 
 def _held(entry: Tree, tz: str) -> tuple[str, str]:
