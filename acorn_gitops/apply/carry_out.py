@@ -74,6 +74,8 @@ class Edges:
     """Puts the ledger where the next run finds it, before the first write; None where it is there already."""
     guards: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the project that guarded this run, for whoever compares the next with it."""
+    by_hand: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """By store, what people are to do there (type, key, attributes), where it is otherwise than before."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""
     exact: bool = True
@@ -201,6 +203,7 @@ def apply_plan(
             "owner": owner,
             "committed": edges.committed,
             "guards": {**edges.guards},
+            **({"by_hand": {**edges.by_hand}} if edges.by_hand else {}),
             "generations": {store: now.number for store, (_, now) in {**fenced, **aside}.items()},
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },

@@ -64,6 +64,8 @@ def apply_nothing(
         "publishes": edges.publish is not None,
         "generations": {store: now.number for store, (_, now) in fenced.items()},
     }
+    if edges.by_hand:
+        said["by_hand"] = {**edges.by_hand}
     if not plan.selected:
         said |= {
             "commit": plan.revision,

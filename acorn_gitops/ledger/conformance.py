@@ -201,6 +201,17 @@ class LedgerConformance:
         _applied(ledger, "p3", ROLE, attributes=None, day=3)
         assert ledger.ever_gave()
 
+    def test_rights_that_people_give_are_remembered_as_they_were_last_accepted(self, opened: Opened) -> None:
+        """Of each store for itself, until an apply says otherwise."""
+        ledger = opened()
+        for number, told in enumerate(({"s": [["role", "r", {"rules": []}]]}, {"t": []}), start=1):
+            about = {"owner": OWNER, "by_hand": told}
+            ledger.begin_plan(f"p{number}", _day(number), "me", "c", "prod", about=about)
+        assert ledger.by_hand("s") == {("role", "r"): {"rules": []}}
+        assert (ledger.by_hand("t"), ledger.by_hand("u"), ledger.ever_gave()) == ({}, {}, True)
+        ledger.begin_plan("p3", _day(3), "me", "c", "prod", about={"owner": OWNER, "by_hand": {"s": []}})
+        assert (ledger.by_hand("s"), ledger.ever_gave()) == ({}, True)
+
     def test_an_opening_vouches_for_what_follows(self, opened: Opened) -> None:
         """A store that remembers it has not been changed by somebody else."""
         ledger = opened()

@@ -109,8 +109,13 @@ class Ledger(Protocol):
         """Every resource of a type that a store has, or once had."""
         ...
 
+    def by_hand(self, store: str) -> Mapping[tuple[str, str], Attributes]:
+        """What people are to do in a store, by type and key, as the last apply that might say so left it
+        (`about` of `begin_plan`). Of promotions a digest."""
+        ...
+
     def ever_gave(self) -> bool:
-        """Whether any role or grant was ever applied."""
+        """Whether any role or grant was ever applied, or people were told to make one."""
         ...
 
     def verify(self) -> int | None:

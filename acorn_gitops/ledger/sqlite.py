@@ -426,8 +426,19 @@ class SqliteLedger:
         known = self._each("SELECT key FROM resource WHERE store=? AND type=?", (store, type))
         return {parse_address(name) for (name,) in rows} | {Address(store, type, key) for (key,) in known}
 
+    def by_hand(self, store: str) -> dict[tuple[str, str], Attributes]:
+        """What people are to do in a store, by type and key, as the last apply that might say so left it."""
+        said = self._said_of("by_hand", store)
+        rows = said if isinstance(said, list) else []
+        return {(str(type), str(key)): dict(attributes) for type, key, attributes in rows}
+
     def ever_gave(self) -> bool:
-        """Whether any role or grant was ever applied."""
+        """Whether any role or grant was ever applied, or people were told to make one."""
+        told = (audit.body_of(raw).get("by_hand") for (raw,) in self._each(BEGUN_BY_HAND))
+        if any(
+            row[0] in ("role", "grant") for said in told if said for rows in said.values() for row in rows
+        ):
+            return True
         there = "SELECT 1 FROM resource WHERE type IN ('role', 'grant') LIMIT 1"
         once = f"SELECT 1 FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB '*/role/*' OR {SUBJECT} GLOB '*/grant/*') LIMIT 1"
         return any(True for sql in (there, once) for _ in self._each(sql))
@@ -1233,6 +1244,7 @@ ANY: Final = "*"
 """Every operation."""
 MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
+BEGUN_BY_HAND: Final = f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) AND body LIKE '%\"by_hand\"%'"
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 """Events after which a ledger moves on before its stores remember the end of it."""
 

@@ -27,6 +27,7 @@ from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
 from acorn_gitops.reconcile.authority import refuse_another_time
+from acorn_gitops.reconcile.by_hand import accepted
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
 from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
@@ -203,7 +204,7 @@ class _Run:
                 # Somebody may have said stop meanwhile.
                 refuse_standing_still(self._workspace, loaded, written_to(plan.changes, recording, state))
             plan = apart(plan, content)
-        edges = self._edges(loaded, state, permit, plan.commit)
+        edges = self._edges(loaded, state, permit, plan=plan)
         if quiet:
             return self._nothing(plan, state, edges, permit)
         report: Report | None = None
@@ -246,7 +247,7 @@ class _Run:
 
     def _nothing(self, plan: Plan, state: States, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
-        if not is_news(plan, state.ledger):
+        if not (is_news(plan, state.ledger) or edges.by_hand):
             if self._branch and state.ledger.exists:
                 self._send(state.ledger)  # what was found of it is known to all
             return Applied(plan)
@@ -266,7 +267,7 @@ class _Run:
             )
         return Applied(plan, ended=quiet.ended)
 
-    def _edges(self, loaded: Loaded, state: States, permit: Permit, commit: str) -> Edges:
+    def _edges(self, loaded: Loaded, state: States, permit: Permit, *, plan: Plan) -> Edges:
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
@@ -277,8 +278,9 @@ class _Run:
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
-            exact=self._exact and head_of(self._workspace.root) == commit and self._is_exact(loaded),
+            exact=self._exact and head_of(self._workspace.root) == plan.commit and self._is_exact(loaded),
             guards=guards_of(loaded.configuration),
+            by_hand=accepted(self._workspace, loaded, plan, state),
             wait_seconds=self._request.wait,
         )
 

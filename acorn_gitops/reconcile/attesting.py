@@ -24,6 +24,8 @@ from acorn_gitops.model.finding import AcornError, Finding, Misused, Place
 from acorn_gitops.model.resource import Address, Desired, digest
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile.states import Wishes
 from acorn_gitops.reconcile.workspace import Workspace
 
 _FOLDER: Final = "evidence"
@@ -37,6 +39,9 @@ class Attestation(NamedTuple):
 
     digest: str
     """Of the attributes that the specs wanted."""
+    where: str
+    """The marketplace and what the store's name means there, as a digest (`States.marketplace_of`): under
+    another name, or elsewhere, nothing was done."""
     proof: str
     """`sha256:…` of a file that is kept elsewhere."""
     by: str
@@ -63,7 +68,7 @@ def record_file(environment: str) -> str:
 def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
     """Record that steps by hand are done: those of a plan that these patterns mean. Answers which. Misused where
     there is none, AcornError where the proof cannot be read."""
-    from acorn_gitops.reconcile.planning import PlanRequest
+    from acorn_gitops.reconcile.planning import compute
 
     workspace.refuse_untrusted("attest")
     if not request.select:
@@ -74,7 +79,14 @@ def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
         proof = f"sha256:{hashlib.sha256(request.proof.read_bytes()).hexdigest()}"
     except OSError as error:
         raise AcornError(f"{request.proof} cannot be read: {error.strerror}", hint="name the proof") from None
-    plan = workspace.plan(PlanRequest(request.select, refresh=True))
+    revision = Revision(workspace.root)
+    loaded, findings = workspace.checked()
+    with workspace.busy("attest"):
+        plan, state = compute(
+            workspace, loaded, findings, wishes=Wishes(request.select, fresh=True), revision=revision
+        )
+        where = {store: state.marketplace_of(store) for store in state.connections}
+        state.ledger.close()
     steps = by_hand(plan)
     if not steps:
         raise Misused("none of these is a step by hand that is still to be done")
@@ -84,10 +96,16 @@ def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
         raise AcornError(faults[0].message, hint=faults[0].hint)
     for step in steps:
         kept[step.address] = Attestation(
-            digest(step.after or {}), proof, workspace.actor(), at=today.isoformat(), until=until.isoformat()
+            digest(step.after or {}),
+            where[step.address.store],
+            proof,
+            by=workspace.actor(),
+            at=today.isoformat(),
+            until=until.isoformat(),
         )
     rows = [{"address": str(address), **one._asdict()} for address, one in sorted(kept.items())]
-    content = orjson.dumps({"format_version": "1.0", "attested": rows}, option=orjson.OPT_INDENT_2)
+    document = {"format_version": "1.0", "environment": plan.environment, "attested": rows}
+    content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     replace(workspace.root / file, content + b"\n", root=workspace.root)
     return [step.address for step in steps]
 
@@ -104,7 +122,12 @@ def attestations(root: Path, environment: str) -> tuple[dict[Address, Attestatio
         document = orjson.loads(read_inside(root, file, most=_MOST))
         if document["format_version"] != "1.0":
             raise ValueError("its format_version is another one")
-        return {Address.parse(row["address"]): _read(row) for row in document["attested"]}, []
+        if document["environment"] != environment:
+            raise ValueError("it is the record of another environment")
+        rows = {Address.parse(row["address"]): _read(row) for row in document["attested"]}
+        if len(rows) < len(document["attested"]):
+            raise ValueError("it has several entries for one resource")
+        return rows, []
     except FileNotFoundError:
         return {}, []
     except (Escape, OSError, ValueError, KeyError, TypeError) as error:
@@ -113,8 +136,9 @@ def attestations(root: Path, environment: str) -> tuple[dict[Address, Attestatio
         return {}, [Finding("ACN-046", "error", words, place=Place(file), hint=hint)]
 
 
-def settle(result: StoreResult, known: Mapping[Address, Attestation], today: date) -> None:
-    """Take out of a store's result the steps that somebody has done; tell why others are there again."""
+def settle(result: StoreResult, known: Mapping[Address, Attestation], today: date, *, where: str) -> None:
+    """Take out of a store's result the steps that somebody has done; tell why others are there again. `where`:
+    the digest of the marketplace in which it is."""
     open_: list[Change] = []
     for change in result.changes:
         one = known.get(change.address) if change.action == "manual" else None
@@ -124,6 +148,9 @@ def settle(result: StoreResult, known: Mapping[Address, Attestation], today: dat
             result.notes.append(
                 f"{change.address}: attested by {one.by} on {one.at}, and the specs moved on since"
             )
+            open_.append(change)
+        elif one.where != where:
+            result.notes.append(f"{change.address}: attested by {one.by} on {one.at}, in another marketplace")
             open_.append(change)
         elif not one.at <= today.isoformat() < one.until:
             result.notes.append(
@@ -161,8 +188,9 @@ def _read(row: Mapping[str, Any]) -> Attestation:
     parts = [row[name] for name in Attestation._fields]
     if not all(isinstance(one, str) and 0 < len(one) <= 300 for one in parts):
         raise ValueError("a part that is no text")
-    for day in (row["at"], row["until"]):
-        date.fromisoformat(day)
+    at, until = (date.fromisoformat(row[name]) for name in ("at", "until"))
+    if (at.isoformat(), until.isoformat()) != (row["at"], row["until"]) or until - at > LONGEST:
+        raise ValueError("a day that is written otherwise, or later than anything may count")
     return Attestation(*parts)
 
 

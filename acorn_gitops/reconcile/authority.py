@@ -7,7 +7,7 @@ their own role becomes a right by somebody else's apply, and what the specs take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +115,11 @@ class _InForce:
                 for (type, key), applied in self._state.ledger.applied(store).items()
                 if type in ("role", "grant")
             )
+            told = self._state.ledger.by_hand(store)
+            by_hand = [(*name, said) for name, said in told.items() if name[0] != "promotion"]
             # What others manage there binds as well: it is what holds.
             theirs = self._state.foreign.get(store, [])
-            mine = {row[:2]: row for row in rows}
+            mine = {row[:2]: row for row in (*by_hand, *rows)}
             every = [*mine.values(), *(row for row in theirs if row[:2] not in mine)]
             self._stores[store] = in_force(every, [self._who], self._today)
         return self._stores[store]
@@ -142,8 +144,19 @@ class _InForce:
 
     def _elsewhere(self) -> list[Mapping[Right, list[Mapping[str, Any]]]]:
         self._state.read_rights()
-        stores = {*self._state.ledger.stores(), *self._state.foreign}
+        stores = {*self._state.ledger.stores(), *self._state.foreign, *self._state.connections}
         return [found for name in sorted(stores) if (found := self.of(name)) is not None]
+
+
+def may_give(workspace: Workspace, loaded: Loaded, state: States) -> Callable[[str], bool]:
+    """In which stores (by name) whoever applies may give rights: in all where access is not enforced."""
+    from acorn_gitops.engines.access import Access, Right, acting
+
+    if not is_enforced(loaded.configuration, state.ledger):
+        return lambda _: True
+    who, right, today = acting(workspace.actor()), Right("iam", "apply"), workspace.now().date().isoformat()
+    access, held = Access(loaded.configuration, today), _InForce(state, who, today)
+    return lambda store: right in access.rights([who], store) and held.has(store, right)
 
 
 def _forgets_rights(change: Change) -> bool:

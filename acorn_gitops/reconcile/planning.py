@@ -36,6 +36,7 @@ from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle
+from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.loosened import loosened
@@ -173,6 +174,7 @@ def compute(
         if view.behind:
             behind.append(view.store)
         if view.unchanged:
+            state.by_hand[view.store] = steps_that_are_judged(clean[view.store])
             results.append(clean[view.store])
             memory.put(keys(view.store, view.connection), view.version, clean[view.store])
             continue
@@ -194,7 +196,8 @@ def compute(
                 ),
                 ids=partial(state.ledger.remote_ids, view.store),
             )
-            settle(result, attested, workspace.now().date())
+            state.by_hand[view.store] = steps_that_are_judged(result)
+            settle(result, attested, workspace.now().date(), where=state.marketplace_of(view.store))
             result.notes[:0] = [stays(one) for one in view.left]
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
@@ -379,12 +382,13 @@ def plan_findings(
 
     def applied(store: str, type: str, key: str) -> Mapping[str, Any] | None:
         found = state.ledger.applied(store).get((type, key))
-        return orjson.loads(found.attributes) if found is not None else None
+        told = state.ledger.by_hand(store).get((type, key))
+        return orjson.loads(found.attributes) if found is not None else told
 
     taxed = {c.address.store for c in changes if c.address.type == "tax-rule"}
     untaxed = frozenset(s for s in taxed if not any(t == "tax-rule" for t, _ in state.ledger.applied(s)))
     known = Known(
-        changes,
+        as_judged(changes, state),
         history.prices,
         actor,
         author=author,
@@ -432,12 +436,13 @@ def holders_in(live: Mapping[Key, Live]) -> Iterator[tuple[str, str]]:
 
 
 def holders_of(state: States, store: str, role: str) -> set[str]:
-    """Who has a role in a store: by what is live, and by what was last applied there."""
-    applied = (
+    """Who has a role in a store: by what is live, and by what was last applied there or told to people."""
+    applied = [
         orjson.loads(known.attributes)
         for (type, _), known in state.ledger.applied(store).items()
         if type == "grant"
-    )
+    ]
+    applied += [one for (type, _), one in state.ledger.by_hand(store).items() if type == "grant"]
     ours = {str(one["subject"].get("id")) for one in applied if one.get("role") == role}
     return ours | state.held.get((store, role), set())
 

@@ -34,7 +34,7 @@ from acorn_gitops.marketplaces.protocol import (
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
-from acorn_gitops.plan.change import Applied
+from acorn_gitops.plan.change import Applied, Change
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.reconcile.connections import marketplaces
@@ -123,6 +123,8 @@ class States:
     """By store, roles and grants (type, key, attributes) that are in force there and belong to others."""
     held: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """By store and key of a role, who has it there by what is live (ids as the store spells them)."""
+    by_hand: dict[str, list[Change]] = field(default_factory=dict)
+    """By store, the roles, grants and promotions that people make there, done or not."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""

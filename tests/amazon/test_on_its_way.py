@@ -119,7 +119,9 @@ def amount(offer: Tree, name: str) -> Decimal | None:
     return Decimal(str(blocks[0]["schedule"][0]["value_with_tax"])) if blocks else None
 
 
-TWO = SKUS + '''    - sku: KTL
+TWO = (
+    SKUS
+    + """    - sku: KTL
       attributes: {title: Dear, taxClass: standard}
       pricePolicy: {min: {amz-de: "90.00"}}
       listings:
@@ -128,7 +130,8 @@ TWO = SKUS + '''    - sku: KTL
       attributes: {title: Cheap, taxClass: standard}
       listings:
         - {store: amz-de, asin: B0EXAMPLE9, status: active, price: {currency: EUR, value: "10.00"}}
-'''
+"""
+)
 
 
 def test_a_sale_lowers_the_price_of_the_sku_that_it_names(shop: Callable[[str], Seller]) -> None:
@@ -173,7 +176,9 @@ def test_what_somebody_did_by_hand_during_a_run_stays(
     write = AmazonAccount.write
     attributes = seller.amazon.account.listings["MUG-RED", DE].attributes
 
-    def disturbed(self: AmazonAccount, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
+    def disturbed(
+        self: AmazonAccount, store: str, writes: Sequence[Write], at: str = ""
+    ) -> Sequence[Outcome]:
         if writes[0].address.type == "promotion" and price is None:
             attributes.pop("purchasable_offer")
         elif writes[0].address.type == "promotion":

@@ -1,0 +1,198 @@
+"""Roles that people make by hand bind like any other: nobody gives them to themselves, and what was attested elsewhere
+was not done here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acorn_gitops.sandbox.amazon.clock import WallClock
+from acorn_gitops.sandbox.amazon.serving import Switch
+from tests.amazon.emulated import DE, FR, SECRETS, Emulated
+from tests.amazon.test_by_hand import CODE, RECORD, ROLE
+from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+
+OWNERS = """---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: owners}
+spec:
+  subjects: [{kind: user, id: ada@example.com, mfa: true}, {kind: user, id: grace@example.com, mfa: true}]
+  stores: {all: true}
+  rules: [{resources: [listing, price, promo, tax, store, content, iam], verbs: [read, apply, write]}]
+  approvals: {requiredFor: [iam.grant], approvers: [{user: heidi@example.com}], min: 1}
+"""
+EDITORS = """---
+apiVersion: acorn/v1
+kind: RolePermission
+metadata: {name: editors}
+spec:
+  subjects: [{kind: user, id: mallory@example.com, mfa: true}]
+  stores: {all: true}
+  rules:
+    - {resources: [promo], verbs: [read, apply, write], constraints: {maxDiscountPercent: "10"}}
+"""
+ASKING = EDITORS.replace('constraints: {maxDiscountPercent: "10"}', "").replace(", }", "}") + (
+    "  approvals: {requiredFor: [promo.write, promo.apply], approvers: [{user: grace@example.com}]}\n"
+)
+MALLORY = "{kind: user, id: mallory@example.com, mfa: true}, "
+
+
+class Team:
+    """People who commit to one repository and apply it."""
+
+    def __init__(self, seller: Seller, proof: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seller, self._proof, self._monkeypatch = seller, proof, monkeypatch
+        config = seller.path / "acorn.yaml"
+        config.write_text(config.read_text() + "  policies: {access: enforced}\n")
+        (seller.path / ".gitignore").write_text(".acorn/\n")
+        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=seller.path, check=True)
+        seller.trust()
+        proof.write_bytes(b"as it is there")
+
+    def __call__(self, who: str, specs: str | None = None) -> Any:
+        """Somebody commits specs, attests what is to be done by hand, commits that, and applies."""
+        self._monkeypatch.setenv("ACORN_ACTOR", f"{who}@example.com")
+        if specs is not None:
+            self.seller.text(specs)
+        self._commit(who)
+        self.seller.run("attest", "*", "--proof", str(self._proof), "--until", "2027-06-30")
+        self._commit(who)
+        return self.seller.run("apply", "--auto-approve", "--wait", "1")
+
+    def _commit(self, who: str) -> None:
+        names = {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", who), ("EMAIL", f"{who}@example.com"))
+        }
+        subprocess.run(["git", "add", "-A"], cwd=self.seller.path, check=True)
+        commit = ["git", "commit", "-q", "--allow-empty", "-m", who]
+        subprocess.run(commit, cwd=self.seller.path, check=True, env={**os.environ, **names})
+
+
+@pytest.fixture
+def make(
+    sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], Seller]:
+    """Makes a seller with these specs; nothing is applied."""
+    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+
+    def seller(specs: str) -> Seller:
+        amazon = Emulated(*sp_api_server, WallClock())
+        amazon.world.habits.throttled = False
+        return Seller(tmp_path / "r", amazon, specs)
+
+    return seller
+
+
+@pytest.fixture
+def team(make: Callable[[str], Seller], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Team]:
+    """Makes a team whose owners applied these specs."""
+
+    def one(specs: str) -> Team:
+        made = Team(make(specs), tmp_path / "proof.png", monkeypatch)
+        assert made("ada").code == 0
+        assert made("grace").code == 0
+        return made
+
+    return one
+
+
+CHEAPER = (STORES + SKUS).replace("12.90", "12.00")
+
+
+def test_nobody_makes_themselves_an_owner(team: Callable[[str], Team]) -> None:
+    """Neither by a role that people make, nor by saying that it was made."""
+    people = team(STORES + SKUS + OWNERS)
+    assert "has no price.apply" in people("mallory", CHEAPER + OWNERS).err
+    mine = CHEAPER + OWNERS.replace("subjects: [", "subjects: [" + MALLORY)
+    refused = people("mallory", mine)
+    assert refused.code == 4 and "ROL-012" in refused.err
+    assert "would be given owners by themselves" in refused.err
+    again = people("ada")
+    assert again.code == 4 and "ROL-012" in again.err  # Mallory wrote it, whoever applies
+    assert people("ada", CHEAPER + OWNERS).code == 0
+
+
+def test_what_somebody_else_wrote_and_applied_is_a_right(team: Callable[[str], Team]) -> None:
+    people = team(STORES + SKUS + OWNERS)
+    assert people("ada", STORES + SKUS + OWNERS.replace("subjects: [", "subjects: [" + MALLORY)).code == 0
+    done = people("mallory", CHEAPER + OWNERS.replace("subjects: [", "subjects: [" + MALLORY))
+    assert done.code == 0, done
+
+
+def test_a_limit_binds_until_somebody_else_widens_it(team: Callable[[str], Team]) -> None:
+    people = team(STORES + SKUS + OWNERS + EDITORS)
+    wider = EDITORS.replace('"10"', '"90"')
+    refused = people("mallory", STORES + SKUS + OWNERS + wider + PROMO)
+    assert refused.code == 4 and "ROL-012" in refused.err
+    refused = people("mallory", STORES + SKUS + OWNERS + EDITORS + PROMO)
+    assert refused.code == 4 and "more than 10 %" in refused.err
+
+
+def test_a_code_needs_the_approvals_that_a_sale_needs(team: Callable[[str], Team]) -> None:
+    """Also when its author says that it is made."""
+    people = team(STORES + SKUS + OWNERS + ASKING)
+    refused = people("mallory", STORES + SKUS + OWNERS + ASKING + CODE)
+    assert refused.code == 4 and "ROL-024" in refused.err
+
+
+def test_who_may_not_give_rights_is_told_that_theirs_do_not_count(
+    make: Callable[[str], Seller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    seller = make(STORES + SKUS + OWNERS.replace(", iam]", "]"))
+    config = seller.path / "acorn.yaml"
+    config.write_text(config.read_text() + "  policies: {access: enforced}\n")
+    assert "count for nobody yet" in seller.run("apply", "--auto-approve").err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"environment": "sandbox"', '"environment": "staging"'), ("2027-06-30", "2028-06-30"), ("2027-06-30", "20270630")],
+    ids=["another environment", "longer than anything counts", "a day in another spelling"],
+)
+def test_a_record_that_somebody_bent_counts_for_nothing(make: Callable[[str], Seller], old: str, new: str) -> None:
+    seller, record = _attested(make)
+    assert old in record.read_text()
+    record.write_text(record.read_text().replace(old, new))
+    result = seller.run("plan")
+    assert "ACN-046" in result.out and "3 by hand" in result.out
+
+
+def test_a_record_that_says_two_things_of_one_resource_counts_for_nothing(make: Callable[[str], Seller]) -> None:
+    seller, record = _attested(make)
+    document = json.loads(record.read_text())
+    document["attested"].append(document["attested"][0])
+    record.write_text(json.dumps(document))
+    assert "ACN-046" in seller.run("plan").out
+
+
+def test_what_was_done_in_one_marketplace_was_not_done_in_another(make: Callable[[str], Seller]) -> None:
+    """Whatever the store is called."""
+    seller, _ = _attested(make)
+    french = (STORES + SKUS + ROLE + CODE).replace(DE, FR).replace("country: DE", "country: FR")
+    seller.text(french.replace("[de_DE]", "[fr_FR]").replace("Europe/Berlin\n    pricesI", "Europe/Paris\n    pricesI"))
+    assert seller.run("state", "rebuild").code == 0
+    result = seller.run("plan")
+    assert "in another marketplace" in " ".join(result.out.split())
+    assert "3 by hand" in result.out
+
+
+def _attested(make: Callable[[str], Seller]) -> tuple[Seller, Path]:
+    """A seller whose steps are done, and the record of that."""
+    seller = make(STORES + SKUS + ROLE + CODE)
+    seller.run("apply", "--auto-approve")
+    proof = seller.path.parent / "proof.png"
+    proof.write_bytes(b"as it is there")
+    assert seller.run("attest", "*", "--proof", str(proof), "--until", "2027-06-30").code == 0
+    assert "by hand" not in seller.run("plan").out
+    return seller, seller.path / RECORD
