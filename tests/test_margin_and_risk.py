@@ -114,6 +114,25 @@ def test_fees_are_what_was_recorded(rows: list[str], percent: str | None, tmp_pa
     assert (None if found is None else str(found)) == percent
 
 
+@pytest.mark.parametrize(
+    ("place", "percent"),
+    [({"country": "DE"}, "42.1"), ({}, None), ({"pricesIncludeTax": True}, None)],
+    ids=["at home", "nobody says where home is", "no tax that is known"],
+)
+def test_a_fee_of_a_tax_that_is_not_known_is_no_small_fee(
+    place: dict[str, Any], percent: str | None, tmp_path: Path
+) -> None:
+    """Marketplaces take their share of the tax as well: (49.99 - 15 % of 59.49 - 20) / 49.99 at home."""
+    (tmp_path / "r" / "facts").mkdir(parents=True)
+    (tmp_path / "r" / "facts" / "fees.csv").write_text(FEES + "amz-de,referral,,,EUR,15,,,2026-01-01,,S\n")
+    store = storefront(**{"pricesIncludeTax": False, **place})
+    engine, spec = margins(tmp_path / "r", store, vat(), costed(pricePolicy={"minMarginPercent": "10"}))
+    found = engine.percent(spec, "amz-de", Decimal("49.99"), "EUR")
+    assert (None if found is None else str(found)) == percent
+    assert engine.enough(spec, "10")("amz-de", "EUR", 4999) is (True if percent else None)
+    assert (engine.least(spec, "amz-de", "EUR") is None) is (percent is None)
+
+
 share = st.tuples(st.integers(0, 30), st.sampled_from([0, 30, 250]), st.sampled_from([0, 99, 350]))
 
 

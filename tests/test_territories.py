@@ -231,6 +231,7 @@ LEFT_OUT = {
         ("GB", "BT1 1AA", "XI"),
         ("US", "00901-1234", "US-PR"),
         ("DK", "100", "FO"),
+        ("FI", "AX-22100", "FI-01"),
     ],
 )
 def test_a_postcode_means_its_place_however_it_is_written(
@@ -241,7 +242,7 @@ def test_a_postcode_means_its_place_however_it_is_written(
     assert by_postcode(country, postcode) == place
 
 
-@pytest.mark.parametrize(("country", "postcode"), [("FR", "97"), ("ES", "35"), ("IT", "022061"), ("FR", "FR97400"), ("DE", "7826A"), ("AT", "66911")])  # fmt: skip
+@pytest.mark.parametrize(("country", "postcode"), [("FR", "97"), ("ES", "35"), ("IT", "022061"), ("FR", "FR97400"), ("DE", "7826A"), ("AT", "66911"), ("DE", "782-66"), ("DE", "78266-"), ("IT", "²3041"), ("DE", "７８２６６"), ("ES", "3-5001"), ("US", "009-01"), ("FI", "AX22-100")])  # fmt: skip
 def test_what_is_no_postcode_is_none(country: str, postcode: str) -> None:
     """It would silently be the mainland."""
     assert not is_postcode(country, postcode)

@@ -1,5 +1,5 @@
-"""`acorn attest`. Comes in: steps that people did by hand. Goes out: a record beside the specs, to be committed; or a
-checklist of what is still to be done."""
+"""`acorn attest`. Comes in: steps that people did by hand. Goes out: a record beside the specs, to be
+committed; or a checklist of what is still to be done."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def command(
 ) -> int:
     """Say that steps by hand are done, where a marketplace has no interface for them.
 
-    STEPS are addresses or patterns as for --select. Without any, what is still to be done is listed. A step is
-    there again when its spec changes, or its day has come.
+    STEPS are addresses or patterns as for --select. Without any, what is still to be done is listed. A step
+    is there again when its spec changes, or its day has come.
     """
     import orjson
 

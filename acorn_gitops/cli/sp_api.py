@@ -1,5 +1,5 @@
-"""`acorn sandbox serve --sp-api` and `acorn-sp-api`: the emulator of Amazon's Selling Partner API, on its own.
-Comes in: options. Goes out: a server, until it is interrupted."""
+"""`acorn sandbox serve --sp-api` and `acorn-sp-api`: the emulator of Amazon's Selling Partner API, on its
+own. Comes in: options. Goes out: a server, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def command(
 ) -> int:
     """An emulator of Amazon's Selling Partner API: it keeps what it is told, until it ends.
 
-    Login with Amazon, Sellers, Supply Sources, Listings Items; limits for each account and operation; writes that
-    are accepted and take effect later; faults on order. No request leaves this machine.
+    Login with Amazon, Sellers, Supply Sources, Listings Items; limits for each account and operation;
+    writes that are accepted and take effect later; faults on order. No request leaves this machine.
     """
     return serve(host, port, accounts=accounts, delay=delay, throttled=not no_limits, virtual=virtual_clock)
 

@@ -44,8 +44,8 @@ def database(path: Path, root: Path) -> Path:
 
 
 def _refuse_carried(there: list[Path], root: Path) -> None:
-    """PassesLink where git tracks one of these files: whoever proposes a change could choose what it says; also
-    where they lie in a repository inside this one, which a change can name as well."""
+    """PassesLink where git tracks one of these files: whoever proposes a change could choose what it says;
+    also where they lie in a repository inside this one, which a change can name as well."""
     repository = find(root) if there else None
     if repository is None:
         return

@@ -1,5 +1,5 @@
-"""Talks to mail servers that may be hostile. Comes in: a host, what is said to it. Goes out: its answers, within
-bounds of time and size. Callers: `notify.mail`."""
+"""Talks to mail servers that may be hostile. Comes in: a host, what is said to it. Goes out: its answers,
+within bounds of time and size. Callers: `notify.mail`."""
 
 from __future__ import annotations
 

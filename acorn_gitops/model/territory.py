@@ -236,6 +236,10 @@ _DIGITS: Final[Mapping[str, int]] = {
 """Digits of a postcode, in countries where some name a place of its own (Universal Postal Union, addressing
 systems). The Faroe Islands have three, PT may be cut to four, US has nine with its extension."""
 _SHORTER: Final[Mapping[str, tuple[int, ...]]] = {"DK": (3,), "PT": (4,), "US": (9,)}
+_HYPHEN: Final[Mapping[str, str]] = {
+    "PT": r"^([0-9]{4})-([0-9]{3})$",
+    "US": r"^([0-9]{5})-([0-9]{4})$",
+}
 
 
 def is_postcode(country: str, postcode: str) -> bool:
@@ -245,14 +249,19 @@ def is_postcode(country: str, postcode: str) -> bool:
     wanted = _DIGITS.get(country)
     if wanted is None or not text:
         return True
-    digits = text.removeprefix("AX").replace("-", "")
-    return digits.isdigit() and len(digits) in (wanted, *_SHORTER.get(country, ()))
+    if country == "FI":
+        text = text.removeprefix("AX")
+    # A hyphen stands where a country writes one, and nowhere else: elsewhere the text would name another place.
+    text = re.sub(_HYPHEN[country], r"\1\2", text) if country in _HYPHEN else text
+    lengths = (wanted, *_SHORTER.get(country, ()))
+    return re.fullmatch(r"[0-9]+", text) is not None and len(text) in lengths
 
 
 def _plain_postcode(country: str, postcode: str) -> str:
     text = "".join(postcode.upper().split())
     if country not in _DIGITS:
         return postcode.strip().upper()
+    text = re.sub(r"^AX-(?=[0-9])", "AX", text)
     text = re.sub(r"^(?!AX)[A-Z]{1,3}-(?=[0-9])", "", text)
     if country == "PT" and re.fullmatch(r"[0-9]{7}", text):
         text = f"{text[:4]}-{text[4:]}"

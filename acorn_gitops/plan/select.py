@@ -1,9 +1,9 @@
 """`--select`: which part of the stores is meant. Comes in: patterns and stores' labels. Goes out: a filter.
 Callers: cli.
 
-A pattern is a store (`amz-de`, `amz-*`), an address (`*/listing/KTL-*`), a type in a store (`amz-de/listing`),
-a label (`region=eu`), or exactly one address, whatever its letters (`=amz-de/listing/A[1],B`). Patterns are
-joined: what any of them means is selected.
+A pattern is a store (`amz-de`, `amz-*`), an address (`*/listing/KTL-*`), a type in a store
+(`amz-de/listing`), a label (`region=eu`), or exactly one address, whatever its letters
+(`=amz-de/listing/A[1],B`). Patterns are joined: what any of them means is selected.
 """
 
 from __future__ import annotations

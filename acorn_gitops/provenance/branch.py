@@ -34,7 +34,8 @@ MAIL = "acorn@localhost"
 """The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
 _NAMED: Final = "refs/acorn-default/named"
 _HEAD: Final = "refs/acorn-default/head"
-"""Where this clone keeps the newest commits of what it, and of what the remote, takes for the default branch."""
+"""Where this clone keeps the newest commits of what it, and of what the remote, takes for the default
+branch."""
 _WHO = {
     "GIT_AUTHOR_NAME": "acorn",
     "GIT_AUTHOR_EMAIL": MAIL,

@@ -48,9 +48,9 @@ class Trust:
         return self._merged[0].ledgers.get(environment) == path
 
     def route_refusal(self, name: str, route: Mapping[str, Any], *, named: bool) -> str:
-        """Why alerts are not sent by a route: its address stands in acorn.yaml, or is `named` there (`env:NAME`:
-        there are variables whose words a stranger chooses), and the default branch does not say it so. Empty
-        where it does; and for a named one where there is no remote, and so no stranger."""
+        """Why alerts are not sent by a route: its address stands in acorn.yaml, or is `named` there
+        (`env:NAME`: there are variables whose words a stranger chooses), and the default branch does not
+        say it so. Empty where it does; and for a named one where there is no remote, and so no stranger."""
         targets, unknown = self._merged
         if targets.routes.get(name) == spelled_route(route):
             return ""
@@ -172,9 +172,9 @@ class Trust:
         return resolve(repository, self._default_branch)
 
     def settings(self, commit: str = "") -> Mapping[str, Any] | None:
-        """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw it.
-        Empty where this clone has seen no default branch, or that one never had an acorn.yaml here; None where
-        it is there and cannot be read, is not there any more, or where nobody can tell."""
+        """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw
+        it. Empty where this clone has seen no default branch, or that one never had an acorn.yaml here;
+        None where it is there and cannot be read, is not there any more, or where nobody can tell."""
         repository = find(self._root)
         if repository is None:
             return {}
@@ -202,8 +202,8 @@ class Trust:
         return bool(commit) and not self._has_file(commit) and self._had_file(commit) is None
 
     def _had_file(self, commit: str) -> bool | None:
-        """Whether acorn.yaml was there, or elsewhere, where what is checked out left a branch: it was moved, or
-        taken out, since, here or there. None where nobody can tell."""
+        """Whether acorn.yaml was there, or elsewhere, where what is checked out left a branch: it was
+        moved, or taken out, since, here or there. None where nobody can tell."""
         repository = find(self._root)
         assert repository is not None
         questions = Questions(repository, self._environ)

@@ -1,10 +1,10 @@
-"""What people did by hand where a marketplace has no interface for it, and how that is known. Comes in: a workspace,
-a request; plans. Goes out: a record beside the specs; plans without the steps that it covers. Callers: cli `attest`,
-`planning`.
+"""What people did by hand where a marketplace has no interface for it, and how that is known. Comes in: a
+workspace, a request; plans. Goes out: a record beside the specs; plans without the steps that it covers.
+Callers: cli `attest`, `planning`.
 
-A record names the resource, the digest of what the specs said of it, the digest of a proof (a screenshot, an export),
-who says so, and until when that counts. It is reviewed with the specs. When the spec moves on, or the day has come,
-the step is there again.
+A record names the resource, the digest of what the specs said of it, the digest of a proof (a screenshot,
+an export), who says so, and until when that counts. It is reviewed with the specs. When the spec moves on,
+or the day has come, the step is there again.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def record_file(environment: str) -> str:
 
 
 def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
-    """Record that steps by hand are done: those of a plan that these patterns mean. Answers which. Misused where
-    there is none, AcornError where the proof cannot be read."""
+    """Record that steps by hand are done: those of a plan that these patterns mean. Answers which. Misused
+    where there is none, AcornError where the proof cannot be read."""
     from acorn_gitops.reconcile.planning import compute
 
     workspace.refuse_untrusted("attest")
@@ -137,8 +137,8 @@ def attestations(root: Path, environment: str) -> tuple[dict[Address, Attestatio
 
 
 def settle(result: StoreResult, known: Mapping[Address, Attestation], today: date, *, where: str) -> None:
-    """Take out of a store's result the steps that somebody has done; tell why others are there again. `where`:
-    the digest of the marketplace in which it is."""
+    """Take out of a store's result the steps that somebody has done; tell why others are there again.
+    `where`: the digest of the marketplace in which it is."""
     open_: list[Change] = []
     for change in result.changes:
         one = known.get(change.address) if change.action == "manual" else None

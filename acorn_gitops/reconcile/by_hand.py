@@ -1,8 +1,9 @@
-"""Roles, grants and promotions that people make where a marketplace has no interface for them. Comes in: what they
-are told to make. Goes out: changes for the rules, and what an apply accepts. Callers: `planning`, `applying`.
+"""Roles, grants and promotions that people make where a marketplace has no interface for them. Comes in:
+what they are told to make. Goes out: changes for the rules, and what an apply accepts. Callers: `planning`,
+`applying`.
 
-acorn writes none of it, so that no write is judged: what people are told is judged in its place, attested or not,
-until an apply has accepted it. From then on it is what is in force there.
+acorn writes none of it, so that no write is judged: what people are told is judged in its place, attested
+or not, until an apply has accepted it. From then on it is what is in force there.
 """
 
 from __future__ import annotations

@@ -303,8 +303,8 @@ def not_brought(project: Project) -> Iterator[Finding]:
 
 
 def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterator[Finding]:
-    """What would be given up and made anew where the marketplace cannot: nothing is done. Where the specs ask for
-    it, that is refused; where somebody else changed it, it is told."""
+    """What would be given up and made anew where the marketplace cannot: nothing is done. Where the specs
+    ask for it, that is refused; where somebody else changed it, it is told."""
     marketplace = state.marketplaces.get(view.connection)
     kinds: Mapping[str, str] = {}
     if isinstance(marketplace, Irreplaceable):

@@ -87,8 +87,8 @@ def _newest(workspace: Workspace) -> list[str]:
 
 
 def _last_seen(workspace: Workspace) -> list[str]:
-    """The newest commits that this clone has seen of what is, or may be, the default branch: what git fetched,
-    and what acorn did; never none. Those that others follow from count for nothing any more."""
+    """The newest commits that this clone has seen of what is, or may be, the default branch: what git
+    fetched, and what acorn did; never none. Those that others follow from count for nothing any more."""
     root = workspace.root
     seen = [one for one in (workspace.trust.default_commit, *brought_before(root, REMOTE)) if one]
     kept = [

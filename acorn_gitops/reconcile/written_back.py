@@ -176,8 +176,8 @@ class _Wish(NamedTuple):
 
 
 class _Edits:
-    """Values that are gathered, and written file by file: a file is read a few times, however many of its values
-    changed."""
+    """Values that are gathered, and written file by file: a file is read a few times, however many of its
+    values changed."""
 
     def __init__(self, config: Configuration) -> None:
         self._config = config

@@ -1,10 +1,10 @@
-"""JSON Schema with the keywords of Amazon's product type definitions. Comes in: a schema. Goes out: a validator.
-Caller: SKU-017.
+"""JSON Schema with the keywords of Amazon's product type definitions. Comes in: a schema. Goes out: a
+validator. Caller: SKU-017.
 
-Amazon's meta-schema (`…/product-types/meta-schema/v1`) adds keywords that plain JSON Schema passes over in silence:
-`selectors` name what tells the items of a list apart, `minUniqueItems` and `maxUniqueItems` say how many may share
-one combination of them, `minUtf8ByteLength` and `maxUtf8ByteLength` count bytes where `maxLength` counts letters.
-`editable`, `hidden`, `enumNames` and `$lifecycle` describe, and refuse nothing.
+Amazon's meta-schema (`…/product-types/meta-schema/v1`) adds keywords that plain JSON Schema passes over in
+silence: `selectors` name what tells the items of a list apart, `minUniqueItems` and `maxUniqueItems` say
+how many may share one combination of them, `minUtf8ByteLength` and `maxUtf8ByteLength` count bytes where
+`maxLength` counts letters. `editable`, `hidden`, `enumNames` and `$lifecycle` describe, and refuse nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _extended: Any = validators.extend  # its signature is not written down
 
 
 def product_type_validator(schema: Any) -> Any:
-    """A validator that fetches nothing: what a reference names must stand in the schema itself. TypeError where the
-    schema is none."""
+    """A validator that fetches nothing: what a reference names must stand in the schema itself. TypeError
+    where the schema is none."""
     if not isinstance(schema, dict | bool):
         raise TypeError("a JSON Schema is an object")
     return _Validator(schema, registry=Registry())

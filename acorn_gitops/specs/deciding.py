@@ -1,6 +1,6 @@
-"""Which files of a repository decide what is planned and what is refused. Comes in: `spec` of acorn.yaml; loaded
-specs. Goes out: names and files, relative to the root. Callers: whoever must know that what was read is what a
-commit holds, that nothing was left out of a checkout, or that everything goes back.
+"""Which files of a repository decide what is planned and what is refused. Comes in: `spec` of acorn.yaml;
+loaded specs. Goes out: names and files, relative to the root. Callers: whoever must know that what was read
+is what a commit holds, that nothing was left out of a checkout, or that everything goes back.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from acorn_gitops.specs.load import Loaded
 
 
 def places_of_specs(settings: Mapping[str, Any]) -> list[str]:
-    """Files and folders that hold specs, in the order in which acorn.yaml names them: specs, overlays of every
-    environment, rules of its own, schemas of product types."""
+    """Files and folders that hold specs, in the order in which acorn.yaml names them: specs, overlays of
+    every environment, rules of its own, schemas of product types."""
     environments = (settings.get("environments") or {}).values()
     named = [
         *(settings.get("specs") or ()),

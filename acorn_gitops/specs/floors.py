@@ -45,8 +45,8 @@ def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
 
 
 def unreached(skus: Sequence[Spec], currencies: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
-    """By name of a SKU's spec, the bounds (min, max, map) that a default says, and the stores that it does not reach:
-    they sell in another currency, and no bound is written for them."""
+    """By name of a SKU's spec, the bounds (min, max, map) that a default says, and the stores that it does
+    not reach: they sell in another currency, and no bound is written for them."""
     found: dict[str, list[tuple[str, str]]] = {}
     for sku in skus:
         policy = sku.spec.get("pricePolicy") or {}

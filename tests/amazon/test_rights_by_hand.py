@@ -94,7 +94,9 @@ def make(
 
 
 @pytest.fixture
-def team(make: Callable[[str], Seller], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Team]:
+def team(
+    make: Callable[[str], Seller], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], Team]:
     """Makes a team whose owners applied these specs."""
 
     def one(specs: str) -> Team:
@@ -157,10 +159,16 @@ def test_who_may_not_give_rights_is_told_that_theirs_do_not_count(
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"environment": "sandbox"', '"environment": "staging"'), ("2027-06-30", "2028-06-30"), ("2027-06-30", "20270630")],
+    [
+        ('"environment": "sandbox"', '"environment": "staging"'),
+        ("2027-06-30", "2028-06-30"),
+        ("2027-06-30", "20270630"),
+    ],
     ids=["another environment", "longer than anything counts", "a day in another spelling"],
 )
-def test_a_record_that_somebody_bent_counts_for_nothing(make: Callable[[str], Seller], old: str, new: str) -> None:
+def test_a_record_that_somebody_bent_counts_for_nothing(
+    make: Callable[[str], Seller], old: str, new: str
+) -> None:
     seller, record = _attested(make)
     assert old in record.read_text()
     record.write_text(record.read_text().replace(old, new))
@@ -168,7 +176,9 @@ def test_a_record_that_somebody_bent_counts_for_nothing(make: Callable[[str], Se
     assert "ACN-046" in result.out and "3 by hand" in result.out
 
 
-def test_a_record_that_says_two_things_of_one_resource_counts_for_nothing(make: Callable[[str], Seller]) -> None:
+def test_a_record_that_says_two_things_of_one_resource_counts_for_nothing(
+    make: Callable[[str], Seller],
+) -> None:
     seller, record = _attested(make)
     document = json.loads(record.read_text())
     document["attested"].append(document["attested"][0])
@@ -180,7 +190,11 @@ def test_what_was_done_in_one_marketplace_was_not_done_in_another(make: Callable
     """Whatever the store is called."""
     seller, _ = _attested(make)
     french = (STORES + SKUS + ROLE + CODE).replace(DE, FR).replace("country: DE", "country: FR")
-    seller.text(french.replace("[de_DE]", "[fr_FR]").replace("Europe/Berlin\n    pricesI", "Europe/Paris\n    pricesI"))
+    seller.text(
+        french.replace("[de_DE]", "[fr_FR]").replace(
+            "Europe/Berlin\n    pricesI", "Europe/Paris\n    pricesI"
+        )
+    )
     assert seller.run("state", "rebuild").code == 0
     result = seller.run("plan")
     assert "in another marketplace" in " ".join(result.out.split())

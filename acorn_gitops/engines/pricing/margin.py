@@ -1,12 +1,12 @@
 """What is left of a price. Comes in: a configuration, a listing, a price. Goes out: the price without tax,
 and the margin over the landed cost. Callers: rules, cli plan and views.
 
-Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in the
-store's country, from where the SKU's stock lies; of several such places the one with the highest rate counts.
-Where the marketplace owes the tax it is in the price all the same, and goes to the marketplace. Fees of the
-marketplace are those that were recorded (`engines.pricing.fees`); where nothing of the kind is recorded for a store,
-none. Where tax, cost, an exchange rate or a recorded fee of today is not known, the answer is None, never a
-guess.
+Margin = (price without tax - fees - cost) / price without tax. The tax is that of a sale to a consumer in
+the store's country, from where the SKU's stock lies; of several such places the one with the highest rate
+counts. Where the marketplace owes the tax it is in the price all the same, and goes to the marketplace.
+Fees of the marketplace are those that were recorded (`engines.pricing.fees`); where nothing of the kind is
+recorded for a store, none. Where tax, cost, an exchange rate or a recorded fee of today is not known, the
+answer is None, never a guess.
 """
 
 from __future__ import annotations
@@ -139,7 +139,10 @@ class Margins:
         if paid is None or fees is None:
             return None
         unit = quantum(currency)
-        buyer = price * (1 + self._on_top(spec, store) / 100)
+        on_top = self._on_top(spec, store)
+        if on_top is None:
+            return None
+        buyer = price * (1 + on_top / 100)
         kept = fees.of(int((buyer / unit).to_integral_value(ROUND_HALF_UP))) * Fraction(unit)
         paid += Decimal(kept.numerator) / Decimal(kept.denominator)
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
@@ -193,6 +196,8 @@ class Margins:
             return None
         origins = self._origins(spec, store)
         on_top = self._on_top(spec, store)
+        if on_top is None:
+            return None
         key = (
             store,
             facts.get("taxClass") or "",
@@ -238,14 +243,17 @@ class Margins:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""
         return exchanged(self.configuration, amount, source, target=target)
 
-    def _on_top(self, spec: Spec, store: str) -> Decimal:
-        """Percent of tax that a buyer pays beside a listed price, and of which marketplaces take their fee, too:
-        none where prices contain it, or where marketplaces leave it out (the untaxed prices of America). Where it
-        is not known, the standard rate at home: no margin is thought larger than it is."""
+    def _on_top(self, spec: Spec, store: str) -> Decimal | None:
+        """Percent of tax that a buyer pays beside a listed price, and of which marketplaces take their fee,
+        too: none where prices contain it, or where marketplaces leave it out (the untaxed prices of
+        America). Where it is not known, the standard rate at home: no margin is thought larger than it is.
+        None where there are fees and nobody says where home is."""
         front = self.configuration.stores[store].spec["storefront"]
         home = country_of(front)
-        if front.get("pricesIncludeTax") is not False or home is None or home in _UNTAXED:
+        if front.get("pricesIncludeTax") is not False or home in _UNTAXED or not self._fees.any:
             return Decimal(0)
+        if home is None:
+            return None
         tax_class = (spec.spec.get("attributes") or {}).get("taxClass") or ""
         key = (store, tax_class, self._origins(spec, store))
         if key not in self._added:

@@ -1,5 +1,5 @@
-"""Amazon's sales run by whole days of a marketplace. Comes in: instants. Goes out: its days, and back. Callers:
-`fit`, `sales`."""
+"""Amazon's sales run by whole days of a marketplace. Comes in: instants. Goes out: its days, and back.
+Callers: `fit`, `sales`."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 which they are read back, and a finding for all that is left out. Caller: cli, through the adapter, before
 anything is compared.
 
-A location gets a status (on), and an address in Amazon's parts. A listing that is off sale has no offer, and
-so no prices. A promotion that lowers prices for everybody becomes a sale price of each SKU, by whole days of the
-marketplace; others (coupons, deals, codes) people make in Seller Central, as they do rights of users and settings
-of taxes.
+A location gets a status (on), and an address in Amazon's parts. A listing that is off sale has no offer,
+and so no prices. A promotion that lowers prices for everybody becomes a sale price of each SKU, by whole
+days of the marketplace; others (coupons, deals, codes) people make in Seller Central, as they do rights of
+users and settings of taxes.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ class _Work(LeftOut):
         *,
         today: str,
     ) -> Iterator[tuple[str, Desired]]:
-        """By seller SKU, the sale price that Amazon is to hold now: it holds one, so that the first that is not
-        over is sent, and the next when that is."""
+        """By seller SKU, the sale price that Amazon is to hold now: it holds one, so that the first that is
+        not over is sent, and the next when that is."""
         keys: dict[str, list[str]] = {}
         for type, key in shard:
             whole = shard[type, key].whole

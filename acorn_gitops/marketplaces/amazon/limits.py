@@ -1,9 +1,9 @@
-"""How often Amazon may be asked. Comes in: an operation, what was answered. Goes out: seconds to wait. Caller:
-`client`.
+"""How often Amazon may be asked. Comes in: an operation, what was answered. Goes out: seconds to wait.
+Caller: `client`.
 
 One bucket an operation, for all stores of an account: what is documented counts first, then what a success
-says of it (`x-amzn-RateLimit-Limit`). A refusal says nothing, so that the pace is halved then, and grows back
-with every success.
+says of it (`x-amzn-RateLimit-Limit`). A refusal says nothing, so that the pace is halved then, and grows
+back with every success.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ MOST: Final = 1000.0
 LEAST: Final = 1 / 8
 """The part of the documented rate: no header is believed below, as whoever waits for it waits without end."""
 LOST: Final = 1800.0
-"""Seconds that one operation may cost a run beyond what the documented rate asks for, before anybody wonders."""
+"""Seconds that one operation may cost a run beyond what the documented rate asks for, before anybody
+wonders."""
 FACTOR: Final = 3.0
 """So many times the documented time may be lost: an account with a lower rate is slow, and not held up."""
 RATE_HEADER: Final = "x-amzn-ratelimit-limit"
 
 
 class TooSlow(Exception):
-    """Amazon lets so little in that a run would not come to its end. `wait`: seconds until the next request."""
+    """Amazon lets so little in that a run would not come to its end. `wait`: seconds until the next
+    request."""
 
     def __init__(self, wait: float) -> None:
         super().__init__(f"the next request would be let in after {wait:,.0f} seconds")

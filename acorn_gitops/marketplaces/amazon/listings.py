@@ -321,8 +321,8 @@ class Listings:
         self._carry(op.PATCH_LISTING, store, raw, body=body)
 
     def offer(self, store: RemoteStore, raw: Tree) -> Tree:
-        """The offer of an item as it is, or will be once what this run has sent is seen. MarketplaceError where
-        somebody else changed it meanwhile."""
+        """The offer of an item as it is, or will be once what this run has sent is seen. MarketplaceError
+        where somebody else changed it meanwhile."""
         found = offer_of(store, raw.get("attributes") or {})
         return self._on_its_way.offer(_way(store, raw["sku"]), found, self._client.now())
 

@@ -1,5 +1,5 @@
-"""Login with Amazon: one refresh token becomes an access token for an hour. Comes in: credentials. Goes out: a
-token. Caller: `client`."""
+"""Login with Amazon: one refresh token becomes an access token for an hour. Comes in: credentials. Goes
+out: a token. Caller: `client`."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Login:
         self._lock = Lock()
 
     def token(self, refused: str = "") -> str:
-        """A token that is good for a while; a new one where `refused` is the one that is kept. MarketplaceError
-        where Amazon says no, Unreachable where it does not answer."""
+        """A token that is good for a while; a new one where `refused` is the one that is kept.
+        MarketplaceError where Amazon says no, Unreachable where it does not answer."""
         with self._lock:
             if not self._token or self._token == refused or self._clock() >= self._until:
                 self._renew()

@@ -1,9 +1,9 @@
-"""Offers that were sent and may not be seen yet. Comes in: what was sent, what is found. Goes out: the offer on
-which the next change is built. Callers: `listings`, and by it `sales`.
+"""Offers that were sent and may not be seen yet. Comes in: what was sent, what is found. Goes out: the
+offer on which the next change is built. Callers: `listings`, and by it `sales`.
 
-Amazon shows for a while what was before, and a change that is made of that would undo the one under way. What is
-found must be one of the offers that this run knows, and none from before one that was seen already: anything else
-is somebody's work, and is never overwritten.
+Amazon shows for a while what was before, and a change that is made of that would undo the one under way.
+What is found must be one of the offers that this run knows, and none from before one that was seen already:
+anything else is somebody's work, and is never overwritten.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class OnItsWay:
         self._ways: dict[Key, _Way] = {}
 
     def sent(self, key: Key, found: Tree, offer: Tree, now: float, *, certain: bool = True) -> None:
-        """An offer was sent that was made of what was found. `certain`: it was taken; otherwise nobody knows."""
+        """An offer was sent that was made of what was found. `certain`: it was taken; otherwise nobody
+        knows."""
         way = self._ways.get(key)
         if way is None or now > way.until:
             way = self._ways[key] = _Way(found)

@@ -24,8 +24,8 @@ class Participations:
         self._trouble: MarketplaceError | None = None
 
     def all(self) -> dict[str, Attributes]:
-        """By marketplace id, attributes of the storefront; without those in which the account does not sell. One
-        minute is between two requests, so that a refusal is remembered, too."""
+        """By marketplace id, attributes of the storefront; without those in which the account does not
+        sell. One minute is between two requests, so that a refusal is remembered, too."""
         if self._trouble is not None:
             raise self._trouble
         if self._found is None:

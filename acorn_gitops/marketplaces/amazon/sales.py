@@ -1,8 +1,8 @@
 """Promotions as sale prices. Comes in: jobs. Goes out: rows. Caller: adapter.
 
-A sale price is a part of a listing's offer (`discounted_price`): one amount, from one day to another. Each SKU
-that has one is a promotion by itself, `sale:SKU`, whoever set it, so that what buyers pay is judged with it.
-Taking one away is known not to work at times: what stays is told, and not tried without end.
+A sale price is a part of a listing's offer (`discounted_price`): one amount, from one day to another. Each
+SKU that has one is a promotion by itself, `sale:SKU`, whoever set it, so that what buyers pay is judged
+with it. Taking one away is known not to work at times: what stays is told, and not tried without end.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Sales:
 
 
 def _sku(key: str) -> str:
-    """A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think of."""
+    """A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think
+    of."""
     return key.partition(":")[2]
 
 

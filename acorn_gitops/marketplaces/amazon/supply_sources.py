@@ -217,8 +217,8 @@ def _span(span: Sequence[str]) -> Tree:
 
 
 def address_sent(said: Mapping[str, Any]) -> Tree:
-    """An address of the specs in Amazon's parts: it wants a state of every one, and where a country has none, the
-    town stands for it."""
+    """An address of the specs in Amazon's parts: it wants a state of every one, and where a country has
+    none, the town stands for it."""
     place = {name: part for name, part in said.items() if part is not None and name != "verification"}
     if not place.get("administrativeArea"):
         place["administrativeArea"] = place.get("locality") or place["countryCode"]

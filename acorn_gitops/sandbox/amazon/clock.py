@@ -1,5 +1,5 @@
-"""Whose time it is in the emulator. Comes in: nothing. Goes out: instants and seconds. Callers: whoever serves or
-tests."""
+"""Whose time it is in the emulator. Comes in: nothing. Goes out: instants and seconds. Callers: whoever
+serves or tests."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ class Control:
         return asdict(fault)
 
     def _hand(self, said: Mapping[str, Any]) -> Any:
-        """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at once."""
+        """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at
+        once."""
         account = self._whose(said)
         if "supplySourceId" in said:
             account.supply_sources[said["supplySourceId"]].update(said["set"])

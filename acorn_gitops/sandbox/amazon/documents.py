@@ -1,5 +1,5 @@
-"""Where contents of feeds and reports are put and fetched: addresses that are good for five minutes, without a
-token. Callers: `app`, `feeds`, `reports`."""
+"""Where contents of feeds and reports are put and fetched: addresses that are good for five minutes,
+without a token. Callers: `app`, `feeds`, `reports`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Feeds 2021-06-30: many listings at once, by a document. What is wrong with a message is in the result; what is wrong
-with the feed makes it FATAL."""
+"""Feeds 2021-06-30: many listings at once, by a document. What is wrong with a message is in the result;
+what is wrong with the feed makes it FATAL."""
 
 from __future__ import annotations
 

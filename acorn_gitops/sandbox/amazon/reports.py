@@ -1,5 +1,5 @@
-"""Reports 2021-06-30: all listings of marketplaces as a table. It has no sale price, no tax code and no stock by place,
-as the real one has none."""
+"""Reports 2021-06-30: all listings of marketplaces as a table. It has no sale price, no tax code and no
+stock by place, as the real one has none."""
 
 from __future__ import annotations
 

@@ -336,8 +336,8 @@ def _computed(
     mend="Write pricePolicy.min (max, map) for the stores of other currencies.",
 )
 def defaults_that_reach(context: Context) -> Iterator[Said]:
-    """Where `pricePolicy.default` says a floor, a ceiling or a MAP, every store that lists the SKU sells in its
-    currency, or has one written for it."""
+    """Where `pricePolicy.default` says a floor, a ceiling or a MAP, every store that lists the SKU sells in
+    its currency, or has one written for it."""
     config = context.configuration
     if not config.unreached:
         return
