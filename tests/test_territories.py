@@ -222,6 +222,8 @@ LEFT_OUT = {
         ("ES", "E-38001", "ES-CN"),
         ("FI", "FIN-22100", "FI-01"),
         ("FI", "AX-22100", "FI-01"),
+        ("US", "009011234", "US-PR"),
+        ("US", "96799 1234", "US-AS"),
         ("PT", "9000001", "PT-30"),
         ("GR", "630 86", "GR-69"),
         ("IT", "I-23041", "IT-LIVIGNO"),
@@ -232,6 +234,8 @@ LEFT_OUT = {
         ("US", "00901-1234", "US-PR"),
         ("DK", "100", "FO"),
         ("FI", "AX-22100", "FI-01"),
+        ("US", "009011234", "US-PR"),
+        ("US", "96799 1234", "US-AS"),
     ],
 )
 def test_a_postcode_means_its_place_however_it_is_written(

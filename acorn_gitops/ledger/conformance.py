@@ -211,6 +211,7 @@ class LedgerConformance:
         assert (ledger.by_hand("t"), ledger.by_hand("u"), ledger.ever_gave()) == ({}, {}, True)
         ledger.begin_plan("p3", _day(3), "me", "c", "prod", about={"owner": OWNER, "by_hand": {"s": []}})
         assert (ledger.by_hand("s"), ledger.ever_gave()) == ({}, True)
+        assert ledger.ever_by_hand() == {"s": {("role", "r"): {"rules": []}}}
 
     def test_an_opening_vouches_for_what_follows(self, opened: Opened) -> None:
         """A store that remembers it has not been changed by somebody else."""

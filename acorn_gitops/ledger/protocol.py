@@ -114,6 +114,10 @@ class Ledger(Protocol):
         (`about` of `begin_plan`). Of promotions a digest."""
         ...
 
+    def ever_by_hand(self) -> Mapping[str, Mapping[tuple[str, str], Attributes]]:
+        """The same of every store, as it was when it was not empty."""
+        ...
+
     def ever_gave(self) -> bool:
         """Whether any role or grant was ever applied, or people were told to make one."""
         ...

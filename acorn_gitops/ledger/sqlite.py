@@ -76,6 +76,7 @@ class SqliteLedger:
         """Opened for reading, nothing writes to it: neither this class, nor whoever reaches its database."""
         self._db = db
         self._said: dict[str, dict[str, object]] = {}
+        self._told: dict[str, dict[tuple[str, str], Attributes]] | None = None
         self._sealed: dict[str, int] = {}
         self._until: int | None = None
         """The last entry that counts (`believe`); None: all of them."""
@@ -429,15 +430,21 @@ class SqliteLedger:
     def by_hand(self, store: str) -> dict[tuple[str, str], Attributes]:
         """What people are to do in a store, by type and key, as the last apply that might say so left it."""
         said = self._said_of("by_hand", store)
-        rows = said if isinstance(said, list) else []
-        return {(str(type), str(key)): dict(attributes) for type, key, attributes in rows}
+        return _rows(said) if isinstance(said, list) else {}
+
+    def ever_by_hand(self) -> dict[str, dict[tuple[str, str], Attributes]]:
+        """The same of every store, as it was when it was not empty."""
+        if self._told is None:
+            found: dict[str, dict[tuple[str, str], Attributes]] = {}
+            for (raw,) in self._each(BEGUN_BY_HAND):
+                said = audit.body_of(raw).get("by_hand")
+                found |= {store: _rows(told) for store, told in said.items() if told} if said else {}
+            self._told = found
+        return self._told
 
     def ever_gave(self) -> bool:
         """Whether any role or grant was ever applied, or people were told to make one."""
-        told = (audit.body_of(raw).get("by_hand") for (raw,) in self._each(BEGUN_BY_HAND))
-        if any(
-            row[0] in ("role", "grant") for said in told if said for rows in said.values() for row in rows
-        ):
+        if any(type in ("role", "grant") for told in self.ever_by_hand().values() for type, _ in told):
             return True
         there = "SELECT 1 FROM resource WHERE type IN ('role', 'grant') LIMIT 1"
         once = f"SELECT 1 FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB '*/role/*' OR {SUBJECT} GLOB '*/grant/*') LIMIT 1"
@@ -566,6 +573,7 @@ class SqliteLedger:
         """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the
         entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         self._said.clear()
+        self._told = None
         with self._transaction() as db:
             head = audit.append(db, at, actor, event, {**about, **self._follows()})
         self.__dict__.pop("_heads", None)
@@ -702,6 +710,7 @@ class SqliteLedger:
         other; `publishes`: it writes nothing before this entry is where others see it; `about`: owner,
         generations and bindings, as `record` takes them."""
         self._said.clear()
+        self._told = None
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plan (id, status, at, actor, commit_id) VALUES (?, 'running', ?, ?, ?)"
@@ -970,6 +979,7 @@ class SqliteLedger:
         if not rows and not about:
             return ""
         self._said.clear()
+        self._told = None
         with self._transaction() as db:
             before: dict[Address, dict[str, Any]] = {}
             for row in rows:
@@ -1244,9 +1254,17 @@ ANY: Final = "*"
 """Every operation."""
 MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
-BEGUN_BY_HAND: Final = f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) AND body LIKE '%\"by_hand\"%'"
+BEGUN_BY_HAND: Final = (
+    # As text: a SQLite may be built so that LIKE finds nothing in what is kept as bytes.
+    f"SELECT body FROM audit WHERE event IN ({BEGINNINGS})"
+    " AND CAST(body AS TEXT) LIKE '%\"by_hand\"%' ORDER BY sequence"
+)
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 """Events after which a ledger moves on before its stores remember the end of it."""
+
+
+def _rows(told: Iterable[Any]) -> dict[tuple[str, str], Attributes]:
+    return {(str(type), str(key)): dict(attributes) for type, key, attributes in told}
 
 
 class _Ending(NamedTuple):

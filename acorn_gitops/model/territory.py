@@ -265,6 +265,8 @@ def _plain_postcode(country: str, postcode: str) -> str:
     text = re.sub(r"^(?!AX)[A-Z]{1,3}-(?=[0-9])", "", text)
     if country == "PT" and re.fullmatch(r"[0-9]{7}", text):
         text = f"{text[:4]}-{text[4:]}"
+    if country == "US" and re.fullmatch(r"[0-9]{9}", text):
+        text = f"{text[:5]}-{text[5:]}"
     return text
 
 

@@ -26,7 +26,7 @@ from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
-from acorn_gitops.reconcile.authority import refuse_another_time
+from acorn_gitops.reconcile.authority import may_give, refuse_another_time
 from acorn_gitops.reconcile.by_hand import accepted
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
 from acorn_gitops.reconcile.loosened import guards_of
@@ -280,7 +280,7 @@ class _Run:
             committed=committed_at(self._workspace.root),
             exact=self._exact and head_of(self._workspace.root) == plan.commit and self._is_exact(loaded),
             guards=guards_of(loaded.configuration),
-            by_hand=accepted(self._workspace, loaded, plan, state),
+            by_hand=accepted(self._workspace, plan, state, gives=may_give(self._workspace, loaded, state)),
             wait_seconds=self._request.wait,
         )
 

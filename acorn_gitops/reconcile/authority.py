@@ -7,7 +7,7 @@ their own role becomes a right by somebody else's apply, and what the specs take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import orjson
 from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.by_hand import as_judged
 from acorn_gitops.reconcile.loosened import is_enforced
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -23,6 +24,8 @@ from acorn_gitops.specs.load import Loaded
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
     from acorn_gitops.model.resource import Address
+
+    _Rights = Mapping[Right, list[Mapping[str, Any]]]
     from acorn_gitops.reconcile.states import States
 
 
@@ -59,26 +62,32 @@ def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -
     held = _InForce(state, who, today)
     missing: dict[tuple[str, Right, str], int] = {}
     emergency: set[str] = set()
-    for change in plan.changes:
-        if not change.writes and not _forgets_rights(change):
-            continue
+    # What people make by hand is nobody's write, and a promotion of theirs is limited like any other.
+    by_hand = [one for one in as_judged([], state) if one.address.type == "promotion"]
+    changes = [one for one in plan.changes if one.writes or _forgets_rights(one)] + by_hand
+    for change in changes:
         store = change.address.store
         rights = access.rights([who], store)
+        # What a store that has left allows no spec can say any more: there counts what is in force.
+        declared = store in config.stores
         for right in _needed(change):
             sources = rights.get(right, [])
             why = (
-                ""
-                if sources and held.has(store, right)
-                else "has no"
-                if not sources
+                "has no"
+                if not sources and declared
+                else ""
+                if held.has(store, right)
                 else "is only about to be given"
+                if sources
+                else "has no"
             )
             if why:
                 missing[store, right, why] = missing.get((store, right, why), 0) + 1
             elif all(source.role.spec.get("breakGlass") is True for source in sources):
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
-    findings += _beyond_limits(plan.changes, who, access, held=held, depths=state.depths)
+    findings += _no_longer_enforced(loaded, state, who, held=held)
+    findings += _beyond_limits(changes, who, access, held=held, depths=state.depths)
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     if emergency:
@@ -103,9 +112,9 @@ class _InForce:
 
     def __init__(self, state: States, who: Subject, today: str) -> None:
         self._state, self._who, self._today = state, who, today
-        self._stores: dict[str, Mapping[Right, list[Mapping[str, Any]]] | None] = {}
+        self._stores: dict[str, _Rights | None] = {}
 
-    def of(self, store: str) -> Mapping[Right, list[Mapping[str, Any]]] | None:
+    def of(self, store: str) -> _Rights | None:
         """In a store; None where no grant was applied yet."""
         from acorn_gitops.engines.access import in_force
 
@@ -142,10 +151,19 @@ class _InForce:
             return here.get(right, [])
         return [one for found in self._elsewhere() for one in found.get(right, ())]
 
-    def _elsewhere(self) -> list[Mapping[Right, list[Mapping[str, Any]]]]:
+    def _elsewhere(self) -> list[_Rights]:
         self._state.read_rights()
-        stores = {*self._state.ledger.stores(), *self._state.foreign, *self._state.connections}
-        return [found for name in sorted(stores) if (found := self.of(name)) is not None]
+        ever = self._state.ledger.ever_by_hand()
+        stores = {*self._state.ledger.stores(), *self._state.foreign, *self._state.connections, *ever}
+        here = [found for name in sorted(stores) if (found := self.of(name)) is not None]
+        # Where the last store with rights is gone, those who had them are the ones who may give new ones.
+        return here or [found for told in ever.values() if (found := self._given(told)) is not None]
+
+    def _given(self, told: Mapping[tuple[str, str], Mapping[str, Any]]) -> _Rights | None:
+        from acorn_gitops.engines.access import in_force
+
+        rows = [(*name, said) for name, said in told.items() if name[0] != "promotion"]
+        return in_force(rows, [self._who], self._today)
 
 
 def may_give(workspace: Workspace, loaded: Loaded, state: States) -> Callable[[str], bool]:
@@ -156,7 +174,32 @@ def may_give(workspace: Workspace, loaded: Loaded, state: States) -> Callable[[s
         return lambda _: True
     who, right, today = acting(workspace.actor()), Right("iam", "apply"), workspace.now().date().isoformat()
     access, held = Access(loaded.configuration, today), _InForce(state, who, today)
-    return lambda store: right in access.rights([who], store) and held.has(store, right)
+    stores = loaded.configuration.stores
+
+    def may(store: str) -> bool:
+        declared = store not in stores or right in access.rights([who], store)
+        return declared and held.has(store, right)
+
+    return may
+
+
+def _no_longer_enforced(loaded: Loaded, state: States, who: Subject, *, held: _InForce) -> Iterator[Finding]:
+    """Who ends that rights are asked for has the right to give them, in every store: from then on anybody may
+    do anything."""
+    from acorn_gitops.engines.access import Right
+
+    if loaded.configuration.policies.get("access") == "enforced":
+        return
+    right = Right("iam", "apply")
+    for store in sorted(loaded.configuration.stores):
+        if not held.has(store, right):
+            yield Finding(
+                "ACN-024",
+                "error",
+                f"{who} has no {right} in {store}, and these specs no longer enforce access",
+                place=None,
+                hint="put `access: enforced` back, or let somebody apply it who may give rights",
+            )
 
 
 def _forgets_rights(change: Change) -> bool:

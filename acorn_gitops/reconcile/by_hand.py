@@ -8,17 +8,15 @@ or not, until an apply has accepted it. From then on it is what is in force ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Attributes, digest
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.document import Plan
-from acorn_gitops.reconcile.authority import may_give
 from acorn_gitops.reconcile.states import States
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.load import Loaded
 
 RIGHTS: Final = frozenset({"role", "grant"})
 _JUDGED: Final = RIGHTS | {"promotion"}
@@ -37,11 +35,13 @@ def as_judged(changes: Sequence[Change], state: States) -> list[Change]:
     return [*others, *(new for one in told for new in _as_new(one, state))]
 
 
-def accepted(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -> dict[str, list[Any]]:
+def accepted(
+    workspace: Workspace, plan: Plan, state: States, *, gives: Callable[[str], bool]
+) -> dict[str, list[Any]]:
     """By store, what its people are told once this plan is applied (type, key, attributes), where that is
-    otherwise than before. Rights only by the word of whoever may give them."""
+    otherwise than before. `gives`: in which stores whoever applies may give rights, or end them; elsewhere
+    they stay as they were."""
     found: dict[str, list[Any]] = {}
-    gives = may_give(workspace, loaded, state)
     for one in plan.stores:
         if one.error or one.store not in state.by_hand or not state.selection.whole_store(one.store):
             continue

@@ -74,6 +74,13 @@ def test_after_some_time_what_is_found_counts(way: OnItsWay) -> None:
     assert way.offer(KEY, OTHER, UNSEEN + 3) == NO_SALE
 
 
+def test_what_is_not_seen_for_very_long_is_not_built_upon(way: OnItsWay) -> None:
+    """Nor on what was before it: that would put the old price back."""
+    with pytest.raises(MarketplaceError, match="not seen yet"):
+        way.offer(KEY, BEFORE, UNSEEN + 1)
+    assert way.offer(KEY, DEARER, UNSEEN + 2) == DEARER
+
+
 def test_on_what_nobody_knows_nothing_is_built() -> None:
     way = OnItsWay()
     way.sent(KEY, BEFORE, DEARER, 0.0, certain=False)

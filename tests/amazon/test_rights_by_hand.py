@@ -16,7 +16,7 @@ from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.serving import Switch
 from tests.amazon.emulated import DE, FR, SECRETS, Emulated
 from tests.amazon.test_by_hand import CODE, RECORD, ROLE
-from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller, price
 
 OWNERS = """---
 apiVersion: acorn/v1
@@ -140,6 +140,91 @@ def test_a_limit_binds_until_somebody_else_widens_it(team: Callable[[str], Team]
     assert refused.code == 4 and "more than 10 %" in refused.err
 
 
+def test_a_code_is_limited_like_a_sale(team: Callable[[str], Team]) -> None:
+    """Nobody knows what it takes off until it is there, so that whoever has a limit does not apply one."""
+    people = team(STORES + SKUS + OWNERS + EDITORS)
+    refused = people("mallory", STORES + SKUS + OWNERS + EDITORS + CODE)
+    assert refused.code == 4 and "within limits only" in refused.err
+    refused = people("mallory", STORES + SKUS + OWNERS + CODE)
+    assert refused.code == 4 and "has no promo.apply" in refused.err
+    assert people("ada", STORES + SKUS + OWNERS + CODE).code == 0
+
+
+def test_who_has_no_rights_does_not_end_that_they_are_asked_for(team: Callable[[str], Team]) -> None:
+    """By a change of settings alone, after which the next change would be anybody's."""
+    people = team(STORES + SKUS + OWNERS)
+    config = people.seller.path / "acorn.yaml"
+    config.write_text(config.read_text().replace("  policies: {access: enforced}\n", ""))
+    for specs in (STORES + SKUS + OWNERS, CHEAPER + OWNERS):
+        refused = people("mallory", specs)
+        assert refused.code == 4 and "no longer enforce access" in refused.err
+    assert people("ada", STORES + SKUS + OWNERS).code == 0
+    assert people("mallory", CHEAPER + OWNERS).code == 0
+
+
+OTHER_NAME = (STORES + SKUS).replace("amz-de", "amz-d1")
+
+
+def test_rights_outlive_the_store_in_which_they_were_given(team: Callable[[str], Team]) -> None:
+    """Whoever takes a store away that is theirs by no right takes nobody's rights away."""
+    people = team(STORES + SKUS + OWNERS)
+    config = people.seller.path / "acorn.yaml"
+    kept = "enforced, prune: {listing: false, location: false, storefront: false}}"
+    config.write_text(config.read_text().replace("enforced}", kept))
+    people("mallory", OTHER_NAME.replace("12.90", "11.90"))
+    mine = OWNERS.replace("ada@", "mallory@").replace("grace@", "trent@")
+    refused = people("mallory", OTHER_NAME.replace("12.90", "11.90") + mine)
+    assert refused.code == 4 and ("ROL-012" in refused.err or "ACN-024" in refused.err)
+    assert amount_of(people.seller) == "12.90"
+    assert people("ada", STORES + SKUS + OWNERS).code == 0
+
+
+TWO = (
+    STORES
+    + """---
+apiVersion: acorn/v1
+kind: Store
+metadata: {name: amz-fr}
+spec:
+  type: storefront
+  storefront:
+    platform: amazon
+    currency: EUR
+    country: FR
+    marketplaceId: A13V1IB3VIYZZH
+    region: eu
+    sellerId: A1EXAMPLE23456
+    languages: [fr_FR]
+    timezone: Europe/Paris
+    pricesIncludeTax: true
+"""
+)
+FRENCH = OWNERS.replace("name: owners", "name: french").replace("{all: true}", "{names: [amz-fr]}")
+FRENCH = FRENCH.replace("ada@", "mallory@").replace("grace@", "trent@")
+
+
+def test_a_store_that_comes_back_brings_no_rights_that_were_taken_away(team: Callable[[str], Team]) -> None:
+    people = team(TWO + SKUS + OWNERS + FRENCH)
+    gone = people("ada", STORES + SKUS + OWNERS)
+    assert gone.code == 0 and "count for nobody" not in gone.err
+    refused = people("mallory", TWO + SKUS + OWNERS + FRENCH)
+    assert refused.code == 4 and "ROL-012" in refused.err
+
+
+def test_where_the_last_store_with_rights_is_gone_its_owners_go_on(team: Callable[[str], Team]) -> None:
+    """With the agreement of somebody else, as everywhere."""
+    german = OWNERS.replace("{all: true}", "{names: [amz-de, de-ber-mitte]}")
+    people = team(STORES + german)
+    french = TWO[TWO.index("---\napiVersion: acorn/v1\nkind: Store\nmetadata: {name: amz-fr}") :]
+    assert people("ada", french.removeprefix("---\n")).code == 0
+    agreed = "approvers: [{user: heidi@example.com}], given: [{by: heidi@example.com, at: 2026-11-23}]"
+    there = OWNERS.replace("approvers: [{user: heidi@example.com}]", agreed)
+    people("ada", french + OWNERS)
+    people("heidi", french + there)
+    done = people("ada")
+    assert (done.code, "count for nobody" in done.err) == (0, False), done
+
+
 def test_a_code_needs_the_approvals_that_a_sale_needs(team: Callable[[str], Team]) -> None:
     """Also when its author says that it is made."""
     people = team(STORES + SKUS + OWNERS + ASKING)
@@ -199,6 +284,11 @@ def test_what_was_done_in_one_marketplace_was_not_done_in_another(make: Callable
     result = seller.run("plan")
     assert "in another marketplace" in " ".join(result.out.split())
     assert "3 by hand" in result.out
+
+
+def amount_of(seller: Seller) -> str:
+    """What the mug costs there."""
+    return price(seller.amazon, "MUG-RED")
 
 
 def _attested(make: Callable[[str], Seller]) -> tuple[Seller, Path]:

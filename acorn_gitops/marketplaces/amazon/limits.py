@@ -25,8 +25,9 @@ LEAST: Final = 1 / 8
 LOST: Final = 1800.0
 """Seconds that one operation may cost a run beyond what the documented rate asks for, before anybody
 wonders."""
-FACTOR: Final = 3.0
-"""So many times the documented time may be lost: an account with a lower rate is slow, and not held up."""
+FACTOR: Final = 8.0
+"""So many times the documented time may be lost: more than by the lowest rate that is believed. An account with
+a lower rate is slow, and not held up."""
 RATE_HEADER: Final = "x-amzn-ratelimit-limit"
 
 

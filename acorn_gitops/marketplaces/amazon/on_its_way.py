@@ -63,10 +63,11 @@ class OnItsWay:
         way = self._ways.get(key)
         if way is None:
             return
-        if now > way.until:
+        at = way.position(found)
+        if now > way.until and at in (None, len(way.offers) - 1):
             del self._ways[key]
             return
-        way.seen = max(way.seen, way.position(found) or 0)
+        way.seen = max(way.seen, at or 0)
 
     def offer(self, key: Key, found: Tree, now: float) -> Tree:
         """The offer as it is, or will be once what was sent is seen. MarketplaceError where somebody else
@@ -83,6 +84,10 @@ class OnItsWay:
         last = len(way.offers) - 1
         if at == last:
             return dict(found)
+        if now > way.until:
+            raise MarketplaceError(
+                "the change of its offer that was sent before is not seen yet: run again later"
+            )
         if not way.certain:
             raise MarketplaceError(
                 "whether the change of its offer that was sent before this one arrived is not known: run again"
