@@ -69,7 +69,7 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
         f"+refs/heads/{branch}:{_local(branch)}",
     )
     if _run(git, "rev_parse", _local(branch)) != commit:
-        raise AcornError(f"{branch} moved while it was fetched", hint="run the same command again")
+        raise Stale(f"{branch} moved while it was fetched", hint="run the same command again")
     if not _run(git, "ls_tree", commit, "--", name).strip():
         return Kept(commit, None)
     try:
