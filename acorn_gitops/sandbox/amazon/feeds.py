@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid, written
+from acorn_gitops.sandbox.amazon.asked import Sort
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, invalid, written
 from acorn_gitops.sandbox.amazon.listings import OPERATORS, Submission, submit, trouble
 
 _DOCUMENTS: Final = "/feeds/2021-06-30/documents"
 _FEEDS: Final = "/feeds/2021-06-30/feeds"
+FEEDS: Final = Sort("feed", "resultFeedDocumentId", lambda call: call.world.feeds)
 LISTINGS: Final = "JSON_LISTINGS_FEED"
 MESSAGES: Final = 25_000
 """That one feed may hold."""
@@ -35,12 +37,7 @@ def document(call: Call) -> Answer:
 def created(call: Call) -> Answer:
     """It waits in the queue."""
     said = call.block("feedType", "marketplaceIds", "inputFeedDocumentId")
-    places = said["marketplaceIds"]
-    if not isinstance(places, list) or not 1 <= len(places) <= 25:
-        raise invalid("'marketplaceIds' takes 1 to 25 values.")
-    unknown = [one for one in places if one not in call.account.marketplaces]
-    if unknown:
-        raise invalid(f"Invalid 'marketplaceIds' provided: {unknown[0]}")
+    places = FEEDS.places(call, said["marketplaceIds"])
     held = call.world.documents.get(str(said["inputFeedDocumentId"]))
     if held is None:
         raise invalid("Invalid 'inputFeedDocumentId' provided.")
@@ -63,45 +60,6 @@ def _content(call: Call, id: str) -> bytes:
     """The content as it is when the feed is worked on."""
     held = call.world.documents.get(id)
     return held.content if held is not None else b""
-
-
-def shown(call: Call) -> Answer:
-    """One feed."""
-    found = call.world.feeds.get(call.path["feedId"], call.account.seller_id)
-    return Answer(200, _told(call, found.told))
-
-
-def listed(call: Call) -> Answer:
-    """The seller's feeds."""
-    kinds, states = {*call.values("feedTypes")}, {*call.values("processingStatuses")}
-    if not kinds and not call.query.get("nextToken"):
-        raise invalid("Missing required parameter 'feedTypes'.")
-    rows = [_told(call, one.told) for one in call.world.feeds.of(call.account.seller_id) if one.type in kinds]
-    rows = [row for row in rows if not states or row["processingStatus"] in states]
-    return Answer(200, {"feeds": rows[: int(call.query.get("pageSize", "10"))]})
-
-
-def cancelled(call: Call) -> Answer:
-    """Only while it waits."""
-    call.world.feeds.get(call.path["feedId"], call.account.seller_id).cancel(call.world.now())
-    return Answer(200, {})
-
-
-def fetched(call: Call) -> Answer:
-    """Where a document can be fetched."""
-    id = call.path["feedDocumentId"]
-    held = call.world.documents.get(id)
-    if held is None:
-        raise Refused(404, "NotFound", f"{id} is not found.")
-    body: Json = {"feedDocumentId": id, "url": call.base + call.world.documents.address(id)}
-    if held.packed:
-        body["compressionAlgorithm"] = "GZIP"
-    return Answer(200, body)
-
-
-def _told(call: Call, told: Any) -> Json:
-    made: Json = told(call.world.now(), id="feedId", type="feedType", document="resultFeedDocumentId")
-    return made
 
 
 def _worked(call: Call, id: str, kind: str, *, content: bytes, places: list[str]) -> str:
@@ -175,10 +133,15 @@ def _short(issue: Json) -> Json:
 OPERATIONS: Final = (
     Operation("createFeedDocument", "POST", _DOCUMENTS, rate=0.5, burst=15, handle=document),
     Operation("createFeed", "POST", _FEEDS, rate=0.0083, burst=15, handle=created),
-    Operation("getFeed", "GET", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=shown),
-    Operation("getFeeds", "GET", _FEEDS, rate=0.0222, burst=10, handle=listed),
-    Operation("cancelFeed", "DELETE", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=cancelled),
+    Operation("getFeed", "GET", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=FEEDS.shown),
+    Operation("getFeeds", "GET", _FEEDS, rate=0.0222, burst=10, handle=FEEDS.listed),
+    Operation("cancelFeed", "DELETE", f"{_FEEDS}/{{feedId}}", rate=2, burst=15, handle=FEEDS.cancelled),
     Operation(
-        "getFeedDocument", "GET", f"{_DOCUMENTS}/{{feedDocumentId}}", rate=0.0222, burst=10, handle=fetched
+        "getFeedDocument",
+        "GET",
+        f"{_DOCUMENTS}/{{feedDocumentId}}",
+        rate=0.0222,
+        burst=10,
+        handle=FEEDS.fetched,
     ),
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid
+from acorn_gitops.sandbox.amazon.asked import Sort
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation
 from acorn_gitops.sandbox.amazon.world import Listing
 
 _DOCUMENTS: Final = "/reports/2021-06-30/documents"
 _REPORTS: Final = "/reports/2021-06-30/reports"
+REPORTS: Final = Sort("report", "reportDocumentId", lambda call: call.world.reports)
 LISTINGS: Final = "GET_MERCHANT_LISTINGS_ALL_DATA"
 COLUMNS: Final = (
     "item-name",
@@ -38,12 +40,7 @@ COLUMNS: Final = (
 def created(call: Call) -> Answer:
     """It waits in the queue."""
     said = call.block("reportType", "marketplaceIds")
-    places = said["marketplaceIds"]
-    if not isinstance(places, list) or not 1 <= len(places) <= 25:
-        raise invalid("'marketplaceIds' takes 1 to 25 values.")
-    unknown = [one for one in places if one not in call.account.marketplaces]
-    if unknown:
-        raise invalid(f"Invalid 'marketplaceIds' provided: {unknown[0]}")
+    places = REPORTS.places(call, said["marketplaceIds"])
     id, kind = call.world.id(), str(said["reportType"])
     call.world.reports.put(
         call.account.seller_id,
@@ -55,47 +52,6 @@ def created(call: Call) -> Answer:
         work=lambda: _worked(call, kind, places),
     )
     return Answer(202, {"reportId": id})
-
-
-def shown(call: Call) -> Answer:
-    """One report."""
-    found = call.world.reports.get(call.path["reportId"], call.account.seller_id)
-    return Answer(200, _told(call, found.told))
-
-
-def listed(call: Call) -> Answer:
-    """The seller's reports."""
-    kinds, states = {*call.values("reportTypes")}, {*call.values("processingStatuses")}
-    if not kinds and not call.query.get("nextToken"):
-        raise invalid("Missing required parameter 'reportTypes'.")
-    rows = [
-        _told(call, one.told) for one in call.world.reports.of(call.account.seller_id) if one.type in kinds
-    ]
-    rows = [row for row in rows if not states or row["processingStatus"] in states]
-    return Answer(200, {"reports": rows[: int(call.query.get("pageSize", "10"))]})
-
-
-def cancelled(call: Call) -> Answer:
-    """Only while it waits."""
-    call.world.reports.get(call.path["reportId"], call.account.seller_id).cancel(call.world.now())
-    return Answer(200, {})
-
-
-def fetched(call: Call) -> Answer:
-    """Where a document can be fetched."""
-    id = call.path["reportDocumentId"]
-    held = call.world.documents.get(id)
-    if held is None:
-        raise Refused(404, "NotFound", f"{id} is not found.")
-    body: Json = {"reportDocumentId": id, "url": call.base + call.world.documents.address(id)}
-    if held.packed:
-        body["compressionAlgorithm"] = "GZIP"
-    return Answer(200, body)
-
-
-def _told(call: Call, told: Any) -> Json:
-    made: Json = told(call.world.now(), id="reportId", type="reportType", document="reportDocumentId")
-    return made
 
 
 def _worked(call: Call, kind: str, places: Sequence[str]) -> str:
@@ -144,15 +100,17 @@ def _value(listing: Listing, name: str) -> str:
 
 OPERATIONS: Final = (
     Operation("createReport", "POST", _REPORTS, rate=0.0167, burst=15, handle=created),
-    Operation("getReport", "GET", f"{_REPORTS}/{{reportId}}", rate=2, burst=15, handle=shown),
-    Operation("getReports", "GET", _REPORTS, rate=0.0222, burst=10, handle=listed),
-    Operation("cancelReport", "DELETE", f"{_REPORTS}/{{reportId}}", rate=0.0222, burst=10, handle=cancelled),
+    Operation("getReport", "GET", f"{_REPORTS}/{{reportId}}", rate=2, burst=15, handle=REPORTS.shown),
+    Operation("getReports", "GET", _REPORTS, rate=0.0222, burst=10, handle=REPORTS.listed),
+    Operation(
+        "cancelReport", "DELETE", f"{_REPORTS}/{{reportId}}", rate=0.0222, burst=10, handle=REPORTS.cancelled
+    ),
     Operation(
         "getReportDocument",
         "GET",
         f"{_DOCUMENTS}/{{reportDocumentId}}",
         rate=0.0167,
         burst=15,
-        handle=fetched,
+        handle=REPORTS.fetched,
     ),
 )
