@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources
 from acorn_gitops.marketplaces.protocol import Outcome, Scope, Write
+from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Address, Attributes
 from acorn_gitops.plan.compare import holds
 from tests.amazon.emulated import Emulated
+from tests.amazon.test_client import client, said
 
 SHOP = Address("berlin", "location", "berlin")
 KNOWN = {"berlin": {"code": "BER-1"}}
@@ -173,3 +176,11 @@ def test_pages_of_sources_are_followed(amazon: Emulated) -> None:
             "address": {},
         }
     assert len(amazon.adapter().stores()) == 250 + 3
+
+
+def test_a_list_that_failed_does_not_say_that_nothing_is_there() -> None:
+    """Whoever asks next asks Amazon again, and is told again."""
+    sources = SupplySources(client(*[said(403, "Unauthorized")] * 4))
+    for _ in range(2):
+        with pytest.raises(MarketplaceError):
+            sources.codes()

@@ -48,9 +48,10 @@ class SupplySources:
     def codes(self) -> dict[str, list[str]]:
         """Ids by code, as they were listed last in this run; archived ones may be among them."""
         if self._ids is None:
-            self._ids = {}
+            found: dict[str, list[str]] = {}
             for row in self._listed():
-                self._ids.setdefault(str(row["supplySourceCode"]), []).append(str(row["supplySourceId"]))
+                found.setdefault(str(row["supplySourceCode"]), []).append(str(row["supplySourceId"]))
+            self._ids = found  # only once it is whole: half a list would say that the other half is gone
         return self._ids
 
     def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
