@@ -94,18 +94,24 @@ def unseen(text: str) -> bool:
 
 _RUN: Final = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+([.,:/-][0-9]+)*%?", re.ASCII)
+_RUN_BEHIND: Final = re.compile(r";(?='*[=+\-@\t\r])")
+"""Where commas are decimal, a spreadsheet ends cells at semicolons, also in a file that has commas, and
+between quotes that do not begin a cell."""
+_KEPT_BEHIND: Final = re.compile(r";'(?='*[=+\-@\t\r])")
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe;
-    numbers do not. `uncell` takes it off again."""
-    return f"'{text}" if _RUN.match(text) and not _NUMBER.fullmatch(text) else text
+    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe, also
+    behind a semicolon; numbers do not. `uncell` takes it off again."""
+    held = _RUN_BEHIND.sub(";'", text) if ";" in text else text
+    return f"'{held}" if _RUN.match(text) and not _NUMBER.fullmatch(text) else held
 
 
 def uncell(text: str) -> str:
     """The text of a cell that `cell` made, or that a spreadsheet wrote the same way."""
     inner = text[1:] if text.startswith("'") else ""
-    return inner if _RUN.match(inner) and not _NUMBER.fullmatch(inner) else text
+    found = inner if _RUN.match(inner) and not _NUMBER.fullmatch(inner) else text
+    return _KEPT_BEHIND.sub(";", found) if ";'" in found else found
 
 
 class Output:

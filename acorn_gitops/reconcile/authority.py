@@ -1,5 +1,6 @@
-"""Whether whoever applies may. Comes in: a plan, who acts, the specs and what was last applied. Goes out: who
-acts, in the words of the ledger, or a refusal. Caller: `apply`.
+"""Whether whoever applies may. Comes in: a plan, or rows for the ledger, who acts, the specs and what was last
+applied. Goes out: who acts, in the words of the ledger, or a refusal. Callers: `preconditions`, and whoever
+records or forgets without a write (`state rm`, `state rebuild`, `import`).
 
 A right holds when the specs give it and what was last applied gave it already: what somebody writes into
 their own role becomes a right by somebody else's apply, and what the specs take away is gone at once.
@@ -7,17 +8,20 @@ their own role becomes a right by somebody else's apply, and what the specs take
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.by_hand import as_judged
 from acorn_gitops.reconcile.loosened import is_enforced
+from acorn_gitops.reconcile.planning import as_recorded
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
     _Rights = Mapping[Right, list[Mapping[str, Any]]]
     from acorn_gitops.reconcile.states import States
+
+_RIGHTS: Final = frozenset({"role", "grant"})
 
 
 def refuse_another_time(workspace: Workspace) -> None:
@@ -64,7 +70,8 @@ def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -
     emergency: set[str] = set()
     # What people make by hand is nobody's write, and a promotion of theirs is limited like any other.
     by_hand = [one for one in as_judged([], state) if one.address.type == "promotion"]
-    changes = [one for one in plan.changes if one.writes or _forgets_rights(one)] + by_hand
+    changes = [one for one in plan.changes if one.writes or _forgets(one)] + by_hand
+    changes += _rights_recorded(plan, state)
     for change in changes:
         store = change.address.store
         rights = access.rights([who], store)
@@ -202,9 +209,17 @@ def _no_longer_enforced(loaded: Loaded, state: States, who: Subject, *, held: _I
             )
 
 
-def _forgets_rights(change: Change) -> bool:
-    """Whether a change has the ledger forget a right that is still there: then it binds nobody any more."""
-    return change.action == "forget" and change.reason != "gone" and change.address.type in ("role", "grant")
+def _forgets(change: Change) -> bool:
+    """Whether a change has the ledger forget what is still there: a right binds nobody any more then, and a
+    price is watched by nobody."""
+    return change.action == "forget" and change.reason != "gone"
+
+
+def _rights_recorded(plan: Plan, state: States) -> list[Change]:
+    """Rights that are in a store as declared and not as last applied: recorded, they count. Somebody made
+    them there by hand, or an apply that died did."""
+    rights = (one for one in as_recorded(state, plan.stores) if one.address.type in _RIGHTS)
+    return [one for one in rights if one.before != one.after]
 
 
 def _needed(change: Change) -> set[Right]:
@@ -216,8 +231,10 @@ def _needed(change: Change) -> set[Right]:
     return needed(change.address.type, change.action, fields)
 
 
-def _finding(who: Subject, store: str, right: Right, why: str, count: int) -> Finding:
+def _finding(who: Subject, store: str, right: Right, why: str, count: int, *, what: str = "") -> Finding:
+    """`what`: what needs it, in place of changes of a plan."""
     changes = f"{count:,} change{'s' * (count != 1)} of this plan need{'s' * (count == 1)}"
+    changes = f"{what} needs" if what else changes
     words = (
         f"{who} has no {right} in {store}, which {changes}"
         if why == "has no"
@@ -283,18 +300,32 @@ def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: M
     return ""
 
 
-def refuse_forgetting(workspace: Workspace, state: States, going: Iterable[Address]) -> None:
-    """Refused where access is enforced, and whoever acts would have the ledger forget rights without the
-    right to give them: what is forgotten binds nobody any more."""
-    from acorn_gitops.engines.access import Right, acting
+def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled]) -> None:
+    """Refused where access is enforced, and whoever acts lacks the right to apply what these rows take into the
+    ledger or out of it. Rights that are recorded count, and those that are forgotten bind nobody any more.
+    What else is recorded is only as it was found."""
+    from acorn_gitops.engines.access import acting, needed
 
     if not is_enforced(state.loaded.configuration, state.ledger):
         return
-    who, right = acting(workspace.actor()), Right("iam", "apply")
+    who = acting(workspace.actor())
     held = _InForce(state, who, workspace.now().date().isoformat())
-    rights = sorted({a.store for a in going if a.type in ("role", "grant")})
+    missing: Counter[tuple[str, Right]] = Counter()
+    for row in rows:
+        address, forgotten = row.address, row.attributes is None
+        if not forgotten and (address.type not in _RIGHTS or _is_as_applied(row, state)):
+            continue
+        for right in needed(address.type, "forget", ()):
+            if not held.has(address.store, right):
+                missing[address.store, right] += 1
     findings = [
-        _finding(who, store, right, why="has no", count=1) for store in rights if not held.has(store, right)
+        _finding(who, *key, why="has no", count=count, what="what is recorded or forgotten here")
+        for key, count in sorted(missing.items())
     ]
     if findings:
-        raise Refused("whoever acts may not have rights forgotten; nothing was", findings=findings)
+        raise Refused("whoever acts may not; nothing was recorded or forgotten", findings=findings)
+
+
+def _is_as_applied(row: Settled, state: States) -> bool:
+    known = state.ledger.applied(row.address.store).get((row.address.type, row.address.key))
+    return known is not None and orjson.loads(known.attributes) == row.attributes

@@ -15,7 +15,7 @@ from acorn_gitops.ledger.records import Settled
 from acorn_gitops.marketplaces.protocol import Scope
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Shut, Unreachable
 from acorn_gitops.model.resource import Address
-from acorn_gitops.reconcile.authority import refuse_forgetting
+from acorn_gitops.reconcile.authority import refuse_recording
 from acorn_gitops.reconcile.moved_ledger import move
 from acorn_gitops.reconcile.states import CLOSED, States, Wishes, gather, left_behind
 from acorn_gitops.reconcile.workspace import Workspace
@@ -57,7 +57,8 @@ def _refuse_unknown(known: dict[str, Address], addresses: Iterable[str], closed:
 def _forget(workspace: Workspace, state: States, going: set[Address], closed: Collection[str]) -> None:
     """Under the lock: ask whether it may be, let the stores know, and write it down."""
     ledger = state.ledger
-    refuse_forgetting(workspace, state, going)
+    rows = [Settled(address, "forget", "", outcome="observed", attributes=None) for address in sorted(going)]
+    refuse_recording(workspace, state, rows)
     stores = {a.store for a in going} - {*closed}
     # Whoever has an older copy must not delete what is given away here: the stores remember that something
     # changed.
@@ -74,7 +75,6 @@ def _forget(workspace: Workspace, state: States, going: set[Address], closed: Co
         )
     check_not_behind(fenced, ledger)
     ledger.backup()
-    rows = [Settled(address, "forget", "", outcome="observed", attributes=None) for address in sorted(going)]
     move(
         workspace,
         state,

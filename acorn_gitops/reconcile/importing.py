@@ -25,6 +25,7 @@ from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.ownership import left_to_owners
 from acorn_gitops.provenance.revision import Revision
+from acorn_gitops.reconcile.authority import refuse_recording
 from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.ledger_branch import is_shared
 from acorn_gitops.reconcile.moved_ledger import move, publish, publishes
@@ -293,6 +294,7 @@ def _record(workspace: Workspace, selected: Sequence[str]) -> tuple[int, list[st
             for address in sorted(to_record(plan))
             if (want := declared(state, address)) is not None
         ]
+        refuse_recording(workspace, state, rows)
         read = [s.store for s in plan.stores if not s.error]
         move(
             workspace,

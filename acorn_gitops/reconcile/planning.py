@@ -250,7 +250,7 @@ def compute(
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
-    recorded = list(_recorded(state, results))
+    recorded = list(as_recorded(state, results))
     blocking += plan_findings(workspace, loaded, state, changes=changes, recorded=recorded)
     for result in results:
         settings = loaded.configuration.connections.get(result.connection)
@@ -543,7 +543,7 @@ def _recover(
     state.ledger.note_seals()
 
 
-def _recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:
+def as_recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:
     """Roles, grants and promotions that are as declared and will be recorded, as the changes that they are to
     what was applied last."""
     for result in results:

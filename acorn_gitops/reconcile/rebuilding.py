@@ -10,6 +10,7 @@ from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
+from acorn_gitops.reconcile.authority import refuse_recording
 from acorn_gitops.reconcile.moved_ledger import move
 from acorn_gitops.reconcile.states import CLOSED, States, StoreView, Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
@@ -24,16 +25,15 @@ class Rebuilt(NamedTuple):
 
 def rebuild(workspace: Workspace) -> Rebuilt:
     """Make what is declared and there last applied, as it is live; what is not both is forgotten. AcornError
-    where a store cannot be read: then the ledger is left as it was."""
+    where a store cannot be read, Refused where whoever acts may not have the rights recorded that are found:
+    then the ledger is left as it was."""
     workspace.refuse_untrusted("state rebuild")
     with workspace.busy("state rebuild"):
         loaded, _ = workspace.checked()
         path = workspace.ledger_path(loaded.project)
         holder = {"who": workspace.actor(), "since": workspace.stamp(), "plan": "state rebuild"}
         with held(path, holder, 0):
-            state = gather(workspace, loaded, Wishes(), write=True)
-            state.ledger.backup()
-            return _rebuild(workspace, state)
+            return _rebuild(workspace, gather(workspace, loaded, Wishes(), write=True))
 
 
 def _rebuild(workspace: Workspace, state: States) -> Rebuilt:
@@ -52,6 +52,8 @@ def _rebuild(workspace: Workspace, state: States) -> Rebuilt:
     there = {row.address for row in rows}
     gone = [a for a, _ in state.ledger.resources() if a not in there]
     rows += [Settled(address, "forget", "", outcome="observed", attributes=None) for address in gone]
+    refuse_recording(workspace, state, rows)
+    state.ledger.backup()
     move(
         workspace,
         state,

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acorn_gitops.confine.text import OWN, Output, Redacted, cell, harmless, safe, uncell
 from tests.repository import Repository, sku, storefront
@@ -233,7 +235,25 @@ def test_a_ci_runner_obeys_nobody_but_its_workflow(line: str) -> None:
     assert harmless("amz-de::x, ## heading, a [b]") == "amz-de::x, ## heading, a [b]"
 
 
-CELLS = ["=1+1", "+cmd", "-x", "@SUM(1)", "\t=1", "'=1", "''@x", "-5", "+1,50", "12 %", "plain", "'tis", ""]
+CELLS = [
+    "=1+1",
+    "+cmd",
+    "-x",
+    "@SUM(1)",
+    "\t=1",
+    "'=1",
+    "''@x",
+    "-5",
+    "+1,50",
+    "12 %",
+    "plain",
+    "'tis",
+    "",
+    "x;=1+1",
+    "x;;'@SUM(1);-2",
+    "'=1;=2",
+    ";+1",
+]
 
 
 @pytest.mark.parametrize("text", CELLS)
@@ -241,3 +261,9 @@ def test_cells_come_back_as_they_were(text: str) -> None:
     """Whatever a spreadsheet would run is text for it, and comes back unchanged; numbers stay numbers."""
     assert uncell(cell(text)) == text
     assert not re.match(r"[=@\t]|[+-](?![0-9])", cell(text))
+    assert not re.search(r";[=@\t+-]", cell(text)), "commas are decimal there, and semicolons end cells"
+
+
+@given(st.text(alphabet="';=+-@a1\t,", max_size=12))
+def test_any_cell_comes_back_as_it_was(text: str) -> None:
+    assert uncell(cell(text)) == text
