@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.pricing.calendar import Calendar
-from acorn_gitops.engines.pricing.offer import major, minor
+from acorn_gitops.engines.pricing.offer import major, minor, offer_of
 from acorn_gitops.engines.pricing.price import WHOLE, Offer, effective, part_of, pays_under
 from acorn_gitops.rules.families.sku.price import _below
 from acorn_gitops.specs.load import load
@@ -179,10 +179,10 @@ def test_the_sweep_pays_what_the_trace_pays(listed: int, offers: list[Offer]) ->
 
 
 @given(st.integers(0, 10**9), st.integers(0, WHOLE))
-def test_percentages_round_half_up(of: int, millionths: int) -> None:
+def test_percentages_round_half_up(of: int, billionths: int) -> None:
     """As Decimal's ROUND_HALF_UP."""
-    exact = (Decimal(of) * millionths / WHOLE).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    assert part_of(of, millionths) == exact
+    exact = (Decimal(of) * billionths / WHOLE).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    assert part_of(of, billionths) == exact
 
 
 @pytest.mark.parametrize(
@@ -393,3 +393,13 @@ _AMOUNTS = st.builds(
 def test_comparing_amounts_as_text_is_comparing_numbers(one: str, other: str) -> None:
     """Of amounts as the schema lets them through, whatever their decimals."""
     assert _below(one, other) is (Decimal(one) < Decimal(other))
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20_000_000))
+def test_a_set_for_fewer_costs_a_piece_its_part(buy: int, get: int, base: int) -> None:
+    """One of six for nothing: a sixth off each, halves rounded up."""
+    discount = {"buyXGetY": {"buy": buy, "get": get}}
+    found = offer_of("b", {"type": "buyXGetY", "discount": discount}, "JPY")
+    assert found is not None
+    off = (Decimal(base * get) / (buy + get)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    assert effective(base, [found]).pays == base - off

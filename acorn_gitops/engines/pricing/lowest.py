@@ -46,7 +46,7 @@ class _Candidate(NamedTuple):
     asks: int
     """How many of them not everybody has."""
     share: int
-    """What is at least left of the base, in millionths, amounts aside."""
+    """What is at least left of the base, in billionths, amounts aside."""
     amounts: int
     """What is taken off at most beside percentages: minor units, and one for each rounding."""
     sale: int | None
@@ -214,7 +214,7 @@ def _largest(states: Mapping[State, None] | Iterator[State]) -> tuple[State, ...
 def _candidate(state: State) -> _Candidate:
     chained, alone, amounts = WHOLE, 0, 0
     together: dict[str, int] = {}
-    """What is taken off one base at most, in millionths: of a group, what one of it takes, whatever its
+    """What is taken off one base at most, in billionths: of a group, what one of it takes, whatever its
     mode."""
     for offer in state:
         if offer.kind == "sale":

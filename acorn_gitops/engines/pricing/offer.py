@@ -123,7 +123,7 @@ def _discount(discount: object, currency: str, basket: int) -> tuple[Kind, int, 
         return None
     (one,) = said
     if one == "percent":
-        return "percent", _millionths(discount[one]), 1
+        return "percent", _billionths(discount[one]), 1
     if one == "amount":
         off = _minor_of(discount[one], currency)
         # Off a basket, a piece bears its part: the most where the basket is just full.
@@ -131,12 +131,13 @@ def _discount(discount: object, currency: str, basket: int) -> tuple[Kind, int, 
     if one == "salePrice":
         return "sale", _minor_of(discount[one], currency), 1
     block = discount[one]
-    # Of a whole set: two for the price of one is half off each.
+    # Of a whole set: two for the price of one is half off each. A sixth of three cents is half a cent, which is
+    # rounded up: so is the share.
     get, pieces = _count(block["get"]), _count(block["buy"]) + _count(block["get"])
-    return "percent", _millionths(block.get("discountPercent") or "100") * get // pieces, pieces
+    return "percent", -(-_billionths(block.get("discountPercent") or "100") * get // pieces), pieces
 
 
-def _millionths(percent: object) -> int:
+def _billionths(percent: object) -> int:
     if not isinstance(percent, str) or _PERCENT.fullmatch(percent) is None or Decimal(percent) > 100:
         raise ValueError("no percentage")
     return int(Decimal(percent) * WHOLE / 100)

@@ -13,7 +13,7 @@ holds
    alone, when alone it is better than everything else together. Every discount is rounded half up to the currency's
    minor unit before it is subtracted, and nothing costs less than nothing.
 
-Amounts are integers in the currency's minor unit; percentages are integers in millionths (15 % is 150,000).
+Amounts are integers in the currency's minor unit; percentages are integers in billionths (15 % is 150,000,000).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-WHOLE: Final = 1_000_000
-"""100 % in millionths."""
+WHOLE: Final = 1_000_000_000
+"""100 % in billionths."""
 
 Mode = Literal["additive", "multiplicative", "bestOnly"]
 Kind = Literal["percent", "amount", "sale"]
@@ -34,7 +34,7 @@ class Offer(NamedTuple):
     name: str
     kind: Kind
     value: int
-    """percent: millionths; amount: minor units off; sale: the price in minor units."""
+    """percent: billionths; amount: minor units off; sale: the price in minor units."""
     tier: int = 20
     priority: int = 0
     group: str = ""
@@ -70,9 +70,9 @@ class Price(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def part_of(amount: int, millionths: int) -> int:
+def part_of(amount: int, billionths: int) -> int:
     """A percentage of an amount, rounded half up."""
-    return (2 * amount * millionths + WHOLE) // (2 * WHOLE)
+    return (2 * amount * billionths + WHOLE) // (2 * WHOLE)
 
 
 def effective(listed: int, offers: Iterable[Offer]) -> Price:

@@ -42,7 +42,7 @@ class Reduction(NamedTuple):
 
     @property
     def claims(self) -> int:
-        """The percentage that is announced, in millionths; 0 where it is an amount or a price."""
+        """The percentage that is announced, in billionths; 0 where it is an amount or a price."""
         return self.dated.offer.value if self.dated.offer.kind == "percent" else 0
 
     @property

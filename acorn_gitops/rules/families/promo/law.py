@@ -68,7 +68,9 @@ def prior(context: Context) -> Iterator[Said]:
         if told[name] > SHOWN:
             continue
         real = (Decimal(before - one.pays) * 100 / before).quantize(Decimal("0.1")) if before else Decimal(0)
-        said = f", announced as -{Decimal(claimed) * 100 / WHOLE:g} %" if claimed else ""
+        said = (
+            f", announced as -{round(Decimal(claimed) * 100 / WHOLE, 4).normalize():f} %" if claimed else ""
+        )
         yield breach(
             one.dated.promo,
             ("spec", "discount"),
