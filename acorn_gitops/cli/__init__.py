@@ -36,6 +36,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "rollback": ("rollback", "Go back to an earlier revision, as a branch with its plan."),
     "freeze": ("freeze", "Say when nothing may be changed, and why."),
     "thaw": ("thaw", "Lift a freeze."),
+    "lock": ("lock", "Say who applies; end the lease of a run that died."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
     "attest": ("attest", "Say that steps by hand are done, or list them."),
     "alert": ("alert", "Test where alerts go."),

@@ -49,11 +49,15 @@ class Kept(NamedTuple):
 
     commit: str
     content: bytes | None
+    beside: bytes | None = None
+    """Another file of the same commit, where one was asked for."""
 
 
-def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = False) -> Kept:
-    """The newest version. `strangers`: no program that the clone's configuration names is started, not even
-    an ssh of its own. AcornError when the remote cannot be asked."""
+def fetch(
+    root: Path, remote: str, branch: str, name: str, *, beside: str = "", strangers: bool = False
+) -> Kept:
+    """The newest version, with that of a file `beside` it. `strangers`: no program that the clone's
+    configuration names is started, not even an ssh of its own. AcornError when the remote cannot be asked."""
     git = _git(root, strangers=strangers)
     commit = _tip(git, remote, branch)
     if not commit:
@@ -70,15 +74,23 @@ def fetch(root: Path, remote: str, branch: str, name: str, *, strangers: bool = 
     )
     if _run(git, "rev_parse", _local(branch)) != commit:
         raise Stale(f"{branch} moved while it was fetched", hint="run the same command again")
+    return Kept(
+        commit,
+        _content(git, commit, name, branch),
+        beside=_content(git, commit, beside, branch) if beside else None,
+    )
+
+
+def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:
     if not _run(git, "ls_tree", commit, "--", name).strip():
-        return Kept(commit, None)
+        return None
     try:
         content = git.cat_file(
             "blob", f"{commit}:{name}", stdout_as_string=False, strip_newline_in_stdout=False
         )
     except _error() as error:
         raise AcornError(f"{name} on {branch} is no file: {_said(error)}") from None
-    return Kept(commit, bytes(content))
+    return bytes(content)
 
 
 def newest(root: Path, remote: str, branch: str) -> str:
@@ -309,22 +321,25 @@ def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]
     return tree, parent
 
 
-def push(root: Path, remote: str, branch: str, name: str, content: bytes, message: str, onto: str) -> str:
-    """Put a version on top of `onto` ("" begins the branch); answers its commit. Stale when the branch has
-    moved."""
+def push(root: Path, remote: str, branch: str, files: Mapping[str, bytes], message: str, *, onto: str) -> str:
+    """Put other versions of files on top of `onto` ("" begins the branch); answers the commit. Stale when the
+    branch has moved."""
     git = _git(root, strangers=False)
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "content"
-        path.write_bytes(content)
-        blob = _run(git, "hash_object", "-w", "--no-filters", str(path))
+        blobs: dict[str, str] = {}
+        for number, (name, content) in enumerate(files.items()):
+            path = Path(folder) / str(number)
+            path.write_bytes(content)
+            blobs[name] = _run(git, "hash_object", "-w", "--no-filters", str(path))
         # An index of its own: other environments' files on the branch stay, the user's staged work is not
         # seen.
         with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO):
             if onto:
                 _run(git, "read_tree", onto)
-            _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+            for name, blob in blobs.items():
+                _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
             tree = _run(git, "write_tree")
             parents = ["-p", onto] if onto else []
             commit = _run(git, "commit_tree", tree, *parents, "-m", message)

@@ -315,10 +315,9 @@ class _Memory:
                     self._workspace.root,
                     REMOTE,
                     self._branch,
-                    self._name,
-                    content,
+                    {self._name: content},
                     f"{self._name}: what was told",
-                    self._onto,
+                    onto=self._onto,
                 )
             else:
                 replace(self._path, content, root=self._workspace.root, anywhere=True)

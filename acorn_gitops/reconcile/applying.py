@@ -1,7 +1,7 @@
 """From a request to stores that match: the order of events around a plan that is carried out. Comes in: a
 workspace, a request, hooks. Goes out: what became of every change. Callers: `Workspace.apply`, cli `apply`.
 
-Lock, bring the ledger, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send
+Lock, bring the ledger and ask who applies, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send
 the ledger, let the stores remember. Whoever calls this cannot leave any of it out.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
 
 from acorn_gitops.apply.carry_out import Edges, Report, apply_plan
 from acorn_gitops.apply.generation import finish
@@ -20,7 +22,7 @@ from acorn_gitops.apply.permit import Lock, Permit
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError, Misused, Refused
+from acorn_gitops.model.finding import AcornError, Locked, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.provenance.blame import Authors
@@ -28,7 +30,8 @@ from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
 from acorn_gitops.reconcile.authority import may_give, refuse_another_time
 from acorn_gitops.reconcile.by_hand import accepted
-from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send
+from acorn_gitops.reconcile.lease import Claim, Renewal
+from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send, send_lease
 from acorn_gitops.reconcile.loosened import guards_of
 from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
 from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
@@ -38,6 +41,9 @@ from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules import rehearsal
 from acorn_gitops.specs.deciding import files_that_decide, place_of_facts, places_of_specs
 from acorn_gitops.specs.load import Loaded
+
+_LOOK: Final = 5.0
+"""Seconds between two looks at a lease that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class _Run:
         if given is not None and not isinstance(given, Plan):
             raise Misused("what is to be applied is no plan", hint="`Workspace.plan` makes one")
         self._saved = apart(given, given.content) if given is not None else None
+        self._claim: Claim | None = None
         self._exact = False
 
     def run(self) -> Applied:
@@ -149,7 +156,8 @@ class _Run:
         with held(path, holder, self._request.lock_timeout) as lock:
             if self._branch:
                 owner = f"{loaded.project.name}/{loaded.project.environment}"
-                bring(workspace, path, REMOTE, branch=self._branch, owner=owner)
+                self._claim = Claim(workspace, path, takes=True)
+                self._bring(path, owner)
             plan, state = compute(
                 workspace,
                 loaded,
@@ -162,7 +170,29 @@ class _Run:
             try:
                 return self._carry_out(loaded, plan, state, lock)
             finally:
+                self._free(path)
                 state.ledger.close()
+
+    def _bring(self, path: Path, owner: str) -> None:
+        """The ledger that others see, once nobody else applies."""
+        assert self._claim is not None
+        ends = time.monotonic() + self._request.lock_timeout
+        while True:
+            brought = bring(self._workspace, path, REMOTE, branch=self._branch, owner=owner)
+            try:
+                return self._claim.refuse(brought.lease)
+            except Locked:
+                left = ends - time.monotonic()
+                if left <= 0:
+                    raise
+                self._workspace.pause(min(left, _LOOK))
+
+    def _free(self, path: Path) -> None:
+        """Let go of a lease that the last push did not free. Where that cannot be said, it ends by itself."""
+        if self._claim is not None and self._claim.is_mine:
+            self._claim.frees()
+            with suppress(AcornError):
+                send_lease(self._workspace, path, REMOTE, self._branch, claim=self._claim)
 
     def _wishes(self) -> Wishes:
         request, saved = self._request, self._saved
@@ -233,7 +263,8 @@ class _Run:
     def _told(self, plan: Plan, state: States, report: Report) -> Applied:
         """Send the ledger, and let the stores remember how the run ended once others can find that."""
         unsent = None
-        if self._branch:
+        if self._claim is not None:
+            self._claim.frees()
             try:
                 self._send(state.ledger)
             except AcornError as error:
@@ -248,7 +279,8 @@ class _Run:
     def _nothing(self, plan: Plan, state: States, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
         if not (is_news(plan, state.ledger) or edges.by_hand):
-            if self._branch and state.ledger.exists:
+            if self._claim is not None and state.ledger.exists:
+                self._claim.frees()
                 self._send(state.ledger)  # what was found of it is known to all
             return Applied(plan)
         quiet = apply_nothing(
@@ -268,13 +300,19 @@ class _Run:
         return Applied(plan, ended=quiet.ended)
 
     def _edges(self, loaded: Loaded, state: States, permit: Permit, *, plan: Plan) -> Edges:
+        renewal = self._renewal(Path(state.ledger.where))
+
+        def pause(seconds: float) -> None:
+            renewal.holds()
+            self._workspace.pause(seconds)
+
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
-            pause=self._workspace.pause,
+            pause=pause,
             clock=time.monotonic,
             progress=self._hooks.progress,
-            stopping=self._hooks.stopping,
+            stopping=lambda: not renewal.holds() or self._hooks.stopping(),
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
@@ -283,6 +321,15 @@ class _Run:
             by_hand=accepted(self._workspace, plan, state, gives=may_give(self._workspace, loaded, state)),
             wait_seconds=self._request.wait,
         )
+
+    def _renewal(self, path: Path) -> Renewal:
+        claim = self._claim
+
+        def renew() -> None:
+            if claim is not None and claim.is_mine:
+                send_lease(self._workspace, path, REMOTE, self._branch, claim=claim)
+
+        return Renewal(renew, time.monotonic)
 
     def _is_exact(self, loaded: Loaded) -> bool:
         """Whether everything that decides is here as the commit holds it. Facts that the commit does not hold
@@ -301,7 +348,7 @@ class _Run:
         return not records or Authors(root).are_committed(records)
 
     def _send(self, ledger: Ledger) -> None:
-        send(self._workspace, ledger, REMOTE, branch=self._branch)
+        send(self._workspace, ledger, REMOTE, branch=self._branch, claim=self._claim)
 
 
 def _as_planned(reviewed: Change, now: Change | None) -> Change:

@@ -3,12 +3,14 @@ ledger's file, remote and branch. Goes out: the newer of the two, here or there;
 the other. Callers: `state pull`, `state push`, `apply`.
 
 Whatever comes from the branch is verified before it is believed. Git's lease refuses a push onto a branch
-that has moved: of two that apply at once one is refused before its first write.
+that has moved: of two that apply at once one is refused before its first write. Who applies lies beside the
+ledger (`lease`).
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,6 +22,7 @@ from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, Misused, Stale
 from acorn_gitops.provenance import branch as kept_branch
+from acorn_gitops.reconcile.lease import Claim, Lease, lease_beside, lease_of
 from acorn_gitops.reconcile.workspace import Workspace
 
 REMOTE: Final = "origin"
@@ -31,12 +34,13 @@ NONE: Final = "none"
 class Brought(NamedTuple):
     """What the branch holds: its commit ("" for no branch), whether there is a ledger of this environment,
     its serial, and how it stands to the one here: -1 it was newer and is here now, 0 the same, 1 the one here
-    is newer."""
+    is newer; and who applies."""
 
     commit: str
     there: bool
     serial: int
     order: int
+    lease: Lease
 
 
 def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
@@ -61,8 +65,9 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
     ledger = open_ledger(path)
     ledger.check_owner(owner)
     kept = _fetch(workspace, path, remote, branch=branch)
+    lease = lease_of(kept.beside)
     if kept.content is None:
-        alone = Brought(kept.commit, False, ledger.serial(), order=int(ledger.exists))
+        alone = Brought(kept.commit, False, ledger.serial(), order=int(ledger.exists), lease=lease)
         ledger.close()
         return alone
     arriving = path.with_name(f".{path.name}.arriving")
@@ -86,7 +91,12 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
             arriving.replace(path)
     finally:
         arriving.unlink(missing_ok=True)
-    return Brought(kept.commit, True, serial, order=order)
+    return Brought(kept.commit, True, serial, order=order, lease=lease)
+
+
+def lease_on(workspace: Workspace, path: Path, remote: str, branch: str) -> Lease:
+    """Who applies, as the branch says."""
+    return lease_of(_fetch(workspace, path, remote, branch=branch).beside)
 
 
 def refuse_own_branch(workspace: Workspace, branch: str) -> None:
@@ -97,31 +107,64 @@ def refuse_own_branch(workspace: Workspace, branch: str) -> None:
         )
 
 
-def send(workspace: Workspace, ledger: Ledger, remote: str, branch: str) -> str:
-    """Put this ledger on the branch; answers the commit, "" where it is there already. Stale where the branch
-    holds a newer one, or moves at the same time."""
+def send(
+    workspace: Workspace, ledger: Ledger, remote: str, branch: str, *, claim: Claim | None = None
+) -> str:
+    """Put this ledger on the branch, and what `claim` makes of the lease; answers the commit, "" where both
+    are there already. Stale where the branch holds a newer one, or moves at the same time; Locked where
+    somebody else applies."""
     refuse_own_branch(workspace, branch)
     ledger.check_sound()
-    name, packed, serial = name_on_branch(workspace, Path(ledger.where)), ledger.packed(), ledger.serial()
+    path = Path(ledger.where)
+    name, packed, serial = name_on_branch(workspace, path), ledger.packed(), ledger.serial()
     message = f"{name}: serial {serial}, {workspace.stamp()}, {workspace.actor()}"
+
+    def files(kept: kept_branch.Kept) -> dict[str, bytes]:
+        order = 1 if kept.content is None else _order(ledger, kept.content, branch)
+        if order < 0:
+            raise Stale(
+                f"{branch} of {remote} holds a newer ledger; nothing was sent",
+                hint="somebody else applied: `acorn state pull`, then plan again",
+            )
+        return {name: packed} if order else {}
+
+    return _push(workspace, path, remote, branch, message, claim=claim or Claim(workspace, path), files=files)
+
+
+def send_lease(workspace: Workspace, path: Path, remote: str, branch: str, *, claim: Claim) -> str:
+    """Put on the branch what `claim` makes of the lease, and leave the ledger there as it is."""
+    message = f"{lease_beside(name_on_branch(workspace, path))}: {workspace.stamp()}, {workspace.actor()}"
+    return _push(workspace, path, remote, branch, message, claim=claim, files=lambda _: {})
+
+
+def _push(
+    workspace: Workspace,
+    path: Path,
+    remote: str,
+    branch: str,
+    message: str,
+    *,
+    claim: Claim,
+    files: Callable[[kept_branch.Kept], dict[str, bytes]],
+) -> str:
     for left in reversed(range(TRIES)):
-        kept = _fetch(workspace, Path(ledger.where), remote, branch=branch)
-        if kept.content is not None:
-            order = _order(ledger, kept.content, branch)
-            if order < 0:
-                raise Stale(
-                    f"{branch} of {remote} holds a newer ledger; nothing was sent",
-                    hint="somebody else applied: `acorn state pull`, then plan again",
-                )
-            if order == 0:
-                return ""
+        kept = _fetch(workspace, path, remote, branch=branch)
+        there = lease_of(kept.beside)
+        lease, changed = claim.next(there), files(kept)
+        if lease != there:
+            changed[lease_beside(name_on_branch(workspace, path))] = lease.encoded()
         try:
-            return kept_branch.push(workspace.root, remote, branch, name, packed, message, kept.commit)
+            commit = changed and kept_branch.push(
+                workspace.root, remote, branch, changed, message, onto=kept.commit
+            )
         except Stale:
             # Other environments keep their ledgers on the same branch: whether it is ours that moved is
             # looked at again.
             if not left:
                 raise
+            continue
+        claim.pushed(lease)
+        return commit or ""
     raise AssertionError("unreachable")
 
 
@@ -149,7 +192,9 @@ def is_shared(workspace: Workspace) -> bool:
 
 def _fetch(workspace: Workspace, path: Path, remote: str, branch: str) -> kept_branch.Kept:
     name = name_on_branch(workspace, path)
-    return kept_branch.fetch(workspace.root, remote, branch, name, strangers=workspace.untrusted)
+    return kept_branch.fetch(
+        workspace.root, remote, branch, name, beside=lease_beside(name), strangers=workspace.untrusted
+    )
 
 
 def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:

@@ -19,6 +19,7 @@ from acorn_gitops.confine.database import database
 from acorn_gitops.confine.paths import carried_link
 from acorn_gitops.confine.sealed import open_cache
 from acorn_gitops.confine.text import safe
+from acorn_gitops.forge.job import job_of
 from acorn_gitops.model.finding import (
     Finding,
     InvalidSpecs,
@@ -169,6 +170,10 @@ class Workspace:
             return f"{getpass.getuser()}@{socket.gethostname()}"
         except (OSError, KeyError):
             return "unknown"
+
+    def job_link(self) -> str:
+        """The page of the job that this runs in, where a forge says it."""
+        return safe(job_of(self.environ).link)
 
     def load(self) -> Loaded:
         """Load the specs."""

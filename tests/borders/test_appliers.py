@@ -385,6 +385,9 @@ def test_the_next_job_finds_what_the_last_was_about_to_do(
     assert done.returncode == -signal.SIGKILL
     shutil.rmtree(dying.path)
     nextone = job(bare, tmp_path / "job3")
+    refused = nextone.run("apply", "--auto-approve")
+    assert (refused.code, "`acorn lock --break REASON`" in refused.err) == (6, True), refused
+    assert nextone.run("lock", "--break", "its machine was taken away").code == 0
     result = nextone.run("apply", "--auto-approve")
     assert result.code == 0, result
     assert nextone.run("state", "pull").code == 0

@@ -170,6 +170,7 @@ def test_a_slow_run_writes_nothing_to_a_store_that_a_newer_one_left_alone(
             if git(tmp_path, "--git-dir", str(bare), "branch", "--list", "acorn-ledger") and _asked(market):
                 break
             time.sleep(0.1)
+        assert newer.run("lock", "--break", "it hangs").code == 0  # says somebody who is wrong
         newer.run("apply", "--auto-approve")
         running.communicate(timeout=60)
     finally:
