@@ -320,7 +320,9 @@ def write_guarded(
     made.write(storefront(), listed, admins, role, *more)
 
 
-def test_nobody_uses_a_right_that_they_have_just_written(guarded: Repository) -> None:
+def test_nobody_uses_a_right_that_they_have_just_written(
+    guarded: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What specs are about to give is no right yet: not a wider role, not a longer one, and an ended one not at all."""
     wider = [{"resources": ["price", "listing", "iam"], "verbs": ["apply", "delete"]}]
     write_guarded(guarded, rules=wider, price="44.99", approvals=TWO)
@@ -329,6 +331,15 @@ def test_nobody_uses_a_right_that_they_have_just_written(guarded: Repository) ->
     assert "ROL-012" in result.err, "and they wrote it themselves"
     with (guarded.path / "acorn.yaml").open("a") as file:
         file.write('  waivers: [{rule: ROL-012, scope: "*", reason: me, owner: eve, until: "2026-12-20"}]\n')
+    result = guarded.run("apply", "--auto-approve")
+    assert (result.code, "counts from the next apply on" in result.err) == (4, True), result
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    write_guarded(guarded, price="48.99")
+    guarded.apply()
+    write_guarded(guarded, price="49.99")
+    guarded.apply()
+    monkeypatch.setenv("ACORN_ACTOR", "eve@example.com")
+    write_guarded(guarded, rules=wider, price="44.99", approvals=TWO)
     result = guarded.run("apply", "--auto-approve")
     assert result.code == 4
     assert "iam.apply in amz-de, which 1 change of this plan needs, is only about to be given" in result.err

@@ -517,7 +517,7 @@ def test_a_ledger_branch_that_holds_rubbish_is_told(repository: Repository, remo
     """Neither an internal error nor a lost ledger."""
     from acorn_gitops.provenance.branch import push
 
-    push(repository.path, "origin", "acorn-ledger", "sandbox/ledger.db.gz", b"rubbish", "m", "")
+    push(repository.path, "origin", "acorn-ledger", {"sandbox/ledger.db.gz": b"rubbish"}, "m", onto="")
     before = repository.run("state", "list").out
     for verb in ("push", "pull"):
         result = repository.run("state", verb)

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, unanswered
+from acorn_gitops.apply.generation import Fenced, begin, check_not_behind, generations, is_behind, unanswered
 from acorn_gitops.apply.guard import Guard, since
 from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
@@ -131,6 +131,7 @@ def apply_plan(
     skip_unreadable: bool = False,
     places: Mapping[str, str] = MappingProxyType({}),
     takes_over: bool = False,
+    witnesses: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
     """Carry out a plan that may be carried out (`permit`). Stale before any write when it does not fit, or
     when somebody else has applied since this ledger was written.
@@ -139,7 +140,8 @@ def apply_plan(
     margin of its policy, for the last price guard; `recording` are resources that are in sync and not
     recorded yet. `skip_unreadable`: a store that cannot be read is left out and told; otherwise it ends
     everything before the first write. `places`: by store, which marketplace it is on, for the ledger.
-    `takes_over`: somebody said that what is recorded is ours.
+    `takes_over`: somebody said that what is recorded is ours. `witnesses`: stores with their connections that
+    are told of this run where it writes to none that would remember it.
     """
     permit.check(plan)
     check_applicable(plan, ledger.plan_status(plan.id), skip_unreadable=skip_unreadable)
@@ -181,6 +183,11 @@ def apply_plan(
         for store, one in unanswered(ledger, marketplaces, connections, owner=owner).items()
         if store not in fenced and store not in unread
     }
+    hears: dict[str, tuple[Fences, Generation]] = {}
+    if not fenced:
+        others = witnesses.keys() - aside.keys() - snapshots.keys()
+        asked, _ = generations(others, marketplaces, witnesses, owner=owner)
+        hears = {store: one for store, one in asked.items() if not is_behind(ledger, store, one[1])}
     open_before = ledger.open_intents()
     found = found_done(open_before, snapshots, edges.now(), recorded=ledger.recorded)
     done = done_steps(plan, ledger) | {
@@ -204,7 +211,7 @@ def apply_plan(
             "committed": edges.committed,
             "guards": {**edges.guards},
             **({"by_hand": {**edges.by_hand}} if edges.by_hand else {}),
-            "generations": {store: now.number for store, (_, now) in {**fenced, **aside}.items()},
+            "generations": {store: now.number for store, (_, now) in {**fenced, **aside, **hears}.items()},
             "bindings": {store: places[store] for store in (*snapshots, *moved) if places.get(store)},
         },
     )
@@ -238,7 +245,7 @@ def apply_plan(
             edges.publish()
         fenced, refused = begin(fenced, owner, head, alone=skip_unreadable)
         put_aside, unfenced = begin(aside, owner, head, alone=True)
-        fenced |= put_aside
+        fenced |= put_aside | begin(hears, owner, head, alone=True)[0]
         unread |= _not_ended(work, unfenced)
         work.fenced = {*fenced}
         late = _landed(work, open_before, {*fenced}, found=found)

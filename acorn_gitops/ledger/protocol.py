@@ -115,7 +115,7 @@ class Ledger(Protocol):
         ...
 
     def ever_by_hand(self) -> Mapping[str, Mapping[tuple[str, str], Attributes]]:
-        """The same of every store, as it was when it was not empty."""
+        """The same of every store, as it was when it was not empty, by entries that count (`believe`)."""
         ...
 
     def ever_gave(self) -> bool:
@@ -192,6 +192,16 @@ class Ledger(Protocol):
 
     def last_guards(self) -> dict[str, Any]:
         """The settings that guarded the last run of which they are known."""
+        ...
+
+    def unheard(self) -> list[Mapping[str, Any]]:
+        """What entries say (`about`, `commit`) with which runs began that count for nothing (`believe`), after
+        the last one that counts, the newest first. Nothing is permitted because of them; what they forbid may
+        be true."""
+        ...
+
+    def owner(self) -> str:
+        """Whose ledger this is (project/environment); "" where nothing says so."""
         ...
 
     def check_owner(self, owner: str) -> None:

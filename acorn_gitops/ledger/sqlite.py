@@ -76,7 +76,7 @@ class SqliteLedger:
         """Opened for reading, nothing writes to it: neither this class, nor whoever reaches its database."""
         self._db = db
         self._said: dict[str, dict[str, object]] = {}
-        self._told: dict[str, dict[tuple[str, str], Attributes]] | None = None
+        self._told: list[tuple[int, str, dict[tuple[str, str], Attributes]]] | None = None
         self._sealed: dict[str, int] = {}
         self._until: int | None = None
         """The last entry that counts (`believe`); None: all of them."""
@@ -434,17 +434,29 @@ class SqliteLedger:
 
     def ever_by_hand(self) -> dict[str, dict[tuple[str, str], Attributes]]:
         """The same of every store, as it was when it was not empty."""
+        found: dict[str, dict[tuple[str, str], Attributes]] = {}
+        for sequence, store, told in self._ever_told():
+            if self._counts(sequence):
+                found[store] = told
+        return found
+
+    def _ever_told(self) -> list[tuple[int, str, dict[tuple[str, str], Attributes]]]:
+        """What people were told in a store, entry by entry, where it was anything."""
         if self._told is None:
-            found: dict[str, dict[tuple[str, str], Attributes]] = {}
-            for (raw,) in self._each(BEGUN_BY_HAND):
-                said = audit.body_of(raw).get("by_hand")
-                found |= {store: _rows(told) for store, told in said.items() if told} if said else {}
-            self._told = found
+            found = [
+                (sequence, audit.body_of(raw).get("by_hand")) for sequence, raw in self._each(BEGUN_BY_HAND)
+            ]
+            self._told = [
+                (sequence, store, _rows(told))
+                for sequence, said in found
+                for store, told in (said or {}).items()
+                if told
+            ]
         return self._told
 
     def ever_gave(self) -> bool:
         """Whether any role or grant was ever applied, or people were told to make one."""
-        if any(type in ("role", "grant") for told in self.ever_by_hand().values() for type, _ in told):
+        if any(type in ("role", "grant") for _, _, told in self._ever_told() for type, _ in told):
             return True
         there = "SELECT 1 FROM resource WHERE type IN ('role', 'grant') LIMIT 1"
         once = f"SELECT 1 FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB '*/role/*' OR {SUBJECT} GLOB '*/grant/*') LIMIT 1"
@@ -681,11 +693,30 @@ class SqliteLedger:
                 return guards
         return {}
 
-    def check_owner(self, owner: str) -> None:
-        """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
+    def unheard(self) -> list[Mapping[str, Any]]:
+        """What entries say with which runs began that count for nothing, after the last one that counts, the
+        newest first."""
+        found: list[Mapping[str, Any]] = []
+        for sequence, raw in self._each(
+            "SELECT sequence, body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"
+        ):
+            if self._counts(sequence):
+                break
+            found.append(audit.body_of(raw))
+        return found
+
+    def owner(self) -> str:
+        """Whose ledger this is (project/environment); "" where nothing says so."""
+        return str(self._whose().get("owner") or "")
+
+    def _whose(self) -> Mapping[str, Any]:
         entries = self._each(f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence DESC")
         bodies = (audit.body_of(raw) for (raw,) in entries)
-        said = next((body for body in bodies if body.get("owner") or body.get("environment")), {})
+        return next((body for body in bodies if body.get("owner") or body.get("environment")), {})
+
+    def check_owner(self, owner: str) -> None:
+        """Stale where this is the ledger of another project or environment (`owner`: project/environment)."""
+        said = self._whose()
         theirs, environment = said.get("owner"), said.get("environment")
         if (theirs or owner) != owner or (environment or owner.partition("/")[2]) != owner.partition("/")[2]:
             raise Stale(
@@ -1256,7 +1287,7 @@ MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
 BEGUN_BY_HAND: Final = (
     # As text: a SQLite may be built so that LIKE finds nothing in what is kept as bytes.
-    f"SELECT body FROM audit WHERE event IN ({BEGINNINGS})"
+    f"SELECT sequence, body FROM audit WHERE event IN ({BEGINNINGS})"
     " AND CAST(body AS TEXT) LIKE '%\"by_hand\"%' ORDER BY sequence"
 )
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})

@@ -56,7 +56,7 @@ class Kept(NamedTuple):
 def fetch(
     root: Path, remote: str, branch: str, name: str, *, beside: str = "", strangers: bool = False
 ) -> Kept:
-    """The newest version, with that of a file `beside` it. `strangers`: no program that the clone's
+    """The newest version, with that of a file `beside` it; without a name only its commit. `strangers`: no program that the clone's
     configuration names is started, not even an ssh of its own. AcornError when the remote cannot be asked."""
     git = _git(root, strangers=strangers)
     commit = _tip(git, remote, branch)
@@ -76,7 +76,7 @@ def fetch(
         raise Stale(f"{branch} moved while it was fetched", hint="run the same command again")
     return Kept(
         commit,
-        _content(git, commit, name, branch),
+        _content(git, commit, name, branch) if name else None,
         beside=_content(git, commit, beside, branch) if beside else None,
     )
 
@@ -91,6 +91,13 @@ def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:
     except _error() as error:
         raise AcornError(f"{name} on {branch} is no file: {_said(error)}") from None
     return bytes(content)
+
+
+def names(root: Path, remote: str, branch: str) -> list[str]:
+    """The files of the newest version."""
+    git = _git(root, strangers=False)
+    commit = fetch(root, remote, branch, "").commit
+    return _run(git, "ls_tree", "-r", "--name-only", "--full-tree", commit).splitlines() if commit else []
 
 
 def newest(root: Path, remote: str, branch: str) -> str:

@@ -22,9 +22,11 @@ from acorn_gitops.apply.permit import Lock, Permit
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError, Locked, Misused, Refused
+from acorn_gitops.model.finding import AcornError, Finding, Locked, Misused, Refused
+from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
+from acorn_gitops.plan.select import EXACT
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
@@ -32,9 +34,9 @@ from acorn_gitops.reconcile.authority import may_give, refuse_another_time
 from acorn_gitops.reconcile.by_hand import accepted
 from acorn_gitops.reconcile.lease import Claim, Renewal
 from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send, send_lease
-from acorn_gitops.reconcile.loosened import guards_of
+from acorn_gitops.reconcile.loosened import guards_of, opens
 from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
-from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_changed
+from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_blocked, refuse_changed
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
@@ -168,6 +170,7 @@ class _Run:
                 publish=self._send if self._branch else None,
             )
             try:
+                self._refuse_part(loaded, findings, plan)
                 return self._carry_out(loaded, plan, state, lock)
             finally:
                 self._free(path)
@@ -194,6 +197,19 @@ class _Run:
             with suppress(AcornError):
                 send_lease(self._workspace, path, REMOTE, self._branch, claim=self._claim)
 
+    def _refuse_part(self, loaded: Loaded, findings: Sequence[Finding], now: Plan) -> None:
+        """Where a reviewed plan is a part of what would be planned now, it is judged by itself, as what is
+        selected is: what stays as it is may be what made it harmless."""
+        saved = self._saved
+        if saved is None or {_key(c) for c in now.changes} <= {_key(c) for c in saved.changes}:
+            return
+        exact = [f"{EXACT}{one.address}" for one in saved.changes]
+        wishes = replace(self._wishes(), selected=exact, lenient=True)
+        revision = Revision(self._workspace.root)
+        part, state = compute(self._workspace, loaded, findings, wishes=wishes, revision=revision)
+        state.ledger.close()
+        refuse_blocked(part)
+
     def _wishes(self) -> Wishes:
         request, saved = self._request, self._saved
         return Wishes(
@@ -211,9 +227,9 @@ class _Run:
             refuse_changed(saved, plan, state)
             # What a file says of itself is not believed: each change that was reviewed is carried out as it is
             # planned now (before, reasons, origin), and what is recorded is the revision that was read.
-            planned = {(c.address, c.action): c for c in plan.changes}
-            self._exact = self._exact and planned.keys() <= {(c.address, c.action) for c in saved.changes}
-            reviewed = [_as_planned(c, planned.get((c.address, c.action))) for c in saved.changes]
+            planned = {_key(c): c for c in plan.changes}
+            self._exact = self._exact and planned.keys() <= {_key(c) for c in saved.changes}
+            reviewed = [_as_planned(c, planned.get(_key(c))) for c in saved.changes]
             plan = replace(saved, changes=reviewed, commit=plan.commit, dirty=plan.dirty)
         permit = permit_for(
             self._workspace,
@@ -252,6 +268,7 @@ class _Run:
                 skip_unreadable=skip,
                 places={s.store: state.marketplace_of(s.store) for s in plan.stores},
                 takes_over=plan.adopt,
+                witnesses=state.connections,
             )
         if report is None:
             raise AcornError(
@@ -317,8 +334,16 @@ class _Run:
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),
             exact=self._exact and head_of(self._workspace.root) == plan.commit and self._is_exact(loaded),
-            guards=guards_of(loaded.configuration),
-            by_hand=accepted(self._workspace, plan, state, gives=may_give(self._workspace, loaded, state)),
+            # What a part of everything no longer asks for is still asked for in the rest.
+            guards={}
+            if plan.selected and opens(loaded.configuration, state.ledger)
+            else guards_of(loaded.configuration),
+            by_hand=accepted(
+                self._workspace,
+                plan,
+                state,
+                gives=may_give(self._workspace, loaded, state, [*state.by_hand]),
+            ),
             wait_seconds=self._request.wait,
         )
 
@@ -349,6 +374,10 @@ class _Run:
 
     def _send(self, ledger: Ledger) -> None:
         send(self._workspace, ledger, REMOTE, branch=self._branch, claim=self._claim)
+
+
+def _key(change: Change) -> tuple[Address, str]:
+    return change.address, change.action
 
 
 def _as_planned(reviewed: Change, now: Change | None) -> Change:

@@ -130,7 +130,7 @@ def attestations(root: Path, environment: str) -> tuple[dict[Address, Attestatio
         return rows, []
     except FileNotFoundError:
         return {}, []
-    except (Escape, OSError, ValueError, KeyError, TypeError) as error:
+    except (Escape, OSError, AttributeError, ValueError, KeyError, TypeError) as error:
         words = f"{file} is no record of attestations ({type(error).__name__}), and counts for nothing"
         hint = "take it from git's history, or remove it and attest again"
         return {}, [Finding("ACN-046", "error", words, place=Place(file), hint=hint)]

@@ -9,9 +9,9 @@ their own role becomes a right by somebody else's apply, and what the specs take
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,7 +20,7 @@ from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.by_hand import as_judged
-from acorn_gitops.reconcile.loosened import is_enforced
+from acorn_gitops.reconcile.in_force import RIGHTS, InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     _Rights = Mapping[Right, list[Mapping[str, Any]]]
     from acorn_gitops.reconcile.states import States
-
-_RIGHTS: Final = frozenset({"role", "grant"})
 
 
 def refuse_another_time(workspace: Workspace) -> None:
@@ -58,14 +56,24 @@ def _is_trial(url: str) -> bool:
 def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -> str:
     """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they
     lack a right."""
-    from acorn_gitops.engines.access import Access, acting
-
-    config, actor = loaded.configuration, workspace.actor()
-    if not is_enforced(config, state.ledger):
+    with asking(workspace, state) as held:
+        emergency = _emergencies(loaded, plan, state, held) if held is not None else set()
+    actor = workspace.actor()
+    if not emergency:
         return actor
-    today = workspace.now().date().isoformat()
-    who, access = acting(actor), Access(config, today)
-    held = _InForce(state, who, today)
+    names = ", ".join(sorted(emergency))
+    words = f"{held.who if held is not None else actor} uses the emergency role {names}; the history says so"
+    hint = "review what was done, and end the role"
+    workspace.warn([Finding("ACN-026", "warning", words, place=None, hint=hint)])
+    return f"{actor} (emergency role {names})"
+
+
+def _emergencies(loaded: Loaded, plan: Plan, state: States, held: InForce) -> set[str]:
+    """The emergency roles that a plan takes. Refused where a right is missing."""
+    from acorn_gitops.engines.access import Access
+
+    who, config = held.who, loaded.configuration
+    access = Access(config, held.today)
     missing: dict[tuple[str, Right, str], int] = {}
     emergency: set[str] = set()
     # What people make by hand is nobody's write, and a promotion of theirs is limited like any other.
@@ -93,117 +101,40 @@ def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -
             elif all(source.role.spec.get("breakGlass") is True for source in sources):
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
-    findings += _no_longer_enforced(loaded, state, who, held=held)
+    findings += _no_longer_enforced(loaded, held)
     findings += _beyond_limits(changes, who, access, held=held, depths=state.depths)
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
-    if emergency:
-        names = ", ".join(sorted(emergency))
-        workspace.warn(
-            [
-                Finding(
-                    "ACN-026",
-                    "warning",
-                    f"{who} uses the emergency role {names}; the history says so",
-                    place=None,
-                    hint="review what was done, and end the role",
-                )
-            ]
-        )
-        return f"{actor} (emergency role {names})"
-    return actor
+    return emergency
 
 
-class _InForce:
-    """Rights by what was last applied."""
+def may_give(workspace: Workspace, loaded: Loaded, state: States, stores: Iterable[str]) -> set[str]:
+    """In which of these stores whoever applies may give rights: in all where access is not enforced."""
+    from acorn_gitops.engines.access import Access, Right
 
-    def __init__(self, state: States, who: Subject, today: str) -> None:
-        self._state, self._who, self._today = state, who, today
-        self._stores: dict[str, _Rights | None] = {}
-
-    def of(self, store: str) -> _Rights | None:
-        """In a store; None where no grant was applied yet."""
-        from acorn_gitops.engines.access import in_force
-
-        if store not in self._stores:
-            rows = (
-                (type, key, orjson.loads(applied.attributes))
-                for (type, key), applied in self._state.ledger.applied(store).items()
-                if type in ("role", "grant")
-            )
-            told = self._state.ledger.by_hand(store)
-            by_hand = [(*name, said) for name, said in told.items() if name[0] != "promotion"]
-            # What others manage there binds as well: it is what holds.
-            theirs = self._state.foreign.get(store, [])
-            mine = {row[:2]: row for row in (*by_hand, *rows)}
-            every = [*mine.values(), *(row for row in theirs if row[:2] not in mine)]
-            self._stores[store] = in_force(every, [self._who], self._today)
-        return self._stores[store]
-
-    def has(self, store: str, right: Right) -> bool:
-        """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at
-        all, the first apply makes them."""
-        here = self.of(store)
-        if here is not None:
-            return right in here
-        others = self._elsewhere()
-        if not others and not self._state.ledger.ever_gave():
-            return True
-        return any(right in found for found in others)
-
-    def limits(self, store: str, right: Right) -> list[Mapping[str, Any]]:
-        """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
-        here = self.of(store)
-        if here is not None:
-            return here.get(right, [])
-        return [one for found in self._elsewhere() for one in found.get(right, ())]
-
-    def _elsewhere(self) -> list[_Rights]:
-        self._state.read_rights()
-        ever = self._state.ledger.ever_by_hand()
-        stores = {*self._state.ledger.stores(), *self._state.foreign, *self._state.connections, *ever}
-        here = [found for name in sorted(stores) if (found := self.of(name)) is not None]
-        # Where the last store with rights is gone, those who had them are the ones who may give new ones.
-        return here or [found for told in ever.values() if (found := self._given(told)) is not None]
-
-    def _given(self, told: Mapping[tuple[str, str], Mapping[str, Any]]) -> _Rights | None:
-        from acorn_gitops.engines.access import in_force
-
-        rows = [(*name, said) for name, said in told.items() if name[0] != "promotion"]
-        return in_force(rows, [self._who], self._today)
+    right, declared = Right("iam", "apply"), loaded.configuration.stores
+    with asking(workspace, state) as held:
+        if held is None:
+            return {*stores}
+        access = Access(loaded.configuration, held.today)
+        said = (s for s in stores if s not in declared or right in access.rights([held.who], s))
+        return {store for store in said if held.has(store, right)}
 
 
-def may_give(workspace: Workspace, loaded: Loaded, state: States) -> Callable[[str], bool]:
-    """In which stores (by name) whoever applies may give rights: in all where access is not enforced."""
-    from acorn_gitops.engines.access import Access, Right, acting
-
-    if not is_enforced(loaded.configuration, state.ledger):
-        return lambda _: True
-    who, right, today = acting(workspace.actor()), Right("iam", "apply"), workspace.now().date().isoformat()
-    access, held = Access(loaded.configuration, today), _InForce(state, who, today)
-    stores = loaded.configuration.stores
-
-    def may(store: str) -> bool:
-        declared = store not in stores or right in access.rights([who], store)
-        return declared and held.has(store, right)
-
-    return may
-
-
-def _no_longer_enforced(loaded: Loaded, state: States, who: Subject, *, held: _InForce) -> Iterator[Finding]:
-    """Who ends that rights are asked for has the right to give them, in every store: from then on anybody may
-    do anything."""
+def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
+    """Who ends that rights are asked for has the right to give them, in every store, declared or not: from
+    then on anybody may do anything."""
     from acorn_gitops.engines.access import Right
 
     if loaded.configuration.policies.get("access") == "enforced":
         return
     right = Right("iam", "apply")
-    for store in sorted(loaded.configuration.stores):
+    for store in held.stores():
         if not held.has(store, right):
             yield Finding(
                 "ACN-024",
                 "error",
-                f"{who} has no {right} in {store}, and these specs no longer enforce access",
+                f"{held.who} has no {right} in {store}, and these specs no longer enforce access",
                 place=None,
                 hint="put `access: enforced` back, or let somebody apply it who may give rights",
             )
@@ -218,7 +149,7 @@ def _forgets(change: Change) -> bool:
 def _rights_recorded(plan: Plan, state: States) -> list[Change]:
     """Rights that are in a store as declared and not as last applied: recorded, they count. Somebody made
     them there by hand, or an apply that died did."""
-    rights = (one for one in as_recorded(state, plan.stores) if one.address.type in _RIGHTS)
+    rights = (one for one in as_recorded(state, plan.stores) if one.address.type in RIGHTS)
     return [one for one in rights if one.before != one.after]
 
 
@@ -253,7 +184,7 @@ def _beyond_limits(
     changes: Iterable[Change],
     who: Subject,
     access: Access,
-    held: _InForce,
+    held: InForce,
     depths: Mapping[Address, Decimal | None],
 ) -> list[Finding]:
     """Promotions beyond what the right to apply them is limited to (`constraints`)."""
@@ -306,20 +237,23 @@ def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled
     What else is recorded is only as it was found."""
     from acorn_gitops.engines.access import acting, needed
 
-    if not is_enforced(state.loaded.configuration, state.ledger):
-        return
-    who = acting(workspace.actor())
-    held = _InForce(state, who, workspace.now().date().isoformat())
     missing: Counter[tuple[str, Right]] = Counter()
-    for row in rows:
-        address, forgotten = row.address, row.attributes is None
-        if not forgotten and (address.type not in _RIGHTS or _is_as_applied(row, state)):
-            continue
-        for right in needed(address.type, "forget", ()):
-            if not held.has(address.store, right):
-                missing[address.store, right] += 1
+    with asking(workspace, state) as held:
+        for row in rows if held is not None else ():
+            address, forgotten = row.address, row.attributes is None
+            if not forgotten and (address.type not in RIGHTS or _is_as_applied(row, state)):
+                continue
+            for right in needed(address.type, "forget", ()):
+                if held is not None and not held.has(address.store, right):
+                    missing[address.store, right] += 1
     findings = [
-        _finding(who, *key, why="has no", count=count, what="what is recorded or forgotten here")
+        _finding(
+            acting(workspace.actor()),
+            *key,
+            why="has no",
+            count=count,
+            what="what is recorded or forgotten here",
+        )
         for key, count in sorted(missing.items())
     ]
     if findings:

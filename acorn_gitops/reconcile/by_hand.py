@@ -8,7 +8,7 @@ or not, until an apply has accepted it. From then on it is what is in force ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from acorn_gitops.model.finding import Finding
@@ -36,7 +36,7 @@ def as_judged(changes: Sequence[Change], state: States) -> list[Change]:
 
 
 def accepted(
-    workspace: Workspace, plan: Plan, state: States, *, gives: Callable[[str], bool]
+    workspace: Workspace, plan: Plan, state: States, *, gives: Collection[str]
 ) -> dict[str, list[Any]]:
     """By store, what its people are told once this plan is applied (type, key, attributes), where that is
     otherwise than before. `gives`: in which stores whoever applies may give rights, or end them; elsewhere
@@ -47,7 +47,7 @@ def accepted(
             continue
         before = state.ledger.by_hand(one.store)
         now = {_key(step): _kept(step) for step in state.by_hand[one.store]}
-        if _rights(now) != _rights(before) and not gives(one.store):
+        if _rights(now) != _rights(before) and one.store not in gives:
             workspace.warn([_not_accepted(workspace.actor(), one.store)])
             now = {**{key: said for key, said in now.items() if key[0] not in RIGHTS}, **_rights(before)}
         if now != before:

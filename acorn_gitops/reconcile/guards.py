@@ -133,6 +133,26 @@ def renamed_stores(state: States) -> Iterator[Finding]:
         )
 
 
+def renamed_in_all_but_name(state: States) -> Iterator[Finding]:
+    """A store that the ledger does not know, where the marketplace means by it what it means by one that the
+    ledger knows: what was applied, given and frozen there would count for nothing under the new name."""
+    known = {where: name for name in state.ledger.stores() if (where := state.ledger.binding(name))}
+    for spec in state.loaded.configuration.stores.values():
+        former = known.get(state.marketplace_of(spec.name)) if state.has_identity(spec.name) else None
+        if former is None or former == spec.name or state.ledger.holds(spec.name):
+            continue
+        yield Finding(
+            "ACN-037",
+            "error",
+            f"{spec.name} is on the marketplace what {former} is: what was applied, given and frozen there counts for {former} only",
+            place=Place(spec.file, spec.line),
+            hint=f"keep the name {former} (an alias or a label may say the other); or have the ledger forget what it knows of {former} first"
+            " (`acorn state rm`)",
+            source="",
+            subject=f"Store/{spec.name}",
+        )
+
+
 def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """An emptied file must not look like a day's work."""
     going = sum(change.action == "delete" for change in result.changes)
@@ -338,10 +358,14 @@ def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
 
 def older_than(root: Path, ledger: Ledger) -> str:
     """The commit that was applied last, where what is checked out is an ancestor of it: an old pipeline that
-    is run again would put old prices back. Where the history is not there (a shallow clone), the times of the
+    is run again would put old prices back. One of which no store has heard counts as well. Where the history is not there (a shallow clone), the times of the
     two commits decide."""
-    last, committed = ledger.last_commit()
-    return last if last and is_before(root, last.removesuffix("-dirty"), committed) else ""
+    unheard = ((one.get("commit"), one.get("committed")) for one in ledger.unheard())
+    for last, committed in (ledger.last_commit(), *unheard):
+        at = committed if isinstance(committed, int) else 0
+        if isinstance(last, str) and last and is_before(root, last.removesuffix("-dirty"), at):
+            return last
+    return ""
 
 
 OLDER: Final = "check out the newest commit; to go back on purpose revert it, or say `--older`"

@@ -7,7 +7,7 @@ forbids that: it is a change of a file like any other. It must be seen, though, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -55,8 +55,11 @@ def hash_of(said: Any) -> str:
 
 def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
     """What is said otherwise than in the last apply, setting by setting."""
-    before, now = ledger.last_guards(), guards_of(configuration)
-    found = [one for name in now if name in before for one in _differences(name, before[name], now[name])]
+    now = guards_of(configuration)
+    found: list[tuple[str, Any, Any]] = []
+    for before in _last(ledger):
+        every = (one for name in now if name in before for one in _differences(name, before[name], now[name]))
+        found += [one for one in every if one not in found]
     # What lets more through is read first: ten harmless lines must not hide it.
     told = [
         f"{path} {_words(old)} → {_words(new)}"
@@ -73,10 +76,51 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-def is_enforced(configuration: Configuration, ledger: Ledger) -> bool:
-    """Whether access is enforced, by the specs or in the last apply: the commit that no longer asks for it is
-    still judged by it."""
-    return "enforced" in (configuration.policies.get("access"), ledger.last_guards().get("access"))
+def hardened(findings: Iterable[Finding], configuration: Configuration, ledger: Ledger) -> list[Finding]:
+    """Findings, those about whoever gives rights to themselves as bad as they are without what these specs
+    are about to say of them: where access is enforced, a severity or a waiver of such a rule counts from the
+    next apply on."""
+    last = _last(ledger)
+    if not last or not is_enforced(configuration, [ledger]):
+        return [*findings]
+    now = guards_of(configuration)
+    new = {id for id in OWN_RIGHTS if any(_softening(now, id) - _softening(before, id) for before in last)}
+    return [
+        one._replace(
+            severity="error", message=f"{one.message}; what softens this counts from the next apply on"
+        )
+        if one.id in new and one.severity != "error"
+        else one
+        for one in findings
+    ]
+
+
+OWN_RIGHTS: Final = ("ROL-012", "ROL-021", "ROL-024")
+"""Rules about somebody who would be given rights by their own word."""
+
+
+def _softening(guards: Mapping[str, Any], id: str) -> set[str]:
+    severities, waivers = guards.get("severities"), guards.get("waivers")
+    said = {f"severity {severities[id]}"} if isinstance(severities, Mapping) and id in severities else set()
+    return said | {one for one in waivers or () if isinstance(one, str) and one.startswith(f"{id} ")}
+
+
+def is_enforced(configuration: Configuration, ledgers: Iterable[Ledger]) -> bool:
+    """Whether access is enforced, by the specs or in the last apply that one of these ledgers knows: the
+    commit that no longer asks for it is still judged by it."""
+    said = {configuration.policies.get("access")}
+    return "enforced" in said.union(one.get("access") for ledger in ledgers for one in _last(ledger))
+
+
+def opens(configuration: Configuration, ledger: Ledger) -> bool:
+    """Whether these specs no longer enforce access, and the last apply did."""
+    return configuration.policies.get("access") != "enforced" and is_enforced(configuration, [ledger])
+
+
+def _last(ledger: Ledger) -> list[Mapping[str, Any]]:
+    """The settings that guarded the last run; first those of runs of which no store has heard."""
+    unheard = (one.get("guards") for one in ledger.unheard())
+    return [one for one in (*unheard, ledger.last_guards()) if isinstance(one, Mapping) and one]
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -39,7 +39,7 @@ from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, s
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
-from acorn_gitops.reconcile.loosened import loosened
+from acorn_gitops.reconcile.loosened import hardened, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.standing_still import told
@@ -246,6 +246,7 @@ def compute(
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
         blocking.append(guards.no_ledger(workspace.ledger_path(loaded.project), found))
     blocking += guards.renamed_stores(state)
+    blocking += guards.renamed_in_all_but_name(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
@@ -411,7 +412,7 @@ def plan_findings(
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, workspace.now(), phase="apply") if f.severity == "error"]
     return [
-        *found,
+        *hardened(found, loaded.configuration, state.ledger),
         *(f._replace(severity="warning", message=f"{LATER}{f.message}") for f in later),
     ]
 

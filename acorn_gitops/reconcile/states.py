@@ -14,11 +14,13 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.marketplaces.protocol import (
@@ -31,7 +33,7 @@ from acorn_gitops.marketplaces.protocol import (
     Renames,
     Scope,
 )
-from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
+from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied, Change
@@ -102,6 +104,25 @@ class Wishes:
     """The ledger is made from what is there: what it says so far is not compared with."""
 
 
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def _spelt_alike(url: str) -> str:
+    """An address in one of its spellings: a host is the same with its usual port, with a dot at its end, and
+    this machine by any of its names."""
+    plain = url.rstrip("/").lower()
+    try:
+        parts = urlsplit(plain)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return plain
+    if not host or parts.username is not None:
+        return plain
+    host = "127.0.0.1" if host in ("localhost", "::1") else f"[{host}]" if ":" in host else host
+    where = host if port in (None, _PORTS.get(parts.scheme)) else f"{host}:{port}"
+    return parts._replace(netloc=where).geturl()
+
+
 @dataclass
 class States:
     """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces,
@@ -141,10 +162,15 @@ class States:
     def marketplace_of(self, store: str) -> str:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change,
         addresses may not."""
-        connection = self.connections.get(store, "")
-        marketplace = self.marketplaces.get(connection)
-        meant = marketplace.identity(store) if isinstance(marketplace, Knows) else ""
-        return self.marketplace_behind(connection, meant)
+        return self.marketplace_behind(self.connections.get(store, ""), self._meant(store))
+
+    def has_identity(self, store: str) -> bool:
+        """Whether the marketplace knows a store by an id of its own: then no other store is the same."""
+        return bool(self._meant(store))
+
+    def _meant(self, store: str) -> str:
+        marketplace = self.marketplaces.get(self.connections.get(store, ""))
+        return marketplace.identity(store) if isinstance(marketplace, Knows) else ""
 
     def marketplace_behind(self, connection: str, meant: str = "") -> str:
         """Which marketplace a connection leads to, as a digest; empty where there is no such connection.
@@ -152,7 +178,7 @@ class States:
         settings = self.loaded.configuration.connections.get(connection)
         if settings is None:
             return ""
-        url = str(settings.get("url") or "sandbox:").rstrip("/").lower()
+        url = _spelt_alike(str(settings.get("url") or "sandbox:"))
         led = f"{settings['adapter']} {url}" + (f" {meant}" if meant else "")
         return hashlib.sha256(led.encode()).hexdigest()[:32]
 
@@ -184,7 +210,14 @@ class States:
     def fitted(self) -> tuple[DesiredState, list[Finding], frozenset[Address], frozenset[Address]]:
         """What the marketplaces can hold of the specs, what was left out, what must be left alone, and what
         people do there."""
-        state = compile_configuration(self.loaded.configuration)
+        try:
+            state = compile_configuration(self.loaded.configuration)
+        except ValueError as error:
+            # Rules say so first; a severity or a waiver made that a warning.
+            raise InvalidSpecs(
+                f"the specs cannot be made into resources: {one_line(str(error), 300)}; nothing was read or written",
+                hint="mend them: no severity and no waiver opens this",
+            ) from None
         for store, shard in state.stores.items():
             state.stores[store] = dict(_without_ended_roles(shard, self.today))
         findings: list[Finding] = []

@@ -300,3 +300,54 @@ def _attested(make: Callable[[str], Seller]) -> tuple[Seller, Path]:
     assert seller.run("attest", "*", "--proof", str(proof), "--until", "2027-06-30").code == 0
     assert "by hand" not in seller.run("plan").out
     return seller, seller.path / RECORD
+
+
+OWN_SHOP = """---
+apiVersion: acorn/v1
+kind: Store
+metadata: {name: own-shop}
+spec: {type: storefront, connection: shop, storefront: {platform: network, currency: EUR, timezone: Europe/Berlin}}
+"""
+MIXED = STORES.replace("  type: storefront\n", "  type: storefront\n  connection: main\n").replace(
+    "  type: physical\n", "  type: physical\n  connection: main\n"
+)
+
+
+def test_what_was_applied_at_amazon_alone_counts_beside_a_store_that_remembers(
+    make: Callable[[str], Seller], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Amazon remembers no apply, the shop beside it does: it is told of those that write nothing there."""
+    seller = make(MIXED + OWN_SHOP + SKUS)
+    config = seller.path / "acorn.yaml"
+    shop = '    shop: {adapter: network, url: "sandbox:"}\n  environments:'
+    config.write_text(config.read_text().replace("  environments:", shop))
+    people = Team(seller, tmp_path / "proof.png", monkeypatch)
+    enforced = config.read_text()
+    everything = MIXED + OWN_SHOP + SKUS + OWNERS
+    config.write_text(enforced.replace("{access: enforced}", "{budgets: {}}"))
+    assert people("ada", everything).code == 0
+    assert people("ada").code == 0
+    config.write_text(enforced.replace("{access: enforced}", "{budgets: {}, access: enforced}"))
+    assert people("ada", everything.replace("12.90", "12.80")).code == 0
+    config.write_text(enforced.replace("{access: enforced}", "{budgets: {}}"))
+    refused = people("mallory", everything.replace("12.90", "0.90"))
+    assert refused.code == 4 and "no longer enforce access" in refused.err
+    assert price(seller.amazon, "MUG-RED") == "12.80"
+
+
+@pytest.mark.parametrize(
+    "words", [("--select", "amz-d1/listing/*"), ("--adopt", "--select", "amz-d1/listing/*"), ()]
+)
+def test_a_marketplace_is_what_it_was_under_another_name(
+    team: Callable[[str], Team], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """What was applied, given and frozen under its name would count for nothing under the new one."""
+    people = team(STORES + SKUS + OWNERS)
+    config = people.seller.path / "acorn.yaml"
+    config.write_text(config.read_text().replace("127.0.0.1", "localhost"))
+    people.seller.text(OTHER_NAME.replace("12.90", "0.90") + OWNERS)
+    people.seller.trust()
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    refused = people.seller.run("apply", "--auto-approve", *words)
+    assert (refused.code, "amz-d1 is on the marketplace what amz-de is" in refused.err) == (4, True), refused
+    assert price(people.seller.amazon, "MUG-RED") == "12.90"

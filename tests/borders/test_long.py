@@ -19,7 +19,7 @@ from acorn_gitops.compile.sku_list import sku_list
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
 from acorn_gitops.engines.pricing.lowest import lowest
-from acorn_gitops.engines.pricing.price import Offer
+from acorn_gitops.engines.pricing.price import WHOLE, Offer
 from acorn_gitops.engines.standstill import frozen
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
@@ -423,7 +423,7 @@ def test_what_falls_most_is_shown_of_many(made: Repository) -> None:
 
 def test_a_hundred_tiers_and_baskets_are_a_bound() -> None:
     """Each promotion with pieces and a basket of its own: not every pair is a buyer to be tried."""
-    offers = [Offer(f"p{n}", "percent", 10_000, quantity=2 + n, basket=100 * n) for n in range(200)]
+    offers = [Offer(f"p{n}", "percent", WHOLE // 100, quantity=2 + n, basket=100 * n) for n in range(200)]
     found = lowest(offers)
     assert not found.exact
     assert found.pays(10_000) == 0
@@ -555,10 +555,17 @@ def test_promotions_that_all_meet_are_looked_at_once_for_each_time(made: Reposit
 def test_a_sweep_that_costs_too_much_goes_on_with_bounds() -> None:
     """The bound never says more than the least that any buyer pays."""
     from acorn_gitops.engines.pricing.lowest import lowest
-    from acorn_gitops.engines.pricing.price import Offer
+    from acorn_gitops.engines.pricing.price import WHOLE, Offer
 
     offers = [
-        Offer(f"p{n}", "percent", 30_000 + n * 1000, condition=f"code {n}", choice=f"c{n}", group=f"g{n % 3}")
+        Offer(
+            f"p{n}",
+            "percent",
+            (30 + n) * WHOLE // 1000,
+            condition=f"code {n}",
+            choice=f"c{n}",
+            group=f"g{n % 3}",
+        )
         for n in range(9)
     ]
     least = lowest(offers)

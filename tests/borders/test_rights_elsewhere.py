@@ -1,0 +1,277 @@
+"""Whoever drops a rule in one place is judged by the others: another checkout, another ledger, another environment, a
+part of everything, a reviewed plan of which a part was taken out (twenty-first attack)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from acorn_gitops.ledger.sqlite import open_ledger
+from tests.borders.clone import git
+from tests.borders.test_own_rights import by
+from tests.repository import PROJECT, Repository, sku, storefront
+from tests.test_access import EVERYTHING, permission
+
+ASKED = {"requiredFor": ["iam.grant"], "approvers": [{"user": "heidi@example.com"}], "min": 1}
+TWO_MARKETS = PROJECT.replace(
+    '{main: {adapter: network, url: "sandbox:"}}',
+    '{main: {adapter: network, url: "sandbox:"}, two: {adapter: network, url: "sandbox:two"}}',
+)
+ENFORCED = "  policies: {access: enforced}\n"
+PRICE = "amz-de/listing/S-1"
+
+
+def owners() -> dict[str, Any]:
+    """Ada, in every store."""
+    verbs = ["read", "apply", "write", "delete"]
+    return permission("owners", EVERYTHING, verbs, stores={"all": True}, approvals=ASKED)
+
+
+def helpers(store: str, resources: list[str]) -> dict[str, Any]:
+    """Mallory, in one store."""
+    return permission(
+        "helpers",
+        resources,
+        ["read", "apply"],
+        "mallory@example.com",
+        stores={"names": [store]},
+        approvals=ASKED,
+    )
+
+
+class Team:
+    """People who commit to one repository and apply it."""
+
+    def __init__(self, made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made, self._monkeypatch = made, monkeypatch
+
+    def __call__(
+        self, who: str, project: str, *documents: dict[str, Any], words: tuple[str, ...] = ()
+    ) -> Any:
+        """Somebody commits acorn.yaml and specs, and applies."""
+        (self.made.path / "acorn.yaml").write_text(project)
+        self.made.write(*documents)
+        git(self.made.path, "add", "-A")
+        if git(self.made.path, "status", "--porcelain"):
+            by(self.made, who)
+        return self.run(who, "apply", "--auto-approve", *words)
+
+    def run(self, who: str, *words: str) -> Any:
+        """A command by somebody."""
+        self._monkeypatch.setenv("ACORN_ACTOR", f"{who}@example.com")
+        return self.made.run(*words)
+
+    def price(self, address: str = PRICE) -> Any:
+        """What it costs now."""
+        return self.made.live()[address]["price"]["value"]
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    made = Repository(tmp_path / "r")
+    (made.path / ".gitignore").write_text(".acorn/\n*.acorn.json\n")
+    git(made.path, "init", "-q", "-b", "main")
+    return Team(made, monkeypatch)
+
+
+def on(store: str, connection: str) -> dict[str, Any]:
+    """A storefront of a connection."""
+    made = storefront(store)
+    return {**made, "spec": {"type": "storefront", "connection": connection, **made["spec"]}}
+
+
+@pytest.mark.parametrize("words", [("--select", "amz-de"), ()])
+def test_what_a_store_has_heard_that_left_the_checkout_still_forbids(
+    team: Team, words: tuple[str, ...]
+) -> None:
+    """Enforcement was applied with a write in another marketplace; mallory's checkout knows neither."""
+    both = [on("amz-de", "main"), on("amz-fr", "two"), owners()]
+    assert team("ada", TWO_MARKETS, *both, sku("S-1", "20.00"), sku("F-1", "20.00", "amz-fr")).code == 0
+    enforced = team("ada", TWO_MARKETS + ENFORCED, *both, sku("S-1", "20.00"), sku("F-1", "21.00", "amz-fr"))
+    assert enforced.code == 0, enforced
+    skip = "" if words else "  policies: {onUnreadable: skip}\n"
+    refused = team("mallory", PROJECT + skip, on("amz-de", "main"), sku("S-1", "2.00"), owners(), words=words)
+    assert (refused.code, "ACN-024" in refused.err) == (4, True), refused
+    assert team.price() == "20.00"
+
+
+def test_who_has_rights_in_one_store_does_not_end_enforcement_for_all(team: Team) -> None:
+    """Neither in a checkout that lacks the others, nor with a part of everything."""
+    all_of_it = [storefront(), storefront("amz-fr"), owners(), helpers("amz-fr", EVERYTHING)]
+    assert (
+        team("ada", PROJECT + ENFORCED, *all_of_it, sku("S-1", "20.00"), sku("F-1", "20.00", "amz-fr")).code
+        == 0
+    )
+    without = [storefront("amz-fr"), owners(), helpers("amz-fr", EVERYTHING), sku("F-1", "19.00", "amz-fr")]
+    ended = team("mallory", PROJECT, *without, words=("--select", "amz-fr"))
+    assert (ended.code, "no longer enforce access" in ended.err) == (4, True), ended
+    lowered = team("mallory", PROJECT, *all_of_it, sku("S-1", "1.00"), sku("F-1", "20.00", "amz-fr"))
+    assert lowered.code == 4, lowered
+    assert team.price() == "20.00"
+
+
+def test_a_part_that_its_owner_opened_opens_nothing_else(team: Team) -> None:
+    everything = [storefront(), storefront("amz-fr"), owners()]
+    assert (
+        team("ada", PROJECT + ENFORCED, *everything, sku("S-1", "20.00"), sku("F-1", "20.00", "amz-fr")).code
+        == 0
+    )
+    lower = [*everything, sku("S-1", "19.00"), sku("F-1", "20.00", "amz-fr")]
+    assert team("ada", PROJECT, *lower, words=("--select", PRICE)).code == 0
+    assert team("mallory", PROJECT, *everything, sku("S-1", "18.00"), sku("F-1", "20.00", "amz-fr")).code == 4
+    assert team("ada", PROJECT, *everything, sku("S-1", "18.00"), sku("F-1", "20.00", "amz-fr")).code == 0
+    assert (
+        team("mallory", PROJECT, *everything, sku("S-1", "17.00"), sku("F-1", "20.00", "amz-fr")).code == 0
+    ), "once its owner has applied all of it, it is open"
+
+
+def _other_ledger(project: str) -> str:
+    return project.replace("{sandbox: {}}", "{sandbox: {ledger: .acorn/next.db}}")
+
+
+def _other_environment(project: str) -> str:
+    return project.replace("{sandbox: {}}", "{sandbox: {}, other: {}}").replace(
+        "Environment: sandbox", "Environment: other"
+    )
+
+
+@pytest.mark.parametrize("elsewhere", [_other_ledger, _other_environment])
+@pytest.mark.parametrize("enforced", ["", ENFORCED])
+def test_another_ledger_knows_what_was_enforced(
+    team: Team, elsewhere: Callable[[str], str], enforced: str
+) -> None:
+    """One commit names another environment, or another file, and gives mallory what the specs may give."""
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT + ENFORCED, *first).code == 0
+    mine = [storefront(), owners(), helpers("amz-de", EVERYTHING), sku("S-1", "1.00")]
+    for words in (("--adopt",), ()):
+        refused = team("mallory", elsewhere(PROJECT) + enforced, *mine, words=words)
+        assert refused.code in (4, 6), refused
+    rebuilt = team.run("mallory", "state", "rebuild")
+    assert team.run("mallory", "apply", "--auto-approve", "--adopt").code in (4, 6), rebuilt
+    assert team.price() == "20.00"
+
+
+def test_whoever_may_give_rights_moves_to_another_ledger(team: Team) -> None:
+    """And from its first apply on it speaks for itself, whatever lies beside it."""
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT + ENFORCED, *first).code == 0
+    team("ada", _other_ledger(PROJECT), *first)
+    assert team.run("ada", "state", "rebuild").code == 0
+    assert team("ada", _other_ledger(PROJECT), storefront(), owners(), sku("S-1", "19.00")).code == 0
+    assert team("mallory", _other_ledger(PROJECT), storefront(), owners(), sku("S-1", "18.00")).code == 0
+
+
+def test_nobody_is_told_what_to_make_where_the_marketplace_makes_it(team: Team) -> None:
+    """An entry that somebody adds to the ledger gives no right there, and none elsewhere."""
+    body = [storefront(), owners()]
+    assert team("ada", PROJECT + ENFORCED, *body, sku("S-1", "20.00")).code == 0
+    role = {"rules": [{"resources": ["price"], "verbs": ["apply"]}]}
+    grant = {"role": "helpers", "subject": {"kind": "user", "id": "mallory@example.com"}, "mfa": True}
+    told = [["role", "helpers", role], ["grant", "helpers:user:mallory@example.com", grant]]
+    ledger = open_ledger(team.made.path / ".acorn" / "sandbox" / "ledger.db", write=True)
+    said = {"owner": "test/sandbox", "by_hand": {"amz-de": told, "gone": told}}
+    ledger.open_up("apply.begin", "2026-11-27T00:00:00Z", "ada@example.com", said)
+    ledger.close()
+    new = [*body, helpers("amz-de", ["price"]), sku("S-1", "1.00")]
+    refused = team("mallory", PROJECT + ENFORCED, *new, words=("--select", PRICE))
+    assert (refused.code, "only about to be given" in refused.err) == (4, True), refused
+
+
+# -- a reviewed plan -----------------------------------------------------------------------------------------
+
+
+def part_of(path: Path, keep: Callable[[str], bool]) -> None:
+    """A plan of which changes were taken out, with its name computed anew."""
+    document = orjson.loads(path.read_bytes())
+    document["changes"] = [one for one in document["changes"] if keep(one["address"])]
+    actions = [one["action"] for one in document["changes"]]
+    document["summary"] |= {action: actions.count(action) for action in ("create", "update", "delete")}
+    for store in document["stores"]:
+        store["changes"] = len(document["changes"])
+    named = {name: said for name, said in document.items() if name not in ("id", "created_at")}
+    document["id"] = hashlib.sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    path.write_bytes(orjson.dumps(document))
+
+
+def test_a_part_of_a_reviewed_plan_is_within_the_budget_by_itself(team: Team) -> None:
+    """Falls and rises made each other up in sum; the rises were taken out."""
+    project = PROJECT + '  policies: {budgets: {money: {types: [listing], priceSum: "5"}}}\n'
+    shelf = lambda down, up: [storefront(), sku("D", down), sku("U", up)]  # noqa: E731
+    assert team("ada", project, *shelf("20.00", "20.00")).code == 0
+    team.made.write(*shelf("12.00", "28.00"))
+    git(team.made.path, "add", "-A")
+    by(team.made, "ada")
+    assert team.run("ada", "plan", "--out", "p.acorn.json").code == 0
+    part_of(team.made.path / "p.acorn.json", lambda address: address.endswith("/D"))
+    refused = team.run("mallory", "apply", "--auto-approve", "p.acorn.json")
+    assert (refused.code, "BUD-003" in refused.err) == (5, True), refused
+    assert team.price("amz-de/listing/D") == "20.00"
+
+
+def test_nobody_enters_a_role_that_was_widened_since_the_review(team: Team) -> None:
+    pickers = lambda *who: permission(  # noqa: E731
+        "pickers", ["order"], ["read"], stores={"all": True}, approvals=ASKED,
+        subjects=[{"kind": "user", "id": f"{one}@example.com", "mfa": True} for one in who],
+    )  # fmt: skip
+    body = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT, *body, pickers("pat")).code == 0
+    team.made.write(*body, pickers("pat", "mallory"))
+    git(team.made.path, "add", "-A")
+    by(team.made, "grace")
+    assert team.run("ada", "plan", "--out", "p.acorn.json").code == 0
+    wide = '[{"resources":["order","price","payout"],"verbs":["read","write"]}]'
+    assert team.made.run("sandbox", "disturb", f"amz-de/role/pickers.rules={wide}").code == 0
+    refused = team.run("ada", "apply", "--auto-approve", "p.acorn.json")
+    assert (refused.code, "ACN-041" in refused.err) == (4, True), refused
+    assert "amz-de/grant/pickers:user:mallory@example.com" not in team.made.live()
+
+
+def test_the_rest_of_a_reviewed_plan_goes_on(team: Team) -> None:
+    """What came up meanwhile elsewhere is no reason to refuse what was reviewed."""
+    body = [storefront(), sku("A", "20.00"), sku("B", "20.00")]
+    assert team("ada", PROJECT, *body).code == 0
+    team.made.write(storefront(), sku("A", "19.00"), sku("B", "20.00"))
+    assert team.run("ada", "plan", "--out", "p.acorn.json").code == 0
+    dearer = 'amz-de/listing/B.price={"currency":"EUR","value":"25.00"}'
+    assert team.made.run("sandbox", "disturb", dearer).code == 0
+    done = team.run("ada", "apply", "--auto-approve", "p.acorn.json")
+    assert done.code == 0, done
+    assert (team.price("amz-de/listing/A"), team.price("amz-de/listing/B")) == ("19.00", "25.00")
+
+
+# -- what softens a rule about oneself -----------------------------------------------------------------------
+
+SOFT = {
+    "a severity": "  policies: {access: enforced, severities: {ROL-012: warning}}\n",
+    "a waiver": ENFORCED
+    + '  waivers:\n    - {rule: ROL-012, scope: RolePermission/owners, reason: because, owner: mallory, until: "2027-06-01"}\n',
+}
+
+
+@pytest.mark.parametrize("how", SOFT)
+def test_what_softens_the_rule_about_oneself_counts_from_the_next_apply_on(team: Team, how: str) -> None:
+    admins = permission("admins", ["iam", "store"], ["read", "apply"], "mallory@example.com", stores={"all": True}, approvals=ASKED)  # fmt: skip
+    body = [storefront(), owners(), admins]
+    assert team("ada", PROJECT + ENFORCED, *body, sku("S-1", "20.00")).code == 0
+    wide = owners()
+    wide["spec"]["subjects"].append({"kind": "user", "id": "mallory@example.com", "mfa": True})
+    mine = [storefront(), wide, admins, sku("S-1", "20.00")]
+    refused = team("mallory", PROJECT + SOFT[how], *mine)
+    assert (refused.code, "counts from the next apply on" in refused.err) == (4, True), refused
+    assert team("ada", PROJECT + SOFT[how], *body, sku("S-1", "19.00")).code == 0
+    assert team("mallory", PROJECT + SOFT[how], storefront(), wide, admins, sku("S-1", "19.00")).code == 0
+
+
+def test_twins_whose_rule_was_softened_are_refused_in_words(team: Team) -> None:
+    twins = [storefront(), sku("S-1", "20.00"), {**sku("S-1", "21.00"), "metadata": {"name": "other"}}]
+    project = PROJECT + "  policies: {severities: {SKU-010: warning, SKU-001: warning}}\n"
+    refused = team("ada", project, *twins)
+    assert (refused.code, "Traceback" in refused.err, "internal error" in refused.err) == (4, False, False), (
+        refused
+    )
