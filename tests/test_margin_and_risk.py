@@ -448,3 +448,41 @@ def test_a_fee_that_is_announced_or_over_hides_none_that_holds(tmp_path: Path, m
         config = load(repository.path, None, None).configuration
         found.append(Margins(config, "2026-11-23").percent(config.skus[0], "amz-de", Decimal("49.99"), "EUR"))
     assert found[0] == found[1] is not None
+
+
+@pytest.mark.parametrize("what", ["tax", "fee"])
+def test_a_promotion_is_judged_by_the_rates_of_its_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What is known to begin before it ends counts; what the listing costs by itself then can be changed until then."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+
+    def rates(later: str) -> list[dict[str, Any]]:
+        now = vat("19", validity={"from": "2024-01-01", "to": "2026-12-10"})
+        coming = vat(later, validity={"from": "2026-12-10"})
+        return [now, {**coming, "metadata": {"name": "later"}}]
+
+    kettle = costed("20.00", price="49.99", pricePolicy={"minMarginPercent": "30"})
+    taxes = rates("26") if what == "tax" else [vat()]
+    made = Repository(tmp_path / "r", storefront(country="DE"), kettle, *taxes)
+    if what == "fee":
+        (made.path / "facts").mkdir()
+        rows = "amz-de,referral,,,EUR,0,,,2026-01-01,2026-12-10,S\namz-de,referral,,,EUR,8,,,2026-12-10,,S\n"
+        (made.path / "facts" / "fees.csv").write_text(FEES + rows)
+
+    def found(start: str, end: str) -> bool:
+        window = {
+            edge: {"local": f"{day}T00:00", "tz": "store"} for edge, day in (("start", start), ("end", end))
+        }
+        body = {"type": "percentOff", "stores": {"all": True}, "skus": {"all": True}, "window": window}
+        made.write(
+            storefront(country="DE"),
+            kettle,
+            *taxes,
+            document("Promo", "p", {**body, "discount": {"percent": "30"}}),
+        )
+        return "PRO-032" in made.run("validate").out
+
+    assert not found("2026-12-01", "2026-12-08")
+    assert found("2026-12-01", "2026-12-20"), "it runs on when the rate is another"
+    assert found("2026-12-15", "2026-12-20")

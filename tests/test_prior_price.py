@@ -375,3 +375,38 @@ def test_a_slip_of_a_hand_can_be_put_right_beside_a_promotion(
     for worse in ((sku(), sale("25")), (sku(price="59.99"), sale("20"))):
         shop_.write(storefront(country="DE"), *worse)
         assert shop_.run("apply", "--auto-approve").code == 4
+
+
+def test_a_coupon_that_everybody_may_clip_is_a_price(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty percent off for whoever clipped it until last week: ten percent off now is no reduction."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-01T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("30", "2026-11-05", "2026-11-20", type="coupon"))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(), sale("10", name="next", type="coupon"))
+    assert told(shop_) == {"PRO-040"}
+
+
+@pytest.mark.parametrize("former", [{"movedFrom": "KTL-17-BLK"}, {}])
+def test_a_buyer_sees_no_seller_sku(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch, former: dict[str, str]
+) -> None:
+    """The price was lower three weeks ago, under another seller SKU; a gap between the two is none."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    shop_.write(storefront(country="DE"), sku(price="59.99"))
+    shop_.apply()
+    renamed = sku(price="59.99")
+    renamed["spec"]["listings"][0] |= {"sellerSku": "KTL-NEW", **former}
+    for day_, documents in (
+        ("2026-11-23", [renamed, sale("20")]),  # in one step
+        ("2026-11-24", [renamed]),
+        ("2026-11-25", [renamed, sale("20")]),  # and once it is renamed
+    ):
+        monkeypatch.setenv("ACORN_NOW", f"{day_}T09:00:00Z")
+        shop_.write(storefront(country="DE"), *documents)
+        if len(documents) == 1:
+            shop_.apply()
+        else:
+            assert told(shop_) == {"PRO-040"}, day_

@@ -17,7 +17,7 @@ from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database
 from acorn_gitops.specs import gate
-from tests.repository import Repository, changes, document, promo, sku, storefront
+from tests.repository import PROJECT, Repository, changes, document, promo, sku, storefront
 
 
 def desk(*people: str, **more: Any) -> dict[str, Any]:
@@ -406,3 +406,180 @@ def test_a_code_that_may_have_been_a_day_is_told(code: str, tmp_path: Path) -> N
 def test_parking_rates_are_known(country: str, percent: str) -> None:
     """Article 118 of Directive 2006/112/EC: a class of its own."""
     assert rates_on(country, "parking", "2026-11-27") == [percent]
+
+
+# -- the audit of 27 November ---------------------------------------------------------------------------------
+
+THREE = {
+    "1.500 of euros": ("EUR", "1.500", True),
+    "12.900 of euros": ("EUR", "12.900", True),
+    "5.000 of yen": ("JPY", "5.000", True),
+    "1.500 of dinars": ("KWD", "1.500", False),
+    "1500.00 of euros": ("EUR", "1500.00", False),
+    "1.50 of euros": ("EUR", "1.50", False),
+    "1234.500 of euros": ("EUR", "1234.500", False),
+}
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_three_decimals_may_be_thousands(name: str, tmp_path: Path) -> None:
+    """Also where the last are zeros: in YAML, as a floor, and in tables with either sign."""
+    currency, value, asked = THREE[name]
+    store = storefront("s", currency=currency)
+    made = Repository(tmp_path / "r", store, sku("A", value, "s", currency))
+    found = made.run("validate")
+    assert ("may be" in found.out) == asked, found
+    assert found.code == (4 if asked else 0), found
+    if not asked:
+        return
+    plain = value.replace(".", "")
+    floor = sku("A", plain, "s", currency, pricePolicy={"min": {"s": value}})
+    made.write(store, floor)
+    assert made.run("validate").code == 4
+    for sign, comma in ((";", False), (";", True)):
+        table = sign.join(["sku", "store", "price", "currency"]) + "\n"
+        table += sign.join(["A", "s", value.replace(".", ",") if comma else value, currency]) + "\n"
+        (made.path / "specs" / "t.csv").write_text(table)
+        listed = document(
+            "SkuMapping", "t", {"table": {"file": "t.csv", **({"decimalComma": True} if comma else {})}}
+        )
+        made.write(store, listed)
+        assert made.run("validate").code == 4, (table, comma)
+
+
+def pack(**more: Any) -> list[dict[str, Any]]:
+    """Two of A as a pack, for 20.00."""
+    return [
+        sku("A", "119.00", **more),
+        sku("PACK", "20.00", composition={"type": "multipack", "of": "A", "qty": 2}),
+    ]
+
+
+def test_a_pack_is_advertised_for_no_less_than_its_parts(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "r", storefront(), *pack(pricePolicy={"map": {"amz-de": "90.00"}}))
+    found = made.run("validate")
+    assert (found.code, "minimum advertised price 180.00" in found.out) == (4, True), found
+
+
+@pytest.mark.parametrize(
+    ("other", "id"),
+    [
+        ({"attributes": {"cost": {"currency": "EUR", "value": "50.00"}, "taxClass": "standard"}}, "PRO-032"),
+        ({"attributes": {"cost": {"currency": "USD", "value": "50.00"}, "taxClass": "standard"}}, "PRO-034"),
+        ({"attributes": {"taxClass": "standard"}}, "PRO-034"),
+    ],
+)
+def test_a_set_leaves_what_one_of_its_parts_asks_for(other: dict[str, Any], id: str, tmp_path: Path) -> None:
+    """Whether the other one asks for anything, costs dollars, or nobody knows what it costs."""
+    asks = {
+        "attributes": {"cost": {"currency": "EUR", "value": "50.00"}, "taxClass": "standard"},
+        "pricePolicy": {"minMarginPercent": "20"},
+    }
+    parts = [{"sku": "A", "qty": 1}, {"sku": "B", "qty": 1}]
+    tax = document(
+        "TaxRule",
+        "vat",
+        {
+            "validity": {"from": "2026-01-01"},
+            "match": {"supply": {"shipTo": ["DE"]}},
+            "result": {
+                "liableParty": "seller",
+                "treatment": "standard",
+                "scheme": "local",
+                "rate": {"percent": "19"},
+            },
+        },
+    )
+    made = Repository(
+        tmp_path / "r",
+        storefront(country="DE", pricesIncludeTax=True),
+        tax,
+        sku("A", "119.00", **asks),
+        sku("B", "119.00", **other),
+        sku(
+            "SET",
+            "12.00",
+            composition={"type": "bundle", "components": parts},
+            attributes={"taxClass": "standard"},
+        ),
+    )
+    found = made.run("validate")
+    assert f"error {id}: SET" in found.out, found
+
+
+def test_a_default_of_a_part_that_does_not_reach_the_pack_is_told(tmp_path: Path) -> None:
+    part = {"pricePolicy": {"default": {"min": {"currency": "EUR", "value": "5.00"}}}}
+    whole = {"composition": {"type": "multipack", "of": "A", "qty": 2}}
+    made = Repository(
+        tmp_path / "r",
+        storefront(),
+        storefront("uk", currency="GBP"),
+        sku("A", "10.00", **part),
+        sku("PACK", "1.00", "uk", "GBP", **whole),
+    )
+    assert "SKU-028: PACK has no floor in uk" in made.run("validate").out
+
+
+def test_prime_is_what_its_type_says(tmp_path: Path) -> None:
+    made = Repository(
+        tmp_path / "r", storefront(), sku("A", "100.00"), promo("p", "30", type="primeExclusive")
+    )
+    asked = ("price", "--store", "amz-de", "--sku", "A", "--at", "2026-11-26T14:00:00Z", "-o", "json")
+    assert made.run(*asked).json["pays"] == "100.00"
+    assert made.run(*asked, "--audience", "prime").json["pays"] == "70.00"
+
+
+def test_nobody_is_prime_and_business_where_promotions_must_not_meet(tmp_path: Path) -> None:
+    apart = [
+        promo("p", "10", audience="prime", stacking={"combinableWith": []}),
+        promo("b", "10", audience="b2b"),
+    ]
+    made = Repository(tmp_path / "r", storefront(), sku("A", "100.00"), *apart)
+    assert "PRO-021" not in made.run("validate").out
+    apart[1]["spec"].pop("audience")
+    made.write(storefront(), sku("A", "100.00"), *apart)
+    assert "PRO-021" in made.run("validate").out
+
+
+@pytest.mark.parametrize("verb", [("price", "--store", "amz-de", "--sku", "A"), ("view", "prices")])
+def test_no_price_is_told_while_a_promotion_cannot_be_read(verb: tuple[str, ...], tmp_path: Path) -> None:
+    made = Repository(tmp_path / "r", storefront(), sku("A", "100.00"), promo("p", "33.3333333333"))
+    found = made.run(*verb, "-o", "json")
+    assert (found.code, found.out) == (4, ""), found
+
+
+def test_a_plan_says_what_would_stay_half_done(tmp_path: Path) -> None:
+    """At the price that is there, where it is left to others; and where the rule about promotions was waived."""
+    floor = {"pricePolicy": {"min": {"amz-de": "80.00"}}}
+    made = Repository(tmp_path / "r", storefront(), sku("A", "100.00", **floor))
+    made.apply()
+    waived = PROJECT + "  policies: {severities: {PRO-030: warning}}\n"
+    (made.path / "acorn.yaml").write_text(waived)
+    made.write(storefront(), sku("A", "100.00", **floor), promo("p", "30"))
+    found = made.run("plan")
+    assert (found.code, "ACN-025" in found.out) == (4, True), found
+    (made.path / "acorn.yaml").write_text(PROJECT)
+    others = {**sku("A", "200.00", **floor), "lifecycle": {"ignoreFields": ["price"]}}
+    made.write(storefront(), others, promo("p", "30"))
+    found = made.run("plan")
+    assert (found.code, "ACN-025" in found.out) == (4, True), found
+
+
+def test_a_role_for_stores_of_two_currencies_is_limited_in_one(tmp_path: Path) -> None:
+    role = document(
+        "RolePermission",
+        "promoters",
+        {
+            "subjects": [{"kind": "user", "id": "pat@example.com", "mfa": True}],
+            "stores": {"all": True},
+            "rules": [
+                {
+                    "resources": ["promo"],
+                    "verbs": ["apply"],
+                    "constraints": {"maxBudget": {"currency": "EUR", "value": "2000.00"}},
+                }
+            ],
+        },
+    )
+    made = Repository(tmp_path / "r", storefront(), storefront("us", currency="USD"), role)
+    made.apply()

@@ -51,10 +51,7 @@ def command(
     from acorn_gitops.engines.pricing.price import effective
 
     session = Session(root, environment, no_color)
-    loaded = session.load()
-    if any(f.severity == "error" for f in loaded.findings):
-        session.warn(loaded.findings)
-    config = loaded.configuration
+    config = session.readable()
     if store not in config.stores or not config.stores[store].spec.get("storefront"):
         fronts = [s.name for s in config.stores.values() if s.spec.get("storefront")]
         raise AcornError(f"there is no storefront {store}", hint=_near(store, fronts))

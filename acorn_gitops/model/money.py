@@ -51,6 +51,18 @@ def canonical(value: str, currency: str) -> str:
     return text
 
 
+def as_written(value: str, currency: str) -> str:
+    """As `canonical`, of an amount that a person has written: three decimals of a currency that has not
+    three may be thousands (1.500 for 1,500), also where the last ones are zeros."""
+    if value[-4:-3] == "." and _LIKE_THOUSANDS.fullmatch(value) and minor_units().get(currency, 3) != 3:
+        plain, point = value.replace(".", ""), value.rstrip("0").rstrip(".")
+        raise MoneyError(f"{value} {currency} may be {plain} or {point}: write the one that is meant")
+    return canonical(value, currency)
+
+
+_LIKE_THOUSANDS: Final = re.compile(r"[0-9]{1,3}\.[0-9]{3}")
+
+
 def round_half_up(amount: Decimal, currency: str) -> Decimal:
     """Commercial rounding to the currency's minor unit."""
     return amount.quantize(quantum(currency), rounding=ROUND_HALF_UP)

@@ -25,6 +25,7 @@ from acorn_gitops.model.resource import Address, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.compare import same
+from acorn_gitops.plan.diff import left_to_others
 from acorn_gitops.provenance.earlier import not_here
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
@@ -208,19 +209,24 @@ def sold_below(
     result: StoreResult,
     promoted: Promoted,
     least: Callable[[Address], Mapping[str, str] | None],
+    *,
+    every: bool,
 ) -> Iterator[Finding]:
     """What would be sold below its floor with promotions that the store holds and this plan leaves as they
     are: unmanaged ones, forgotten ones, those that were not selected. What the specs say of their own
-    promotions the rules have judged."""
+    promotions the rules have judged, but at the price that the specs say: where that is left to others, and
+    where the rules were softened (`every`), it is judged here as well."""
     changed = {c.address.key: c for c in result.changes if c.address.type == "promotion" and c.writes}
     former = {c.former.key for c in changed.values()}
     foreign = {key: body for key, body in view.promotions.items() if key not in changed and key not in former}
     foreign = {key: body for key, body in foreign.items() if ("promotion", key) not in view.desired}
     touched = {c.address.key: c for c in result.changes if c.address.type == "listing" and c.writes}
-    if not foreign or not (touched or changed):
+    if not (touched or changed):
         return
     reached = {sku for body in foreign.values() for sku in body.get("skus") or ()}
-    anew = {sku for c in changed.values() for sku in (c.after or {}).get("skus") or ()}
+    anew = {
+        sku for c in changed.values() if c.action != "delete" for sku in (c.after or {}).get("skus") or ()
+    }
     listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
     away = {c.former.key for c in touched.values()} - touched.keys()
     for key in sorted({*listings, *touched} - away):
@@ -235,21 +241,29 @@ def sold_below(
         listing = {**live, **after, **bounds_of(want, live)}
         sku = str(listing.get("sku") or key)
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
-        if not {sku, was} & reached or (moved is None and sku not in anew):
+        if moved is None and sku not in anew:
+            continue
+        own = sku in anew and (
+            every or want is None or "price" in left_to_others(want) or "price" not in want.attributes
+        )
+        if not own and not {sku, was} & reached:
             continue
         why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)
         if why:
             theirs = ", ".join(
                 sorted(k for k, body in foreign.items() if {sku, was} & {*(body.get("skus") or ())})
             )
+            beside = f"; {theirs} is there, and this plan leaves it as it is" if theirs else ""
             yield Finding(
                 "ACN-025",
                 "error",
-                f"{address} {why}; {theirs} is there, and this plan leaves it as it is",
+                f"{address} {why}{beside}",
                 place=None
                 if moved is None or moved.origin is None
                 else Place(moved.origin.file, moved.origin.line),
-                hint="select it too, end it at the marketplace, or declare it (`acorn import`)",
+                hint="select it too, end it at the marketplace, or declare it (`acorn import`)"
+                if theirs
+                else "no waiver opens this: change the promotion, the price or the bound",
                 source="",
                 subject=str(address),
             )

@@ -60,7 +60,7 @@ from acorn_gitops.reconcile.states import (
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.context import ANYBODY, Known
 from acorn_gitops.rules.registry import check
-from acorn_gitops.rules.waivers import as_they_count
+from acorn_gitops.rules.waivers import as_they_count, softens
 from acorn_gitops.specs.identities import Identity, identities, may_hold
 from acorn_gitops.specs.load import Loaded
 
@@ -135,6 +135,7 @@ def compute(
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
     least, margins = least_price(loaded, workspace.now()), has_margins(loaded)
+    softened = softens(loaded.configuration, JUDGE_PROMOTIONS)
     memory = CleanStores(
         None if wishes.fresh else workspace.cache, workspace.root, loaded.project.environment
     )
@@ -209,7 +210,7 @@ def compute(
             judged += guards.in_other_currencies(view)
             judged += guards.not_sent(result, view, least)
             promoted = Promoted(view, result, workspace.now())
-            judged += guards.sold_below(view, result, promoted, least)
+            judged += guards.sold_below(view, result, promoted, least, every=softened)
             below += guards.below_floor(view, workspace.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, promoted)
             taken |= dict(promoted.taken())
@@ -304,6 +305,10 @@ def has_margins(loaded: Loaded) -> bool:
     """Whether any SKU has a margin that its prices must leave."""
     policies = (spec.spec.get("pricePolicy") for spec in loaded.configuration.skus)
     return any(policy and policy.get("minMarginPercent") is not None for policy in policies)
+
+
+JUDGE_PROMOTIONS: Final = ("PRO-030", "PRO-031", "PRO-032")
+"""Rules that judge what promotions of the specs leave of prices."""
 
 
 NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Listed, calendar_of
-from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, effective
 from acorn_gitops.engines.pricing.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.protocol import Ledger
@@ -23,8 +23,8 @@ from acorn_gitops.model.resource import Address
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.facts import at
 
-_BASKETS: Final = frozenset({"promoCode", "coupon", "buyXGetY", "quantityTier", "freeShipping"})
-
+_BASKETS: Final = frozenset({"promoCode", "buyXGetY", "quantityTier", "freeShipping"})
+"""Not coupons: whoever sees one may clip it."""
 
 KEPT: Final = 64
 """So many listings' prices are kept: promotions ask listing by listing."""
@@ -52,6 +52,8 @@ class PriceHistory:
         """`seen`: prices by store and listing that stores hold at this moment and nobody applied."""
         self._config, self._ledger, self._now, self._seen = config, ledger, now, seen or {}
         self._lists: dict[str, dict[str, list[tuple[datetime, str, str]]]] = {}
+        self._former: dict[str, dict[str, set[str]]] = {}
+        """By store and SKU, under which keys it was listed and is no longer."""
         self._promos: dict[str, list[_Past]] = {}
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
@@ -81,7 +83,7 @@ class PriceHistory:
             self._load(listed.store)
         points = [*(self._recorded or {}).get((listed.store, sku), ())]
         if not _left_to_others(listed):
-            points += self._lists[listed.store].get(listed.key, ())
+            points += self._of_listing(listed.store, listed.key, sku)
         here = self._seen.get((listed.store, listed.key))
         if here is not None:
             points.append((self._now, here["value"], here["currency"]))
@@ -97,6 +99,14 @@ class PriceHistory:
             # From now on it is the one that is wished for; what was applied in this very second was in force.
             known.append((self._now + timedelta(seconds=1), listed.price))
         return self._lowered(spans_of(known), listed.store, sku)
+
+    def _of_listing(self, store: str, key: str, sku: str) -> list[tuple[datetime, str, str]]:
+        """What was applied to a listing, also under the keys that it had before: a buyer sees no key. Under
+        another key it did not end, where it goes on under this one."""
+        lists = self._lists[store]
+        own = lists.get(key, [])
+        before = [point for old in self._former[store].get(sku, ()) for point in lists.get(old, ())]
+        return [*(point for point in before if point[1] or not own), *own]
 
     def _lowered(self, spans: Sequence[Span], store: str, sku: str) -> list[Span]:
         """The spans, cut where promotions began and ended, at what was then paid."""
@@ -135,7 +145,15 @@ class PriceHistory:
             for name, key, _, _ in self._calendar.prices_of(spec)
             if name == store
         }
+        kept = {
+            key
+            for spec in self._config.skus
+            for name, key, _, _ in self._calendar.prices_of(spec)
+            if name == store
+        }
+        wanted |= {one for one in self._ledger.ever(store, "listing") if one.key not in kept}
         wanted |= self._ledger.ever(store, "promotion")
+        former = self._former[store] = {}
         open_promos: dict[str, tuple[datetime, dict[str, Any]]] = {}
         instants: dict[str, datetime] = {}
         for stamp, address, attributes in self._ledger.states(wanted):
@@ -144,6 +162,8 @@ class PriceHistory:
                 when = instants[stamp] = datetime.fromisoformat(stamp).astimezone(UTC)
             key = address.key
             if address.type == "listing":
+                if attributes is not None and key not in kept:
+                    former.setdefault(str(attributes.get("sku") or key), set()).add(key)
                 price = (attributes or {}).get("price")
                 if price is not None and (attributes or {}).get("status") != "inactive":
                     lists.setdefault(key, []).append((when, price["value"], price["currency"]))
@@ -180,7 +200,7 @@ def _left_to_others(listed: Listed) -> bool:
 def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
     """Codes and baskets lower nobody's shown price; what businesses or members pay is no price for
     consumers."""
-    few = (promotion.get("audience") or "all") != "all"
+    few = audience_of(promotion) != "all"
     return few or bool(promotion.get("code")) or promotion.get("type") in _BASKETS
 
 

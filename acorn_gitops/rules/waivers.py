@@ -70,6 +70,15 @@ def as_they_count(
     return out
 
 
+def softens(configuration: Configuration, rules: Iterable[str]) -> bool:
+    """Whether a severity or a waiver says anything of one of these rules."""
+    softened = {
+        *(configuration.policies.get("severities") or ()),
+        *(w["rule"] for _, w in _waivers(configuration)),
+    }
+    return not softened.isdisjoint(rules)
+
+
 BUDGETS: Final = frozenset({f"BUD-00{number}" for number in range(1, 7)})
 """Ids of budgets, which a later room judges; a test holds them against it."""
 

@@ -112,7 +112,8 @@ class Rules:
         home = self._home()
         currency = home.attributes.get("currency") if home is not None else None
         for name, value in _amounts(attributes, ""):
-            if currency is not None and value["currency"] != currency:
+            # A role may be for stores of several currencies: what it limits is said in one.
+            if type != "role" and currency is not None and value["currency"] != currency:
                 return Problem(
                     422, "Wrong currency", f"{name} is in {value['currency']}, the store sells in {currency}"
                 )

@@ -1,9 +1,9 @@
 """Bounds and costs that follow from others. Comes in: resolved SKUs, the currencies of their stores. Goes
 out: the same SKUs with the bounds that nobody wrote out. Caller: `load`.
 
-A set costs what its parts cost, may not be sold for less than their floors together, and must leave what each
-of them must; a policy may have a default for every store of one currency. What is written for a store is as
-it is written.
+A set costs what its parts cost, may neither be sold nor advertised for less than their bounds together, and
+must leave what they must; a policy may have a default for every store of one currency. What is written for a
+store is as it is written.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, Final
 from acorn_gitops.specs.configuration import Spec
 
 PARTS: Final = ("min", "max", "map")
+_ADDED: Final = ("min", "map")
+"""Bounds of parts that are added up for a set."""
 DEEPEST: Final = 20
 """Sets within sets that are looked into."""
 
@@ -46,18 +48,36 @@ def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
 
 def unreached(skus: Sequence[Spec], currencies: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
     """By name of a SKU's spec, the bounds (min, max, map) that a default says, and the stores that it does
-    not reach: they sell in another currency, and no bound is written for them."""
+    not reach: they sell in another currency, and no bound is written for them. Of sets also what their parts
+    say."""
     found: dict[str, list[tuple[str, str]]] = {}
+    known = {sku.spec["sku"]: sku for sku in skus}
     for sku in skus:
         policy = sku.spec.get("pricePolicy") or {}
-        for part, money in (policy.get("default") or {}).items():
-            if part not in PARTS or money is None:
-                continue
+        inside = [known[name] for name, _ in _inside(sku) if name in known]
+        for part in PARTS:
             for entry in sku.spec.get("listings") or ():
                 store = entry["store"]
-                if currencies.get(store) != money["currency"] and store not in (policy.get(part) or {}):
+                said = store in (policy.get(part) or {})
+                lacking = (
+                    _misses(one, part, store, currencies=currencies)
+                    for one in (sku, *(inside if part in _ADDED else ()))
+                )
+                if not said and any(lacking):
                     found.setdefault(sku.name, []).append((part, store))
     return found
+
+
+def _misses(sku: Spec, part: str, store: str, currencies: Mapping[str, str]) -> bool:
+    """Whether a default of a SKU is in another currency than a store sells in, for which nothing is
+    written."""
+    policy = sku.spec.get("pricePolicy") or {}
+    money = (policy.get("default") or {}).get(part)
+    return (
+        money is not None
+        and currencies.get(store) != money["currency"]
+        and store not in (policy.get(part) or {})
+    )
 
 
 class _Sets:
@@ -73,53 +93,55 @@ class _Sets:
         """A default holds in stores, too, that do not list the part: sets are sold where their parts are
         not."""
         self._margins: dict[str, Decimal | None] = {}
-        self._floors: dict[tuple[str, str], Decimal | None] = {}
+        self._bounds: dict[tuple[str, str, str], Decimal | None] = {}
         self._costs: dict[str, tuple[Decimal, str] | None] = {}
 
     def filled(self, sku: Spec) -> Spec:
-        """A set with the floor, the cost and the margin of its parts where it has none of its own."""
+        """A set with the bounds, the cost and the margin of its parts where it has none of its own. Where the
+        cost cannot be told, the margin is asked for all the same, and PRO-034 says what is missing."""
         inside = _inside(sku)
         if not inside:
             return sku
         body = dict(sku.spec)
         policy = dict(body.get("pricePolicy") or {})
-        floors = dict(policy.get("min") or {})
-        for entry in body.get("listings") or ():
-            floor = self._floor(body["sku"], entry["store"], 0)
-            if entry["store"] not in floors and floor is not None:
-                floors[entry["store"]] = str(floor)
-        if floors:
-            policy["min"] = floors
+        for part in _ADDED:
+            bounds = dict(policy.get(part) or {})
+            for entry in body.get("listings") or ():
+                bound = self._bound(part, body["sku"], entry["store"], 0)
+                if entry["store"] not in bounds and bound is not None:
+                    bounds[entry["store"]] = str(bound)
+            if bounds:
+                policy[part] = bounds
         cost = self._cost(body["sku"], 0)
         attributes = body.get("attributes") or {}
         if cost is not None and attributes.get("cost") is None:
             body["attributes"] = {**attributes, "cost": {"currency": cost[1], "value": str(cost[0])}}
         margin = self._margin(body["sku"], 0)
-        if policy.get("minMarginPercent") is None and margin is not None and cost is not None:
+        if policy.get("minMarginPercent") is None and margin is not None:
             policy["minMarginPercent"] = str(margin)
         if policy:
             body["pricePolicy"] = policy
         return sku._replace(spec=body)
 
-    def _floor(self, sku: str, store: str, depth: int) -> Decimal | None:
-        memo = (sku, store)
-        if memo not in self._floors:
-            self._floors[memo] = None  # a circle has none
-            self._floors[memo] = self._sum_of_floors(sku, store, depth)
-        return self._floors[memo]
+    def _bound(self, part: str, sku: str, store: str, depth: int) -> Decimal | None:
+        memo = (part, sku, store)
+        if memo not in self._bounds:
+            self._bounds[memo] = None  # a circle has none
+            self._bounds[memo] = self._sum_of_bounds(part, sku, store, depth=depth)
+        return self._bounds[memo]
 
-    def _sum_of_floors(self, sku: str, store: str, depth: int) -> Decimal | None:
+    def _sum_of_bounds(self, part: str, sku: str, store: str, depth: int) -> Decimal | None:
         spec = self._skus.get(sku)
         if spec is None or depth > DEEPEST:
             return None
-        said = ((spec.spec.get("pricePolicy") or {}).get("min") or {}).get(store)
+        said = ((spec.spec.get("pricePolicy") or {}).get(part) or {}).get(store)
         if said is not None:
             return Decimal(said)
-        default = self._defaults[sku].get("min")
+        default = self._defaults[sku].get(part)
         if default is not None and default["currency"] == self._currencies.get(store):
             return Decimal(default["value"])
-        parts = [(self._floor(part, store, depth + 1), pieces) for part, pieces in _inside(spec)]
-        known = [floor * pieces for floor, pieces in parts if floor is not None]
+        inside = [(self._bound(part, one, store, depth + 1), pieces) for one, pieces in _inside(spec)]
+        known = [bound * pieces for bound, pieces in inside if bound is not None]
         return sum(known, Decimal(0)) if known else None
 
     def _margin(self, sku: str, depth: int) -> Decimal | None:
@@ -129,8 +151,7 @@ class _Sets:
         return self._margins[sku]
 
     def _least_margin(self, sku: str, depth: int) -> Decimal | None:
-        """The least that is asked of any part, where something is asked of each: then the whole must leave at
-        least that."""
+        """The least that is asked of any part: the whole must leave at least that."""
         spec = self._skus.get(sku)
         if spec is None or depth > DEEPEST:
             return None
@@ -139,7 +160,7 @@ class _Sets:
             return Decimal(said)
         asked = [self._margin(part, depth + 1) for part, _ in _inside(spec)]
         known = [margin for margin in asked if margin is not None]
-        return min(known) if known and len(known) == len(asked) else None
+        return min(known, default=None)
 
     def _cost(self, sku: str, depth: int) -> tuple[Decimal, str] | None:
         if sku not in self._costs:

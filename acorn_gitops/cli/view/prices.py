@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acorn_gitops.cli.view.panel import chosen_stores, open_specs, options, show
+from acorn_gitops.cli.session import Session
+from acorn_gitops.cli.view.panel import chosen_stores, options, show
 
 if TYPE_CHECKING:
     pass
@@ -48,7 +49,9 @@ def command(
     from acorn_gitops.model.money import quantum
     from acorn_gitops.report.table import Table
 
-    session, config = open_specs(root, environment, no_color)
+    # Without a promotion that cannot be read a price would be a wrong one.
+    session = Session(root, environment, no_color)
+    config = session.readable()
     chosen = {s.name for s in chosen_stores(config, stores, fronts=True)}
     when = _instant(moment, session.now())
     calendar, margins = Calendar(config), Margins(config, when.date().isoformat())

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from acorn_gitops.engines.pricing.floors import floor_of, respected
 from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds
-from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
+from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical, quantum
 from acorn_gitops.model.price_rule import priced_by_rule
@@ -307,10 +307,13 @@ class Calendar:
         return found
 
     def lows(
-        self, kind: Callable[[State], Hashable] | None = None, since: datetime | None = None
+        self,
+        kind: Callable[[State], Hashable] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[Low]:
         """For every listing with promotions that is for sale, the lowest price of any buyer over the whole
-        calendar, or over what of it is to come `since` an instant. `kind` sorts what a buyer can have at
+        calendar, or over what of it is to come `since` an instant and `until` another. `kind` sorts what a buyer can have at
         once; of each kind the lowest is told."""
         offers = self.offers
         kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
@@ -324,7 +327,7 @@ class Calendar:
                 dated = offers.get((store, sku))
                 if dated is None or (store, key) in self._asleep:
                     continue
-                every = self.intervals(dated, since)
+                every = self.intervals(dated, since, until)
                 if not every:
                     continue
                 sorts = kinds.get(id(every))
@@ -360,17 +363,19 @@ class Calendar:
                 by_kind.setdefault(which, []).append((interval, least))
         return list(by_kind.values())
 
-    def intervals(self, dated: Sequence[Dated], since: datetime | None = None) -> list[Interval]:
+    def intervals(
+        self, dated: Sequence[Dated], since: datetime | None = None, until: datetime | None = None
+    ) -> list[Interval]:
         """From boundary to boundary, what is on offer there; empty intervals are left out, and so are later
-        ones with the same offers, and those that were over by `since`."""
-        memo = (since, *map(id, dated))
+        ones with the same offers, those that were over by `since`, and those that begin from `until` on."""
+        memo = (since, until, *map(id, dated))
         found = self._intervals.get(memo)
         if found is None:
             edges = sorted({d.start for d in dated} | {d.end for d in dated})
             by_offers: dict[tuple[Offer, ...], Interval] = {}
             for start, end in pairwise(edges):
                 offers = tuple(d.offer for d in dated if d.start <= start < d.end)
-                if since is not None and end <= since:
+                if (since is not None and end <= since) or (until is not None and start >= until):
                     continue
                 if offers and offers not in by_offers:
                     by_offers[offers] = Interval(start, end, offers)
@@ -431,9 +436,7 @@ def _dated(promo: Spec, store: Spec) -> Dated | None:
     except NotComputable:
         return None
     return (
-        Dated(offer, promo, edges[0], end=edges[1], audience=body.get("audience") or "all")
-        if offer is not None
-        else None
+        Dated(offer, promo, edges[0], end=edges[1], audience=audience_of(body)) if offer is not None else None
     )
 
 

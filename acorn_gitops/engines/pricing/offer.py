@@ -37,13 +37,18 @@ def major(amount: int, currency: str) -> str:
     return str(amount * quantum(currency))
 
 
+def audience_of(content: Mapping[str, Any]) -> str:
+    """Who gets a promotion: what it says, else what its type means."""
+    return content.get("audience") or ("prime" if content.get("type") == "primeExclusive" else "all")
+
+
 def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str = "") -> Offer | None:
     """The offer of a promotion, and what it asks of a buyer; None where it leaves the price of a piece alone.
     `content` has type, discount (amounts of this store only), stacking, code, audience, minimumOrder,
     minimumQuantity. NotComputable when it is wrong. `platform`: where it is sold, as not every platform
     stacks as it is told."""
     type = content.get("type") or ""
-    audience = content.get("audience") or "all"
+    audience = audience_of(content)
     try:
         basket = _minor_of(content["minimumOrder"], currency) if content.get("minimumOrder") else 0
         what = _discount(content.get("discount"), currency, basket)
@@ -72,7 +77,7 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
         value,
         tier=stacking.get("tier") or _TIERS.get(type, 20),
         priority=stacking.get("priority") or 0,
-        group="" if added and type not in ADDS[platform] else stacking.get("group") or "",
+        group="" if added and not _keeps_group(platform, content) else stacking.get("group") or "",
         mode="additive" if added else stacking.get("mode") or "additive",
         condition=", ".join(conditions),
         audience=audience,
@@ -80,6 +85,12 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
         quantity=quantity,
         basket=basket,
     )
+
+
+def _keeps_group(platform: str, content: Mapping[str, Any]) -> bool:
+    """Of promotions whose claim codes are preferential the best holds; what has no code has no such
+    property."""
+    return content.get("type") in ADDS[platform] and bool(content.get("code"))
 
 
 ADDS: Final[Mapping[str, frozenset[str]]] = {

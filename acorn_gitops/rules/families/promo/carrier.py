@@ -8,6 +8,7 @@ from typing import Final
 
 from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.pricing.calendar import Dated, calendar_of
+from acorn_gitops.engines.pricing.lowest import EXCLUSIVE
 from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
@@ -82,7 +83,9 @@ def ends_at_midnight(context: Context) -> Iterator[Said]:
 
 
 def _met(one: Dated, other: Dated) -> bool:
-    return one.start < other.end and other.start < one.end
+    """At one time, for one buyer: nobody is of two exclusive audiences."""
+    apart = one.audience != other.audience and {one.audience, other.audience} <= EXCLUSIVE
+    return one.start < other.end and other.start < one.end and not apart
 
 
 def _allows(one: Spec, other: Spec) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Listed, Low
 from acorn_gitops.engines.pricing.lowest import lowest
+from acorn_gitops.engines.pricing.margin import Margins
 from acorn_gitops.engines.pricing.offer import major
+from acorn_gitops.engines.sales import turning_points
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.window import utc_text
@@ -37,7 +39,8 @@ def _policed(context: Context, field: str) -> list[Any]:
 def margin(context: Context) -> Iterator[Said]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and
     of the lowest price over the calendar, without tax and without the fees that are recorded in
-    `facts/fees.csv`. Where the margin cannot be computed, PRO-034 says so."""
+    `facts/fees.csv`; of promotions with the rates and fees of their days. Where the margin cannot be computed,
+    PRO-034 says so."""
     config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
@@ -48,6 +51,7 @@ def margin(context: Context) -> Iterator[Said]:
         if at not in lows or one.pays < lows[at].pays:
             lows[at] = one
     calendar = _calendar(context)
+    told: set[tuple[str, str]] = set()
     for sku in config.skus:
         if id(sku) not in policed or (sku.spec.get("attributes") or {}).get("cost") is None:
             continue
@@ -66,6 +70,7 @@ def margin(context: Context) -> Iterator[Said]:
                     if low is not None and reduced
                     else ""
                 )
+                told.add((store, key))
                 yield breach(
                     culprit or sku,
                     ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
@@ -75,6 +80,49 @@ def margin(context: Context) -> Iterator[Said]:
                     ),
                     mend="`acorn view prices` shows every listing",
                 )
+    yield from _under_later_rates(context, policed, told)
+
+
+def _under_later_rates(context: Context, policed: set[int], told: set[tuple[str, str]]) -> Iterator[Said]:
+    """Promotions that leave too little once a tax rule or a fee begins or ends that is known today. What a
+    listing costs without promotions can be changed until then."""
+    config, calendar = context.configuration, _calendar(context)
+    last = max((one.end for dated in calendar.offers.values() for one in dated), default=None)
+    days = [] if last is None else _later_days(context, last.date().isoformat())
+    for day, following in pairwise([*days, None]):
+        assert day is not None
+        margins = Margins(config, day)
+        for low in calendar.lows(
+            since=_midnight(day), until=None if following is None else _midnight(following)
+        ):
+            sku, store = low.listed.sku, low.listed.store
+            priced = (sku.spec.get("attributes") or {}).get("cost") is not None
+            if id(sku) not in policed or not priced or (store, low.listed.key) in told:
+                continue
+            least, currency = sku.spec["pricePolicy"]["minMarginPercent"], low.listed.currency
+            if margins.enough(sku, least)(store, currency, low.pays) is not False:
+                continue
+            told.add((store, low.listed.key))
+            left = margins.percent(sku, store, Decimal(low.pays) * quantum(currency), currency)
+            yield breach(
+                _culprit(context, low),
+                ("spec", "discount"),
+                f"{sku.spec['sku']} in {store} leaves {left} % at {major(low.pays, currency)} {currency} through {_names(low)}"
+                f" under the tax rules and fees of {day}; its policy is {least} %",
+                mend="take less off, or end it before that day",
+            )
+
+
+def _later_days(context: Context, until: str) -> list[str]:
+    """Days after today on which a tax rule or a recorded fee begins or ends."""
+    config, today = context.configuration, context.today
+    fees = (day for row in config.facts.rows("fees") for day in (row["from"], row.cells.get("to")))
+    days = {*turning_points(config, today, until), *(day for day in fees if day and today < day <= until)}
+    return sorted(days)
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
 @rule(

@@ -9,7 +9,7 @@ from typing import Any
 
 from acorn_gitops.engines.pricing.calendar import calendar_of
 from acorn_gitops.engines.pricing.offer import major
-from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
@@ -215,10 +215,13 @@ def currencies(context: Context) -> Iterator[Said]:
                     )
                 else:
                     try:
-                        canonical(money["value"], money["currency"])
+                        as_written(money["value"], money["currency"])
                     except MoneyError as error:
                         yield breach(
-                            promo, (*path, store.name, "value"), str(error), mend="round it yourself"
+                            promo,
+                            (*path, store.name, "value"),
+                            str(error),
+                            mend="write the amount that is meant: acorn never rounds",
                         )
 
 
@@ -233,6 +236,16 @@ def _budget_currency(context: Context, promo: Spec) -> Iterator[Said]:
             f"the budget is in {budget['currency']}, and {promo.name} runs in {', '.join(sorted(known))}",
             mend=f"give it in {sorted(known)[0]}",
         )
+    elif budget:
+        try:
+            as_written(budget["value"], budget["currency"])
+        except MoneyError as error:
+            yield breach(
+                promo,
+                ("spec", "limits", "budget", "value"),
+                str(error),
+                mend="write the amount that is meant: acorn never rounds",
+            )
 
 
 @rule(

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from acorn_gitops.model.money import MoneyError, canonical
+from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.price_rule import can_end, priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.rules.context import Context
@@ -76,10 +76,13 @@ def prices(context: Context) -> Iterator[Said]:
                 )
             else:
                 try:
-                    canonical(value, currency)
+                    as_written(value, currency)
                 except MoneyError as error:
                     yield breach(
-                        sku, (*path, "value"), str(error), mend="round it yourself: acorn never does"
+                        sku,
+                        (*path, "value"),
+                        str(error),
+                        mend="write the amount that is meant: acorn never rounds",
                     )
 
 
@@ -102,9 +105,9 @@ def _bounds(context: Context) -> Iterator[Said]:
             if currency not in units or point < 0 or len(value) - point - 1 <= units[currency]:
                 continue
             try:
-                canonical(value, currency)
+                as_written(value, currency)
             except MoneyError as error:
-                yield breach(sku, path, str(error), mend="round it yourself: acorn never does")
+                yield breach(sku, path, str(error), mend="write the amount that is meant: acorn never rounds")
 
 
 @rule(
