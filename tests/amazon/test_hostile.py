@@ -240,6 +240,7 @@ def test_pages_that_are_empty_and_go_on_end(amazon: Emulated, monkeypatch: pytes
     assert sum(amazon.world.requests.values()) < 20
 
 
+@pytest.mark.planted
 def test_windows_that_never_fit_end(amazon: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     """However narrow, a thousand and one."""
     fill(amazon, 1)
@@ -291,6 +292,7 @@ def test_a_refusal_of_participations_is_remembered(amazon: Emulated) -> None:
     assert amazon.spent < 1
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize("item", [{"sku": 5}, {"sku": None}, {"sku": {}}, {"sku": "a\nb"}, {"sku": ""}, []])
 def test_an_item_that_is_none_is_the_stores_error(
     amazon: Emulated, monkeypatch: pytest.MonkeyPatch, item: Any

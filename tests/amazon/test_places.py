@@ -77,12 +77,13 @@ def test_whoever_dies_in_between_goes_on(amazon: Emulated, lost: str, kind: str)
     assert len(amazon.account.supply_sources) == 1
 
 
+@pytest.mark.planted
 def test_what_others_keep_in_a_tree_stays(amazon: Emulated) -> None:
     """Contacts, a capacity of slots: read, and sent back with what changes."""
     adapter = amazon.adapter(KNOWN)
     send(adapter, "create", WISH)
     (row,) = amazon.account.supply_sources.values()
-    contact = {"primary": {"email": "shop@nordhaven.example"}}
+    contact = {"primary": {"email": "shop@nordhaven.com"}}
     row["configuration"]["operationalConfiguration"]["contactDetails"] = contact
     row["capabilities"]["services"] = {"isSupported": True}
     have = adapter.read(Scope("berlin")).resources["location", "berlin"]
@@ -125,6 +126,7 @@ def test_a_switch_by_hand_is_seen_and_put_back(amazon: Emulated) -> None:
     assert row["status"] == "Active"
 
 
+@pytest.mark.planted
 def test_recorded_sources_are_read(amazon: Emulated) -> None:
     """Hours like `2:00`, `ORDER` in capitals, an address without a name, a day that is closed."""
     amazon.account.supply_sources["x"] = {
@@ -165,6 +167,7 @@ def test_recorded_sources_are_read(amazon: Emulated) -> None:
     assert live["status"] == "inactive" and "alias" not in live
 
 
+@pytest.mark.planted
 def test_pages_of_sources_are_followed(amazon: Emulated) -> None:
     """A hundred at a time."""
     for number in range(250):

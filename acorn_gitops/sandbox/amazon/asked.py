@@ -46,7 +46,7 @@ class Sort(NamedTuple):
     def cancelled(self, call: Call) -> Answer:
         """Only while it waits."""
         self._one(call).cancel(call.world.now())
-        return Answer(200, {})
+        return Answer(200)
 
     def fetched(self, call: Call) -> Answer:
         """Where a document can be fetched."""
