@@ -2,6 +2,9 @@
 a kind's own ways of finding, creating, changing and deleting. Goes out: an outcome for every write. Callers:
 adapters; their kinds implement `Kind`.
 
+An adapter asks `in_shape` around everything that reads answers, `carry_out_run` for a run of writes of one type, and
+`checked` for what can be known without writing.
+
 Every batch looks first: what has moved since it was read is a conflict, what exists already is never created
 again, and what a lost answer left behind is found instead of doubled. Afterwards it looks again: a write is
 done when it is seen.
@@ -10,9 +13,11 @@ done when it is seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.protocol import Outcome, Status, Write
 from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from acorn_gitops.model.resource import Attributes, Live, digest
@@ -182,6 +187,73 @@ def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal
     return [outcomes[number] for number in range(len(writes))]
 
 
+@contextmanager
+def in_shape(name: str, maker: str, *, hint: str, sent: bool = False) -> Iterator[None]:
+    """What a marketplace never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as
+    nobody knows what a write has done. `name` of the connection, `maker` of the marketplace."""
+    try:
+        yield
+    except NONSENSE as error:
+        kind = Unreachable if sent else MarketplaceError
+        what = one_line(f"{type(error).__name__}: {error}", 200)
+        raise kind(f"{name}: the answer is none that {maker} gives ({what})", hint=hint) from None
+
+
+NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What an answer of another shape leads to."""
+
+
+def carry_out_run(
+    kind: Kind,
+    there: Callable[[], RemoteStore],
+    writes: Sequence[Write],
+    journal: Journal,
+    *,
+    amiss: Callable[[Write, RemoteStore], str],
+    shape: AbstractContextManager[None],
+) -> list[Outcome]:
+    """A run of writes of one type, under `shape` (`in_shape` with `sent`). `amiss` says why a write must not
+    be sent, empty where it may be. A server that gives no answer leaves all of them unknown."""
+    try:
+        with shape:
+            store = there()
+            wrong = {n: why for n, write in enumerate(writes) if (why := amiss(write, store))}
+            good = [write for n, write in enumerate(writes) if n not in wrong]
+            done = iter(carry_out(kind, store, good, journal=journal) if good else [])
+            return [
+                Outcome(write.address, "rejected", wrong[n]) if n in wrong else next(done)
+                for n, write in enumerate(writes)
+            ]
+    except Unreachable as error:
+        return [Outcome(write.address, "unknown", error.message) for write in writes]
+    except MarketplaceError as error:
+        return [Outcome(write.address, "rejected", error.message) for write in writes]
+
+
+def checked(
+    kinds: Mapping[str, Kind],
+    store: RemoteStore,
+    writes: Sequence[Write],
+    amiss: Callable[[Write, RemoteStore], str],
+) -> list[Outcome]:
+    """What can be known without writing: whether each thing is there, has moved, and may be sent."""
+    outcomes: list[Outcome] = []
+    for write in writes:
+        kind = kinds[write.address.type]
+        row = kind.rows(store, [write.address.key]).get(write.address.key)
+        if trouble := amiss(write, store):
+            outcomes.append(Outcome(write.address, "rejected", trouble))
+        elif write.operation == "create" and row is not None and not kind.shared:
+            outcomes.append(Outcome(write.address, "conflict", "it exists already"))
+        elif write.operation != "create" and row is None:
+            outcomes.append(Outcome(write.address, "rejected", "it is not there"))
+        elif write.etag and row is not None and row.live.etag != write.etag:
+            outcomes.append(Outcome(write.address, "conflict", "it was changed since it was read"))
+        else:
+            outcomes.append(Outcome(write.address, "observed"))
+    return outcomes
+
+
 def of_one_type(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
     """Runs of writes of one type, in order."""
     for _, run in groupby(writes, key=lambda write: write.address.type):
@@ -200,14 +272,7 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
         if row is None:
             return None
         if (again or kind.shared) and holds(write.attributes, row.live):
-            return Outcome(
-                write.address,
-                "observed",
-                "",
-                etag=row.live.etag,
-                remote_id=row.live.remote_id,
-                read_back=True,
-            )
+            return _done(write, row)
         return Outcome(write.address, "conflict", "it exists already")
     if row is None:
         if write.operation == "delete":
@@ -215,16 +280,14 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
         return Outcome(write.address, "rejected", "it is not there")
     if write.etag and write.etag != row.live.etag:
         if again and write.operation == "update" and holds(write.attributes, row.live):
-            return Outcome(
-                write.address,
-                "observed",
-                "",
-                etag=row.live.etag,
-                remote_id=row.live.remote_id,
-                read_back=True,
-            )
+            return _done(write, row)
         return Outcome(write.address, "conflict", "it was changed since it was read")
     return None
+
+
+def _done(write: Write, row: Row) -> Outcome:
+    etag, id = row.live.etag, row.live.remote_id
+    return Outcome(write.address, "observed", etag=etag, remote_id=id, read_back=True)
 
 
 def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:

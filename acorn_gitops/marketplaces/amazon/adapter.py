@@ -9,8 +9,8 @@ country (`amazon-de`) or its code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from acorn_gitops.confine.text import one_line
@@ -20,9 +20,18 @@ from acorn_gitops.marketplaces.amazon.listings import Listings
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.sales import Sales
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
-from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, Rows, carry_out, of_one_type
+from acorn_gitops.marketplaces.by_looking import (
+    Journal,
+    Kind,
+    RemoteStore,
+    Rows,
+    carry_out_run,
+    checked,
+    in_shape,
+    of_one_type,
+)
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
-from acorn_gitops.model.finding import MarketplaceError, Unreachable
+from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
 from acorn_gitops.model.resource import Live
 
@@ -37,8 +46,6 @@ _CAPABILITIES: Final[Mapping[str, Management]] = {
 }
 AT_ONCE: Final = 20
 """Writes of one batch: at five a second what was looked at before is four seconds old at most."""
-_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What an answer in a shape that Amazon never gives leads to."""
 
 
 class AmazonAccount:
@@ -154,23 +161,7 @@ class AmazonAccount:
         """What can be known without writing: whether each thing is there, has moved, and is in the
         marketplace's currency."""
         with self._in_shape():
-            there = self._there(store)
-            outcomes = []
-            for write in writes:
-                kind = self._kinds[write.address.type]
-                row = kind.rows(there, [write.address.key]).get(write.address.key)
-                trouble = _wrong_currency(write, there)
-                if trouble:
-                    outcomes.append(Outcome(write.address, "rejected", trouble))
-                elif write.operation == "create" and row is not None:
-                    outcomes.append(Outcome(write.address, "conflict", "it exists already"))
-                elif write.operation != "create" and row is None:
-                    outcomes.append(Outcome(write.address, "rejected", "it is not there"))
-                elif write.etag and row is not None and row.live.etag != write.etag:
-                    outcomes.append(Outcome(write.address, "conflict", "it was changed since it was read"))
-                else:
-                    outcomes.append(Outcome(write.address, "observed"))
-            return outcomes
+            return checked(self._kinds, self._there(store), writes, _wrong_currency)
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A store has no version: each row is looked at before it is
@@ -187,20 +178,14 @@ class AmazonAccount:
         kind = self._kinds.get(writes[0].address.type)
         if kind is None:
             return [Outcome(w.address, "rejected", "Amazon has no interface for it") for w in writes]
-        try:
-            with self._in_shape(sent=True):
-                there = self._there(store)
-                wrong = {n: why for n, w in enumerate(writes) if (why := _wrong_currency(w, there))}
-                good = [w for n, w in enumerate(writes) if n not in wrong]
-                done = iter(carry_out(kind, there, good, journal=self._journal) if good else [])
-                return [
-                    Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
-                    for n, w in enumerate(writes)
-                ]
-        except Unreachable as error:
-            return [Outcome(w.address, "unknown", error.message) for w in writes]
-        except MarketplaceError as error:
-            return [Outcome(w.address, "rejected", error.message) for w in writes]
+        return carry_out_run(
+            kind,
+            lambda: self._there(store),
+            writes,
+            self._journal,
+            amiss=_wrong_currency,
+            shape=self._in_shape(sent=True),
+        )
 
     def _there(self, store: str) -> RemoteStore:
         found = self._store(store)
@@ -255,19 +240,8 @@ class AmazonAccount:
         block = self._declared[store]
         return str(block.get("code") or block.get("marketplaceId") or "")
 
-    @contextmanager
-    def _in_shape(self, *, sent: bool = False) -> Iterator[None]:
-        """What Amazon never answers is the server's fault; with `sent`, nobody knows what a write has
-        done."""
-        try:
-            yield
-        except _NONSENSE as error:
-            kind = Unreachable if sent else MarketplaceError
-            what = one_line(f"{type(error).__name__}: {error}", 200)
-            raise kind(
-                f"{self._name}: the answer is none that Amazon gives ({what})",
-                hint="check the connection's url",
-            ) from None
+    def _in_shape(self, *, sent: bool = False) -> AbstractContextManager[None]:
+        return in_shape(self._name, "Amazon", hint="check the connection's url", sent=sent)
 
 
 def _place(store: str, block: Mapping[str, Any]) -> RemoteStore:

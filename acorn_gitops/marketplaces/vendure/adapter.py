@@ -8,9 +8,18 @@ its end and counts; a write goes to the module that knows the type.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
-from acorn_gitops.marketplaces.by_looking import Journal, Kind, RemoteStore, carry_out, of_one_type
+from acorn_gitops.marketplaces.by_looking import (
+    Journal,
+    Kind,
+    RemoteStore,
+    carry_out_run,
+    checked,
+    in_shape,
+    of_one_type,
+)
 from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
 from acorn_gitops.marketplaces.vendure import fit
 from acorn_gitops.marketplaces.vendure.access import Grants, Roles
@@ -24,10 +33,9 @@ from acorn_gitops.marketplaces.vendure.channels import (
     channels,
     slug,
 )
-from acorn_gitops.marketplaces.vendure.client import Client, in_shape
+from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.marketplaces.vendure.promotions import Promotions
 from acorn_gitops.marketplaces.vendure.tax import Categories, Rates
-from acorn_gitops.model.finding import MarketplaceError, Unreachable
 from acorn_gitops.model.resource import Live
 
 _FRONT: Final = ("storefront", "tax-class", "role", "tax-rule", "grant", "listing", "promotion")
@@ -85,13 +93,13 @@ class VendureMarketplace:
 
     def stores(self) -> Sequence[str]:
         """Channels and stock locations."""
-        with in_shape(self._name):
+        with self._in_shape():
             return sorted({*channels(self._client), *Locations(self._client).all()})
 
     def read(self, scope: Scope) -> Snapshot:
         """A whole store, list by list. Lists are not of one moment: Vendure has no snapshots, so that what a
         write presumes is looked at again before it is sent."""
-        with in_shape(self._name), self._client.reading():
+        with self._in_shape(), self._client.reading():
             return self._read(scope)
 
     def _read(self, scope: Scope) -> Snapshot:
@@ -114,27 +122,8 @@ class VendureMarketplace:
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """What can be known without writing: whether each thing is there, has moved, and is in the store's
         currency."""
-        with in_shape(self._name):
-            return self._validate(store, writes)
-
-    def _validate(self, store: str, writes: Sequence[Write]) -> list[Outcome]:
-        channel = self._channel(store)
-        outcomes: list[Outcome] = []
-        for write in writes:
-            kind = self._kinds[write.address.type]
-            row = kind.rows(channel, [write.address.key]).get(write.address.key)
-            trouble = _wrong_currency(write, channel)
-            if trouble:
-                outcomes.append(Outcome(write.address, "rejected", trouble))
-            elif write.operation == "create" and row is not None and not kind.shared:
-                outcomes.append(Outcome(write.address, "conflict", "it exists already"))
-            elif write.operation != "create" and row is None:
-                outcomes.append(Outcome(write.address, "rejected", "it is not there"))
-            elif write.etag and row is not None and row.live.etag != write.etag:
-                outcomes.append(Outcome(write.address, "conflict", "it was changed since it was read"))
-            else:
-                outcomes.append(Outcome(write.address, "observed"))
-        return outcomes
+        with self._in_shape():
+            return checked(self._kinds, self._channel(store), writes, _wrong_currency)
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A channel has no version: each row is looked at before it is
@@ -145,23 +134,18 @@ class VendureMarketplace:
         kind = self._kinds[writes[0].address.type]
         if kind.type == "storefront":
             self._channels = {}  # they are others afterwards
-        try:
-            with in_shape(self._name, sent=True):
-                return self._carry_out(kind, store, writes)
-        except Unreachable as error:
-            return [Outcome(w.address, "unknown", error.message) for w in writes]
-        except MarketplaceError as error:
-            return [Outcome(w.address, "rejected", error.message) for w in writes]
+        return carry_out_run(
+            kind,
+            lambda: self._channel(store),
+            writes,
+            self._journal,
+            amiss=_wrong_currency,
+            shape=self._in_shape(sent=True),
+        )
 
-    def _carry_out(self, kind: Kind, store: str, writes: Sequence[Write]) -> list[Outcome]:
-        channel = self._channel(store)
-        wrong = {n: trouble for n, w in enumerate(writes) if (trouble := _wrong_currency(w, channel))}
-        good = [w for n, w in enumerate(writes) if n not in wrong]
-        done = iter(carry_out(kind, channel, good, journal=self._journal) if good else [])
-        return [
-            Outcome(w.address, "rejected", wrong[n]) if n in wrong else next(done)
-            for n, w in enumerate(writes)
-        ]
+    def _in_shape(self, *, sent: bool = False) -> AbstractContextManager[None]:
+        hint = "check the connection's url; a version that acorn does not know may answer otherwise"
+        return in_shape(self._name, "Vendure", hint=hint, sent=sent)
 
     def _channel(self, store: str) -> RemoteStore:
         if store not in self._channels:

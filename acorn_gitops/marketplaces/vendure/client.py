@@ -55,21 +55,6 @@ NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError,
 """What an answer in a shape that Vendure never gives leads to."""
 
 
-@contextmanager
-def in_shape(name: str, *, sent: bool = False) -> Iterator[None]:
-    """What Vendure never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as
-    nobody knows what a write has done."""
-    try:
-        yield
-    except NONSENSE as error:
-        kind = Unreachable if sent else MarketplaceError
-        what = one_line(f"{type(error).__name__}: {error}", 200)
-        raise kind(
-            f"{name}: the answer is none that Vendure gives ({what})",
-            hint="check the connection's url; a version that acorn does not know may answer otherwise",
-        ) from None
-
-
 class Client:
     """One connection; safe to use from several threads once it is signed in."""
 
