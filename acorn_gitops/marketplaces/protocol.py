@@ -237,6 +237,15 @@ class Marketplace(Protocol):
         """Let go of connections."""
 
 
+@runtime_checkable
+class Foresees(Protocol):
+    """An adapter of a marketplace that lets in only so much implements this too."""
+
+    def foresees(self, writes: Mapping[tuple[str, str], int]) -> tuple[int, float]:
+        """How many requests so many writes by (type, operation) take, looks included, and how many seconds,
+        with the limits as they are known now. No request is sent."""
+
+
 class Settings(NamedTuple):
     """A connection of acorn.yaml, with its secret already looked up."""
 

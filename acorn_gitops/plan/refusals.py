@@ -47,6 +47,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         4,
         "The record of what people attested cannot be read; a warning where something attested is no longer declared.",
     ),
+    "ACN-047": (
+        0,
+        "A note, how long a marketplace takes for the plan; a warning where something begins before that is done.",
+    ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (
         4,

@@ -39,6 +39,7 @@ from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, s
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
+from acorn_gitops.reconcile.foreseen import durations
 from acorn_gitops.reconcile.loosened import hardened, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
@@ -246,6 +247,7 @@ def compute(
         blocking += state.fitted[1]
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
         blocking.append(guards.no_ledger(workspace.ledger_path(loaded.project), found))
+    blocking += durations(state, results, workspace.now())
     blocking += guards.renamed_stores(state)
     blocking += guards.renamed_in_all_but_name(state)
     blocking += loosened(loaded.configuration, state.ledger)

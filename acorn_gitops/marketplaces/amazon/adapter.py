@@ -17,6 +17,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.listings import Listings
+from acorn_gitops.marketplaces.amazon.operations import requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.sales import Sales
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
@@ -105,6 +106,12 @@ class AmazonAccount:
         if block.get("marketplaceId"):
             return f"{block.get('sellerId') or self._seller} front {block['marketplaceId']}"
         return ""
+
+    def foresees(self, writes: Mapping[tuple[str, str], int]) -> tuple[int, float]:
+        """By the slowest operation: the buckets of the others fill meanwhile."""
+        requests = requests_for(writes)
+        slowest = max((self._client.limits.seconds_for(one, n) for one, n in requests.items()), default=0.0)
+        return sum(requests.values()), slowest
 
     def batch(self) -> int:
         """As many as one search shows: they are looked at right before they are written."""

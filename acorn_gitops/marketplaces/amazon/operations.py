@@ -6,6 +6,8 @@ Rates are those of the models (listings, sellers) and of the official SDK's tabl
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
@@ -43,3 +45,30 @@ GET_LISTING: Final = Operation("getListingsItem", "GET", _ITEM, rate=5, burst=10
 PUT_LISTING: Final = Operation("putListingsItem", "PUT", _ITEM, rate=5, burst=10)
 PATCH_LISTING: Final = Operation("patchListingsItem", "PATCH", _ITEM, rate=5, burst=5)
 DELETE_LISTING: Final = Operation("deleteListingsItem", "DELETE", _ITEM, rate=5, burst=5)
+LOOKED_AT: Final = 20
+"""Listings that one search shows."""
+_TAKES: Final[Mapping[tuple[str, str], tuple[Operation, ...]]] = {
+    # What is to be made is asked for by itself first: a search may not show it yet.
+    ("listing", "create"): (GET_LISTING, PUT_LISTING),
+    ("listing", "update"): (PATCH_LISTING,),
+    ("listing", "delete"): (DELETE_LISTING,),
+    ("promotion", "create"): (PATCH_LISTING,),
+    ("promotion", "update"): (PATCH_LISTING,),
+    ("promotion", "delete"): (PATCH_LISTING,),
+    ("location", "create"): (CREATE_SOURCE, UPDATE_SOURCE, SWITCH_SOURCE),
+    ("location", "update"): (UPDATE_SOURCE,),
+    ("location", "delete"): (ARCHIVE_SOURCE,),
+}
+
+
+def requests_for(writes: Mapping[tuple[str, str], int]) -> Counter[Operation]:
+    """What so many writes by (type, operation) ask of Amazon: each by itself, with a look before and one after
+    every batch."""
+    found: Counter[Operation] = Counter()
+    for kind, count in writes.items():
+        found.update(dict.fromkeys(_TAKES.get(kind, ()), count))
+        if kind[0] in ("listing", "promotion"):
+            found[SEARCH_LISTINGS] += 2 * -(-count // LOOKED_AT)
+        if kind[0] == "location":
+            found[GET_SOURCE] += 2 * count
+    return found

@@ -1,0 +1,66 @@
+"""How long a plan will take where a marketplace lets in only so much. Comes in: results, marketplaces, the time.
+Goes out: findings. Caller: `planning`.
+
+An account's limits are shared by all of its stores, so that it is asked once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from acorn_gitops.marketplaces.protocol import Foresees
+from acorn_gitops.model.finding import Finding
+from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.reconcile.states import States
+
+WORTH_TELLING: Final = 60.0
+"""Seconds."""
+SHOWN: Final = 3
+
+
+def durations(state: States, results: Sequence[StoreResult], now: datetime) -> Iterator[Finding]:
+    """Which connections will take longer than a minute, and what begins before they are done: a warning, as it
+    would begin late."""
+    for name, marketplace in state.marketplaces.items():
+        if not isinstance(marketplace, Foresees):
+            continue
+        changes = [c for r in results if r.connection == name for c in r.changes if c.writes]
+        counts = Counter((change.address.type, step) for change in changes for step in _operations(change))
+        if not counts:
+            continue
+        calls, seconds = marketplace.foresees(counts)
+        if seconds < WORTH_TELLING:
+            continue
+        done = now + timedelta(seconds=seconds)
+        late = sorted(_beginnings(changes, now, done))
+        words = f"{name} takes about {_told(seconds)} for this plan: {calls:,} requests under its limits"
+        hint = "apply it earlier than it must hold, or in parts that matter first (`--select`)"
+        if late:
+            shown = "; ".join(f"{what} begins {_moment(at)}" for at, what in late[:SHOWN])
+            more = f" and {len(late) - SHOWN:,} more" if len(late) > SHOWN else ""
+            words += f", until about {_moment(done)}; {shown}{more}: late"
+        yield Finding("ACN-047", "warning" if late else "info", words, hint=hint if late else "")
+
+
+def _operations(change: Change) -> tuple[str, ...]:
+    return ("delete", "create") if change.action == "replace" else (change.action,)
+
+
+def _beginnings(changes: Sequence[Change], now: datetime, done: datetime) -> Iterator[tuple[datetime, str]]:
+    """What begins while the plan is still carried out."""
+    for change in changes:
+        start = (change.after or {}).get("start") if change.address.type == "promotion" else None
+        if isinstance(start, str) and now < (at := datetime.fromisoformat(start)) < done:
+            yield at, change.address.key
+
+
+def _told(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%H:%MZ")
