@@ -60,3 +60,9 @@ def _quiet_environment(
 def root() -> Path:
     """The checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever breaks a lock waits until the other run has seen it; tests say when that matters."""
+    monkeypatch.setattr("acorn_gitops.reconcile.locking.GRACE", 0.0)

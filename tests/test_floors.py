@@ -116,13 +116,13 @@ def asked(percent: str | None, cost: str = "30.00") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("first", "second", "margin"),
-    [("20", "30", "20"), ("20", None, None), (None, None, None)],
+    [("20", "30", "20"), ("20", None, "20"), (None, None, None)],
     ids=["the least of both", "one says nothing", "nobody says anything"],
 )
-def test_a_set_must_leave_what_each_of_its_parts_must(
+def test_a_set_must_leave_what_one_of_its_parts_must(
     first: str | None, second: str | None, margin: str | None, tmp_path: Path
 ) -> None:
-    """Where a margin is asked of every part."""
+    """The least that is asked of any."""
     parts = [sku("A-1", "100.00", **asked(first)), sku("B-1", "100.00", **asked(second))]
     found = policy_of(tmp_path, *parts, made_of("BOTH", BOTH), of="BOTH")
     assert found.get("minMarginPercent") == margin
@@ -131,7 +131,7 @@ def test_a_set_must_leave_what_each_of_its_parts_must(
 
 
 def test_a_set_whose_cost_nobody_knows_is_asked_for_no_margin(tmp_path: Path) -> None:
-    """It could not be computed."""
+    """It could not be computed, and PRO-034 says so of the part."""
     one = sku("A-1", "100.00", pricePolicy={"minMarginPercent": "20"}, attributes={"cost": None})
     del one["spec"]["attributes"]
     Repository(tmp_path / "r", storefront(), one, made_of("PACK", PAIR))

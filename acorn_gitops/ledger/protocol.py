@@ -200,6 +200,11 @@ class Ledger(Protocol):
         be true."""
         ...
 
+    def last_word(self, store: str) -> str:
+        """When roles or grants of a store were last written or recorded, or its people last told of them (an
+        instant); "" where they never were."""
+        ...
+
     def owner(self) -> str:
         """Whose ledger this is (project/environment); "" where nothing says so."""
         ...

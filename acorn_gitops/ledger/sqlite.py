@@ -12,7 +12,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -695,15 +695,38 @@ class SqliteLedger:
 
     def unheard(self) -> list[Mapping[str, Any]]:
         """What entries say with which runs began that count for nothing, after the last one that counts, the
-        newest first."""
+        newest first. A rebuild that counts is such an end, too."""
         found: list[Mapping[str, Any]] = []
-        for sequence, raw in self._each(
-            "SELECT sequence, body FROM audit WHERE event='apply.begin' ORDER BY sequence DESC"
+        for sequence, event, raw in self._each(
+            "SELECT sequence, event, body FROM audit WHERE event IN ('apply.begin', 'state.rebuild')"
+            " ORDER BY sequence DESC"
         ):
             if self._counts(sequence):
                 break
-            found.append(audit.body_of(raw))
+            if event == "apply.begin":
+                found.append(audit.body_of(raw))
         return found
+
+    def last_word(self, store: str) -> str:
+        """When roles or grants of a store were last written or recorded, or its people last told of them (an
+        instant); "" where they never were."""
+        like = [f"{store}/{type}/*" for type in ("role", "grant")]
+        at = [
+            row[0]
+            for row in self._each(
+                f"SELECT max(at) FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB ? OR {SUBJECT} GLOB ?)",
+                like,
+            )
+        ]
+        at += [
+            row[0]
+            for row in self._each(
+                "SELECT max(applied_at) FROM resource WHERE store=? AND type IN ('role', 'grant')", (store,)
+            )
+        ]
+        told = {sequence for sequence, name, _ in self._ever_told() if name == store}
+        at += [row[0] for one in told for row in self._each("SELECT at FROM audit WHERE sequence=?", (one,))]
+        return max((one for one in at if isinstance(one, str)), default="")
 
     def owner(self) -> str:
         """Whose ledger this is (project/environment); "" where nothing says so."""
@@ -1104,6 +1127,21 @@ class SqliteLedger:
     def trail(self) -> list[str]:
         """The hashes of the audit trail: one ledger continues another when it holds the other's last."""
         return [row[0] for row in self._rows("SELECT hash FROM audit ORDER BY sequence")]
+
+
+def is_ledger(path: Path) -> bool:
+    """Whether a file is a database with the trail of a ledger, whatever its name is. One that is named like a
+    ledger and cannot be looked into counts as one."""
+    named = path.name == "ledger.db"
+    try:
+        with path.open("rb") as file:
+            begins = file.read(16)
+        if begins != b"SQLite format 3\0":
+            return named and bool(begins)
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name='audit'").fetchall())
+    except (OSError, sqlite3.Error):
+        return named
 
 
 def unpacked(packed: bytes, path: Path) -> SqliteLedger:

@@ -59,26 +59,25 @@ def fetch(
     """The newest version, with that of a file `beside` it; without a name only its commit. `strangers`: no program that the clone's
     configuration names is started, not even an ssh of its own. AcornError when the remote cannot be asked."""
     git = _git(root, strangers=strangers)
-    commit = _tip(git, remote, branch)
-    if not commit:
-        return Kept("", None)
-    _run(
-        git,
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--depth=1",
-        remote,
-        f"+refs/heads/{branch}:{_local(branch)}",
-    )
-    if _run(git, "rev_parse", _local(branch)) != commit:
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1")
+    for _ in range(_FETCHES):
+        commit = _tip(git, remote, branch)
+        if not commit:
+            return Kept("", None)
+        _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{_local(branch)}")
+        if _run(git, "rev_parse", _local(branch)) == commit:
+            break
+    else:
         raise Stale(f"{branch} moved while it was fetched", hint="run the same command again")
     return Kept(
         commit,
         _content(git, commit, name, branch) if name else None,
         beside=_content(git, commit, beside, branch) if beside else None,
     )
+
+
+_FETCHES: Final = 5
+"""How often a branch is fetched that moves at the same time."""
 
 
 def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:

@@ -125,6 +125,24 @@ def _held(questions: Questions, root: Path, commit: str, path: str) -> bytes:
         return b""
 
 
+def held_lately(root: Path, name: str, most: int) -> list[bytes]:
+    """What a file (below the root) holds now, and in the last commits that touched it, as far as git knows
+    them."""
+    path = root / name
+    found = [path.read_bytes()] if path.is_file() else []
+    repository = find(root)
+    if repository is None:
+        return found
+    inside = (root.relative_to(repository.top) / name).as_posix()
+    questions = Questions(repository)
+    asked = ("log", "--no-mailmap", f"-n{most}", "--format=%H", "HEAD", "--", f":(top,literal){inside}")
+    try:
+        commits = questions.ask(root, *asked).decode().split()
+        return [*found, *(_held(questions, root, commit, inside) for commit in commits)]
+    except NoAnswer:
+        return found  # no commit yet, or nobody can tell
+
+
 def head_of(root: Path) -> str:
     """The commit that is checked out at this moment; "" where there is none."""
     repository = find(root)

@@ -22,12 +22,13 @@ from acorn_gitops.apply.permit import Lock, Permit
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome
-from acorn_gitops.model.finding import AcornError, Finding, Locked, Misused, Refused
+from acorn_gitops.model.finding import AcornError, Finding, Locked, Misused, Refused, Stale
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan, apart
 from acorn_gitops.plan.select import EXACT
 from acorn_gitops.provenance.blame import Authors
+from acorn_gitops.provenance.branch import newest
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
 from acorn_gitops.reconcile.authority import may_give, refuse_another_time
@@ -132,6 +133,8 @@ class _Run:
             raise Misused("what is to be applied is no plan", hint="`Workspace.plan` makes one")
         self._saved = apart(given, given.content) if given is not None else None
         self._claim: Claim | None = None
+        self._tip = ""
+        """The commit of the ledger's branch that this run has pushed last."""
         self._exact = False
 
     def run(self) -> Applied:
@@ -160,21 +163,23 @@ class _Run:
                 owner = f"{loaded.project.name}/{loaded.project.environment}"
                 self._claim = Claim(workspace, path, takes=True)
                 self._bring(path, owner)
-            plan, state = compute(
-                workspace,
-                loaded,
-                findings,
-                wishes=self._wishes(),
-                revision=revision,
-                write=True,
-                publish=self._send if self._branch else None,
-            )
             try:
-                self._refuse_part(loaded, findings, plan)
-                return self._carry_out(loaded, plan, state, lock)
+                plan, state = compute(
+                    workspace,
+                    loaded,
+                    findings,
+                    wishes=self._wishes(),
+                    revision=revision,
+                    write=True,
+                    publish=self._send if self._branch else None,
+                )
+                try:
+                    self._refuse_part(loaded, findings, plan)
+                    return self._carry_out(loaded, plan, state, lock)
+                finally:
+                    state.ledger.close()
             finally:
                 self._free(path)
-                state.ledger.close()
 
     def _bring(self, path: Path, owner: str) -> None:
         """The ledger that others see, once nobody else applies."""
@@ -203,7 +208,7 @@ class _Run:
         saved = self._saved
         if saved is None or {_key(c) for c in now.changes} <= {_key(c) for c in saved.changes}:
             return
-        exact = [f"{EXACT}{one.address}" for one in saved.changes]
+        exact = sorted({f"{EXACT}{name}" for one in saved.changes for name in (one.address, one.former)})
         wishes = replace(self._wishes(), selected=exact, lenient=True)
         revision = Revision(self._workspace.root)
         part, state = compute(self._workspace, loaded, findings, wishes=wishes, revision=revision)
@@ -287,7 +292,9 @@ class _Run:
             except AcornError as error:
                 unsent = AcornError(
                     f"what was done is not on {self._branch} yet: {error.message}",
-                    hint="`acorn state push` sends it; what was about to be done is there, so that the next run looks for it",
+                    hint=error.hint
+                    if isinstance(error, Stale)
+                    else "`acorn state push` sends it; what was about to be done is there, so that the next run looks for it",
                 )
         if unsent is None:
             finish(report.fenced, state.owner, report.end)
@@ -352,9 +359,16 @@ class _Run:
 
         def renew() -> None:
             if claim is not None and claim.is_mine:
-                send_lease(self._workspace, path, REMOTE, self._branch, claim=claim)
+                self._tip = send_lease(self._workspace, path, REMOTE, self._branch, claim=claim)
 
-        return Renewal(renew, time.monotonic)
+        def moved() -> bool:
+            return (
+                claim is not None
+                and claim.is_mine
+                and newest(self._workspace.root, REMOTE, self._branch) != self._tip
+            )
+
+        return Renewal(renew, time.monotonic, moved)
 
     def _is_exact(self, loaded: Loaded) -> bool:
         """Whether everything that decides is here as the commit holds it. Facts that the commit does not hold
@@ -373,7 +387,7 @@ class _Run:
         return not records or Authors(root).are_committed(records)
 
     def _send(self, ledger: Ledger) -> None:
-        send(self._workspace, ledger, REMOTE, branch=self._branch, claim=self._claim)
+        self._tip = send(self._workspace, ledger, REMOTE, branch=self._branch, claim=self._claim) or self._tip
 
 
 def _key(change: Change) -> tuple[Address, str]:

@@ -129,6 +129,12 @@ def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
     if loaded.configuration.policies.get("access") == "enforced":
         return
     right = Right("iam", "apply")
+    others = ", ".join(held.enforcers())
+    beside = (
+        f"; {others} says that it is enforced: where that is of no use any more, move it away"
+        if others
+        else ""
+    )
     for store in held.stores():
         if not held.has(store, right):
             yield Finding(
@@ -136,7 +142,7 @@ def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
                 "error",
                 f"{held.who} has no {right} in {store}, and these specs no longer enforce access",
                 place=None,
-                hint="put `access: enforced` back, or let somebody apply it who may give rights",
+                hint=f"put `access: enforced` back, or let somebody apply it who may give rights{beside}",
             )
 
 
@@ -237,6 +243,7 @@ def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled
     What else is recorded is only as it was found."""
     from acorn_gitops.engines.access import acting, needed
 
+    refuse_another_time(workspace)
     missing: Counter[tuple[str, Right]] = Counter()
     with asking(workspace, state) as held:
         for row in rows if held is not None else ():

@@ -21,7 +21,7 @@ from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.resource import Address, attribute_of, protects
+from acorn_gitops.model.resource import Address, Desired, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.compare import same
@@ -135,12 +135,16 @@ def renamed_stores(state: States) -> Iterator[Finding]:
 
 
 def renamed_in_all_but_name(state: States) -> Iterator[Finding]:
-    """A store that the ledger does not know, where the marketplace means by it what it means by one that the
-    ledger knows: what was applied, given and frozen there would count for nothing under the new name."""
+    """A store that means on the marketplace what another one means in the ledger: what was applied, given and
+    frozen there would count for nothing under this name."""
     known = {where: name for name in state.ledger.stores() if (where := state.ledger.binding(name))}
     for spec in state.loaded.configuration.stores.values():
         former = known.get(state.marketplace_of(spec.name)) if state.has_identity(spec.name) else None
-        if former is None or former == spec.name or state.ledger.holds(spec.name):
+        if (
+            former is None
+            or former == spec.name
+            or state.ledger.binding(spec.name) == state.marketplace_of(spec.name)
+        ):
             continue
         yield Finding(
             "ACN-037",
@@ -243,9 +247,7 @@ def sold_below(
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         if moved is None and sku not in anew:
             continue
-        own = sku in anew and (
-            every or want is None or "price" in left_to_others(want) or "price" not in want.attributes
-        )
+        own = sku in anew and (every or want is None or _is_priced_by_others(want))
         if not own and not {sku, was} & reached:
             continue
         why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)
@@ -267,6 +269,11 @@ def sold_below(
                 source="",
                 subject=str(address),
             )
+
+
+def _is_priced_by_others(want: Desired) -> bool:
+    """Whether what buyers pay of a listing is not what the specs say of it."""
+    return "price" not in want.attributes or not left_to_others(want).isdisjoint(("price", "status"))
 
 
 def below_floor(

@@ -2,13 +2,13 @@
 out: whether a right is in force in a store, and within which limits. Caller: `authority`.
 
 What stores hold, what ledgers say that was applied, and what people were told to make where a marketplace has
-no interface for roles. Where the environment's own ledger knows of no run yet, other ledgers that know the
-same marketplaces bind (`siblings`).
+no interface for roles. Of several ledgers that know one store of a marketplace (`siblings`), the one counts
+that spoke last of rights there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,21 +71,33 @@ class InForce:
         """Every store that the specs or the ledger know."""
         return sorted({*self._state.loaded.configuration.stores, *self._state.ledger.stores()})
 
+    def enforcers(self) -> list[str]:
+        """Other ledgers that say that access is enforced, by where they lie."""
+        return [one.where for one in self._siblings.every if is_enforced(None, [one.ledger])]
+
     def _of(self, store: str) -> _Rights | None:
         """In a store; None where no grant was applied yet."""
         if store not in self._stores:
-            # What others manage there binds as well: it is what holds.
-            theirs = self._state.foreign.get(store, [])
-            every: dict[tuple[str, str], _Row] = {}
-            for row in (
-                *self._by_siblings(store),
-                *theirs,
-                *self._told(store),
-                *_applied(self._state.ledger, store),
-            ):
-                every[row[:2]] = row
-            self._stores[store] = self._in_force(every.values())
+            found = [self._in_force(self._with_theirs(store, rows)) for rows in self._last_said(store)]
+            self._stores[store] = _common(found)
         return self._stores[store]
+
+    def _with_theirs(self, store: str, rows: Iterable[_Row]) -> Iterable[_Row]:
+        """What others manage there binds as well: it is what holds."""
+        every = {row[:2]: row for row in (*self._state.foreign.get(store, []), *rows)}
+        return every.values()
+
+    def _last_said(self, store: str) -> list[list[_Row]]:
+        """What the ledger says that spoke last of rights in a store; of several that spoke at one time, what
+        each of them says."""
+        own = self._state.ledger
+        said = [(own.last_word(store), [*self._told(store), *_applied(own, store)])]
+        for one in self._siblings.every:
+            name = one.names.get(store)
+            if name is not None and (at := one.ledger.last_word(name)):
+                said.append((at, [*_rows(one.ledger.by_hand(name)), *_applied(one.ledger, name)]))
+        last = max(at for at, _ in said)
+        return [rows for at, rows in said if at == last]
 
     def _told(self, store: str) -> Iterable[_Row]:
         """What people make there by hand. Where the marketplace manages roles nobody is told, whatever a
@@ -97,12 +109,6 @@ class InForce:
         if marketplace.capabilities().get("role") == "managed":
             return []
         return _rows(self._state.ledger.by_hand(store))
-
-    def _by_siblings(self, store: str) -> Iterator[_Row]:
-        for ledger in self._siblings.ledgers:
-            for name in self._siblings.names_of(ledger, store):
-                yield from _applied(ledger, name)
-                yield from _rows(ledger.by_hand(name))
 
     def _ever_gave(self) -> bool:
         return any(one.ever_gave() for one in (self._state.ledger, *self._siblings.ledgers))
@@ -120,6 +126,15 @@ class InForce:
         from acorn_gitops.engines.access import in_force
 
         return in_force([*rows], [self.who], self.today)
+
+
+def _common(found: Sequence[_Rights | None]) -> _Rights | None:
+    """The rights that all of them give, with the limits of the first; None where none gives any."""
+    known = [one for one in found if one is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    shared = set(known[0]).intersection(*known[1:])
+    return {right: known[0][right] for right in shared}
 
 
 def _applied(ledger: Ledger, store: str) -> Iterator[_Row]:

@@ -10,8 +10,7 @@ for `LASTS` since it was renewed. What such a run may still send, intents and ge
 
 from __future__ import annotations
 
-import hashlib
-import platform
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.database import database
+from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.reconcile.workspace import Workspace
@@ -27,6 +28,8 @@ LASTS: Final = timedelta(minutes=10)
 """So long a lease counts that nobody renews."""
 EVERY: Final = 120.0
 """Seconds after which a run renews its own."""
+LOOKS: Final = 10.0
+"""Seconds after which a run looks whether the branch has moved."""
 BREAK: Final = "`acorn lock` shows who; where nobody applies any more, `acorn lock --break REASON`"
 _FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -41,7 +44,7 @@ class Lease(NamedTuple):
     job: str = ""
     """The page of the job, where a forge runs it."""
     where: str = ""
-    """The machine and the file of the ledger there, as a digest: the lock of that file is known there."""
+    """A random name of the ledger's file on a machine: the lock of that file is known there."""
     since: str = ""
     renewed: str = ""
     """Instants in UTC."""
@@ -52,9 +55,9 @@ class Lease(NamedTuple):
             return False
         try:
             renewed = datetime.strptime(self.renewed, _FORM).replace(tzinfo=UTC)
-        except ValueError:
+            return now < renewed + LASTS
+        except (ValueError, OverflowError):
             return True
-        return now < renewed + LASTS
 
     def encoded(self) -> bytes:
         """As it lies on the branch."""
@@ -68,7 +71,8 @@ class Lease(NamedTuple):
 
 
 def lease_of(content: bytes | None) -> Lease:
-    """What a file says. AcornError where it is none: nobody knows then who applies."""
+    """What a file says. Where it is none nobody knows who applies, and it keeps everybody out until somebody
+    breaks it."""
     if content is None:
         return Lease()
     try:
@@ -77,14 +81,16 @@ def lease_of(content: bytes | None) -> Lease:
             raise ValueError("another format")
         found = Lease(*(document[name] for name in Lease._fields))
         texts = (found.holder, found.job, found.where, found.since, found.renewed)
-        if type(found.number) is not int or found.number < 0 or not all(isinstance(t, str) for t in texts):
-            raise ValueError("a part of another type")
-        return found
-    except (ValueError, KeyError, TypeError) as error:
-        raise AcornError(
-            f"the lease beside the ledger cannot be read ({type(error).__name__}): nobody knows who applies",
-            hint="take that file from an older commit of the ledger's branch",
-        ) from None
+        known = type(found.number) is int and 0 <= found.number < _MOST
+        return found if known and all(isinstance(t, str) and len(t) < 1000 for t in texts) else NOBODY_KNOWS
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return NOBODY_KNOWS
+
+
+_MOST: Final = 1 << 53
+NOBODY_KNOWS: Final = Lease(
+    0, "somebody (the lease beside the ledger cannot be read)", since="nobody knows when"
+)
 
 
 def lease_beside(name: str) -> str:
@@ -98,8 +104,7 @@ class Claim:
 
     def __init__(self, workspace: Workspace, path: Path, *, takes: bool = False) -> None:
         self._workspace, self._takes = workspace, takes
-        # The lock of this file is ours by now: an earlier run from here is over.
-        self._where = hashlib.sha256(f"{platform.node()}:{path.resolve()}".encode()).hexdigest()[:16]
+        self._where = _where(workspace, path)
         self._mine: Lease | None = None
 
     @classmethod
@@ -144,6 +149,22 @@ class Claim:
         return Lease(number, who, job, where=self._where, since=now, renewed=now)
 
 
+def _where(workspace: Workspace, path: Path) -> str:
+    """A name for this file on this machine, which no other machine has. Whoever holds the lock of the file
+    knows that an earlier run with this name is over."""
+    file = path.with_name(f"{path.name}.where")
+    database(file, workspace.root)
+    try:
+        known = file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        known = ""
+    if len(known) != 32:
+        known = secrets.token_hex(16)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace(file, known.encode(), root=workspace.root, anywhere=True)
+    return known
+
+
 TAKEN: Final = "what was sent is found by the next run; plan again"
 
 
@@ -154,11 +175,16 @@ def _taken(there: Lease) -> str:
 
 
 class Renewal:
-    """Renews a lease while a run goes on."""
+    """Renews a lease while a run goes on. `moved` says whether somebody else has pushed to the branch."""
 
-    def __init__(self, renew: Callable[[], object], clock: Callable[[], float]) -> None:
-        self._renew, self._clock = renew, clock
-        self._last = clock()
+    def __init__(
+        self,
+        renew: Callable[[], object],
+        clock: Callable[[], float],
+        moved: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._renew, self._clock, self._moved = renew, clock, moved
+        self._last = self._looked = clock()
         self.lost: AcornError | None = None
         """Why nothing may be written any more."""
 
@@ -166,10 +192,12 @@ class Renewal:
         """Renew where it is time; whether writing may go on. A branch that cannot be reached is no reason to
         stop until the lease no longer counts."""
         now = self._clock()
-        if self.lost is None and now - self._last >= EVERY:
+        if self.lost is None and now - self._looked >= LOOKS:
+            self._looked = now
             try:
-                self._renew()
-                self._last = now
+                if now - self._last >= EVERY or self._moved():
+                    self._renew()
+                    self._last = now
             except (Stale, Locked) as error:
                 self.lost = error
             except AcornError as error:

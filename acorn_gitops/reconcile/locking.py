@@ -5,17 +5,19 @@ an environment's ledger, on this machine or on the ledger's branch. Caller: cli 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.model.finding import Locked, Misused
-from acorn_gitops.reconcile.lease import Claim, Lease
+from acorn_gitops.reconcile.lease import LOOKS, Claim, Lease
 from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, bring, is_shared, lease_on, send
 from acorn_gitops.reconcile.workspace import Workspace
 
-BROKEN = "lock.broken"
+GRACE: Final = LOOKS + 5.0
+"""Seconds that a run has to see that its lease is broken."""
+BROKEN: Final = "lock.broken"
 """The event of the ledger that says that somebody broke a lock, and why."""
 
 
@@ -65,7 +67,9 @@ def break_lock(workspace: Workspace, reason: str) -> Lease:
             ledger.open_up(BROKEN, workspace.stamp(), workspace.actor(), said)
             send(workspace, ledger, REMOTE, branch, claim=Claim.breaking(workspace, path, found))
             ledger.close()
-            return found
+        # Whoever still goes on looks in the meantime: nobody begins before.
+        workspace.pause(GRACE)
+        return found
 
 
 def _branch(workspace: Workspace) -> str:

@@ -7,7 +7,7 @@ forbids that: it is a change of a file like any other. It must be seen, though, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -36,9 +36,10 @@ def guards_of(configuration: Configuration) -> dict[str, Any]:
     for name in ("freezes", "changeWindows", "holds"):
         if configuration.settings.get(name):
             found[name] = configuration.settings[name]
+    own = {id: sorted(said) for id in OWN_RIGHTS if (said := _softening(found, id))}
     return {
         name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
-        for name, said in found.items()
+        for name, said in {**found, OWN: own}.items()
     }
 
 
@@ -76,12 +77,14 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-def hardened(findings: Iterable[Finding], configuration: Configuration, ledger: Ledger) -> list[Finding]:
+def hardened(
+    findings: Iterable[Finding], configuration: Configuration, ledgers: Sequence[Ledger]
+) -> list[Finding]:
     """Findings, those about whoever gives rights to themselves as bad as they are without what these specs
     are about to say of them: where access is enforced, a severity or a waiver of such a rule counts from the
     next apply on."""
-    last = _last(ledger)
-    if not last or not is_enforced(configuration, [ledger]):
+    last = [one for ledger in ledgers for one in _last(ledger)]
+    if not last or not is_enforced(configuration, ledgers):
         return [*findings]
     now = guards_of(configuration)
     new = {id for id in OWN_RIGHTS if any(_softening(now, id) - _softening(before, id) for before in last)}
@@ -95,20 +98,25 @@ def hardened(findings: Iterable[Finding], configuration: Configuration, ledger: 
     ]
 
 
+OWN: Final = "ownRights"
+"""Of the settings that guard, what softens the rules about one's own rights: kept apart, as a long list of
+waivers is only kept as a digest."""
 OWN_RIGHTS: Final = ("ROL-012", "ROL-021", "ROL-024")
 """Rules about somebody who would be given rights by their own word."""
 
 
 def _softening(guards: Mapping[str, Any], id: str) -> set[str]:
+    if isinstance(guards.get(OWN), Mapping):
+        return {*guards[OWN].get(id, ())}
     severities, waivers = guards.get("severities"), guards.get("waivers")
     said = {f"severity {severities[id]}"} if isinstance(severities, Mapping) and id in severities else set()
     return said | {one for one in waivers or () if isinstance(one, str) and one.startswith(f"{id} ")}
 
 
-def is_enforced(configuration: Configuration, ledgers: Iterable[Ledger]) -> bool:
+def is_enforced(configuration: Configuration | None, ledgers: Iterable[Ledger]) -> bool:
     """Whether access is enforced, by the specs or in the last apply that one of these ledgers knows: the
     commit that no longer asks for it is still judged by it."""
-    said = {configuration.policies.get("access")}
+    said = {configuration.policies.get("access")} if configuration is not None else set()
     return "enforced" in said.union(one.get("access") for ledger in ledgers for one in _last(ledger))
 
 

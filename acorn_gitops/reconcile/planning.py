@@ -40,9 +40,10 @@ from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.foreseen import durations
-from acorn_gitops.reconcile.loosened import hardened, loosened
+from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
+from acorn_gitops.reconcile.siblings import Siblings
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
@@ -419,9 +420,17 @@ def plan_findings(
     # What apply will ask is told early; there it is an error.
     later = [f for f in check(loaded.configuration, workspace.now(), phase="apply") if f.severity == "error"]
     return [
-        *hardened(found, loaded.configuration, state.ledger),
+        *_hardened(workspace, state, found),
         *(f._replace(severity="warning", message=f"{LATER}{f.message}") for f in later),
     ]
+
+
+def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> list[Finding]:
+    """What softens rules about one's own rights is looked for only where such a rule has found something."""
+    if not any(one.id in OWN_RIGHTS and one.severity != "error" for one in found):
+        return [*found]
+    with Siblings(workspace, state) as siblings:
+        return hardened(found, state.loaded.configuration, [state.ledger, *siblings.ledgers])
 
 
 def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:

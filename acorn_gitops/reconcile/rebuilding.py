@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.records import Settled
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, Refused
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.authority import refuse_recording
+from acorn_gitops.reconcile.guards import renamed_in_all_but_name
 from acorn_gitops.reconcile.moved_ledger import move
 from acorn_gitops.reconcile.states import CLOSED, States, StoreView, Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
@@ -37,6 +38,8 @@ def rebuild(workspace: Workspace) -> Rebuilt:
 
 
 def _rebuild(workspace: Workspace, state: States) -> Rebuilt:
+    if renamed := [*renamed_in_all_but_name(state)]:
+        raise Refused("a store has another name than the one under which it was applied", findings=renamed)
     rows: list[Settled] = []
     errors: list[str] = []
     for view in views(state, Wishes(anew=True)):

@@ -1,49 +1,67 @@
-"""Other ledgers of one project that know the same marketplaces: of another environment, or of this one before it
-kept its ledger elsewhere. Comes in: a workspace, the states of an environment. Goes out: those ledgers, to be
-read. Caller: `authority`.
+"""Other ledgers that know the same marketplaces: of another environment, of another project or folder of the
+repository, or of this environment before it kept its ledger elsewhere. Comes in: a workspace, the states of an
+environment. Goes out: those ledgers, to be read. Callers: `in_force`, `planning`.
 
-A commit chooses the environment and the file of its ledger. A ledger that begins anew knows of no right, and
-would let the first apply be anybody's; what another one knows of these marketplaces binds until then.
+A commit chooses the environment, the project's name, and the file of its ledger. What another ledger knows of
+the same marketplaces binds all the same: that access is enforced there, and who may do what, where it was the
+last to say so. What git carries is believed by nobody, and a ledger that cannot be read stops everybody.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from itertools import islice
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
+from acorn_gitops.confine.database import database
+from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import open_ledger, unpacked
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.ledger.sqlite import is_ledger, open_ledger, unpacked
+from acorn_gitops.model.finding import AcornError, PassesLink, Refused
 from acorn_gitops.provenance import branch as kept_branch
-from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, name_on_branch
+from acorn_gitops.provenance.revision import held_lately
+from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, is_shared, name_on_branch
 from acorn_gitops.reconcile.states import States
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.project import FILE, ledgers_named
 
 _MOST: Final = 50
-"""So many files are looked at."""
+"""So many ledgers are looked at."""
+_MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
+
+
+class Sibling(NamedTuple):
+    """Another ledger, and what our stores are called there."""
+
+    ledger: Ledger
+    where: str
+    names: dict[str, str]
+    """By the name of one of our stores, the one that it has there."""
 
 
 class Siblings:
-    """The other ledgers, open while this is entered. None where the own one says what guarded its last
-    run."""
+    """The other ledgers, open while this is entered. Refused where one of them cannot be read."""
 
     def __init__(self, workspace: Workspace, state: States) -> None:
         self._workspace, self._state = workspace, state
         self._open = ExitStack()
-        self.ledgers: list[Ledger] = []
+        self.every: list[Sibling] = []
 
     def __enter__(self) -> Siblings:
-        if not self._state.ledger.last_guards() and not self._state.ledger.unheard():
-            here = {one for store in self._state.connections if (one := self._state.marketplace_of(store))}
-            for ledger in (*self._of_this_machine(), *self._of_the_branch()):
+        try:
+            for count, (ledger, where, near) in enumerate(self._found()):
                 self._open.callback(ledger.close)
-                if self._is_of_this_project(ledger) and here & {*map(ledger.binding, ledger.stores())}:
-                    self.ledgers.append(ledger)
+                if count >= _MOST:
+                    raise Refused(f"more than {_MOST} ledgers lie here; nothing was written", hint=_MOVE)
+                names = self._names(ledger, near=near)
+                if names:
+                    self.every.append(Sibling(ledger, where, names))
+        except BaseException:
+            self._open.close()
+            raise
         return self
 
     def __exit__(
@@ -51,35 +69,101 @@ class Siblings:
     ) -> None:
         self._open.close()
 
-    def names_of(self, ledger: Ledger, store: str) -> list[str]:
-        """What a store of ours is called in another ledger."""
-        where = self._state.marketplace_of(store)
-        same = [name for name in ledger.stores() if where and ledger.binding(name) == where]
-        # Where a marketplace goes by our names, all of its stores are on one.
-        return [store] if store in same else [] if len(same) > 1 else same
+    @property
+    def ledgers(self) -> list[Ledger]:
+        """All of them."""
+        return [one.ledger for one in self.every]
 
-    def _of_this_machine(self) -> Iterator[Ledger]:
+    def _names(self, ledger: Ledger, *, near: bool) -> dict[str, str]:
+        """`near`: it lies in the folder of this project, whose embedded marketplaces are files there."""
+        state, found = self._state, dict[str, str]()
+        theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
+        for store in state.connections:
+            here = state.marketplace_of(store)
+            if not here or (not near and state.is_embedded(store)):
+                continue
+            if state.has_identity(store):
+                found.update((store, name) for name, where in theirs.items() if where == here)
+            elif theirs.get(store) == here:
+                found[store] = store
+        return found
+
+    def _found(self) -> Iterator[tuple[Ledger, str, bool]]:
         own = Path(self._state.ledger.where).resolve()
-        folder = self._workspace.root / ".acorn"
-        for path in islice(sorted(folder.rglob("*.db")), _MOST):
-            if path.resolve() != own and not path.is_symlink() and not path.name.startswith("sandbox"):
-                with suppress(AcornError):
-                    yield open_ledger(path)
+        seen = {own}
+        for path, near in (*self._beside(), *self._named()):
+            real = path.resolve()
+            if real in seen or not path.is_file() or not is_ledger(path):
+                continue
+            seen.add(real)
+            try:
+                ledger = open_ledger(database(path, self._workspace.root if near else path.parent))
+                ledger.check_sound()
+            except PassesLink:
+                continue  # whoever proposes a change may have chosen what it says
+            except AcornError as error:
+                raise Refused(
+                    f"another ledger, {path.name}, cannot be read: {error.message}; nothing was written",
+                    hint=_MOVE,
+                ) from None
+            yield ledger, self._short(path), near
+        yield from self._of_the_branch()
 
-    def _of_the_branch(self) -> Iterator[Ledger]:
-        """AcornError where the branch cannot be asked."""
+    def _beside(self) -> Iterator[tuple[Path, bool]]:
+        """Files where ledgers lie: below `.acorn` of this project, and of the others of the repository."""
+        root = self._workspace.root
+        for folder in dict.fromkeys([root, *self._projects()]):
+            for path in sorted((folder / ".acorn").rglob("*")):
+                yield path, folder == root
+
+    def _projects(self) -> Iterator[Path]:
+        repository = find(self._workspace.root)
+        if repository is None:
+            return
+        try:
+            asked = Questions(repository).ask(repository.top, "ls-files", "-z", "--", f":(top,glob)**/{FILE}")
+        except NoAnswer:
+            return
+        for name in asked.split(b"\0"):
+            if name:
+                yield (repository.top / name.decode("utf-8", "replace")).parent
+
+    def _named(self) -> Iterator[tuple[Path, bool]]:
+        """Files that acorn.yaml names, or has named in its last versions."""
+        root = self._workspace.root
+        for content in held_lately(root, FILE, _MOST):
+            for name in ledgers_named(content.decode("utf-8", "replace")):
+                yield root / name, True
+
+    def _of_the_branch(self) -> Iterator[tuple[Ledger, str, bool]]:
+        """AcornError where the branch cannot be asked that was chosen. Where none was, what cannot be asked is
+        left aside: nobody is kept from applying by a remote that is away."""
         workspace = self._workspace
-        branch = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
+        chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
+        branch = chosen or (BRANCH if is_shared(workspace) else "")
         if branch in ("", NONE):
             return
         own = name_on_branch(workspace, Path(self._state.ledger.where))
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
-        names = [one for one in kept_branch.names(workspace.root, REMOTE, branch) if one.endswith(".gz")]
-        for number, name in enumerate(islice((one for one in names if one != own), _MOST)):
+        try:
+            names = [one for one in kept_branch.names(workspace.root, REMOTE, branch) if one.endswith(".gz")]
+        except AcornError:
+            if chosen:
+                raise
+            return
+        for number, name in enumerate(name for name in names if name != own):
             kept = kept_branch.fetch(workspace.root, REMOTE, branch, name)
-            with suppress(AcornError):
-                if kept.content is not None:
-                    yield unpacked(kept.content, folder / f"{number}.db")
+            if kept.content is None:
+                continue
+            try:
+                ledger = unpacked(kept.content, folder / f"{number}.db")
+            except AcornError as error:
+                raise Refused(
+                    f"another ledger of {branch}, {name}, cannot be read: {error.message}; nothing was written",
+                    hint=f"put an older commit of {branch} back, or take that file out of it",
+                ) from None
+            yield ledger, f"{name} on {branch}", False
 
-    def _is_of_this_project(self, ledger: Ledger) -> bool:
-        return ledger.owner().partition("/")[0] == self._state.owner.partition("/")[0]
+    def _short(self, path: Path) -> str:
+        root = self._workspace.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.apply.staleness import check_not_empty
@@ -108,19 +109,20 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def _spelt_alike(url: str) -> str:
-    """An address in one of its spellings: a host is the same with its usual port, with a dot at its end, and
-    this machine by any of its names."""
+    """An address in one of its spellings: a host is the same with its usual port, with a dot at its end, with
+    whoever asks before it, and this machine by any of its names; a path with what leads back in it."""
     plain = url.rstrip("/").lower()
     try:
         parts = urlsplit(plain)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return plain
-    if not host or parts.username is not None:
+    if not host:
         return plain
     host = "127.0.0.1" if host in ("localhost", "::1") else f"[{host}]" if ":" in host else host
     where = host if port in (None, _PORTS.get(parts.scheme)) else f"{host}:{port}"
-    return parts._replace(netloc=where).geturl()
+    path = posixpath.normpath(unquote(parts.path)).strip("/.") if parts.path else ""
+    return parts._replace(netloc=where, path=path).geturl().rstrip("/")
 
 
 @dataclass
@@ -163,6 +165,11 @@ class States:
         """Which marketplace a store is on, as a digest of what leads there: secrets and options may change,
         addresses may not."""
         return self.marketplace_behind(self.connections.get(store, ""), self._meant(store))
+
+    def is_embedded(self, store: str) -> bool:
+        """Whether a store is on a marketplace that is a file of this folder."""
+        settings = self.loaded.configuration.connections.get(self.connections.get(store, "")) or {}
+        return str(settings.get("url") or "sandbox:").startswith("sandbox:")
 
     def has_identity(self, store: str) -> bool:
         """Whether the marketplace knows a store by an id of its own: then no other store is the same."""

@@ -97,8 +97,9 @@ class _Sets:
         self._costs: dict[str, tuple[Decimal, str] | None] = {}
 
     def filled(self, sku: Spec) -> Spec:
-        """A set with the bounds, the cost and the margin of its parts where it has none of its own. Where the
-        cost cannot be told, the margin is asked for all the same, and PRO-034 says what is missing."""
+        """A set with the bounds, the cost and the margin of its parts where it has none of its own. Where its
+        cost cannot be told and that of a part that asks can, the margin is asked for all the same: PRO-034
+        says what is missing."""
         inside = _inside(sku)
         if not inside:
             return sku
@@ -117,7 +118,10 @@ class _Sets:
         if cost is not None and attributes.get("cost") is None:
             body["attributes"] = {**attributes, "cost": {"currency": cost[1], "value": str(cost[0])}}
         margin = self._margin(body["sku"], 0)
-        if policy.get("minMarginPercent") is None and margin is not None:
+        can_tell = cost is not None or any(
+            self._margin(one, 1) is not None and self._cost(one, 1) is not None for one, _ in inside
+        )
+        if policy.get("minMarginPercent") is None and margin is not None and can_tell:
             policy["minMarginPercent"] = str(margin)
         if policy:
             body["pricePolicy"] = policy

@@ -47,6 +47,12 @@ class Targets(NamedTuple):
     routes: Mapping[str, bytes]
 
 
+def ledgers_named(text: str) -> list[str]:
+    """The files of ledgers that a project file names."""
+    environments = settings_of(text).get("environments") or {}
+    return [one["ledger"] for one in environments.values() if isinstance(one, dict) and one.get("ledger")]
+
+
 def settings_of(text: str) -> Mapping[str, Any]:
     """`spec` of a project file, given as text; empty where it is none. Only its form is looked at, no file is
     read."""

@@ -351,3 +351,37 @@ def test_a_marketplace_is_what_it_was_under_another_name(
     refused = people.seller.run("apply", "--auto-approve", *words)
     assert (refused.code, "amz-d1 is on the marketplace what amz-de is" in refused.err) == (4, True), refused
     assert price(people.seller.amazon, "MUG-RED") == "12.90"
+
+
+SPELLINGS = ["{0}/", "{0}/x/..", "{0}/./", "{0}/%2e/"]
+
+
+@pytest.mark.parametrize("spelling", [*SPELLINGS, "http://me@{1}"])
+def test_an_address_is_one_in_any_spelling(team: Callable[[str], Team], spelling: str) -> None:
+    """What was applied at it counts there, too."""
+    people = team(STORES + SKUS + OWNERS)
+    config = people.seller.path / "acorn.yaml"
+    url = people.seller.amazon.url
+    config.write_text(config.read_text().replace(f'url: "{url}"', f'url: "{spelling.format(url, url[7:])}"'))
+    people.seller.text(OTHER_NAME.replace("12.90", "0.90") + OWNERS)
+    people.seller.trust()
+    refused = people.seller.run("plan")
+    assert "amz-d1 is on the marketplace what amz-de is" in " ".join(refused.out.split()), refused
+
+
+def test_a_right_that_was_taken_away_holds_in_no_environment(team: Callable[[str], Team]) -> None:
+    """Also where nobody has applied since; and a name that comes to mean another marketplace brings no rights along."""
+    people = team(STORES + SKUS + OWNERS)
+    config = people.seller.path / "acorn.yaml"
+    both = config.read_text().replace("environments: {sandbox: {}}", "environments: {sandbox: {}, old: {}}")
+    config.write_text(both)
+    with_mallory = STORES + SKUS + OWNERS.replace("subjects: [", "subjects: [" + MALLORY)
+    assert people("ada", with_mallory).code == 0
+    config.write_text(both.replace("defaultEnvironment: sandbox", "defaultEnvironment: old"))
+    assert people("ada").code == 0
+    config.write_text(both)
+    assert people("ada", STORES + SKUS + OWNERS).code == 0
+    config.write_text(both.replace("defaultEnvironment: sandbox", "defaultEnvironment: old"))
+    refused = people("mallory", with_mallory.replace("12.90", "0.50"))
+    assert refused.code == 4, refused
+    assert price(people.seller.amazon, "MUG-RED") == "12.90"

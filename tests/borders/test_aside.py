@@ -301,7 +301,7 @@ def test_a_promotion_is_judged_for_every_listing_of_a_sku(dear: str, market: Mar
     )  # fmt: skip
     made.write(storefront(), ceded, promo)
     result = made.run("apply", "--auto-approve")
-    assert (result.code, "amz-de/promotion/now" in market.live()) == (3, False), result
+    assert (result.code, "amz-de/promotion/now" in market.live()) == (4, False), result
 
 
 # -- stores of others ----------------------------------------------------------------------------------------

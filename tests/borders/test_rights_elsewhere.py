@@ -158,13 +158,19 @@ def test_another_ledger_knows_what_was_enforced(
 
 
 def test_whoever_may_give_rights_moves_to_another_ledger(team: Team) -> None:
-    """And from its first apply on it speaks for itself, whatever lies beside it."""
+    """What still says that access is enforced is named, and is moved away."""
     first = [storefront(), owners(), sku("S-1", "20.00")]
     assert team("ada", PROJECT + ENFORCED, *first).code == 0
     team("ada", _other_ledger(PROJECT), *first)
     assert team.run("ada", "state", "rebuild").code == 0
     assert team("ada", _other_ledger(PROJECT), storefront(), owners(), sku("S-1", "19.00")).code == 0
-    assert team("mallory", _other_ledger(PROJECT), storefront(), owners(), sku("S-1", "18.00")).code == 0
+    lower = (_other_ledger(PROJECT), storefront(), owners(), sku("S-1", "18.00"))
+    refused = team("mallory", *lower)
+    assert (refused.code, ".acorn/sandbox/ledger.db says that it is enforced" in refused.err) == (4, True), (
+        refused
+    )
+    (team.made.path / ".acorn" / "sandbox" / "ledger.db").unlink()
+    assert team("mallory", *lower).code == 0
 
 
 def test_nobody_is_told_what_to_make_where_the_marketplace_makes_it(team: Team) -> None:
@@ -275,3 +281,115 @@ def test_twins_whose_rule_was_softened_are_refused_in_words(team: Team) -> None:
     assert (refused.code, "Traceback" in refused.err, "internal error" in refused.err) == (4, False, False), (
         refused
     )
+
+
+# -- ledgers that a commit chooses, or brings (twenty-second attack) -----------------------------------------
+
+SOFTENED = (
+    "  policies: {access: enforced, severities: {ROL-012: warning, ROL-021: warning, ROL-024: warning}}\n"
+)
+
+
+def _ledger(project: str, where: str) -> str:
+    return project.replace("{sandbox: {}}", f"{{sandbox: {{ledger: {where}}}}}")
+
+
+def takes_over(team: Team, project: str, price: str = "1.00") -> Any:
+    """Mallory makes himself the owner in a ledger that begins anew, and lowers a price."""
+    bosses = owners()
+    bosses["spec"]["subjects"] = [{"kind": "user", "id": "mallory@example.com", "mfa": True}]
+    team.run("mallory", "state", "rebuild")
+    return team("mallory", project, storefront(), bosses, sku("S-1", price), words=("--adopt",))
+
+
+@pytest.mark.parametrize(
+    "where", [".acorn/a/ledger.db", "state/ledger.db", ".acorn/a/ledger.sqlite", ".acorn/sandbox-ledger.db"]
+)
+def test_the_ledger_that_knows_is_found_wherever_it_lay(team: Team, where: str) -> None:
+    (team.made.path / ".gitignore").write_text(".acorn/\nstate/\n*.acorn.json\n")
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", _ledger(PROJECT, where) + ENFORCED, *first).code == 0
+    assert takes_over(team, _ledger(PROJECT, ".acorn/new.db") + SOFTENED).code in (4, 6)
+    renamed = _ledger(PROJECT, ".acorn/new.db").replace("{name: test}", "{name: other}")
+    assert takes_over(team, renamed + SOFTENED).code in (4, 6)
+    assert team.price() == "20.00"
+
+
+def test_a_ledger_that_cannot_be_read_stops_whoever_begins_another(team: Team) -> None:
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT + ENFORCED, *first).code == 0
+    (team.made.path / ".acorn" / "sandbox" / "ledger.db").write_bytes(b"spoilt")
+    assert takes_over(team, _ledger(PROJECT, ".acorn/new.db") + SOFTENED).code in (4, 6)
+    assert team.price() == "20.00"
+
+
+def test_a_ledger_that_git_carries_gives_nobody_a_right(team: Team, tmp_path: Path) -> None:
+    """Whoever proposes a change may have written it."""
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT + ENFORCED, *first).code == 0
+    decoy = team.made.path / ".acorn" / "zz" / "ledger.db"
+    decoy.parent.mkdir()
+    ledger = open_ledger(decoy, write=True)
+    grant = {"role": "owners", "subject": {"kind": "user", "id": "mallory@example.com"}, "mfa": True}
+    rights = [["role", "owners", {"rules": [{"resources": EVERYTHING, "verbs": ["apply"]}]}], ["grant", "owners:user:mallory@example.com", grant]]  # fmt: skip
+    ledger.open_up("apply.begin", "2098-01-01T00:00:00Z", "ada", {"owner": "test/zz", "by_hand": {"amz-de": rights}, "guards": {"access": None}})  # fmt: skip
+    ledger.close()
+    git(team.made.path, "add", "-f", ".acorn/zz/ledger.db")
+    assert takes_over(team, _ledger(PROJECT, ".acorn/new.db") + SOFTENED).code in (4, 6)
+    assert team.price() == "20.00"
+
+
+def test_a_first_apply_that_harms_nobody_opens_no_store_of_others(team: Team) -> None:
+    """An environment begins with a store that is mallory's, without enforcement, and gains the other one later."""
+    mine = helpers("amz-fr", EVERYTHING)
+    both = [storefront(), storefront("amz-fr"), owners(), mine]
+    assert (
+        team("ada", PROJECT + ENFORCED, *both, sku("S-1", "20.00"), sku("F-1", "20.00", "amz-fr")).code == 0
+    )
+    other = _other_environment(PROJECT)
+    team("mallory", other, storefront("amz-fr"), mine, sku("F-1", "19.00", "amz-fr"), words=("--adopt",))
+    refused = team(
+        "mallory", other, *both, sku("S-1", "1.00"), sku("F-1", "19.00", "amz-fr"), words=("--adopt",)
+    )
+    assert (refused.code, "ACN-024" in refused.err) == (4, True), refused
+    assert team.price() == "20.00"
+
+
+def test_a_long_list_of_waivers_hides_none_of_them(team: Team) -> None:
+    """It is kept as a digest: what softens the rules about oneself is kept beside it."""
+    admins = permission("admins", ["iam", "store"], ["read", "apply"], "mallory@example.com", stores={"all": True}, approvals=ASKED)  # fmt: skip
+    many = "".join(
+        f'    - {{rule: SKU-001, scope: SkuMapping/none-{n:04}, reason: {"r" * 60}, owner: ada, until: "2027-06-01"}}\n'
+        for n in range(300)
+    )
+    assert team("ada", PROJECT + ENFORCED, storefront(), owners(), admins, sku("S-1", "20.00")).code == 0
+    wide = owners()
+    wide["spec"]["subjects"].append({"kind": "user", "id": "mallory@example.com", "mfa": True})
+    project = PROJECT + SOFT["a waiver"] + many
+    refused = team("mallory", project, storefront(), wide, admins, sku("S-1", "20.00"))
+    assert (refused.code, "counts from the next apply on" in refused.err) == (4, True), refused
+
+
+def test_a_rename_in_a_part_of_a_plan_is_no_creation(team: Team) -> None:
+    project = PROJECT + '  policies: {budgets: {money: {types: [listing], priceSum: "5"}}}\n'
+    assert team("ada", project, storefront(), sku("D", "20.00"), sku("U", "20.00")).code == 0
+    renamed = sku("D", "12.00")
+    renamed["spec"]["listings"][0] |= {"sellerSku": "D2", "movedFrom": "D"}
+    team.made.write(storefront(), renamed, sku("U", "28.00"))
+    git(team.made.path, "add", "-A")
+    by(team.made, "ada")
+    assert team.run("ada", "plan", "--out", "p.acorn.json").code == 0
+    part_of(team.made.path / "p.acorn.json", lambda address: address.endswith("/D2"))
+    refused = team.run("mallory", "apply", "--auto-approve", "p.acorn.json")
+    assert (refused.code, "BUD-003" in refused.err) == (5, True), refused
+
+
+@pytest.mark.parametrize("words", [("state", "rm", PRICE), ("state", "rebuild")])
+def test_an_ended_role_holds_at_no_other_time(
+    team: Team, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Where something real is written, also in the ledger alone."""
+    assert team("ada", PROJECT + ENFORCED, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    monkeypatch.setattr("acorn_gitops.reconcile.authority._is_trial", lambda url: False)
+    refused = team.run("ada", *words)
+    assert (refused.code, "ACORN_NOW is set" in refused.err) == (64, True), refused

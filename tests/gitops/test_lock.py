@@ -15,13 +15,16 @@ import orjson
 import pytest
 
 from acorn_gitops.model.finding import AcornError, Locked, Stale
-from acorn_gitops.reconcile.lease import EVERY, LASTS, Claim, Lease, Renewal, lease_of
+from acorn_gitops.provenance.branch import push
+from acorn_gitops.reconcile import locking
+from acorn_gitops.reconcile.lease import EVERY, LASTS, LOOKS, NOBODY_KNOWS, Claim, Lease, Renewal, lease_of
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.sandbox.database import Database
 from tests.borders.clone import cloned, git, published
 from tests.borders.market import Market, clone_of, open_market, started
 from tests.repository import Repository, sku, storefront
 
+GRACE = locking.GRACE
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 JOB = "https://forge.example/acorn/actions/runs/7"
 
@@ -200,6 +203,20 @@ def test_a_lease_is_waited_for(team: Callable[[str], Repository], market: Market
         stop(running)
 
 
+def test_a_run_that_ends_before_its_plan_is_made_leaves_no_lease(
+    team: Callable[[str], Repository], market: Market
+) -> None:
+    """It found what a dead run had left, wrote that down for all, and ended at a pattern that means nothing."""
+    dying, other = team("dying"), team("other")
+    running = slow(dying, market, "33.00")
+    until(lambda: lease(other))
+    stop(running)
+    without_faults(market)
+    assert other.run("lock", "--break", "it died").code == 0
+    assert other.run("apply", "--auto-approve", "--select", "amz-de/listing/NOPE").code == 64
+    assert lease(other) is None
+
+
 def test_nothing_is_broken_without_a_reason_or_a_lease(team: Callable[[str], Repository]) -> None:
     made = team("made")
     assert made.run("lock", "--break", " ").code == 64
@@ -244,11 +261,44 @@ def test_a_lease_counts_while_it_is_renewed(age: int, counts: bool) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'{"format_version":"2.0"}', Lease(1)._replace(number=-1).encoded(), Lease(1)._replace(job=7).encoded()],  # type: ignore[arg-type]
+    [
+        b"", b"[]", b"{}", b"[" * 100_000, b'{"format_version":"2.0"}',
+        *(Lease(1)._replace(**wrong).encoded() for wrong in ({"number": -1}, {"number": (1 << 64) - 1}, {"job": 7}, {"job": "x" * 2000})),
+    ],
 )  # fmt: skip
 def test_what_is_no_lease_stops_everybody(content: bytes) -> None:
-    with pytest.raises(AcornError, match="nobody knows who applies"):
-        lease_of(content)
+    """Until somebody breaks it."""
+    assert lease_of(content) == NOBODY_KNOWS
+    assert NOBODY_KNOWS.counts(NOW)
+
+
+def test_an_unreadable_lease_is_broken_like_any_other(team: Callable[[str], Repository]) -> None:
+    made = team("made")
+    git(made.path, "fetch", "-q", "origin", "acorn-ledger")
+    name = "sandbox/ledger.db.lease"
+    tip = git(made.path, "rev-parse", "FETCH_HEAD").strip()
+    push(made.path, "origin", "acorn-ledger", {name: b"rubbish"}, "m", onto=tip)
+    made.write(storefront(), *shelf("31.00"))
+    refused = made.run("apply", "--auto-approve")
+    assert (refused.code, "cannot be read" in refused.err) == (6, True), refused
+    assert made.run("lock", "--break", "somebody wrote into it").code == 0
+    made.apply()
+
+
+def test_whoever_breaks_a_lock_waits_until_the_other_has_seen_it(
+    team: Callable[[str], Repository], market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, slept = team("watcher"), list[float]()
+    running = slow(team("slow"), market, "32.00")
+    try:
+        until(lambda: lease(watcher))
+        monkeypatch.setattr(locking, "GRACE", GRACE)
+        monkeypatch.setattr(time, "sleep", slept.append)
+        assert watcher.run("lock", "--break", "it hangs").code == 0
+        assert slept[-1] == GRACE > LOOKS
+    finally:
+        monkeypatch.undo()
+        stop(running)
 
 
 def test_a_lease_comes_back_as_it_was() -> None:
@@ -266,7 +316,7 @@ def test_a_run_goes_on_while_the_branch_is_away_and_no_longer_than_its_lease() -
             raise answers[0]
 
     renewal = Renewal(renew, lambda: now[0])
-    for now[0] in (1.0, EVERY, EVERY + 1, LASTS.total_seconds() - EVERY - 1):
+    for now[0] in (1.0, EVERY, EVERY + LOOKS, LASTS.total_seconds() - EVERY - LOOKS):
         assert renewal.holds()
     now[0] = LASTS.total_seconds() - EVERY
     assert not renewal.holds()
@@ -284,3 +334,15 @@ def test_a_run_that_lost_its_lease_stops_at_once() -> None:
     assert renewal.holds()
     now[0] = EVERY
     assert not renewal.holds()
+
+
+def test_a_branch_that_moved_is_looked_at_before_it_is_time_to_renew() -> None:
+    now, renewed, pushed = [0.0], list[float](), [False]
+    renewal = Renewal(lambda: renewed.append(now[0]), lambda: now[0], lambda: pushed[0])
+    for now[0] in (LOOKS - 1, LOOKS, 3 * LOOKS):
+        assert renewal.holds()
+    assert renewed == []
+    pushed[0] = True
+    for now[0] in (3 * LOOKS + 1, 4 * LOOKS):
+        assert renewal.holds()
+    assert renewed == [4 * LOOKS]
