@@ -41,6 +41,12 @@ from acorn_gitops.plan.document import Plan
     metavar="REV",
     help="Only what the specs want otherwise than in this revision: reads only the stores that are touched.",
 )
+@click.option(
+    "--validate-remote",
+    "validate",
+    is_flag=True,
+    help="Ask the marketplaces, too, whether they would take it; on Amazon a request a second.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
     environment: str | None,
@@ -55,6 +61,7 @@ def command(
     allow_empty: tuple[str, ...],
     refresh: bool,
     since: str | None,
+    validate: bool,
     verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
@@ -67,7 +74,8 @@ def command(
         check_replaceable(out, session.root)
     if since is not None and selected:
         raise click.UsageError("--since and --select are two ways to say the same")
-    plan = planned(session, PlanRequest(selected, adopt, allow_empty, refresh=refresh, since=since or ""))
+    request = PlanRequest(selected, adopt, allow_empty, refresh=refresh, since=since or "", validate=validate)
+    plan = planned(session, request)
     if out is not None:
         write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose=verbose, language=language), nl=False)

@@ -47,6 +47,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         4,
         "The record of what people attested cannot be read; a warning where something attested is no longer declared.",
     ),
+    "ACN-048": (
+        4,
+        "A marketplace that was asked (`plan --validate-remote`) would refuse a change; a warning where it could not be asked.",
+    ),
     "ACN-047": (
         0,
         "A note, how long a marketplace takes for the plan; a warning where something begins before that is done.",

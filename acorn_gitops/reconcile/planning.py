@@ -43,6 +43,7 @@ from acorn_gitops.reconcile.foreseen import durations
 from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
+from acorn_gitops.reconcile.remote_check import remarks
 from acorn_gitops.reconcile.siblings import Siblings
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
@@ -81,6 +82,8 @@ class PlanRequest:
     """Read every store, also those that say they have not changed."""
     since: str = ""
     """Only what the specs want otherwise than in this revision, in place of `select`."""
+    validate: bool = False
+    """Ask the marketplaces, too, whether they would take it."""
 
 
 def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
@@ -89,12 +92,16 @@ def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     asked = request or PlanRequest()
     if asked.since and asked.select:
         raise Misused("since and select are two ways to say what is planned")
+    if asked.validate:
+        workspace.refuse_untrusted("plan --validate-remote")
     revision = Revision(workspace.root)
     loaded, findings = workspace.checked()
     select = _touched(workspace, loaded, asked)
     wishes = Wishes(select, asked.adopt, asked.allow_empty, fresh=asked.refresh, lenient=bool(asked.since))
     with workspace.busy("plan"):
-        found, state = compute(workspace, loaded, findings, wishes=wishes, revision=revision)
+        found, state = compute(
+            workspace, loaded, findings, wishes=wishes, revision=revision, validate=asked.validate
+        )
         state.ledger.close()
     return found
 
@@ -123,10 +130,12 @@ def compute(
     *,
     write: bool = False,
     takes_over: bool = False,
+    validate: bool = False,
     publish: Callable[[Ledger], None] | None = None,
 ) -> tuple[Plan, States]:
     """The plan. A store that cannot be read is an error in it; the others are planned all the same.
-    `takes_over`: the ledger begins with what is there, so that it cannot be behind. `publish`: puts the
+    `takes_over`: the ledger begins with what is there, so that it cannot be behind. `validate`: marketplaces
+    are asked whether they would take it. `publish`: puts the
     ledger where others find it, before any store remembers it."""
     state = gather(workspace, loaded, wishes, write=write)
     if state.ledger.open_intents():
@@ -249,6 +258,8 @@ def compute(
     if not state.ledger.exists and (found := sum(map(guards.already_there, results))):
         blocking.append(guards.no_ledger(workspace.ledger_path(loaded.project), found))
     blocking += durations(state, results, workspace.now())
+    if validate:
+        blocking += remarks(state, results)
     blocking += guards.renamed_stores(state)
     blocking += guards.renamed_in_all_but_name(state)
     blocking += loosened(loaded.configuration, state.ledger)

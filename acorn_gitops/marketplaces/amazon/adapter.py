@@ -22,6 +22,7 @@ from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.sales import Sales
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import (
+    Job,
     Journal,
     Kind,
     RemoteStore,
@@ -166,9 +167,19 @@ class AmazonAccount:
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """What can be known without writing: whether each thing is there, has moved, and is in the
-        marketplace's currency."""
+        marketplace's currency; of listings Amazon's own verdict."""
         with self._in_shape():
-            return checked(self._kinds, self._there(store), writes, _wrong_currency)
+            there = self._there(store)
+            found = checked(self._kinds, there, writes, _wrong_currency)
+            asked = [
+                n for n, one in enumerate(found) if one.status == "observed" and _is_previewed(writes[n])
+            ]
+            rows = self._listings.rows(there, {writes[n].address.key for n in asked}) if asked else Rows()
+            for n in asked:
+                job = Job(writes[n].address.key, rows.get(writes[n].address.key), writes[n].attributes)
+                if trouble := self._listings.preview(there, job):
+                    found[n] = Outcome(writes[n].address, "rejected", trouble)
+            return found
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A store has no version: each row is looked at before it is
@@ -249,6 +260,10 @@ class AmazonAccount:
 
     def _in_shape(self, *, sent: bool = False) -> AbstractContextManager[None]:
         return in_shape(self._name, "Amazon", hint="check the connection's url", sent=sent)
+
+
+def _is_previewed(write: Write) -> bool:
+    return write.address.type == "listing" and write.operation != "delete"
 
 
 def _place(store: str, block: Mapping[str, Any]) -> RemoteStore:

@@ -18,7 +18,7 @@ from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client, Missing, Refusal
 from acorn_gitops.marketplaces.amazon.on_its_way import Key, OnItsWay
 from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
-from acorn_gitops.model.finding import Incomplete, MarketplaceError
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
 
@@ -103,6 +103,21 @@ class Listings:
     def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """From this marketplace alone."""
         return one_by_one(jobs, lambda job: self._delete(store, job))
+
+    def preview(self, store: RemoteStore, job: Job) -> Trouble:
+        """Amazon's own verdict on a creation or a change, which has no effect; None where it would take it."""
+        try:
+            body = self._change(store, job) if job.row is not None else self._creation(store, job)
+            if body.get("patches") == []:
+                return None
+            operation = op.PREVIEW_PATCH if "patches" in body else op.PREVIEW_PUT
+            query = {"marketplaceIds": store.id, "mode": "VALIDATION_PREVIEW", "includedData": "issues"}
+            answer = self._client.call(operation, _path(store, job.key), query, body)
+        except Unreachable:
+            raise
+        except MarketplaceError as error:
+            return error.message
+        return None if answer.get("status") in ("VALID", "ACCEPTED") else _issues(answer)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -295,9 +310,7 @@ class Listings:
         answer = self._client.call(operation, _path(store, sku), {"marketplaceIds": store.id}, body)
         if answer.get("status") == "ACCEPTED":
             return
-        issues = [one for one in answer.get("issues") or () if one.get("severity") == "ERROR"]
-        said = "; ".join(one_line(f"{one.get('code')} {one.get('message')}", 300) for one in issues[:5])
-        raise Refusal(f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}")
+        raise Refusal(_issues(answer))
 
     def _carry(self, operation: op.Operation, store: RemoteStore, raw: Tree, *, body: Tree) -> None:
         """Submit, and keep in mind the offer that is on its way; a refused one is not."""
@@ -375,6 +388,13 @@ class Listings:
         ]
         # How many lie there is the warehouse's to say: what is there already keeps its number.
         return [_patch("merge", STOCK, new), *(_patch("delete", STOCK, one) for one in old)]
+
+
+def _issues(answer: Tree) -> str:
+    """What Amazon says is wrong."""
+    issues = [one for one in answer.get("issues") or () if one.get("severity") == "ERROR"]
+    said = "; ".join(one_line(f"{one.get('code')} {one.get('message')}", 300) for one in issues[:5])
+    return f"Amazon answers {one_line(str(answer.get('status')), 20)}: {said}"
 
 
 def _raw(job: Job) -> Tree:

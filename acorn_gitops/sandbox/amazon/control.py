@@ -83,6 +83,14 @@ class Control:
         self._world.faults.append(fault)
         return asdict(fault)
 
+    def _verdict(self, said: Mapping[str, Any]) -> Any:
+        """Submissions of a SKU are INVALID from now on, with these words; without any they are judged again."""
+        if said.get("message"):
+            self._world.verdicts[str(said["sku"])] = str(said.get("code", "99010")), str(said["message"])
+        else:
+            self._world.verdicts.pop(str(said["sku"]), None)
+        return self._world.verdicts
+
     def _hand(self, said: Mapping[str, Any]) -> Any:
         """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at
         once."""
@@ -137,6 +145,7 @@ _ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, Any]], Any]]] = {
     "clock": Control._clock,
     "habits": Control._habits,
     "fault": Control._fault,
+    "verdict": Control._verdict,
     "hand": Control._hand,
     "dump": Control._dump,
 }

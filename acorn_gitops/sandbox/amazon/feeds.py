@@ -10,7 +10,7 @@ from typing import Final
 
 from acorn_gitops.sandbox.amazon.asked import Sort
 from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, invalid, written
-from acorn_gitops.sandbox.amazon.listings import OPERATORS, Submission, submit, trouble
+from acorn_gitops.sandbox.amazon.listings import OPERATORS, Submission, ordered, submit, trouble
 
 _DOCUMENTS: Final = "/feeds/2021-06-30/documents"
 _FEEDS: Final = "/feeds/2021-06-30/feeds"
@@ -118,7 +118,7 @@ def _message(call: Call, message: Json, place: str) -> list[Json]:
         attributes=message.get("attributes") or {},
         patches=patches,
     )
-    wrong = [_short(issue) for issue in trouble(call.account, wish)]
+    wrong = [_short(issue) for issue in [*trouble(call.account, wish), *ordered(call.world, wish)]]
     if not wrong:
         submit(call.world, call.account, wish)
     return wrong

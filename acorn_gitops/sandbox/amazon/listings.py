@@ -143,7 +143,7 @@ def delete(call: Call) -> Answer:
 def _submitted(call: Call, wishes: Sequence[Submission]) -> Answer:
     account = _seller(call)
     preview = call.query.get("mode") == "VALIDATION_PREVIEW"
-    issues = [issue for wish in wishes for issue in trouble(account, wish)]
+    issues = [issue for wish in wishes for issue in [*trouble(account, wish), *ordered(call.world, wish)]]
     bad = any(issue["severity"] == "ERROR" for issue in issues)
     if not bad and not preview:
         for wish in wishes:
@@ -238,6 +238,12 @@ def trouble(account: Account, wish: Submission) -> list[Json]:
     if wish.operation == "UPDATE" and wish.product_type == "":
         issues.append(_issue("90220", "'product_type' is required but missing.", ["product_type"], _MISSING))
     return issues
+
+
+def ordered(world: World, wish: Submission) -> list[Json]:
+    """What somebody ordered to be wrong with a SKU."""
+    code, words = world.verdicts.get(wish.sku, ("", ""))
+    return [_issue(code, words, [], _BAD)] if words else []
 
 
 def _steps_said(wish: Submission) -> list[tuple[str, str, Any]]:

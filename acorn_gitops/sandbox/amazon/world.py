@@ -92,6 +92,8 @@ class World:
         self.clients: dict[str, str] = {}
         """Secrets of applications by client id; any are good where none are named."""
         self.habits = Habits()
+        self.verdicts: dict[str, tuple[str, str]] = {}
+        """By SKU, the code and the words with which every submission of it is refused."""
         self.faults: list[Fault] = []
         self.requests: dict[str, int] = {}
         """How often each operation was asked, refusals for haste included."""
