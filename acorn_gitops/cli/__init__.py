@@ -59,6 +59,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "log": ("log", "Verify the ledger's chain."),
     "trust": ("trust", "Say which addresses may be asked from this machine."),
     "state": ("state", "Look at the ledger, and mend it."),
+    "amazon": ("amazon", "What only Amazon has: schemas of product types."),
     "sandbox": ("sandbox", "Serve, seed, disturb or reset the embedded marketplace."),
     "completion": ("completion", "Print the completion script of a shell."),
 }

@@ -238,6 +238,14 @@ class Marketplace(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """An adapter of a marketplace that has schemas of what is sold implements this too."""
+
+    def describe(self, store: str, product_type: str) -> bytes:
+        """The JSON Schema of a product type in a store. MarketplaceError where there is none."""
+
+
+@runtime_checkable
 class Foresees(Protocol):
     """An adapter of a marketplace that lets in only so much implements this too."""
 

@@ -19,6 +19,7 @@ from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.listings import Listings
 from acorn_gitops.marketplaces.amazon.operations import requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
+from acorn_gitops.marketplaces.amazon.product_types import schema_of
 from acorn_gitops.marketplaces.amazon.sales import Sales
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import (
@@ -107,6 +108,17 @@ class AmazonAccount:
         if block.get("marketplaceId"):
             return f"{block.get('sellerId') or self._seller} front {block['marketplaceId']}"
         return ""
+
+    def describe(self, store: str, product_type: str) -> bytes:
+        """As the store's marketplace has it, in its first language."""
+        with self._in_shape():
+            there = self._there(store)
+            if "sellerId" not in there.raw:
+                raise MarketplaceError(f"{store} is a place, and sells nothing by itself")
+            raw = there.raw
+            return schema_of(
+                self._client, product_type, there.id, seller=raw["sellerId"], language=raw["language"]
+            )
 
     def foresees(self, writes: Mapping[tuple[str, str], int]) -> tuple[int, float]:
         """By the slowest operation: the buckets of the others fill meanwhile."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from acorn_gitops.confine import http
 from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
@@ -37,6 +37,8 @@ MOST_WORDS: Final = 1 << 20
 """Bytes of an answer that says what is wrong; in a longer one nobody looks for words."""
 ROLE: Final = "check the application's roles (Product Listing; Selling Partner Insights) and the account's authorisation"
 _FAULT: Final = "this is a fault of the server"
+_DOCUMENTS: Final = (".amazonaws.com", ".amazon.com")
+"""Where Amazon keeps documents."""
 
 
 class Missing(MarketplaceError):
@@ -137,6 +139,33 @@ class Client:
             raise Unreachable(
                 f"{self.name}: {operation.name}: {error}", hint="run again when Amazon answers"
             ) from None
+
+    def fetch(self, url: str) -> bytes:
+        """A document behind an address that an answer gave, without any token. MarketplaceError where that
+        leads elsewhere than to Amazon, or to this connection's own server."""
+        there, own = urlsplit(url), urlsplit(self._url)
+        at_home = (there.scheme, there.netloc) == (own.scheme, own.netloc)
+        host = there.hostname or ""
+        if not at_home and not (there.scheme == "https" and host.endswith(_DOCUMENTS)):
+            raise MarketplaceError(f"{self.name}: a document would be fetched from {one_line(host, 100)}")
+
+        def once() -> bytes:
+            try:
+                answer = self._sends.request("GET", url, {})
+            except http.Hopeless as error:
+                raise Unreachable(f"{self.name}: a document: {error}", hint=_FAULT) from None
+            except (http.NotSent, http.NoAnswer) as error:
+                raise Unanswered(str(error)) from None
+            if answer.status >= 500:
+                raise Unanswered(f"answered {answer.status}")
+            if answer.status != 200:
+                raise MarketplaceError(f"{self.name}: a document: answered {answer.status}")
+            return answer.body
+
+        try:
+            return self._retry.until_answered(once, tries=TRIES, most=MOST_PAUSE)
+        except Unanswered as error:
+            raise Unreachable(f"{self.name}: a document: {error}") from None
 
     def close(self) -> None:
         """Let go of connections."""

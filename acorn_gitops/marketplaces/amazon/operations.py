@@ -45,6 +45,9 @@ GET_LISTING: Final = Operation("getListingsItem", "GET", _ITEM, rate=5, burst=10
 PUT_LISTING: Final = Operation("putListingsItem", "PUT", _ITEM, rate=5, burst=10)
 PATCH_LISTING: Final = Operation("patchListingsItem", "PATCH", _ITEM, rate=5, burst=5)
 DELETE_LISTING: Final = Operation("deleteListingsItem", "DELETE", _ITEM, rate=5, burst=5)
+GET_PRODUCT_TYPE: Final = Operation(
+    "getDefinitionsProductType", "GET", "/definitions/2020-09-01/productTypes/{productType}", rate=5, burst=10
+)
 # Asked for a verdict only (`mode=VALIDATION_PREVIEW`): sellers report one a second for an account.
 PREVIEW_PUT: Final = PUT_LISTING._replace(name="putListingsItem, as a preview", rate=1, burst=1)
 PREVIEW_PATCH: Final = PATCH_LISTING._replace(name="patchListingsItem, as a preview", rate=1, burst=1)

@@ -13,7 +13,16 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from acorn_gitops.sandbox.amazon import documents, feeds, listings, login, reports, sellers, supply_sources
+from acorn_gitops.sandbox.amazon import (
+    definitions,
+    documents,
+    feeds,
+    listings,
+    login,
+    reports,
+    sellers,
+    supply_sources,
+)
 from acorn_gitops.sandbox.amazon.call import Call, Json, Operation, Refused, written
 from acorn_gitops.sandbox.amazon.control import ROOT, Control
 from acorn_gitops.sandbox.amazon.throttle import Throttle
@@ -23,6 +32,7 @@ OPERATIONS: Final = (
     *sellers.OPERATIONS,
     *supply_sources.OPERATIONS,
     *listings.OPERATIONS,
+    *definitions.OPERATIONS,
     *feeds.OPERATIONS,
     *reports.OPERATIONS,
 )

@@ -83,6 +83,14 @@ class Control:
         self._world.faults.append(fault)
         return asdict(fault)
 
+    def _product_type(self, said: Mapping[str, Any]) -> Any:
+        """A product type with its schema."""
+        schema = said["schema"]
+        if not isinstance(schema["properties"], dict):
+            raise TypeError("a schema has properties")
+        self._world.product_types[str(said["name"])] = schema
+        return sorted(self._world.product_types)
+
     def _verdict(self, said: Mapping[str, Any]) -> Any:
         """Submissions of a SKU are INVALID from now on, with these words; without any they are judged again."""
         if said.get("message"):
@@ -146,6 +154,7 @@ _ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, Any]], Any]]] = {
     "habits": Control._habits,
     "fault": Control._fault,
     "verdict": Control._verdict,
+    "productType": Control._product_type,
     "hand": Control._hand,
     "dump": Control._dump,
 }

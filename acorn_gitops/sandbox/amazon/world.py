@@ -94,6 +94,8 @@ class World:
         self.habits = Habits()
         self.verdicts: dict[str, tuple[str, str]] = {}
         """By SKU, the code and the words with which every submission of it is refused."""
+        self.product_types: dict[str, Any] = {}
+        """Schemas by name; PRODUCT alone where there are none."""
         self.faults: list[Fault] = []
         self.requests: dict[str, int] = {}
         """How often each operation was asked, refusals for haste included."""
