@@ -26,6 +26,7 @@ def command(
 
     session = Session(root, environment, no_color)
     if reason is not None:
+        session.say("ending it, and waiting until a run that still goes on has seen that")
         ended = break_lock(session, reason)
         click.echo(safe(f"the lease of {ended.told()} is ended; plan again before you apply"))
         return 0

@@ -14,7 +14,7 @@ from acorn_gitops.model.finding import AcornError
 if TYPE_CHECKING:
     pass
 
-WRITERS = frozenset({"rm", "rebuild", "push"})
+WRITERS = frozenset({"rm", "rebuild", "push", "retire"})
 
 
 @click.group("state")
@@ -155,4 +155,25 @@ def push(environment: str | None, root: Path | None, no_color: bool, remote: str
         click.echo(f"serial {serial} pushed to {branch} as {commit[:10]}")
     else:
         click.echo(f"{branch} holds serial {serial} already")
+    return 0
+
+
+@command.command("retire")
+@click.argument("name")
+@shared
+@click.option(
+    "--branch",
+    envvar="ACORN_LEDGER_BRANCH",
+    default="acorn-ledger",
+    show_default=True,
+    metavar="NAME",
+    help="Branch that holds nothing but ledgers.",
+)
+def retire(name: str, environment: str | None, root: Path | None, no_color: bool, branch: str) -> int:
+    """Take the ledger NAME (like old/ledger.db.gz) off the branch: of an environment that is gone, or of a
+    project that was renamed. What it says of rights binds no longer. That takes the right to give them."""
+    from acorn_gitops.reconcile.retiring import retire as retired
+
+    retired(Session(root, environment, no_color), name, branch=branch)
+    click.echo(f"{name} is taken off {branch}")
     return 0

@@ -92,11 +92,13 @@ def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:
     return bytes(content)
 
 
-def names(root: Path, remote: str, branch: str) -> list[str]:
-    """The files of the newest version."""
+def every(root: Path, remote: str, branch: str, *, ending: str) -> list[tuple[str, bytes]]:
+    """Names and contents of the files of the newest version whose names end so; all of one commit."""
     git = _git(root, strangers=False)
     commit = fetch(root, remote, branch, "").commit
-    return _run(git, "ls_tree", "-r", "--name-only", "--full-tree", commit).splitlines() if commit else []
+    listed = _run(git, "ls_tree", "-r", "--name-only", "--full-tree", commit).splitlines() if commit else []
+    found = ((name, _content(git, commit, name, branch)) for name in listed if name.endswith(ending))
+    return [(name, content) for name, content in found if content is not None]
 
 
 def newest(root: Path, remote: str, branch: str) -> str:
@@ -327,15 +329,19 @@ def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]
     return tree, parent
 
 
-def push(root: Path, remote: str, branch: str, files: Mapping[str, bytes], message: str, *, onto: str) -> str:
-    """Put other versions of files on top of `onto` ("" begins the branch); answers the commit. Stale when the
-    branch has moved."""
+def push(
+    root: Path, remote: str, branch: str, files: Mapping[str, bytes | None], message: str, *, onto: str
+) -> str:
+    """Put other versions of files on top of `onto` ("" begins the branch), None for none; answers the commit.
+    Stale when the branch has moved."""
     git = _git(root, strangers=False)
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         blobs: dict[str, str] = {}
         for number, (name, content) in enumerate(files.items()):
+            if content is None:
+                continue
             path = Path(folder) / str(number)
             path.write_bytes(content)
             blobs[name] = _run(git, "hash_object", "-w", "--no-filters", str(path))
@@ -344,6 +350,8 @@ def push(root: Path, remote: str, branch: str, files: Mapping[str, bytes], messa
         with git.custom_environment(GIT_INDEX_FILE=str(Path(folder) / "index"), **_WHO):
             if onto:
                 _run(git, "read_tree", onto)
+            for name in files.keys() - blobs.keys():
+                _run(git, "update_index", "--force-remove", "--", name)
             for name, blob in blobs.items():
                 _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
             tree = _run(git, "write_tree")

@@ -7,6 +7,7 @@ the ledger, let the stores remember. Whoever calls this cannot leave any of it o
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +32,10 @@ from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import newest
 from acorn_gitops.provenance.revision import Revision, committed_at, head_of
 from acorn_gitops.reconcile import attesting
-from acorn_gitops.reconcile.authority import may_give, refuse_another_time
+from acorn_gitops.reconcile.authority import enforced_elsewhere, may_give, refuse_another_time
 from acorn_gitops.reconcile.by_hand import accepted
 from acorn_gitops.reconcile.lease import Claim, Renewal
-from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, bring, send, send_lease
+from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, bring, is_shared, send, send_lease
 from acorn_gitops.reconcile.loosened import guards_of, opens
 from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
 from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_blocked, refuse_changed
@@ -215,6 +216,18 @@ class _Run:
         state.ledger.close()
         refuse_blocked(part)
 
+    def _warn(self, loaded: Loaded, state: States) -> None:
+        """What whoever applies does not see in the plan."""
+        workspace = self._workspace
+        told = enforced_elsewhere(workspace, loaded, state)
+        if not self._chosen and is_shared(workspace):
+            words = (
+                f"ledgers of this project are kept on {BRANCH}, and what is done here stays on this machine"
+            )
+            hint = f"ACORN_LEDGER_BRANCH={BRANCH} sends it; or `acorn state push` afterwards"
+            told.append(Finding("ACN-022", "warning", words, place=None, hint=hint))
+        workspace.warn(told)
+
     def _wishes(self) -> Wishes:
         request, saved = self._request, self._saved
         return Wishes(
@@ -246,6 +259,7 @@ class _Run:
             skip_unreadable=skip and saved is None,
             shared=bool(self._chosen),
         )
+        self._warn(loaded, state)
         quiet = not plan.changes and not recording and not plan.errored
         if saved is None:
             content, asks = plan.content, bool(plan.changes)
@@ -327,14 +341,15 @@ class _Run:
         renewal = self._renewal(Path(state.ledger.where))
 
         def pause(seconds: float) -> None:
-            renewal.holds()
-            self._workspace.pause(seconds)
+            if renewal.holds():
+                self._workspace.pause(seconds)
 
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
             pause=pause,
-            clock=time.monotonic,
+            # Whoever lost the lease waits for nothing any more.
+            clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,
             stopping=lambda: not renewal.holds() or self._hooks.stopping(),
             nonce=lambda: secrets.token_hex(16),

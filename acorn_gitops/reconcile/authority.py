@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -31,6 +31,22 @@ if TYPE_CHECKING:
 
     _Rights = Mapping[Right, list[Mapping[str, Any]]]
     from acorn_gitops.reconcile.states import States
+
+
+RETIRE: Final = (
+    "`acorn state retire NAME` on the ledger's branch; a file is moved out of the repository's folder"
+)
+
+
+def enforced_elsewhere(workspace: Workspace, loaded: Loaded, state: States) -> list[Finding]:
+    """For whoever ends enforcement: where it stays, as another ledger says so."""
+    if loaded.configuration.policies.get("access") == "enforced":
+        return []
+    with asking(workspace, state) as held:
+        where = ", ".join(one.where for one in held.enforcers) if held is not None else ""
+    words = f"access stays enforced in stores of which another ledger says so: {where}"
+    hint = f"end it there, too; a ledger that is of no use any more is taken away ({RETIRE})"
+    return [Finding("ACN-024", "warning", words, place=None, hint=hint)] if where else []
 
 
 def refuse_another_time(workspace: Workspace) -> None:
@@ -82,6 +98,8 @@ def _emergencies(loaded: Loaded, plan: Plan, state: States, held: InForce) -> se
     changes += _rights_recorded(plan, state)
     for change in changes:
         store = change.address.store
+        if not held.asks(store):
+            continue
         rights = access.rights([who], store)
         # What a store that has left allows no spec can say any more: there counts what is in force.
         declared = store in config.stores
@@ -118,7 +136,7 @@ def may_give(workspace: Workspace, loaded: Loaded, state: States, stores: Iterab
             return {*stores}
         access = Access(loaded.configuration, held.today)
         said = (s for s in stores if s not in declared or right in access.rights([held.who], s))
-        return {store for store in said if held.has(store, right)}
+        return {store for store in said if not held.asks(store) or held.has(store, right)}
 
 
 def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
@@ -129,21 +147,22 @@ def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
     if loaded.configuration.policies.get("access") == "enforced":
         return
     right = Right("iam", "apply")
-    others = ", ".join(held.enforcers())
-    beside = (
-        f"; {others} says that it is enforced: where that is of no use any more, move it away"
-        if others
-        else ""
+    others = ", ".join(one.where for one in held.enforcers)
+    words = (
+        "these specs no longer enforce access"
+        if held.everywhere
+        else f"{others} says that access is enforced there"
+    )
+    hint = (
+        "put `access: enforced` back, or let somebody apply it who may give rights"
+        if held.everywhere
+        else "let somebody apply it who may give rights there, or end it there, too; a ledger that is of no use any more is"
+        f" taken away ({RETIRE})"
     )
     for store in held.stores():
         if not held.has(store, right):
-            yield Finding(
-                "ACN-024",
-                "error",
-                f"{held.who} has no {right} in {store}, and these specs no longer enforce access",
-                place=None,
-                hint=f"put `access: enforced` back, or let somebody apply it who may give rights{beside}",
-            )
+            message = f"{held.who} has no {right} in {store}, and {words}"
+            yield Finding("ACN-024", "error", message, place=None, hint=hint)
 
 
 def _forgets(change: Change) -> bool:
@@ -251,7 +270,7 @@ def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled
             if not forgotten and (address.type not in RIGHTS or _is_as_applied(row, state)):
                 continue
             for right in needed(address.type, "forget", ()):
-                if held is not None and not held.has(address.store, right):
+                if held is not None and held.asks(address.store) and not held.has(address.store, right):
                     missing[address.store, right] += 1
     findings = [
         _finding(

@@ -32,22 +32,32 @@ RIGHTS: Final = frozenset({"role", "grant"})
 
 @contextmanager
 def asking(workspace: Workspace, state: States) -> Iterator[InForce | None]:
-    """The rights of whoever acts; None where access is not enforced, and nobody has to ask."""
+    """The rights of whoever acts; None where access is enforced nowhere, and nobody has to ask."""
     from acorn_gitops.engines.access import acting
 
     who, today = acting(workspace.actor()), workspace.now().date().isoformat()
     with Siblings(workspace, state) as siblings:
-        enforced = is_enforced(state.loaded.configuration, [state.ledger, *siblings.ledgers])
-        yield InForce(state, who, today, siblings=siblings) if enforced else None
+        everywhere = is_enforced(state.loaded.configuration, [state.ledger])
+        held = InForce(state, who, today, siblings=siblings, everywhere=everywhere)
+        yield held if everywhere or held.enforcers else None
 
 
 class InForce:
-    """The rights of one who acts (`who`), on a day (ISO text)."""
+    """The rights of one who acts (`who`), on a day (ISO text). `everywhere`: the specs or the own ledger say
+    that access is enforced; else it is in the stores of which another ledger says so."""
 
-    def __init__(self, state: States, who: Subject, today: str, *, siblings: Siblings) -> None:
-        self.who, self.today = who, today
+    def __init__(
+        self, state: States, who: Subject, today: str, *, siblings: Siblings, everywhere: bool
+    ) -> None:
+        self.who, self.today, self.everywhere = who, today, everywhere
         self._state, self._siblings = state, siblings
         self._stores: dict[str, _Rights | None] = {}
+        self.enforcers = [one for one in siblings.every if is_enforced(None, [one.ledger])]
+        """Other ledgers that say that access is enforced."""
+
+    def asks(self, store: str) -> bool:
+        """Whether rights are asked for in a store."""
+        return self.everywhere or any(store in one.names for one in self.enforcers)
 
     def has(self, store: str, right: Right) -> bool:
         """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at
@@ -68,12 +78,9 @@ class InForce:
         return [one for found in self._elsewhere() for one in found.get(right, ())]
 
     def stores(self) -> list[str]:
-        """Every store that the specs or the ledger know."""
-        return sorted({*self._state.loaded.configuration.stores, *self._state.ledger.stores()})
-
-    def enforcers(self) -> list[str]:
-        """Other ledgers that say that access is enforced, by where they lie."""
-        return [one.where for one in self._siblings.every if is_enforced(None, [one.ledger])]
+        """Every store that the specs or the ledger know, and in which rights are asked for."""
+        known = {*self._state.loaded.configuration.stores, *self._state.ledger.stores()}
+        return sorted(filter(self.asks, known))
 
     def _of(self, store: str) -> _Rights | None:
         """In a store; None where no grant was applied yet."""

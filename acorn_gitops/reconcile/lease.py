@@ -119,9 +119,13 @@ class Claim:
         """Whether the lease was claimed and not freed yet."""
         return self._mine is not None
 
+    def is_from_here(self, there: Lease) -> bool:
+        """Whether a run from this file on this machine took it."""
+        return there.where == self._where
+
     def refuse(self, there: Lease) -> None:
         """Locked where somebody else applies."""
-        if there.where != self._where and there.counts(self._workspace.now()):
+        if not self.is_from_here(there) and there.counts(self._workspace.now()):
             raise Locked(f"somebody else is applying: {there.told()}; nothing was written", hint=BREAK)
 
     def next(self, there: Lease) -> Lease:

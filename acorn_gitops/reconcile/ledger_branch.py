@@ -74,6 +74,13 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
     database(arriving, workspace.root)
     try:
         there = _arrived(kept.content, arriving, branch)
+        if there.owner() not in ("", owner):
+            name = name_on_branch(workspace, path)
+            raise Stale(
+                f"{name} on {branch} is the ledger of {there.owner()}, not of {owner}",
+                hint="name another file by `ledger` in acorn.yaml, then `acorn apply --adopt` takes over what is there; or, where"
+                f" the project was renamed and nobody uses the old name, `acorn state retire {name}`",
+            )
         there.check_owner(owner)
         serial = there.serial()
         try:

@@ -38,7 +38,10 @@ def who_applies(workspace: Workspace) -> Holding:
     path = workspace.ledger_path(workspace.load().project)
     branch = _branch(workspace)
     lease = lease_on(workspace, path, REMOTE, branch=branch) if branch else Lease()
-    return Holding(_here(workspace, path), branch, lease, counts=lease.counts(workspace.now()))
+    here = _here(workspace, path)
+    # That of a run from here which is over keeps nobody out.
+    over = not here and Claim(workspace, path).is_from_here(lease)
+    return Holding(here, branch, lease, counts=not over and lease.counts(workspace.now()))
 
 
 def break_lock(workspace: Workspace, reason: str) -> Lease:

@@ -56,7 +56,7 @@ class Siblings:
                 self._open.callback(ledger.close)
                 if count >= _MOST:
                     raise Refused(f"more than {_MOST} ledgers lie here; nothing was written", hint=_MOVE)
-                names = self._names(ledger, near=near)
+                names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
                 if names:
                     self.every.append(Sibling(ledger, where, names))
         except BaseException:
@@ -73,6 +73,11 @@ class Siblings:
     def ledgers(self) -> list[Ledger]:
         """All of them."""
         return [one.ledger for one in self.every]
+
+    def _is_ours(self, ledger: Ledger) -> bool:
+        """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
+        theirs = ledger.trail()
+        return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
     def _names(self, ledger: Ledger, *, near: bool) -> dict[str, str]:
         """`near`: it lies in the folder of this project, whose embedded marketplaces are files there."""
@@ -146,17 +151,16 @@ class Siblings:
         own = name_on_branch(workspace, Path(self._state.ledger.where))
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
         try:
-            names = [one for one in kept_branch.names(workspace.root, REMOTE, branch) if one.endswith(".gz")]
+            every = kept_branch.every(workspace.root, REMOTE, branch, ending=".gz")
         except AcornError:
             if chosen:
                 raise
             return
-        for number, name in enumerate(name for name in names if name != own):
-            kept = kept_branch.fetch(workspace.root, REMOTE, branch, name)
-            if kept.content is None:
+        for number, (name, content) in enumerate(every):
+            if name == own:
                 continue
             try:
-                ledger = unpacked(kept.content, folder / f"{number}.db")
+                ledger = unpacked(content, folder / f"{number}.db")
             except AcornError as error:
                 raise Refused(
                     f"another ledger of {branch}, {name}, cannot be read: {error.message}; nothing was written",

@@ -166,6 +166,11 @@ class States:
         addresses may not."""
         return self.marketplace_behind(self.connections.get(store, ""), self._meant(store))
 
+    def is_elsewhere(self, store: str) -> bool:
+        """Whether a store is on another marketplace than the one on which it was applied."""
+        last = self.ledger.binding(store)
+        return bool(last) and last != self.marketplace_of(store)
+
     def is_embedded(self, store: str) -> bool:
         """Whether a store is on a marketplace that is a file of this folder."""
         settings = self.loaded.configuration.connections.get(self.connections.get(store, "")) or {}
@@ -381,7 +386,7 @@ def views(
             if last is not None and not last.number and store in wishes.allow_empty:
                 view.behind = False  # a person says that it began anew
             proved = snapshot.unchanged or (last is not None and last.number)
-            if not wishes.anew and not view.behind and not proved:
+            if not wishes.anew and not proved and (not view.behind or state.is_elsewhere(store)):
                 check_place(store, state)
             if not snapshot.unchanged:
                 view.desired = state.desired.stores.get(store, {})
@@ -390,7 +395,8 @@ def views(
                     view.applied = {
                         k: v for k, v in view.applied.items() if Address(store, *k) not in given_away
                     }
-                check_not_empty(snapshot, view.applied, wishes.allow_empty)
+                if not (wishes.anew and state.is_elsewhere(store)):
+                    check_not_empty(snapshot, view.applied, wishes.allow_empty)
                 view.live, view.ambiguous = snapshot.resources, snapshot.ambiguous
                 view.owners = snapshot.owners
                 known_people = spellings(view.live, view.applied)

@@ -166,9 +166,10 @@ def test_whoever_may_give_rights_moves_to_another_ledger(team: Team) -> None:
     assert team("ada", _other_ledger(PROJECT), storefront(), owners(), sku("S-1", "19.00")).code == 0
     lower = (_other_ledger(PROJECT), storefront(), owners(), sku("S-1", "18.00"))
     refused = team("mallory", *lower)
-    assert (refused.code, ".acorn/sandbox/ledger.db says that it is enforced" in refused.err) == (4, True), (
-        refused
-    )
+    assert (refused.code, ".acorn/sandbox/ledger.db says that access is enforced there" in refused.err) == (
+        4,
+        True,
+    ), refused
     (team.made.path / ".acorn" / "sandbox" / "ledger.db").unlink()
     assert team("mallory", *lower).code == 0
 

@@ -91,10 +91,22 @@ def self_benefit(context: Context) -> Iterator[Said]:
                 ("spec", "subjects", index) if grant else ("spec", "rules"),
                 f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
                 mend=(
-                    "let somebody else apply it, or have them write `approvals: {requiredFor: [iam.grant], approvers: [{user: THEM}],"
+                    # Whoever applies is the cause only where nobody else wrote it.
+                    (
+                        "let somebody else apply it, or "
+                        if _only_applies(edited_by, context, lines, who)
+                        else ""
+                    )
+                    + "have somebody else write `approvals: {requiredFor: [iam.grant], approvers: [{user: THEM}],"
                     " given: [{by: THEM, at: DAY}]}` into the role"
                 ),
             )
+
+
+def _only_applies(edited_by: Collection[str], context: Context, lines: Iterable[Line], who: str) -> bool:
+    """Whether somebody is asked only because they apply: then another one may."""
+    authors = {_author(context, line) for line in lines} | {*edited_by}
+    return not authors & {who, ANYBODY}
 
 
 def _author(context: Context, line: Line) -> str:
