@@ -540,10 +540,13 @@ def _narrow(view: StoreView, selection: Selection) -> None:
 def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
     """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores
     of which it is known that they are the ones meant."""
+    stores = [store for store in looked_at if store in state.connections]
+    # What another marketplace counted says nothing of one in which the store is not there yet.
+    anew = {store: 0 for store in stores if store not in fenced and state.is_elsewhere(store)}
     return {
         "owner": state.owner,
-        "generations": {store: now.number for store, (_, now) in fenced.items()},
-        "bindings": {store: state.marketplace_of(store) for store in looked_at if store in state.connections},
+        "generations": anew | {store: now.number for store, (_, now) in fenced.items()},
+        "bindings": {store: state.marketplace_of(store) for store in stores},
     }
 
 
