@@ -92,10 +92,13 @@ def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:
     return bytes(content)
 
 
-def every(root: Path, remote: str, branch: str, *, ending: str) -> list[tuple[str, bytes]]:
-    """Names and contents of the files of the newest version whose names end so; all of one commit."""
-    git = _git(root, strangers=False)
-    commit = fetch(root, remote, branch, "").commit
+def every(
+    root: Path, remote: str, branch: str, *, ending: str, strangers: bool = False
+) -> list[tuple[str, bytes]]:
+    """Names and contents of the files of the newest version whose names end so; all of one commit.
+    `strangers`: as for `fetch`."""
+    git = _git(root, strangers=strangers)
+    commit = fetch(root, remote, branch, "", strangers=strangers).commit
     listed = _run(git, "ls_tree", "-r", "--name-only", "--full-tree", commit).splitlines() if commit else []
     found = ((name, _content(git, commit, name, branch)) for name in listed if name.endswith(ending))
     return [(name, content) for name, content in found if content is not None]

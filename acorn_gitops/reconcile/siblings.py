@@ -151,7 +151,9 @@ class Siblings:
         own = name_on_branch(workspace, Path(self._state.ledger.where))
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
         try:
-            every = kept_branch.every(workspace.root, REMOTE, branch, ending=".gz")
+            every = kept_branch.every(
+                workspace.root, REMOTE, branch, ending=".gz", strangers=workspace.untrusted
+            )
         except AcornError:
             if chosen:
                 raise
