@@ -80,8 +80,8 @@ def stale_ledger(stores: Sequence[str]) -> Stale:
 
 BEHIND: Final = "somebody else has applied since this ledger was written"
 CATCH_UP: Final = (
-    "`acorn state pull` brings the newest ledger (where it does not, whoever applied has not sent theirs: `acorn state push` there);"
-    " bring the specs up to date, too, and plan again. If the ledger that knows is lost,"
+    "`acorn state pull` brings the newest ledger (where it does not, whoever applied has not sent theirs:"
+    " `acorn state push` there); bring the specs up to date, too, and plan again. If the ledger that knows is lost,"
     " `acorn state rebuild` makes one from what is there"
 )
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.confine.text import safe
 
+if TYPE_CHECKING:
+    from acorn_gitops.reconcile.lease import Lease
+
 
 @click.command("lock")
 @shared
 @output("text", "json")
-@click.option("--break", "reason", metavar="REASON", help="End the lease of a run that died; the ledger keeps who did it, and why.")  # fmt: skip
+@click.option(
+    "--break",
+    "reason",
+    metavar="REASON",
+    help="End the lease of a run that died; the ledger keeps who did it, and why.",
+)
 def command(
     environment: str | None, root: Path | None, no_color: bool, output: str, reason: str | None
 ) -> int:
@@ -22,13 +31,16 @@ def command(
     A lease that nobody renews ends by itself after ten minutes. A run whose lease is broken while it goes on
     stops when it looks next, and sends nothing after that.
     """
-    from acorn_gitops.reconcile.locking import break_lock, who_applies
+    from acorn_gitops.reconcile.locking import GRACE, break_lock, who_applies
 
     session = Session(root, environment, no_color)
     if reason is not None:
-        session.say("ending it, and waiting until a run that still goes on has seen that")
-        ended = break_lock(session, reason)
-        click.echo(safe(f"the lease of {ended.told()} is ended; plan again before you apply"))
+
+        def ended(lease: Lease) -> None:
+            click.echo(safe(f"the lease of {lease.told()} is ended; plan again before you apply"))
+            session.say(f"a run that still goes on is given {GRACE:.0f} seconds to see that")
+
+        break_lock(session, reason, ended)
         return 0
     found = who_applies(session)
     if output == "json":

@@ -105,20 +105,19 @@ def rebuild(environment: str | None, root: Path | None, no_color: bool) -> int:
     return 0
 
 
+_on_branch = click.option(
+    "--branch",
+    envvar="ACORN_LEDGER_BRANCH",
+    default="acorn-ledger",
+    show_default=True,
+    metavar="NAME",
+    help="Branch that holds nothing but ledgers.",
+)
+
+
 def _kept(function: Any) -> Any:
-    for option in (
-        click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Git remote."),
-        click.option(
-            "--branch",
-            envvar="ACORN_LEDGER_BRANCH",
-            default="acorn-ledger",
-            show_default=True,
-            metavar="NAME",
-            help="Branch that holds nothing but ledgers.",
-        ),
-    ):
-        function = option(function)
-    return function
+    remote = click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Git remote.")
+    return _on_branch(remote(function))
 
 
 @command.command("pull")
@@ -161,14 +160,7 @@ def push(environment: str | None, root: Path | None, no_color: bool, remote: str
 @command.command("retire")
 @click.argument("name")
 @shared
-@click.option(
-    "--branch",
-    envvar="ACORN_LEDGER_BRANCH",
-    default="acorn-ledger",
-    show_default=True,
-    metavar="NAME",
-    help="Branch that holds nothing but ledgers.",
-)
+@_on_branch
 def retire(name: str, environment: str | None, root: Path | None, no_color: bool, branch: str) -> int:
     """Take the ledger NAME (like old/ledger.db.gz) off the branch: of an environment that is gone, or of a
     project that was renamed. What it says of rights binds no longer. That takes the right to give them."""

@@ -198,8 +198,11 @@ class LedgerConformance:
         _applied(ledger, "p1", A, attributes=_price("9.00"))
         assert not ledger.ever_gave()
         _applied(ledger, "p2", ROLE, attributes={"rules": []}, day=2)
+        assert (ledger.last_word(ROLE.store), ledger.last_word("elsewhere")) == (_day(2), "")
         _applied(ledger, "p3", ROLE, attributes=None, day=3)
-        assert ledger.ever_gave()
+        assert (ledger.ever_gave(), ledger.last_word(ROLE.store)) == (True, _day(3)), "an end is a word, too"
+        _applied(ledger, "p4", A, attributes=_price("8.00"), day=4)
+        assert ledger.last_word(A.store) == _day(3), "a price says nothing of rights"
 
     def test_rights_that_people_give_are_remembered_as_they_were_last_accepted(self, opened: Opened) -> None:
         """Of each store for itself, until an apply says otherwise."""
@@ -211,7 +214,25 @@ class LedgerConformance:
         assert (ledger.by_hand("t"), ledger.by_hand("u"), ledger.ever_gave()) == ({}, {}, True)
         ledger.begin_plan("p3", _day(3), "me", "c", "prod", about={"owner": OWNER, "by_hand": {"s": []}})
         assert (ledger.by_hand("s"), ledger.ever_gave()) == ({}, True)
+        assert (ledger.last_word("s"), ledger.last_word("t")) == (_day(3), _day(2))
         assert ledger.ever_by_hand() == {"s": {("role", "r"): {"rules": []}}}
+
+    def test_what_no_store_has_heard_of_is_told_apart(self, opened: Opened) -> None:
+        """The runs after the newest entry that a store remembers, the newest first; none where no store remembers."""
+        ledger = opened()
+        assert (ledger.owner(), ledger.unheard()) == ("", [])
+        heads = [
+            ledger.begin_plan(
+                f"p{n}", _day(n), "me", f"c{n}", "prod", about={"owner": OWNER, "guards": {"n": n}}
+            )
+            for n in (1, 2, 3)
+        ]
+        assert (ledger.owner(), ledger.unheard(), ledger.last_guards()) == (OWNER, [], {"n": 3})
+        assert ledger.believe(heads[:1])
+        assert [one["commit"] for one in ledger.unheard()] == ["c3", "c2"]
+        assert ledger.last_guards() == {"n": 1}
+        assert not ledger.believe(heads)
+        assert ledger.unheard() == []
 
     def test_an_opening_vouches_for_what_follows(self, opened: Opened) -> None:
         """A store that remembers it has not been changed by somebody else."""

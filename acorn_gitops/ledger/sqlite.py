@@ -76,7 +76,7 @@ class SqliteLedger:
         """Opened for reading, nothing writes to it: neither this class, nor whoever reaches its database."""
         self._db = db
         self._said: dict[str, dict[str, object]] = {}
-        self._told: list[tuple[int, str, dict[tuple[str, str], Attributes]]] | None = None
+        self._told: list[_Told] | None = None
         self._sealed: dict[str, int] = {}
         self._until: int | None = None
         """The last entry that counts (`believe`); None: all of them."""
@@ -434,29 +434,22 @@ class SqliteLedger:
 
     def ever_by_hand(self) -> dict[str, dict[tuple[str, str], Attributes]]:
         """The same of every store, as it was when it was not empty."""
-        found: dict[str, dict[tuple[str, str], Attributes]] = {}
-        for sequence, store, told in self._ever_told():
-            if self._counts(sequence):
-                found[store] = told
-        return found
+        return {one.store: one.told for one in self._ever_told() if one.told and self._counts(one.sequence)}
 
-    def _ever_told(self) -> list[tuple[int, str, dict[tuple[str, str], Attributes]]]:
-        """What people were told in a store, entry by entry, where it was anything."""
+    def _ever_told(self) -> list[_Told]:
+        """What people were told in a store, entry by entry."""
         if self._told is None:
-            found = [
-                (sequence, audit.body_of(raw).get("by_hand")) for sequence, raw in self._each(BEGUN_BY_HAND)
-            ]
+            found = [(*row, audit.body_of(raw).get("by_hand")) for *row, raw in self._each(BEGUN_BY_HAND)]
             self._told = [
-                (sequence, store, _rows(told))
-                for sequence, said in found
+                _Told(sequence, at, store, _rows(told))
+                for sequence, at, said in found
                 for store, told in (said or {}).items()
-                if told
             ]
         return self._told
 
     def ever_gave(self) -> bool:
         """Whether any role or grant was ever applied, or people were told to make one."""
-        if any(type in ("role", "grant") for _, _, told in self._ever_told() for type, _ in told):
+        if any(type in ("role", "grant") for one in self._ever_told() for type, _ in one.told):
             return True
         there = "SELECT 1 FROM resource WHERE type IN ('role', 'grant') LIMIT 1"
         once = f"SELECT 1 FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB '*/role/*' OR {SUBJECT} GLOB '*/grant/*') LIMIT 1"
@@ -710,23 +703,14 @@ class SqliteLedger:
     def last_word(self, store: str) -> str:
         """When roles or grants of a store were last written or recorded, or its people last told of them (an
         instant); "" where they never were."""
-        like = [f"{store}/{type}/*" for type in ("role", "grant")]
-        at = [
-            row[0]
-            for row in self._each(
-                f"SELECT max(at) FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB ? OR {SUBJECT} GLOB ?)",
-                like,
-            )
-        ]
-        at += [
-            row[0]
-            for row in self._each(
-                "SELECT max(applied_at) FROM resource WHERE store=? AND type IN ('role', 'grant')", (store,)
-            )
-        ]
-        told = {sequence for sequence, name, _ in self._ever_told() if name == store}
-        at += [row[0] for one in told for row in self._each("SELECT at FROM audit WHERE sequence=?", (one,))]
-        return max((one for one in at if isinstance(one, str)), default="")
+        subjects = [f"{store}/{type}/*" for type in ("role", "grant")]
+        said = (
+            f"SELECT at FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB ? OR {SUBJECT} GLOB ?)"
+            " UNION ALL SELECT applied_at FROM resource WHERE store=? AND type IN ('role', 'grant')"
+        )
+        every = [at for (at,) in self._each(said, (*subjects, store))]
+        every += [one.at for one in self._ever_told() if one.store == store]
+        return max((at for at in every if isinstance(at, str)), default="")
 
     def owner(self) -> str:
         """Whose ledger this is (project/environment); "" where nothing says so."""
@@ -1325,7 +1309,7 @@ MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
 BEGUN_BY_HAND: Final = (
     # As text: a SQLite may be built so that LIKE finds nothing in what is kept as bytes.
-    f"SELECT sequence, body FROM audit WHERE event IN ({BEGINNINGS})"
+    f"SELECT sequence, at, body FROM audit WHERE event IN ({BEGINNINGS})"
     " AND CAST(body AS TEXT) LIKE '%\"by_hand\"%' ORDER BY sequence"
 )
 OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
@@ -1334,6 +1318,15 @@ OPENINGS: Final = frozenset({"apply.begin", "apply.recovering", "state.begin"})
 
 def _rows(told: Iterable[Any]) -> dict[tuple[str, str], Attributes]:
     return {(str(type), str(key)): dict(attributes) for type, key, attributes in told}
+
+
+class _Told(NamedTuple):
+    """What an entry says that people were told to make in a store; nothing where they are told no more."""
+
+    sequence: int
+    at: str
+    store: str
+    told: dict[tuple[str, str], Attributes]
 
 
 class _Ending(NamedTuple):

@@ -19,8 +19,8 @@ from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
-from acorn_gitops.reconcile.by_hand import as_judged
-from acorn_gitops.reconcile.in_force import RIGHTS, InForce, asking
+from acorn_gitops.reconcile.by_hand import RIGHTS, as_judged
+from acorn_gitops.reconcile.in_force import InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -42,8 +42,8 @@ def enforced_elsewhere(workspace: Workspace, loaded: Loaded, state: States) -> l
     """For whoever ends enforcement: where it stays, as another ledger says so."""
     if loaded.configuration.policies.get("access") == "enforced":
         return []
-    with asking(workspace, state) as held:
-        where = ", ".join(one.where for one in held.enforcers) if held is not None else ""
+    held = asking(workspace, state)
+    where = ", ".join(one.where for one in held.enforcers) if held is not None else ""
     words = f"access stays enforced in stores of which another ledger says so: {where}"
     hint = f"end it there, too; a ledger that is of no use any more is taken away ({RETIRE})"
     return [Finding("ACN-024", "warning", words, place=None, hint=hint)] if where else []
@@ -72,13 +72,12 @@ def _is_trial(url: str) -> bool:
 def authorise(workspace: Workspace, loaded: Loaded, plan: Plan, state: States) -> str:
     """Who acts, with the emergency role that they use, if any. Where access is enforced, Refused when they
     lack a right."""
-    with asking(workspace, state) as held:
-        emergency = _emergencies(loaded, plan, state, held) if held is not None else set()
-    actor = workspace.actor()
-    if not emergency:
+    held, actor = asking(workspace, state), workspace.actor()
+    emergency = _emergencies(loaded, plan, state, held) if held is not None else set()
+    if held is None or not emergency:
         return actor
     names = ", ".join(sorted(emergency))
-    words = f"{held.who if held is not None else actor} uses the emergency role {names}; the history says so"
+    words = f"{held.who} uses the emergency role {names}; the history says so"
     hint = "review what was done, and end the role"
     workspace.warn([Finding("ACN-026", "warning", words, place=None, hint=hint)])
     return f"{actor} (emergency role {names})"
@@ -131,12 +130,12 @@ def may_give(workspace: Workspace, loaded: Loaded, state: States, stores: Iterab
     from acorn_gitops.engines.access import Access, Right
 
     right, declared = Right("iam", "apply"), loaded.configuration.stores
-    with asking(workspace, state) as held:
-        if held is None:
-            return {*stores}
-        access = Access(loaded.configuration, held.today)
-        said = (s for s in stores if s not in declared or right in access.rights([held.who], s))
-        return {store for store in said if not held.asks(store) or held.has(store, right)}
+    held = asking(workspace, state)
+    if held is None:
+        return {*stores}
+    access = Access(loaded.configuration, held.today)
+    said = (s for s in stores if s not in declared or right in access.rights([held.who], s))
+    return {store for store in said if not held.asks(store) or held.has(store, right)}
 
 
 def _no_longer_enforced(loaded: Loaded, held: InForce) -> Iterator[Finding]:
@@ -260,27 +259,26 @@ def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled
     """Refused where access is enforced, and whoever acts lacks the right to apply what these rows take into the
     ledger or out of it. Rights that are recorded count, and those that are forgotten bind nobody any more.
     What else is recorded is only as it was found."""
-    from acorn_gitops.engines.access import acting, needed
+    from acorn_gitops.engines.access import needed
 
     refuse_another_time(workspace)
+    held = asking(workspace, state)
+    if held is None:
+        return
     missing: Counter[tuple[str, Right]] = Counter()
-    with asking(workspace, state) as held:
-        for row in rows if held is not None else ():
-            address, forgotten = row.address, row.attributes is None
-            if not forgotten and (address.type not in RIGHTS or _is_as_applied(row, state)):
-                continue
-            for right in needed(address.type, "forget", ()):
-                if held is not None and held.asks(address.store) and not held.has(address.store, right):
-                    missing[address.store, right] += 1
-    findings = [
-        _finding(
-            acting(workspace.actor()),
-            *key,
-            why="has no",
-            count=count,
-            what="what is recorded or forgotten here",
+    for row in rows:
+        address, forgotten = row.address, row.attributes is None
+        if not held.asks(address.store) or (
+            not forgotten and (address.type not in RIGHTS or _is_as_applied(row, state))
+        ):
+            continue
+        lacking = (
+            right for right in needed(address.type, "forget", ()) if not held.has(address.store, right)
         )
-        for key, count in sorted(missing.items())
+        missing.update((address.store, right) for right in lacking)
+    what = "what is recorded or forgotten here"
+    findings = [
+        _finding(held.who, *key, "has no", count, what=what) for key, count in sorted(missing.items())
     ]
     if findings:
         raise Refused("whoever acts may not; nothing was recorded or forgotten", findings=findings)

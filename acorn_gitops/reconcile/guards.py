@@ -32,6 +32,7 @@ from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import States, StoreView, heard_of
 from acorn_gitops.resources.registry import FIXED, STORES
+from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.deciding import place_of_facts, places_of_specs
 from acorn_gitops.specs.project import Project
 
@@ -118,44 +119,39 @@ def _put_back(change: Change) -> str:
 
 def renamed_stores(state: States) -> Iterator[Finding]:
     """A store whose name changes: no marketplace renames one, and what it holds must not be deleted for a
-    word."""
-    for spec in state.loaded.configuration.stores.values():
+    word. And one that means on the marketplace what another one means in the ledger: what was applied, given
+    and frozen there would count for nothing under this name."""
+    declared = state.loaded.configuration.stores
+    for spec in declared.values():
         former = spec.moved_from
-        if not former or former in state.loaded.configuration.stores or not state.ledger.holds(former):
-            continue
-        yield Finding(
-            "ACN-037",
-            "error",
-            f"{spec.name} was {former}: no marketplace renames a store, and what {former} holds would be deleted and made anew",
-            place=Place(spec.file, spec.line),
-            hint=f"keep the name {former} (an alias or a label may say the other); or, where {spec.name} is a new store, take movedFrom out",
-            source="",
-            subject=f"Store/{spec.name}",
-        )
+        if former and former not in declared and state.ledger.holds(former):
+            yield _renamed(
+                spec,
+                f"was {former}: no marketplace renames a store, and what {former} holds would be deleted and made anew",
+                f"keep the name {former} (an alias or a label may say the other); or, where {spec.name} is a new store,"
+                " take movedFrom out",
+            )
+    yield from renamed_in_all_but_name(state)
 
 
 def renamed_in_all_but_name(state: States) -> Iterator[Finding]:
-    """A store that means on the marketplace what another one means in the ledger: what was applied, given and
-    frozen there would count for nothing under this name."""
+    """The second of these: asked also where the ledger is made anew."""
     known = {where: name for name in state.ledger.stores() if (where := state.ledger.binding(name))}
     for spec in state.loaded.configuration.stores.values():
-        former = known.get(state.marketplace_of(spec.name)) if state.has_identity(spec.name) else None
-        if (
-            former is None
-            or former == spec.name
-            or state.ledger.binding(spec.name) == state.marketplace_of(spec.name)
-        ):
-            continue
-        yield Finding(
-            "ACN-037",
-            "error",
-            f"{spec.name} is on the marketplace what {former} is: what was applied, given and frozen there counts for {former} only",
-            place=Place(spec.file, spec.line),
-            hint=f"keep the name {former} (an alias or a label may say the other); or have the ledger forget what it knows of {former} first"
-            " (`acorn state rm`)",
-            source="",
-            subject=f"Store/{spec.name}",
-        )
+        here = state.marketplace_of(spec.name) if state.has_identity(spec.name) else ""
+        former = known.get(here)
+        if former not in (None, spec.name) and state.ledger.binding(spec.name) != here:
+            yield _renamed(
+                spec,
+                f"is on the marketplace what {former} is: what was applied, given and frozen there counts for {former} only",
+                f"keep the name {former} (an alias or a label may say the other); or have the ledger forget what it knows"
+                f" of {former} first (`acorn state rm`)",
+            )
+
+
+def _renamed(spec: Spec, words: str, hint: str) -> Finding:
+    place, subject = Place(spec.file, spec.line), f"Store/{spec.name}"
+    return Finding("ACN-037", "error", f"{spec.name} {words}", place, hint=hint, source="", subject=subject)
 
 
 def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:

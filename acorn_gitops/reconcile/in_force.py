@@ -8,38 +8,29 @@ that spoke last of rights there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.reconcile.loosened import is_enforced
-from acorn_gitops.reconcile.siblings import Siblings
+from acorn_gitops.reconcile.loosened import enforces, is_enforced
+from acorn_gitops.reconcile.siblings import Sibling, applied_in, rows_of, siblings_of
 from acorn_gitops.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Right, Subject
-    from acorn_gitops.model.resource import Attributes
+    from acorn_gitops.reconcile.siblings import Row
     from acorn_gitops.reconcile.states import States
 
     _Rights = Mapping[Right, list[Mapping[str, Any]]]
-    _Row = tuple[str, str, Attributes]
-
-RIGHTS: Final = frozenset({"role", "grant"})
 
 
-@contextmanager
-def asking(workspace: Workspace, state: States) -> Iterator[InForce | None]:
+def asking(workspace: Workspace, state: States) -> InForce | None:
     """The rights of whoever acts; None where access is enforced nowhere, and nobody has to ask."""
     from acorn_gitops.engines.access import acting
 
     who, today = acting(workspace.actor()), workspace.now().date().isoformat()
-    with Siblings(workspace, state) as siblings:
-        everywhere = is_enforced(state.loaded.configuration, [state.ledger])
-        held = InForce(state, who, today, siblings=siblings, everywhere=everywhere)
-        yield held if everywhere or held.enforcers else None
+    everywhere = is_enforced(state.loaded.configuration, state.ledger)
+    held = InForce(state, who, today, siblings=siblings_of(workspace, state), everywhere=everywhere)
+    return held if everywhere or held.enforcers else None
 
 
 class InForce:
@@ -47,17 +38,17 @@ class InForce:
     that access is enforced; else it is in the stores of which another ledger says so."""
 
     def __init__(
-        self, state: States, who: Subject, today: str, *, siblings: Siblings, everywhere: bool
+        self, state: States, who: Subject, today: str, *, siblings: Sequence[Sibling], everywhere: bool
     ) -> None:
         self.who, self.today, self.everywhere = who, today, everywhere
         self._state, self._siblings = state, siblings
         self._stores: dict[str, _Rights | None] = {}
-        self.enforcers = [one for one in siblings.every if is_enforced(None, [one.ledger])]
+        self.enforcers = [one for one in siblings if enforces(one.guards)]
         """Other ledgers that say that access is enforced."""
 
     def asks(self, store: str) -> bool:
         """Whether rights are asked for in a store."""
-        return self.everywhere or any(store in one.names for one in self.enforcers)
+        return self.everywhere or any(store in one.said for one in self.enforcers)
 
     def has(self, store: str, right: Right) -> bool:
         """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at
@@ -89,36 +80,34 @@ class InForce:
             self._stores[store] = _common(found)
         return self._stores[store]
 
-    def _with_theirs(self, store: str, rows: Iterable[_Row]) -> Iterable[_Row]:
+    def _with_theirs(self, store: str, rows: Iterable[Row]) -> Iterable[Row]:
         """What others manage there binds as well: it is what holds."""
         every = {row[:2]: row for row in (*self._state.foreign.get(store, []), *rows)}
         return every.values()
 
-    def _last_said(self, store: str) -> list[list[_Row]]:
+    def _last_said(self, store: str) -> list[Sequence[Row]]:
         """What the ledger says that spoke last of rights in a store; of several that spoke at one time, what
         each of them says."""
         own = self._state.ledger
-        said = [(own.last_word(store), [*self._told(store), *_applied(own, store)])]
-        for one in self._siblings.every:
-            name = one.names.get(store)
-            if name is not None and (at := one.ledger.last_word(name)):
-                said.append((at, [*_rows(one.ledger.by_hand(name)), *_applied(one.ledger, name)]))
-        last = max(at for at, _ in said)
-        return [rows for at, rows in said if at == last]
+        mine = own.last_word(store), [*self._told(store), *applied_in(own, store)]
+        theirs = (said for one in self._siblings if (said := one.said.get(store)) is not None and said.at)
+        every = [mine, *theirs]
+        last = max(at for at, _ in every)
+        return [rows for at, rows in every if at == last]
 
-    def _told(self, store: str) -> Iterable[_Row]:
+    def _told(self, store: str) -> Iterable[Row]:
         """What people make there by hand. Where the marketplace manages roles nobody is told, whatever a
         ledger says; of a store that has left only what stores have heard of counts."""
         connection = self._state.connections.get(store, "")
         marketplace = self._state.marketplaces.get(connection)
         if marketplace is None:
-            return _rows(self._state.ledger.ever_by_hand().get(store, {}))
+            return rows_of(self._state.ledger.ever_by_hand().get(store, {}))
         if marketplace.capabilities().get("role") == "managed":
             return []
-        return _rows(self._state.ledger.by_hand(store))
+        return rows_of(self._state.ledger.by_hand(store))
 
     def _ever_gave(self) -> bool:
-        return any(one.ever_gave() for one in (self._state.ledger, *self._siblings.ledgers))
+        return self._state.ledger.ever_gave() or any(one.gave for one in self._siblings)
 
     def _elsewhere(self) -> list[_Rights]:
         self._state.read_rights()
@@ -126,10 +115,10 @@ class InForce:
         stores = {*self._state.ledger.stores(), *self._state.foreign, *self._state.connections}
         here = [found for name in sorted(stores) if (found := self._of(name)) is not None]
         # Where the last store with rights is gone, those who had them are the ones who may give new ones.
-        gone = (self._in_force(_rows(told)) for told in ever.values())
+        gone = (self._in_force(rows_of(told)) for told in ever.values())
         return here or [found for found in gone if found is not None]
 
-    def _in_force(self, rows: Iterable[_Row]) -> _Rights | None:
+    def _in_force(self, rows: Iterable[Row]) -> _Rights | None:
         from acorn_gitops.engines.access import in_force
 
         return in_force([*rows], [self.who], self.today)
@@ -142,13 +131,3 @@ def _common(found: Sequence[_Rights | None]) -> _Rights | None:
         return known[0] if known else None
     shared = set(known[0]).intersection(*known[1:])
     return {right: known[0][right] for right in shared}
-
-
-def _applied(ledger: Ledger, store: str) -> Iterator[_Row]:
-    for (type, key), one in ledger.applied(store).items():
-        if type in RIGHTS:
-            yield type, key, orjson.loads(one.attributes)
-
-
-def _rows(told: Mapping[tuple[str, str], Attributes]) -> list[_Row]:
-    return [(*name, said) for name, said in told.items() if name[0] in RIGHTS]

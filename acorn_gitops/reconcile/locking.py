@@ -4,6 +4,7 @@ an environment's ledger, on this machine or on the ledger's branch. Caller: cli 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -44,18 +45,18 @@ def who_applies(workspace: Workspace) -> Holding:
     return Holding(here, branch, lease, counts=not over and lease.counts(workspace.now()))
 
 
-def break_lock(workspace: Workspace, reason: str) -> Lease:
-    """End the lease of a run that is over, or is to be over; the ledger says who did it, and why. Answers
-    whose it was. A run that still goes on stops when it looks next, and sends nothing after that. Misused
-    where nobody holds one."""
+def break_lock(workspace: Workspace, reason: str, ended: Callable[[Lease], None]) -> None:
+    """End the lease of a run that is over, or is to be over; the ledger says who did it, and why. `ended` is
+    told whose it was; then a run that still goes on has `GRACE` seconds to see it, and sends nothing after
+    that. Misused where nobody holds one."""
     workspace.refuse_untrusted("lock --break")
     if not reason.strip():
         raise Misused("say why: `acorn lock --break REASON`")
     branch = _branch(workspace)
     if not branch:
         raise Misused(
-            "the lock on this machine is held by a running process, and by nothing else",
-            hint="end that process; where ledgers live on a branch, ACORN_LEDGER_BRANCH says which",
+            "this ledger lies on this machine only, where a lock ends with the process that holds it",
+            hint="end that process, if there is one; where ledgers live on a branch, ACORN_LEDGER_BRANCH says which",
         )
     with workspace.busy("lock"):
         project = workspace.load().project
@@ -70,9 +71,9 @@ def break_lock(workspace: Workspace, reason: str) -> Lease:
             ledger.open_up(BROKEN, workspace.stamp(), workspace.actor(), said)
             send(workspace, ledger, REMOTE, branch, claim=Claim.breaking(workspace, path, found))
             ledger.close()
+        ended(found)
         # Whoever still goes on looks in the meantime: nobody begins before.
         workspace.pause(GRACE)
-        return found
 
 
 def _branch(workspace: Workspace) -> str:

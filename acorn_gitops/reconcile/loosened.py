@@ -58,7 +58,7 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
     """What is said otherwise than in the last apply, setting by setting."""
     now = guards_of(configuration)
     found: list[tuple[str, Any, Any]] = []
-    for before in _last(ledger):
+    for before in last_guards(ledger):
         every = (one for name in now if name in before for one in _differences(name, before[name], now[name]))
         found += [one for one in every if one not in found]
     # What lets more through is read first: ten harmless lines must not hide it.
@@ -78,13 +78,12 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
 
 
 def hardened(
-    findings: Iterable[Finding], configuration: Configuration, ledgers: Sequence[Ledger]
+    findings: Iterable[Finding], configuration: Configuration, last: Sequence[Mapping[str, Any]]
 ) -> list[Finding]:
     """Findings, those about whoever gives rights to themselves as bad as they are without what these specs
     are about to say of them: where access is enforced, a severity or a waiver of such a rule counts from the
-    next apply on."""
-    last = [one for ledger in ledgers for one in _last(ledger)]
-    if not last or not is_enforced(configuration, ledgers):
+    next apply on. `last`: what guarded the last runs of every ledger that knows the stores."""
+    if not last or not (configuration.policies.get("access") == "enforced" or enforces(last)):
         return [*findings]
     now = guards_of(configuration)
     new = {id for id in OWN_RIGHTS if any(_softening(now, id) - _softening(before, id) for before in last)}
@@ -113,19 +112,23 @@ def _softening(guards: Mapping[str, Any], id: str) -> set[str]:
     return said | {one for one in waivers or () if isinstance(one, str) and one.startswith(f"{id} ")}
 
 
-def is_enforced(configuration: Configuration | None, ledgers: Iterable[Ledger]) -> bool:
-    """Whether access is enforced, by the specs or in the last apply that one of these ledgers knows: the
-    commit that no longer asks for it is still judged by it."""
-    said = {configuration.policies.get("access")} if configuration is not None else set()
-    return "enforced" in said.union(one.get("access") for ledger in ledgers for one in _last(ledger))
+def is_enforced(configuration: Configuration, ledger: Ledger) -> bool:
+    """Whether access is enforced, by the specs or in the last apply: the commit that no longer asks for it is
+    still judged by it."""
+    return configuration.policies.get("access") == "enforced" or enforces(last_guards(ledger))
+
+
+def enforces(guards: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether one of these settings says that access is enforced."""
+    return any(one.get("access") == "enforced" for one in guards)
 
 
 def opens(configuration: Configuration, ledger: Ledger) -> bool:
     """Whether these specs no longer enforce access, and the last apply did."""
-    return configuration.policies.get("access") != "enforced" and is_enforced(configuration, [ledger])
+    return configuration.policies.get("access") != "enforced" and enforces(last_guards(ledger))
 
 
-def _last(ledger: Ledger) -> list[Mapping[str, Any]]:
+def last_guards(ledger: Ledger) -> list[Mapping[str, Any]]:
     """The settings that guarded the last run; first those of runs of which no store has heard."""
     unheard = (one.get("guards") for one in ledger.unheard())
     return [one for one in (*unheard, ledger.last_guards()) if isinstance(one, Mapping) and one]

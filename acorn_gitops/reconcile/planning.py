@@ -40,11 +40,11 @@ from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.foreseen import durations
-from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, loosened
+from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, last_guards, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.remote_check import remarks
-from acorn_gitops.reconcile.siblings import Siblings
+from acorn_gitops.reconcile.siblings import siblings_of
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
@@ -261,7 +261,6 @@ def compute(
     if validate:
         blocking += remarks(state, results)
     blocking += guards.renamed_stores(state)
-    blocking += guards.renamed_in_all_but_name(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
@@ -440,8 +439,8 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
     """What softens rules about one's own rights is looked for only where such a rule has found something."""
     if not any(one.id in OWN_RIGHTS and one.severity != "error" for one in found):
         return [*found]
-    with Siblings(workspace, state) as siblings:
-        return hardened(found, state.loaded.configuration, [state.ledger, *siblings.ledgers])
+    theirs = (guards for one in siblings_of(workspace, state) for guards in one.guards)
+    return hardened(found, state.loaded.configuration, [*last_guards(state.ledger), *theirs])
 
 
 def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -57,11 +57,19 @@ def bring_schema(workspace: Workspace, name: str, *, store: str) -> Brought:
 def template(root: Path, file: str) -> list[str]:
     """What a schema requires, as lines of YAML for `attributes.extra`, each with its title and an example."""
     try:
-        schema: Any = orjson.loads(read_inside(root, file, most=_MOST))
+        content = read_inside(root, file, most=_MOST)
+    except FileNotFoundError:
+        raise AcornError(
+            f"there is no file {file}", hint="`acorn amazon schema NAME --store STORE` brings a schema"
+        ) from None
+    except (Escape, OSError) as error:
+        raise AcornError(f"{file} cannot be read: {error}") from None
+    try:
+        schema: Any = orjson.loads(content)
         properties: Mapping[str, Any] = schema["properties"]
         required = sorted(str(one) for one in schema.get("required") or ())
         return [line for name in required for line in _lines(name, properties.get(name) or {})]
-    except (Escape, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AcornError(
             f"{file} is no schema of a product type ({type(error).__name__})",
             hint="`acorn amazon schema NAME --store STORE` brings one",

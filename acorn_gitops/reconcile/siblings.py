@@ -1,6 +1,6 @@
 """Other ledgers that know the same marketplaces: of another environment, of another project or folder of the
 repository, or of this environment before it kept its ledger elsewhere. Comes in: a workspace, the states of an
-environment. Goes out: those ledgers, to be read. Callers: `in_force`, `planning`.
+environment. Goes out: what those ledgers say of rights. Callers: `in_force`, `planning`.
 
 A commit chooses the environment, the project's name, and the file of its ledger. What another ledger knows of
 the same marketplaces binds all the same: that access is enforced there, and who may do what, where it was the
@@ -10,20 +10,24 @@ last to say so. What git carries is believed by nobody, and a ledger that cannot
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.sqlite import is_ledger, open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, PassesLink, Refused
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.provenance.revision import held_lately
+from acorn_gitops.reconcile.by_hand import RIGHTS
 from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, is_shared, name_on_branch
+from acorn_gitops.reconcile.loosened import last_guards
 from acorn_gitops.reconcile.states import States
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.project import FILE, ledgers_named
@@ -33,46 +37,66 @@ _MOST: Final = 50
 _MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
 
 
+Row = tuple[str, str, Attributes]
+"""A role or grant: type, key, attributes."""
+
+
+class Said(NamedTuple):
+    """What a ledger says of rights in a store."""
+
+    at: str
+    """When it spoke of them last; "" where it never did."""
+    rows: Sequence[Row]
+
+
 class Sibling(NamedTuple):
-    """Another ledger, and what our stores are called there."""
+    """What another ledger says."""
 
-    ledger: Ledger
     where: str
-    names: dict[str, str]
-    """By the name of one of our stores, the one that it has there."""
+    guards: Sequence[Mapping[str, Any]]
+    """What guarded its last run (`loosened.last_guards`)."""
+    gave: bool
+    """Whether it ever knew of a right."""
+    said: Mapping[str, Said]
+    """By the name that a store has here."""
 
 
-class Siblings:
-    """The other ledgers, open while this is entered. Refused where one of them cannot be read."""
+def siblings_of(workspace: Workspace, state: States) -> Sequence[Sibling]:
+    """Every other ledger that knows one of the stores, looked at once in a run. Refused where one cannot be
+    read."""
+    if state.siblings is None:
+        with ExitStack() as opened:
+            state.siblings = [*_Search(workspace, state, opened).run()]
+    return state.siblings
 
-    def __init__(self, workspace: Workspace, state: States) -> None:
-        self._workspace, self._state = workspace, state
-        self._open = ExitStack()
-        self.every: list[Sibling] = []
 
-    def __enter__(self) -> Siblings:
-        try:
-            for count, (ledger, where, near) in enumerate(self._found()):
-                self._open.callback(ledger.close)
-                if count >= _MOST:
-                    raise Refused(f"more than {_MOST} ledgers lie here; nothing was written", hint=_MOVE)
-                names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
-                if names:
-                    self.every.append(Sibling(ledger, where, names))
-        except BaseException:
-            self._open.close()
-            raise
-        return self
+def rows_of(told: Mapping[tuple[str, str], Attributes]) -> list[Row]:
+    """The roles and grants among what people were told to make."""
+    return [(*name, said) for name, said in told.items() if name[0] in RIGHTS]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
 
-    @property
-    def ledgers(self) -> list[Ledger]:
-        """All of them."""
-        return [one.ledger for one in self.every]
+def applied_in(ledger: Ledger, store: str) -> Iterator[Row]:
+    """The roles and grants that were applied in a store."""
+    for (type, key), one in ledger.applied(store).items():
+        if type in RIGHTS:
+            yield type, key, orjson.loads(one.attributes)
+
+
+class _Search:
+    """`opened` closes what was opened."""
+
+    def __init__(self, workspace: Workspace, state: States, opened: ExitStack) -> None:
+        self._workspace, self._state, self._open = workspace, state, opened
+
+    def run(self) -> Iterator[Sibling]:
+        for count, (ledger, where, near) in enumerate(self._found()):
+            self._open.callback(ledger.close)
+            if count >= _MOST:
+                raise Refused(f"more than {_MOST} ledgers lie here; nothing was written", hint=_MOVE)
+            names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
+            if names:
+                said = {store: said_of(ledger, name) for store, name in names.items()}
+                yield Sibling(where, last_guards(ledger), ledger.ever_gave(), said)
 
     def _is_ours(self, ledger: Ledger) -> bool:
         """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
@@ -80,7 +104,7 @@ class Siblings:
         return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
     def _names(self, ledger: Ledger, *, near: bool) -> dict[str, str]:
-        """`near`: it lies in the folder of this project, whose embedded marketplaces are files there."""
+        """By the name of one of our stores, the one that it has there. `near`: it lies in the folder of this project, whose embedded marketplaces are files there."""
         state, found = self._state, dict[str, str]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
         for store in state.connections:
@@ -173,3 +197,8 @@ class Siblings:
     def _short(self, path: Path) -> str:
         root = self._workspace.root
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def said_of(ledger: Ledger, store: str) -> Said:
+    """What a ledger says of rights in one of its stores."""
+    return Said(ledger.last_word(store), [*rows_of(ledger.by_hand(store)), *applied_in(ledger, store)])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
@@ -45,6 +45,9 @@ from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.waivers import acknowledges
 from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.reconcile.siblings import Sibling
 
 
 @dataclass(slots=True)
@@ -146,6 +149,8 @@ class States:
     """By store, roles and grants (type, key, attributes) that are in force there and belong to others."""
     held: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """By store and key of a role, who has it there by what is live (ids as the store spells them)."""
+    siblings: list[Sibling] | None = None
+    """What other ledgers say of these stores, once somebody has looked."""
     by_hand: dict[str, list[Change]] = field(default_factory=dict)
     """By store, the roles, grants and promotions that people make there, done or not."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)

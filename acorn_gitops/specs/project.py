@@ -47,10 +47,16 @@ class Targets(NamedTuple):
     routes: Mapping[str, bytes]
 
 
+def ledger_of(settings: Mapping[str, Any], environment: str) -> str:
+    """Where an environment of a project keeps its ledger, from the root."""
+    said = (settings["environments"].get(environment) or {}).get("ledger")
+    return said or f".acorn/{environment}/ledger.db"
+
+
 def ledgers_named(text: str) -> list[str]:
-    """The files of ledgers that a project file names."""
-    environments = settings_of(text).get("environments") or {}
-    return [one["ledger"] for one in environments.values() if isinstance(one, dict) and one.get("ledger")]
+    """Where the environments of a project file keep their ledgers."""
+    settings = settings_of(text)
+    return [ledger_of(settings, one) for one in settings.get("environments") or ()]
 
 
 def settings_of(text: str) -> Mapping[str, Any]:
@@ -204,7 +210,7 @@ def read_project(reader: Reader, environment: str | None) -> Project:
         defaults=spec.get("defaults") or {},
         price_rules=spec.get("priceRules") or {},
         product_types=spec.get("productTypes") or {},
-        ledger=chosen.get("ledger") or f".acorn/{name}/ledger.db",
+        ledger=ledger_of(spec, name),
         digest=read.digest,
         raw=raw,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from acorn_gitops.sandbox.amazon.app import Emulator, Response
+from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.serving import Switch
 from tests.amazon import models
-from tests.amazon.emulated import Emulated
+from tests.amazon.emulated import SECRETS, Emulated
+from tests.amazon.test_flow import Seller
 
 
 @pytest.fixture
@@ -39,3 +43,12 @@ def _as_the_models_say(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     monkeypatch.setattr(Emulator, "handle", handle)
     yield
     assert not found, "\n".join(found)
+
+
+@pytest.fixture
+def selling(tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Seller:
+    """A storefront, a shop and two SKUs, in no haste."""
+    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
+    found = Emulated(*sp_api_server, WallClock())
+    found.world.habits.throttled = False
+    return Seller(tmp_path / "r", found)

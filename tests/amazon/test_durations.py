@@ -12,7 +12,7 @@ from acorn_gitops.marketplaces.protocol import Scope, Write
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox.amazon.world import Listing
 from tests.amazon.emulated import BEGIN, DE, FR, SELLER, UK, Emulated
-from tests.amazon.test_flow import Seller
+from tests.amazon.test_flow import STORES, Seller
 
 FRONTS = {
     name: {"marketplaceId": id, "sellerId": SELLER}
@@ -108,10 +108,9 @@ def shelf(count: int, price: str) -> str:
 
 @pytest.mark.parametrize(("begins", "late"), [("2026-11-24T00:00:00", True), ("2026-11-25T00:00:00", False)])
 def test_a_promotion_that_begins_before_the_plan_is_done_is_told(
-    seller_at: Seller, begins: str, late: bool
+    selling: Seller, monkeypatch: pytest.MonkeyPatch, begins: str, late: bool
 ) -> None:
-    from tests.amazon.test_flow import STORES
-
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T22:59:30Z")
     promo = f"""---
 apiVersion: acorn/v1
 kind: Promo
@@ -123,23 +122,9 @@ spec:
   window: {{start: {{local: "{begins}", tz: store}}, end: {{local: "2026-12-01T00:00:00", tz: store}}}}
   discount: {{percent: "20"}}
 """
-    seller_at.text(STORES + shelf(700, "12.00") + promo)
-    found = [f for f in seller_at.plan()["findings"] if f["id"] == "ACN-047"]
+    selling.text(STORES + shelf(700, "12.00") + promo)
+    found = [f for f in selling.plan()["findings"] if f["id"] == "ACN-047"]
     (one,) = found
     assert "about 2 min" in one["message"], one
     assert ("begins 23:00Z: late" in one["message"]) == late
     assert one["severity"] == ("warning" if late else "info")
-
-
-@pytest.fixture
-def seller_at(tmp_path, sp_api_server, monkeypatch):  # type: ignore[no-untyped-def]
-    import json
-
-    from acorn_gitops.sandbox.amazon.clock import WallClock
-    from tests.amazon.emulated import SECRETS
-
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    monkeypatch.setenv("ACORN_NOW", "2026-11-23T22:59:30Z")
-    amazon = Emulated(*sp_api_server, WallClock())
-    amazon.world.habits.throttled = False
-    return Seller(tmp_path / "r", amazon)

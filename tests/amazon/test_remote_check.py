@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from acorn_gitops.sandbox.amazon.clock import WallClock
-from acorn_gitops.sandbox.amazon.serving import Switch
-from tests.amazon.emulated import SECRETS, Emulated
 from tests.amazon.test_flow import SKUS, STORES, Seller
 from tests.repository import Repository, sku, storefront
-
-
-@pytest.fixture
-def selling(tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Seller:
-    """A storefront, a shop and two SKUs, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return Seller(tmp_path / "r", found)
-
 
 WORDS = "The image of this product is missing."
 

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from acorn_gitops.sandbox.amazon import definitions
 from acorn_gitops.sandbox.amazon.call import Answer, Call
-from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.definitions import PRODUCT
-from acorn_gitops.sandbox.amazon.serving import Switch
-from tests.amazon.emulated import SECRETS, Emulated
 from tests.amazon.test_flow import SKUS, STORES, Seller
 from tests.amazon.test_product_types import REAL
-
-
-@pytest.fixture
-def selling(tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Seller:
-    """A storefront, a shop and two SKUs, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return Seller(tmp_path / "r", found)
 
 
 def schemas() -> list[Any]:
@@ -72,7 +59,8 @@ def test_a_template_says_what_may_be_chosen(selling: Seller) -> None:
         (("schema", "PRODUCT", "--store", "nowhere"), 64, "there is no store nowhere"),
         (("schema", "PRODUCT", "--store", "de-ber-mitte"), 1, "is a place"),
         (("template", "acorn.yaml"), 1, "is no schema"),
-        (("template", "../x.json"), 1, "is no schema"),
+        (("template", "../x.json"), 1, "cannot be read"),
+        (("template", "none.json"), 1, "there is no file none.json"),
     ],
 )
 def test_what_there_is_not_is_told(selling: Seller, words: tuple[str, ...], code: int, said: str) -> None:

@@ -88,9 +88,31 @@ def test_a_ledger_that_nobody_uses_any_more_is_retired(
     assert made.run("state", "retire", "sandbox/ledger.db.gz").code == 0
     assert made.run("state", "retire", "sandbox/ledger.db.gz").code == 64, "it is gone"
     own = made.run("state", "retire", "next.db.gz")
-    assert (own.code, "is the ledger of this environment" in own.err) == (64, True), own
+    assert (own.code, "is the ledger of sandbox" in own.err) == (64, True), own
     monkeypatch.setenv("ACORN_ACTOR", "zed@example.com")
     other.apply()
+
+
+def test_nobody_retires_what_they_may_give_no_rights_in(
+    shared: tuple[Repository, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even from a project that has none of its stores: the ledger says who may."""
+    _, bare = shared
+    monkeypatch.setenv("ACORN_ACTOR", "zed@example.com")
+    other = cloned(bare, tmp_path / "other")
+    in_use = other.run("state", "retire", "sandbox/ledger.db.gz")
+    assert (in_use.code, "take that environment out of acorn.yaml" in in_use.err) == (64, True), in_use
+    config = other.path / "acorn.yaml"
+    left = (
+        config.read_text().replace("{sandbox: {}}", "{mine: {}}").replace("access: enforced", "budgets: {}")
+    )
+    config.write_text(left.replace("Environment: sandbox", "Environment: mine"))
+    other.write(storefront("amz-it", zone="Europe/Rome"))
+    refused = other.run("state", "retire", "sandbox/ledger.db.gz")
+    assert (refused.code, "no iam.apply in amz-de by what sandbox/ledger.db.gz says" in refused.err) == (
+        4,
+        True,
+    ), refused
 
 
 def test_a_project_that_was_renamed_is_told_what_to_do(shared: tuple[Repository, Path]) -> None:
