@@ -9,8 +9,9 @@ recorded facts are known. While a listing is inactive nobody pays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Listed, calendar_of
@@ -128,6 +129,15 @@ class PriceHistory:
                 out.append(Span(begin, end, effective(span.amount, offers).pays))
         return out
 
+    @cached_property
+    def _keys(self) -> Mapping[str, Set[str]]:
+        """By store, under which keys something is listed now."""
+        found: dict[str, set[str]] = {}
+        for spec in self._config.skus:
+            for store, key, _, _ in self._calendar.prices_of(spec):
+                found.setdefault(store, set()).add(key)
+        return found
+
     def _load(self, store: str) -> None:
         """Of one store, everything that is or was on offer."""
         lists = self._lists[store] = {}
@@ -145,12 +155,7 @@ class PriceHistory:
             for name, key, _, _ in self._calendar.prices_of(spec)
             if name == store
         }
-        kept = {
-            key
-            for spec in self._config.skus
-            for name, key, _, _ in self._calendar.prices_of(spec)
-            if name == store
-        }
+        kept = self._keys.get(store, frozenset())
         wanted |= {one for one in self._ledger.ever(store, "listing") if one.key not in kept}
         wanted |= self._ledger.ever(store, "promotion")
         former = self._former[store] = {}

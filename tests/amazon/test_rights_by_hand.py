@@ -333,6 +333,10 @@ def test_what_was_applied_at_amazon_alone_counts_beside_a_store_that_remembers(
     refused = people("mallory", everything.replace("12.90", "0.90"))
     assert refused.code == 4 and "no longer enforce access" in refused.err
     assert price(seller.amazon, "MUG-RED") == "12.80"
+    assert people("ada", everything.replace("12.90", "12.70")).code == 0
+    assert people("mallory", everything.replace("12.90", "12.60")).code == 0, (
+        "its owner has opened it, at Amazon alone"
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ part of everything, a reviewed plan of which a part was taken out (twenty-first 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ import orjson
 import pytest
 
 from acorn_gitops.ledger.sqlite import open_ledger
+from acorn_gitops.model.finding import Refused
+from acorn_gitops.reconcile.siblings import siblings_of
+from acorn_gitops.reconcile.states import Wishes, gather
+from acorn_gitops.reconcile.workspace import Workspace
 from tests.borders.clone import git
 from tests.borders.test_own_rights import by
 from tests.repository import PROJECT, Repository, sku, storefront
@@ -361,7 +366,7 @@ def test_a_long_list_of_waivers_hides_none_of_them(team: Team) -> None:
     admins = permission("admins", ["iam", "store"], ["read", "apply"], "mallory@example.com", stores={"all": True}, approvals=ASKED)  # fmt: skip
     many = "".join(
         f'    - {{rule: SKU-001, scope: SkuMapping/none-{n:04}, reason: {"r" * 60}, owner: ada, until: "2027-06-01"}}\n'
-        for n in range(300)
+        for n in range(700)
     )
     assert team("ada", PROJECT + ENFORCED, storefront(), owners(), admins, sku("S-1", "20.00")).code == 0
     wide = owners()
@@ -394,3 +399,61 @@ def test_an_ended_role_holds_at_no_other_time(
     monkeypatch.setattr("acorn_gitops.reconcile.authority._is_trial", lambda url: False)
     refused = team.run("ada", *words)
     assert (refused.code, "ACORN_NOW is set" in refused.err) == (64, True), refused
+
+
+# -- which ledgers are looked at -----------------------------------------------------------------------------
+
+
+def found(team: Team) -> list[str]:
+    """Where the other ledgers lie that bind here."""
+    workspace = Workspace(team.made.path, environ=dict(os.environ))
+    state = gather(workspace, workspace.load(), Wishes())
+    try:
+        return sorted(one.where for one in siblings_of(workspace, state))
+    finally:
+        state.ledger.close()
+        workspace.close()
+
+
+PLACES = {
+    "below .acorn": ".acorn/a/ledger.db",
+    "elsewhere in the repository": "state/ledger.db",
+    "with another suffix": ".acorn/a/ledger.sqlite",
+    "named like a sandbox": ".acorn/sandbox-ledger.db",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_ledger_is_found_where_it_lies_and_where_acorn_yaml_named_it(team: Team, place: str) -> None:
+    (team.made.path / ".gitignore").write_text(".acorn/\nstate/\n*.acorn.json\n")
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", _ledger(PROJECT, PLACES[place]) + ENFORCED, *first).code == 0
+    assert found(team) == [], "its own is no other"
+    for name in ("test", "renamed"):
+        moved = _ledger(PROJECT, ".acorn/new.db").replace("{name: test}", f"{{name: {name}}}")
+        (team.made.path / "acorn.yaml").write_text(moved)
+        assert found(team) == [PLACES[place]]
+
+
+def test_what_git_carries_is_no_ledger_and_what_cannot_be_read_is_named(team: Team) -> None:
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", PROJECT + ENFORCED, *first).code == 0
+    (team.made.path / "acorn.yaml").write_text(_ledger(PROJECT, ".acorn/new.db"))
+    assert found(team) == [".acorn/sandbox/ledger.db"]
+    git(team.made.path, "add", "-f", ".acorn/sandbox/ledger.db")
+    assert found(team) == []
+    git(team.made.path, "rm", "-q", "--cached", ".acorn/sandbox/ledger.db")
+    (team.made.path / ".acorn" / "sandbox" / "ledger.db").write_bytes(b"spoilt")
+    with pytest.raises(Refused, match=r"another ledger, ledger\.db, cannot be read"):
+        found(team)
+
+
+def test_rights_are_asked_for_where_they_are_enforced(team: Team) -> None:
+    """Another environment enforces them in amz-de, and knows nothing of amz-it."""
+    mine = helpers("amz-de", EVERYTHING)
+    assert team("ada", PROJECT + ENFORCED, storefront(), owners(), mine, sku("S-1", "20.00")).code == 0
+    italy = [storefront("amz-it", zone="Europe/Rome"), sku("I-1", "5.00", "amz-it")]
+    other = _other_environment(PROJECT)
+    assert (
+        team("mallory", other, storefront(), owners(), mine, *italy, words=("--select", "amz-it")).code == 0
+    )
