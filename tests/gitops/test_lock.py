@@ -3,6 +3,7 @@ lease stops. A lease that nobody renews ends by itself."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.provenance.branch import push
 from acorn_gitops.reconcile import locking
+from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 from acorn_gitops.reconcile.lease import EVERY, LASTS, LOOKS, NOBODY_KNOWS, Claim, Lease, Renewal, lease_of
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.sandbox.database import Database
+from tests import faults
 from tests.borders.clone import cloned, git, published
 from tests.borders.market import Market, clone_of, open_market, started
 from tests.repository import Repository, sku, storefront
@@ -208,13 +211,58 @@ def test_a_run_that_ends_before_its_plan_is_made_leaves_no_lease(
 ) -> None:
     """It found what a dead run had left, wrote that down for all, and ended at a pattern that means nothing."""
     dying, other = team("dying"), team("other")
-    running = slow(dying, market, "33.00")
-    until(lambda: lease(other))
-    stop(running)
-    without_faults(market)
+    dying.write(storefront(), *shelf("33.00"))
+    died = faults.died(dying, "after the write, before the journal", 0, "apply", "--auto-approve")
+    assert died.returncode == -signal.SIGKILL
     assert other.run("lock", "--break", "it died").code == 0
     assert other.run("apply", "--auto-approve", "--select", "amz-de/listing/NOPE").code == 64
     assert lease(other) is None
+
+
+def taken_over(other: Repository) -> None:
+    """Somebody ends the lease of a run that goes on."""
+    assert other.run("lock", "--break", "it hangs").code == 0
+
+
+def test_a_run_that_lost_its_lease_sends_no_further_batch(
+    team: Callable[[str], Repository], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it wait for what it has sent."""
+    monkeypatch.setattr("acorn_gitops.reconcile.lease.LOOKS", 0.0)
+    monkeypatch.setattr("acorn_gitops.apply.carry_out.BATCH", 1)
+    made, other, told = team("made"), team("other"), list[str]()
+    made.write(storefront(), *shelf("34.00"))
+
+    def progress(done: int, total: int, where: str) -> None:
+        if not told:
+            taken_over(other)
+        told.append(where)
+
+    workspace = Workspace(made.path, environ=dict(os.environ))
+    applied = apply(workspace, ApplyRequest(), Hooks(progress=progress, approve=lambda plan: None))
+    assert (applied.interrupted, len(told)) == (True, 1)
+    assert sum(outcome.status == "observed" for _, outcome in applied.outcomes) == 1
+    assert applied.unsent is not None and "broke the lease" in applied.unsent.message
+
+
+def test_a_run_that_lost_its_lease_waits_for_nothing(
+    team: Callable[[str], Repository], market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acorn_gitops.reconcile.lease.LOOKS", 0.0)
+    database = Database(market.path)
+    database.add_fault("accept", "*/listing/S-0", 9, {})
+    database.close()
+    made, other, slept = team("made"), team("other"), list[float]()
+    made.write(storefront(), *shelf("35.00"))
+
+    def pause(seconds: float) -> None:
+        if not slept:
+            taken_over(other)
+        slept.append(seconds)
+
+    workspace = Workspace(made.path, environ=dict(os.environ), pause=pause)
+    applied = apply(workspace, ApplyRequest(wait=3600.0), Hooks(approve=lambda plan: None))
+    assert (len(slept), applied.unsent is not None) == (1, True), slept
 
 
 def test_nothing_is_broken_without_a_reason_or_a_lease(team: Callable[[str], Repository]) -> None:
