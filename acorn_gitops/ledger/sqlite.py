@@ -441,7 +441,7 @@ class SqliteLedger:
         if self._told is None:
             found = [(*row, audit.body_of(raw).get("by_hand")) for *row, raw in self._each(BEGUN_BY_HAND)]
             self._told = [
-                _Told(sequence, at, store, _rows(told))
+                _Told(sequence, at, store=store, told=_rows(told))
                 for sequence, at, said in found
                 for store, told in (said or {}).items()
             ]

@@ -151,7 +151,8 @@ def renamed_in_all_but_name(state: States) -> Iterator[Finding]:
 
 def _renamed(spec: Spec, words: str, hint: str) -> Finding:
     place, subject = Place(spec.file, spec.line), f"Store/{spec.name}"
-    return Finding("ACN-037", "error", f"{spec.name} {words}", place, hint=hint, source="", subject=subject)
+    message = f"{spec.name} {words}"
+    return Finding("ACN-037", "error", message=message, place=place, hint=hint, subject=subject)
 
 
 def mass_deletion(view: StoreView, result: StoreResult) -> Iterator[Finding]:

@@ -96,7 +96,7 @@ class _Search:
             names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
             if names:
                 said = {store: said_of(ledger, name) for store, name in names.items()}
-                yield Sibling(where, last_guards(ledger), ledger.ever_gave(), said)
+                yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
 
     def _is_ours(self, ledger: Ledger) -> bool:
         """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
