@@ -11,27 +11,34 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Final, Literal
 
 from acorn_gitops.engines.pricing.calendar import Calendar
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PriceData, PromoData, SkuMappingData, StoreData, StorefrontData
+
+
+TIERS: Final[tuple[Literal[10, 20, 30], ...]] = (10, 20, 30)
 
 
 def calendar(skus: int, promotions: int, *, conditional: bool = False, seed: int = 1) -> Configuration:
     """A configuration of one store with so many SKUs and promotions."""
     chance = random.Random(seed)
-    front = {"platform": "network", "currency": "EUR", "timezone": "Europe/Berlin"}
-    store = Spec("Store", "shop", {}, {"type": "storefront", "storefront": front}, "stores.yaml", 1)
-    listed = []
+    front: StorefrontData = {"platform": "network", "currency": "EUR", "timezone": "Europe/Berlin"}
+    shop: StoreData = {"type": "storefront", "storefront": front}
+    store = Spec("Store", "shop", {}, shop, "stores.yaml", 1)
+    listed: list[Spec[SkuMappingData]] = []
     for number in range(skus):
-        price = {"currency": "EUR", "value": f"{chance.randrange(500, 40_000) / 100:.2f}"}
-        body = {"sku": f"SKU-{number}", "listings": [{"store": "shop", "price": price}]}
+        price: PriceData = {"currency": "EUR", "value": f"{chance.randrange(500, 40_000) / 100:.2f}"}
+        body: SkuMappingData = {"sku": f"SKU-{number}", "listings": [{"store": "shop", "price": price}]}
         listed.append(Spec("SkuMapping", f"sku-{number}", {"line": f"l{number % 200}"}, body, "skus.yaml", 1))
-    promos = {}
+    promos: dict[str, Spec[PromoData]] = {}
     for number in range(promotions):
         begin = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=chance.randrange(300))
         end = begin + timedelta(days=chance.randrange(2, 20))
-        offered: dict[str, Any] = {
+        offered: PromoData = {
             "type": "percentOff",
             "stores": {"all": True},
             "skus": {"labels": {"line": [f"l{chance.randrange(200)}" for _ in range(10)]}},
@@ -42,7 +49,7 @@ def calendar(skus: int, promotions: int, *, conditional: bool = False, seed: int
             "discount": {"percent": str(chance.randrange(5, 30))},
         }
         if conditional:
-            offered["stacking"] = {"group": f"g{number % 3}", "tier": 10 * (number % 3), "mode": "bestOnly"}
+            offered["stacking"] = {"group": f"g{number % 3}", "tier": TIERS[number % 3], "mode": "bestOnly"}
             if number % 4 == 0:
                 offered["code"] = f"SAVE{number}"
             if number % 4 == 1:

@@ -17,6 +17,7 @@ _ID_WORDS = {"valid": "with", "present": "with an unchecked", "absent": "without
 if TYPE_CHECKING:
     from acorn_gitops.engines.sales import Cell
     from acorn_gitops.engines.tax import Decision, Supply
+    from acorn_gitops.model.typed import AttributesData, StoreData
     from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -45,7 +46,7 @@ def _loaded(root: Path | None, environment: str | None, no_color: bool) -> tuple
     return session, loaded.configuration
 
 
-def _storefront(config: Configuration, name: str) -> Spec:
+def _storefront(config: Configuration, name: str) -> Spec[StoreData]:
     front = config.stores.get(name)
     if front is None or not front.spec.get("storefront"):
         known = sorted(s.name for s in config.stores.values() if s.spec.get("storefront"))
@@ -129,7 +130,7 @@ def explain(
     item = next((s for s in config.skus if s.spec["sku"] == sku), None)
     if sku is not None and item is None:
         raise AcornError(f"there is no SKU {sku}", hint="write it as in its mapping")
-    facts: dict[str, Any] = (item.spec.get("attributes") or {}) if item is not None else {}
+    facts: AttributesData = (item.spec.get("attributes") or {}) if item is not None else {}
     if ship_from is None:
         sources = (item.spec.get("inventory") or {}).get("sources") or () if item is not None else ()
         first = min(sources, key=lambda s: s.get("priority") or 0, default=None)
@@ -204,14 +205,15 @@ def _print(session: Session, supply: Supply, decision: Decision) -> None:
     )
     if decision.winner is not None:
         result = decision.winner.spec["result"]
-        lines = [("liable", result["liableParty"]), ("treatment", result["treatment"])]
+        lines: list[tuple[str, str]] = [("liable", result["liableParty"]), ("treatment", result["treatment"])]
         if decision.percent is not None:
             lines.append(("rate", f"{decision.percent} %"))
         lines += [(one.name, f"{one.percent} %, owed by the {one.liable}") for one in decision.taxes]
         if result.get("scheme"):
             lines.append(("scheme", result["scheme"]))
         invoice = result.get("invoice") or {}
-        lines += [(k, invoice[k]) for k in ("category", "mention") if invoice.get(k)]
+        shown = (("category", invoice.get("category")), ("mention", invoice.get("mention")))
+        lines += [(name, text) for name, text in shown if text]
         lines.append(("rule", f"{decision.winner.name}  {decision.winner.origin}"))
         source = (decision.winner.spec.get("evidence") or {}).get("source")
         if source:

@@ -3,6 +3,7 @@ that diff walks one store at a time. Callers: the kinds' files, plan."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from acorn_gitops.model.money import one_spelling
@@ -39,6 +40,6 @@ class DesiredState:
         return sum(map(len, self.stores.values()))
 
 
-def without_none(block: dict[str, Any] | None) -> dict[str, Any]:
+def without_none(block: Mapping[str, Any] | None) -> dict[str, Any]:
     """A block's declared, non-null fields: inside a block null means absent."""
     return {k: v for k, v in (block or {}).items() if v is not None}

@@ -6,7 +6,8 @@ its listings.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.sku_list import sku_list
@@ -16,6 +17,9 @@ from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.resource import Address, Attributes, Desired, Origin
 from acorn_gitops.resources.listing import BOUNDS, OWN, PRODUCT
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import CompositionData, InventoryData, PricePolicyData, SkuMappingData
 
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
@@ -61,7 +65,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                     raise ValueError(f"{store}/listing/{key} is declared twice")
 
 
-def _shared(spec: dict[str, Any]) -> Attributes:
+def _shared(spec: SkuMappingData) -> Attributes:
     """What every listing of a SKU has."""
     attributes: Attributes = {"sku": spec["sku"]}
     if "gtin" in spec:
@@ -77,7 +81,7 @@ def _shared(spec: dict[str, Any]) -> Attributes:
     return attributes
 
 
-def _composition(block: dict[str, Any]) -> dict[str, Any]:
+def _composition(block: CompositionData) -> dict[str, Any]:
     if block["type"] == "multipack":
         return {"type": "multipack", "components": [{"qty": block["qty"], "sku": block["of"]}]}
     if block["type"] == "bundle":
@@ -86,7 +90,9 @@ def _composition(block: dict[str, Any]) -> dict[str, Any]:
     return {"type": "single"}
 
 
-def _by_rule(spec: dict[str, Any], name: str, rules: Any, currency: str) -> dict[str, str]:
+def _by_rule(
+    spec: SkuMappingData, name: str, rules: Mapping[str, Mapping[str, Any]], currency: str
+) -> dict[str, str]:
     rule = rules[name]
     for listing in spec["listings"]:
         if listing["store"] == rule["fromStore"] and (listing.get("price") or {}).get("value") is not None:
@@ -94,14 +100,14 @@ def _by_rule(spec: dict[str, Any], name: str, rules: Any, currency: str) -> dict
     raise ValueError(f"{spec['sku']} has no price in {rule['fromStore']} for price rule {name}")
 
 
-def _bounds(attributes: Attributes, policy: dict[str, Any], store: str, currency: str) -> None:
+def _bounds(attributes: Attributes, policy: PricePolicyData, store: str, currency: str) -> None:
     for part, name in BOUNDS.items():
         bound = (policy.get(part) or {}).get(store)
         if bound is not None:
             attributes[name] = {"currency": currency, "value": canonical(bound, currency)}
 
 
-def _allocation(inventory: dict[str, Any], store: str) -> dict[str, Any]:
+def _allocation(inventory: InventoryData, store: str) -> dict[str, Any]:
     out: dict[str, Any] = {"pool": inventory["pool"]}
     buffer = without_none(inventory.get("buffer"))
     if buffer:
@@ -109,8 +115,13 @@ def _allocation(inventory: dict[str, Any], store: str) -> dict[str, Any]:
     allocation = inventory.get("allocation")
     if allocation:
         out["mode"] = allocation["mode"]
-        for part, name in (("weights", "weight"), ("min", "min"), ("cap", "cap")):
-            share = (allocation.get(part) or {}).get(store)
+        shares = (
+            ("weight", allocation.get("weights")),
+            ("min", allocation.get("min")),
+            ("cap", allocation.get("cap")),
+        )
+        for name, by_store in shares:
+            share = (by_store or {}).get(store)
             if share is not None:
                 out[name] = share
     return out

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import CapabilitiesData, PhysicalData
 
 _FIELDS: Final = ("code", "alias", "timezone", "throughput", "safetyStock", "geo")
 
@@ -23,7 +27,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
         state.add(spec.name, "location", spec.name, desired)
 
 
-def _attributes(block: dict[str, Any]) -> Attributes:
+def _attributes(block: PhysicalData) -> Attributes:
     found: Attributes = {name: block[name] for name in _FIELDS if name in block}
     address = without_none(block["address"])
     address.pop("verification", None)
@@ -38,10 +42,11 @@ def _attributes(block: dict[str, Any]) -> Attributes:
     return found
 
 
-def _capabilities(block: dict[str, Any] | None) -> dict[str, Any] | None:
+def _capabilities(block: CapabilitiesData | None) -> dict[str, Any] | None:
     if block is None:
         return None
-    out = {name: without_none(value) for name, value in block.items() if value is not None}
+    said: Mapping[str, Any] = block
+    out = {name: without_none(value) for name, value in said.items() if value is not None}
     ship = out.get("shipFromStore")
     if ship and "carriers" in ship:
         ship["carriers"] = sorted(ship["carriers"])

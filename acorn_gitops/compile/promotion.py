@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
@@ -12,6 +13,13 @@ from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant, utc_text
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData, StoreData
+
+
+_PLAIN: Final = frozenset({"audience", "code", "minimumQuantity"})
+"""Said by a spec as a promotion has it."""
 
 
 class Catalogue:
@@ -45,7 +53,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                 state.add(name, "promotion", spec.spec.get("key") or spec.name, desired)
 
 
-def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attributes:
+def _attributes(body: PromoData, store: Spec[StoreData], skus: list[str]) -> Attributes:
     front = store.spec["storefront"]
     out: Attributes = {"type": body["type"], "skus": skus}
     for edge in ("start", "end"):
@@ -64,11 +72,9 @@ def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attribute
     minimum = (body.get("minimumOrder") or {}).get(store.name)
     if minimum is not None:
         out["minimumOrder"] = _money(minimum)
-    for name in ("audience", "code", "minimumQuantity"):
-        if name in body:
-            out[name] = body[name]
-    for name in ("stacking", "limits"):
-        block = without_none(body.get(name))
+    out |= {name: value for name, value in body.items() if name in _PLAIN}
+    for name, said in (("stacking", body.get("stacking")), ("limits", body.get("limits"))):
+        block = without_none(said)
         if block:
             out[name] = {
                 k: sorted(v) if isinstance(v, list) else _money(v) if isinstance(v, dict) else v
@@ -77,7 +83,7 @@ def _attributes(body: dict[str, Any], store: Spec, skus: list[str]) -> Attribute
     return out
 
 
-def _money(money: dict[str, str]) -> dict[str, str]:
+def _money(money: Mapping[str, Any]) -> dict[str, str]:
     return {"currency": money["currency"], "value": canonical(money["value"], money["currency"])}
 
 

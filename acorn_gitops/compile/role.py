@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.model.selectors import select
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData, RuleData
 
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
@@ -21,7 +24,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
             state.add(store, "role", spec.spec.get("key") or spec.name, desired)
 
 
-def _attributes(body: dict[str, Any]) -> Attributes:
+def _attributes(body: RolePermissionData) -> Attributes:
     role: Attributes = {"rules": sorted((_rule(r) for r in body["rules"]), key=repr)}
     validity = body.get("validity")
     if validity is not None:
@@ -33,7 +36,7 @@ def _attributes(body: dict[str, Any]) -> Attributes:
     return role
 
 
-def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+def _rule(rule: RuleData) -> dict[str, Any]:
     out: dict[str, Any] = {"resources": sorted(set(rule["resources"])), "verbs": sorted(set(rule["verbs"]))}
     constraints = without_none(rule.get("constraints"))
     if constraints:

@@ -17,13 +17,13 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
             for name in classes:
                 state.stores[store].setdefault(("tax-class", name), Desired({"name": name}, spec.origin))
     for sku in configuration.skus:
-        name = (sku.spec.get("attributes") or {}).get("taxClass")
-        if name is not None:
-            key = ("tax-class", name)
+        own = (sku.spec.get("attributes") or {}).get("taxClass")
+        if own is not None:
+            key = ("tax-class", own)
             for listing in sku.spec.get("listings") or ():
                 shard = state.stores[listing["store"]]
                 if key not in shard:
-                    shard[key] = Desired({"name": name}, sku.origin)
+                    shard[key] = Desired({"name": own}, sku.origin)
 
 
 def _no_document(store: str, key: str, attributes: Attributes) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.resource import Address, Attributes, Desired
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import TaxRuleData
 
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
@@ -18,7 +22,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
             state.add(store, "tax-rule", spec.spec.get("key") or spec.name, desired)
 
 
-def _attributes(body: dict[str, Any]) -> Attributes:
+def _attributes(body: TaxRuleData) -> Attributes:
     match, result = body["match"], body["result"]
     attributes: Attributes = {
         "validFrom": body["validity"]["from"],
@@ -27,12 +31,13 @@ def _attributes(body: dict[str, Any]) -> Attributes:
     }
     if "to" in body["validity"]:
         attributes["validTo"] = body["validity"]["to"]
+    blocks: Mapping[str, Any] = match
     for name in ("supply", "customer", "seller", "goods", "value"):
-        block = without_none(match.get(name))
+        block = without_none(blocks.get(name))
         if block:
             attributes[name] = {k: sorted(v) if isinstance(v, list) else v for k, v in block.items()}
-    for name in ("rate", "invoice"):
-        block = without_none(result.get(name))
+    for name, said in (("rate", result.get("rate")), ("invoice", result.get("invoice"))):
+        block = without_none(said)
         if block:
             attributes[name] = block
     if result.get("taxes"):

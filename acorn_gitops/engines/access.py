@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.model.selectors import select
 from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData
 
 RESOURCES: Final = (
     "listing",
@@ -77,7 +80,7 @@ class Right(NamedTuple):
 class Source(NamedTuple):
     """A role that gives a right, to whom, and within which limits."""
 
-    role: Spec
+    role: Spec[RolePermissionData]
     subject: Subject
     constraints: Mapping[str, Any]
 
@@ -101,7 +104,7 @@ class Access:
     """By roles that hold for somebody, the rights that they give together: the same in many stores."""
     _held: dict[tuple[str, ...], frozenset[Right]] = field(default_factory=dict)
 
-    def stores_of(self, role: Spec) -> frozenset[str]:
+    def stores_of(self, role: Spec[RolePermissionData]) -> frozenset[str]:
         """The stores that a role is for."""
         if role.name not in self._stores:
             candidates = ((s.name, s.labels) for s in self.configuration.stores.values())
@@ -131,7 +134,7 @@ class Access:
             self._held[memo] = frozenset(right for name in memo for right, _ in self._rights[name])
         return self._held[memo]
 
-    def grants(self, who: Iterable[Subject], store: str) -> list[tuple[Spec, Subject]]:
+    def grants(self, who: Iterable[Subject], store: str) -> list[tuple[Spec[RolePermissionData], Subject]]:
         """The roles that hold for somebody (and their groups) in a store, and through whom."""
         here = sorted(
             ((number, role, one) for one in set(who) for number, role in self._granted.get(one, ())),
@@ -140,9 +143,9 @@ class Access:
         return [(role, one) for _, role, one in here if store in self.stores_of(role)]
 
     @cached_property
-    def _granted(self) -> dict[Subject, list[tuple[int, Spec]]]:
+    def _granted(self) -> dict[Subject, list[tuple[int, Spec[RolePermissionData]]]]:
         """By subject, the roles that hold now, in the order of the specs."""
-        found: dict[Subject, list[tuple[int, Spec]]] = {}
+        found: dict[Subject, list[tuple[int, Spec[RolePermissionData]]]] = {}
         for number, role in enumerate(self.configuration.roles.values()):
             if not self._not_now(role):
                 for one in subjects_of(role):
@@ -183,7 +186,7 @@ class Access:
             lost.append((role.name, why))
         return Decision(bool(sources), tuple(sources), tuple(lost))
 
-    def _not_now(self, role: Spec) -> str:
+    def _not_now(self, role: Spec[RolePermissionData]) -> str:
         validity = role.spec.get("validity") or {}
         if validity.get("from") is not None and self.today < validity["from"]:
             return f"holds from {validity['from']}"
@@ -222,7 +225,7 @@ def acting(actor: str) -> Subject:
     return subject(kind, id) if colon and kind in ("user", "app") else subject("user", actor)
 
 
-def subjects_of(role: Spec) -> list[Subject]:
+def subjects_of(role: Spec[RolePermissionData]) -> list[Subject]:
     """Who a role is granted to; who has left has nothing."""
     return [subject(s["kind"], s["id"]) for s in role.spec["subjects"] if s.get("employment") != "left"]
 
@@ -257,7 +260,7 @@ def in_force(
     return found
 
 
-def rights_of(role: Spec) -> Iterator[tuple[Right, Mapping[str, Any]]]:
+def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, Mapping[str, Any]]]:
     """Every right that a role gives, wildcards spelt out, with its limits."""
     for entry in role.spec["rules"]:
         constraints = {k: v for k, v in (entry.get("constraints") or {}).items() if v is not None}

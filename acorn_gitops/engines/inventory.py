@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import at
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 ENOUGH: Final = 1_000_000_000
 """More than anybody has."""
@@ -187,7 +190,7 @@ class Inventory:
         return found
 
     @cached_property
-    def _specs(self) -> dict[str, Spec]:
+    def _specs(self) -> dict[str, Spec[SkuMappingData]]:
         return {s.spec["sku"]: s for s in self.configuration.skus}
 
     def known(self, sku: str) -> bool:
@@ -319,7 +322,8 @@ class Inventory:
         name have a share of their own, for their tills. Without weights all weigh the same."""
         spec = self._specs[sku].spec
         allocation = (spec.get("inventory") or {}).get("allocation") or {}
-        weights, least, most = (allocation.get(k) or {} for k in ("weights", "min", "cap"))
+        weights, least = allocation.get("weights") or {}, allocation.get("min") or {}
+        most = allocation.get("cap") or {}
         stores = sorted(
             {
                 entry["store"]

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
 STAGES: Final = ("eligibility", "contacted", "documents", "assessment", "agreement", "integration", "live")
 """In order. `exiting` and `closed` come after any of them."""
@@ -34,7 +37,7 @@ class Missing(NamedTuple):
     words: str
 
 
-def stage_of(store: Spec) -> str:
+def stage_of(store: Spec[StoreData]) -> str:
     """The stage that the spec names; live where it names none and sells in production, else integration."""
     front: Mapping[str, Any] = store.spec.get("storefront") or {}
     said = front.get("lifecycle")
@@ -43,12 +46,12 @@ def stage_of(store: Spec) -> str:
     return "live" if front.get("environment") == "production" else "integration"
 
 
-def is_live(store: Spec) -> bool:
+def is_live(store: Spec[StoreData]) -> bool:
     """Whether the store sells: its spec says so, or says nothing of a stage and sells in production."""
     return bool(store.spec.get("storefront")) and stage_of(store) == "live"
 
 
-def duty(configuration: Configuration, store: Spec, block: str) -> bool:
+def duty(configuration: Configuration, store: Spec[StoreData], block: str) -> bool:
     """Whether a live store is held to a block of its records: it keeps one, or the project asks every store
     for it."""
     required = configuration.policies.get("onboarding") == "required"
@@ -57,13 +60,13 @@ def duty(configuration: Configuration, store: Spec, block: str) -> bool:
     return is_live(store) and (required or store.spec.get(block) is not None)
 
 
-def missing(store: Spec, stage: str, today: date) -> list[Missing]:
+def missing(store: Spec[StoreData], stage: str, today: date) -> list[Missing]:
     """What a stage still lacks; an empty list when it is done."""
     block: Mapping[str, Any] = store.spec.get("onboarding") or {}
     return list(_CHECKS[stage](block, today)) if stage in _CHECKS else []
 
 
-def blocking(store: Spec, today: date) -> tuple[str, list[Missing]]:
+def blocking(store: Spec[StoreData], today: date) -> tuple[str, list[Missing]]:
     """The first stage before the store's own that is not done, and what it lacks; ("", []) when none is."""
     own = stage_of(store)
     reached = STAGES.index(own) if own in STAGES else 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.engines.tax import Decision, Supply, country_of, decide, for_store
 from acorn_gitops.model.territory import (
@@ -20,6 +20,9 @@ from acorn_gitops.model.territory import (
 )
 from acorn_gitops.specs.configuration import Configuration, Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import TaxRuleData
+
 
 class Cell(NamedTuple):
     """One supply of the matrix, and what holds. `beside`: it has no answer, and is asked for only since its
@@ -30,7 +33,7 @@ class Cell(NamedTuple):
     beside: bool = False
 
 
-def cell(configuration: Configuration, asked: Supply, rules: list[Spec]) -> Cell:
+def cell(configuration: Configuration, asked: Supply, rules: list[Spec[TaxRuleData]]) -> Cell:
     """What the rules of a store say of a supply."""
     decision = decide(configuration, asked, rules)
     return Cell(asked, decision, bool(decision.problem) and _only_beside(asked, rules))
@@ -47,7 +50,7 @@ def matrix(configuration: Configuration, date: str, store: str | None = None) ->
 
 def sales(
     configuration: Configuration, date: str, store: str | None = None
-) -> Iterator[tuple[Supply, list[Spec]]]:
+) -> Iterator[tuple[Supply, list[Spec[TaxRuleData]]]]:
     """With the rules of its store, every supply that the specs speak of: through each storefront that lists
     something, from each place that holds stock for it, to its own country and to each territory that its
     rules name (a bloc means each of its members), for consumers and for businesses with a VAT id, an
@@ -85,10 +88,10 @@ def sales(
                             yield asked, rules
 
 
-def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[str]:
+def _targets(rules: Iterable[Spec[TaxRuleData]], home: str | None, sources: set[str]) -> set[str]:
     """Where a store's goods go: its own country, what its rules name, and the places beside these whose tax
     is another."""
-    targets = {home} if home else set()
+    targets: set[str] = {home} if home else set()
     for rule in rules:
         supply = rule.spec["match"].get("supply") or {}
         # A rule for goods from elsewhere says nothing of where this store's goods go.
@@ -97,15 +100,15 @@ def _targets(rules: Iterable[Spec], home: str | None, sources: set[str]) -> set[
                 targets.update(BLOCS.get(named, (named,)))
     if home in _OF_PARTS and any("-" in t and country_of_code(t) == home for t in targets):
         targets.discard(home)  # the country as a whole has no answer
-    named = {canonical(target): target for target in sorted(targets, reverse=True)}
-    return {*named.values(), *(asked_beside(targets) - named.keys())}
+    once = {canonical(target): target for target in sorted(targets, reverse=True)}
+    return {*once.values(), *(asked_beside(targets) - once.keys())}
 
 
 _OF_PARTS: Final = frozenset({"US", "CA"})
 """Countries whose tax on a sale is that of the state or the province."""
 
 
-def _only_beside(supply: Supply, rules: Iterable[Spec]) -> bool:
+def _only_beside(supply: Supply, rules: Iterable[Spec[TaxRuleData]]) -> bool:
     """Whether a sale is asked for only since its destination lies beside a country that rules name: none
     names it itself."""
     place = territories().get(canonical(supply.ship_to) or "")
@@ -118,7 +121,9 @@ def _only_beside(supply: Supply, rules: Iterable[Spec]) -> bool:
     )
 
 
-def values_of(rules: Iterable[Spec], ship_from: str, ship_to: str) -> list[tuple[Decimal, str] | None]:
+def values_of(
+    rules: Iterable[Spec[TaxRuleData]], ship_from: str, ship_to: str
+) -> list[tuple[Decimal, str] | None]:
     """Values of a consignment, one in each band that the rules of a route distinguish; only None where none
     does."""
     edges: dict[str, set[Decimal]] = {}
@@ -203,7 +208,7 @@ def _goods_of(configuration: Configuration) -> dict[str, set[Goods]]:
     return found
 
 
-def _kinds(listed: Iterable[Goods], rules: Iterable[Spec]) -> set[Goods]:
+def _kinds(listed: Iterable[Goods], rules: Iterable[Spec[TaxRuleData]]) -> set[Goods]:
     """What a store's rules can tell apart of its goods."""
     blocks = [rule.spec["match"].get("goods") or {} for rule in rules]
     by_code = any(block.get("ptc") for block in blocks)

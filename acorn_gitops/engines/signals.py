@@ -6,14 +6,17 @@ A signal of which nothing was recorded has no reading: silence is not health, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.engines.inventory import Inventory, published
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import Row, at
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PricePolicyData, StoreData
 
 DEFAULTS: Final[dict[str, tuple[int | None, int | None, str]]] = {
     "inventory-lag": (15, 60, "minutes"),
@@ -70,7 +73,7 @@ class Reading(NamedTuple):
     words: str
 
 
-def thresholds(store: Spec | None, signal: str) -> tuple[int | None, int | None]:
+def thresholds(store: Spec[StoreData] | None, signal: str) -> tuple[int | None, int | None]:
     """(warning, error) of a signal: the store's own monitor's, or the defaults."""
     warn, fail, _ = DEFAULTS[signal]
     for monitor in (store.spec.get("monitors") or ()) if store is not None else ():
@@ -223,7 +226,7 @@ def _channels(config: Configuration, now: datetime) -> Iterator[Reading]:
 def _foreign(config: Configuration) -> Iterator[Reading]:
     if not config.facts.has("offers"):
         return
-    floors: dict[tuple[str, str], Mapping[str, Any]] = {}
+    floors: dict[tuple[str, str], PricePolicyData] = {}
     for sku in config.skus:
         policy = sku.spec.get("pricePolicy") or {}
         for store in {*(policy.get("min") or {}), *(policy.get("map") or {})}:
@@ -234,7 +237,8 @@ def _foreign(config: Configuration) -> Iterator[Reading]:
         low = []
         for row in rows:
             policy = floors.get((store, row["sku"]), {})
-            bounds = [Decimal(b) for part in ("min", "map") if (b := (policy.get(part) or {}).get(store))]
+            said = ((part or {}).get(store) for part in (policy.get("min"), policy.get("map")))
+            bounds = [Decimal(bound) for bound in said if bound]
             if bounds and row["currency"] == currency and Decimal(row["price"]) < max(bounds):
                 low.append(
                     f"{row['seller']} sells {row['sku']} at {row['price']} {row['currency']}, below {max(bounds)}"

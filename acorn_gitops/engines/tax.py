@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.model.reference import amazon_marketplaces, rates_begin
 from acorn_gitops.model.selectors import labels_match
 from acorn_gitops.model.territory import areas, covers, rates_at, specificity, state
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData, TaxRuleData
 
 
 class Supply(NamedTuple):
@@ -47,7 +50,7 @@ class Candidate(NamedTuple):
     """A rule and how it fares. `lost`: why it does not decide; empty for the one that does. `open`: what must
     be known before that can be said; its other dimensions match."""
 
-    rule: Spec
+    rule: Spec[TaxRuleData]
     rank: tuple[int, ...]
     lost: str = ""
     open: str = ""
@@ -66,7 +69,7 @@ class Decision(NamedTuple):
     may be relied on. `percent` is the sum of `taxes` where a sale has several."""
 
     candidates: tuple[Candidate, ...]
-    winner: Spec | None
+    winner: Spec[TaxRuleData] | None
     percent: str | None
     problem: str = ""
     taxes: tuple[TaxPart, ...] = ()
@@ -86,7 +89,9 @@ class Decision(NamedTuple):
         return f"{liable}: {result['treatment']}{rate}" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] | None = None) -> Decision:
+def decide(
+    configuration: Configuration, supply: Supply, rules: Iterable[Spec[TaxRuleData]] | None = None
+) -> Decision:
     """Judge every rule of the configuration (or the given ones)."""
     asked = tuple(configuration.taxes.values() if rules is None else rules)
     judged = _judged(configuration, supply, asked)
@@ -105,14 +110,19 @@ def decide(configuration: Configuration, supply: Supply, rules: Iterable[Spec] |
     return Decision(_by_name(told), None, None, problem=f"the value decides, and {undecided[0].open}")
 
 
-def _judged(configuration: Configuration, supply: Supply, rules: Iterable[Spec]) -> list[Candidate]:
+def _judged(
+    configuration: Configuration, supply: Supply, rules: Iterable[Spec[TaxRuleData]]
+) -> list[Candidate]:
     store = configuration.stores[supply.store]
     entity = configuration.entity(store)
     return [_judge(rule, supply, store, entity=entity, configuration=configuration) for rule in rules]
 
 
 def _for_any_value(
-    configuration: Configuration, supply: Supply, rules: Sequence[Spec], undecided: Sequence[Candidate]
+    configuration: Configuration,
+    supply: Supply,
+    rules: Sequence[Spec[TaxRuleData]],
+    undecided: Sequence[Candidate],
 ) -> Decision:
     """The answer for every value, where it is one; else a problem that says where the answers part."""
     bounds = [candidate.rule.spec["match"]["value"] for candidate in undecided]
@@ -192,9 +202,9 @@ _DIMENSIONS: Final = ("goods", "store", "ship-to", "ship-from", "VAT id", "custo
 
 
 def _judge(
-    rule: Spec,
+    rule: Spec[TaxRuleData],
     supply: Supply,
-    store: Spec,
+    store: Spec[StoreData],
     entity: Mapping[str, Any] | None,
     configuration: Configuration,
 ) -> Candidate:
@@ -253,7 +263,7 @@ def _goods(goods: Mapping[str, Any], supply: Supply) -> int | str:
     return level
 
 
-def _store(wanted: Mapping[str, Any], store: Spec) -> int | str:
+def _store(wanted: Mapping[str, Any], store: Spec[StoreData]) -> int | str:
     """Any of name, country of the marketplace, labels; the most specific counts."""
     if not any(wanted.values()):
         return 0
@@ -266,12 +276,12 @@ def _store(wanted: Mapping[str, Any], store: Spec) -> int | str:
     return f"it is not for {store.name}"
 
 
-def for_store(rule: Spec, store: Spec) -> bool:
+def for_store(rule: Spec[TaxRuleData], store: Spec[StoreData]) -> bool:
     """Whether a rule speaks of a storefront."""
     return not isinstance(_store(rule.spec["match"].get("stores") or {}, store), str)
 
 
-def matched_stores(spec: Spec, configuration: Configuration) -> list[str]:
+def matched_stores(spec: Spec[TaxRuleData], configuration: Configuration) -> list[str]:
     """Storefronts that the rule speaks of: every one when nothing is said, else by name, label or country."""
     return sorted(
         store.name
@@ -322,6 +332,8 @@ def _customer(wanted: str | None, supply: Supply) -> int | str:
     return 1 if wanted == supply.customer else f"the customer is {supply.customer}, not {wanted}"
 
 
+SIDES: Final[tuple[Literal["shipFrom", "shipTo"], ...]] = ("shipFrom", "shipTo")
+"""The two places of a supply."""
 THRESHOLD: Final = Decimal(10_000)
 """Euros a year of sales to consumers in other member states, up to which the tax of departure may be charged
 (Directive 2006/112/EC Art. 59c)."""
@@ -407,7 +419,7 @@ def _weaker(loser: Candidate, winner: Candidate) -> str:
     return f"{winner.rule.name} has the higher priority"
 
 
-def _result(rule: Spec) -> tuple[Any, ...]:
+def _result(rule: Spec[TaxRuleData]) -> tuple[Any, ...]:
     result = rule.spec["result"]
     rate, invoice = result.get("rate") or {}, result.get("invoice") or {}
     return (
@@ -431,7 +443,7 @@ def tax_parts(result: Mapping[str, Any]) -> tuple[TaxPart, ...]:
     )
 
 
-def _percent(rule: Spec, supply: Supply) -> tuple[str | None, str]:
+def _percent(rule: Spec[TaxRuleData], supply: Supply) -> tuple[str | None, str]:
     result = rule.spec["result"]
     rate = result.get("rate") or {}
     if rate.get("percent") is not None:

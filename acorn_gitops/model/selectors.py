@@ -4,7 +4,10 @@ rules."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final, Literal
+
+CHOSEN: Final[tuple[Literal["names", "exclude"], ...]] = ("names", "exclude")
+"""Parts of a selector that name what they mean."""
 
 
 def labels_match(wanted: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ layer, place, author, what was applied and what is live. Callers: cli `explain`,
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -18,6 +18,9 @@ from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.resources.registry import spec_paths
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 def fields_of(
@@ -89,7 +92,8 @@ def fields_of(
 def _computed(config: Configuration, address: Address, name: str, spec: Spec) -> str:
     """In words, where a value comes from that nobody wrote as it is."""
     if (address.type, name) == ("listing", "price"):
-        for listing in spec.spec.get("listings") or ():
+        sku = cast("Spec[SkuMappingData]", spec)
+        for listing in sku.spec.get("listings") or ():
             rule = (listing.get("price") or {}).get("rule")
             if listing["store"] == address.store and rule and rule in config.price_rules:
                 source = config.price_rules[rule]["fromStore"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.compile.decompile import decompile
 from acorn_gitops.marketplaces.protocol import Central
@@ -16,6 +16,9 @@ from acorn_gitops.reconcile.written_back import extend
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.edit import written
 from acorn_gitops.specs.resolve import name_of_sku
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 def new_specs(
@@ -58,7 +61,7 @@ def new_specs(
             notes.append(
                 f"{item['sku']!r} stays unmanaged: but for letters' case or blanks it is {other!r}; rename one of them"
             )
-    extended: list[Spec] = []
+    extended: list[Spec[SkuMappingData]] = []
     for item in made.skus:
         spec = mapped.get(item["sku"])
         if spec is not None and f"SkuMapping/{spec.name}" not in refused:

@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.engines.onboarding import STAGES, blocking, missing, stage_of
 from acorn_gitops.model.finding import AcornError, Finding
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.registry import check
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData, SystemData
 
 DUTIES: Final = frozenset(
     [
@@ -79,7 +82,7 @@ def progress(workspace: Workspace, stores: Sequence[str] = ()) -> list[Progress]
     return [_of(fronts[name], told, now.date()) for name in sorted(stores or fronts)]
 
 
-def _of(store: Spec, told: Sequence[Finding], today: date) -> Progress:
+def _of(store: Spec[StoreData], told: Sequence[Finding], today: date) -> Progress:
     stage, (first, _) = stage_of(store), blocking(store, today)
     stages = {name: [Lack(m.rule, m.words) for m in missing(store, name, today)] for name in STAGES[:-1]}
     duties = [f for f in told if f.subject in ("", f"Store/{store.name}")] if stage == "live" else []
@@ -94,7 +97,7 @@ def brief(workspace: Workspace) -> dict[str, Any]:
     fronts = [s for s in config.stores.values() if s.spec.get("storefront")]
     shops = [s for s in config.stores.values() if s.spec.get("physical")]
     turnover: dict[tuple[str, str], str] = {}
-    systems: dict[str, dict[str, Any]] = {}
+    systems: dict[str, SystemData] = {}
     channels: list[int] = []
     write_back = False
     for store in config.stores.values():

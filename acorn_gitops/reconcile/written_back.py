@@ -6,7 +6,7 @@ hold, and the specs. Goes out: the new texts of files, and what could not be sai
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.resource import Address, Live, attribute_of
@@ -21,6 +21,9 @@ from acorn_gitops.specs.edit import CannotEdit, Edit, set_values
 from acorn_gitops.specs.files import Raw
 from acorn_gitops.specs.strict import compose
 from acorn_gitops.specs.text import decode
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 def written_back(
@@ -85,9 +88,10 @@ def _follow(config: Configuration, spec: Spec, address: Address, name: str) -> l
     """That prices of other stores are computed from one that was taken in, and will follow it."""
     if (address.type, name) != ("listing", "price"):
         return []
+    sku = cast("Spec[SkuMappingData]", spec)
     stores = [
         listing["store"]
-        for listing in spec.spec.get("listings") or ()
+        for listing in sku.spec.get("listings") or ()
         if (rule := config.price_rules.get((listing.get("price") or {}).get("rule") or ""))
         and rule["fromStore"] == address.store
     ]
@@ -137,8 +141,12 @@ def _listed(addresses: Sequence[Address]) -> str:
 
 
 def extend(
-    config: Configuration, spec: Spec, item: dict[str, Any], files: dict[str, str], notes: list[str]
-) -> Iterator[Spec]:
+    config: Configuration,
+    spec: Spec[SkuMappingData],
+    item: dict[str, Any],
+    files: dict[str, str],
+    notes: list[str],
+) -> Iterator[Spec[SkuMappingData]]:
     """Further listings of a SKU that is mapped already go where its other listings are. Answers the spec for
     each that was added to it."""
     for listing in item["listings"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
@@ -13,7 +13,11 @@ PRODUCT: Final = ("brand", "title", "productType", "taxClass", "ptc", "hs6", "ex
 """Facts that a SKU has once, for all of its listings."""
 OWN: Final = ("asin", "condition", "fulfillment", "status")
 """What each listing says for itself, beside its price."""
-BOUNDS: Final[Mapping[str, str]] = {"min": "minPrice", "max": "maxPrice", "map": "mapPrice"}
+BOUNDS: Final[Mapping[Literal["min", "max", "map"], str]] = {
+    "min": "minPrice",
+    "max": "maxPrice",
+    "map": "mapPrice",
+}
 """By the name in `pricePolicy`, the attribute."""
 _POLICY: Final = {attribute: part for part, attribute in BOUNDS.items()}
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
 from acorn_gitops.resources.wire import COUNT, DATE, DECIMAL, FREE, SPANS, TEXTS, block, one_of, text
+
+SERVICES: Final[tuple[Literal["shipFromStore", "bopis"], ...]] = ("shipFromStore", "bopis")
+"""What a shop may do for orders from elsewhere."""
 
 
 def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from acorn_gitops.model.finding import Finding, Place, Severity
 from acorn_gitops.model.resource import Origin
@@ -14,14 +14,25 @@ from acorn_gitops.specs.facts import Facts, read_facts
 from acorn_gitops.specs.files import Raw, Reader
 from acorn_gitops.specs.own_rules import OwnRules, read_own_rules
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
 
-class Spec(NamedTuple):
+    from acorn_gitops.model.typed import PromoData, RolePermissionData, SkuMappingData, StoreData, TaxRuleData
+
+    Data = TypeVar("Data", default=Mapping[str, object], covariant=True)
+else:
+    from typing import TypeVar
+
+    Data = TypeVar("Data", covariant=True)
+
+
+class Spec(NamedTuple, Generic[Data]):
     """One spec, resolved: what was declared, after defaults, templates and overlays."""
 
     kind: str
     name: str
     labels: Mapping[str, str]
-    spec: dict[str, Any]
+    spec: Data
     file: str
     line: int
     lifecycle: Mapping[str, Any] | None = None
@@ -53,11 +64,11 @@ class Configuration:
     policies: Mapping[str, Any]
     price_rules: Mapping[str, Mapping[str, Any]]
     product_types: Mapping[str, dict[str, Any]]
-    stores: dict[str, Spec]
-    skus: list[Spec]
-    roles: dict[str, Spec]
-    taxes: dict[str, Spec]
-    promos: dict[str, Spec]
+    stores: dict[str, Spec[StoreData]]
+    skus: list[Spec[SkuMappingData]]
+    roles: dict[str, Spec[RolePermissionData]]
+    taxes: dict[str, Spec[TaxRuleData]]
+    promos: dict[str, Spec[PromoData]]
     digest: str
     layers: dict[tuple[str, str], list[Layer]] = field(default_factory=dict)
     raws: dict[tuple[str, int], Raw] = field(default_factory=dict)
@@ -90,7 +101,7 @@ class Configuration:
             return OwnRules()
         return read_own_rules(self.reader, self.settings.get("customRules"))
 
-    def entity(self, store: Spec) -> Mapping[str, Any] | None:
+    def entity(self, store: Spec[StoreData]) -> Mapping[str, Any] | None:
         """The company behind a store, where acorn.yaml keeps it."""
         entities: Mapping[str, Any] = self.settings.get("entities") or {}
         return entities.get(store.spec.get("legalEntity") or "")

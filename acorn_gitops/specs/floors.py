@@ -10,18 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from acorn_gitops.specs.configuration import Spec
 
-PARTS: Final = ("min", "max", "map")
-_ADDED: Final = ("min", "map")
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import DefaultBoundsData, PricePolicyData, SkuMappingData
+
+Bound: TypeAlias = Literal["min", "max", "map"]
+PARTS: Final[tuple[Bound, ...]] = ("min", "max", "map")
+_ADDED: Final[tuple[Bound, ...]] = ("min", "map")
 """Bounds of parts that are added up for a set."""
 DEEPEST: Final = 20
 """Sets within sets that are looked into."""
 
 
-def with_bounds(skus: Sequence[Spec], currencies: Mapping[str, str]) -> list[Spec]:
+def with_bounds(
+    skus: Sequence[Spec[SkuMappingData]], currencies: Mapping[str, str]
+) -> list[Spec[SkuMappingData]]:
     """Every SKU with its defaults written out, and every set with the floor and the cost of its parts."""
     if not any("composition" in s.spec or "default" in (s.spec.get("pricePolicy") or {}) for s in skus):
         return [*skus]
@@ -31,22 +37,27 @@ def with_bounds(skus: Sequence[Spec], currencies: Mapping[str, str]) -> list[Spe
     return [sets.filled(found[s.spec["sku"]]) for s in skus]
 
 
-def _with_default(sku: Spec, currencies: Mapping[str, str]) -> Spec:
+def _with_default(sku: Spec[SkuMappingData], currencies: Mapping[str, str]) -> Spec[SkuMappingData]:
     policy = sku.spec.get("pricePolicy") or {}
     default = policy.get("default")
     if not default:
         return sku
     stores = [entry["store"] for entry in sku.spec.get("listings") or ()]
-    made = {name: value for name, value in policy.items() if name != "default"}
+    made = policy.copy()
+    del made["default"]
     for part in PARTS:
         money = default.get(part)
         if money is not None:
             here = {store: money["value"] for store in stores if currencies.get(store) == money["currency"]}
             made[part] = {**here, **(policy.get(part) or {})}
-    return sku._replace(spec={**sku.spec, "pricePolicy": made})
+    body = sku.spec.copy()
+    body["pricePolicy"] = made
+    return sku._replace(spec=body)
 
 
-def unreached(skus: Sequence[Spec], currencies: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+def unreached(
+    skus: Sequence[Spec[SkuMappingData]], currencies: Mapping[str, str]
+) -> dict[str, list[tuple[str, str]]]:
     """By name of a SKU's spec, the bounds (min, max, map) that a default says, and the stores that it does
     not reach: they sell in another currency, and no bound is written for them. Of sets also what their parts
     say."""
@@ -68,7 +79,7 @@ def unreached(skus: Sequence[Spec], currencies: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _misses(sku: Spec, part: str, store: str, currencies: Mapping[str, str]) -> bool:
+def _misses(sku: Spec[SkuMappingData], part: Bound, store: str, currencies: Mapping[str, str]) -> bool:
     """Whether a default of a SKU is in another currency than a store sells in, for which nothing is
     written."""
     policy = sku.spec.get("pricePolicy") or {}
@@ -85,8 +96,8 @@ class _Sets:
 
     def __init__(
         self,
-        skus: Mapping[str, Spec],
-        defaults: Mapping[str, Mapping[str, Any]],
+        skus: Mapping[str, Spec[SkuMappingData]],
+        defaults: Mapping[str, DefaultBoundsData],
         currencies: Mapping[str, str],
     ) -> None:
         self._skus, self._defaults, self._currencies = skus, defaults, currencies
@@ -96,15 +107,15 @@ class _Sets:
         self._bounds: dict[tuple[str, str, str], Decimal | None] = {}
         self._costs: dict[str, tuple[Decimal, str] | None] = {}
 
-    def filled(self, sku: Spec) -> Spec:
+    def filled(self, sku: Spec[SkuMappingData]) -> Spec[SkuMappingData]:
         """A set with the bounds, the cost and the margin of its parts where it has none of its own. Where its
         cost cannot be told and that of a part that asks can, the margin is asked for all the same: PRO-034
         says what is missing."""
         inside = _inside(sku)
         if not inside:
             return sku
-        body = dict(sku.spec)
-        policy = dict(body.get("pricePolicy") or {})
+        body = sku.spec.copy()
+        policy: PricePolicyData = {**(body.get("pricePolicy") or {})}
         for part in _ADDED:
             bounds = dict(policy.get(part) or {})
             for entry in body.get("listings") or ():
@@ -127,14 +138,14 @@ class _Sets:
             body["pricePolicy"] = policy
         return sku._replace(spec=body)
 
-    def _bound(self, part: str, sku: str, store: str, depth: int) -> Decimal | None:
+    def _bound(self, part: Bound, sku: str, store: str, depth: int) -> Decimal | None:
         memo = (part, sku, store)
         if memo not in self._bounds:
             self._bounds[memo] = None  # a circle has none
             self._bounds[memo] = self._sum_of_bounds(part, sku, store, depth=depth)
         return self._bounds[memo]
 
-    def _sum_of_bounds(self, part: str, sku: str, store: str, depth: int) -> Decimal | None:
+    def _sum_of_bounds(self, part: Bound, sku: str, store: str, depth: int) -> Decimal | None:
         spec = self._skus.get(sku)
         if spec is None or depth > DEEPEST:
             return None
@@ -186,7 +197,7 @@ class _Sets:
         return sum((amount for amount, _ in costs), Decimal(0)), costs[0][1]
 
 
-def _inside(sku: Spec) -> list[tuple[str, int]]:
+def _inside(sku: Spec[SkuMappingData]) -> list[tuple[str, int]]:
     """What a set or multipack names: SKU and pieces; nothing for a single one."""
     composition: Mapping[str, Any] = sku.spec.get("composition") or {}
     if composition.get("type") == "multipack" and composition.get("of"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -23,6 +23,9 @@ from acorn_gitops.specs.floors import unreached, with_bounds
 from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
 
 class NamedPath(NamedTuple):
@@ -141,7 +144,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
     return Loaded(project, configuration, sorted(findings, key=Finding.sort_key), files=[*files])
 
 
-def _currencies(stores: Mapping[str, Spec]) -> dict[str, str]:
+def _currencies(stores: Mapping[str, Spec[StoreData]]) -> dict[str, str]:
     """By storefront, the currency that it sells in."""
     fronts = ((name, store.spec.get("storefront") or {}) for name, store in stores.items())
     return {name: front["currency"] for name, front in fronts if "currency" in front}

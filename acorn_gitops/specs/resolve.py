@@ -42,7 +42,7 @@ class Resolver:
         self.findings: list[Finding] = []
         self.layers: dict[tuple[str, str], list[Layer]] = {}
         self.raws: dict[tuple[str, int], Raw] = {}
-        self.specs: dict[str, dict[str, Spec]] = {kind: {} for kind in gate.KINDS}
+        self.specs: dict[str, dict[str, Spec[Any]]] = {kind: {} for kind in gate.KINDS}
         self._templates: dict[tuple[str, str], Raw] = {}
         self._unusable: set[tuple[str, str]] = set()
         self._visited: set[tuple[str, str]] = set()
@@ -318,7 +318,7 @@ class Resolver:
                     body = dict(item)
                 body["listings"] = [{**listing, **entry} for entry in body["listings"]]
             own = {**labels, **item["labels"]} if item.get("labels") else labels
-            made = Spec(
+            made: Spec[Any] = Spec(
                 "SkuMapping",
                 name,
                 own,
@@ -334,7 +334,7 @@ class Resolver:
             if known.setdefault(name, made) is not made:
                 self._twice(raw, ("spec", "items", index), made, known[name])
 
-    def _overlaid(self, made: Spec, raw: Raw, index: int) -> Spec:
+    def _overlaid(self, made: Spec[Any], raw: Raw, index: int) -> Spec[Any]:
         overlays = self._overlays.pop(("SkuMapping", made.name), [])
         if not overlays:
             return made

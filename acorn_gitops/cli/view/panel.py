@@ -14,6 +14,7 @@ from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
 if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
     from acorn_gitops.report.table import Table
     from acorn_gitops.specs.configuration import Configuration, Spec
 
@@ -39,7 +40,9 @@ def open_specs(root: Path | None, environment: str | None, no_color: bool) -> tu
     return session, loaded.configuration
 
 
-def chosen_stores(config: Configuration, stores: tuple[str, ...], *, fronts: bool = False) -> list[Spec]:
+def chosen_stores(
+    config: Configuration, stores: tuple[str, ...], *, fronts: bool = False
+) -> list[Spec[StoreData]]:
     """Stores by the patterns of --store, by name. `fronts`: storefronts only."""
     from fnmatch import fnmatchcase
 
@@ -83,7 +86,7 @@ LATE = {"order": timedelta(hours=24), "inventory": timedelta(hours=24), "finance
 """From when on a feed is stale where its flow does not say (`sloMinutes`)."""
 
 
-def flow_limit(store: Spec, entity: str) -> timedelta | None:
+def flow_limit(store: Spec[StoreData], entity: str) -> timedelta | None:
     """So late data of an entity may be, by the store's own flow (`sloMinutes`)."""
     for flow in (store.spec.get("integration") or {}).get("flows") or ():
         if flow["entity"] == entity and flow.get("sloMinutes"):

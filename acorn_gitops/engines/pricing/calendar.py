@@ -15,7 +15,7 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from acorn_gitops.engines.pricing.floors import floor_of, respected
 from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds
@@ -28,12 +28,15 @@ from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
 from acorn_gitops.specs.configuration import Configuration, Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData, SkuMappingData, StoreData
+
 
 class Dated(NamedTuple):
     """An offer and when it holds: from `start` until before `end`."""
 
     offer: Offer
-    promo: Spec
+    promo: Spec[PromoData]
     start: datetime
     end: datetime
     audience: str
@@ -42,7 +45,7 @@ class Dated(NamedTuple):
 class Listed(NamedTuple):
     """One listing with a price."""
 
-    sku: Spec
+    sku: Spec[SkuMappingData]
     store: str
     key: str
     currency: str
@@ -172,13 +175,13 @@ class Calendar:
             if sku is None or spec.spec["sku"] == sku:
                 yield from self.listings_of(spec, store)
 
-    def listings_of(self, spec: Spec, store: str | None = None) -> Iterator[Listed]:
+    def listings_of(self, spec: Spec[SkuMappingData], store: str | None = None) -> Iterator[Listed]:
         """The listings of one SKU that have a usable price."""
         for name, key, currency, amount in self.prices_of(spec):
             if store is None or name == store:
                 yield Listed(spec, name, key, currency=currency, price=amount)
 
-    def prices_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
+    def prices_of(self, spec: Spec[SkuMappingData]) -> list[tuple[str, str, str, int]]:
         """As `listings_of`, as plain (store, key, currency, price in minor units): for sweeps over a
         catalogue. Kept, as several sweeps ask for the same."""
         known = self._prices.get(id(spec))
@@ -208,20 +211,22 @@ class Calendar:
             found.append((name, entry.get("sellerSku") or body["sku"], currency or "", amount))
         return found
 
-    def least_of(self, spec: Spec) -> list[tuple[str, str, str, int]]:
+    def least_of(self, spec: Spec[SkuMappingData]) -> list[tuple[str, str, str, int]]:
         """As `prices_of`, each price at the least that it may have: one that is ceded to somebody else (a
         repricer) at the lower end of its band, which never lies below its floors."""
         band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
         return self.prices_of(spec) if band is None else [*self._ceded(spec, band)]
 
-    def _ceded(self, spec: Spec, band: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+    def _ceded(
+        self, spec: Spec[SkuMappingData], band: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str, str, int]]:
         for store, key, currency, price in self.prices_of(spec):
             floor = floor_of(spec, store, currency, respect=_FLOORS)
             unit = quantum(currency)
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
 
-    def _may_be(self, spec: Spec, price: int, currency: str) -> range:
+    def _may_be(self, spec: Spec[SkuMappingData], price: int, currency: str) -> range:
         """The prices to be looked at: the listed one, or of a ceded one those just above its lower end. Where
         several percentages are rounded one by one, a higher price can leave less."""
         band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
@@ -389,7 +394,9 @@ def calendar_of(configuration: Configuration) -> Calendar:
     return made
 
 
-def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) -> tuple[str, str] | None:
+def listed_price(
+    config: Configuration, spec: Spec[SkuMappingData], entry: Mapping[str, Any]
+) -> tuple[str, str] | None:
     """(currency, value) of a listing: as declared, or by its price rule; None where there is none, or a rule
     of its own speaks of it first."""
     price = entry.get("price") or {}
@@ -416,7 +423,7 @@ def listed_price(config: Configuration, spec: Spec, entry: Mapping[str, Any]) ->
     return None
 
 
-def _dated(promo: Spec, store: Spec) -> Dated | None:
+def _dated(promo: Spec[PromoData], store: Spec[StoreData]) -> Dated | None:
     body = promo.spec
     front = store.spec["storefront"]
     edges = []

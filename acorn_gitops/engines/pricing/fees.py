@@ -14,12 +14,15 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.model.money import quantum
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import Row
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 class Part(NamedTuple):
@@ -76,7 +79,7 @@ class RecordedFees:
         """Whether anybody recorded fees."""
         return bool(self._rows)
 
-    def of(self, spec: Spec, store: str, currency: str) -> Fees | None:
+    def of(self, spec: Spec[SkuMappingData], store: str, currency: str) -> Fees | None:
         """What the store keeps of a piece of a SKU; nothing where no fees of it are recorded. None where a
         kind is recorded and no row holds today, or where it is in a currency of which no rate is known: a fee
         that was is no fee that is."""

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.engines.pricing.fees import Fees, RecordedFees
@@ -28,6 +28,9 @@ from acorn_gitops.model.money import quantum
 from acorn_gitops.model.territory import rates_at
 from acorn_gitops.specs.configuration import Configuration, Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
+
 _UNTAXED = frozenset({"US", "CA"})
 """Where prices are shown without tax unless the store says otherwise."""
 
@@ -36,7 +39,7 @@ def least_prices(configuration: Configuration, today: str) -> Callable[[str, str
     """(store, seller SKU): the lowest price that leaves the margin of its policy. Gathered when it is first
     asked."""
     margins = Margins(configuration, today)
-    policed: dict[tuple[str, str], Spec] | None = None
+    policed: dict[tuple[str, str], Spec[SkuMappingData]] | None = None
 
     def ask(store: str, key: str) -> Net | None:
         nonlocal policed
@@ -111,7 +114,7 @@ class Margins:
     def _places(self) -> dict[str, set[str]]:
         return places_of(self.configuration)
 
-    def _origins(self, spec: Spec, store: str) -> Origins:
+    def _origins(self, spec: Spec[SkuMappingData], store: str) -> Origins:
         """Where a SKU's stock lies; where all of the store's does when the SKU says nothing (a set of other
         SKUs). Empty: not known."""
         sources = (spec.spec.get("inventory") or {}).get("sources") or ()
@@ -121,14 +124,16 @@ class Margins:
             found = self._sources[names] = tuple(sorted({self._where[n] for n in names if n in self._where}))
         return found or tuple(sorted(self._places.get(store, ())))
 
-    def net(self, spec: Spec, store: str, price: Decimal, currency: str) -> Net | None:
+    def net(self, spec: Spec[SkuMappingData], store: str, price: Decimal, currency: str) -> Net | None:
         """A listed price without the tax of a sale to a consumer at home; None where that tax is not
         known."""
         tax_class = (spec.spec.get("attributes") or {}).get("taxClass") or ""
         rate = self._rate(store, tax_class, self._origins(spec, store))
         return None if rate is None else Net(price / (1 + rate / 100), currency)
 
-    def percent(self, spec: Spec, store: str, price: Decimal, currency: str) -> Decimal | None:
+    def percent(
+        self, spec: Spec[SkuMappingData], store: str, price: Decimal, currency: str
+    ) -> Decimal | None:
         """The margin of a price in percent of what is left without tax, with one decimal."""
         cost = (spec.spec.get("attributes") or {}).get("cost")
         net = self.net(spec, store, price, currency)
@@ -147,7 +152,7 @@ class Margins:
         paid += Decimal(kept.numerator) / Decimal(kept.denominator)
         return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
-    def enough(self, spec: Spec, least: str) -> Callable[[str, str, int], bool | None]:
+    def enough(self, spec: Spec[SkuMappingData], least: str) -> Callable[[str, str, int], bool | None]:
         """(store, currency, price in minor units): whether it leaves at least so many percent. As `percent`,
         exactly and without fractions: for sweeps over a catalogue. None where something is not known."""
         facts = spec.spec["attributes"]
@@ -172,7 +177,7 @@ class Margins:
 
         return ask
 
-    def least(self, spec: Spec, store: str, currency: str) -> Net | None:
+    def least(self, spec: Spec[SkuMappingData], store: str, currency: str) -> Net | None:
         """The lowest price that leaves the margin of the SKU's policy; None without such a policy, or where
         something is not known. `OUT_OF_REACH` where no price does: fees and tax take more than the margin
         leaves."""
@@ -188,7 +193,7 @@ class Margins:
         prices = [-(-(paid * b.cost + b.fees) // b.price) if b.price > 0 else OUT_OF_REACH for b in bounds]
         return Net(Decimal(max(prices)) * quantum(currency), currency)
 
-    def _bounds_of(self, spec: Spec, store: str, currency: str, least: str) -> Bounds | None:
+    def _bounds_of(self, spec: Spec[SkuMappingData], store: str, currency: str, least: str) -> Bounds | None:
         """What a price must reach. Kept: a catalogue has few of them."""
         facts = spec.spec["attributes"]
         fees = self._fees.of(spec, store, currency)
@@ -243,7 +248,7 @@ class Margins:
         """By the dated rates of acorn.yaml, in either direction; None where there is none."""
         return exchanged(self.configuration, amount, source, target=target)
 
-    def _on_top(self, spec: Spec, store: str) -> Decimal | None:
+    def _on_top(self, spec: Spec[SkuMappingData], store: str) -> Decimal | None:
         """Percent of tax that a buyer pays beside a listed price, and of which marketplaces take their fee,
         too: none where prices contain it, or where marketplaces leave it out (the untaxed prices of
         America). Where it is not known, the standard rate at home: no margin is thought larger than it is.

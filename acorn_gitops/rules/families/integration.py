@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from acorn_gitops.engines.onboarding import duty, is_live
+from acorn_gitops.resources.location import SERVICES
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
 TIER_ONE: Final = ("order", "inventory", "price")
 """Flows whose failure costs money within the hour."""
@@ -38,7 +42,7 @@ RATES: Final[dict[str, str]] = {
 """Default requests a second of an account (usage plans in the Selling Partner API models, 2026-08-05)."""
 
 
-def _flows(store: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _flows(store: Spec[StoreData]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     yield from enumerate((store.spec.get("integration") or {}).get("flows") or ())
 
 
@@ -199,7 +203,7 @@ def shop_feed(context: Context) -> Iterator[Said]:
     for name in sorted(used):
         store = config.stores[name]
         capabilities = store.spec["physical"].get("capabilities") or {}
-        if not any((capabilities.get(c) or {}).get("enabled") for c in ("shipFromStore", "bopis")):
+        if not any((capabilities.get(c) or {}).get("enabled") for c in SERVICES):
             continue
         feeds = [(i, f) for i, f in _flows(store) if f["entity"] == "inventory" and f["direction"] != "in"]
         if not feeds:
@@ -241,7 +245,7 @@ def shop_feed(context: Context) -> Iterator[Said]:
 def within_rate(context: Context) -> Iterator[Said]:
     """For each seller account and operation with a known rate: the requests of all stores together stay
     within it."""
-    asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec, tuple[Any, ...]]]] = {}
+    asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec[StoreData], tuple[Any, ...]]]] = {}
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront") or {}
         if front.get("platform") != "amazon":

@@ -6,7 +6,7 @@ Those of phase drift are judged by `acorn drift` and `acorn doctor` from recorde
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.onboarding import duty
 from acorn_gitops.engines.signals import Reading, readings
@@ -15,6 +15,9 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
 WATCHED: Final = ("inventory-lag", "missed-orders", "order-gap", "account-state")
 """Signals without which a store is not live."""
@@ -295,7 +298,7 @@ def watched(context: Context) -> Iterator[Said]:
             )
 
 
-def _contradictory(context: Context, store: Spec) -> Iterator[Said]:
+def _contradictory(context: Context, store: Spec[StoreData]) -> Iterator[Said]:
     seen: set[str] = set()
     for index, monitor in enumerate(store.spec.get("monitors") or ()):
         warn, fail = monitor.get("warnAt"), monitor.get("failAt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.access import Access
 from acorn_gitops.engines.onboarding import STAGES, duty, is_live, missing, stage_of
@@ -16,11 +16,14 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ExitData, StoreData
+
 _EXIT_FIELDS = ("formats", "datasets", "noticeDays", "exportWithinDays", "retentionDays", "destructionProof")
 _TIME = timedelta(days=90)
 
 
-def _reached(context: Context, stage: str) -> Iterator[Spec]:
+def _reached(context: Context, stage: str) -> Iterator[Spec[StoreData]]:
     """Storefronts that have left this stage behind."""
     for store in context.configuration.stores.values():
         own = stage_of(store) if store.spec.get("storefront") else ""
@@ -98,12 +101,12 @@ def entitled(context: Context) -> Iterator[Said]:
             capabilities = config.stores[location].spec["physical"].get("capabilities") or {}
             american = country_of(front) == "US"
             for capability, programme, does in (
-                ("bopis", "bopis", "offers pick-up"),
-                ("shipFromStore", "mli", "ships orders"),
+                (capabilities.get("bopis"), "bopis", "offers pick-up"),
+                (capabilities.get("shipFromStore"), "mli", "ships orders"),
             ):
                 if programme == "mli" and not american:
                     continue  # there is none elsewhere: STO-015
-                if (capabilities.get(capability) or {}).get("enabled") and have.get(programme) != "granted":
+                if (capability or {}).get("enabled") and have.get(programme) != "granted":
                     lacking.setdefault(programme, (location, does))
         for programme, (location, does) in lacking.items():
             yield breach(
@@ -414,7 +417,7 @@ def handed_over(context: Context) -> Iterator[Said]:
     `exportWithinDays`; told from the day of notice on."""
     today = context.now.date()
     for store in context.configuration.stores.values():
-        block: dict[str, Any] = store.spec.get("exit") or {}
+        block: ExitData = store.spec.get("exit") or {}
         if not block.get("noticeGiven") or block.get("exportWithinDays") is None:
             continue
         end = date.fromisoformat(block["noticeGiven"]) + timedelta(days=block["exportWithinDays"])
@@ -455,7 +458,7 @@ def destroyed(context: Context) -> Iterator[Said]:
     for store in context.configuration.stores.values():
         if (store.spec.get("storefront") or {}).get("lifecycle") != "closed":
             continue
-        block: dict[str, Any] = store.spec.get("exit") or {}
+        block: ExitData = store.spec.get("exit") or {}
         begun = block.get("exportedAt") or block.get("noticeGiven")
         end = date.fromisoformat(begun) + timedelta(days=block.get("retentionDays") or 0) if begun else today
         if not block.get("destroyedAt") and today >= end:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, Literal
 
 from acorn_gitops.engines.tax import matched_stores
-from acorn_gitops.model.selectors import select
+from acorn_gitops.model.selectors import CHOSEN, select
 from acorn_gitops.model.territory import BLOCS, canonical
 from acorn_gitops.model.territory import nearest as nearest_place
 from acorn_gitops.resources.registry import fields_of
@@ -19,6 +19,8 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.near import Names
+
+_SHARES: Final[tuple[Literal["weights", "min", "cap"], ...]] = ("weights", "min", "cap")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -99,7 +101,7 @@ def references(context: Context) -> Iterator[Said]:
                         mend=nearest(source["location"], locations),
                     )
             allocation = inventory.get("allocation") or {}
-            for part in ("weights", "min", "cap"):
+            for part in _SHARES:
                 for name in allocation.get(part) or ():
                     if name not in config.stores:
                         yield breach(
@@ -108,28 +110,28 @@ def references(context: Context) -> Iterator[Said]:
                             f"there is no store {name}",
                             mend=nearest(name, config.stores),
                         )
-        for part, prices in (sku.spec.get("pricePolicy") or {}).items():
+        for bound, prices in (sku.spec.get("pricePolicy") or {}).items():
             if isinstance(prices, dict):
                 for name in prices:
                     if name not in storefronts:
                         yield breach(
                             sku,
-                            ("spec", "pricePolicy", part, name),
+                            ("spec", "pricePolicy", bound, name),
                             f"there is no store {name}",
                             mend=nearest(name, storefronts),
                         )
     for spec in (*config.roles.values(), *config.promos.values()):
-        for part in ("names", "exclude"):
-            for index, name in enumerate(spec.spec["stores"].get(part) or ()):
+        for chosen in CHOSEN:
+            for index, name in enumerate(spec.spec["stores"].get(chosen) or ()):
                 if name not in config.stores:
                     yield breach(
                         spec,
-                        ("spec", "stores", part, index),
+                        ("spec", "stores", chosen, index),
                         f"there is no store {name}",
                         mend=nearest(name, config.stores),
                     )
-    for spec in config.taxes.values():
-        for index, name in enumerate((spec.spec["match"].get("stores") or {}).get("names") or ()):
+    for tax in config.taxes.values():
+        for index, name in enumerate((tax.spec["match"].get("stores") or {}).get("names") or ()):
             if name not in storefronts:
                 yield breach(
                     spec,
@@ -234,17 +236,18 @@ def _countries(context: Context) -> Iterator[Said]:
                 yield breach(store, ("spec", *path), _no_place(code), mend=hint(code))
     for tax in config.taxes.values():
         match = tax.spec["match"]
-        for block, part in (
-            ("supply", "shipFrom"),
-            ("supply", "shipTo"),
-            ("supply", "territoryExclude"),
-            ("stores", "marketplaces"),
-            ("seller", "establishedIn"),
-            ("seller", "establishedOutside"),
-            ("seller", "registeredIn"),
-            ("seller", "notRegisteredIn"),
+        supply, seller = match.get("supply") or {}, match.get("seller") or {}
+        for block, part, places in (
+            ("supply", "shipFrom", supply.get("shipFrom")),
+            ("supply", "shipTo", supply.get("shipTo")),
+            ("supply", "territoryExclude", supply.get("territoryExclude")),
+            ("stores", "marketplaces", (match.get("stores") or {}).get("marketplaces")),
+            ("seller", "establishedIn", seller.get("establishedIn")),
+            ("seller", "establishedOutside", seller.get("establishedOutside")),
+            ("seller", "registeredIn", seller.get("registeredIn")),
+            ("seller", "notRegisteredIn", seller.get("notRegisteredIn")),
         ):
-            for index, value in enumerate((match.get(block) or {}).get(part) or ()):
+            for index, value in enumerate(places or ()):
                 if code := wrong(value):
                     at = ("spec", "match", block, part, index)
                     yield breach(tax, at, _no_place(code), mend=hint(code))
@@ -263,21 +266,21 @@ def _twice(context: Context) -> Iterator[Said]:
     """Documents that would be one resource in some store."""
     config = context.configuration
     candidates = [(s.name, s.labels) for s in config.stores.values()]
-    for specs in (config.roles, config.taxes, config.promos):
+    by_kind: tuple[list[tuple[Spec, str | None, Sequence[str]]], ...] = (
+        [(s, s.spec.get("key"), select(s.spec["stores"], candidates)) for s in config.roles.values()],
+        [(s, s.spec.get("key"), matched_stores(s, config)) for s in config.taxes.values()],
+        [(s, s.spec.get("key"), select(s.spec["stores"], candidates)) for s in config.promos.values()],
+    )
+    for specs in by_kind:
         seen: dict[tuple[str, str], Spec] = {}
         told: set[str] = set()
-        for spec in specs.values():
-            key = spec.spec.get("key") or spec.name
-            stores = (
-                matched_stores(spec, config)
-                if spec.kind == "TaxRule"
-                else select(spec.spec["stores"], candidates)
-            )
+        for spec, own, stores in specs:
+            key = own or spec.name
             for store in stores:
                 first = seen.setdefault((store, key), spec)
                 if first is not spec and spec.name not in told:
                     told.add(spec.name)
-                    at: tuple[Any, ...] = ("spec", "key") if spec.spec.get("key") else ()
+                    at: tuple[Any, ...] = ("spec", "key") if own else ()
                     words = f"{spec.name} and {first.name} have one key, {key}, and would be one {spec.kind} in {store}"
                     yield config.finding("GEN-010", "error", spec, at, words, "give one of them another key")
     for role in config.roles.values():

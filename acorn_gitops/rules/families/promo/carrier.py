@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.pricing.calendar import Dated, calendar_of
@@ -17,6 +17,9 @@ from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData
 
 DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})
 """Types that Amazon carries by calendar days of the marketplace: sale prices (to which percentages and
@@ -33,7 +36,7 @@ def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
 
 def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
     told: dict[str, list[str]] = {}
-    places: dict[str, Spec] = {}
+    places: dict[str, Spec[PromoData]] = {}
     for store, one in _on_amazon(context):
         front = context.configuration.stores[store].spec["storefront"]
         place = sale_zone(front)
@@ -88,7 +91,7 @@ def _met(one: Dated, other: Dated) -> bool:
     return one.start < other.end and other.start < one.end and not apart
 
 
-def _allows(one: Spec, other: Spec) -> bool:
+def _allows(one: Spec[PromoData], other: Spec[PromoData]) -> bool:
     """Whether a promotion that says with what it combines names the other: by name, type, group, or `deal`
     for both kinds of deal."""
     said = (one.spec.get("stacking") or {}).get("combinableWith")
@@ -226,7 +229,7 @@ def approved(context: Context) -> Iterator[Said]:
             )
 
 
-def _listings(context: Context, promo: Spec) -> int:
+def _listings(context: Context, promo: Spec[PromoData]) -> int:
     """How many listings a promotion that lowers prices is about."""
     return sum(
         any(d.promo is promo for d in dated) for dated in calendar_of(context.configuration).offers.values()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Listed, Low
 from acorn_gitops.engines.pricing.lowest import lowest
@@ -22,6 +22,9 @@ from acorn_gitops.rules.families.sku.stock import inventory_of
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData, SkuMappingData
 
 
 def _policed(context: Context, field: str) -> list[Any]:
@@ -169,7 +172,9 @@ class _Apart(NamedTuple):
     words: str
 
 
-def _apart(context: Context, sku: Spec, prices: Iterable[tuple[Listed, int]]) -> _Apart | None:
+def _apart(
+    context: Context, sku: Spec[SkuMappingData], prices: Iterable[tuple[Listed, int]]
+) -> _Apart | None:
     """Of prices in minor units, without tax and in the base currency; None where fewer than two are known."""
     margins = margins_of(context)
     base = context.configuration.settings.get("baseCurrency") or "EUR"
@@ -190,8 +195,8 @@ def _apart(context: Context, sku: Spec, prices: Iterable[tuple[Listed, int]]) ->
 
 
 def _promoted(
-    context: Context, sku: Spec, listings: Sequence[Listed]
-) -> Iterator[tuple[_Apart, datetime, Spec]]:
+    context: Context, sku: Spec[SkuMappingData], listings: Sequence[Listed]
+) -> Iterator[tuple[_Apart, datetime, Spec[PromoData]]]:
     """Every time of a day or longer in which promotions for everybody hold: how far prices are apart, and one
     of them."""
     calendar = _calendar(context)
@@ -235,7 +240,7 @@ def committed(context: Context) -> Iterator[Said]:
         quantity = (promo.spec.get("limits") or {}).get("quantity")
         if not quantity:
             continue
-        mine, beside = set(), {}
+        mine, beside = set[tuple[str, str]](), dict[str, int]()
         for key, dated in _calendar(context).offers.items():
             here = next((d for d in dated if d.promo is promo), None)
             if here is None:
@@ -252,11 +257,11 @@ def committed(context: Context) -> Iterator[Said]:
                 stores = [n for s, n in allotment.stores.items() if (s, sku) in mine]
                 there += max(stores, default=0) if allotment.mode == "shared" else sum(stores)
         if there < quantity + sum(beside.values()):
-            also = "".join(f", {name} {pieces:,}" for name, pieces in sorted(beside.items()))
+            more = "".join(f", {name} {pieces:,}" for name, pieces in sorted(beside.items()))
             yield breach(
                 promo,
                 ("spec", "limits", "quantity"),
-                f"{promo.name} commits {quantity:,} pieces{also}, and {there:,} may be promised",
+                f"{promo.name} commits {quantity:,} pieces{more}, and {there:,} may be promised",
                 mend="`acorn view inventory` shows them",
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Calendar, Dated, Listed, Low, calendar_of
 from acorn_gitops.engines.pricing.floors import floor_of, respected
@@ -21,6 +21,9 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData, SkuMappingData
 
 SHOWN = 20
 """Of one promotion, so many listings are told."""
@@ -53,13 +56,13 @@ def _lows(context: Context) -> list[Low]:
     return lows
 
 
-def _kind_of(state: State, promos: Mapping[str, Spec]) -> _Kind:
+def _kind_of(state: State, promos: Mapping[str, Spec[PromoData]]) -> _Kind:
     respect = respected(promos[offer.name] for offer in state)
     capped = {o.name for o in state if promos[o.name].spec.get("maxTotalPercent") is not None}
     return _Kind(respect, any(_gift(promos[o.name]) for o in state), frozenset(capped))
 
 
-def _gift(promo: Spec) -> bool:
+def _gift(promo: Spec[PromoData]) -> bool:
     return (promo.spec.get("discount") or {}).get("gift") is True
 
 
@@ -236,9 +239,10 @@ _PARTS = {
 _FIELD = {"margin": "minMarginPercent"}
 
 
-def _lacks(sku: Spec, store: str, parts: frozenset[str], margins: Margins) -> list[str]:
+def _lacks(sku: Spec[SkuMappingData], store: str, parts: frozenset[str], margins: Margins) -> list[str]:
     policy = sku.spec.get("pricePolicy") or {}
-    missing = (part for part in ("map", "min") if not Decimal((policy.get(part) or {}).get(store) or 0))
+    bounds = (("map", policy.get("map")), ("min", policy.get("min")))
+    missing = (part for part, bound in bounds if not Decimal((bound or {}).get(store) or 0))
     lacking: list[str] = [part for part in missing if part in parts]
     if "margin" in parts:
         front = margins.configuration.stores[store].spec["storefront"]

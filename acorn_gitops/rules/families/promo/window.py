@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.pricing.calendar import calendar_of
 from acorn_gitops.engines.pricing.offer import major
 from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.reference import sale_zone
-from acorn_gitops.model.selectors import Grouped, select
+from acorn_gitops.model.selectors import CHOSEN, Grouped, select
 from acorn_gitops.model.window import NoSuchTime, NoSuchZone, TwiceSuchTime, instant
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import MomentData, PromoData, StoreData
+
 SHOWN = 10
 """Of one promotion, so many listings are told."""
 _NEEDS = {"salePrice": "salePrice", "percentOff": "percent", "amountOff": "amount", "buyXGetY": "buyXGetY"}
 
 
-def _stores(context: Context, promo: Spec) -> list[Spec]:
+def _stores(context: Context, promo: Spec[PromoData]) -> list[Spec[StoreData]]:
     config = context.configuration
     fronts = [(s.name, s.labels) for s in config.stores.values() if s.spec["type"] == "storefront"]
     names = select(promo.spec["stores"], fronts)
     return [config.stores[n] for n in names]
 
 
-def _moment(moment: dict[str, object], store: Spec) -> datetime:
-    tz = str(moment["tz"])
-    if tz == "store":
-        tz = sale_zone(store.spec.get("storefront") or {})
-    fold = moment.get("fold")
-    return instant(str(moment["local"]), tz, fold if isinstance(fold, int) else None)
+def _moment(moment: MomentData, store: Spec[StoreData]) -> datetime:
+    tz = sale_zone(store.spec.get("storefront") or {}) if moment["tz"] == "store" else moment["tz"]
+    return instant(moment["local"], tz, moment.get("fold"))
 
 
 @rule(
@@ -95,15 +95,16 @@ def discount(context: Context) -> Iterator[Said]:
         yield from _raises(context)
 
 
-def _by_store(promo: Spec) -> str:
+def _by_store(promo: Spec[PromoData]) -> str:
     """The field of a discount that is an amount or a price of each store."""
     given = promo.spec.get("discount") or {}
     return next((name for name in ("salePrice", "amount") if given.get(name)), "")
 
 
-def _no_discount(promo: Spec) -> tuple[tuple[str, ...], str, str]:
+def _no_discount(promo: Spec[PromoData]) -> tuple[tuple[str, ...], str, str]:
     """Where, what is wrong with a discount by itself, and what to do; no words where nothing is."""
-    given = {k: v for k, v in (promo.spec.get("discount") or {}).items() if v is not None and k != "gift"}
+    discount = promo.spec.get("discount") or {}
+    given = {k for k, v in discount.items() if v is not None and k != "gift"}
     kind, path = promo.spec["type"], ("spec", "discount")
     if len(given) > 1:
         return path, f"a discount is one of {', '.join(sorted(given))}", "keep one"
@@ -114,12 +115,12 @@ def _no_discount(promo: Spec) -> tuple[tuple[str, ...], str, str]:
         return ("spec", "type"), f"{kind} needs a discount", f"add `discount: {{{needs}: …}}`"
     if kind in _NEEDS and _NEEDS[kind] not in given:
         return path, f"{kind} needs discount.{_NEEDS[kind]}", "change type or discount"
-    if "percent" in given and not Decimal(given["percent"]):
+    if "percent" in given and not Decimal(discount["percent"]):
         return (*path, "percent"), "0 percent is no discount", "remove the promotion"
-    block = given.get("buyXGetY") or {}
+    block = discount.get("buyXGetY") or {}
     if block.get("discountPercent") is not None and not Decimal(block["discountPercent"]):
         return (*path, "buyXGetY", "discountPercent"), "0 percent is no discount", "remove the promotion"
-    for store, money in (given.get("amount") or {}).items():
+    for store, money in (discount.get("amount") or {}).items():
         if not Decimal(money["value"]):
             return (*path, "amount", store, "value"), f"0 off in {store} is no discount", "take the store out"
     return (), "", ""
@@ -225,7 +226,7 @@ def currencies(context: Context) -> Iterator[Said]:
                         )
 
 
-def _budget_currency(context: Context, promo: Spec) -> Iterator[Said]:
+def _budget_currency(context: Context, promo: Spec[PromoData]) -> Iterator[Said]:
     budget = (promo.spec.get("limits") or {}).get("budget")
     stores = _stores(context, promo) if budget else []
     known = {store.spec["storefront"]["currency"] for store in stores}
@@ -272,7 +273,7 @@ def selects(context: Context) -> Iterator[Said]:
             )
             continue
         selection = promo.spec["skus"]
-        for part in ("names", "exclude"):
+        for part in CHOSEN:
             for index, name in enumerate(selection.get(part) or ()):
                 if name not in by_sku:
                     yield breach(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.resources.registry import STORES
@@ -19,6 +19,9 @@ from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData
 
 Line = tuple[str, int]
 """File and number of a line."""
@@ -115,7 +118,7 @@ def _author(context: Context, line: Line) -> str:
     return one_spelling((context.known.author(*line) or ("", ""))[0])
 
 
-def _editors(context: Context, change: Planned, role: Spec, since: str) -> set[str]:
+def _editors(context: Context, change: Planned, role: Spec[RolePermissionData], since: str) -> set[str]:
     """Who changed a document that says something of a role, its templates and overlays included, one with its
     key, or acorn.yaml, which says what files count; of a grant, what gives its store the labels that the role
     selects by. Somebody gains also by what was taken out or brought in, and no line of the role says that."""
@@ -127,7 +130,7 @@ def _editors(context: Context, change: Planned, role: Spec, since: str) -> set[s
     )
 
 
-def _editors_of_role(context: Context, role: Spec, since: str) -> set[str]:
+def _editors_of_role(context: Context, role: Spec[RolePermissionData], since: str) -> set[str]:
     key = str(role.spec.get("key") or role.name)
     beside = {(role.kind, role.name), (role.kind, key), (f"key of {role.kind}", key)}
     if role.moved_from:
@@ -138,7 +141,7 @@ def _editors_of_role(context: Context, role: Spec, since: str) -> set[str]:
     )
 
 
-def _editors_of_labels(context: Context, role: Spec, store: str, since: str) -> set[str]:
+def _editors_of_labels(context: Context, role: Spec[RolePermissionData], store: str, since: str) -> set[str]:
     """Who changed the files that give a store its labels, where a role selects by them."""
     declared = context.configuration.stores.get(store)
     if declared is None or not role.spec["stores"].get("labels"):
@@ -169,7 +172,7 @@ def _made(changes: Iterable[Planned]) -> Made:
     return made
 
 
-def _numbers(role: Spec) -> dict[str, list[int]]:
+def _numbers(role: Spec[RolePermissionData]) -> dict[str, list[int]]:
     """By id, the numbers of a role's subjects."""
     numbers: dict[str, list[int]] = {}
     for index, one in enumerate(role.spec["subjects"]):
@@ -178,7 +181,7 @@ def _numbers(role: Spec) -> dict[str, list[int]]:
 
 
 def _concerned(
-    context: Context, change: Planned, role: Spec, *, numbers: Mapping[str, Sequence[int]]
+    context: Context, change: Planned, role: Spec[RolePermissionData], *, numbers: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[str, int | None]]:
     """Whom a change is about: of a grant the subjects that it names, with their numbers in the role; of a
     role everybody in it, and everybody who has it at the marketplace, who may have left the specs for a
@@ -196,7 +199,7 @@ def _concerned(
         yield who, None
 
 
-def _role_of(context: Context, change: Planned) -> Spec | None:
+def _role_of(context: Context, change: Planned) -> Spec[RolePermissionData] | None:
     """The role that a change of a role or grant is about: several roles can have one key, each in stores of
     its own."""
     if change.address.type not in ("role", "grant") or change.action not in ("create", "update", "replace"):
@@ -214,7 +217,12 @@ def _role_of(context: Context, change: Planned) -> Spec | None:
 
 
 def _spreads(
-    context: Context, change: Planned, role: Spec, *, new: Collection[str], all_: Iterable[Planned]
+    context: Context,
+    change: Planned,
+    role: Spec[RolePermissionData],
+    *,
+    new: Collection[str],
+    all_: Iterable[Planned],
 ) -> bool:
     """Whether a new store only gets what is in force in all others of the role: the same rights, for somebody
     who has them there."""
@@ -288,7 +296,9 @@ def _later(change: Planned) -> bool:
     return until is not None and ((change.after or {}).get("validUntil") or "9999") > until
 
 
-def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int, made: Made) -> set[Line]:
+def _lines_of_grant(
+    context: Context, change: Planned, role: Spec[RolePermissionData], *, index: int, made: Made
+) -> set[Line]:
     """The lines by which a grant is given to the subject of this number: those of the subject; where they
     have it elsewhere, the selector of the stores; where the role is new as well, what it gives."""
     config, spec, store = context.configuration, role.spec, change.address.store
@@ -304,7 +314,7 @@ def _lines_of_grant(context: Context, change: Planned, role: Spec, *, index: int
     return {(place.file, place.line) for place in places if place.line}
 
 
-def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
+def _lines_of_role(context: Context, change: Planned, role: Spec[RolePermissionData]) -> set[Line]:
     """The lines by which a role gives more to all of its subjects: the rules with rights that are new, and
     the dates."""
     more, paths = _more(change), list[tuple[Any, ...]]()
@@ -317,7 +327,9 @@ def _lines_of_role(context: Context, change: Planned, role: Spec) -> set[Line]:
     return {(place.file, place.line) for place in places if place.line}
 
 
-def _agreed(context: Context, change: Planned, role: Spec, who: str, lines: Collection[Line]) -> bool:
+def _agreed(
+    context: Context, change: Planned, role: Spec[RolePermissionData], who: str, lines: Collection[Line]
+) -> bool:
     """Whether as many others as the role asks for (`min`) agreed to what gives somebody something: each by a
     line in the role that they have written themselves, with these lines in sight, and since when whoever
     gains has changed nothing."""

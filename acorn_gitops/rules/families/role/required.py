@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.engines.access import acting, one_spelling, subjects_of
 from acorn_gitops.rules.context import ANYBODY, Context
@@ -12,6 +12,9 @@ from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PromoData, RolePermissionData
 
 OF_PROMOTIONS: Final = frozenset({"promo.write", "promo.apply"})
 ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
@@ -109,7 +112,7 @@ class _Asking(NamedTuple):
     """Who is in it."""
     groups: bool
     """A group is in it, and nobody knows here who is in that."""
-    role: Spec | None
+    role: Spec[RolePermissionData] | None
     """As it is now; None where it is gone."""
     role_asks: bool
     """It asks now, and not only did before."""
@@ -144,14 +147,14 @@ def _ids(spec: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(one_spelling(str(one.get("id"))) for one in subjects)
 
 
-def _may_sign(promo: Spec, one: _Asking) -> set[str]:
+def _may_sign(promo: Spec[PromoData], one: _Asking) -> set[str]:
     """Who is named among a promotion's approvals, may approve and needs no approval: that they edited it says
     only that they wrote so."""
     names = {one_spelling(said["by"]) for said in promo.spec.get("approvals") or ()}
     return {who for who in names if may_approve(one.asked, who)} - one.people
 
 
-def _authors(context: Context, promo: Spec) -> tuple[set[str], set[str]]:
+def _authors(context: Context, promo: Spec[PromoData]) -> tuple[set[str], set[str]]:
     """Who wrote any line of a promotion but its approvals ("" where that is not known), and who edited it,
     also by taking a line out, since everything was applied last."""
     assert context.known is not None
@@ -167,7 +170,7 @@ def _who_wrote(context: Context, spec: Spec, paths: Iterable[tuple[Any, ...]]) -
     return {one_spelling((context.known.author(*line) or ("", ""))[0]) for line in lines}
 
 
-def _editors(context: Context, promo: Spec, since: str) -> set[str]:
+def _editors(context: Context, promo: Spec[PromoData], since: str) -> set[str]:
     """Who changed a promotion, or what it inherits, after a commit ("": when everything was applied last)."""
     assert context.known is not None
     layers = [layer.raw for layer in context.configuration.layers_of(promo) if layer.raw.kind != "Project"]
@@ -178,7 +181,7 @@ def _editors(context: Context, promo: Spec, since: str) -> set[str]:
     }
 
 
-def _changed_since(context: Context, promo: Spec, one: _Asking, *, index: int) -> bool:
+def _changed_since(context: Context, promo: Spec[PromoData], one: _Asking, *, index: int) -> bool:
     """Whether somebody who needs an approval changed the promotion after it was written."""
     known = context.known
     assert known is not None
@@ -196,7 +199,9 @@ def _changed_since(context: Context, promo: Spec, one: _Asking, *, index: int) -
     return bool(later if one.groups else later & {*one.people, ANYBODY, ""})
 
 
-def _by_themselves(context: Context, promo: Spec, one: _Asking, *, index: int, wrote: set[str]) -> bool:
+def _by_themselves(
+    context: Context, promo: Spec[PromoData], one: _Asking, *, index: int, wrote: set[str]
+) -> bool:
     """Whether any line of an approval was written in somebody else's name by one of those who need it: who
     has the role or, where a group has it, wrote the promotion."""
     said = promo.spec["approvals"][index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from acorn_gitops.engines.access import (
     RESOURCES,
@@ -19,6 +19,9 @@ from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData
 
 DORMANT: Final = 90
 """Days without use (the look-back of AWS Security Hub's unused-access findings)."""
@@ -159,7 +162,9 @@ def escalation(context: Context) -> Iterator[Said]:
             )
 
 
-def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple[Subject, str, Right, str]]:
+def _beyond(
+    config: Configuration, access: Access, role: Spec[RolePermissionData]
+) -> Iterator[tuple[Subject, str, Right, str]]:
     """What holders of a role may give and do not have: in which store, of which role; without another role,
     of none."""
     given = {other.name: frozenset(right for right, _ in rights_of(other)) for other in config.roles.values()}
@@ -185,7 +190,7 @@ def _beyond(config: Configuration, access: Access, role: Spec) -> Iterator[tuple
                 yield who, store, free[0], " by writing a role"
 
 
-def _still_missing(role: Spec) -> str:
+def _still_missing(role: Spec[RolePermissionData]) -> str:
     """What a role lacks that asks for approvals already; empty where it asks for none."""
     asked = role.spec.get("approvals") or {}
     if "iam.grant" not in (asked.get("requiredFor") or ()):
@@ -200,7 +205,7 @@ FREE: Final = frozenset(Right(resource, verb) for resource in RESOURCES for verb
 """What whoever may give rights can write into a role."""
 
 
-def _asks_somebody(role: Spec) -> bool:
+def _asks_somebody(role: Spec[RolePermissionData]) -> bool:
     asked = role.spec.get("approvals") or {}
     if "iam.grant" not in (asked.get("requiredFor") or ()) or asked.get("selfApproval") is True:
         return False

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.sku_code import collision_key, normal_form
 from acorn_gitops.model.finding import Severity
@@ -15,6 +15,9 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.tables import looks_like_a_month
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 _INSIDE = re.compile(r"[0-9](02|04|2[0-9])[0-9]{11}\Z|000000[02]")
 """As 14 digits: GS1 prefixes 02, 04 and 20 to 29 (restricted circulation), and GTIN-8 that begin with 0 or
@@ -82,7 +85,7 @@ def collisions(context: Context) -> Iterator[Said]:
     """Compared in NFKC, upper case, with spaces, slash, underscore, dot and hyphen as one; and so are the
     seller SKUs of one store. Codes that differ in more than letters' case and blanks at their ends are told
     as a warning: shops hold such codes."""
-    seen: dict[str, Spec] = {}
+    seen: dict[str, Spec[SkuMappingData]] = {}
     listed: dict[tuple[str, str], str] = {}
     for sku in context.configuration.skus:
         for index, listing in enumerate(sku.spec.get("listings") or ()):
@@ -124,7 +127,7 @@ def _how_bad(one: str, other: str) -> Severity:
 )
 def mapped_once(context: Context) -> Iterator[Said]:
     """No two mappings have the same `sku`, by exact text."""
-    seen: dict[str, Spec] = {}
+    seen: dict[str, Spec[SkuMappingData]] = {}
     for sku in context.configuration.skus:
         first = seen.setdefault(sku.spec["sku"], sku)
         if first is not sku:
@@ -146,7 +149,7 @@ def mapped_once(context: Context) -> Iterator[Said]:
 def listed(context: Context) -> Iterator[Said]:
     """Bundled components need none of their own; they are left alone when `listings: []` says so."""
     for sku in context.configuration.skus:
-        if "listings" not in sku.spec:
+        if sku.spec.get("listings") is None:
             yield breach(
                 sku,
                 ("spec",),
@@ -166,7 +169,7 @@ def listed(context: Context) -> Iterator[Said]:
 def seller_sku_once(context: Context) -> Iterator[Said]:
     """(store, sellerSku), the SKU itself where no sellerSku is given; and in one Amazon account a seller SKU
     is one product in all marketplaces."""
-    seen: dict[tuple[str, str], Spec] = {}
+    seen: dict[tuple[str, str], Spec[SkuMappingData]] = {}
     yield from _one_product(context)
     for sku in context.configuration.skus:
         own = sku.spec["sku"]
@@ -190,7 +193,7 @@ def _one_product(context: Context) -> Iterator[Said]:
         for name, store in config.stores.items()
         if (front := store.spec.get("storefront") or {}).get("platform") == "amazon" and front.get("sellerId")
     }
-    seen: dict[tuple[Any, str], tuple[Spec, str]] = {}
+    seen: dict[tuple[Any, str], tuple[Spec[SkuMappingData], str]] = {}
     for sku in config.skus if accounts else ():
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             code = listing.get("sellerSku")
@@ -217,7 +220,7 @@ def _one_product(context: Context) -> Iterator[Said]:
 def offer_once(context: Context) -> Iterator[Said]:
     """(store, asin or GTIN, condition, fulfillment) of what is not inactive; new and mfn where nothing is
     said. A GTIN is one in all its lengths; of sets it says nothing."""
-    seen: dict[tuple[str, str, str, str], Spec] = {}
+    seen: dict[tuple[str, str, str, str], Spec[SkuMappingData]] = {}
     for sku in context.configuration.skus:
         code = sku.spec.get("gtin")
         gtin = code.zfill(14) if code and not sku.spec.get("composition") else None

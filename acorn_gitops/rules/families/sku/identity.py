@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 @rule(
@@ -22,8 +26,8 @@ def one_page(context: Context) -> Iterator[Said]:
     are other products than their parts, and have their own). 614141020010 and 0614141020010 are one GTIN."""
     config = context.configuration
     # By store, so that nothing is built for the many listings that are alone on their page.
-    asins: dict[str, dict[str, Spec]] = {}
-    gtins: dict[str, dict[str, tuple[str, Spec]]] = {}
+    asins: dict[str, dict[str, Spec[SkuMappingData]]] = {}
+    gtins: dict[str, dict[str, tuple[str, Spec[SkuMappingData]]]] = {}
     for sku in config.skus:
         gtin = (sku.spec.get("gtin") or "").lstrip("0")
         if not gtin:

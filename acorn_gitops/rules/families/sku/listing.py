@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.sku_code import collision_key
 from acorn_gitops.rules.context import Context
@@ -12,6 +12,9 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.facts import Row
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ApprovalData, SkuMappingData
 
 _ALIKE = str.maketrans("OI", "01")
 
@@ -25,7 +28,7 @@ _ALIKE = str.maketrans("OI", "01")
 )
 def alike(context: Context) -> Iterator[Said]:
     """Not equal after taking O for 0 and I for 1, and spaces, slash, underscore, dot and hyphen as one."""
-    seen: dict[str, Spec] = {}
+    seen: dict[str, Spec[SkuMappingData]] = {}
     for sku in context.configuration.skus:
         text = sku.spec["sku"]
         key = collision_key(text)
@@ -36,7 +39,7 @@ def alike(context: Context) -> Iterator[Said]:
             )
 
 
-def _papers(sku: Spec, store: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _papers(sku: Spec[SkuMappingData], store: str) -> Iterator[tuple[int, ApprovalData]]:
     for index, approval in enumerate(sku.spec.get("approvals") or ()):
         if approval["store"] == store:
             yield index, approval

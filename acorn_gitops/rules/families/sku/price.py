@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.price_rule import can_end, priced_by_rule
@@ -16,6 +16,9 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Configuration, Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ListingData, SkuMappingData
 
 
 @rule(
@@ -168,7 +171,7 @@ def empty_cells(context: Context) -> Iterator[Said]:
             )
 
 
-def _listings(sku: Spec) -> Iterator[tuple[int, dict[str, Any]]]:
+def _listings(sku: Spec[SkuMappingData]) -> Iterator[tuple[int, dict[str, Any]]]:
     yield from enumerate(sku.spec.get("listings") or ())
 
 
@@ -315,7 +318,7 @@ def _below(one: str, other: str) -> bool:
 
 
 def _computed(
-    config: Configuration, listings: list[dict[str, Any]], rule_name: str, currency: str | None
+    config: Configuration, listings: list[ListingData], rule_name: str, currency: str | None
 ) -> str | None:
     """A price by rule; None where other rules have something to say first."""
     price_rule = config.price_rules.get(rule_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,6 +14,9 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData
 
 
 @rule(
@@ -28,7 +31,7 @@ def compositions(context: Context) -> Iterator[Said]:
     """The fields fit the type, every component is mapped, and none contains itself."""
     config = context.configuration
     parts: dict[str, list[str]] = {}
-    holders: list[Spec] = []
+    holders: list[Spec[SkuMappingData]] = []
     for sku in config.skus:
         composition = sku.spec.get("composition")
         if not composition or composition["type"] == "single":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.inventory import Inventory
 from acorn_gitops.rules.context import Context
@@ -12,10 +12,13 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SkuMappingData, StoreData
 
-def _stocked(context: Context) -> list[tuple[Spec, dict[str, Any]]]:
+
+def _stocked(context: Context) -> list[tuple[Spec[SkuMappingData], dict[str, Any]]]:
     """SKUs with an inventory, gathered once."""
-    found: list[tuple[Spec, dict[str, Any]]] | None = context.shared.get("stocked")
+    found: list[tuple[Spec[SkuMappingData], dict[str, Any]]] | None = context.shared.get("stocked")
     if found is None:
         found = context.shared["stocked"] = [
             (sku, block) for sku in context.configuration.skus if (block := sku.spec.get("inventory"))
@@ -86,7 +89,7 @@ def claims(context: Context) -> Iterator[Said]:
                 )
 
 
-def _by_marketplace(sku: Spec) -> set[str]:
+def _by_marketplace(sku: Spec[SkuMappingData]) -> set[str]:
     return {
         e["store"]
         for e in sku.spec.get("listings") or ()
@@ -153,7 +156,7 @@ def kept_back(context: Context) -> Iterator[Said]:
                 )
 
 
-def _has_till(store: Spec) -> bool:
+def _has_till(store: Spec[StoreData]) -> bool:
     systems = (store.spec.get("integration") or {}).get("systems") or {}
     return any(system.get("kind") == "pos" for system in systems.values())
 

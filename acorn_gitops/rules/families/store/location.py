@@ -8,18 +8,22 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.tax import country_of
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.postal import address_hash
 from acorn_gitops.model.window import same_time
+from acorn_gitops.resources.location import SERVICES
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.onboarding import _feeds
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.facts import Row, at
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import PhysicalData, StoreData
 
 MAX_AGE = 365
 """Days for which a verification holds."""
@@ -29,15 +33,15 @@ NEAR = 30
 """Metres below which two locations are taken for one."""
 
 
-def _places(context: Context) -> Iterator[tuple[Spec, dict[str, Any]]]:
+def _places(context: Context) -> Iterator[tuple[Spec[StoreData], PhysicalData]]:
     for store in context.configuration.stores.values():
         if store.spec.get("physical"):
             yield store, store.spec["physical"]
 
 
-def _serves(physical: dict[str, Any]) -> list[str]:
+def _serves(physical: PhysicalData) -> list[str]:
     capabilities = physical.get("capabilities") or {}
-    return [c for c in ("shipFromStore", "bopis") if (capabilities.get(c) or {}).get("enabled")]
+    return [c for c in SERVICES if (capabilities.get(c) or {}).get("enabled")]
 
 
 @rule(
@@ -196,7 +200,7 @@ _BELONGS = {
 def position(context: Context) -> Iterator[Said]:
     """`geo` lies in the address's country, its zone keeps the same time as `timezone`, and no two shops stand
     within 30 metres (a warning)."""
-    seen: list[tuple[Spec, float, float]] = []
+    seen: list[tuple[Spec[StoreData], float, float]] = []
     for store, physical in _places(context):
         geo = physical.get("geo")
         if not geo:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.sales import stocked_at
 from acorn_gitops.model.language import canonical_tag
@@ -21,8 +21,11 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
-def _storefronts(context: Context) -> Iterator[Spec]:
+
+def _storefronts(context: Context) -> Iterator[Spec[StoreData]]:
     return (
         s
         for s in context.configuration.stores.values()
@@ -30,7 +33,7 @@ def _storefronts(context: Context) -> Iterator[Spec]:
     )
 
 
-def _physical(context: Context) -> Iterator[Spec]:
+def _physical(context: Context) -> Iterator[Spec[StoreData]]:
     return (
         s
         for s in context.configuration.stores.values()
@@ -162,7 +165,7 @@ def hours(context: Context) -> Iterator[Said]:
                     last = span[1]
 
 
-def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Said]:
+def _exceptions_and_cutoff(context: Context, store: Spec[StoreData]) -> Iterator[Said]:
     physical = store.spec["physical"]
     seen: set[str] = set()
     for index, exception in enumerate(physical.get("exceptions") or ()):
@@ -175,7 +178,8 @@ def _exceptions_and_cutoff(context: Context, store: Spec) -> Iterator[Said]:
             )
         seen.add(exception["date"])
     cutoff = ((physical.get("capabilities") or {}).get("shipFromStore") or {}).get("cutoff")
-    spans = [s for day in (physical.get("hours") or {}).values() for s in day or () if len(s) == 2]
+    hours: Mapping[str, Any] = physical.get("hours") or {}
+    spans = [s for day in hours.values() for s in day or () if len(s) == 2]
     if cutoff and spans and not any(start < cutoff <= end for start, end in spans):
         yield breach(
             store,
@@ -307,7 +311,7 @@ def marketplace_facts(context: Context) -> Iterator[Said]:
                 yield breach(
                     store,
                     ("spec", "storefront", field),
-                    f"{row.domain} has {field} {expected}, not {front[field]}",
+                    f"{row.domain} has {field} {expected}, not {front.get(field)}",
                     mend=f"write {expected}",
                 )
         spoken = front.get("languages")
@@ -330,7 +334,7 @@ def marketplace_facts(context: Context) -> Iterator[Said]:
 
 def _one_region(context: Context) -> Iterator[Said]:
     """A grant of Amazon's is for one region: a call on another host is refused."""
-    seen: dict[str, Spec] = {}
+    seen: dict[str, Spec[StoreData]] = {}
     for store in _storefronts(context):
         front = store.spec["storefront"]
         reference, row = (
@@ -350,7 +354,7 @@ def _one_region(context: Context) -> Iterator[Said]:
             )
 
 
-def _has_no_zone(store: Spec) -> bool:
+def _has_no_zone(store: Spec[StoreData]) -> bool:
     front = store.spec.get("storefront")
     if front is None or front.get("timezone"):
         return False

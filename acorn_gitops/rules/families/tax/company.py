@@ -8,15 +8,18 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from acorn_gitops.engines.tax import Supply, country_of, matched_stores
+from acorn_gitops.engines.tax import SIDES, Supply, country_of, matched_stores
 from acorn_gitops.model.territory import BLOCS, EU, areas, covers, in_eu, of_address, state
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.tax.matrix import cells_of
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import StoreData
 
 CHECKED: Final = timedelta(days=90)
 """So long the answer of a register holds."""
@@ -89,7 +92,7 @@ def _entities(context: Context) -> dict[str, Mapping[str, Any]]:
     return entities
 
 
-def _fronts(context: Context) -> Iterator[tuple[Spec, Mapping[str, Any], str]]:
+def _fronts(context: Context) -> Iterator[tuple[Spec[StoreData], Mapping[str, Any], str]]:
     """Storefronts with their company and their country."""
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront")
@@ -388,7 +391,7 @@ def northern_ireland(context: Context) -> Iterator[Said]:
         if tax.spec["result"]["treatment"] != "intraCommunity":
             continue
         supply = tax.spec["match"].get("supply") or {}
-        for side in ("shipFrom", "shipTo"):
+        for side in SIDES:
             if any(areas(place)[0] != "XI" and state(place) == "GB" for place in supply.get(side) or ()):
                 yield breach(
                     tax,

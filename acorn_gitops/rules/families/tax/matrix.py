@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.sales import Cell, cell, sales, turning_points
 from acorn_gitops.engines.tax import Supply
@@ -13,6 +13,9 @@ from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import TaxRuleData
 
 SHOWN = 10
 """Of one kind, so many are told."""
@@ -50,7 +53,7 @@ def _days(context: Context) -> dict[str, list[Cell]]:
     context.shared["tax sales"] = 0
     days = ["", *turning_points(config, context.today, (now + AHEAD).isoformat())] if config.taxes else []
     for day in days:
-        asked: list[tuple[Supply, list[Spec]]] = []
+        asked: list[tuple[Supply, list[Spec[TaxRuleData]]]] = []
         for sale, rules in sales(config, day or now.isoformat()):
             left -= len(rules) + 1
             if left < 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from acorn_gitops.engines.tax import country_of, matched_stores
+from acorn_gitops.engines.tax import SIDES, country_of, matched_stores
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin
 from acorn_gitops.model.territory import BLOCS, in_eu, rate_places, rates_at, state
 from acorn_gitops.rules.context import Context
@@ -174,7 +174,7 @@ def crosses_border(context: Context) -> Iterator[Said]:
                 f"{country} is both origin and destination",
                 mend="split the rule",
             )
-        for side in ("shipFrom", "shipTo"):
+        for side in SIDES:
             for index, place in enumerate(supply.get(side) or ()):
                 if place not in BLOCS and not in_eu(place) and state(place) != "GB":
                     yield breach(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -13,6 +13,9 @@ from acorn_gitops.rules.context import Context, Planned
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import TaxRuleData
 
 _TAXED = frozenset({"standard", "reduced", "superReduced"})
 
@@ -36,7 +39,7 @@ def overlap(context: Context) -> Iterator[Said]:
                 f"{tax.name} ends on {validity['to']}, before it begins on {validity['from']}: it never holds",
                 mend="correct one of the two days",
             )
-    groups: dict[bytes, list[Spec]] = {}
+    groups: dict[bytes, list[Spec[TaxRuleData]]] = {}
     for tax in context.configuration.taxes.values():
         validity = tax.spec["validity"]
         if tax.spec.get("enabled") is not False and (validity.get("to") or "9999") > validity["from"]:
@@ -166,15 +169,15 @@ def code_and_class(context: Context) -> Iterator[Said]:
     are all reduced or without tax. Told once for each pair."""
     results: dict[str, set[str]] = {}
     for tax in context.configuration.taxes.values():
-        for name in (tax.spec["match"].get("goods") or {}).get("taxClass") or ():
-            results.setdefault(name, set()).add(tax.spec["result"]["treatment"])
+        for taxed in (tax.spec["match"].get("goods") or {}).get("taxClass") or ():
+            results.setdefault(taxed, set()).add(tax.spec["result"]["treatment"])
     if not results:
         return
     told: set[tuple[str, str]] = set()
     for sku in context.configuration.skus:
         facts = sku.spec.get("attributes") or {}
         ptc, name = facts.get("ptc"), facts.get("taxClass")
-        if ptc is None or name not in results or (ptc, name) in told:
+        if ptc is None or name is None or name not in results or (ptc, name) in told:
             continue
         told.add((ptc, name))
         untaxed = ptc == "A_GEN_NOTAX" and results[name] & _TAXED
