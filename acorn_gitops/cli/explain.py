@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
-from acorn_gitops.model.finding import AcornError
+from acorn_gitops.model.finding import AcornError, FieldPath
 from acorn_gitops.model.resource import Address
 from acorn_gitops.reconcile.explaining import fields_of, near
 from acorn_gitops.report.text import Pen
@@ -173,7 +173,7 @@ def _of_pack(
     return rows
 
 
-def layer_only(path: tuple[Any, ...]) -> bool:
+def layer_only(path: FieldPath) -> bool:
     """`defaults.listing` of a list says something about its listings, and nothing about the SKU."""
     return path[:2] == ("spec", "listing")
 

@@ -19,7 +19,7 @@ from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import RolePermissionData
+    from acorn_gitops.model.typed import RolePermissionData, RuleData
 
 RESOURCES: Final = (
     "listing",
@@ -268,13 +268,13 @@ def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, Mapping[s
             yield right, constraints
 
 
-def rules_of(rules: Iterable[Mapping[str, Any]]) -> Iterator[Right]:
+def rules_of(rules: Iterable[RuleData]) -> Iterator[Right]:
     """Every right that a role's `rules` give, as specs or a store hold them."""
     for entry in rules:
         yield from _spelt_out(entry)
 
 
-def _spelt_out(entry: Mapping[str, Any]) -> Iterator[Right]:
+def _spelt_out(entry: RuleData) -> Iterator[Right]:
     for resource in RESOURCES if "*" in entry["resources"] else entry["resources"]:
         for verb in VERBS if "*" in entry["verbs"] else entry["verbs"]:
             yield Right(resource, verb)

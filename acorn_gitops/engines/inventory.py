@@ -14,13 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.facts import at
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import SkuMappingData
+    from acorn_gitops.model.typed import (
+        BufferData,
+        ComponentData,
+        InventoryData,
+        SkuMappingData,
+        StockSourceData,
+    )
 
 ENOUGH: Final = 1_000_000_000
 """More than anybody has."""
@@ -84,7 +90,7 @@ class Allotment(NamedTuple):
         return sum(c.reserved for c in self.counted)
 
 
-def available(counted: Iterable[Counted], buffer: Mapping[str, Any] | None) -> tuple[int, int]:
+def available(counted: Iterable[Counted], buffer: BufferData | None) -> tuple[int, int]:
     """(available to promise, buffer): never below nothing. The buffer is the larger of its units and its
     percentage of what the locations offer, rounded up."""
     offered = sum(c.offers for c in counted)
@@ -210,13 +216,13 @@ class Inventory:
                 found[sku] = (counted, buffer, atp)
         return found
 
-    def _counted(self, sku: str, inventory: Mapping[str, Any]) -> Iterable[Counted]:
+    def _counted(self, sku: str, inventory: InventoryData) -> Iterable[Counted]:
         for source in inventory.get("sources") or ():
             count = self.counts.get((source["location"], sku))
             if count is not None:
                 yield Counted(source["location"], count[0], count[1], kept=self._kept(source), as_of=count[2])
 
-    def _kept(self, source: Mapping[str, Any]) -> int:
+    def _kept(self, source: StockSourceData) -> int:
         """The source's own reserve, or the shop's safety stock."""
         if source.get("reserve") is not None:
             return int(source["reserve"])
@@ -237,7 +243,7 @@ class Inventory:
             return known, True
         spec = self._specs.get(sku)
         composition = (spec.spec.get("composition") or {}) if spec is not None else {}
-        inside: Sequence[Mapping[str, Any]] = ()
+        inside: Sequence[ComponentData] = ()
         if composition.get("type") == "multipack" and composition.get("of"):
             inside = [{"sku": composition["of"], "qty": composition.get("qty") or 1}]
         elif composition.get("type") == "bundle":

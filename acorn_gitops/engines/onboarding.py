@@ -7,14 +7,25 @@ be exiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import StoreData
+    from acorn_gitops.model.typed import (
+        AccessData,
+        AgreementData,
+        AssessmentData,
+        ContactData,
+        EligibilityData,
+        OnboardingData,
+        PaperDocumentData,
+        StoreData,
+        StorefrontData,
+    )
 
 STAGES: Final = ("eligibility", "contacted", "documents", "assessment", "agreement", "integration", "live")
 """In order. `exiting` and `closed` come after any of them."""
@@ -33,13 +44,13 @@ class Missing(NamedTuple):
     words."""
 
     rule: str
-    path: tuple[Any, ...]
+    path: FieldPath
     words: str
 
 
 def stage_of(store: Spec[StoreData]) -> str:
     """The stage that the spec names; live where it names none and sells in production, else integration."""
-    front: Mapping[str, Any] = store.spec.get("storefront") or {}
+    front: StorefrontData = store.spec.get("storefront") or {}
     said = front.get("lifecycle")
     if said:
         return str(said)
@@ -62,7 +73,7 @@ def duty(configuration: Configuration, store: Spec[StoreData], block: str) -> bo
 
 def missing(store: Spec[StoreData], stage: str, today: date) -> list[Missing]:
     """What a stage still lacks; an empty list when it is done."""
-    block: Mapping[str, Any] = store.spec.get("onboarding") or {}
+    block: OnboardingData = store.spec.get("onboarding") or {}
     return list(_CHECKS[stage](block, today)) if stage in _CHECKS else []
 
 
@@ -77,8 +88,8 @@ def blocking(store: Spec[StoreData], today: date) -> tuple[str, list[Missing]]:
     return "", []
 
 
-def _eligibility(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    told: Mapping[str, Any] = block.get("eligibility") or {}
+def _eligibility(block: OnboardingData, today: date) -> Iterator[Missing]:
+    told: EligibilityData = block.get("eligibility") or {}
     at = ("spec", "onboarding", "eligibility")
     for name, words in (
         ("gmv12m", "the turnover of the last twelve months by country"),
@@ -89,8 +100,8 @@ def _eligibility(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
             yield Missing("ONB-003", (*at, name), f"eligibility lacks {words} ({name})")
 
 
-def _contacted(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    contact: Mapping[str, Any] = block.get("contact") or {}
+def _contacted(block: OnboardingData, today: date) -> Iterator[Missing]:
+    contact: ContactData = block.get("contact") or {}
     if not contact.get("name") or not contact.get("date"):
         yield Missing(
             "ONB-004", ("spec", "onboarding", "contact"), "nobody's name and day of contact are recorded"
@@ -103,8 +114,8 @@ def _contacted(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         )
 
 
-def _documents(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    papers: Sequence[Mapping[str, Any]] = block.get("documents") or ()
+def _documents(block: OnboardingData, today: date) -> Iterator[Missing]:
+    papers: Sequence[PaperDocumentData] = block.get("documents") or ()
     have = {paper["type"] for paper in papers}
     for type_ in REQUIRED_PAPERS:
         if type_ not in have:
@@ -128,8 +139,8 @@ def _documents(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
             )
 
 
-def _assessment(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    told: Mapping[str, Any] = block.get("assessment") or {}
+def _assessment(block: OnboardingData, today: date) -> Iterator[Missing]:
+    told: AssessmentData = block.get("assessment") or {}
     if told.get("decision") != "accepted" or not told.get("decidedAt"):
         words = f"is {told['decision']}" if told.get("decision") else "is not recorded"
         yield Missing("ONB-006", ("spec", "onboarding", "assessment"), f"the marketplace's decision {words}")
@@ -138,8 +149,8 @@ def _assessment(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
         yield Missing("ONB-006", at, f"the marketplace's decision of {told['decidedAt']} is still to come")
 
 
-def _agreement(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    signed: Sequence[Mapping[str, Any]] = block.get("agreements") or ()
+def _agreement(block: OnboardingData, today: date) -> Iterator[Missing]:
+    signed: Sequence[AgreementData] = block.get("agreements") or ()
     if not signed:
         yield Missing("ONB-007", ("spec", "onboarding", "agreements"), "no agreement is recorded")
     for index, one in enumerate(signed):
@@ -154,8 +165,8 @@ def _agreement(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
             )
 
 
-def _integration(block: Mapping[str, Any], today: date) -> Iterator[Missing]:
-    access: Mapping[str, Any] = block.get("access") or {}
+def _integration(block: OnboardingData, today: date) -> Iterator[Missing]:
+    access: AccessData = block.get("access") or {}
     if access.get("status") != "granted" or not access.get("ref") or not access.get("date"):
         words = f"is {access['status']}" if access.get("status") else "is not recorded"
         if access.get("status") == "granted":

@@ -4,13 +4,16 @@ instant, commits. Goes out: what stands in the way, until when. Callers: `reconc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.model.window import NoSuchZone, zone
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ChangeWindowData, FreezeData, ProjectData
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -27,9 +30,7 @@ class Stop(NamedTuple):
     """When it ends by itself; None where somebody ends it."""
 
 
-def frozen(
-    settings: Mapping[str, Any], environment: str, stores: Sequence[str], now: datetime
-) -> Iterator[Stop]:
+def frozen(settings: ProjectData, environment: str, stores: Sequence[str], now: datetime) -> Iterator[Stop]:
     """The freezes that hold now for any of these stores."""
     for freeze in settings.get("freezes") or ():
         if not _is_for(freeze, environment):
@@ -43,9 +44,7 @@ def frozen(
             yield Stop("ACN-042", hit, words, until=end)
 
 
-def closed(
-    settings: Mapping[str, Any], environment: str, stores: Sequence[str], now: datetime
-) -> Iterator[Stop]:
+def closed(settings: ProjectData, environment: str, stores: Sequence[str], now: datetime) -> Iterator[Stop]:
     """Stores that have change windows, none of which is open now."""
     windows = [one for one in settings.get("changeWindows") or () if _is_for(one, environment)]
     shut: dict[datetime | None, list[str]] = {}
@@ -59,8 +58,8 @@ def closed(
 
 
 def held(
-    settings: Mapping[str, Any],
-    own: Mapping[str, Any],
+    settings: ProjectData,
+    own: ProjectData,
     commit: str,
     contains: Callable[[str], bool | None],
     overcame: Callable[[str], bool | None],
@@ -84,7 +83,7 @@ def held(
             yield Stop("ACN-044", (), words, until=None)
 
 
-def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
+def next_opening(window: ChangeWindowData, now: datetime) -> datetime | None:
     """When a change window opens next; None where it never does."""
     here = _there(window, now)
     for ahead in range(9) if here is not None else ():
@@ -99,7 +98,7 @@ def next_opening(window: Mapping[str, Any], now: datetime) -> datetime | None:
     return None
 
 
-def _is_open(window: Mapping[str, Any], now: datetime) -> bool:
+def _is_open(window: ChangeWindowData, now: datetime) -> bool:
     here = _there(window, now)
     if here is None:
         return False
@@ -110,7 +109,7 @@ def _is_open(window: Mapping[str, Any], now: datetime) -> bool:
     return (_on(window, here) and at >= begin) or (_on(window, here - timedelta(days=1)) and at < end)
 
 
-def _there(window: Mapping[str, Any], now: datetime) -> datetime | None:
+def _there(window: ChangeWindowData, now: datetime) -> datetime | None:
     """The instant by a window's own clock; None where there is no such clock: then it never opens."""
     try:
         return now.astimezone(zone(window["tz"]))
@@ -118,12 +117,12 @@ def _there(window: Mapping[str, Any], now: datetime) -> datetime | None:
         return None
 
 
-def _on(window: Mapping[str, Any], day: datetime) -> bool:
+def _on(window: ChangeWindowData, day: datetime) -> bool:
     return DAYS[day.weekday()] in (window.get("days") or DAYS)
 
 
-def _covers(said: Mapping[str, Any], store: str) -> bool:
-    patterns: Iterable[str] = said.get("stores") or ("*",)
+def _covers(said: FreezeData | ChangeWindowData, store: str) -> bool:
+    patterns = said.get("stores") or ("*",)
     names, pattern = _meant(tuple(patterns))
     return store in names or pattern.fullmatch(store) is not None
 
@@ -136,7 +135,7 @@ def _meant(patterns: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
     return frozenset(patterns).difference(signs), re.compile(whole)
 
 
-def _is_for(said: Mapping[str, Any], environment: str) -> bool:
+def _is_for(said: FreezeData | ChangeWindowData, environment: str) -> bool:
     return said.get("environments") is None or environment in said["environments"]
 
 

@@ -11,7 +11,7 @@ decide anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -22,7 +22,18 @@ from acorn_gitops.model.territory import areas, covers, rates_at, specificity, s
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import StoreData, TaxRuleData
+    from acorn_gitops.model.typed import (
+        EntityData,
+        GoodsData,
+        MatchData,
+        ResultData,
+        SellerData,
+        StoreData,
+        StorefrontData,
+        StoreMatchData,
+        TaxRuleData,
+        ValueBoundData,
+    )
 
 
 class Supply(NamedTuple):
@@ -205,11 +216,11 @@ def _judge(
     rule: Spec[TaxRuleData],
     supply: Supply,
     store: Spec[StoreData],
-    entity: Mapping[str, Any] | None,
+    entity: EntityData | None,
     configuration: Configuration,
 ) -> Candidate:
     body = rule.spec
-    match: Mapping[str, Any] = body["match"]
+    match: MatchData = body["match"]
     if body.get("enabled") is False:
         return Candidate(rule, (), "it is switched off")
     validity = body["validity"]
@@ -247,14 +258,15 @@ class _Open(NamedTuple):
     words: str
 
 
-def _goods(goods: Mapping[str, Any], supply: Supply) -> int | str:
+def _goods(goods: GoodsData, supply: Supply) -> int | str:
+    said = {"skus": goods.get("skus"), "ptc": goods.get("ptc"), "taxClass": goods.get("taxClass")}
     level = 0
     for name, have, rank in (
         ("skus", supply.sku, 3),
         ("ptc", supply.ptc, 2),
         ("taxClass", supply.tax_class, 1),
     ):
-        wanted = goods.get(name)
+        wanted = said[name]
         if not wanted:
             continue
         if have not in wanted:
@@ -263,7 +275,7 @@ def _goods(goods: Mapping[str, Any], supply: Supply) -> int | str:
     return level
 
 
-def _store(wanted: Mapping[str, Any], store: Spec[StoreData]) -> int | str:
+def _store(wanted: StoreMatchData, store: Spec[StoreData]) -> int | str:
     """Any of name, country of the marketplace, labels; the most specific counts."""
     if not any(wanted.values()):
         return 0
@@ -290,7 +302,7 @@ def matched_stores(spec: Spec[TaxRuleData], configuration: Configuration) -> lis
     )
 
 
-def country_of(front: Mapping[str, Any]) -> str | None:
+def country_of(front: StorefrontData) -> str | None:
     """The country of a storefront: as declared, or its Amazon marketplace's."""
     if front.get("country") is not None:
         return str(front["country"])
@@ -298,7 +310,7 @@ def country_of(front: Mapping[str, Any]) -> str | None:
     return row.country if row else None
 
 
-def _crosses_border(result: Mapping[str, Any]) -> bool:
+def _crosses_border(result: ResultData) -> bool:
     """Whether what the rule speaks of begins with a border: an intra-Community supply (Directive 2006/112/EC
     Art. 138), or a seller's distance sale under the Union scheme (Art. 33(a), 369b)."""
     return result["treatment"] == "intraCommunity" or (
@@ -340,8 +352,8 @@ THRESHOLD: Final = Decimal(10_000)
 
 
 def _seller(
-    wanted: Mapping[str, Any],
-    entity: Mapping[str, Any] | None,
+    wanted: SellerData,
+    entity: EntityData | None,
     supply: Supply,
     configuration: Configuration,
 ) -> int | str:
@@ -375,7 +387,7 @@ def _seller(
     return _above_threshold(entity, int(supply.date[:4]), worth or Decimal(0)) or level
 
 
-def _above_threshold(entity: Mapping[str, Any], year: int, worth: Decimal) -> str:
+def _above_threshold(entity: EntityData, year: int, worth: Decimal) -> str:
     """Why the company's sales to other member states are not known to stay at the threshold or below it, this
     sale of so many euros included; empty where they are."""
     if "union-oss" in (entity.get("schemes") or ()):
@@ -389,9 +401,7 @@ def _above_threshold(entity: Mapping[str, Any], year: int, worth: Decimal) -> st
     return ""
 
 
-def _value(
-    bound: Mapping[str, Any] | None, supply: Supply, configuration: Configuration
-) -> int | str | _Open:
+def _value(bound: ValueBoundData | None, supply: Supply, configuration: Configuration) -> int | str | _Open:
     if bound is None:
         return 0
     above, most, currency = bound.get("above"), bound.get("max"), bound["currency"]
@@ -435,7 +445,7 @@ def _result(rule: Spec[TaxRuleData]) -> tuple[Any, ...]:
     )
 
 
-def tax_parts(result: Mapping[str, Any]) -> tuple[TaxPart, ...]:
+def tax_parts(result: ResultData) -> tuple[TaxPart, ...]:
     """The taxes of a result that has several."""
     return tuple(
         TaxPart(one["name"], str(one["percent"]), one.get("liableParty") or result["liableParty"])

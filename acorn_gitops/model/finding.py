@@ -20,9 +20,11 @@ The error tree is split by what the caller should do next, and each branch knows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Severity = Literal["error", "warning", "info"]
+FieldPath: TypeAlias = tuple[str | int, ...]
+"""Where in a document a field stands: names of fields, and positions in lists."""
 
 
 class Place(NamedTuple):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -20,6 +20,9 @@ from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.git import NoAnswer, Questions, find, has_any_remote, has_remote, resolve, symbolic
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.specs.project import FILE, Targets, settings_of, spelled, spelled_route, targets_of
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ProjectData, RouteData
 
 REMOTE: Final = "origin"
 _PREFIX: Final = f"refs/remotes/{REMOTE}/"
@@ -47,7 +50,7 @@ class Trust:
         """Whether the default branch keeps an environment's ledger at this path."""
         return self._merged[0].ledgers.get(environment) == path
 
-    def route_refusal(self, name: str, route: Mapping[str, Any], *, named: bool) -> str:
+    def route_refusal(self, name: str, route: RouteData, *, named: bool) -> str:
         """Why alerts are not sent by a route: its address stands in acorn.yaml, or is `named` there
         (`env:NAME`: there are variables whose words a stranger chooses), and the default branch does not
         say it so. Empty where it does; and for a named one where there is no remote, and so no stranger."""
@@ -171,7 +174,7 @@ class Trust:
             return ""
         return resolve(repository, self._default_branch)
 
-    def settings(self, commit: str = "") -> Mapping[str, Any] | None:
+    def settings(self, commit: str = "") -> ProjectData | None:
         """`spec` of acorn.yaml as the default branch has it: in a commit of it, or as this clone last saw
         it. Empty where this clone has seen no default branch, or that one never had an acorn.yaml here;
         None where it is there and cannot be read, is not there any more, or where nobody can tell."""

@@ -7,10 +7,10 @@ is checked out: an old checkout does not know that somebody has said stop since.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
@@ -22,6 +22,9 @@ from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
 from acorn_gitops.specs.project import FILE, settings_of
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ProjectData
 
 SETTINGS = ("freezes", "changeWindows", "holds")
 UNREADABLE = f"{FILE} of the default branch cannot be read, so that nobody knows whether it says stop"
@@ -104,7 +107,7 @@ def _stops(
     loaded: Loaded,
     stores: Iterable[str],
     *,
-    head: Mapping[str, Any],
+    head: ProjectData,
     head_commit: str,
 ) -> list[Stop]:
     own, environment, now = loaded.configuration.settings, loaded.project.environment, workspace.now()
@@ -115,7 +118,10 @@ def _stops(
     freezes = [one for one in own.get("freezes") or () if one not in says]
     # A freeze that the default branch does not say may be new here, or lifted there: it holds until this checkout has
     # what was lifted. Windows are the default branch's alone, where it is known.
-    kept = {"freezes": [*freezes, *says], "changeWindows": (head or own).get("changeWindows")}
+    kept: ProjectData = {
+        "freezes": [*freezes, *says],
+        "changeWindows": (head or own).get("changeWindows") or [],
+    }
     root = workspace.root
     commit = head_of(root)
     return [

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.resource import Address, Live, attribute_of
 from acorn_gitops.plan.compare import normal, same
 from acorn_gitops.plan.drift import store_drift
@@ -165,7 +166,7 @@ class _Place(NamedTuple):
     """Where a value is said: in a document of a file, or in a table that it names."""
 
     raw: Raw
-    path: tuple[Any, ...]
+    path: FieldPath
     in_table: bool
 
     @property
@@ -178,7 +179,7 @@ class _Wish(NamedTuple):
     """A value to write, and what is to be told once it is written."""
 
     spec: Spec
-    path: tuple[Any, ...]
+    path: FieldPath
     value: Any
     then: Sequence[str] = ()
 
@@ -237,7 +238,7 @@ GIVEN_UP: Final = 100
 hold as many as there are listings."""
 
 
-def _place(config: Configuration, spec: Spec, path: tuple[Any, ...]) -> _Place | None:
+def _place(config: Configuration, spec: Spec, path: FieldPath) -> _Place | None:
     """Where a spec says a value, or would; None where it cannot be edited."""
     assert config.reader is not None
     # Defaults and templates speak for others too: what one resource is goes into its own words.

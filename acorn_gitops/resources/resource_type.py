@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.wire import Schema
 
@@ -21,7 +22,7 @@ Lookup = Callable[[str, str], Collection[str]]
 class SpecPath(NamedTuple):
     """A place in a spec, below the document, and the value to write there."""
 
-    path: tuple[Any, ...]
+    path: FieldPath
     value: Any
 
 

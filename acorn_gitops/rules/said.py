@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from acorn_gitops.model.finding import Finding, Severity
+from acorn_gitops.model.finding import FieldPath, Finding, Severity
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 
@@ -15,7 +15,7 @@ class Breach(NamedTuple):
     """Something wrong at a field of a spec. Its id, and how bad it is unless it says so itself, are the rule's."""
 
     spec: Spec
-    path: tuple[Any, ...]
+    path: FieldPath
     words: str
     mend: str = ""
     severity: Severity | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
-from acorn_gitops.model.finding import Finding, Place, Severity
+from acorn_gitops.model.finding import FieldPath, Finding, Place, Severity
 from acorn_gitops.model.resource import Origin
 from acorn_gitops.specs.facts import Facts, read_facts
 from acorn_gitops.specs.files import Raw, Reader
@@ -17,7 +17,18 @@ from acorn_gitops.specs.own_rules import OwnRules, read_own_rules
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from acorn_gitops.model.typed import PromoData, RolePermissionData, SkuMappingData, StoreData, TaxRuleData
+    from acorn_gitops.model.typed import (
+        ConnectionData,
+        EntityData,
+        PoliciesData,
+        PriceRuleData,
+        ProjectData,
+        PromoData,
+        RolePermissionData,
+        SkuMappingData,
+        StoreData,
+        TaxRuleData,
+    )
 
     Data = TypeVar("Data", default=Mapping[str, object], covariant=True)
 else:
@@ -51,7 +62,7 @@ class Layer(NamedTuple):
 
     what: str
     raw: Raw
-    path: tuple[Any, ...]
+    path: FieldPath
 
 
 @dataclass
@@ -60,9 +71,9 @@ class Configuration:
 
     project: str
     environment: str
-    connections: Mapping[str, Mapping[str, Any]]
-    policies: Mapping[str, Any]
-    price_rules: Mapping[str, Mapping[str, Any]]
+    connections: Mapping[str, ConnectionData]
+    policies: PoliciesData
+    price_rules: Mapping[str, PriceRuleData]
     product_types: Mapping[str, dict[str, Any]]
     stores: dict[str, Spec[StoreData]]
     skus: list[Spec[SkuMappingData]]
@@ -82,9 +93,9 @@ class Configuration:
     """acorn.yaml, for the places of its `defaults`."""
 
     @cached_property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> ProjectData:
         """`spec` of acorn.yaml as written, for what no environment changes."""
-        settings: Mapping[str, Any] = self.project_raw.data["spec"] if self.project_raw is not None else {}
+        settings: ProjectData = self.project_raw.data["spec"] if self.project_raw is not None else {}
         return settings
 
     @cached_property
@@ -101,9 +112,9 @@ class Configuration:
             return OwnRules()
         return read_own_rules(self.reader, self.settings.get("customRules"))
 
-    def entity(self, store: Spec[StoreData]) -> Mapping[str, Any] | None:
+    def entity(self, store: Spec[StoreData]) -> EntityData | None:
         """The company behind a store, where acorn.yaml keeps it."""
-        entities: Mapping[str, Any] = self.settings.get("entities") or {}
+        entities = self.settings.get("entities") or {}
         return entities.get(store.spec.get("legalEntity") or "")
 
     def specs(self) -> Iterator[Spec]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acorn_gitops.confine.files import replace
-from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
+from acorn_gitops.model.finding import FieldPath, Finding, InvalidSpecs, Place
 from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.fmt import round_trip
 from acorn_gitops.specs.gate import accepts, problems
@@ -40,7 +40,7 @@ class Edit(NamedTuple):
     """One value of a document of a file."""
 
     document: int
-    path: tuple[Any, ...]
+    path: FieldPath
     value: Any
 
 

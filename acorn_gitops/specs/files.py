@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from acorn_gitops.confine.paths import Escape, read_inside
-from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.finding import FieldPath, Finding, Place
 from acorn_gitops.specs import fast, gate, quick, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
 from acorn_gitops.specs.leaks import leaks, masked
@@ -268,7 +268,7 @@ class Reader:
         line = lines[place.line - 1] if place.line <= len(lines) else ""
         return masked(line) if self._leaks.get(place.file) else line
 
-    def nodes(self, raw: Raw, path: tuple[Any, ...]) -> tuple[Node | None, tuple[Any, ...]]:
+    def nodes(self, raw: Raw, path: FieldPath) -> tuple[Node | None, FieldPath]:
         """The composed document and the path in it; for an entry of a long list only that entry is
         composed."""
         if raw.item_file != raw.file and path[:2] == ("spec", "items"):
@@ -305,7 +305,7 @@ class Reader:
                 end += 1
         return begin, end
 
-    def _quickly(self, raw: Raw, path: tuple[Any, ...], *, key: bool) -> Place | None:
+    def _quickly(self, raw: Raw, path: FieldPath, *, key: bool) -> Place | None:
         """The place in an entry of a long list that is written in one of the usual forms."""
         if (
             len(path) < 3
@@ -332,7 +332,7 @@ class Reader:
         documents = self._composed[raw.file]
         return documents[raw.position] if raw.position < len(documents) else None
 
-    def place(self, raw: Raw, path: tuple[Any, ...], *, key: bool = False) -> Place:
+    def place(self, raw: Raw, path: FieldPath, *, key: bool = False) -> Place:
         """File, line and column of a value (or its key) in a document."""
         seen = self._quickly(raw, path, key=key)
         if seen is not None:
@@ -340,12 +340,12 @@ class Reader:
         node, inner = self.nodes(raw, path)
         if node is None:
             if path[:2] == ("spec", "items") and len(path) > 2:
-                return self._cell(raw, path[2], path[3:])
+                return self._cell(raw, int(path[2]), path[3:])
             return Place(raw.file, raw.line, 1)
         line, column = node.key_at(inner) if key else node.at(inner)
         return Place(raw.file, line, column)
 
-    def put_cells(self, text: str, raw: Raw, edits: Sequence[tuple[tuple[Any, ...], object]]) -> str | None:
+    def put_cells(self, text: str, raw: Raw, edits: Sequence[tuple[FieldPath, object]]) -> str | None:
         """The text of a table with the cells changed that say the values at these paths; None where there is
         none for one of them, or the table is not kept in UTF-8."""
         table = self._tables.get((raw.file, raw.position))
@@ -372,7 +372,7 @@ class Reader:
         except (OSError, UnicodeDecodeError):
             return ""
 
-    def _cell(self, raw: Raw, index: int, path: tuple[Any, ...]) -> Place:
+    def _cell(self, raw: Raw, index: int, path: FieldPath) -> Place:
         """The cell of a table that a path of an item came from; the item's first row for what no cell
         says."""
         key = (raw.file, raw.position)
@@ -386,7 +386,7 @@ class Reader:
                 return found
         return Place(raw.item_file, raw.item_lines[index], 1)
 
-    def has(self, raw: Raw, path: tuple[Any, ...]) -> bool:
+    def has(self, raw: Raw, path: FieldPath) -> bool:
         """Whether a document says anything at a path."""
         current: Any = raw.data
         for part in path:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from acorn_gitops.confine.text import cut
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.specs.amounts import advice
 from acorn_gitops.specs.form import needs
 from acorn_gitops.specs.scalars import quoted
@@ -27,7 +28,7 @@ class Problem(NamedTuple):
     """One thing wrong with a document, at a path in it. `key` says whether the key or its value is meant."""
 
     id: str
-    path: tuple[Any, ...]
+    path: FieldPath
     message: str
     hint: str
     key: bool = False
@@ -139,7 +140,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
 
 def _outermost(found: list[Problem]) -> list[Problem]:
     """One problem for each place: a union reports every branch that did not match."""
-    seen: dict[tuple[Any, ...], Problem] = {}
+    seen: dict[tuple[FieldPath, object], Problem] = {}
     for problem in found:
         key = (problem.path, problem.id == "GEN-008" and problem.message)
         if key not in seen:
@@ -156,7 +157,7 @@ def _value_at(document: Any, path: Iterable[Any]) -> Any:
     return document
 
 
-def _real_path(document: Any, part: str, location: Iterable[Any]) -> tuple[Any, ...]:
+def _real_path(document: Any, part: str, location: Iterable[Any]) -> FieldPath:
     """pydantic's location without the names of union branches."""
     path: list[Any] = [part]
     current = document.get(part)
@@ -249,7 +250,7 @@ def _short(text: str) -> str:
     return cut(text, _SHOWN)
 
 
-def _last_name(path: tuple[Any, ...]) -> str:
+def _last_name(path: FieldPath) -> str:
     for index in range(len(path) - 1, -1, -1):
         if isinstance(path[index], str):
             tail = "".join(f"[{i}]" for i in path[index + 1 :])

@@ -14,7 +14,7 @@ import orjson
 from acorn_gitops import __version__
 from acorn_gitops.confine.paths import Escape, inside, read_inside, spec_files
 from acorn_gitops.confine.sealed import Cache
-from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.finding import FieldPath, Finding, Place
 from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -32,7 +32,7 @@ class NamedPath(NamedTuple):
     """A file or folder as acorn.yaml names it, and where."""
 
     written: str
-    at: tuple[Any, ...]
+    at: FieldPath
 
 
 def spec_places(project: Project) -> list[NamedPath]:
@@ -151,7 +151,7 @@ def _currencies(stores: Mapping[str, Spec[StoreData]]) -> dict[str, str]:
 
 
 def files_of(
-    reader: Reader, project: Project, written: str, path: tuple[Any, ...], findings: list[Finding]
+    reader: Reader, project: Project, written: str, path: FieldPath, findings: list[Finding]
 ) -> list[Path]:
     """The files that a path of acorn.yaml means; what may not be read becomes findings."""
     try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from acorn_gitops.model.finding import FieldPath
+
 
 def merge(under: Any, over: Any) -> Any:
     """`over` laid over `under`; neither is changed."""
@@ -28,11 +30,11 @@ def merge_all(layers: Sequence[Any]) -> Any:
     return out
 
 
-def origins(layers: Sequence[tuple[str, Any]]) -> dict[tuple[Any, ...], str]:
+def origins(layers: Sequence[tuple[str, Any]]) -> dict[FieldPath, str]:
     """The layer that each leaf of the merged tree came from, by path. Lists and empty maps are leaves."""
-    found: dict[tuple[Any, ...], str] = {}
+    found: dict[FieldPath, str] = {}
 
-    def walk(name: str, value: Any, path: tuple[Any, ...]) -> None:
+    def walk(name: str, value: Any, path: FieldPath) -> None:
         if isinstance(value, Mapping) and value:
             found.pop(path, None)
             for key, inner in value.items():

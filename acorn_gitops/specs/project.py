@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -15,6 +15,9 @@ from acorn_gitops.specs import fast, gate
 from acorn_gitops.specs.files import READABLE, Raw, Reader
 from acorn_gitops.specs.merge import merge
 from acorn_gitops.specs.strict import compose
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ConnectionData, PoliciesData, PriceRuleData, ProjectData, RouteData
 
 FILE = "acorn.yaml"
 
@@ -28,10 +31,10 @@ class Project(NamedTuple):
     environments: list[str]
     spec_paths: list[str]
     overlays: list[str]
-    connections: Mapping[str, Mapping[str, Any]]
-    policies: Mapping[str, Any]
+    connections: Mapping[str, ConnectionData]
+    policies: PoliciesData
     defaults: Mapping[str, dict[str, Any]]
-    price_rules: Mapping[str, Mapping[str, Any]]
+    price_rules: Mapping[str, PriceRuleData]
     product_types: Mapping[str, str]
     ledger: str
     digest: str
@@ -47,7 +50,7 @@ class Targets(NamedTuple):
     routes: Mapping[str, bytes]
 
 
-def ledger_of(settings: Mapping[str, Any], environment: str) -> str:
+def ledger_of(settings: ProjectData, environment: str) -> str:
     """Where an environment of a project keeps its ledger, from the root."""
     said = (settings["environments"].get(environment) or {}).get("ledger")
     return said or f".acorn/{environment}/ledger.db"
@@ -59,7 +62,7 @@ def ledgers_named(text: str) -> list[str]:
     return [ledger_of(settings, one) for one in settings.get("environments") or ()]
 
 
-def settings_of(text: str) -> Mapping[str, Any]:
+def settings_of(text: str) -> ProjectData:
     """`spec` of a project file, given as text; empty where it is none. Only its form is looked at, no file is
     read."""
     try:
@@ -72,7 +75,7 @@ def settings_of(text: str) -> Mapping[str, Any]:
         data = composed.documents[0].data if usable else None
     if not isinstance(data, dict) or not gate.accepts("Project", data):
         return {}
-    found: Mapping[str, Any] = data["spec"]
+    found: ProjectData = data["spec"]
     return found
 
 
@@ -92,7 +95,7 @@ def targets_of(text: str) -> Targets | None:
     return Targets(frozenset(connections), ledgers, routes)
 
 
-def spelled_route(route: Mapping[str, Any]) -> bytes:
+def spelled_route(route: RouteData) -> bytes:
     """A route in one spelling: all that decides what is sent where."""
     said = {name: route.get(name) for name in ("kind", "target", "format", "secret") if route.get(name)}
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)

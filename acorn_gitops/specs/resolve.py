@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.finding import FieldPath, Finding
 from acorn_gitops.specs import gate, packs
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
@@ -46,7 +46,7 @@ class Resolver:
         self._templates: dict[tuple[str, str], Raw] = {}
         self._unusable: set[tuple[str, str]] = set()
         self._visited: set[tuple[str, str]] = set()
-        self._told: set[tuple[str, int, tuple[Any, ...], str]] = set()
+        self._told: set[tuple[str, int, FieldPath, str]] = set()
         self._overlays: dict[tuple[str, str], list[Raw]] = {}
         self._seen: dict[tuple[str, str], Raw] = {}
         self._near: dict[str, Names] = {}
@@ -54,7 +54,7 @@ class Resolver:
         """By kind, name and depth: the templates below a template, and their names."""
 
     def fail(
-        self, id: str, raw: Raw, path: tuple[Any, ...], message: str, hint: str = "", *, key: bool = False
+        self, id: str, raw: Raw, path: FieldPath, message: str, hint: str = "", *, key: bool = False
     ) -> None:
         """Record an error at a place of a document."""
         once = (raw.file, raw.position, path, message)
@@ -243,7 +243,7 @@ class Resolver:
         for problem in gate.problems(raw.kind, data):
             path = problem.path
             if positions and path[:2] == ("spec", "items") and len(path) > 2:
-                path = (*path[:2], positions[path[2]], *path[3:])
+                path = (*path[:2], positions[int(path[2])], *path[3:])
             owner = next((layer.raw for layer in reversed(layers) if self.reader.has(layer.raw, path)), raw)
             self.fail(problem.id, owner, path, problem.message, problem.hint, key=problem.key)
 
@@ -283,7 +283,7 @@ class Resolver:
             return
         self.layers[(raw.kind, name)] = layers
 
-    def _twice(self, raw: Raw, path: tuple[Any, ...], made: Spec, first: Spec) -> None:
+    def _twice(self, raw: Raw, path: FieldPath, made: Spec, first: Spec) -> None:
         self.fail(
             "GEN-010",
             raw,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine import text as texts
-from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.finding import FieldPath, Finding, Place
 from acorn_gitops.specs.near import Names
 
 # Column heading to where its value goes: ("item", path) or ("listing", path) or ("policy", name).
@@ -76,7 +76,7 @@ _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768
 
-Path = tuple[Any, ...]
+Path = FieldPath
 Cells = dict[tuple[str, Path], Place]
 """Where the value at a path of a SKU's item stands."""
 

@@ -29,7 +29,7 @@ from acorn_gitops.model.window import instant
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import PromoData, SkuMappingData, StoreData
+    from acorn_gitops.model.typed import BandData, ListingData, PromoData, SkuMappingData, StoreData
 
 
 class Dated(NamedTuple):
@@ -217,9 +217,7 @@ class Calendar:
         band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
         return self.prices_of(spec) if band is None else [*self._ceded(spec, band)]
 
-    def _ceded(
-        self, spec: Spec[SkuMappingData], band: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str, str, int]]:
+    def _ceded(self, spec: Spec[SkuMappingData], band: BandData) -> Iterator[tuple[str, str, str, int]]:
         for store, key, currency, price in self.prices_of(spec):
             floor = floor_of(spec, store, currency, respect=_FLOORS)
             unit = quantum(currency)
@@ -395,7 +393,7 @@ def calendar_of(configuration: Configuration) -> Calendar:
 
 
 def listed_price(
-    config: Configuration, spec: Spec[SkuMappingData], entry: Mapping[str, Any]
+    config: Configuration, spec: Spec[SkuMappingData], entry: ListingData
 ) -> tuple[str, str] | None:
     """(currency, value) of a listing: as declared, or by its price rule; None where there is none, or a rule
     of its own speaks of it first."""
@@ -447,9 +445,9 @@ def _dated(promo: Spec[PromoData], store: Spec[StoreData]) -> Dated | None:
     )
 
 
-def _in_store(body: Mapping[str, Any], store: str) -> dict[str, Any]:
+def _in_store(body: PromoData, store: str) -> dict[str, Any]:
     """A promotion's content as it is in one store: amounts are said by store."""
-    discount = {k: v for k, v in (body.get("discount") or {}).items() if v is not None}
+    discount: dict[str, Any] = {k: v for k, v in (body.get("discount") or {}).items() if v is not None}
     for name in ("amount", "salePrice"):
         if name in discount:
             discount[name] = (discount[name] or {}).get(store) or {}

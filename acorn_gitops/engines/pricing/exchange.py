@@ -4,9 +4,7 @@ out: the amount, or None where no rate is known. Callers: margins, tax, rules, v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from acorn_gitops.specs.configuration import Configuration
 
@@ -16,7 +14,7 @@ def exchanged(configuration: Configuration, amount: Decimal, source: str, target
     rate is one that nobody has dated."""
     if source == target:
         return amount
-    rates: Mapping[str, Any] = configuration.settings.get("exchangeRates") or {}
+    rates = configuration.settings.get("exchangeRates") or {}
     straight, back = rates.get(f"{source}/{target}"), rates.get(f"{target}/{source}")
     if straight is not None:
         return amount * Decimal(straight["rate"])

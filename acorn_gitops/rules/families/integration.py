@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.onboarding import duty, is_live
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.resources.location import SERVICES
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -15,7 +16,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import StoreData
+    from acorn_gitops.model.typed import FlowData, StoreData
 
 TIER_ONE: Final = ("order", "inventory", "price")
 """Flows whose failure costs money within the hour."""
@@ -42,7 +43,7 @@ RATES: Final[dict[str, str]] = {
 """Default requests a second of an account (usage plans in the Selling Partner API models, 2026-08-05)."""
 
 
-def _flows(store: Spec[StoreData]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _flows(store: Spec[StoreData]) -> Iterator[tuple[int, FlowData]]:
     yield from enumerate((store.spec.get("integration") or {}).get("flows") or ())
 
 
@@ -245,7 +246,7 @@ def shop_feed(context: Context) -> Iterator[Said]:
 def within_rate(context: Context) -> Iterator[Said]:
     """For each seller account and operation with a known rate: the requests of all stores together stay
     within it."""
-    asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec[StoreData], tuple[Any, ...]]]] = {}
+    asked: dict[tuple[str, str, str], list[tuple[Decimal, Spec[StoreData], FieldPath]]] = {}
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront") or {}
         if front.get("platform") != "amazon":
@@ -254,16 +255,16 @@ def within_rate(context: Context) -> Iterator[Said]:
             for number, channel in enumerate(flow["channels"]):
                 if channel.get("name") in RATES and channel.get("everySeconds"):
                     account = (str(front.get("sellerId")), str(front.get("region")), channel["name"])
-                    path = ("spec", "integration", "flows", index, "channels", number)
+                    path: FieldPath = ("spec", "integration", "flows", index, "channels", number)
                     asked.setdefault(account, []).append((Decimal(1) / channel["everySeconds"], store, path))
     for (seller, region, operation), users in sorted(asked.items(), key=lambda a: a[0]):
         total = sum(rate for rate, _, _ in users)
         if total > Decimal(RATES[operation]):
-            _, store, path = max(users, key=lambda u: (u[0], u[1].name))
+            _, store, at = max(users, key=lambda u: (u[0], u[1].name))
             slowest = int(len(users) / Decimal(RATES[operation])) + 1
             yield breach(
                 store,
-                path,
+                at,
                 (
                     f"{operation} of {seller} in {region} is asked {total * 60:.1f} times a minute by {len(users)} channel"
                     f"{'s' * (len(users) != 1)}, and {Decimal(RATES[operation]) * 60:.1f} are allowed"

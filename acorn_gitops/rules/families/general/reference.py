@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from acorn_gitops.engines.tax import matched_stores
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.selectors import CHOSEN, select
 from acorn_gitops.model.territory import BLOCS, canonical
 from acorn_gitops.model.territory import nearest as nearest_place
@@ -280,7 +281,7 @@ def _twice(context: Context) -> Iterator[Said]:
                 first = seen.setdefault((store, key), spec)
                 if first is not spec and spec.name not in told:
                     told.add(spec.name)
-                    at: tuple[Any, ...] = ("spec", "key") if own else ()
+                    at: FieldPath = ("spec", "key") if own else ()
                     words = f"{spec.name} and {first.name} have one key, {key}, and would be one {spec.kind} in {store}"
                     yield config.finding("GEN-010", "error", spec, at, words, "give one of them another key")
     for role in config.roles.values():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.standstill import instant
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.window import NoSuchZone, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ChangeWindowData, FreezeData
 
 
 @rule(
@@ -32,10 +36,13 @@ def standing_still(context: Context) -> Iterator[Said]:
         if name in names:
             yield _said(context, (*at, "name"), f"there are two freezes {name}", "give each its own name")
         names.add(name)
-        begin, end = (instant(freeze.get(edge)) for edge in ("from", "until"))
-        for edge, moment in (("from", begin), ("until", end)):
-            if moment is None and freeze.get(edge) is not None:
-                words = f"there is no moment {freeze[edge]}"
+        begin, end = instant(freeze.get("from")), instant(freeze.get("until"))
+        for edge, written, moment in (
+            ("from", freeze.get("from"), begin),
+            ("until", freeze.get("until"), end),
+        ):
+            if moment is None and written is not None:
+                words = f"there is no moment {written}"
                 yield _said(context, (*at, edge), words, "e.g. 2026-12-01T00:00:00Z")
         if begin is not None and end is not None and end <= begin:
             yield _said(
@@ -68,7 +75,7 @@ def standing_still(context: Context) -> Iterator[Said]:
         yield from _reach(context, at, window, "a change window")
 
 
-def _reach(context: Context, at: tuple[Any, ...], said: Mapping[str, Any], what: str) -> Iterator[Said]:
+def _reach(context: Context, at: FieldPath, said: FreezeData | ChangeWindowData, what: str) -> Iterator[Said]:
     """Stores and environments that are named and are not there."""
     config = context.configuration
     for index, pattern in enumerate(said.get("stores") or ()):
@@ -92,5 +99,5 @@ def _reach(context: Context, at: tuple[Any, ...], said: Mapping[str, Any], what:
             )
 
 
-def _said(context: Context, path: tuple[Any, ...], words: str, hint: str, severity: Any = "error") -> Said:
+def _said(context: Context, path: FieldPath, words: str, hint: str, severity: Any = "error") -> Said:
     return context.configuration.setting("GEN-024", severity, path, words, hint)

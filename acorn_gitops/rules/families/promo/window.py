@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import MomentData, PromoData, StoreData
+    from acorn_gitops.model.typed import MomentData, PromoData, SkuSelectionData, StoreData
 
 SHOWN = 10
 """Of one promotion, so many listings are told."""
@@ -294,7 +294,7 @@ def selects(context: Context) -> Iterator[Said]:
             )
 
 
-def _unlisted(selection: Mapping[str, Any], chosen: Collection[str]) -> str:
+def _unlisted(selection: SkuSelectionData, chosen: Collection[str]) -> str:
     """What to do about a selector: never to widen one that was narrow on purpose."""
     if not any(selection.get(part) for part in ("names", "labels", "all")):
         return "name SKUs or labels; to mean every SKU, write `all: true`"

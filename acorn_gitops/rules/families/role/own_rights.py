@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.resources.registry import STORES
 from acorn_gitops.rules.context import ANYBODY, EVER, Context, Planned
 from acorn_gitops.rules.families.role.required import may_approve
@@ -317,7 +318,7 @@ def _lines_of_grant(
 def _lines_of_role(context: Context, change: Planned, role: Spec[RolePermissionData]) -> set[Line]:
     """The lines by which a role gives more to all of its subjects: the rules with rights that are new, and
     the dates."""
-    more, paths = _more(change), list[tuple[Any, ...]]()
+    more, paths = _more(change), list[FieldPath]()
     for number, entry in enumerate(role.spec["rules"]):
         if more & set(rules_of([entry])):
             paths += leaves(entry, ("spec", "rules", number))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from acorn_gitops.engines.access import acting, one_spelling, subjects_of
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.rules.context import ANYBODY, Context
 from acorn_gitops.rules.families.role.rights import access_of
 from acorn_gitops.rules.lines import leaves
@@ -14,7 +15,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import PromoData, RolePermissionData
+    from acorn_gitops.model.typed import PromoData, RoleApprovalsData, RolePermissionData
 
 OF_PROMOTIONS: Final = frozenset({"promo.write", "promo.apply"})
 ASKED: Final = OF_PROMOTIONS | {"iam.grant"}
@@ -87,7 +88,7 @@ def required(context: Context) -> Iterator[Said]:
             )
 
 
-def may_approve(asked: Mapping[str, Any], who: str) -> bool:
+def may_approve(asked: RoleApprovalsData, who: str) -> bool:
     """Whether somebody is among the approvers of a role. Who is in a group is not known here: anybody may
     be."""
     names = {one_spelling(one.get("user") or "") for one in asked.get("approvers") or ()}
@@ -106,7 +107,7 @@ class _Asking(NamedTuple):
     applied last."""
 
     name: str
-    asked: Mapping[str, Any]
+    asked: RoleApprovalsData
     """Its `approvals`."""
     people: frozenset[str]
     """Who is in it."""
@@ -163,7 +164,7 @@ def _authors(context: Context, promo: Spec[PromoData]) -> tuple[set[str], set[st
     return wrote, _editors(context, promo, since="")
 
 
-def _who_wrote(context: Context, spec: Spec, paths: Iterable[tuple[Any, ...]]) -> set[str]:
+def _who_wrote(context: Context, spec: Spec, paths: Iterable[FieldPath]) -> set[str]:
     assert context.known is not None
     places = (context.configuration.place(spec, path) for path in paths)
     lines = {(place.file, place.line) for place in places if place.line}
@@ -211,5 +212,5 @@ def _by_themselves(
     return bool(authors & (one.people | (wrote if one.groups else set())))
 
 
-def _names(asked: Mapping[str, Any]) -> str:
+def _names(asked: RoleApprovalsData) -> str:
     return " or ".join(str(one.get("user") or f"the group {one.get('group')}") for one in asked["approvers"])

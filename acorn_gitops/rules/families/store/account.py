@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from acorn_gitops.engines.inventory import published
 from acorn_gitops.engines.tax import country_of
@@ -26,7 +25,7 @@ from acorn_gitops.specs.facts import Row, at
 )
 def labels(context: Context) -> Iterator[Said]:
     """Where acorn.yaml lists `labels`, every store's labels and values are among them."""
-    known: Mapping[str, Any] | None = context.configuration.settings.get("labels")
+    known = context.configuration.settings.get("labels")
     if known is None:
         return
     for store in context.configuration.stores.values():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from acorn_gitops.engines.sales import stocked_at
+from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.reference import (
     amazon_marketplaces,
@@ -135,7 +136,7 @@ def hours(context: Context) -> Iterator[Said]:
     for store in _physical(context):
         physical = store.spec["physical"]
         yield from _exceptions_and_cutoff(context, store)
-        days: list[tuple[tuple[Any, ...], Any]] = [
+        days: list[tuple[FieldPath, Any]] = [
             (("hours", day), spans) for day, spans in (physical.get("hours") or {}).items()
         ]
         days += [

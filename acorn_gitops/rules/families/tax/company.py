@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.tax import SIDES, Supply, country_of, matched_stores
 from acorn_gitops.model.territory import BLOCS, EU, areas, covers, in_eu, of_address, state
@@ -19,7 +19,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import StoreData
+    from acorn_gitops.model.typed import EntityData, StoreData
 
 CHECKED: Final = timedelta(days=90)
 """So long the answer of a register holds."""
@@ -87,12 +87,11 @@ def _hint(country: str, number: str) -> str:
     return "copy it again: form or check digits are wrong"
 
 
-def _entities(context: Context) -> dict[str, Mapping[str, Any]]:
-    entities: dict[str, Mapping[str, Any]] = context.configuration.settings.get("entities") or {}
-    return entities
+def _entities(context: Context) -> Mapping[str, EntityData]:
+    return context.configuration.settings.get("entities") or {}
 
 
-def _fronts(context: Context) -> Iterator[tuple[Spec[StoreData], Mapping[str, Any], str]]:
+def _fronts(context: Context) -> Iterator[tuple[Spec[StoreData], EntityData, str]]:
     """Storefronts with their company and their country."""
     for store in context.configuration.stores.values():
         front = store.spec.get("storefront")
@@ -264,7 +263,7 @@ _BOUNDS: Final = {"EU": (Decimal(150), "EUR"), "GB": (Decimal(135), "GBP")}
 """Consignments up to which the marketplace is the supplier of what is imported."""
 
 
-def _deemed(supply: Supply, home: str | None, entity: Mapping[str, Any] | None) -> str:
+def _deemed(supply: Supply, home: str | None, entity: EntityData | None) -> str:
     """Why the marketplace is the supplier of a sale to a consumer; empty where it is not, or where that is
     not known."""
     area = "EU" if home in EU else "GB" if home == "GB" else ""
