@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from acorn_gitops.ledger.conformance import LedgerConformance, Opened
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import open_ledger
 
 
 class TestSqlite(LedgerConformance):

@@ -327,7 +327,7 @@ def test_an_empty_ledger_file_is_an_empty_ledger(repository: Repository) -> None
 def test_reading_needs_no_right_to_write(repository: Repository) -> None:
     """`state list`, `history` and `explain` work where nothing may be written."""
     program = (
-        "import os, sys, urllib.parse\nfrom acorn_gitops.ledger.sqlite import open_ledger\nfrom pathlib import Path\n"
+        "import os, sys, urllib.parse\nfrom acorn_gitops.ledger.opening import open_ledger\nfrom pathlib import Path\n"
         "if os.geteuid() == 0: os.setegid(65534); os.setuid(65534)\n"
         "print(len(open_ledger(Path(sys.argv[1])).resources()))\n"
     )

@@ -36,7 +36,7 @@ def command(
     reduction is none."""
     from acorn_gitops.engines.pricing.calendar import calendar_of
     from acorn_gitops.engines.pricing.reductions import reductions
-    from acorn_gitops.ledger.sqlite import open_ledger
+    from acorn_gitops.ledger.opening import open_ledger
     from acorn_gitops.model.window import clock_changes, zone
     from acorn_gitops.reconcile.price_history import PriceHistory
     from acorn_gitops.report.calendar import laws_of, lines, row, together

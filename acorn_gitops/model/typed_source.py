@@ -1,5 +1,6 @@
 """Writes `typed.py`, the types of plain specs. Comes in: the pydantic models. Goes out: source text. Callers:
-`python -m acorn_gitops.model.typed_source` (format it afterwards), and the test that compares.
+whoever changes a model (`python -m acorn_gitops.model.typed_source`, formatted afterwards), and the test that
+compares.
 
 A resolved spec is a plain map that pydantic never touches (decision 1). What a type checker wants to know of
 it is written down beside the models instead, and costs nothing while acorn runs.
@@ -10,7 +11,6 @@ from __future__ import annotations
 import keyword
 import types
 import typing
-from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -106,4 +106,4 @@ def _block(name: str, doc: str, fields: list[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("typed.py").write_text(source(), encoding="utf-8")
+    print(source(), end="")

@@ -99,7 +99,10 @@ def every(
     `strangers`: as for `fetch`."""
     git = _git(root, strangers=strangers)
     commit = fetch(root, remote, branch, "", strangers=strangers).commit
-    listed = _run(git, "ls_tree", "-r", "--name-only", "--full-tree", commit).splitlines() if commit else []
+    # Without -z git writes names beyond ASCII as escapes between quotes.
+    listed = (
+        _run(git, "ls_tree", "-r", "-z", "--name-only", "--full-tree", commit).split("\0") if commit else []
+    )
     found = ((name, _content(git, commit, name, branch)) for name in listed if name.endswith(ending))
     return [(name, content) for name, content in found if content is not None]
 

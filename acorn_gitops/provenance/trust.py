@@ -50,6 +50,10 @@ class Trust:
         """Whether the default branch keeps an environment's ledger at this path."""
         return self._merged[0].ledgers.get(environment) == path
 
+    def keeps_ledger(self, path: str) -> bool:
+        """Whether the default branch keeps the ledger of any environment at this path."""
+        return path in self._merged[0].ledgers.values()
+
     def route_refusal(self, name: str, route: RouteData, *, named: bool) -> str:
         """Why alerts are not sent by a route: its address stands in acorn.yaml, or is `named` there
         (`env:NAME`: there are variables whose words a stranger chooses), and the default branch does not

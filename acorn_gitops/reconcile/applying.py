@@ -180,6 +180,7 @@ class _Run:
                 finally:
                     state.ledger.close()
             finally:
+                workspace.refusing = None
                 self._free(path)
 
     def _bring(self, path: Path, owner: str) -> None:
@@ -339,6 +340,7 @@ class _Run:
 
     def _edges(self, loaded: Loaded, state: States, permit: Permit, *, plan: Plan) -> Edges:
         renewal = self._renewal(Path(state.ledger.where))
+        self._workspace.refusing = renewal.refusal
 
         def pause(seconds: float) -> None:
             if renewal.holds():

@@ -70,6 +70,12 @@ class Connections:
                 transport=transport,
                 pause=self._workspace.pause,
             )
+        if "?" in url or "#" in url:
+            # Clients append to it, and one server would have many names.
+            raise AcornError(
+                f"the address of the connection {name} holds a ? or a #; nothing was asked there",
+                hint="write scheme, host and path only; the rest goes under `options`",
+            )
         why = self._distrust(name, settings)
         if why:
             return Untrusted(name, why)
@@ -78,7 +84,11 @@ class Connections:
             if settings.get("token")
             else ""
         )
-        parts = {"pause": self._workspace.pause} if adapter in ("amazon", "network", "vendure") else {}
+        parts: dict[str, Any] = {}
+        if adapter in ("amazon", "network", "vendure"):
+            parts["pause"] = self._workspace.wait
+        if adapter in ("amazon", "vendure"):  # the others know by the generation of a store who came first
+            parts["why_not"] = self._workspace.why_not
         return open_marketplace(
             Settings(name, adapter, url, token=token, options=settings.get("options") or {}), **parts
         )

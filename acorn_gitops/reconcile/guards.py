@@ -138,9 +138,9 @@ def renamed_in_all_but_name(state: States) -> Iterator[Finding]:
     """The second of these: asked also where the ledger is made anew."""
     known = {where: name for name in state.ledger.stores() if (where := state.ledger.binding(name))}
     for spec in state.loaded.configuration.stores.values():
-        here = state.marketplace_of(spec.name) if state.has_identity(spec.name) else ""
-        former = known.get(here)
-        if former not in (None, spec.name) and state.ledger.binding(spec.name) != here:
+        here = state.marketplaces_like(spec.name) if state.has_identity(spec.name) else frozenset()
+        former = next((known[where] for where in here if where in known), None)
+        if former not in (None, spec.name) and state.ledger.binding(spec.name) not in here:
             yield _renamed(
                 spec,
                 f"is on the marketplace what {former} is: what was applied, given and frozen there counts for {former} only",

@@ -18,8 +18,8 @@ from acorn_gitops.compile.configuration import compile_configuration
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.records import Settled
-from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, Misused
 from acorn_gitops.model.resource import Address, Attributes, protects
 from acorn_gitops.plan.diff import recordable

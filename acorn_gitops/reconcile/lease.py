@@ -10,7 +10,9 @@ for `LASTS` since it was renewed. What such a run may still send, intents and ge
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,14 +24,12 @@ from acorn_gitops.confine.database import database
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError, Locked, Stale
-from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.reconcile.workspace import LOOKS, Workspace
 
 LASTS: Final = timedelta(minutes=10)
 """So long a lease counts that nobody renews."""
 EVERY: Final = 120.0
 """Seconds after which a run renews its own."""
-LOOKS: Final = 10.0
-"""Seconds after which a run looks whether the branch has moved."""
 BREAK: Final = "`acorn lock` shows who; where nobody applies any more, `acorn lock --break REASON`"
 _FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -154,8 +154,8 @@ class Claim:
 
 
 def _where(workspace: Workspace, path: Path) -> str:
-    """A name for this file on this machine, which no other machine has. Whoever holds the lock of the file
-    knows that an earlier run with this name is over."""
+    """A name for this file on this machine since it was started, which no other file has, a copy of it
+    neither. Whoever holds the lock of the file knows that an earlier run with this name is over."""
     file = path.with_name(f"{path.name}.where")
     database(file, workspace.root)
     try:
@@ -166,7 +166,10 @@ def _where(workspace: Workspace, path: Path) -> str:
         known = secrets.token_hex(16)
         file.parent.mkdir(parents=True, exist_ok=True)
         replace(file, known.encode(), root=workspace.root, anywhere=True)
-    return known
+    about = file.stat()
+    return hashlib.sha256(
+        f"{known} {about.st_dev} {about.st_ino} {workspace.machine()}".encode()
+    ).hexdigest()[:32]
 
 
 TAKEN: Final = "what was sent is found by the next run; plan again"
@@ -189,6 +192,7 @@ class Renewal:
     ) -> None:
         self._renew, self._clock, self._moved = renew, clock, moved
         self._last = self._looked = clock()
+        self._looking = threading.Lock()
         self.lost: AcornError | None = None
         """Why nothing may be written any more."""
 
@@ -196,14 +200,25 @@ class Renewal:
         """Renew where it is time; whether writing may go on. A branch that cannot be reached is no reason to
         stop until the lease no longer counts."""
         now = self._clock()
-        if self.lost is None and now - self._looked >= LOOKS:
-            self._looked = now
+        # Requests may wait side by side: one of them looks.
+        if self.lost is None and now - self._looked >= LOOKS and self._looking.acquire(blocking=False):
             try:
-                if now - self._last >= EVERY or self._moved():
-                    self._renew()
-                    self._last = now
-            except (Stale, Locked) as error:
-                self.lost = error
-            except AcornError as error:
-                self.lost = error if now - self._last >= LASTS.total_seconds() - EVERY else None
+                self._look(now)
+            finally:
+                self._looking.release()
         return self.lost is None
+
+    def refusal(self) -> str:
+        """Why nothing may be sent any more; empty where it may."""
+        return "" if self.holds() else f"not sent: {self.lost}"
+
+    def _look(self, now: float) -> None:
+        self._looked = now
+        try:
+            if now - self._last >= EVERY or self._moved():
+                self._renew()
+                self._last = now
+        except (Stale, Locked) as error:
+            self.lost = error
+        except AcornError as error:
+            self.lost = error if now - self._last >= LASTS.total_seconds() - EVERY else None

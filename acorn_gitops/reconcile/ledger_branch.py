@@ -18,8 +18,8 @@ from acorn_gitops.apply.generation import stale_ledger
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.git import find, has_remote
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.opening import open_ledger, unpacked
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, Misused, Stale
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.reconcile.lease import Claim, Lease, lease_beside, lease_of

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from acorn_gitops.ledger.lock import held
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.model.finding import Locked, Misused
-from acorn_gitops.reconcile.lease import LOOKS, Claim, Lease
+from acorn_gitops.reconcile.lease import Claim, Lease
 from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, bring, is_shared, lease_on, send
-from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.reconcile.workspace import LOOKS, Workspace
 
 GRACE: Final = LOOKS + 5.0
 """Seconds that a run has to see that its lease is broken."""

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from acorn_gitops.ledger.opening import unpacked
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import unpacked
 from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.reconcile.authority import refuse_another_time

@@ -9,18 +9,21 @@ last to say so. What git carries is believed by nobody, and a ledger that cannot
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from acorn_gitops.confine.database import database
+from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.ledger.opening import is_ledger, may_be_ledger, open_ledger, unpacked
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import is_ledger, open_ledger, unpacked
 from acorn_gitops.model.finding import AcornError, PassesLink, Refused
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.provenance import branch as kept_branch
@@ -108,25 +111,26 @@ class _Search:
         state, found = self._state, dict[str, str]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
         for store in state.connections:
-            here = state.marketplace_of(store)
+            here = state.marketplaces_like(store)
             if not here or (not near and state.is_embedded(store)):
                 continue
             if state.has_identity(store):
-                found.update((store, name) for name, where in theirs.items() if where == here)
-            elif theirs.get(store) == here:
+                found.update((store, name) for name, where in theirs.items() if where in here)
+            elif theirs.get(store) in here:
                 found[store] = store
         return found
 
     def _found(self) -> Iterator[tuple[Ledger, str, bool]]:
-        own = Path(self._state.ledger.where).resolve()
-        seen = {own}
+        seen = {Path(self._state.ledger.where).resolve()}
         for path, near in (*self._beside(), *self._named()):
             real = path.resolve()
-            if real in seen or not path.is_file() or not is_ledger(path):
+            if real in seen or not path.is_file() or not may_be_ledger(path):
                 continue
             seen.add(real)
             try:
-                ledger = open_ledger(database(path, self._workspace.root if near else path.parent))
+                if not is_ledger(database(path, self._top if self._top in path.parents else path.parent)):
+                    continue
+                ledger = open_ledger(path)
                 ledger.check_sound()
             except PassesLink:
                 continue  # whoever proposes a change may have chosen what it says
@@ -139,11 +143,17 @@ class _Search:
         yield from self._of_the_branch()
 
     def _beside(self) -> Iterator[tuple[Path, bool]]:
-        """Files where ledgers lie: below `.acorn` of this project, and of the others of the repository."""
+        """Files where ledgers lie: below `.acorn` of this project, and of the others of the repository. No
+        link is followed."""
         root = self._workspace.root
         for folder in dict.fromkeys([root, *self._projects()]):
-            for path in sorted((folder / ".acorn").rglob("*")):
-                yield path, folder == root
+            if not self._is_inside(folder / ".acorn"):
+                continue
+            for at, folders, names in os.walk(folder / ".acorn"):
+                folders.sort()
+                yield from (
+                    (Path(at) / n, folder == root) for n in sorted(names) if self._is_inside(Path(at) / n)
+                )
 
     def _projects(self) -> Iterator[Path]:
         repository = find(self._workspace.root)
@@ -158,11 +168,25 @@ class _Search:
                 yield (repository.top / name.decode("utf-8", "replace")).parent
 
     def _named(self) -> Iterator[tuple[Path, bool]]:
-        """Files that acorn.yaml names, or has named in its last versions."""
+        """Files that acorn.yaml names, or has named in its last versions; outside of the repository those that
+        the default branch keeps there, as for our own."""
         root = self._workspace.root
         for content in held_lately(root, FILE, _MOST):
             for name in ledgers_named(content.decode("utf-8", "replace")):
-                yield root / name, True
+                if self._is_inside(root / name) or self._workspace.trust.keeps_ledger(name):
+                    yield root / name, True
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether a path lies in the repository, and passes no link."""
+        try:
+            return writable(path, self._top) is not None
+        except PassesLink:
+            return False
+
+    @cached_property
+    def _top(self) -> Path:
+        repository = find(self._workspace.root)
+        return repository.top if repository is not None else self._workspace.root
 
     def _of_the_branch(self) -> Iterator[tuple[Ledger, str, bool]]:
         """AcornError where the branch cannot be asked that was chosen. Where none was, what cannot be asked is
@@ -183,8 +207,8 @@ class _Search:
                 raise
             return
         for number, (name, content) in enumerate(every):
-            if name == own:
-                continue
+            if name == own and chosen:
+                continue  # it was brought here, and is what this run goes by
             try:
                 ledger = unpacked(content, folder / f"{number}.db")
             except AcornError as error:

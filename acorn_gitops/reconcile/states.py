@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,15 +14,14 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.marketplaces.protocol import (
     Central,
     Fences,
@@ -40,6 +38,7 @@ from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied, Change
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
+from acorn_gitops.reconcile.addresses import by_either_scheme, one_spelling
 from acorn_gitops.reconcile.connections import marketplaces
 from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
 from acorn_gitops.reconcile.workspace import Workspace
@@ -108,26 +107,6 @@ class Wishes:
     """The ledger is made from what is there: what it says so far is not compared with."""
 
 
-_PORTS: Final = {"http": 80, "https": 443}
-
-
-def _spelt_alike(url: str) -> str:
-    """An address in one of its spellings: a host is the same with its usual port, with a dot at its end, with
-    whoever asks before it, and this machine by any of its names; a path with what leads back in it."""
-    plain = url.rstrip("/").lower()
-    try:
-        parts = urlsplit(plain)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        return plain
-    if not host:
-        return plain
-    host = "127.0.0.1" if host in ("localhost", "::1") else f"[{host}]" if ":" in host else host
-    where = host if port in (None, _PORTS.get(parts.scheme)) else f"{host}:{port}"
-    path = posixpath.normpath(unquote(parts.path)).strip("/.") if parts.path else ""
-    return parts._replace(netloc=where, path=path).geturl().rstrip("/")
-
-
 @dataclass
 class States:
     """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces,
@@ -192,12 +171,21 @@ class States:
     def marketplace_behind(self, connection: str, meant: str = "") -> str:
         """Which marketplace a connection leads to, as a digest; empty where there is no such connection.
         `meant`: what a store's name means there, where the marketplace has ids of its own."""
+        return next(self._digests(connection, meant), "")
+
+    def marketplaces_like(self, store: str) -> frozenset[str]:
+        """The marketplace of a store, and what it may be by another scheme, as digests: for what other ledgers
+        say of it."""
+        return frozenset(self._digests(self.connections.get(store, ""), self._meant(store)))
+
+    def _digests(self, connection: str, meant: str) -> Iterator[str]:
         settings = self.loaded.configuration.connections.get(connection)
         if settings is None:
-            return ""
-        url = _spelt_alike(str(settings.get("url") or "sandbox:"))
-        led = f"{settings['adapter']} {url}" + (f" {meant}" if meant else "")
-        return hashlib.sha256(led.encode()).hexdigest()[:32]
+            return
+        adapter = settings["adapter"]
+        for url in by_either_scheme(one_spelling(adapter, settings.get("url") or "sandbox:")):
+            led = f"{adapter} {url}" + (f" {meant}" if meant else "")
+            yield hashlib.sha256(led.encode()).hexdigest()[:32]
 
     @cached_property
     def holders(self) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.confine.database import database
 from acorn_gitops.confine.paths import carried_link
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from acorn_gitops.reconcile.importing import ImportRequest, Taken
     from acorn_gitops.reconcile.planning import PlanRequest
     from acorn_gitops.reconcile.rehearsing import Rehearsed
+
+
+LOOKS: Final = 10.0
+"""Seconds after which a run looks whether it still may write."""
 
 
 def is_untrusted(environ: Mapping[str, str]) -> bool:
@@ -97,6 +101,9 @@ class Workspace:
         """Project and environment, once a project was read."""
         self.clock = clock
         self.pause = pause or time.sleep
+        self.refusing: Callable[[], str] | None = None
+        """Why nothing may be sent any more, empty where it may. Set by a run that applies, and asked before
+        each write, and while a request waits for the next try."""
         self._connections: Connections | None = None
         self._verb = ""
 
@@ -171,6 +178,19 @@ class Workspace:
         except (OSError, KeyError):
             return "unknown"
 
+    def machine(self) -> str:
+        """This machine since it was started, as far as it says: its name, and on Linux what names its start."""
+        import socket
+
+        try:
+            started = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            started = ""
+        try:
+            return f"{socket.gethostname()} {started}".strip()
+        except OSError:
+            return started
+
     def job_link(self) -> str:
         """The page of the job that this runs in, where a forge says it."""
         return safe(job_of(self.environ).link)
@@ -216,6 +236,18 @@ class Workspace:
             )
         return loaded.configuration
 
+    def wait(self, seconds: float) -> None:
+        """Pause; a run that applies looks meanwhile whether it still may, and keeps its lease."""
+        while self.refusing is not None and seconds > LOOKS and not self.refusing():
+            self.pause(LOOKS)
+            seconds -= LOOKS
+        if self.refusing is None or not self.refusing():
+            self.pause(seconds)
+
+    def why_not(self) -> str:
+        """Why nothing may be sent any more; empty where it may."""
+        return self.refusing() if self.refusing is not None else ""
+
     def ledger_path(self, project: Project) -> Path:
         """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside
         the repository and the default branch does not keep it there."""
@@ -232,7 +264,7 @@ class Workspace:
     def ledger(self) -> Iterator[Ledger]:
         """The environment's ledger, to be read: no spec is looked at. Stale where it belongs to another
         project or environment."""
-        from acorn_gitops.ledger.sqlite import open_ledger
+        from acorn_gitops.ledger.opening import open_ledger
         from acorn_gitops.specs.load import open_reader
         from acorn_gitops.specs.project import read_project
 

@@ -155,9 +155,21 @@ class _Sets:
         default = self._defaults[sku].get(part)
         if default is not None and default["currency"] == self._currencies.get(store):
             return Decimal(default["value"])
-        inside = [(self._bound(part, one, store, depth + 1), pieces) for one, pieces in _inside(spec)]
+        inside = [(self._of_part(part, one, store, depth + 1), pieces) for one, pieces in _inside(spec)]
         known = [bound * pieces for bound, pieces in inside if bound is not None]
+        if part == "map" and all(
+            self._bound(part, one, store, depth + 1) is None for one, _ in _inside(spec)
+        ):
+            return None  # nothing is advertised: the floor says it all
         return sum(known, Decimal(0)) if known else None
+
+    def _of_part(self, part: Bound, sku: str, store: str, depth: int) -> Decimal | None:
+        """What a part adds to a bound of a set. Beside a part that has a minimum advertised price, one that
+        has only a floor adds that: the set is no cheaper than its parts are alone."""
+        bounds = [self._bound(part, sku, store, depth)]
+        if part == "map":
+            bounds.append(self._bound("min", sku, store, depth))
+        return max((bound for bound in bounds if bound is not None), default=None)
 
     def _margin(self, sku: str, depth: int) -> Decimal | None:
         if sku not in self._margins:

@@ -33,7 +33,7 @@ MAY_WRITE = {
     "reconcile/rehearsing.py",  # into a folder that it has just made outside the repository
     "reconcile/exporting.py",  # the drill, in such a folder
     "provenance/branch.py",  # content for git, in such a folder
-    "ledger/sqlite.py",  # an arriving ledger, at a path that `confine.files.database` gave
+    "ledger/opening.py",  # an arriving ledger, at a path that `confine.files.database` gave
     "ledger/lock.py",  # beside the ledger: `confine.files.database` asks for links there, too
 }
 

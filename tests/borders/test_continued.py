@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.records import Intent
-from acorn_gitops.ledger.sqlite import SqliteLedger, open_ledger
+from acorn_gitops.ledger.sqlite import SqliteLedger
 from acorn_gitops.model.resource import Address
 from tests.borders.clone import git
 from tests.borders.test_own_rights import LIMIT, ROLES, by

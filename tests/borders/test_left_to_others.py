@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from acorn_gitops.ledger.sqlite import open_ledger
+from acorn_gitops.ledger.opening import open_ledger
 from tests.repository import Repository, document, promo, sku, storefront
 
 BUDGET = """apiVersion: acorn/v1

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from acorn_gitops.ledger.sqlite import open_ledger
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.model.finding import Refused
 from acorn_gitops.reconcile.siblings import siblings_of
 from acorn_gitops.reconcile.states import Wishes, gather

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from acorn_gitops.apply.guard import Guard
-from acorn_gitops.ledger.sqlite import open_ledger
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.marketplaces.network import adapter
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Live

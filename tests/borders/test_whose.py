@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from acorn_gitops.confine import database as opened
+from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.records import Settled
-from acorn_gitops.ledger.sqlite import open_ledger
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database

@@ -22,8 +22,10 @@ def open_marketplace(
     settings: Settings,
     pause: Callable[[float], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    why_not: Callable[[], str] = str,
 ) -> AmazonAccount:
-    """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `clock` tells seconds."""
+    """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `clock` tells seconds,
+    `why_not` why nothing may be written any more (empty where it may)."""
     from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
     from acorn_gitops.marketplaces.amazon.client import Client
     from acorn_gitops.marketplaces.amazon.login import LOGIN, Credentials
@@ -35,5 +37,6 @@ def open_marketplace(
         login=str(settings.options.get("login") or LOGIN),
         pause=pause or time.sleep,
         clock=clock,
+        why_not=why_not,
     )
     return AmazonAccount(settings.name, client, seller=str(settings.options.get("sellerId") or ""))

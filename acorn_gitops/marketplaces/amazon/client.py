@@ -75,8 +75,10 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sends: Sends | None = None,
         timeout: float = 60.0,
+        why_not: Callable[[], str] = str,
     ) -> None:
         self.name = name
+        self._why_not = why_not
         self._url = url.rstrip("/")
         self._pause, self._clock = pause, clock
         secrets = [credentials.client_secret, credentials.refresh_token]
@@ -192,6 +194,8 @@ class Client:
             ) from None
         if wait > 0:
             self._pause(wait)
+        if operation.method != "GET" and (why := self._why_not()):
+            raise MarketplaceError(why)
         headers = {"x-amz-access-token": token, "accept": "application/json"}
         if content:
             headers["content-type"] = "application/json"

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from acorn_gitops.marketplaces.vendure.adapter import VendureMarketplace
 
 
-def open_marketplace(settings: Settings, pause: Callable[[float], None] | None = None) -> VendureMarketplace:
-    """Open a connection; nothing is sent yet."""
+def open_marketplace(
+    settings: Settings,
+    pause: Callable[[float], None] | None = None,
+    why_not: Callable[[], str] = str,
+) -> VendureMarketplace:
+    """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `why_not` tells why nothing
+    may be written any more (empty where it may)."""
     from acorn_gitops.marketplaces.vendure.adapter import VendureMarketplace
     from acorn_gitops.marketplaces.vendure.client import Client
 
@@ -31,5 +36,6 @@ def open_marketplace(settings: Settings, pause: Callable[[float], None] | None =
         user=str(options.get("user") or ""),
         key_header=str(options.get("apiKeyHeader") or "vendure-api-key"),
         pause=pause,
+        why_not=why_not,
     )
     return VendureMarketplace(settings.name, client)

@@ -69,8 +69,10 @@ class Client:
         pause: Callable[[float], None] | None = None,
         timeout: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
+        why_not: Callable[[], str] = str,
     ) -> None:
         self.name = name
+        self._why_not = why_not
         self._user = user
         self._secret = secret
         self._retry = Retry(budget=PATIENCE, pause=pause or time.sleep)
@@ -237,6 +239,8 @@ class Client:
 
     def _once(self, body: bytes, headers: Mapping[str, str], *, repeatable: bool) -> http.Answer:
         """One try. Unanswered where another one may end better, and does no harm."""
+        if not repeatable and (why := self._why_not()):
+            raise MarketplaceError(why)
         try:
             answer = self._http.request("POST", self._url, headers, body)
         except http.NotSent as error:

@@ -1,0 +1,77 @@
+"""One spelling of an address. Comes in: an adapter's name and what acorn.yaml writes. Goes out: the same text for
+all that lead to one server. Caller: `states`.
+
+A commit chooses how an address is written. What was applied to a marketplace, given and frozen there counts
+for it however it is spelled.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def one_spelling(adapter: str, url: str) -> str:
+    """A host is the same with its usual port, with a dot at its end, with whoever asks before it, in letters
+    of any alphabet, and this machine by any of its names; a path with what leads back in it. Vendure's admin
+    API is where its client looks for it."""
+    plain = url.rstrip("/").lower()
+    try:
+        parts = urlsplit(plain)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return plain
+    if not host:
+        return plain
+    host = _one_host(host)
+    where = host if port in (None, _PORTS.get(parts.scheme)) else f"{host}:{port}"
+    path = posixpath.normpath(unquote(parts.path)).strip("/.") if parts.path else ""
+    if adapter == "vendure" and not path.endswith("-api"):
+        path = f"{path}/admin-api".lstrip("/")
+    return parts._replace(netloc=where, path=path).geturl().rstrip("/")
+
+
+def by_either_scheme(spelled: str) -> tuple[str, ...]:
+    """The address itself, and what it is with and without encryption: a server at the one may be the server
+    at the other."""
+    scheme, mark, rest = spelled.partition("://")
+    other = {"http": "https", "https": "http"}.get(scheme)
+    return (spelled, f"{other}{mark}{rest}") if other else (spelled,)
+
+
+def _one_host(host: str) -> str:
+    if ":" in host:
+        return "127.0.0.1" if host == "::1" else f"[{host}]"
+    number = _ipv4(host)
+    if host == "localhost" or number.startswith("127."):
+        return "127.0.0.1"
+    if number:
+        return number
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def _ipv4(host: str) -> str:
+    """An IPv4 address in four parts; also one that is written in fewer, or in other bases (inet_aton: the
+    last part fills what is left). Empty where it is none."""
+    try:
+        numbers = [
+            int(part, 16 if part.startswith("0x") else 8 if part[:1] == "0" else 10)
+            for part in host.split(".")
+        ]
+    except ValueError:
+        return ""
+    *first, last = numbers
+    if (
+        len(numbers) > 4
+        or any(not 0 <= one < 256 for one in first)
+        or not 0 <= last < 256 ** (5 - len(numbers))
+    ):
+        return ""
+    value = sum(one << (24 - 8 * place) for place, one in enumerate(first)) + last
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
