@@ -214,8 +214,20 @@ class LedgerConformance:
         assert (ledger.by_hand("t"), ledger.by_hand("u"), ledger.ever_gave()) == ({}, {}, True)
         ledger.begin_plan("p3", _day(3), "me", "c", "prod", about={"owner": OWNER, "by_hand": {"s": []}})
         assert (ledger.by_hand("s"), ledger.ever_gave()) == ({}, True)
-        assert (ledger.last_word("s"), ledger.last_word("t")) == (_day(3), _day(2))
+        assert (ledger.last_word("s"), ledger.last_word("t")) == (_day(3), "")
         assert ledger.ever_by_hand() == {"s": {("role", "r"): {"rules": []}}}
+
+    def test_other_things_that_people_do_say_nothing_of_rights(self, opened: Opened) -> None:
+        """A coupon is told beside the same role: the role was spoken of before."""
+        ledger = opened()
+        role, coupon = ["role", "r", {"rules": []}], ["promotion", "c", {"type": "coupon"}]
+        for number, told in enumerate(([role], [role, coupon], [role]), start=1):
+            about = {"owner": OWNER, "by_hand": {"s": told}}
+            ledger.begin_plan(f"p{number}", _day(number), "me", "c", "prod", about=about)
+        assert ledger.last_word("s") == _day(1)
+        about = {"owner": OWNER, "by_hand": {"s": [["role", "r", {"rules": [1]}]]}}
+        ledger.begin_plan("p4", _day(4), "me", "c", "prod", about=about)
+        assert ledger.last_word("s") == _day(4)
 
     def test_what_no_store_has_heard_of_is_told_apart(self, opened: Opened) -> None:
         """The runs after the newest entry that a store remembers, the newest first; none where no store remembers."""

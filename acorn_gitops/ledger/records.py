@@ -11,6 +11,8 @@ from acorn_gitops.plan.change import Step
 PlanStatus = Literal["running", "partial", "complete"]
 INTENDED: Final = "apply.intend"
 """The event that vouches for intents, by the span of their ids."""
+BROKEN: Final = "lock.broken"
+"""The event that says that somebody broke the lock of a run, and why."""
 ENDED: Final = "apply.ended"
 """The event that says which intents of a plan have ended, by address and operation."""
 

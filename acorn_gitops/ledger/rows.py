@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,6 +87,22 @@ class Rows:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    @contextmanager
+    def _of_one_moment(self) -> Iterator[None]:
+        """What is asked inside is answered from one moment, whoever writes meanwhile."""
+        if self._db is None or self._db.in_transaction:
+            yield
+            return
+        try:
+            self._db.execute("BEGIN")
+        except SPOILT as error:
+            raise unusable(self.path, error) from None
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                self._db.execute("COMMIT")
 
     def _unsound(self, why: str) -> AcornError:
         return unusable(self.path, why)

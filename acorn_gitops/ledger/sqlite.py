@@ -18,7 +18,7 @@ import orjson
 from acorn_gitops.confine.database import check_beside
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.intents import ANY, Intents, intents_seal
-from acorn_gitops.ledger.records import ENDED, INTENDED, Closed, Intent, PlanStatus, Settled
+from acorn_gitops.ledger.records import BROKEN, ENDED, INTENDED, Closed, Intent, PlanStatus, Settled
 from acorn_gitops.ledger.rows import MOST_ID, SPOILT, shown_text, unusable
 from acorn_gitops.ledger.shape import TYPED
 from acorn_gitops.ledger.trail import OPENINGS
@@ -90,6 +90,10 @@ class SqliteLedger(Intents):
     def check_sound(self) -> None:
         """Stale where the history was changed or cut, or where what was last applied is not what it says:
         before anything is written, and where a ledger comes from elsewhere."""
+        with self._of_one_moment():
+            self._check_sound()
+
+    def _check_sound(self) -> None:
         broken = self.verify()
         if broken is not None:
             raise self._unsound(
@@ -454,7 +458,7 @@ class SqliteLedger(Intents):
         )
         rows = self._rows("SELECT event, body FROM audit WHERE sequence>?", (common,))
         begun = [audit.body_of(body) for event, body in rows if event in OPENINGS]
-        only = {event for event, _ in rows} <= OPENINGS | {INTENDED, ENDED, "apply.end", "state.end"}
+        only = {event for event, _ in rows} <= OPENINGS | {INTENDED, ENDED, BROKEN, "apply.end", "state.end"}
         return only and all(body.get("publishes") is True for body in begun)
 
     def backup(self) -> Path | None:

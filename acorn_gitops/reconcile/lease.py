@@ -133,7 +133,7 @@ class Claim:
         if self._mine is None:
             self.refuse(there)
             return self._new(there.number + 1) if self._takes else there
-        if there.number != self._mine.number or there.holder != self._mine.holder:
+        if _names(there) != _names(self._mine):
             raise Stale(f"{_taken(there)}; nothing more is written or recorded from here", hint=TAKEN)
         if not self._takes:
             return Lease(there.number)
@@ -170,6 +170,11 @@ def _where(workspace: Workspace, path: Path) -> str:
     return hashlib.sha256(
         f"{known} {about.st_dev} {about.st_ino} {workspace.machine()}".encode()
     ).hexdigest()[:32]
+
+
+def _names(lease: Lease) -> tuple[object, ...]:
+    """What tells one lease from every other: its number can come again once the branch was put back."""
+    return lease.number, lease.holder, lease.where, lease.since
 
 
 TAKEN: Final = "what was sent is found by the next run; plan again"

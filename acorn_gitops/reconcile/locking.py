@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.ledger.records import BROKEN
 from acorn_gitops.model.finding import Locked, Misused
 from acorn_gitops.reconcile.lease import Claim, Lease
 from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, bring, is_shared, lease_on, send
@@ -18,8 +19,6 @@ from acorn_gitops.reconcile.workspace import LOOKS, Workspace
 
 GRACE: Final = LOOKS + 5.0
 """Seconds that a run has to see that its lease is broken."""
-BROKEN: Final = "lock.broken"
-"""The event of the ledger that says that somebody broke a lock, and why."""
 
 
 class Holding(NamedTuple):

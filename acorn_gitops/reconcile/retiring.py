@@ -10,7 +10,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.ledger.opening import unpacked
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import Finding, Misused, Refused
@@ -19,9 +21,12 @@ from acorn_gitops.reconcile.authority import refuse_another_time
 from acorn_gitops.reconcile.lease import lease_beside, lease_of
 from acorn_gitops.reconcile.ledger_branch import REMOTE, name_on_branch
 from acorn_gitops.reconcile.loosened import enforces, last_guards
-from acorn_gitops.reconcile.siblings import said_of
+from acorn_gitops.reconcile.siblings import projects_of, said_of
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.project import ledger_of
+from acorn_gitops.specs.project import FILE, ledger_of, settings_of
+
+_MOST: Final = 4 << 20
+"""Bytes of a project file that are read."""
 
 
 def retire(workspace: Workspace, name: str, *, branch: str) -> None:
@@ -54,12 +59,18 @@ def retire(workspace: Workspace, name: str, *, branch: str) -> None:
 
 
 def _refuse_in_use(workspace: Workspace, name: str) -> None:
-    settings = workspace.load().configuration.settings
-    for environment in settings["environments"]:
-        if name == name_on_branch(workspace, workspace.root / ledger_of(settings, environment)):
-            raise Misused(
-                f"{name} is the ledger of {environment}", hint="take that environment out of acorn.yaml first"
-            )
+    for folder in dict.fromkeys([workspace.root, *projects_of(workspace.root)]):
+        try:
+            settings = settings_of(read_inside(folder, FILE, most=_MOST).decode("utf-8", "replace"))
+        except (Escape, OSError):
+            continue
+        for environment in settings.get("environments") or ():
+            if name == name_on_branch(workspace, folder / ledger_of(settings, environment)):
+                where = "" if folder == workspace.root else f" of the project in {folder.name}"
+                raise Misused(
+                    f"{name} is the ledger of {environment}{where}",
+                    hint="take that environment out of acorn.yaml first",
+                )
 
 
 def _lacking(workspace: Workspace, going: Ledger) -> Iterator[str]:

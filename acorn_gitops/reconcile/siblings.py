@@ -36,7 +36,9 @@ from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.project import FILE, ledgers_named
 
 _MOST: Final = 50
-"""So many ledgers are looked at."""
+"""So many ledgers of the same stores are asked."""
+_MOST_IN_ALL: Final = 1000
+"""So many ledgers are opened."""
 _MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
 
 
@@ -92,11 +94,18 @@ class _Search:
         self._workspace, self._state, self._open = workspace, state, opened
 
     def run(self) -> Iterator[Sibling]:
+        found = 0
         for count, (ledger, where, near) in enumerate(self._found()):
             self._open.callback(ledger.close)
-            if count >= _MOST:
-                raise Refused(f"more than {_MOST} ledgers lie here; nothing was written", hint=_MOVE)
             names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
+            found += bool(names)
+            if found > _MOST or count >= _MOST_IN_ALL:
+                words = (
+                    f"more than {_MOST} ledgers know the same stores"
+                    if found > _MOST
+                    else "there are too many ledgers"
+                )
+                raise Refused(f"{words}; nothing was written", hint=_MOVE)
             if names:
                 said = {store: said_of(ledger, name) for store, name in names.items()}
                 yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
@@ -146,7 +155,7 @@ class _Search:
         """Files where ledgers lie: below `.acorn` of this project, and of the others of the repository. No
         link is followed."""
         root = self._workspace.root
-        for folder in dict.fromkeys([root, *self._projects()]):
+        for folder in dict.fromkeys([root, *projects_of(root)]):
             if not self._is_inside(folder / ".acorn"):
                 continue
             for at, folders, names in os.walk(folder / ".acorn"):
@@ -154,18 +163,6 @@ class _Search:
                 yield from (
                     (Path(at) / n, folder == root) for n in sorted(names) if self._is_inside(Path(at) / n)
                 )
-
-    def _projects(self) -> Iterator[Path]:
-        repository = find(self._workspace.root)
-        if repository is None:
-            return
-        try:
-            asked = Questions(repository).ask(repository.top, "ls-files", "-z", "--", f":(top,glob)**/{FILE}")
-        except NoAnswer:
-            return
-        for name in asked.split(b"\0"):
-            if name:
-                yield (repository.top / name.decode("utf-8", "replace")).parent
 
     def _named(self) -> Iterator[tuple[Path, bool]]:
         """Files that acorn.yaml names, or has named in its last versions; outside of the repository those that
@@ -221,6 +218,20 @@ class _Search:
     def _short(self, path: Path) -> str:
         root = self._workspace.root
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def projects_of(root: Path) -> Iterator[Path]:
+    """The folders of all projects of the repository that git knows."""
+    repository = find(root)
+    if repository is None:
+        return
+    try:
+        asked = Questions(repository).ask(repository.top, "ls-files", "-z", "--", f":(top,glob)**/{FILE}")
+    except NoAnswer:
+        return
+    for name in asked.split(b"\0"):
+        if name:
+            yield (repository.top / name.decode("utf-8", "replace")).parent
 
 
 def said_of(ledger: Ledger, store: str) -> Said:

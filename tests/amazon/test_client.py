@@ -265,3 +265,20 @@ def test_anything_else_is_no_json() -> None:
     value: Any = {1}
     with pytest.raises(TypeError):
         written(value)
+
+
+class TestLease:
+    """Whoever lost the lease sends nothing more."""
+
+    def test_between_the_tries_of_a_write_it_is_asked_again(self) -> None:
+        """A server that lets it wait does not carry it past the end of its lease; reading goes on."""
+        why: list[str] = []
+        account = client(
+            said(429, "QuotaExceeded", **{"retry-after": "40"}), OK, OK, pause=lambda _: why.append("lost")
+        )
+        account._why_not = lambda: why[0] if why else ""
+        with pytest.raises(MarketplaceError, match="lost"):
+            account.call(op.PATCH_LISTING, ITEM, {"marketplaceIds": DE}, {"patches": []})
+        assert [method for method, _, _ in account._sends.sent] == ["PATCH"]  # type: ignore[attr-defined]
+        account.call(op.GET_LISTING, ITEM, {"marketplaceIds": DE})
+        assert [method for method, _, _ in account._sends.sent] == ["PATCH", "GET"]  # type: ignore[attr-defined]
