@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.reference import sale_zone
+
+if TYPE_CHECKING:
+    from acorn_gitops.engines.pricing.asked import Asked
+    from acorn_gitops.engines.pricing.price import Offer
 
 
 @click.command("price")
@@ -43,12 +47,8 @@ def command(
 ) -> int:
     """Show what a SKU costs in a store at a moment, and what every promotion does to it. Exit 1 when that is
     below a floor."""
+    from acorn_gitops.engines.pricing.asked import asked
     from acorn_gitops.engines.pricing.calendar import Calendar
-    from acorn_gitops.engines.pricing.floors import floor_of, respected
-    from acorn_gitops.engines.pricing.lowest import lowest_of_kinds
-    from acorn_gitops.engines.pricing.margin import Margins
-    from acorn_gitops.engines.pricing.offer import major, minor
-    from acorn_gitops.engines.pricing.price import effective
 
     session = Session(root, environment, no_color)
     config = session.readable()
@@ -56,86 +56,90 @@ def command(
         fronts = [s.name for s in config.stores.values() if s.spec.get("storefront")]
         raise AcornError(f"there is no storefront {store}", hint=_near(store, fronts))
     calendar = Calendar(config)
-    found = [one for one in calendar.listings(store) if sku in (one.sku.spec["sku"], one.key)]
+    # A name that is a SKU means all of its listings, one of which may be called like it.
+    found = [one for one in calendar.listings(store) if one.sku.spec["sku"] == sku]
+    found = found or [one for one in calendar.listings(store) if one.key == sku]
     if not found:
         known = [s.spec["sku"] for s in config.skus]
         if sku in known:
             raise AcornError(f"{sku} has no usable price in {store}", hint="list it there with a price")
         raise AcornError(f"there is no SKU {sku}", hint=_near(sku, known))
-    if len(found) > 1 and sku not in [one.key for one in found]:
-        keys = ", ".join(one.key for one in found)
-        raise AcornError(f"{sku} is listed {len(found)} times in {store}", hint=f"ask for one of {keys}")
-    listed = next((one for one in found if one.key == sku), found[0])
     zone = sale_zone(config.stores[store].spec["storefront"])
     at = _moment(moment, zone, session.now())
-    here = calendar.active(listed, at, audience)
-    price = effective(listed.price, [o for o in here if not o.condition or o.condition == f"for {audience}"])
-    mine = [o._replace(audience="all") for o in here]
-    sorts = lowest_of_kinds(mine, lambda state: respected(config.promos[o.name] for o in state))
-    worst, floor = min(
-        (
-            (least.at(listed.price), floor_of(listed.sku, store, listed.currency, respect=respect))  # type: ignore[arg-type]
-            for respect, least in sorts.items()
-        ),
-        key=lambda found: (found[1] is None or found[0].pays >= found[1][0], found[0].pays),
-    )
-    least = Margins(config, at.date().isoformat()).least(listed.sku, store, listed.currency)
-    if least is not None:
-        floor = max(floor or (0, ""), (minor(str(least.amount), listed.currency), "margin"))
-    low = floor is not None and worst.pays < floor[0]
-
-    def money(amount: int) -> str:
-        return f"{major(amount, listed.currency)} {listed.currency}"
-
+    answers = [asked(calendar, listed, at, audience) for listed in found]
     if output == "json":
         import orjson
 
-        document: dict[str, Any] = {
-            "format_version": "1.0",
-            "store": store,
-            "sku": sku,
-            "at": at.isoformat(),
-            "audience": audience,
-            "currency": listed.currency,
-            "listed": major(price.listed, listed.currency),
-            "base": major(price.base, listed.currency),
-            "pays": major(price.pays, listed.currency),
-            "lowest": major(worst.pays, listed.currency),
-            "floor": major(floor[0], listed.currency) if floor else None,
-            "below_floor": low,
-            "steps": [
-                {
-                    "promo": s.offer.name,
-                    "condition": s.offer.condition,
-                    "off": major(s.taken, listed.currency),
-                    "why": s.why,
-                }
-                for s in worst.steps
-            ],
-        }
+        first, *others = (_document(one, at, audience) for one in answers)
+        document = {**first, "sku": sku, **({"others": others} if others else {})}
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-        return 1 if low else 0
+    else:
+        local = f"{at.astimezone(_zone(zone)):%Y-%m-%d %H:%M} {zone}"
+        for one in answers:
+            name = sku if len(answers) == 1 or one.listed.key == sku else f"{sku} ({one.listed.key})"
+            _print(session, one, f"{name} in {store}", f" · {local} · {audience}")
+    return 1 if any(one.is_low for one in answers) else 0
+
+
+def _document(one: Asked, at: datetime, audience: str) -> dict[str, Any]:
+    from acorn_gitops.engines.pricing.offer import major
+
+    currency = one.listed.currency
+    return {
+        "format_version": "1.0",
+        "store": one.listed.store,
+        "sku": one.listed.key,
+        "at": at.isoformat(),
+        "audience": audience,
+        "currency": currency,
+        "listed": major(one.price.listed, currency),
+        "base": major(one.price.base, currency),
+        "pays": major(one.price.pays, currency),
+        "lowest": major(one.worst.pays, currency),
+        "floor": major(one.floor[0], currency) if one.floor else None,
+        "below_floor": one.is_low,
+        "steps": [
+            {
+                "promo": s.offer.name,
+                "condition": s.offer.condition,
+                "off": major(s.taken, currency),
+                "why": s.why,
+            }
+            for s in one.worst.steps
+        ],
+    }
+
+
+def _print(session: Session, one: Asked, name: str, when: str) -> None:
+    from acorn_gitops.engines.pricing.offer import major
+
     pen = session.pen
-    local = at.astimezone(_zone(zone))
-    click.echo(pen(f"{sku} in {store}", "bold") + f" · {local:%Y-%m-%d %H:%M} {zone} · {audience}")
-    click.echo(f"  listed    {money(price.listed):>16}")
-    for step in worst.steps:
-        what = f"{step.offer.name}" + (f" ({step.offer.condition})" if step.offer.condition else "")
+
+    def money(amount: int) -> str:
+        return f"{major(amount, one.listed.currency)} {one.listed.currency}"
+
+    def named(offer: Offer) -> str:
+        return offer.name + (f" ({offer.condition})" if offer.condition else "")
+
+    click.echo(pen(name, "bold") + when)
+    click.echo(f"  listed    {money(one.price.listed):>16}")
+    if one.worst.listed != one.price.listed:
+        click.echo(f"            {money(one.worst.listed):>16}  ceded down to this")
+    for step in one.worst.steps:
         if step.taken:
-            click.echo(f"            {'-' + money(step.taken):>16}  {what}")
+            click.echo(f"            {'-' + money(step.taken):>16}  {named(step.offer)}")
         else:
-            click.echo(pen(f"            {'':>16}  {what}: {step.why}", "dim"))
-    for offer in here:
-        if offer.name not in [step.offer.name for step in worst.steps]:
-            what = f"{offer.name}" + (f" ({offer.condition})" if offer.condition else "")
-            click.echo(pen(f"            {'':>16}  {what}: cheaper without it", "dim"))
-    click.echo(f"  pays      {money(price.pays):>16}")
-    if worst.pays != price.pays:
-        click.echo(f"  at lowest {money(worst.pays):>16}  for whoever chooses best")
-    if floor is not None:
-        words = pen("below it", "red") if low else "kept"
-        click.echo(f"  {floor[1]:<9} {money(floor[0]):>16}  {words}")
-    return 1 if low else 0
+            click.echo(pen(f"            {'':>16}  {named(step.offer)}: {step.why}", "dim"))
+    shown = {step.offer.name for step in one.worst.steps}
+    for offer in one.offers:
+        if offer.name not in shown:
+            click.echo(pen(f"            {'':>16}  {named(offer)}: cheaper without it", "dim"))
+    click.echo(f"  pays      {money(one.price.pays):>16}")
+    if one.worst.pays != one.price.pays:
+        click.echo(f"  at lowest {money(one.worst.pays):>16}  for whoever chooses best")
+    if one.floor is not None:
+        words = pen("below it", "red") if one.is_low else "kept"
+        click.echo(f"  {one.floor[1]:<9} {money(one.floor[0]):>16}  {words}")
 
 
 def _zone(name: str) -> Any:

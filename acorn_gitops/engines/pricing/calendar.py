@@ -8,7 +8,7 @@ listings with the same promotions share their intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from acorn_gitops.engines.pricing.floors import floor_of, respected
-from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds
+from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds, turns
 from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical, quantum
@@ -65,6 +65,8 @@ _FLOORS: Final = frozenset({"min", "map"})
 JUST_ABOVE: Final = 50
 """Minor units above the lower end of a band: rounding takes at most one for each promotion but the first, and
 a price that is fifty higher leaves more than that, unless promotions take nearly everything."""
+AROUND: Final = 2
+"""Minor units on both sides of a price at which another offer wins: that price is rounded."""
 MOST_LOOKS: Final = 16_000_000
 """What is looked at in one sweep over a catalogue, in offers of combinations: half a minute. What comes after
 that is judged by a bound that no buyer goes below."""
@@ -224,14 +226,27 @@ class Calendar:
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
 
-    def _may_be(self, spec: Spec[SkuMappingData], price: int, currency: str) -> range:
-        """The prices to be looked at: the listed one, or of a ceded one those just above its lower end. Where
-        several percentages are rounded one by one, a higher price can leave less."""
+    def may_be(
+        self, spec: Spec[SkuMappingData], price: int, currency: str, offers: Iterable[Offer]
+    ) -> Sequence[int]:
+        """The prices at which the least may be paid: the listed one; of a ceded one, whose lower end `price`
+        is, those just above that, as a higher price can leave less where several percentages are rounded one
+        by one; and those around which another of these offers becomes the best one of its group."""
         band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
         if band is None:
-            return range(price, price + 1)
-        most = int(Decimal(band["max"]) / quantum(currency))
-        return range(price, max(min(price + JUST_ABOVE, most), price) + 1)
+            return (price,)
+        most = max(int(Decimal(band["max"]) / quantum(currency)), price)
+        found = {*range(price, min(price + JUST_ABOVE, most) + 1)}
+        for turn in turns(tuple(dict.fromkeys(offers))):
+            found.update(one for one in range(turn - AROUND, turn + AROUND + 1) if price < one <= most)
+        return sorted(found)
+
+    def band(self, listed: Listed, offers: Iterable[Offer]) -> Sequence[int]:
+        """The list prices of a listing at which the least may be paid under these offers (`may_be`)."""
+        spec = listed.sku
+        lower = {(store, key): price for store, key, _, price in self.least_of(spec)}
+        price = lower.get((listed.store, listed.key), listed.price)
+        return self.may_be(spec, price, listed.currency, offers)
 
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
@@ -336,7 +351,7 @@ class Calendar:
                 sorts = kinds.get(id(every))
                 if sorts is None:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
-                prices = self._may_be(spec, price, currency)
+                prices = self.may_be(spec, price, currency, (o for i in every for o in i.offers))
                 for alike in sorts:
                     found, least = alike[0]
                     pays, of = price + 1, price

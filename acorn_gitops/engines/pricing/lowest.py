@@ -131,6 +131,22 @@ def lowest_of_kinds(offers: Sequence[Offer], kind: Callable[[State], Hashable]) 
     return {which: Lowest(tuple(some), exact) for which, some in sorts.items()}
 
 
+def turns(offers: Sequence[Offer]) -> Iterator[int]:
+    """List prices at which another offer of a group becomes the best one of it. Only there can a price that is
+    higher leave far less: the new winner may stand beside offers that the old one kept away."""
+    for one, other in combinations((offer for offer in offers if offer.group), 2):
+        if one.group != other.group or one.kind == other.kind:
+            continue
+        kinds = {offer.kind: offer.value for offer in (one, other)}
+        percent, amount, sale = kinds.get("percent"), kinds.get("amount"), kinds.get("sale")
+        if percent and amount is not None:
+            yield amount * WHOLE // percent
+        elif percent is not None and sale is not None and percent < WHOLE:
+            yield sale * WHOLE // (WHOLE - percent)
+        elif amount is not None and sale is not None:
+            yield sale + amount
+
+
 def _states(offers: Sequence[Offer]) -> tuple[tuple[State, ...], bool]:
     """Combinations of which one pays least whatever the list price, and whether none was left out. Where some
     are left out, all offers at once."""
