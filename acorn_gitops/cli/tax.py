@@ -54,11 +54,20 @@ def _storefront(config: Configuration, name: str) -> Spec[StoreData]:
     return front
 
 
-def _date(session: Session, text: str | None) -> str:
+def _date(session: Session, text: str | None, front: Spec[StoreData] | None = None) -> str:
+    """The tax point: today by the storefront's own clock, or in UTC where it is of none."""
     from datetime import date
 
+    from acorn_gitops.model.reference import sale_zone
+    from acorn_gitops.model.window import NoSuchZone, zone
+
     if text is None:
-        return session.now().date().isoformat()
+        now = session.now()
+        try:
+            here = sale_zone(front.spec["storefront"]) if front is not None else "UTC"
+            return now.astimezone(zone(here)).date().isoformat()
+        except NoSuchZone:
+            return now.date().isoformat()
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
@@ -143,7 +152,7 @@ def explain(
         _place("--to", ship_to),
         customer=customer,
         vat_id=vat_id if customer == "b2b" else "absent",
-        date=_date(session, day),
+        date=_date(session, day, front),
         sku=sku or "",
         tax_class=facts.get("taxClass") or "",
         ptc=facts.get("ptc") or "",
@@ -246,9 +255,8 @@ def matrix(
     from acorn_gitops.engines.sales import matrix as cells_of
 
     session, config = _loaded(root, environment, no_color)
-    if store is not None:
-        _storefront(config, store)
-    cells = cells_of(config, _date(session, day), store)
+    front = _storefront(config, store) if store is not None else None
+    cells = cells_of(config, _date(session, day, front), store)
     bad = sum(bool(cell.decision.problem) and not cell.beside for cell in cells)
     beside = sum(cell.beside for cell in cells)
     if output == "json":

@@ -84,7 +84,7 @@ class Rule(Strict):
 
 
 class Validity(Strict):
-    """Half-open: from this date, until before that one."""
+    """Half-open: from this date, until before that one. Days are those of UTC."""
 
     from_: Date | None = Field(default=None, alias="from")
     """First day."""

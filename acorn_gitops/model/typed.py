@@ -579,7 +579,7 @@ ValidityData = TypedDict(
     },
     total=False,
 )
-"""Half-open: from this date, until before that one."""
+"""Half-open: from this date, until before that one. Days are those of UTC."""
 
 
 class ApproverData(TypedDict, total=False):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from acorn_gitops.confine.paths import Escape, inside, read_inside
-from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
 from acorn_gitops.specs.text import MAX_BYTES
 
 FOLDER: Final = "facts"
@@ -246,13 +246,22 @@ class Facts:
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    whole: bool = False
+    """Whether a table of which a row cannot be read is refused: what is added up of the rest would be a
+    half-truth. Rules read on, and the row is told beside them."""
 
     def has(self, name: str) -> bool:
         """Whether anybody recorded this at all."""
         return name in self.tables
 
     def rows(self, name: str) -> Iterator[Row]:
-        """The rows of a table; none when it is not there."""
+        """The rows of a table; none when it is not there. InvalidSpecs where it must be `whole` and is
+        not."""
+        wrong = [f for f in self.findings if f.place is not None and Path(f.place.file).stem == name]
+        if self.whole and wrong:
+            raise InvalidSpecs(
+                f"{name} cannot be read whole; nothing was computed from the rest", findings=wrong
+            )
         yield from self.tables.get(name, ())
 
 

@@ -32,11 +32,13 @@ def options(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def open_specs(root: Path | None, environment: str | None, no_color: bool) -> tuple[Session, Configuration]:
-    """The session and what could be read; what could not be is told, and left out."""
+    """The session and what could be read; what could not be is told, and left out. A table of facts that
+    cannot be read is refused by whoever asks for it."""
     session = Session(root, environment, no_color)
     loaded = session.load()
     if any(f.severity == "error" for f in loaded.findings):
         session.warn(loaded.findings)
+    loaded.configuration.facts.whole = True
     return session, loaded.configuration
 
 

@@ -28,8 +28,10 @@ def command(
     from acorn_gitops.report.table import Table
 
     session, config = open_specs(root, environment, no_color)
-    date, rows = _date(session, day), []
+    dates, rows = set[str](), []
     for store in chosen_stores(config, stores, fronts=True):
+        date = _date(session, day, store)
+        dates.add(date)
         for cell in matrix(config, date, store.name):
             winner = cell.decision.winner
             good = winner is not None and not cell.decision.problem
@@ -63,5 +65,8 @@ def command(
         "rule",
         "problem",
     ]
-    fresh = {"specs": f"for {date}", "table of rates": as_of("vat_rates")}
+    fresh = {
+        "specs": f"for {', '.join(sorted(dates) or [_date(session, day)])}",
+        "table of rates": as_of("vat_rates"),
+    }
     return show(Table("tax", headings, rows, freshness=fresh), output, session)

@@ -132,9 +132,9 @@ class Margins:
         return None if rate is None else Net(price / (1 + rate / 100), currency)
 
     def percent(
-        self, spec: Spec[SkuMappingData], store: str, price: Decimal, currency: str
+        self, spec: Spec[SkuMappingData], store: str, price: Decimal, currency: str, *, places: int = 1
     ) -> Decimal | None:
-        """The margin of a price in percent of what is left without tax, with one decimal."""
+        """The margin of a price in percent of what is left without tax, with so many decimals."""
         cost = (spec.spec.get("attributes") or {}).get("cost")
         net = self.net(spec, store, price, currency)
         if cost is None or net is None or net.amount <= 0:
@@ -150,7 +150,7 @@ class Margins:
         buyer = price * (1 + on_top / 100)
         kept = fees.of(int((buyer / unit).to_integral_value(ROUND_HALF_UP))) * Fraction(unit)
         paid += Decimal(kept.numerator) / Decimal(kept.denominator)
-        return ((net.amount - paid) * 100 / net.amount).quantize(Decimal("0.1"), ROUND_HALF_UP)
+        return ((net.amount - paid) * 100 / net.amount).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
     def enough(self, spec: Spec[SkuMappingData], least: str) -> Callable[[str, str, int], bool | None]:
         """(store, currency, price in minor units): whether it leaves at least so many percent. As `percent`,

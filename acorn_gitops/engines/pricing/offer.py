@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -85,6 +85,13 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
         quantity=quantity,
         basket=basket,
     )
+
+
+def groups_hold(platform: str, contents: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a platform keeps promotions of these contents from meeting each other where they are in one
+    group: several of them, on a platform that does not add them up."""
+    every = [*contents]
+    return len(every) > 1 and (platform not in ADDS or all(_keeps_group(platform, one) for one in every))
 
 
 def _keeps_group(platform: str, content: Mapping[str, Any]) -> bool:

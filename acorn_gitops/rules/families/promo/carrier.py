@@ -12,7 +12,7 @@ from acorn_gitops.engines.pricing.lowest import EXCLUSIVE
 from acorn_gitops.model.reference import sale_zone
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
-from acorn_gitops.rules.families.promo.price import _calendar
+from acorn_gitops.rules.families.promo.price import _calendar, group_helps
 from acorn_gitops.rules.lines import leaves
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
@@ -112,7 +112,8 @@ def _allows(one: Spec[PromoData], other: Spec[PromoData]) -> bool:
 )
 def combinations(context: Context) -> Iterator[Said]:
     """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names
-    the other's name, type or group. Those of one group never meet: only the better holds."""
+    the other's name, type or group. Those of one group never meet where the platform keeps groups: only the
+    better holds."""
     if not any(
         (p.spec.get("stacking") or {}).get("combinableWith") is not None
         for p in context.configuration.promos.values()
@@ -150,7 +151,12 @@ def combinations(context: Context) -> Iterator[Said]:
                             f"{refusing.promo.name} does not combine with {rest.promo.name}, and they meet on {sku} in {store} from"
                             f" {utc_text(max(one.start, other.start))}"
                         ),
-                        mend="move a window, or put both into one stacking.group",
+                        mend="move a window, or "
+                        + (
+                            "put both into one stacking.group"
+                            if group_helps(context, store, (one.promo.name, other.promo.name))
+                            else "allow it by `combinableWith`; this platform keeps no groups"
+                        ),
                     )
     for name, pairs in sorted(count.items()):
         if pairs > PAIRS:

@@ -65,7 +65,7 @@ def margin(context: Context) -> Iterator[Said]:
             pays = low.pays if low is not None else price
             enough = judge(store, currency, pays)
             if enough is False:
-                left = margins.percent(sku, store, Decimal(pays) * quantum(currency), currency)
+                left = _left(margins, sku, (store, currency, pays), least)
                 reduced = low is not None and low.pays < price
                 culprit = _culprit(context, low) if low is not None and reduced else None
                 why = (
@@ -84,6 +84,18 @@ def margin(context: Context) -> Iterator[Said]:
                     mend="`acorn view prices` shows every listing",
                 )
     yield from _under_later_rates(context, policed, told)
+
+
+def _left(
+    margins: Margins, sku: Spec[SkuMappingData], at: tuple[str, str, int], least: str
+) -> Decimal | None:
+    """What a price leaves in percent, with as many decimals as show that it is less than asked."""
+    store, currency, pays = at
+    for places in (1, 2, 4, 8):
+        left = margins.percent(sku, store, Decimal(pays) * quantum(currency), currency, places=places)
+        if left is None or left < Decimal(least):
+            break
+    return left
 
 
 def _under_later_rates(context: Context, policed: set[int], told: set[tuple[str, str]]) -> Iterator[Said]:
@@ -106,7 +118,7 @@ def _under_later_rates(context: Context, policed: set[int], told: set[tuple[str,
             if margins.enough(sku, least)(store, currency, low.pays) is not False:
                 continue
             told.add((store, low.listed.key))
-            left = margins.percent(sku, store, Decimal(low.pays) * quantum(currency), currency)
+            left = _left(margins, sku, (store, currency, low.pays), least)
             yield breach(
                 _culprit(context, low),
                 ("spec", "discount"),

@@ -7,7 +7,7 @@ audience.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ from acorn_gitops.engines.pricing.calendar import Calendar, Dated, Listed, Low, 
 from acorn_gitops.engines.pricing.floors import floor_of, respected
 from acorn_gitops.engines.pricing.lowest import State
 from acorn_gitops.engines.pricing.margin import Margins
-from acorn_gitops.engines.pricing.offer import major
+from acorn_gitops.engines.pricing.offer import groups_hold, major
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -257,6 +257,18 @@ def margins_of(context: Context) -> Margins:
     return margins
 
 
+def group_helps(context: Context, store: str, names: Iterable[str]) -> bool:
+    """Whether promotions would not meet if they were in one group: whether the store's platform keeps
+    groups."""
+    config = context.configuration
+    front = config.stores[store].spec["storefront"]
+    return groups_hold(front["platform"], (config.promos[name].spec for name in names))
+
+
+def _group_helps(context: Context, low: Low) -> bool:
+    return group_helps(context, low.listed.store, [offer.name for offer in low.offers])
+
+
 @rule(
     "PRO-031",
     "error",
@@ -280,7 +292,9 @@ def free(context: Context) -> Iterator[Said]:
             promo,
             ("spec", "discount"),
             f"{low.listed.sku.spec['sku']} in {low.listed.store} becomes free through {_names(low)}",
-            mend="take less off, put them into one stacking.group, or say `gift: true` in the discount",
+            mend="take less off, "
+            + ("put them into one stacking.group, " if _group_helps(context, low) else "")
+            + "or say `gift: true` in the discount",
         )
 
 
@@ -317,7 +331,9 @@ def total(context: Context) -> Iterator[Said]:
                     promos[name],
                     ("spec", "maxTotalPercent"),
                     f"{low.listed.sku.spec['sku']} in {low.listed.store} loses {share:.1f} % through {_names(low)}, more than {cap} %",
-                    mend="put them into one stacking.group, or move a window",
+                    mend="put them into one stacking.group, or move a window"
+                    if _group_helps(context, low)
+                    else "move a window, or take less off",
                 )
 
 
@@ -364,7 +380,9 @@ def overlaps(context: Context) -> Iterator[Said]:
                     one.promo,
                     ("spec", "stacking"),
                     f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
-                    mend="give both one stacking.group (the better one holds), or say `stacking.mode`",
+                    mend="give both one stacking.group (the better one holds), or say `stacking.mode`"
+                    if group_helps(context, store, pair)
+                    else "say `stacking.mode` in both where that is meant (this platform keeps no groups), or move a window",
                 )
     for name, pairs in sorted(count.items()):
         if pairs > PAIRS:
