@@ -137,3 +137,30 @@ def test_a_set_whose_cost_nobody_knows_is_asked_for_no_margin(tmp_path: Path) ->
     Repository(tmp_path / "r", storefront(), one, made_of("PACK", PAIR))
     (pack,) = [s for s in load(tmp_path / "r", None, None).configuration.skus if s.spec["sku"] == "PACK"]
     assert "minMarginPercent" not in (pack.spec.get("pricePolicy") or {})
+
+
+ADVERTISED = {"pricePolicy": {"map": {"amz-de": "50.00"}}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "bounds"),
+    [
+        (FLOOR, ADVERTISED, {"min": {"amz-de": "80.00"}, "map": {"amz-de": "230.00"}}),
+        (ADVERTISED, ADVERTISED, {"map": {"amz-de": "200.00"}}),
+        (FLOOR, {}, {"min": {"amz-de": "80.00"}}),
+        (
+            {"pricePolicy": {"min": {"amz-de": "80.00"}, "map": {"amz-de": "90.00"}}},
+            {"pricePolicy": {"min": {"amz-de": "60.00"}, "map": {"amz-de": "55.00"}}},
+            {"min": {"amz-de": "260.00"}, "map": {"amz-de": "270.00"}},
+        ),
+    ],
+    ids=["a floor and an advertised price", "advertised prices", "a floor", "both of both"],
+)
+def test_a_set_is_no_cheaper_than_its_parts_alone(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], bounds: dict[str, Any]
+) -> None:
+    """Each part adds the higher of its bounds; where a promotion may go below advertised prices the floors are left."""
+    parts = (sku("A-1", "100.00", **one), sku("B-1", "60.00", **other))
+    found = policy_of(tmp_path, *parts, made_of("SET", BOTH), of="SET")
+    del found["cost"]
+    assert found == bounds

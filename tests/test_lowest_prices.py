@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.pricing import lowest as engine
-from acorn_gitops.engines.pricing.lowest import lowest
+from acorn_gitops.engines.pricing.calendar import Calendar
+from acorn_gitops.engines.pricing.lowest import lowest, turns
 from acorn_gitops.engines.pricing.offer import major, offer_of
 from acorn_gitops.engines.pricing.price import Offer, effective
+from acorn_gitops.specs.configuration import Spec
 from tests.test_prices import amount, oracle, percent, sale
 
 PLACES = {"EUR": 2, "JPY": 0, "KWD": 3}
@@ -177,3 +179,28 @@ def test_equal_offers_fall_to_the_name_that_sorts_first() -> None:
     steps = {step.offer.name: step.taken for step in effective(10000, offers).steps}
     assert steps == {"p1": 1000, "p11": 0}
     assert Decimal(lowest(offers).pays(10000)) == 9000
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 6000), st.integers(0, 3000), OFFERS)
+def test_a_ceded_price_is_searched_over_its_whole_band(low: int, width: int, offers: list[Offer]) -> None:
+    """The prices that are looked at hold the one at which the least is paid, but for what rounding takes."""
+    band = {"by": "repricer", "min": major(low, "EUR"), "max": major(low + width, "EUR")}
+    ceded: Spec[Any] = Spec("SkuMapping", "a", {}, {"sku": "A"}, "f", 1, lifecycle={"ceded": {"price": band}})
+    looked = Calendar.may_be(None, ceded, low, "EUR", offers)  # type: ignore[arg-type]
+    found = lowest(offers)
+    least = min(found.pays(price) for price in range(low, low + width + 1))
+    assert min(found.pays(price) for price in looked) - least <= len(offers)
+    assert set(looked) <= {*range(low, low + width + 1)}
+
+
+def test_another_winner_of_a_group_counts() -> None:
+    """At 80.01 half the price is more than 40.00, and a further fifth is no longer kept away."""
+    offers = [
+        Offer("half", "percent", 500_000_000, group="h"),
+        Offer("forty", "amount", 4000, group="h", mode="bestOnly"),
+        Offer("twenty", "percent", 200_000_000),
+    ]
+    found = lowest(offers)
+    assert [found.pays(price) for price in (7000, 8000, 8001)] == [3000, 4000, 2400]
+    assert [*turns(offers)] == [8000]

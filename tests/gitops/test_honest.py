@@ -3,6 +3,7 @@ printed works."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,8 +160,12 @@ def test_the_lease_of_a_run_that_died_here_keeps_nobody_out(
     import orjson
 
     from acorn_gitops.provenance.branch import fetch, push
+    from acorn_gitops.reconcile.lease import _where
+    from acorn_gitops.reconcile.workspace import Workspace
 
-    where = (made.path / ".acorn" / "sandbox" / "ledger.db.where").read_text()
+    workspace = Workspace(made.path, environ=dict(os.environ))
+    where = _where(workspace, made.path / ".acorn" / "sandbox" / "ledger.db")
+    workspace.close()
     kept = fetch(made.path, "origin", "acorn-ledger", "sandbox/ledger.db.lease")
     assert kept.content is not None
     said = {
