@@ -3,6 +3,8 @@ come of whole tables, days are those of the store."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,41 @@ def test_today_is_the_day_of_the_store(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_postcode_may_lead_over_a_border(country: str, postcode: str, place: str | None) -> None:
     """Places that are served by the post of another country."""
     assert by_postcode(country, postcode) == place
+
+
+def test_import_leaves_out_what_is_refused_and_nothing_else(tmp_path: Path) -> None:
+    """A shop whose address nobody verified is refused: what others have as well is taken in for them."""
+    address = {"countryCode": "DE", "lines": ["Hafen 1"], "locality": "Berlin", "postalCode": "10115"}
+    verified = {
+        "status": "verified",
+        "method": "seller-central",
+        "at": "2026-11-01",
+        "ref": "r-1",
+        "addressHash": "sha256:bec0307a372695d0d385d8f675e2b31fa5701b40c94e612b4cd61fe7fd866346",
+    }
+    place = {
+        "code": "WH",
+        "timezone": "Europe/Berlin",
+        "address": {**address, "verification": verified},
+        "hours": {"mon": [["09:00", "18:00"]]},
+        "capabilities": {"shipFromStore": {"enabled": True, "cutoff": "12:00"}},
+    }
+    rules = [{"resources": ["order"], "verbs": ["read"]}]
+    role = document("RolePermission", "desk", {"subjects": [], "stores": {"all": True}, "rules": rules})
+    documents = (document("Store", "wh", {"type": "physical", "physical": place}), role, sku("A-1", "10.00"))
+    first = shop(tmp_path, *documents, platform="amazon")
+    first.apply()
+    made = Repository(tmp_path / "new", *())
+    for old in (made.path / "specs").iterdir():
+        old.unlink()
+    (made.path / ".acorn").mkdir(exist_ok=True)
+    (made.path / ".acorn" / "sandbox.db").write_bytes(copied(first.path / ".acorn" / "sandbox.db"))
+    told = made.run("import")
+    assert "Store/wh stays unmanaged" in told.err and told.err.count("stays unmanaged") == 1, told
+    assert "1 store, 1 SKU, 1 role" in made.run("validate").out
+
+
+def copied(database: Path) -> bytes:
+    """A database with what is in its journal."""
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        return db.serialize()

@@ -136,6 +136,11 @@ def _take_in(workspace: Workspace, request: ImportRequest, written: Callable[[Ta
         _write(workspace, files)
     elif not request.dry_run:
         files, notes = _taken(workspace, state, collected, to=request.folder, files=files, notes=notes)
+    elif files and not request.drifted:
+        notes = [
+            *notes,
+            "what rules of this project refuse is left out once it is written: they were not asked yet",
+        ]
     taken = Taken(sorted(files), notes)
     written(taken)
     if not files or request.dry_run:

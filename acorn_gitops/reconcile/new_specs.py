@@ -28,8 +28,10 @@ def new_specs(
     to: str,
     refused: Collection[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
-    """New documents for resources that no spec declares, but for those that are refused (`Kind/name`)."""
+    """New documents for resources that no spec declares, but for those that are refused (`Kind/name`). Of a store
+    that is refused nothing is said: what others have as well is said for them."""
     config = state.loaded.configuration
+    collected = [view for view in collected if f"Store/{view.store}" not in refused]
     foreign: dict[Address, Attributes] = {}
     for view in collected:
         for key, have in view.live.items():
