@@ -38,6 +38,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "thaw": ("thaw", "Lift a freeze."),
     "lock": ("lock", "Say who applies; end the lease of a run that died."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
+    "codeowners": ("codeowners", "Write who is asked when a spec changes."),
     "attest": ("attest", "Say that steps by hand are done, or list them."),
     "alert": ("alert", "Test where alerts go."),
     "import": ("import_", "Take live resources, or drifted values, into the specs."),
