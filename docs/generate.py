@@ -260,7 +260,7 @@ def reference() -> str:
         for m in amazon_marketplaces().values()
     ]
     out.append(
-        f"\n## VAT and GST rates\n\nAs of {as_of('vat_rates')}; nothing is said of days before {rates_begin()}. A place that has a standard rate"
+        f"\n## VAT and GST rates\n\nAs of {as_of('vat_rates')}; of days before {rates_begin()} only what a row says counts. A place that has a standard rate"
         " here has its own in every class. Goods: some that have the rate, not all.\n\n| Place | Class | Percent | From | Until | Goods"
         " |\n|---|---|---|---|---|---|"
     )

@@ -3,6 +3,7 @@ not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,19 +98,28 @@ def _rows(
                     "who": str(who[0]),
                     "what": str(right),
                     "allowed": decision.allowed,
-                    "through": [_source(s) for s in decision.sources],
+                    "through": _sources(decision.sources),
                     "not_through": [{"role": role, "why": why} for role, why in decision.lost],
                 }
             )
         elif who:
             rights = access.rights(who, store)
             if rights:
-                held = {str(r): [_source(s) for s in sources] for r, sources in sorted(rights.items())}
+                held = {str(r): _sources(sources) for r, sources in sorted(rights.items())}
                 rows.append({"store": store, "who": str(who[0]), "rights": held})
         elif right is not None:
             holders = [str(s) for s in access.holders(store, right)]
             rows.append({"store": store, "what": str(right), "holders": holders})
     return rows, denied
+
+
+def _sources(found: Iterable[Source]) -> list[dict[str, Any]]:
+    """Each once: two rules of a role may give the same right alike."""
+    rows: list[dict[str, Any]] = []
+    for one in map(_source, found):
+        if one not in rows:
+            rows.append(one)
+    return rows
 
 
 def _source(source: Source) -> dict[str, Any]:

@@ -141,7 +141,8 @@ TABLES: Final[dict[str, Table]] = {
         },
     ),
     "finance": Table(
-        "What a store turned over in a period: by the marketplace's settlement, or by our own books",
+        "What a store turned over in a period, `to` being its last day: by the marketplace's settlement (`reporter` is marketplace),"
+        " or by our own books (own)",
         {
             "store": Column(_TEXT),
             "from": Column(_DATE),
@@ -159,7 +160,7 @@ TABLES: Final[dict[str, Table]] = {
     ),
     "fees": Table(
         "What a marketplace keeps of each piece that is sold: of one SKU, of a product type, or of all. `percent` is of what the buyer"
-        " pays, at least `minimum`; `amount` comes on top",
+        " pays, at least `minimum`; `amount` comes on top; `to` is the first day on which it no longer holds",
         {
             "store": Column(_TEXT),
             "kind": Column("referral, fulfilment, closing or other"),
