@@ -20,7 +20,18 @@ from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.model.finding import PassesLink
 
-_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".holder", ".backup", ".before-migration")
+_BESIDE: Final = (
+    "",
+    "-wal",
+    "-shm",
+    "-journal",
+    ".lock",
+    ".holder",
+    ".backup",
+    ".before-migration",
+    ".new",
+    ".new-journal",
+)
 """What SQLite and acorn keep beside a database."""
 _MAGIC: Final = b"SQLite format 3\x00"
 """How every database begins (SQLite's file format, "The Database Header")."""

@@ -67,7 +67,10 @@ def open_ledger(path: Path, *, write: bool = False) -> SqliteLedger:
                 f"{path} has an older format",
                 hint="any `acorn apply` or `acorn state rebuild` brings it up to date",
             )
-        _migrate(path, had_content=version > 0)
+        if version:
+            _migrate(path, had_content=True)
+        else:
+            _make(path)
         db = _connect(path, write=True)
     if write:
         # A ledger is small and precious: every commit reaches the disk.
@@ -186,11 +189,20 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     return db
 
 
+def _make(path: Path) -> None:
+    """A new ledger, whole or not at all: whoever dies meanwhile leaves no part of one under its name."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    _migrate(new, had_content=False)
+    new.replace(path)
+
+
 def _migrate(path: Path, *, had_content: bool) -> None:
     import shutil
 
     from alembic import command
     from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
 
     if had_content:
         shutil.copy2(path, path.with_name(f"{path.name}.before-migration"))
@@ -198,4 +210,7 @@ def _migrate(path: Path, *, had_content: bool) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["path"] = path
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise unusable(path, error.orig) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.by_hand import RIGHTS, as_judged
 from acorn_gitops.reconcile.in_force import InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
-from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.reconcile.workspace import Workspace, present
 from acorn_gitops.specs.load import Loaded
 
 if TYPE_CHECKING:
@@ -49,16 +50,23 @@ def enforced_elsewhere(workspace: Workspace, loaded: Loaded, state: States) -> l
     return [Finding("ACN-024", "warning", words, place=None, hint=hint)] if where else []
 
 
+SKEW: Final = timedelta(minutes=5)
+"""So far the clock of a workspace may be from this machine's."""
+
+
 def refuse_another_time(workspace: Workspace) -> None:
-    """ACORN_NOW is for looking ahead. Where something real is written, waivers, roles and the history go by
-    the real clock."""
-    if not workspace.environ.get("ACORN_NOW"):
+    """ACORN_NOW is for looking ahead, and so is another clock of a workspace. Where something real is written,
+    waivers, roles, freezes and the history go by the real clock."""
+    said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
+    if not said and abs(workspace.now() - present()) > SKEW:
+        said = "the clock of this workspace is not this machine's"
+    if not said:
         return
     connections = workspace.load().configuration.connections
     real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
     if real:
         raise Misused(
-            f"ACORN_NOW is set, and {real[0]} is no sandbox on this machine: what is applied there goes by the real clock"
+            f"{said}, and {real[0]} is no sandbox on this machine: what is applied there goes by the real clock"
         )
 
 

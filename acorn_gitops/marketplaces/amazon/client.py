@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import inf
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -27,6 +28,8 @@ from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
 TRIES: Final = 6
 MOST_PAUSE: Final = 120.0
+STORE_SECONDS: Final = 3600.0
+"""How long one store may take to be read: a catalogue of a million listings at the rate that Amazon allows."""
 PATIENCE: Final = 900.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 ANSWER_MEMORY: Final = 64 << 20
@@ -86,13 +89,13 @@ class Client:
         self._login = Login(name, login, credentials, sends=self._sends, clock=clock)
         self._retry = Retry(budget=PATIENCE, pause=pause)
         self.limits = Limits(clock)
-        self._memory = 0
+        self._memory, self._until = 0, inf
         self.calls: dict[str, int] = {}
         """How often each operation was sent."""
 
     def begin(self) -> None:
-        """A store is read: what it may send is counted from now on."""
-        self._memory = 0
+        """A store is read: what it may send, and how long it may take, is counted from now on."""
+        self._memory, self._until = 0, self._clock() + STORE_SECONDS
 
     def now(self) -> float:
         """Seconds since some beginning."""
@@ -194,6 +197,11 @@ class Client:
             ) from None
         if wait > 0:
             self._pause(wait)
+        if operation.method == "GET" and self._clock() > self._until:
+            raise Incomplete(
+                f"{self.name}: a store takes more than {STORE_SECONDS / 60:.0f} minutes to be read",
+                hint=_FAULT,
+            )
         if operation.method != "GET" and (why := self._why_not()):
             raise MarketplaceError(why)
         headers = {"x-amz-access-token": token, "accept": "application/json"}
