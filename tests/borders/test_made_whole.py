@@ -127,6 +127,28 @@ def test_a_store_of_amazon_is_read_in_an_hour_or_not() -> None:
     account = client(OK, OK, OK)
     account.begin()
     account._clock = lambda: STORE_SECONDS + 1
-    with pytest.raises(Incomplete, match="60 minutes"):
+    with pytest.raises(Incomplete, match="too long"):
         account.call(op.PARTICIPATIONS)
     account.call(op.PATCH_LISTING, {"sellerId": "A", "sku": "S"}, {}, {"patches": []})
+
+
+def test_a_store_of_amazon_whose_answers_crawl_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page in eight seconds, without end; the next store of the account is not waited for."""
+    now = [0.0]
+    account = client(*[OK] * 100)
+    account._clock = lambda: now[0]
+
+    def slow(*_: object) -> http.Answer:
+        now[0] += 8
+        return OK
+
+    account._login.token()
+    monkeypatch.setattr(account._sends, "request", slow)
+    account.begin()
+    with pytest.raises(Incomplete, match="too long"):
+        for _ in range(100):
+            account.call(op.PARTICIPATIONS)
+    assert 120 <= now[0] <= 160
+    account.begin()
+    with pytest.raises(Incomplete, match="too long"):
+        account.call(op.PARTICIPATIONS)

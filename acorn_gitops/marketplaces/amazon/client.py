@@ -30,6 +30,9 @@ TRIES: Final = 6
 MOST_PAUSE: Final = 120.0
 STORE_SECONDS: Final = 3600.0
 """How long one store may take to be read: a catalogue of a million listings at the rate that Amazon allows."""
+GRACE: Final = 120.0
+CRAWL: Final = 5.0
+"""Once answers to one store were waited for so many seconds, each may have taken so many on an average."""
 PATIENCE: Final = 900.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 ANSWER_MEMORY: Final = 64 << 20
@@ -90,12 +93,17 @@ class Client:
         self._retry = Retry(budget=PATIENCE, pause=pause)
         self.limits = Limits(clock)
         self._memory, self._until = 0, inf
+        self._waited, self._asked = 0.0, 0
+        """Seconds for which answers were waited since a store began to be read, and how many there were."""
+        self._slow = False
+        """Whether a store took too long: the others of this connection are not waited for."""
         self.calls: dict[str, int] = {}
         """How often each operation was sent."""
 
     def begin(self) -> None:
         """A store is read: what it may send, and how long it may take, is counted from now on."""
-        self._memory, self._until = 0, self._clock() + STORE_SECONDS
+        self._memory, self._until = 0, self._clock() + (0 if self._slow else STORE_SECONDS)
+        self._waited, self._asked = 0.0, 0
 
     def now(self) -> float:
         """Seconds since some beginning."""
@@ -197,17 +205,15 @@ class Client:
             ) from None
         if wait > 0:
             self._pause(wait)
-        if operation.method == "GET" and self._clock() > self._until:
-            raise Incomplete(
-                f"{self.name}: a store takes more than {STORE_SECONDS / 60:.0f} minutes to be read",
-                hint=_FAULT,
-            )
+        if operation.method == "GET":
+            self._refuse_slow()
         if operation.method != "GET" and (why := self._why_not()):
             raise MarketplaceError(why)
         headers = {"x-amz-access-token": token, "accept": "application/json"}
         if content:
             headers["content-type"] = "application/json"
         self.calls[operation.name] = self.calls.get(operation.name, 0) + 1
+        begun = self._clock()
         try:
             return self._sends.request(operation.method, url, headers, content)
         except http.Hopeless as error:
@@ -216,6 +222,16 @@ class Client:
             raise Unanswered(str(error)) from None
         except http.NoAnswer as error:
             raise self._lost(operation, f"no answer ({error})") from None
+        finally:
+            self._waited, self._asked = self._waited + self._clock() - begun, self._asked + 1
+
+    def _refuse_slow(self) -> None:
+        """Incomplete where a store takes too long to be read: all in all, or since its answers crawl. What is
+        waited for by Amazon's own limits does not count as crawling."""
+        crawls = self._waited > GRACE and self._waited > CRAWL * self._asked
+        self._slow = self._slow or crawls or self._clock() > self._until
+        if self._slow:
+            raise Incomplete(f"{self.name}: a store takes too long to be read", hint=_FAULT)
 
     def _read(self, operation: Operation, answer: http.Answer) -> Any:
         if answer.status == 204 or not answer.body.strip():
