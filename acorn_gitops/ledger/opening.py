@@ -1,5 +1,5 @@
-"""A ledger's file is opened, made, brought to the current shape, or unpacked. Comes in: a path, or packed bytes.
-Goes out: a ledger that may be asked. Callers: reconcile, cli.
+"""A ledger's file is opened, made, brought to the current shape, or unpacked. Comes in: a path, or packed
+bytes. Goes out: a ledger that may be asked. Callers: reconcile, cli.
 
 What comes with a repository or a branch is looked at before it is used: foreign parts, broken pages, a size
 that unpacks without end. Alembic is imported only when the file's shape is not the current one."""

@@ -1,5 +1,5 @@
-"""One spelling of an address. Comes in: an adapter's name and what acorn.yaml writes. Goes out: the same text for
-all that lead to one server. Caller: `states`.
+"""One spelling of an address. Comes in: an adapter's name and what acorn.yaml writes. Goes out: the same text
+for all that lead to one server. Caller: `states`.
 
 A commit chooses how an address is written. What was applied to a marketplace, given and frozen there counts
 for it however it is spelled.

@@ -116,7 +116,8 @@ class _Search:
         return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
     def _names(self, ledger: Ledger, *, near: bool) -> dict[str, str]:
-        """By the name of one of our stores, the one that it has there. `near`: it lies in the folder of this project, whose embedded marketplaces are files there."""
+        """By the name of one of our stores, the one that it has there. `near`: it lies in the folder of this
+        project, whose embedded marketplaces are files there."""
         state, found = self._state, dict[str, str]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
         for store in state.connections:

@@ -141,8 +141,8 @@ TABLES: Final[dict[str, Table]] = {
         },
     ),
     "finance": Table(
-        "What a store turned over in a period, `to` being its last day: by the marketplace's settlement (`reporter` is marketplace),"
-        " or by our own books (own)",
+        "What a store turned over in a period, `to` being its last day: by the marketplace's settlement"
+        " (`reporter` is marketplace), or by our own books (own)",
         {
             "store": Column(_TEXT),
             "from": Column(_DATE),

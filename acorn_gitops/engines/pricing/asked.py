@@ -1,5 +1,6 @@
 """What one listing costs at one moment, and why. Comes in: a calendar, a listing, an instant, who buys. Goes
-out: what is paid, the least that anybody pays, and the floor below which that must not be. Caller: cli `price`.
+out: what is paid, the least that anybody pays, and the floor below which that must not be. Caller: cli
+`price`.
 """
 
 from __future__ import annotations

@@ -382,7 +382,8 @@ def overlaps(context: Context) -> Iterator[Said]:
                     f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
                     mend="give both one stacking.group (the better one holds), or say `stacking.mode`"
                     if group_helps(context, store, pair)
-                    else "say `stacking.mode` in both where that is meant (this platform keeps no groups), or move a window",
+                    else "say `stacking.mode` in both where that is meant (this platform keeps no groups),"
+                    " or move a window",
                 )
     for name, pairs in sorted(count.items()):
         if pairs > PAIRS:
