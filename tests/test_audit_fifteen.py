@@ -200,3 +200,35 @@ def copied(database: Path) -> bytes:
     """A database with what is in its journal."""
     with contextlib.closing(sqlite3.connect(database)) as db:
         return db.serialize()
+
+
+def test_a_margin_is_shown_as_what_is_less_than_asked(tmp_path: Path) -> None:
+    """A cent below: as many decimals as it takes."""
+    rule = document(
+        "TaxRule",
+        "de",
+        {
+            "validity": {"from": "2020-01-01"},
+            "match": {"supply": {"shipTo": ["DE"]}},
+            "result": {"liableParty": "seller", "treatment": "standard", "rate": {"percent": "19"}},
+            "evidence": {"source": "law", "asOf": "2026-01-01", "reviewedBy": "ada"},
+        },
+    )
+    cost = {"currency": "EUR", "value": "67.50"}
+    front = storefront(country="DE")
+    priced = sku("A-1", "107.09", pricePolicy={"minMarginPercent": "25"}, attributes={"cost": cost})
+    made = Repository(tmp_path / "r", front, rule, priced)
+    assert "leaves 24.99 % at 107.09 EUR; its policy is 25 %" in made.run("validate").out
+
+
+def test_two_rules_that_give_one_right_are_one_source(tmp_path: Path) -> None:
+    """Alike but for what else they give."""
+    rules = [
+        {"resources": ["price"], "verbs": ["read", "write"]},
+        {"resources": ["price", "promo"], "verbs": ["read"]},
+    ]
+    people = [{"kind": "user", "id": "ada@example.com", "mfa": True}]
+    role = document("RolePermission", "desk", {"subjects": people, "stores": {"all": True}, "rules": rules})
+    made = Repository(tmp_path / "r", storefront(), role)
+    asked = made.run("access", "--who", "ada@example.com", "--what", "price.read", "-o", "json").json
+    assert [one["role"] for one in asked["rows"][0]["through"]] == ["desk"]

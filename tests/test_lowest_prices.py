@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.pricing import lowest as engine
-from acorn_gitops.engines.pricing.calendar import Calendar
+from acorn_gitops.engines.pricing.calendar import may_be
 from acorn_gitops.engines.pricing.lowest import lowest, turns
 from acorn_gitops.engines.pricing.offer import major, offer_of
 from acorn_gitops.engines.pricing.price import Offer, effective
@@ -187,7 +187,7 @@ def test_a_ceded_price_is_searched_over_its_whole_band(low: int, width: int, off
     """The prices that are looked at hold the one at which the least is paid, but for what rounding takes."""
     band = {"by": "repricer", "min": major(low, "EUR"), "max": major(low + width, "EUR")}
     ceded: Spec[Any] = Spec("SkuMapping", "a", {}, {"sku": "A"}, "f", 1, lifecycle={"ceded": {"price": band}})
-    looked = Calendar.may_be(None, ceded, low, "EUR", offers)  # type: ignore[arg-type]
+    looked = may_be(ceded, low, "EUR", offers)
     found = lowest(offers)
     least = min(found.pays(price) for price in range(low, low + width + 1))
     assert min(found.pays(price) for price in looked) - least <= len(offers)
@@ -204,3 +204,6 @@ def test_another_winner_of_a_group_counts() -> None:
     found = lowest(offers)
     assert [found.pays(price) for price in (7000, 8000, 8001)] == [3000, 4000, 2400]
     assert [*turns(offers)] == [8000]
+    band = {"by": "repricer", "min": "70.00", "max": "100.00"}
+    ceded: Spec[Any] = Spec("SkuMapping", "a", {}, {"sku": "A"}, "f", 1, lifecycle={"ceded": {"price": band}})
+    assert min(found.pays(price) for price in may_be(ceded, 7000, "EUR", offers)) == 2400

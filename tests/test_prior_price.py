@@ -145,6 +145,18 @@ def test_the_ledger_is_the_history(shop_: Repository, monkeypatch: pytest.Monkey
     assert refused.code == 4
     assert "49.99" in refused.err
     assert "-4.0 %" in refused.err
+    assert "at most 39.99 EUR would be honest" in refused.err
+    # A sale that announces no percentage is honest a cent below the lowest price.
+    money = {"amz-de": {"currency": "EUR", "value": "49.99"}}
+    plain = {
+        **(s := sale("20")),
+        "spec": {**s["spec"], "type": "salePrice", "discount": {"salePrice": money}},
+    }
+    shop_.write(storefront(country="DE"), sku(price="59.99"), plain)
+    assert "at most 49.98 EUR would be honest" in shop_.run("apply", "--auto-approve").err
+    money["amz-de"]["value"] = "49.98"
+    shop_.write(storefront(country="DE"), sku(price="59.99"), plain)
+    assert told(shop_) == set()
 
 
 def test_a_promotion_that_held_was_a_price(shop_: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from acorn_gitops.cli.session import Session, shared
+from acorn_gitops.model.finding import AcornError
 
 
 @click.command("codeowners")
@@ -20,18 +21,24 @@ def command(
     or GitLab), between two marks; print it without FILE."""
     from acorn_gitops.confine.files import replace
     from acorn_gitops.confine.git import find
-    from acorn_gitops.report.codeowners import with_owners
+    from acorn_gitops.report.codeowners import owners_of_files, with_owners
 
     session = Session(root, environment, no_color)
     config = session.readable()
     repository = find(session.root)
     top = repository.top if repository is not None else session.root
     below = "" if top == session.root else f"{session.root.relative_to(top).as_posix()}/"
+    if not owners_of_files(config):
+        session.say("no spec has the label `owner`: nobody is named")
     if file is None:
         click.echo(with_owners("", config, below=below), nl=False)
         return 0
     path = file if file.is_absolute() else Path.cwd() / file
-    before = path.read_text(encoding="utf-8") if path.is_file() and not path.is_symlink() else ""
+    try:
+        before = path.read_text(encoding="utf-8") if path.is_file() and not path.is_symlink() else ""
+    except UnicodeDecodeError:
+        hint = "save it as UTF-8; nothing was written, as what others wrote there would be lost"
+        raise AcornError(f"{file} is no UTF-8 text", hint=hint) from None
     after = with_owners(before, config, below=below)
     if check:
         if after != before:

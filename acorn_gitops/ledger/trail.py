@@ -309,9 +309,8 @@ class Trail(Rows):
         for one in self._ever_told():
             if one.store == store:
                 now = {name: said for name, said in one.told.items() if name[0] in ("role", "grant")}
-                every += (
-                    [one.at] if now != rights else []
-                )  # that something else is to be done there says nothing
+                # That something else is to be done there says nothing.
+                every += [one.at] if now != rights else []
                 rights = now
         return max((at for at in every if isinstance(at, str)), default="")
 

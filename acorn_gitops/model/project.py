@@ -27,13 +27,25 @@ from acorn_gitops.model.fields import (
     Timezone,
 )
 
+Url = Annotated[
+    str,
+    # Clients append to it, and one server would have names without number.
+    StringConstraints(pattern=r"^[^?#]{1,500}$"),
+    Field(
+        description="An address: scheme, host and path.",
+        json_schema_extra={
+            "patternErrorMessage": "write scheme, host and path, without ? and #; the rest goes under `options`"
+        },
+    ),
+]
+
 
 class Connection(Strict):
     """A way to a marketplace."""
 
     adapter: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
     """`network`, or the entry point of an installed adapter."""
-    url: Text | None = None
+    url: Url | None = None
     """Address of the marketplace; `sandbox:` is the embedded one, `sandbox:NAME` another of its kind."""
     token: SecretRef | None = None
     """Where the bearer token is kept."""
@@ -45,7 +57,7 @@ class ConnectionPatch(Strict):
     """What an environment changes about a connection."""
 
     adapter: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
-    url: Text | None = None
+    url: Url | None = None
     token: SecretRef | None = None
     options: dict[LabelText, Any] | None = None
 

@@ -342,14 +342,10 @@ class _Run:
         renewal = self._renewal(Path(state.ledger.where))
         self._workspace.refusing = renewal.refusal
 
-        def pause(seconds: float) -> None:
-            if renewal.holds():
-                self._workspace.pause(seconds)
-
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
-            pause=pause,
+            pause=self._workspace.wait,
             # Whoever lost the lease waits for nothing any more.
             clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,

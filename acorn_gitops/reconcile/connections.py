@@ -70,12 +70,6 @@ class Connections:
                 transport=transport,
                 pause=self._workspace.pause,
             )
-        if "?" in url or "#" in url:
-            # Clients append to it, and one server would have many names.
-            raise AcornError(
-                f"the address of the connection {name} holds a ? or a #; nothing was asked there",
-                hint="write scheme, host and path only; the rest goes under `options`",
-            )
         why = self._distrust(name, settings)
         if why:
             return Untrusted(name, why)

@@ -133,7 +133,7 @@ class Claim:
         if self._mine is None:
             self.refuse(there)
             return self._new(there.number + 1) if self._takes else there
-        if _names(there) != _names(self._mine):
+        if _identity(there) != _identity(self._mine):
             raise Stale(f"{_taken(there)}; nothing more is written or recorded from here", hint=TAKEN)
         if not self._takes:
             return Lease(there.number)
@@ -172,7 +172,7 @@ def _where(workspace: Workspace, path: Path) -> str:
     ).hexdigest()[:32]
 
 
-def _names(lease: Lease) -> tuple[object, ...]:
+def _identity(lease: Lease) -> tuple[object, ...]:
     """What tells one lease from every other: its number can come again once the branch was put back."""
     return lease.number, lease.holder, lease.where, lease.since
 

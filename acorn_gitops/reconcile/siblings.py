@@ -177,9 +177,10 @@ class _Search:
     def _is_inside(self, path: Path) -> bool:
         """Whether a path lies in the repository, and passes no link."""
         try:
-            return writable(path, self._top) is not None
+            writable(path, self._top)
         except PassesLink:
             return False
+        return True
 
     @cached_property
     def _top(self) -> Path:

@@ -258,8 +258,10 @@ class Facts:
     def rows(self, name: str) -> Iterator[Row]:
         """The rows of a table; none when it is not there. InvalidSpecs where it must be `whole` and is
         not."""
-        wrong = [f for f in self.findings if f.place is not None and Path(f.place.file).stem == name]
-        if self.whole and wrong:
+        wrong = (
+            [f for f in self.findings if f.place and Path(f.place.file).stem == name] if self.whole else []
+        )
+        if wrong:
             raise InvalidSpecs(
                 f"{name} cannot be read whole; nothing was computed from the rest", findings=wrong
             )

@@ -76,8 +76,7 @@ _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DECIMAL_COMMA: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?\Z")
 MAX_CELL: Final = 32_768
 
-Path = FieldPath
-Cells = dict[tuple[str, Path], Place]
+Cells = dict[tuple[str, FieldPath], Place]
 """Where the value at a path of a SKU's item stands."""
 
 
@@ -104,7 +103,7 @@ class Put(NamedTuple):
     """A value of a SKU's item, by its path there."""
 
     sku: str
-    path: Path
+    path: FieldPath
     value: str
 
 
@@ -367,7 +366,7 @@ class _Table:
         for field, (cell, column) in values.items():
             target, path = FIELDS[field]
             if self.cells is not None:
-                where: Path = (
+                where: FieldPath = (
                     (*("pricePolicy", path[0]), store)
                     if target == "policy"
                     else path

@@ -4,18 +4,22 @@ A marketplace is the same one however its address is written (twenty-third attac
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acorn_gitops.confine import database as confined
 from acorn_gitops.ledger.opening import is_ledger, open_ledger, unpacked
 from acorn_gitops.ledger.records import BROKEN, Settled
-from acorn_gitops.model.finding import AcornError, Locked
+from acorn_gitops.ledger.sqlite import SqliteLedger
+from acorn_gitops.model.finding import AcornError, Locked, Stale
 from acorn_gitops.model.resource import Address
 from acorn_gitops.provenance.branch import every, push
 from acorn_gitops.reconcile import siblings
@@ -26,7 +30,7 @@ from acorn_gitops.reconcile.workspace import Workspace
 from tests.borders.clone import cloned, git, published
 from tests.borders.market import Market, clone_of, open_market
 from tests.borders.test_own_rights import by
-from tests.borders.test_rights_elsewhere import ENFORCED, helpers, owners
+from tests.borders.test_rights_elsewhere import helpers, owners
 from tests.repository import PROJECT, Repository, sku, storefront
 
 
@@ -97,6 +101,27 @@ def proposed(made: Repository, project: str) -> None:
     by(made, "mallory")
 
 
+class _Watch:
+    """What this process opens or lists below a folder, while it is watched: no hook of Python's can be taken out again."""
+
+    def __init__(self) -> None:
+        self.below = ""
+        self.touched: list[str] = []
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, about: tuple[Any, ...]) -> None:
+        if self.below and event in ("open", "sqlite3.connect", "os.listdir", "os.scandir"):
+            name = str(about[0]).removeprefix("file://")
+            if os.path.realpath(name).startswith(self.below):
+                self.touched.append(f"{event} {name}")
+
+
+@pytest.fixture(scope="module")
+def watch() -> _Watch:
+    """One for all tests here."""
+    return _Watch()
+
+
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A repository with owners, applied by Ada; from then on a stranger's change is looked at."""
@@ -114,8 +139,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 @pytest.mark.parametrize(
     "how", ["an absolute path", "a path that climbs", "a link as .acorn", "a link below"]
 )
-def test_nothing_outside_is_opened(made: Repository, tmp_path: Path, how: str) -> None:
-    """Neither where acorn.yaml names it, nor where a link leads to it: SQLite would leave files beside it."""
+def test_nothing_outside_is_opened(made: Repository, tmp_path: Path, how: str, watch: _Watch) -> None:
+    """Neither where acorn.yaml names it, nor where a link leads to it; it is not even listed."""
     outside = in_wal_mode(tmp_path / "outside")
     named = {"an absolute path": str(outside), "a path that climbs": "../outside/secret.db"}.get(how)
     project = PROJECT
@@ -129,9 +154,11 @@ def test_nothing_outside_is_opened(made: Repository, tmp_path: Path, how: str) -
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(outside.parent)
     proposed(made, project)
+    watch.below, watch.touched = str(outside.parent), []
     planned = made.run("plan")
+    watch.below = ""
     assert planned.code == 0 and "ROL-012" in planned.out, planned
-    assert [*outside.parent.iterdir()] == [outside]
+    assert not watch.touched
 
 
 def test_a_file_that_computes_without_end_is_not_opened_where_git_carries_it(made: Repository) -> None:
@@ -151,11 +178,8 @@ def test_one_that_git_does_not_carry_is_given_up(tmp_path: Path, monkeypatch: py
         open_ledger(path).check_sound()
 
 
-@pytest.mark.parametrize("how", ["tracked", "through a link"])
-def test_a_ledger_that_a_commit_brings_is_believed_by_nobody(
-    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    """It would say last who may give rights."""
+def applied_by_ada(market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bare repository whose ledger is on a branch; from then on Mallory acts."""
     monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
     monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
     first = (storefront(), owners(), sku("S-1", "20.00"))
@@ -163,6 +187,15 @@ def test_a_ledger_that_a_commit_brings_is_believed_by_nobody(
     bare = published(tmp_path, made)
     made.apply()
     monkeypatch.setenv("ACORN_ACTOR", "mallory@example.com")
+    return bare
+
+
+@pytest.mark.parametrize("how", ["tracked", "through a link"])
+def test_a_ledger_that_a_commit_brings_is_believed_by_nobody(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It would say last who may give rights."""
+    bare = applied_by_ada(market, tmp_path, monkeypatch)
     theirs = cloned(bare, tmp_path / "m")
     folder = theirs.path / ("docs" if how == "through a link" else "sub/.acorn")
     forge(theirs, folder)
@@ -206,21 +239,16 @@ def test_the_ledger_of_the_environment_binds_also_who_did_not_bring_it(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: bool
 ) -> None:
     """A fresh clone, in which nobody chose the branch, knows of no role: the branch does."""
-    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
-    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
-    first = (storefront(), owners(), sku("S-1", "20.00"))
-    made = clone_of(market, tmp_path / "r", *first, policies="access: enforced")
-    bare = published(tmp_path, made)
-    made.apply()
-    monkeypatch.setenv("ACORN_ACTOR", "mallory@example.com")
+    bare = applied_by_ada(market, tmp_path, monkeypatch)
     if not chosen:
         monkeypatch.delenv("ACORN_LEDGER_BRANCH")
     theirs = cloned(bare, tmp_path / "m")
     project = theirs.path / "acorn.yaml"
     project.write_text(project.read_text().replace("access: enforced", "budgets: {}"))
     theirs.write(storefront(), sku("S-1", "2.00"))
-    for words in (("state", "rebuild"), ("apply", "--auto-approve")):
-        theirs.run(*words)
+    theirs.run("state", "rebuild")
+    refused = theirs.run("apply", "--auto-approve")
+    assert refused.code == 4 and ("iam.apply" in refused.err), refused
     assert market.prices() == {"20.00"}
 
 
@@ -238,14 +266,13 @@ def test_ledgers_of_other_stores_are_no_trouble(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are."""
-    made = clone_of(market, tmp_path / "r", storefront(), owners(), sku("S-1", "20.00"))
+    made = clone_of(
+        market, tmp_path / "r", storefront(), owners(), sku("S-1", "20.00"), policies="access: enforced"
+    )
     for number in range(siblings._MOST + 5):
         open_ledger(made.path / ".acorn" / f"e{number}" / "ledger.db", write=True).close()
-    (made.path / "acorn.yaml").write_text(
-        (made.path / "acorn.yaml").read_text() + ENFORCED.replace("  policies", "  policies")
-    )
-    assert made.run("apply", "--auto-approve").code in (0, 4)
-    assert "ledgers" not in made.run("apply", "--auto-approve").err
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    made.apply()
 
 
 SAME = {
@@ -292,12 +319,14 @@ def test_vendure_is_where_its_client_looks_for_it() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://shop.example/x?shop=2", "https://shop.example/x#eu"])
-def test_an_address_has_no_further_parts(tmp_path: Path, url: str) -> None:
-    """Clients append to it, and one server would have names without number."""
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_an_address_has_no_further_parts(tmp_path: Path, url: str, command: str) -> None:
+    """Clients append to it, and one server would have names without number. It is told where it stands."""
     made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"))
-    (made.path / "acorn.yaml").write_text(PROJECT.replace("sandbox:", url, 1).replace(f'"{url}"', f'"{url}"'))
-    told = made.run("plan")
-    assert told.code == 1 and "holds a ? or a #" in told.err, told
+    (made.path / "acorn.yaml").write_text(PROJECT.replace("sandbox:", url, 1))
+    told = made.run(command)
+    assert told.code == 4 and "without ? and #" in told.out + told.err, told
+    assert "acorn.yaml:6:" in told.out + told.err
 
 
 def test_a_copy_of_a_clone_is_another_one(market: Market, tmp_path: Path) -> None:
@@ -307,8 +336,6 @@ def test_a_copy_of_a_clone_is_another_one(market: Market, tmp_path: Path) -> Non
     claims: list[Claim] = []
     for folder in (made.path, made.path, tmp_path / "copy"):
         if folder != made.path:
-            import shutil
-
             shutil.copytree(made.path, folder)
         workspace = Workspace(folder, environ=dict(os.environ))
         claims.append(Claim(workspace, folder / ".acorn/sandbox/ledger.db", takes=True))
@@ -367,3 +394,51 @@ def test_vendure_is_asked_for_nothing_more_either(monkeypatch: pytest.MonkeyPatc
     assert not sent
     assert shop._ask("query { a }", None, "", repeatable=True) == {"a": 1} and len(sent) == 1
     shop.close()
+
+
+def test_a_lease_is_no_other_that_has_its_number(market: Market, tmp_path: Path) -> None:
+    """The branch was put back, and somebody of the same name took the next number again."""
+    made = clone_of(market, tmp_path / "r", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    workspace = Workspace(made.path, environ=dict(os.environ))
+    claim = Claim(workspace, made.path / ".acorn/sandbox/ledger.db", takes=True)
+    workspace.close()
+    mine = claim.next(Lease())
+    claim.pushed(mine)
+    assert claim.next(mine).number == mine.number
+    for other in ({"since": "2026-11-01T00:00:00Z"}, {"where": "f" * 32}):
+        with pytest.raises(Stale, match="took over"):
+            claim.next(mine._replace(**other))
+
+
+def test_a_ledger_is_checked_as_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody writes when its rows were read, and what vouches for them was not yet."""
+    writer = open_ledger(tmp_path / "ledger.db", write=True)
+    row = Settled(Address("s", "listing", "A"), "import", "", outcome="observed", attributes={"sku": "A"})
+    writer.record([row], "2026-11-27T09:00:00Z", "ada", "", "import", {"owner": "test/sandbox"})
+    reader = open_ledger(tmp_path / "ledger.db")
+    honest = SqliteLedger._vouched
+
+    def vouched(self: SqliteLedger, store: str, rows: Sequence[Any]) -> bool:
+        other = row._replace(address=Address("s", "listing", "B"), attributes={"sku": "B"})
+        writer.record([other], "2026-11-27T09:01:00Z", "ada", "", "import", {"owner": "test/sandbox"})
+        return honest(self, store, rows)
+
+    monkeypatch.setattr(SqliteLedger, "_vouched", vouched)
+    reader.check_sound()
+    reader.close()
+    writer.close()
+
+
+def test_the_ledger_of_another_project_is_in_use(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may push to the branch does not take it from them."""
+    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
+    made = clone_of(market, tmp_path / "r", storefront(), sku("S-1", "20.00"))
+    (made.path / "shop").mkdir()
+    (made.path / "shop" / "acorn.yaml").write_text(PROJECT)
+    published(tmp_path, made)
+    made.apply()
+    refused = made.run("state", "retire", "shop/sandbox/ledger.db.gz")
+    assert refused.code == 64 and "is the ledger of sandbox of the project in shop" in refused.err, refused

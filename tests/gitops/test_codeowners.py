@@ -72,3 +72,20 @@ def test_it_is_written_inside_the_repository_only(made: Repository, outside: str
     (made.path / "link").symlink_to("../elsewhere")
     assert made.run("codeowners", outside).code == 4
     assert not (made.path.parent / "CODEOWNERS").exists() and not (made.path.parent / "elsewhere").exists()
+
+
+def test_what_is_no_text_stays_as_it_is(made: Repository) -> None:
+    """What others wrote there would be lost."""
+    file = made.path / "CODEOWNERS"
+    file.write_bytes(b"* @everybody \xff")
+    for words in ((), ("--check",)):
+        refused = made.run("codeowners", "CODEOWNERS", *words)
+        assert refused.code == 1 and "is no UTF-8 text" in refused.err, refused
+    assert file.read_bytes() == b"* @everybody \xff"
+
+
+def test_nobody_named_is_told(tmp_path: Path) -> None:
+    """The section is empty, and says why on the other channel."""
+    made = Repository(tmp_path / "r", storefront())
+    told = made.run("codeowners")
+    assert told.out.splitlines() == [BEGIN, END] and "no spec has the label `owner`" in told.err

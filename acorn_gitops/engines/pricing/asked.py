@@ -45,13 +45,12 @@ def asked(calendar: Calendar, listed: Listed, at: datetime, audience: str) -> As
     mine = [offer._replace(audience="all") for offer in here]
     least = Margins(config, at.date().isoformat()).least(listed.sku, listed.store, currency)
     margin = (minor(str(least.amount), currency), "margin") if least is not None else None
-    found = []
+    found: list[tuple[Price, tuple[int, str] | None]] = []
     sorts = lowest_of_kinds(mine, lambda state: respected(config.promos[o.name] for o in state))
     for respect, lowest in sorts.items():
         named = floor_of(listed.sku, listed.store, currency, respect=cast("frozenset[str]", respect))
         floor = max((one for one in (named, margin) if one is not None), default=None)
-        for may_be in calendar.band(listed, mine):
-            found.append((lowest.at(may_be), floor))
+        found += [(lowest.at(one), floor) for one in calendar.band(listed, mine)]
     worst, floor = min(found, key=_how_bad)
     return Asked(listed, here, price, worst=worst, floor=floor)
 

@@ -226,27 +226,12 @@ class Calendar:
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
 
-    def may_be(
-        self, spec: Spec[SkuMappingData], price: int, currency: str, offers: Iterable[Offer]
-    ) -> Sequence[int]:
-        """The prices at which the least may be paid: the listed one; of a ceded one, whose lower end `price`
-        is, those just above that, as a higher price can leave less where several percentages are rounded one
-        by one; and those around which another of these offers becomes the best one of its group."""
-        band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
-        if band is None:
-            return (price,)
-        most = max(int(Decimal(band["max"]) / quantum(currency)), price)
-        found = {*range(price, min(price + JUST_ABOVE, most) + 1)}
-        for turn in turns(tuple(dict.fromkeys(offers))):
-            found.update(one for one in range(turn - AROUND, turn + AROUND + 1) if price < one <= most)
-        return sorted(found)
-
     def band(self, listed: Listed, offers: Iterable[Offer]) -> Sequence[int]:
         """The list prices of a listing at which the least may be paid under these offers (`may_be`)."""
         spec = listed.sku
         lower = {(store, key): price for store, key, _, price in self.least_of(spec)}
         price = lower.get((listed.store, listed.key), listed.price)
-        return self.may_be(spec, price, listed.currency, offers)
+        return may_be(spec, price, listed.currency, offers)
 
     def active(self, listed: Listed, at: datetime, audience: str = "all") -> list[Offer]:
         """Offers on a listing at an instant, for an audience."""
@@ -351,7 +336,7 @@ class Calendar:
                 sorts = kinds.get(id(every))
                 if sorts is None:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
-                prices = self.may_be(spec, price, currency, (o for i in every for o in i.offers))
+                prices = may_be(spec, price, currency, (o for i in every for o in i.offers))
                 for alike in sorts:
                     found, least = alike[0]
                     pays, of = price + 1, price
@@ -399,6 +384,20 @@ class Calendar:
                     by_offers[offers] = Interval(start, end, offers)
             found = self._intervals[memo] = list(by_offers.values())
         return found
+
+
+def may_be(spec: Spec[SkuMappingData], price: int, currency: str, offers: Iterable[Offer]) -> Sequence[int]:
+    """The prices at which the least may be paid: the listed one; of a ceded one, whose lower end `price`
+    is, those just above that, as a higher price can leave less where several percentages are rounded one
+    by one; and those around which another of these offers becomes the best one of its group."""
+    band = ((spec.lifecycle or {}).get("ceded") or {}).get("price")
+    if band is None:
+        return (price,)
+    most = max(int(Decimal(band["max"]) / quantum(currency)), price)
+    found = {*range(price, min(price + JUST_ABOVE, most) + 1)}
+    for turn in turns(tuple(dict.fromkeys(offers))):
+        found.update(one for one in range(turn - AROUND, turn + AROUND + 1) if price < one <= most)
+    return sorted(found)
 
 
 def calendar_of(configuration: Configuration) -> Calendar:

@@ -181,6 +181,7 @@ class AmazonAccount:
         """What can be known without writing: whether each thing is there, has moved, and is in the
         marketplace's currency; of listings Amazon's own verdict."""
         with self._in_shape():
+            self._client.begin()
             there = self._there(store)
             found = checked(self._kinds, there, writes, _wrong_currency)
             asked = [
@@ -196,6 +197,7 @@ class AmazonAccount:
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """Runs of one type together, in order. A store has no version: each row is looked at before it is
         written."""
+        self._client.begin()
         return [outcome for run in of_one_type(writes) for outcome in self._run(store, run)]
 
     def close(self) -> None:

@@ -101,8 +101,9 @@ class Client:
         """How often each operation was sent."""
 
     def begin(self) -> None:
-        """A store is read: what it may send, and how long it may take, is counted from now on."""
-        self._memory, self._until = 0, self._clock() + (0 if self._slow else STORE_SECONDS)
+        """A store is read, or a batch is written: what it may send, and how long its reading may take, is
+        counted from now on."""
+        self._memory, self._until = 0, self._clock() + STORE_SECONDS
         self._waited, self._asked = 0.0, 0
 
     def now(self) -> float:

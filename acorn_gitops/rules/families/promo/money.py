@@ -65,7 +65,7 @@ def margin(context: Context) -> Iterator[Said]:
             pays = low.pays if low is not None else price
             enough = judge(store, currency, pays)
             if enough is False:
-                left = _left(margins, sku, (store, currency, pays), least)
+                left = _left(margins, sku, store, currency=currency, pays=pays, least=least)
                 reduced = low is not None and low.pays < price
                 culprit = _culprit(context, low) if low is not None and reduced else None
                 why = (
@@ -87,10 +87,9 @@ def margin(context: Context) -> Iterator[Said]:
 
 
 def _left(
-    margins: Margins, sku: Spec[SkuMappingData], at: tuple[str, str, int], least: str
+    margins: Margins, sku: Spec[SkuMappingData], store: str, *, currency: str, pays: int, least: str
 ) -> Decimal | None:
     """What a price leaves in percent, with as many decimals as show that it is less than asked."""
-    store, currency, pays = at
     for places in (1, 2, 4, 8):
         left = margins.percent(sku, store, Decimal(pays) * quantum(currency), currency, places=places)
         if left is None or left < Decimal(least):
@@ -118,7 +117,7 @@ def _under_later_rates(context: Context, policed: set[int], told: set[tuple[str,
             if margins.enough(sku, least)(store, currency, low.pays) is not False:
                 continue
             told.add((store, low.listed.key))
-            left = _left(margins, sku, (store, currency, low.pays), least)
+            left = _left(margins, sku, store, currency=currency, pays=low.pays, least=least)
             yield breach(
                 _culprit(context, low),
                 ("spec", "discount"),
