@@ -8,6 +8,7 @@ it is written down beside the models instead, and costs nothing while acorn runs
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import types
 import typing
@@ -64,7 +65,7 @@ class _Writer:
         if model not in self._names:
             self._names[model] = self._free_name(model)
             fields = [(i.alias or name, self._type(i.annotation)) for name, i in model.model_fields.items()]
-            self.blocks.append(_block(self._names[model], (model.__doc__ or "").strip(), fields))
+            self.blocks.append(_block(self._names[model], _doc(model), fields))
         return self._names[model]
 
     def _free_name(self, model: type[BaseModel]) -> str:
@@ -90,6 +91,12 @@ class _Writer:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             return self.name(annotation)
         return "Any" if annotation is Any else str(annotation.__name__)
+
+
+def _doc(model: type[BaseModel]) -> str:
+    """A docstring as it stands in a class: Python 3.13 drops the indent of its lines, older ones keep it."""
+    first, *others = inspect.cleandoc(model.__doc__ or "").split("\n")
+    return "\n".join([first, *(f"    {line}" if line else "" for line in others)])
 
 
 def _literal(value: object) -> str:
