@@ -38,6 +38,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "thaw": ("thaw", "Lift a freeze."),
     "lock": ("lock", "Say who applies; end the lease of a run that died."),
     "ci": ("ci", "What a pipeline runs: plan a change, apply what was merged, look for drift."),
+    "watch": (
+        "watch",
+        "Do what a pipeline would, where there is none: plan or apply what was merged, look for drift.",
+    ),
     "codeowners": ("codeowners", "Write who is asked when a spec changes."),
     "attest": ("attest", "Say that steps by hand are done, or list them."),
     "alert": ("alert", "Test where alerts go."),
@@ -80,6 +84,7 @@ WRITERS: Final = frozenset(
         "attest",
         "sandbox",
         "trust",
+        "watch",
     }
 )
 """Verbs that nobody needs for looking at a pull request; of `state` also what changes the ledger."""

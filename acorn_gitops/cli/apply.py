@@ -3,24 +3,20 @@ knows."""
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from acorn_gitops.cli.session import Session, output, select, shared
+from acorn_gitops.cli.stopping import Stop
 from acorn_gitops.confine.text import OWN
 from acorn_gitops.marketplaces.protocol import Outcome
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Seconds(click.FloatRange):
@@ -111,7 +107,7 @@ def command(
             _ask(session)
 
     saved = read(plan_file) if plan_file is not None else None
-    stop = _Stop()
+    stop = Stop("the batch that is under way")
     request = ApplyRequest(
         plan=saved,
         select=selected,
@@ -160,30 +156,6 @@ class _Progress:
         elif done * 10 // total > self.tenth:
             self.tenth = done * 10 // total
             self.session.say(self.session.err(text, "dim"))
-
-
-class _Stop:
-    """Ctrl-C and SIGTERM: the batch that is under way is finished and written down; a second one ends at
-    once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: list[tuple[int, object]] = []
-
-    def __enter__(self) -> _Stop:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before.append((number, signal.signal(number, self._handle)))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before:
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        click.echo("stopping after the batch that is under way; once more stops at once", err=True)
 
 
 def _ask(session: Session) -> None:

@@ -175,11 +175,10 @@ def _code_of(found: DriftReport) -> int:
 
 def _bring_ledger(session: Session) -> None:
     """Where ledgers are kept on a branch, the newest one is here before anything is compared."""
-    from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, pull
+    from acorn_gitops.reconcile.ledger_branch import bring_kept
 
-    branch = session.environ.get("ACORN_LEDGER_BRANCH", "")
-    if branch and branch != NONE:
-        brought = pull(session, REMOTE, branch)
+    if kept := bring_kept(session):
+        branch, brought = kept
         there = f"serial {brought.serial}" if brought.there else "none yet"
         session.say(f"ledger of {branch}: {there}")
 

@@ -156,6 +156,12 @@ def symbolic(repository: Repository, name: str) -> str:
     return words.removeprefix("ref: ").strip() if words.startswith("ref: ") else ""
 
 
+def checked_out(repository: Repository) -> str:
+    """The branch that is checked out; "" where it is a commit."""
+    words = _reference(repository, "HEAD")
+    return words.removeprefix("ref: refs/heads/").strip() if words.startswith("ref: refs/heads/") else ""
+
+
 def _reference(repository: Repository, name: str) -> str:
     if (name != "HEAD" and not re.fullmatch(r"refs/[A-Za-z0-9._/+@#%=-]{1,300}", name)) or ".." in name:
         return ""

@@ -22,6 +22,7 @@ from acorn_gitops.confine.git import (
     Questions,
     authentic,
     check_files,
+    checked_out,
     find,
     has_any_remote,
     has_remote,
@@ -121,6 +122,33 @@ def _tip(git: Any, remote: str, branch: str) -> str:
         if name == reference:
             return commit
     return ""
+
+
+def advance(root: Path, remote: str, branch: str) -> str:
+    """Check out the newest commit of a branch of the remote, detached; answers it. AcornError, and nothing
+    moves, where another branch or a commit that the remote lacks is checked out: it would be lost from
+    sight."""
+    git = _git(root, strangers=False)
+    repository = find(root)
+    assert repository is not None
+    here = f"refs/remotes/{remote}/{branch}"
+    depth = ["--depth=1"] if _is_cut_off(root) else []
+    options = ("--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", *depth)
+    _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{here}")
+    commit = resolve(repository, here)
+    on, head = checked_out(repository), resolve(repository, "HEAD")
+    if on and on != branch:
+        raise AcornError(
+            f"the branch {on} is checked out here; nothing was moved",
+            hint=f"work in a clone of its own, or `git checkout {branch}`",
+        )
+    if on and head != commit and _run(git, "rev_list", "--max-count=1", head, f"^{commit}"):
+        raise AcornError(
+            f"{branch} has a commit here ({head[:10]}) that {remote} lacks; nothing was moved",
+            hint=f"push it as a branch of its own, then `git checkout --detach {remote}/{branch}`",
+        )
+    _run(git, "checkout", "--quiet", "--detach", commit)
+    return commit
 
 
 def is_elsewhere(root: Path, remote: str) -> bool:

@@ -58,6 +58,15 @@ def pull(workspace: Workspace, remote: str, branch: str) -> Brought:
     return brought
 
 
+def bring_kept(workspace: Workspace) -> tuple[str, Brought] | None:
+    """Where ACORN_LEDGER_BRANCH says that ledgers are kept on a branch, the newest one is here afterwards:
+    the branch's name, and what it holds. Errors as for `pull`."""
+    branch = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
+    if not branch or branch == NONE:
+        return None
+    return branch, pull(workspace, REMOTE, branch)
+
+
 def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str) -> Brought:
     """Take over the branch's ledger where it is newer; the caller holds the lock. Stale where the two have
     gone apart, or where the arriving one is not sound, or of another `owner` (project/environment)."""
