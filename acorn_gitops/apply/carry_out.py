@@ -24,6 +24,7 @@ from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.permit import Permit
 from acorn_gitops.apply.rights import RightsOrder
+from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still
 from acorn_gitops.apply.staleness import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
@@ -47,6 +48,7 @@ from acorn_gitops.plan.change import Applied, Change, Step
 from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import OWNER, belongs_to
+from acorn_gitops.plan.rollout import Phase
 from acorn_gitops.resources.registry import CLEARED, PRICED, STORES, TYPES
 
 BATCH: Final = 500
@@ -108,6 +110,10 @@ class Report:
         """Whether every change is done and seen."""
         seen = all(outcome.status == "observed" for _, outcome in self.outcomes)
         return seen and not self.interrupted and not self.unread
+
+
+SOAKS: Final = 10.0
+"""Seconds after which a run that waits looks whether it is to stop."""
 
 
 class Part(NamedTuple):
@@ -266,12 +272,7 @@ def apply_plan(
     out = {*unread, *work.broken}
     work.forget([c for c in plan.changes if c.action == "forget" and c.address.store not in out])
     work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
-    ahead = sorted(wave for wave in parts if wave[0] == 0)
-    for wave in ahead:
-        work.wave(parts[wave])
-    work.again(ahead)
-    for wave in sorted(parts.keys() - set(ahead)):
-        work.wave(parts[wave])
+    work.roll_out([part for wave in sorted(parts) for part in parts[wave]])
     work.close_unsent()
     if not work.superseded:
         work.record(
@@ -568,6 +569,47 @@ class _Work:
         ]
         if closed:
             self.ledger.settle([], closed, self.edges.now(), self.edges.actor, self.plan.revision)
+
+    def roll_out(self, parts: Sequence[Part]) -> None:
+        """Phase by phase; where one does not show what was sent, the next is not begun."""
+        phases = self.plan.rollout
+        why = ""
+        for number, mine in enumerate(by_phase(parts, phases, self._is_last)):
+            if why:
+                for part in mine:
+                    self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
+                continue
+            self.carry(mine)
+            if mine and number < len(phases) and not (self.interrupted or self.superseded):
+                why = why_it_ends(phases[number], mine, self.outcomes) or self._soaked(phases[number], mine)
+
+    def _soaked(self, phase: Phase, parts: Sequence[Part]) -> str:
+        """Wait, and look once more: why what was seen is not there any more."""
+        if not phase.soak:
+            return ""
+        left = float(phase.soak)
+        while left > 0 and not self.edges.stopping():
+            self.edges.pause(min(left, SOAKS))
+            left -= SOAKS
+        for store in sorted({part.change.address.store for part in parts}):
+            self._refresh(store)
+            if store in self.broken:
+                return f"the rollout ended after {phase.name}: {store} cannot be read: {self.broken[store]}"
+        seen = [p for p in parts if self.outcomes.get(p.change.address, _DONE).status == "observed"]
+        return why_not_still(phase, (write for part in seen for write in self._writes(part)), self.latest)
+
+    def carry(self, parts: Iterable[Part]) -> None:
+        """Wave by wave; what takes things away comes after all that the price guard held back was tried
+        again."""
+        waves: dict[tuple[int, int], list[Part]] = {}
+        for part in parts:
+            waves.setdefault(_wave(part), []).append(part)
+        ahead = sorted(wave for wave in waves if wave[0] == 0)
+        for wave in ahead:
+            self.wave(waves[wave])
+        self.again(ahead)
+        for wave in sorted(waves.keys() - {*ahead}):
+            self.wave(waves[wave])
 
     def wave(self, parts: Iterable[Part]) -> None:
         """All that can be done at once, store by store: sent batch by batch, then looked at once, then

@@ -77,6 +77,15 @@ def check_bound(reviewed: Plan, now: Plan) -> None:
         )
 
 
+def check_rollout(reviewed: Plan, now: Plan) -> None:
+    """Stale where a saved plan would be rolled out otherwise than the policies say now."""
+    if reviewed.rollout != now.rollout:
+        raise Stale(
+            "the stores that go first, or what is asked of them, have changed since this plan was made",
+            hint="plan again and have it reviewed",
+        )
+
+
 def check_intent(reviewed: Plan, now: Plan, done: Collection[Step], known: Callable[[Address], bool]) -> None:
     """A saved plan still says what would be planned now, but for what it has done itself. Stale with the rows
     that do not: the specs, the ledger or the stores moved. Edited comments move nothing, and neither do rows

@@ -69,13 +69,7 @@ def command(
     session = Session(root, environment, no_color)
     watcher = Watcher(lambda: Session(root, environment, no_color), request, hooks)
     if once:
-        with stop:
-            turn = watcher.turn()
-        assert turn is not None  # the first turn is always due
-        _tell(session, turn)
-        if turn.error is not None:
-            raise turn.error
-        return turn.code
+        return _once(session, watcher, stop)
     from acorn_gitops.cli.watch_server import Board, served
 
     board = Board(session.environment or "", wake=stop.news)
@@ -83,6 +77,16 @@ def command(
         session.say(f"watching, every {every:g} s" + (f"; {listen}" if listen else ""))
         _go_on(session, watcher, board, stop)
     return 0
+
+
+def _once(session: Session, watcher: Watcher, stop: Stop) -> int:
+    with stop:
+        turn = watcher.turn()
+    assert turn is not None  # the first turn is always due
+    _tell(session, turn)
+    if turn.error is not None:
+        raise turn.error
+    return turn.code
 
 
 def _go_on(session: Session, watcher: Watcher, board: Board, stop: Stop) -> None:

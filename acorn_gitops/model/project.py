@@ -21,6 +21,7 @@ from acorn_gitops.model.fields import (
     Name,
     Percent,
     SecretRef,
+    Selector,
     Strict,
     Territory,
     Text,
@@ -136,8 +137,25 @@ class Waiver(Strict):
     """Default: all."""
 
 
+class RolloutPhase(Strict):
+    """Stores that are written before the others."""
+
+    name: Name
+    stores: Selector
+    """A store belongs to the first phase that selects it; what none selects is written last."""
+    mayFailPercent: Percent | None = None
+    """Of the changes of this phase, how many may end without being seen in the store before the rollout ends.
+    Default: 0, none."""
+    soakSeconds: int | None = Field(default=None, ge=0, le=86_400)
+    """How long to wait once everything was seen; then it must still be there. Default: 0."""
+
+
 class Policies(Strict):
     """What a plan may do."""
+
+    rollout: list[RolloutPhase] | None = Field(default=None, max_length=9)
+    """Which stores `apply` writes first, in this order. Where one phase does not show what was sent to it,
+    nothing is sent to the next, and the exit code is 3. Default: all stores at once."""
 
     onboarding: Literal["required", "optional"] | None = None
     """required: every live store keeps its records: onboarding, integration, monitors, exit. Default: those

@@ -916,6 +916,15 @@ class ConnectionPatchData(TypedDict, total=False):
     options: dict[str, Any]
 
 
+class RolloutPhaseData(TypedDict, total=False):
+    """Stores that are written before the others."""
+
+    name: str
+    stores: SelectorData
+    mayFailPercent: str
+    soakSeconds: int
+
+
 class AllowanceData(TypedDict, total=False):
     """So many, or so large a part; the smaller of the two when both are given."""
 
@@ -943,6 +952,7 @@ class BudgetData(TypedDict, total=False):
 class PoliciesData(TypedDict, total=False):
     """What a plan may do."""
 
+    rollout: list[RolloutPhaseData]
     onboarding: Literal["required", "optional"]
     rehearsal: Literal["required", "optional"]
     onUnreadable: Literal["stop", "skip"]

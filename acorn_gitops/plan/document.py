@@ -25,6 +25,7 @@ from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
+from acorn_gitops.plan.rollout import Phase, phase_from
 from acorn_gitops.resources.registry import TYPES, parse_address
 
 FORMAT: Final = "1.4"
@@ -55,6 +56,8 @@ class Plan:
     stores: list[StoreResult]
     findings: list[Finding] = field(default_factory=list)
     selected: list[str] = field(default_factory=list)
+    rollout: list[Phase] = field(default_factory=list)
+    """Stores that go before the others, in their order; empty where all go at once."""
     tool: str = __version__
     id: str = ""
     risks: dict[Address, Risk] = field(default_factory=dict)
@@ -103,6 +106,7 @@ def make_plan(
     created_at: str,
     findings: Iterable[Finding],
     selected: Iterable[str] = (),
+    rollout: Iterable[Phase] = (),
     risks: Mapping[Address, Risk] | None = None,
     taken: Mapping[Address, str] | None = None,
     adopt: bool = False,
@@ -122,6 +126,7 @@ def make_plan(
         stores=stores,
         findings=sorted(findings, key=Finding.sort_key),
         selected=sorted(selected),
+        rollout=[*rollout],
         risks=dict(risks or {}),
         taken=dict(taken or {}),
         adopt=adopt,
@@ -150,6 +155,7 @@ def price_move(change: Change) -> tuple[str, str, str, str] | None:
 
 def to_json(plan: Plan) -> dict[str, Any]:
     """The plan as its documented JSON object."""
+    rollout = {"rollout": [phase.to_json() for phase in plan.rollout]} if plan.rollout else {}
     return {
         "format_version": FORMAT,
         "acorn_version": plan.tool,
@@ -164,6 +170,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "errored": plan.errored,
         "selected": plan.selected,
         "adopt": plan.adopt,
+        **rollout,
         "summary": plan.counts(),
         "stores": [
             {
@@ -363,6 +370,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
         stores=stores,
         findings=[_finding_of(f) for f in document["findings"]],
         selected=list(document["selected"]),
+        rollout=[phase_from(one) for one in document.get("rollout") or ()],
         tool=document["acorn_version"],
         id=document["id"],
         risks={

@@ -100,6 +100,14 @@ _FINDING: Final = _object(
         "hint": _TEXT,
     }
 )
+_PHASE: Final = _object(
+    {
+        "name": _NAMED,
+        "stores": _WORDS,
+        "may_fail": {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,4})?$"},
+        "soak": _COUNT,
+    }
+)
 SCHEMA: Final = _object(
     {
         "format_version": _WORD,
@@ -113,10 +121,12 @@ SCHEMA: Final = _object(
         "config_digest": _WORD,
         "ledger_serial": _COUNT,
         "selected": _WORDS,
+        "rollout": {"type": "array", "items": _PHASE, "maxItems": 10},
         "stores": {"type": "array", "items": _STORE},
         "changes": {"type": "array", "items": _CHANGE},
         "findings": {"type": "array", "items": _FINDING},
-    }
+    },
+    "rollout",
 )
 
 

@@ -28,6 +28,7 @@ from acorn_gitops.plan.change import Action, Change, StoreResult
 from acorn_gitops.plan.diff import diff_store
 from acorn_gitops.plan.document import Plan, make_plan
 from acorn_gitops.plan.risk import risks_of
+from acorn_gitops.plan.rollout import phases_of
 from acorn_gitops.plan.select import EXACT
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
@@ -284,6 +285,10 @@ def compute(
         created_at=workspace.stamp(),
         findings=[*(f for f in findings if f.severity == "warning"), *blocking],
         selected=state.selection.patterns,
+        rollout=phases_of(
+            loaded.configuration.policies.get("rollout") or (),
+            ((name, spec.labels) for name, spec in loaded.configuration.stores.items()),
+        ),
         risks=risks_of(loaded.configuration, changes, state.today),
         taken=taken,
         adopt=wishes.adopt,

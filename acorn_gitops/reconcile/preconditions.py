@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from acorn_gitops.apply.carry_out import done_steps
 from acorn_gitops.apply.permit import Lock, Permit, grant
-from acorn_gitops.apply.staleness import check_applicable, check_bound, check_intent
+from acorn_gitops.apply.staleness import check_applicable, check_bound, check_intent, check_rollout
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, Finding, OverBudget, Refused, Stale
@@ -43,6 +43,7 @@ def refuse_changed(saved: Plan, now: Plan, state: States) -> None:
     refuse_blocked(saved)
     check_applicable(saved, state.ledger.plan_status(saved.id))
     check_bound(saved, now)
+    check_rollout(saved, now)
     check_intent(
         saved,
         now,

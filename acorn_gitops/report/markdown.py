@@ -15,6 +15,7 @@ from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, alike, price_move, signature
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.plan.rollout import rollout_words
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import gravest_first, worst_first
@@ -114,6 +115,8 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT, betwe
     danger += _let_through(plan)
     if danger:
         head += ["> [!CAUTION]", *(f"> {line}" for line in danger), ""]
+    if order := rollout_words(plan.rollout, {c.address.store for c in plan.changes if c.writes}):
+        head += [f"Rollout: {escape(cut(order, 500))}.", ""]
     table = _table(plan)
     foot = [
         "",

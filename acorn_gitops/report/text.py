@@ -15,6 +15,7 @@ from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
 from acorn_gitops.plan.document import Plan, Risk, alike, groups, price_move, signature
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
+from acorn_gitops.plan.rollout import rollout_words
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
@@ -99,6 +100,8 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False, between: str = "")
             lines += pen.wrapped(f"! {store.store} could not be read: {safe(store.error)}", "red")
     if plan.selected:
         lines.append(pen(f"selected: {safe(', '.join(plan.selected))}", "dim"))
+    if order := rollout_words(plan.rollout, {c.address.store for c in plan.changes if c.writes}):
+        lines += pen.wrapped(f"rollout: {safe(order)}", "dim")
     lines.append("")
     told = list(groups(plan.changes))
     single: list[Change] = []

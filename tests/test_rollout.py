@@ -1,0 +1,296 @@
+"""A rollout: the stores that go first are written first, and what is not seen there is sent to no other. What the plan's
+reviewer saw is what is rolled out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from acorn_gitops.apply.carry_out import Part
+from acorn_gitops.apply.rollout import by_phase
+from acorn_gitops.model.resource import Address
+from acorn_gitops.plan.change import Change, FieldChange
+from acorn_gitops.plan.rollout import Phase, phases_of, rollout_words
+from acorn_gitops.reconcile.applying import Applied, ApplyRequest
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.sandbox.database import Database
+from tests.repository import PROJECT, Repository, sku, storefront
+
+STORES = ("amz-at", "amz-de", "amz-fr", "amz-it")
+
+
+def everywhere(price: str) -> dict[str, Any]:
+    made = sku()
+    made["spec"]["listings"] = [
+        {"store": s, "price": {"currency": "EUR", "value": price}, "status": "active"} for s in STORES
+    ]
+    return made
+
+
+class Team:
+    """Four stores at 49.99, with phases."""
+
+    def __init__(self, folder: Path, *phases: str) -> None:
+        self.made = Repository(folder, *map(storefront, STORES), everywhere("49.99"))
+        self.made.apply()
+        self.phases(*phases)
+        self.made.write(*map(storefront, STORES), everywhere("47.50"))
+        self.paused: list[float] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def phases(self, *phases: str) -> None:
+        text = "".join(f"\n      - {one}" for one in phases)
+        said = PROJECT + (f"  policies:\n    rollout:{text}\n" if phases else "")
+        (self.made.path / "acorn.yaml").write_text(said)
+
+    def fault(self, kind: str, pattern: str, times: int = 100, reads: int = 0) -> None:
+        done = self.made.run("sandbox", "fault", kind, pattern, "--times", str(times), "--reads", str(reads))
+        assert done.code == 0, done
+
+    def workspace(self, environ: dict[str, str]) -> Workspace:
+        def pause(seconds: float) -> None:
+            self.paused.append(seconds)
+            self.meanwhile()
+
+        return Workspace(self.made.path, environ=environ, pause=pause)
+
+    def prices(self) -> dict[str, str]:
+        live = self.made.live()
+        return {s: live[f"{s}/listing/KTL-17-BLK"]["price"]["value"] for s in STORES}
+
+
+CANARY = "{name: canary, stores: {names: [amz-it]}}"
+SECOND = "{name: second, stores: {names: [amz-fr]}}"
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)
+
+
+def applied(team: Team, environ: dict[str, str]) -> Applied:
+    return team.workspace(environ).apply(ApplyRequest(wait=0))
+
+
+def test_the_canary_is_first_and_the_rest_follows(tmp_path: Path, environ: dict[str, str]) -> None:
+    team = Team(tmp_path, CANARY, SECOND)
+    sent: list[str] = []
+    from acorn_gitops.reconcile.applying import Hooks
+
+    done = team.workspace(environ).apply(hooks=Hooks(progress=lambda _done, _of, where: sent.append(where)))
+    assert done.complete
+    assert [one.split()[0] for one in sent] == ["amz-it", "amz-fr", "amz-at", "amz-de"]
+    assert {*team.prices().values()} == {"47.50"}
+
+
+def test_what_is_refused_at_the_canary_is_sent_to_no_other(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY)
+    team.fault("reject", "amz-it/listing/*")
+    done = team.made.run("apply", "--auto-approve")
+    assert done.code == 3, done
+    assert "the rollout ended after canary: 1 of 1 change not seen (amz-it/listing/KTL-17-BLK)" in done.out
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+
+
+def test_what_is_accepted_and_never_there_ends_it_too(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY)
+    team.fault("accept", "amz-it/listing/*")
+    done = team.made.run("apply", "--auto-approve", "--wait", "0")
+    assert done.code == 3, done
+    assert "not seen" in done.out
+    assert team.prices()["amz-de"] == "49.99"
+
+
+def test_the_second_phase_ends_it_for_the_rest_alone(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY, SECOND)
+    team.fault("reject", "amz-fr/listing/*")
+    assert team.made.run("apply", "--auto-approve").code == 3
+    assert team.prices() == {"amz-at": "49.99", "amz-de": "49.99", "amz-fr": "49.99", "amz-it": "47.50"}
+
+
+def test_a_saved_plan_that_ended_goes_on_where_it_was(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY, SECOND)
+    assert team.made.run("plan", "--out", "plan.json").code == 0
+    team.fault("reject", "amz-fr/listing/*")
+    assert team.made.run("apply", "plan.json").code == 3
+    assert team.made.run("sandbox", "fault", "none").code == 0
+    done = team.made.run("apply", "plan.json")
+    assert done.code == 0, done
+    assert {*team.prices().values()} == {"47.50"}
+
+
+def test_so_many_may_fail_and_not_one_more(tmp_path: Path) -> None:
+    phase = Phase("canary", ("amz-it",), may_fail="10", soak=0)
+    assert not phase.stops_at(1, 10) and phase.stops_at(1, 9) and phase.stops_at(2, 19)
+    assert Phase("canary", (), may_fail="0", soak=0).stops_at(1, 1_000_000)
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, mayFailPercent: '100'}")
+    team.fault("reject", "amz-it/listing/*")
+    assert team.made.run("apply", "--auto-approve").code == 3
+    assert team.prices()["amz-de"] == "47.50"
+
+
+def test_what_does_not_stay_there_ends_it(tmp_path: Path, environ: dict[str, str]) -> None:
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+
+    def repricer() -> None:
+        database = Database(team.made.path / ".acorn" / "sandbox.db")
+        from acorn_gitops.sandbox import disturb
+
+        disturb.set_attribute(
+            database,
+            Address("amz-it", "listing", "KTL-17-BLK"),
+            "price",
+            {"currency": "EUR", "value": "49.99"},
+        )
+        database.close()
+
+    team.meanwhile = repricer
+    done = applied(team, environ)
+    assert sum(team.paused) == 600
+    assert not done.complete
+    words = {o.message for _, o in done.outcomes if o.status == "skipped"}
+    assert words == {
+        "the rollout ended after canary: amz-it/listing/KTL-17-BLK was there, and after 600 s it is not"
+    }
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+
+
+def test_somebody_who_stops_it_is_heard_while_it_waits(tmp_path: Path, environ: dict[str, str]) -> None:
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+    from acorn_gitops.reconcile.applying import Hooks
+
+    workspace = team.workspace(environ)
+    done = workspace.apply(ApplyRequest(wait=0), Hooks(stopping=lambda: sum(team.paused) >= 30))
+    assert done.interrupted and sum(team.paused) == 30
+    assert team.prices() == {**dict.fromkeys(STORES, "49.99"), "amz-it": "47.50"}
+
+
+def test_what_stays_there_lets_the_rest_follow(tmp_path: Path, environ: dict[str, str]) -> None:
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+    assert applied(team, environ).complete
+    assert sum(team.paused) == 600
+    assert {*team.prices().values()} == {"47.50"}
+
+
+def test_somebody_else_who_applies_meanwhile_ends_it(tmp_path: Path, environ: dict[str, str]) -> None:
+    """The canary soaks; another clone applies to the stores that wait: what this run sends there is refused."""
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 1}")
+
+    def hand() -> None:
+        done = team.made.run("sandbox", "disturb", "amz-de/listing/KTL-17-BLK.price=12.00")
+        assert done.code == 0
+
+    team.meanwhile = hand
+    done = applied(team, environ)
+    status = {c.address.store: o.status for c, o in done.outcomes}
+    assert status == {"amz-it": "observed", "amz-at": "observed", "amz-fr": "observed", "amz-de": "conflict"}
+    assert team.prices()["amz-de"] == "12.00"
+
+
+def test_the_phases_are_those_that_were_reviewed(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY)
+    assert team.made.run("plan", "--out", "plan.json").code == 0
+    saved = orjson.loads((tmp_path / "plan.json").read_bytes())
+    assert saved["rollout"] == [{"name": "canary", "stores": ["amz-it"], "may_fail": "0", "soak": 0}]
+    team.phases(CANARY, SECOND)
+    assert team.made.run("apply", "plan.json").code == 6
+    team.phases(CANARY)
+    for forged in ([], [{**saved["rollout"][0], "may_fail": "100"}]):
+        from acorn_gitops.plan.document import plan_id
+
+        other = {**saved, "rollout": forged}
+        other["id"] = plan_id(other)
+        (tmp_path / "forged.json").write_bytes(orjson.dumps(other))
+        done = team.made.run("apply", "forged.json")
+        assert done.code == 6 and "go first" in done.err, done
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        [{"name": "x"}],
+        [{"name": "x", "stores": "amz-it", "may_fail": "0", "soak": 0}],
+        [{"name": "x", "stores": [], "may_fail": "NaN", "soak": 0}],
+        [{"name": "x", "stores": [], "may_fail": "0", "soak": -1}],
+        "canary",
+    ],
+)
+def test_phases_that_are_none_are_no_plan(tmp_path: Path, broken: object) -> None:
+    team = Team(tmp_path, CANARY)
+    assert team.made.run("plan", "--out", "plan.json").code == 0
+    saved = orjson.loads((tmp_path / "plan.json").read_bytes()) | {"rollout": broken}
+    (tmp_path / "plan.json").write_bytes(orjson.dumps(saved))
+    done = team.made.run("apply", "plan.json")
+    assert done.code != 0 and "Traceback" not in done.err
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+
+
+def test_a_store_belongs_to_the_first_phase_that_selects_it() -> None:
+    said: Any = [
+        {"name": "one", "stores": {"labels": {"size": "small"}}, "soakSeconds": 5},
+        {"name": "two", "stores": {"all": True, "exclude": ["d"]}, "mayFailPercent": "2.5"},
+    ]
+    labels = {"a": {"size": "small"}, "b": {}, "c": {"size": "small"}, "d": {}}
+    assert phases_of(said, labels.items()) == [
+        Phase("one", ("a", "c"), may_fail="0", soak=5),
+        Phase("two", ("b",), may_fail="2.5", soak=0),
+    ]
+
+
+def change(address: str, action: str = "update", *paths: str) -> Part:
+    made = Change(
+        action,  # type: ignore[arg-type]
+        Address(*address.split("/")),  # type: ignore[arg-type]
+        "edited",
+        before={},
+        after={},
+        fields=tuple(FieldChange(path, 1, 2, "edited") for path in paths),
+        origin=None,
+        fingerprint="",
+    )
+    return Part(made, made.steps)
+
+
+def test_rights_end_everywhere_at_once_and_stock_is_divided_at_once() -> None:
+    phases = [Phase("canary", ("a",), may_fail="0", soak=0)]
+    parts = {
+        "ends": change("b/grant/ada", "delete"),
+        "given": change("b/grant/bob", "create"),
+        "price": change("a/listing/K", "update", "price"),
+        "share": change("a/listing/L", "update", "price", "allocation.weight"),
+        "pool": change("a/stock/K", "update", "reserve"),
+        "late": change("a/listing/M", "delete"),
+    }
+    found = by_phase(parts.values(), phases, last=lambda part: part is parts["late"])
+    names = {id(part): name for name, part in parts.items()}
+    assert [[names[id(p)] for p in some] for some in found] == [
+        ["ends", "price"],
+        ["given", "share", "pool", "late"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stores", "words"),
+    [
+        (["a", "b", "c"], "canary (a, 60 s), then 2 stores"),
+        (["a"], ""),
+        (["b", "c"], ""),
+        (["a", "b"], "canary (a, 60 s), then 1 store"),
+        ([], ""),
+    ],
+)
+def test_a_plan_says_who_goes_first_where_that_matters(stores: list[str], words: str) -> None:
+    assert rollout_words([Phase("canary", ("a",), may_fail="0", soak=60)], stores) == words
+
+
+def test_it_is_told_in_the_plan(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY)
+    assert "rollout: canary (amz-it), then 3 stores" in team.made.run("plan").out
+    assert "Rollout: canary &#40;amz-it&#41;, then 3 stores." in team.made.run("plan", "-o", "markdown").out
