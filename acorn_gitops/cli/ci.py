@@ -450,7 +450,7 @@ class _Told:
             do(forge)
         except AcornError as error:
             self._warn(error.message)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # What a forge answers has another shape than its reference says.
             self._warn(f"{self._job.host} answers in another shape than expected: {type(error).__name__}")
         finally:

@@ -67,19 +67,18 @@ def _attributes(body: PromoData, store: Spec[StoreData], skus: list[str]) -> Att
     if "buyXGetY" in discount:
         discount["buyXGetY"] = without_none(discount["buyXGetY"])
     discount.pop("gift", None)  # what acorn may let through; the marketplace need not know
-    if discount:
-        out["discount"] = discount
-    minimum = (body.get("minimumOrder") or {}).get(store.name)
-    if minimum is not None:
-        out["minimumOrder"] = _money(minimum)
+    if discount or "discount" in body:
+        out["discount"] = discount or None
+    if "minimumOrder" in body:
+        minimum = (body.get("minimumOrder") or {}).get(store.name)
+        out["minimumOrder"] = _money(minimum) if minimum is not None else None
     out |= {name: value for name, value in body.items() if name in _PLAIN}
     for name, said in (("stacking", body.get("stacking")), ("limits", body.get("limits"))):
-        block = without_none(said)
-        if block:
+        if name in body:
             out[name] = {
                 k: sorted(v) if isinstance(v, list) else _money(v) if isinstance(v, dict) else v
-                for k, v in block.items()
-            }
+                for k, v in without_none(said).items()
+            } or None
     return out
 
 

@@ -33,15 +33,14 @@ def _attributes(body: TaxRuleData) -> Attributes:
         attributes["validTo"] = body["validity"]["to"]
     blocks: Mapping[str, Any] = match
     for name in ("supply", "customer", "seller", "goods", "value"):
-        block = without_none(blocks.get(name))
-        if block:
-            attributes[name] = {k: sorted(v) if isinstance(v, list) else v for k, v in block.items()}
+        if name in blocks:
+            block = without_none(blocks[name])
+            attributes[name] = {k: sorted(v) if isinstance(v, list) else v for k, v in block.items()} or None
     for name, said in (("rate", result.get("rate")), ("invoice", result.get("invoice"))):
-        block = without_none(said)
-        if block:
-            attributes[name] = block
-    if result.get("taxes"):
-        attributes["taxes"] = [without_none(one) for one in result["taxes"]]
+        if name in result:
+            attributes[name] = without_none(said) or None
+    if "taxes" in result:
+        attributes["taxes"] = [without_none(one) for one in result.get("taxes") or ()] or None
     if "scheme" in result:
         attributes["scheme"] = result["scheme"]
     return attributes | {name: body[name] for name in ("enabled", "priority") if name in body}

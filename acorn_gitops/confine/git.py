@@ -156,6 +156,20 @@ def symbolic(repository: Repository, name: str) -> str:
     return words.removeprefix("ref: ").strip() if words.startswith("ref: ") else ""
 
 
+def local_tips(repository: Repository, remote_branches: Sequence[str]) -> list[str]:
+    """The commits that are checked out here, that branches of this clone lead to, and those of these branches
+    (`origin/main`) of remotes; each once."""
+    packed = _read(repository.common / "packed-refs").splitlines()
+    names = ["HEAD", *(f"refs/remotes/{name}" for name in remote_branches)]
+    names += [name for line in packed if (name := line.partition(" ")[2]).startswith("refs/heads/")]
+    loose = repository.common / "refs" / "heads"
+    for at, folders, files in os.walk(loose):
+        folders.sort()
+        names += [f"refs/heads/{(Path(at) / one).relative_to(loose).as_posix()}" for one in sorted(files)]
+    found = (resolve(repository, name) for name in dict.fromkeys(names))
+    return [*dict.fromkeys(commit for commit in found if commit)]
+
+
 def checked_out(repository: Repository) -> str:
     """The branch that is checked out; "" where it is a commit."""
     words = _reference(repository, "HEAD")

@@ -8,7 +8,9 @@ CPython 3.11 takes (`tests/test_confinement` measures it), and about twice that 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 _MAP: Final = 200
 _LIST: Final = 72
@@ -32,3 +34,15 @@ def _widest(body: bytes) -> int:
     if b"\\u" in body or any(mark in body for mark in _ASTRAL):
         return 4
     return 1 if body.isascii() else 2
+
+
+class TooHeavy(ValueError):
+    """A text would take more memory than it may."""
+
+
+def parsed(body: bytes, most: int) -> Any:
+    """A JSON text, parsed; TooHeavy where that would take more than `most` bytes. JSONDecodeError, which is a
+    ValueError, too, where it is none."""
+    if memory_of(body) > most:
+        raise TooHeavy(f"it takes {memory_of(body) >> 20} MiB of memory")
+    return orjson.loads(body)

@@ -17,12 +17,17 @@ import orjson
 from acorn_gitops.confine import http
 from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.confine.weight import TooHeavy, memory_of, parsed
 from acorn_gitops.model.finding import AcornError
 
 PAGES: Final = 50
 """Pages of a list that are read: five thousand comments."""
 _AGAIN: Final = (429, 500, 502, 503, 504)
 _TIMEOUT: Final = 20.0
+MOST: Final = 64 << 20
+"""Bytes that one answer may take in memory; a hundred comments of the longest kind take a third."""
+MOST_IN_ALL: Final = 512 << 20
+"""That all answers of a job may."""
 SECONDS: Final = 120.0
 """That all pages of a list may take."""
 
@@ -48,6 +53,7 @@ class Client:
         if not http.header(token):
             raise AcornError("the forge's token holds characters that no HTTP header can carry")
         self._base = base
+        self._weight = 0
         self._client = http.Client({"user-agent": "acorn-gitops", **headers}, [token], _TIMEOUT)
         self._retry = Retry(budget=60.0, pause=pause)
 
@@ -57,8 +63,13 @@ class Client:
         answer = self._send(method, path, content)
         if not answer.body.strip():
             return None
+        self._weight += memory_of(answer.body)
         try:
-            return orjson.loads(answer.body)
+            if self._weight > MOST_IN_ALL:
+                raise TooHeavy("all answers together take too much memory")
+            return parsed(answer.body, MOST)
+        except TooHeavy as error:
+            raise AcornError(f"the forge's answer to {method} {_shown(path)}: {error}") from None
         except orjson.JSONDecodeError:
             raise AcornError(f"the forge's answer to {method} {_shown(path)} is no JSON") from None
 
@@ -129,8 +140,8 @@ def _shown(path: str) -> str:
 def _why(body: bytes) -> str:
     """What the forge says is wrong."""
     try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        said = parsed(body, MOST)
+    except ValueError:
         return ""
     message = said.get("message") or said.get("error") if isinstance(said, dict) else ""
     return one_line(str(message or ""), 200)

@@ -19,8 +19,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.protocol import Outcome, Status, Write
-from acorn_gitops.model.finding import MarketplaceError, Unreachable
+from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 from acorn_gitops.model.resource import Attributes, Live, digest
+from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.compare import holds
 
 
@@ -197,6 +198,23 @@ def in_shape(name: str, maker: str, *, hint: str, sent: bool = False) -> Iterato
         kind = Unreachable if sent else MarketplaceError
         what = one_line(f"{type(error).__name__}: {error}", 200)
         raise kind(f"{name}: the answer is none that {maker} gives ({what})", hint=hint) from None
+
+
+LONGEST: Final = 400
+"""Letters of a key."""
+
+
+def check_rows(store: str, resources: Mapping[tuple[str, str], Live]) -> None:
+    """Incomplete where what a store shows cannot be reckoned with: a key that is none, an amount that is
+    none, what is nested without end."""
+    for (type_, key), live in resources.items():
+        if type(key) is not str or not key.isprintable() or not 0 < len(key) <= LONGEST:
+            why = "a key that is none"
+        elif not (why := unfit(dict(live.attributes))):
+            continue
+        raise Incomplete(
+            f"{store}: {type_} {one_line(str(key), 60)}: {why}", hint="this is a fault of the server"
+        )
 
 
 NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

@@ -41,6 +41,11 @@ def unfit(attributes: dict[str, Any]) -> str:
     return f"it is nested more than {DEEPEST} deep"
 
 
+def is_percent(text: str) -> bool:
+    """Whether a text is a percentage of a reasonable length."""
+    return _PERCENT.fullmatch(text) is not None
+
+
 def _is_amount(money: dict[str, Any]) -> bool:
     value, currency = money["value"], money["currency"]
     return (

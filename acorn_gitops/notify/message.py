@@ -4,10 +4,12 @@ Callers: every way, `send`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-import orjson
+from acorn_gitops.confine.weight import parsed
 
+MOST: Final = 16 << 20
+"""Bytes that a bot's answer may take in memory."""
 Level = Literal["error", "warning", "resolved"]
 
 
@@ -54,8 +56,8 @@ def by_code(name: str) -> Callable[[int, bytes], str]:
 
     def why_not(status: int, body: bytes) -> str:
         try:
-            code = orjson.loads(body).get(name) if status == 200 else status
-        except (orjson.JSONDecodeError, AttributeError):
+            code = parsed(body, MOST).get(name) if status == 200 else status
+        except (ValueError, AttributeError):
             return "the answer is no JSON"
         return "" if code == 0 else f"{name} {code}"
 

@@ -7,11 +7,12 @@ error: a plan then says so.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
+from acorn_gitops.confine.git import NoAnswer, Questions, find, local_tips, resolve
 
 
 class Revision:
@@ -125,22 +126,40 @@ def _held(questions: Questions, root: Path, commit: str, path: str) -> bytes:
         return b""
 
 
-def held_lately(root: Path, name: str, most: int) -> list[bytes]:
-    """What a file (below the root) holds now, and in the last commits that touched it, as far as git knows
-    them."""
-    path = root / name
-    found = [path.read_bytes()] if path.is_file() else []
+def once_named(
+    root: Path, name: str, said: str, *, most: int, remote_branches: Sequence[str] = ()
+) -> list[tuple[Path, bytes]]:
+    """What every file of a name (`acorn.yaml`), wherever it lies in the repository, holds now and has held in
+    any commit that added or took away a line with `said`: in the history of what is checked out, of all
+    branches here, and of these of remotes; merges and branches without a common beginning included. With
+    each the folder that it lay in. NoAnswer where git cannot tell, or where there are more than `most`."""
     repository = find(root)
     if repository is None:
-        return found
-    inside = (root.relative_to(repository.top) / name).as_posix()
+        return [(root, (root / name).read_bytes())] if (root / name).is_file() else []
+    top = repository.top
     questions = Questions(repository)
-    asked = ("log", "--no-mailmap", f"-n{most}", "--format=%H", "HEAD", "--", f":(top,literal){inside}")
-    try:
-        commits = questions.ask(root, *asked).decode().split()
-        return [*found, *(_held(questions, root, commit, inside) for commit in commits)]
-    except NoAnswer:
-        return found  # no commit yet, or nobody can tell
+    listed = questions.ask(top, "ls-files", "-z", "--", f":(top,glob)**/{name}")
+    here = {root / name, *(top / one.decode("utf-8", "replace") for one in listed.split(b"\0") if one)}
+    found = [(path.parent, path.read_bytes()) for path in sorted(here) if path.is_file()]
+    tips = local_tips(repository, remote_branches)
+    if not tips:
+        return found
+    asked = ("log", "--no-mailmap", "-m", "--root", "--full-history", f"-n{most + 1}", f"-G{said}", "--no-renames",
+             "--format=%H", "--name-only", "-z", "--ignore-missing", "--stdin", "--", f":(top,glob)**/{name}")  # fmt: skip
+    seen: dict[tuple[str, str], None] = {}
+    commit = ""
+    told = questions.ask(top, *asked, given="".join(f"{tip}\n" for tip in tips).encode())
+    for word in told.decode("utf-8", "replace").replace("\n", "\0").split("\0"):
+        if re.fullmatch(r"[0-9a-f]{40,64}", word):
+            commit = word
+        elif word:
+            seen[commit, word] = None
+    if len(seen) > most:
+        raise NoAnswer(f"{name} has had more than {most:,} versions that say {said}", ended=True)
+    for commit, path in seen:
+        with contextlib.suppress(NoAnswer):  # it was taken away there: the version before is another row
+            found.append(((top / path).parent, _held(questions, top, commit, path)))
+    return found
 
 
 def head_of(root: Path) -> str:

@@ -7,10 +7,13 @@ for it however it is spelled.
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+_HERE: Final = "127.0.0.1"
+"""This machine."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -43,16 +46,30 @@ def by_either_scheme(spelled: str) -> tuple[str, ...]:
 
 
 def _one_host(host: str) -> str:
-    if ":" in host:
-        return "127.0.0.1" if host == "::1" else f"[{host}]"
     number = _ipv4(host)
-    if host == "localhost" or number.startswith("127."):
-        return "127.0.0.1"
-    if number:
-        return number
+    if host == "localhost" or host.endswith(".localhost"):
+        return _HERE
     try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
+        address = ipaddress.ip_address(number or host)
+    except ValueError:
+        return _in_ascii(host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    # Whoever connects to "any address" reaches this machine.
+    if address.is_loopback or address.is_unspecified:
+        return _HERE
+    return str(address) if address.version == 4 else f"[{address.compressed}]"
+
+
+def _in_ascii(host: str) -> str:
+    """As the HTTP client asks for it (IDNA 2008), so that two hosts stay two and one stays one."""
+    if host.isascii():
+        return host
+    import idna
+
+    try:
+        return idna.encode(host).decode("ascii")
+    except idna.IDNAError:
         return host
 
 

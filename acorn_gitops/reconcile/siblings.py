@@ -27,7 +27,7 @@ from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import AcornError, PassesLink, Refused
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.provenance import branch as kept_branch
-from acorn_gitops.provenance.revision import held_lately
+from acorn_gitops.provenance.revision import once_named
 from acorn_gitops.reconcile.by_hand import RIGHTS
 from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, is_shared, name_on_branch
 from acorn_gitops.reconcile.loosened import last_guards
@@ -37,6 +37,8 @@ from acorn_gitops.specs.project import FILE, ledgers_named
 
 _MOST: Final = 50
 """So many ledgers of the same stores are asked."""
+_MOST_NAMED: Final = 1000
+"""So many versions of acorn.yaml that say where a ledger is are looked at."""
 _MOST_IN_ALL: Final = 1000
 """So many ledgers are opened."""
 _MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
@@ -142,37 +144,57 @@ class _Search:
                     continue
                 ledger = open_ledger(path)
                 ledger.check_sound()
-            except PassesLink:
-                continue  # whoever proposes a change may have chosen what it says
             except AcornError as error:
+                # Also where git carries it, or what lies beside it: whoever proposed that chose what it says, or
+                # wants it to be passed over.
                 raise Refused(
                     f"another ledger, {path.name}, cannot be read: {error.message}; nothing was written",
-                    hint=_MOVE,
+                    hint=error.hint if isinstance(error, PassesLink) else _MOVE,
                 ) from None
             yield ledger, self._short(path), near
         yield from self._of_the_branch()
 
     def _beside(self) -> Iterator[tuple[Path, bool]]:
-        """Files where ledgers lie: below `.acorn` of this project, and of the others of the repository. No
-        link is followed."""
-        root = self._workspace.root
-        for folder in dict.fromkeys([root, *projects_of(root)]):
+        """Files where ledgers lie: below every `.acorn` of the repository, whether a project still lies
+        beside it or not. No link is followed, and no repository inside this one is entered: what lies there
+        was carried."""
+        for folder in [self._workspace.root, *self._places()]:
             if not self._is_inside(folder / ".acorn"):
                 continue
             for at, folders, names in os.walk(folder / ".acorn"):
                 folders.sort()
                 yield from (
-                    (Path(at) / n, folder == root) for n in sorted(names) if self._is_inside(Path(at) / n)
+                    (Path(at) / n, folder == self._workspace.root)
+                    for n in sorted(names)
+                    if self._is_inside(Path(at) / n)
                 )
 
+    def _places(self) -> Iterator[Path]:
+        """Folders of the repository with an `.acorn` in them."""
+        for at, folders, _ in os.walk(self._top):
+            here = Path(at)
+            if ".acorn" in folders and here != self._workspace.root:
+                yield here
+            folders[:] = sorted(
+                one for one in folders if one not in (".git", ".acorn") and not (here / one / ".git").exists()
+            )
+
     def _named(self) -> Iterator[tuple[Path, bool]]:
-        """Files that acorn.yaml names, or has named in its last versions; outside of the repository those that
-        the default branch keeps there, as for our own."""
-        root = self._workspace.root
-        for content in held_lately(root, FILE, _MOST):
+        """Files that an acorn.yaml names, or has ever named; outside of the repository those that the default
+        branch keeps there, as for our own."""
+        root, trust = self._workspace.root, self._workspace.trust
+        branches = [f"{REMOTE}/{trust.default_branch}"] if trust.default_branch else []
+        try:
+            found = once_named(root, FILE, "ledger", most=_MOST_NAMED, remote_branches=branches)
+        except NoAnswer as error:
+            raise Refused(
+                f"git cannot tell which ledgers {FILE} has named ({error}); nothing was written",
+                hint=f"`git log --full-history -G ledger -- {FILE}` shows what was asked",
+            ) from None
+        for folder, content in found:
             for name in ledgers_named(content.decode("utf-8", "replace")):
-                if self._is_inside(root / name) or self._workspace.trust.keeps_ledger(name):
-                    yield root / name, True
+                if self._is_inside(folder / name) or (folder == root and trust.keeps_ledger(name)):
+                    yield folder / name, folder == root
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a path lies in the repository, and passes no link."""

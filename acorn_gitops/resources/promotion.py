@@ -64,6 +64,10 @@ TYPE = ResourceType(
     told_apart=True,
     reading_rank=2,
     sets=frozenset({"skus", "combinableWith"}),
+    # To say none of these has a meaning of its own: no code, for everybody, on any amount.
+    cleared=frozenset(
+        {"discount", "minimumOrder", "minimumQuantity", "audience", "code", "stacking", "limits"}
+    ),
     properties={
         "type": text(30),
         "skus": {**TEXTS, "minItems": 1},

@@ -51,6 +51,11 @@ TYPE = ResourceType(
     sets=frozenset(
         {"shipFrom", "shipTo", "territoryExclude", "taxClass", "ptc", "establishedIn", "registeredIn"}
     ),
+    # To say none of these has a meaning of its own: without end, any buyer, any value, no rate.
+    cleared=frozenset(
+        {"validTo", "supply", "customer", "seller", "goods", "value", "rate", "taxes", "scheme", "invoice"}
+        | {"enabled", "priority"}
+    ),
     properties={
         "validFrom": DATE,
         "validTo": DATE,

@@ -89,6 +89,9 @@ class Configuration:
     unreached: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """By name of a SKU, bounds that `pricePolicy.default` says and stores that it does not reach
     (`floors.unreached`)."""
+    uncovered: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """By name of a set, stores in which it has no floor of its own, and a part that has none there
+    (`floors.uncovered`)."""
     project_raw: Raw | None = None
     """acorn.yaml, for the places of its `defaults`."""
 

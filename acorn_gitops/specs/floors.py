@@ -79,6 +79,46 @@ def unreached(
     return found
 
 
+def uncovered(
+    skus: Sequence[Spec[SkuMappingData]], currencies: Mapping[str, str]
+) -> dict[str, list[tuple[str, str]]]:
+    """By name of a set's spec, the stores that list it and for which it has no floor of its own, each with a
+    part that has none there either: the sum of the others says less than it seems to."""
+    sets = [sku for sku in skus if _inside(sku)]
+    known = {sku.spec["sku"]: sku for sku in skus} if sets else {}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for sku in sets:
+        for entry in sku.spec.get("listings") or ():
+            store = entry["store"]
+            part = _without_floor(sku, store, currencies.get(store, ""), known=known)
+            if part is not None and part != sku.spec["sku"]:
+                found.setdefault(sku.name, []).append((store, part))
+    return found
+
+
+def _without_floor(
+    sku: Spec[SkuMappingData],
+    store: str,
+    currency: str,
+    *,
+    known: Mapping[str, Spec[SkuMappingData]],
+    depth: int = 0,
+) -> str | None:
+    """The first part, itself where it has none, that has no floor in a store."""
+    policy = sku.spec.get("pricePolicy") or {}
+    default = (policy.get("default") or {}).get("min")
+    if store in (policy.get("min") or {}) or (default is not None and default["currency"] == currency):
+        return None
+    inside = [name for name, _ in _inside(sku)]
+    if not inside or depth > DEEPEST:
+        return sku.spec["sku"]
+    parts = (
+        _without_floor(known[name], store, currency, known=known, depth=depth + 1) if name in known else name
+        for name in inside
+    )
+    return next((part for part in parts if part is not None), None)
+
+
 def _misses(sku: Spec[SkuMappingData], part: Bound, store: str, currencies: Mapping[str, str]) -> bool:
     """Whether a default of a SKU is in another currency than a store sells in, for which nothing is
     written."""
@@ -156,6 +196,12 @@ class _Sets:
         if default is not None and default["currency"] == self._currencies.get(store):
             return Decimal(default["value"])
         inside = [(self._of_part(part, one, store, depth + 1), pieces) for one, pieces in _inside(spec)]
+        if part == "min" and any(bound is not None for bound, _ in inside):
+            # Beside parts that have a floor, one that has none is not given away: it counts as what it costs.
+            inside = [
+                (self._cost_in(one, store, depth + 1) if bound is None else bound, pieces)
+                for (bound, pieces), (one, _) in zip(inside, _inside(spec), strict=True)
+            ]
         known = [bound * pieces for bound, pieces in inside if bound is not None]
         if part == "map" and all(
             self._bound(part, one, store, depth + 1) is None for one, _ in _inside(spec)
@@ -170,6 +216,11 @@ class _Sets:
         if part == "map":
             bounds.append(self._bound("min", sku, store, depth))
         return max((bound for bound in bounds if bound is not None), default=None)
+
+    def _cost_in(self, sku: str, store: str, depth: int) -> Decimal | None:
+        """What a SKU costs, where that is said in the currency of a store."""
+        cost = self._cost(sku, depth)
+        return cost[0] if cost is not None and cost[1] == self._currencies.get(store) else None
 
     def _margin(self, sku: str, depth: int) -> Decimal | None:
         if sku not in self._margins:

@@ -19,7 +19,7 @@ from acorn_gitops.specs import gate
 from acorn_gitops.specs.cache import ParseCache
 from acorn_gitops.specs.configuration import Configuration, Spec
 from acorn_gitops.specs.files import READABLE, Raw, Reader
-from acorn_gitops.specs.floors import unreached, with_bounds
+from acorn_gitops.specs.floors import uncovered, unreached, with_bounds
 from acorn_gitops.specs.leaks import masked
 from acorn_gitops.specs.project import Project, read_project
 from acorn_gitops.specs.resolve import Resolver
@@ -126,6 +126,7 @@ def load(root: Path, environment: str | None, cache: Cache | None) -> Loaded:
         stores=resolver.specs["Store"],
         skus=with_bounds(skus, currencies),
         unreached=unreached(skus, currencies),
+        uncovered=uncovered(skus, currencies),
         roles=resolver.specs["RolePermission"],
         taxes=resolver.specs["TaxRule"],
         promos=resolver.specs["Promo"],

@@ -162,10 +162,11 @@ def test_nothing_outside_is_opened(made: Repository, tmp_path: Path, how: str, w
 
 
 def test_a_file_that_computes_without_end_is_not_opened_where_git_carries_it(made: Repository) -> None:
-    """Nobody waits for it."""
+    """Nobody waits for it; it is named."""
     without_end(made.path / "logo.db")
     proposed(made, PROJECT.replace("{sandbox: {}}", "{sandbox: {}, x: {ledger: logo.db}}"))
-    assert made.run("plan").code == 0
+    done = made.run("plan")
+    assert done.code == 4 and "logo.db is tracked by git" in done.err and "git rm" in done.err
 
 
 def test_one_that_git_does_not_carry_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +210,65 @@ def test_a_ledger_that_a_commit_brings_is_believed_by_nobody(
     git(theirs.path, "commit", "-qm", "x")
     git(theirs.path, "push", "-q", "origin", "HEAD:main")
     refused = cloned(bare, tmp_path / "ci").run("apply", "--auto-approve")
-    assert refused.code == 4 and "no iam.apply in amz-de" in refused.err, refused
+    why = "sub/.acorn/logo.db is tracked by git" if how == "tracked" else "no iam.apply in amz-de"
+    assert refused.code == 4 and why in refused.err, refused
+
+
+def test_a_project_that_moved_leaves_its_ledger_in_its_old_place(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit chooses where acorn.yaml lies; what was applied from there before is asked all the same."""
+    monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
+    first = (storefront(), owners(), sku("S-1", "20.00"))
+    made = clone_of(market, tmp_path / "r", *first, policies="access: enforced")
+    (made.path / ".gitignore").write_text(".acorn/\n")
+    git(made.path, "init", "-q", "-b", "main")
+    git(made.path, "add", "-A")
+    git(made.path, "commit", "-qm", "first")
+    made.apply()
+    monkeypatch.setenv("ACORN_ACTOR", "mallory@example.com")
+    (made.path / "shop").mkdir()
+    git(made.path, "mv", "acorn.yaml", "specs", "shop/")
+    made.path = made.path / "shop"
+    project = (made.path / "acorn.yaml").read_text().replace("access: enforced", "budgets: {}")
+    project = project.replace("{sandbox: {}}", "{other: {}}").replace(
+        "Environment: sandbox", "Environment: other"
+    )
+    (made.path / "acorn.yaml").write_text(project)
+    made.write(storefront(), sku("S-1", "1.00"))
+    git(made.path, "add", "-A")
+    git(made.path, "commit", "-qm", "moved")
+    refused = made.run("apply", "--auto-approve", "--adopt")
+    assert refused.code == 4 and "no listing.apply in amz-de" in refused.err, refused
+    assert market.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "localhost", "[::1]", "[0:0:0:0:0:0:0:1]", "[0::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "[::]",
+        "127.1", "0x7f000001", "api.localhost", "LOCALHOST.",
+    ],
+)  # fmt: skip
+def test_this_machine_has_one_name(other: str) -> None:
+    here = one_spelling("network", "http://127.0.0.1:81/x")
+    assert one_spelling("network", f"http://{other}:81/x") == here
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("https://[2001:db8:0:0:0:0:0:1]", "https://[2001:DB8::1]:443/", True),
+        ("https://[2001:db8::1]", "https://[2001:db8::2]", False),
+        ("https://straße.example", "https://xn--strae-oqa.example", True),
+        ("https://straße.example", "https://strasse.example", False),
+        ("https://MÄRKTE.example", "https://märkte.example.", True),
+        ("https://a_b.example", "https://A_B.example", True),
+    ],
+)
+def test_a_host_is_spelled_as_it_is_asked_for(one: str, other: str, alike: bool) -> None:
+    """As the HTTP client does it: IDNA 2008 keeps ß."""
+    assert (one_spelling("network", one) == one_spelling("network", other)) is alike
 
 
 def forge(made: Repository, folder: Path) -> None:

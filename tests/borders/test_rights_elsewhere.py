@@ -440,12 +440,49 @@ def test_what_git_carries_is_no_ledger_and_what_cannot_be_read_is_named(team: Te
     assert team("ada", PROJECT + ENFORCED, *first).code == 0
     (team.made.path / "acorn.yaml").write_text(_ledger(PROJECT, ".acorn/new.db"))
     assert found(team) == [".acorn/sandbox/ledger.db"]
-    git(team.made.path, "add", "-f", ".acorn/sandbox/ledger.db")
-    assert found(team) == []
-    git(team.made.path, "rm", "-q", "--cached", ".acorn/sandbox/ledger.db")
+    beside = team.made.path / ".acorn" / "sandbox" / "ledger.db-journal"
+    beside.touch()
+    for carried in (".acorn/sandbox/ledger.db", ".acorn/sandbox/ledger.db-journal"):
+        # It may be true: a machine that keeps it brought the commit. It may be forged: nobody believes it.
+        git(team.made.path, "add", "-f", carried)
+        with pytest.raises(Refused, match="is tracked by git"):
+            found(team)
+        git(team.made.path, "rm", "-q", "--cached", carried)
+    beside.unlink()
     (team.made.path / ".acorn" / "sandbox" / "ledger.db").write_bytes(b"spoilt")
     with pytest.raises(Refused, match=r"another ledger, ledger\.db, cannot be read"):
         found(team)
+
+
+NAMED = _ledger(PROJECT + ENFORCED, "var/ledger.db")
+
+
+def _mallory_names_none(team: Team, commits: int) -> None:
+    text = _other_environment(PROJECT)
+    for number in range(commits):
+        (team.made.path / "acorn.yaml").write_text(f"{text}# {number}\n")
+        git(team.made.path, "add", "acorn.yaml")
+        by(team.made, "mallory")
+
+
+@pytest.mark.parametrize("commits", [1, 60])
+def test_a_ledger_that_was_ever_named_is_asked(team: Team, commits: int) -> None:
+    """However many commits came since."""
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    assert team("ada", NAMED, *first).code == 0
+    _mallory_names_none(team, commits)
+    assert found(team) == ["var/ledger.db"]
+
+
+def test_a_history_that_is_hidden_or_left_is_looked_at(team: Team) -> None:
+    """A branch without a common beginning, also where a merge joins it and takes nothing of the other side."""
+    assert team("ada", NAMED, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    git(team.made.path, "checkout", "-q", "--orphan", "mine")
+    _mallory_names_none(team, 1)
+    assert found(team) == ["var/ledger.db"]
+    git(team.made.path, "merge", "-q", "-s", "ours", "--allow-unrelated-histories", "-m", "join", "main")
+    git(team.made.path, "branch", "-q", "-D", "main")
+    assert found(team) == ["var/ledger.db"]
 
 
 def test_rights_are_asked_for_where_they_are_enforced(team: Team) -> None:

@@ -29,6 +29,7 @@ from acorn_gitops.marketplaces.by_looking import (
     RemoteStore,
     Rows,
     carry_out_run,
+    check_rows,
     checked,
     in_shape,
     of_one_type,
@@ -175,6 +176,7 @@ class AmazonAccount:
             for kind, rows in found:
                 resources.update({(kind, key): row.live for key, row in rows.items()})
                 ambiguous.update({(kind, key): why for key, why in rows.twins.items()})
+            check_rows(scope.store, resources)
             return Snapshot(scope.store, bool(resources or ambiguous), resources, ambiguous=ambiguous)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:

@@ -16,6 +16,7 @@ from acorn_gitops.marketplaces.by_looking import (
     Kind,
     RemoteStore,
     carry_out_run,
+    check_rows,
     checked,
     in_shape,
     of_one_type,
@@ -117,6 +118,7 @@ class VendureMarketplace:
                 rows = self._kinds[type_].rows(where, None)
                 resources.update({(type_, key): row.live for key, row in rows.items()})
                 ambiguous.update({(type_, key): why for key, why in rows.twins.items()})
+        check_rows(scope.store, resources)
         return Snapshot(scope.store, bool(resources or ambiguous), resources, ambiguous=ambiguous)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:

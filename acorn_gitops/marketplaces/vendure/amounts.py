@@ -8,11 +8,16 @@ Vendure counts in units of 10^-precision whatever the currency (two decimals by 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.money import MoneyError, canonical
+
+MOST: Final = 10**15
+"""Units of the smallest coin."""
 
 
 class Amounts:
@@ -41,7 +46,10 @@ class Amounts:
         return int(scaled)
 
     def money(self, minor: int, currency: str) -> dict[str, str]:
-        """The server's integer as an amount. One that the currency has no coins for is shown as it is."""
+        """The server's integer as an amount. One that the currency has no coins for is shown as it is.
+        ValueError for what is no amount: JSON knows numbers without end, and texts that look like some."""
+        if type(minor) is not int or abs(minor) > MOST or type(currency) is not str:
+            raise ValueError(f"an amount that is none: {one_line(repr(minor)[:100], 60)}")
         value = str(Decimal(minor).scaleb(-self.precision))
         try:
             return {"currency": currency, "value": canonical(value, currency)}

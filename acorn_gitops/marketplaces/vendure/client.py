@@ -33,6 +33,8 @@ TRIES: Final = 4
 MOST_PAUSE: Final = 60.0
 PATIENCE: Final = 300.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
+SILENT: Final = 100.0
+"""Seconds without an answer after which this connection is asked nothing more in this run."""
 SIGNED_OUT: Final = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
 
 
@@ -90,6 +92,8 @@ class Client:
         self.user_id = ""
         """What the server calls the user who is signed in; empty before, and with an API key."""
         self._clock = clock
+        self._silent = ""
+        """Why no request is sent any more: to the last ones nobody answered, however often they were sent."""
         self._lists: dict[tuple[str, bytes, str], list[dict[str, Any]]] | None = None
         """While a store is read: what was asked for already."""
         self.begin()
@@ -225,6 +229,9 @@ class Client:
             )
 
     def _send(self, body: bytes, channel: str, *, repeatable: bool) -> http.Answer:
+        if self._silent and repeatable:
+            raise Unreachable(f"{self.name}: {self._silent}", hint="run again when the server answers")
+        began = self._clock()
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if channel:
             headers["vendure-token"] = channel
@@ -233,6 +240,8 @@ class Client:
                 lambda: self._once(body, headers, repeatable=repeatable), tries=TRIES, most=MOST_PAUSE
             )
         except (Unanswered, http.NoAnswer) as error:
+            if repeatable and self._clock() - began > SILENT:
+                self._silent = f"no answer for {self._clock() - began:.0f} seconds; it is left alone"
             raise Unreachable(
                 f"{self.name}: no usable answer ({error})", hint="run again when the server answers"
             ) from None

@@ -20,6 +20,7 @@ from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
+from acorn_gitops.model.sound import is_percent
 
 Operation = dict[str, Any]
 
@@ -94,7 +95,7 @@ class Promotions:
             if action == "products_percentage_discount":
                 if sorted(orjson.loads(given["productVariantIds"])) != sorted(ids):
                     raise ValueError("other products are asked for than are discounted")
-                percent = format(Decimal(given["discount"]).normalize(), "f")
+                percent = _percent(given["discount"])
                 out |= {"type": "percentOff", "discount": {"percent": percent}}
             elif action == "order_fixed_discount":
                 amount = self._amounts.money(int(given["discount"]), currency)
@@ -192,6 +193,14 @@ class Promotions:
         if missing:
             raise MarketplaceError(f"{channel.store} does not list {', '.join(missing[:5])}")
         return [held[sku] for sku in skus]
+
+
+def _percent(text: str) -> str:
+    """A percentage among a promotion's arguments; ValueError for what is none: `1e999990` is short on the way,
+    and a million digits afterwards."""
+    if not is_percent(text):
+        raise ValueError(f"a percentage that is none: {text[:60]}")
+    return format(Decimal(text).normalize(), "f")
 
 
 def _operation(code: str, **arguments: Any) -> Operation:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.channels import Places, slug
@@ -20,6 +21,7 @@ from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
+MOST_PERCENT: Final = 1_000_000
 _OURS: Final = re.compile(r"(?P<rule>.+)/(?P<country>[A-Z]{2})/(?P<category>[^/]+)\Z")
 
 
@@ -44,7 +46,10 @@ def rate_form(percents: Mapping[tuple[str, str], str]) -> dict[str, Any]:
 
 
 def percent(value: float) -> str:
-    """Vendure's float as the decimal text that was meant: 25.5 is "25.5", 20.0 is "20"."""
+    """Vendure's float as the decimal text that was meant: 25.5 is "25.5", 20.0 is "20". ValueError for
+    what is no share."""
+    if type(value) not in (int, float) or not abs(value) <= MOST_PERCENT:
+        raise ValueError(f"a percentage that is none: {one_line(repr(value), 60)}")
     text = format(Decimal(str(value)).normalize(), "f")
     return text if text != "-0" else "0"
 

@@ -169,7 +169,16 @@ def floors_there(context: Context) -> Iterator[Said]:
     for sku in config.skus:
         for index, entry in enumerate(sku.spec.get("listings") or ()):
             store = entry["store"]
-            if required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins=margins):
+            blank = dict(config.uncovered.get(sku.name, ())).get(store)
+            if required and entry.get("status") != "inactive" and blank:
+                yield breach(
+                    sku,
+                    ("spec", "listings", index),
+                    f"{sku.spec['sku']} has no floor in {store}, as its part {blank} has none, and every listing needs"
+                    " one here",
+                    mend=f"write pricePolicy: {{min: {{{store}: AMOUNT}}}} for {blank}, or for the set itself",
+                )
+            elif required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins=margins):
                 yield breach(
                     sku,
                     ("spec", "listings", index),
@@ -178,7 +187,13 @@ def floors_there(context: Context) -> Iterator[Said]:
                 )
             for dated in offers.get((store, sku.spec["sku"]), ()):
                 name = dated.promo.name
-                for part in _lacks(sku, store, asks.get(name, frozenset()), margins=margins):
+                asked = asks.get(name, frozenset())
+                if blank and "min" in asked:
+                    lacking.setdefault((name, "min"), []).append(
+                        f"{sku.spec['sku']} in {store} (its part {blank})"
+                    )
+                    asked -= _MIN
+                for part in _lacks(sku, store, asked, margins=margins):
                     lacking.setdefault((name, part), []).append(f"{sku.spec['sku']} in {store}")
     for (name, part), listings in sorted(lacking.items()):
         shown = ", ".join(listings[:3]) + (f" and {len(listings) - 3:,} more" if len(listings) > 3 else "")
@@ -199,7 +214,7 @@ def _unknown_margins(context: Context, margins: Margins) -> Iterator[Said]:
     }
     for sku in config.skus:
         percent = (sku.spec.get("pricePolicy") or {}).get("minMarginPercent")
-        if percent is None or not Decimal(percent):
+        if percent is None:
             continue
         if (sku.spec.get("attributes") or {}).get("cost") is None:
             yield breach(

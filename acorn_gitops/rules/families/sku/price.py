@@ -360,3 +360,28 @@ def defaults_that_reach(context: Context) -> Iterator[Said]:
                 f"{sku.spec['sku']} has no {words[part]} in {shown}: the default is in another currency",
                 mend=f"write pricePolicy: {{{part}: {{{stores[0]}: AMOUNT}}}}",
             )
+
+
+@rule(
+    "SKU-029",
+    "warning",
+    "The floor of a set counts all of its parts",
+    why="A part without a floor counts as what it costs, or as nothing: the set may be sold for what the others must bring.",
+    mend="Write pricePolicy.min for the part, or for the set.",
+)
+def sets_that_are_covered(context: Context) -> Iterator[Said]:
+    """Where one part of a set has a floor in a store that lists the set, all of them have, or the set has one
+    of its own."""
+    config = context.configuration
+    for sku in config.skus:
+        floors = (sku.spec.get("pricePolicy") or {}).get("min") or {}
+        blank = [(store, part) for store, part in config.uncovered.get(sku.name, ()) if store in floors]
+        for part in sorted({part for _, part in blank}):
+            stores = [store for store, one in blank if one == part]
+            shown = ", ".join(stores[:3]) + (f" and {len(stores) - 3:,} more" if len(stores) > 3 else "")
+            yield breach(
+                sku,
+                ("spec", "composition"),
+                f"{sku.spec['sku']} has the floor of its other parts in {shown}: {part} has none there",
+                mend=f"write pricePolicy: {{min: {{{stores[0]}: AMOUNT}}}} for {part}, or for {sku.spec['sku']}",
+            )
