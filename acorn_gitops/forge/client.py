@@ -133,6 +133,11 @@ def number(thing: Any) -> str:
     return str(thing)
 
 
+def address(thing: object) -> str:
+    """Where something is to be seen, as the forge says it: one line, whatever it holds."""
+    return one_line(str(thing or ""), 500)
+
+
 def _shown(path: str) -> str:
     return one_line(path.partition("?")[0], 120)
 

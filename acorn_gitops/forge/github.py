@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from acorn_gitops.forge.client import Client, NotThere, number
+from acorn_gitops.forge.client import Client, NotThere, address, number
 from acorn_gitops.forge.job import Job
 from acorn_gitops.forge.protocol import Approval, Remark, Verdict
 from acorn_gitops.model.finding import AcornError
@@ -129,10 +129,10 @@ def _map(thing: Any) -> Mapping[str, Any]:
 
 
 def _remark(row: Mapping[str, Any], key: str) -> Remark:
-    return Remark(number(row.get(key)), str(row.get("body") or ""), str(row.get("html_url") or ""))
+    return Remark(number(row.get(key)), str(row.get("body") or ""), address(row.get("html_url")))
 
 
 def _link(answer: Any) -> str:
     if not isinstance(answer, Mapping):
         raise AcornError("the forge answers with nothing where it should show what was written")
-    return str(answer.get("html_url") or "")
+    return address(answer.get("html_url"))

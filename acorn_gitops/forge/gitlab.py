@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from acorn_gitops.forge.client import Client, NotThere, number
+from acorn_gitops.forge.client import Client, NotThere, address, number
 from acorn_gitops.forge.job import Job
 from acorn_gitops.forge.protocol import Approval, Remark, Verdict
 from acorn_gitops.model.finding import AcornError
@@ -87,10 +87,10 @@ class GitLab:
         path = f"{self._project}/merge_requests"
         if over is not None:
             content = {"title": title, "description": body}
-            return str(_field(self._client.ask("PUT", f"{path}/{over.id}", content), "web_url"))
+            return address(_field(self._client.ask("PUT", f"{path}/{over.id}", content), "web_url"))
         content = {"source_branch": branch, "target_branch": base, "title": title, "description": body}
         answer = self._client.ask("POST", path, {**content, "remove_source_branch": True})
-        return str(_field(answer, "web_url"))
+        return address(_field(answer, "web_url"))
 
     def issue(self, label: str, marker: str) -> Remark | None:
         """As `Forge.issue`."""
@@ -104,8 +104,8 @@ class GitLab:
         path = f"{self._project}/issues"
         content = {"title": title, "description": body}
         if over is not None:
-            return str(_field(self._client.ask("PUT", f"{path}/{over.id}", content), "web_url"))
-        return str(_field(self._client.ask("POST", path, {**content, "labels": label}), "web_url"))
+            return address(_field(self._client.ask("PUT", f"{path}/{over.id}", content), "web_url"))
+        return address(_field(self._client.ask("POST", path, {**content, "labels": label}), "web_url"))
 
     def settle(self, issue: Remark, words: str) -> None:
         """As `Forge.settle`."""
@@ -119,7 +119,7 @@ class GitLab:
 
 
 def _remark(row: Mapping[str, Any]) -> Remark:
-    return Remark(number(row.get("iid")), str(row.get("description") or ""), str(row.get("web_url") or ""))
+    return Remark(number(row.get("iid")), str(row.get("description") or ""), address(row.get("web_url")))
 
 
 def _field(answer: Any, name: str) -> Any:

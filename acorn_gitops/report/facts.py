@@ -23,7 +23,11 @@ def phrases(type_: str, attributes: Mapping[str, Any]) -> list[str]:
     """One phrase for each thing that a reviewer must see; none for types whose attributes are shown as they
     are."""
     known = TYPES.get(type_)
-    return [*known.words(attributes, shown)] if known is not None else []
+    try:
+        return [*known.words(attributes, shown)] if known is not None else []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # A plan's file may hold anything under a name: then its values speak for themselves.
+        return [f"{name} {shown(value, 60)}" for name, value in attributes.items() if value is not None]
 
 
 def changed_rights(before: Any, after: Any) -> list[str]:

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,9 @@ from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.specs.amounts import advice
 from acorn_gitops.specs.form import needs
 from acorn_gitops.specs.scalars import quoted
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 KINDS = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
 
@@ -61,9 +64,17 @@ def accepts(kind: str, document: Any) -> bool:
     return bool(_validator(kind).is_valid(document))
 
 
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    """Made once: that takes milliseconds, and a file may hold thousands of wrong documents."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)
+
+
 def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> list[Problem]:
     """Everything wrong with a document that the schema refused. `partial`: missing fields are no problem."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     from acorn_gitops.model import kinds
     from acorn_gitops.model.project import ProjectMetadata, ProjectSpec
@@ -118,7 +129,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
         if document[part] is None and part == "lifecycle":
             continue
         try:
-            TypeAdapter(model).validate_python(document[part], strict=True, context={"types": [*TYPES]})
+            _adapter(model).validate_python(document[part], strict=True, context={"types": [*TYPES]})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 problem = _problem(kind, part, detail, document=document)
