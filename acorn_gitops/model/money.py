@@ -56,6 +56,9 @@ def as_written(value: str, currency: str) -> str:
     three may be thousands (1.500 for 1,500), also where the last ones are zeros."""
     if value[-4:-3] == "." and _LIKE_THOUSANDS.fullmatch(value) and minor_units().get(currency, 3) != 3:
         plain, point = value.replace(".", ""), value.rstrip("0").rstrip(".")
+        decimals = minor_units().get(currency, 2)
+        if len(point.partition(".")[2]) > decimals:
+            point = f"an amount with {decimals} decimals" if decimals else "an amount without decimals"
         raise MoneyError(f"{value} {currency} may be {plain} or {point}: write the one that is meant")
     return canonical(value, currency)
 

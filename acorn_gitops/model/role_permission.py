@@ -72,7 +72,7 @@ class Constraints(Strict):
     maxDiscountPercent: Percent | None = None
     """The most that a promotion may take off any listing, whatever the form of its discount."""
     maxBudget: Money | None = None
-    """The largest budget; a promotion without one is beyond it."""
+    """The largest budget, over all stores of a promotion; one without a budget is beyond it."""
 
 
 class Rule(Strict):

@@ -9,7 +9,7 @@ their own role becomes a right by somebody else's apply, and what the specs take
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -127,7 +127,12 @@ def _emergencies(loaded: Loaded, plan: Plan, state: States, held: InForce) -> se
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
     findings += _no_longer_enforced(loaded, held)
-    findings += _beyond_limits(changes, who, access, held=held, depths=state.depths)
+
+    def stores_of(change: Change) -> int:
+        key = (change.address.type, change.address.key)
+        return max(sum(key in shard for shard in state.desired.stores.values()), 1)
+
+    findings += _beyond_limits(changes, who, access, held=held, depths=state.depths, stores=stores_of)
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     return emergency
@@ -218,8 +223,11 @@ def _beyond_limits(
     access: Access,
     held: InForce,
     depths: Mapping[Address, Decimal | None],
+    *,
+    stores: Callable[[Change], int],
 ) -> list[Finding]:
-    """Promotions beyond what the right to apply them is limited to (`constraints`)."""
+    """Promotions beyond what the right to apply them is limited to (`constraints`). `stores`: in how many
+    stores the specs want a promotion; each of them may spend its whole budget."""
     from acorn_gitops.engines.access import Right
 
     right, found = Right("promo", "apply"), []
@@ -229,9 +237,9 @@ def _beyond_limits(
         store = change.address.store
         by_specs = [dict(source.constraints) for source in access.rights([who], store).get(right, [])]
         for limits in (by_specs, [dict(one) for one in held.limits(store, right)]):
-            if not limits or any(not _exceeds(change, depths, one) for one in limits):
+            if not limits or any(not _exceeds(change, depths, one, stores(change)) for one in limits):
                 continue
-            why = _exceeds(change, depths, limits[0])
+            why = _exceeds(change, depths, limits[0], stores(change))
             found.append(
                 Finding(
                     "ACN-024",
@@ -245,7 +253,9 @@ def _beyond_limits(
     return found
 
 
-def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: Mapping[str, Any]) -> str:
+def _exceeds(
+    change: Change, depths: Mapping[Address, Decimal | None], limits: Mapping[str, Any], stores: int
+) -> str:
     """How a promotion exceeds a role's limits; empty where it does not."""
     after = {**(change.before or {}), **(change.after or {})}
     most, budget = limits.get("maxDiscountPercent"), limits.get("maxBudget")
@@ -258,8 +268,14 @@ def _exceeds(change: Change, depths: Mapping[Address, Decimal | None], limits: M
         said = (after.get("limits") or {}).get("budget")
         if said is None:
             return f"has no budget, and {budget['value']} {budget['currency']} are allowed"
-        if said["currency"] != budget["currency"] or Decimal(said["value"]) > Decimal(budget["value"]):
-            return f"has a budget of {said['value']} {said['currency']}, more than {budget['value']} {budget['currency']}"
+        if said["currency"] != budget["currency"] or Decimal(said["value"]) * stores > Decimal(
+            budget["value"]
+        ):
+            each = f" in each of {stores} stores" if stores > 1 else ""
+            return (
+                f"has a budget of {said['value']} {said['currency']}{each}, more than {budget['value']}"
+                f" {budget['currency']}"
+            )
     return ""
 
 

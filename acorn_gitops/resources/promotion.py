@@ -32,8 +32,10 @@ def _words(held: Held, show: Show) -> Sequence[str]:
 
 
 def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
-    if attribute in ("audience", "code", "stacking", "limits"):
+    if attribute in ("audience", "code", "minimumQuantity", "stacking", "limits"):
         return [SpecPath(("spec", attribute), value)]
+    if attribute == "minimumOrder":
+        return [SpecPath(("spec", attribute, address.store), value)]
     said = {name for name, one in (spec.get("discount") or {}).items() if one is not None}
     if (
         attribute == "discount"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.access import one_spelling
 from acorn_gitops.engines.pricing.calendar import Dated, calendar_of
 from acorn_gitops.engines.pricing.lowest import EXCLUSIVE
-from acorn_gitops.model.reference import sale_zone
+from acorn_gitops.model.reference import amazon_marketplaces, sale_zone
 from acorn_gitops.model.window import NoSuchZone, begin_of, utc_text, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar, group_helps
@@ -19,7 +19,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import PromoData
+    from acorn_gitops.model.typed import PromoData, StorefrontData
 
 DAYS_ONLY: Final = frozenset({"salePrice", "percentOff", "amountOff", "coupon"})
 """Types that Amazon carries by calendar days of the marketplace: sale prices (to which percentages and
@@ -34,19 +34,38 @@ def _on_amazon(context: Context) -> Iterator[tuple[str, Dated]]:
             yield store, one
 
 
-def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
+def _day_zone(front: StorefrontData) -> str:
+    """The zone by whose days Amazon sells: that of its marketplace, whatever the store says of itself."""
+    row = amazon_marketplaces().get(str(front.get("marketplaceId")))
+    return row.timezone if row is not None else sale_zone(front)
+
+
+def _midnight(context: Context, stores: Sequence[tuple[str, str]]) -> str:
+    """How to write midnight there: `tz: store` says it only where the store lives by its marketplace's
+    clock."""
+    fronts = context.configuration.stores
+    zones = {place for _, place in stores}
+    if all(sale_zone(fronts[store].spec["storefront"]) == place for store, place in stores):
+        return 'write {local: "…T00:00", tz: store}'
+    if len(zones) == 1:
+        return f'write {{local: "…T00:00", tz: {zones.pop()}}}'
+    return "write a promotion for each of these zones, or give the stores the zones of their marketplaces"
+
+
+def _hours(context: Context, edge: str, id: str) -> Iterator[Said]:
     told: dict[str, list[str]] = {}
     places: dict[str, Spec[PromoData]] = {}
+    zones: dict[str, list[tuple[str, str]]] = {}
     for store, one in _on_amazon(context):
-        front = context.configuration.stores[store].spec["storefront"]
-        place = sale_zone(front)
+        place = _day_zone(context.configuration.stores[store].spec["storefront"])
         try:
             local = getattr(one, edge).astimezone(zone(place))
         except NoSuchZone:
             continue  # told by STO-025
         if local != begin_of(local.date(), place):
-            told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M})")
+            told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M} in {place})")
             places[one.promo.name] = one.promo
+            zones.setdefault(one.promo.name, []).append((store, place))
     for name, stores in sorted(told.items()):
         more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
         yield context.configuration.finding(
@@ -54,8 +73,8 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
             "error",
             places[name],
             ("spec", "window", edge),
-            f"Amazon runs a {places[name].spec['type']} from midnight to midnight of the store, and this one {edge}s at another hour in {', '.join(stores[:3])}{more}",
-            hint,
+            f"Amazon runs a {places[name].spec['type']} from midnight to midnight of the marketplace, and this one {edge}s at another hour in {', '.join(stores[:3])}{more}",
+            _midnight(context, zones[name]),
         )
 
 
@@ -68,8 +87,8 @@ def _hours(context: Context, edge: str, id: str, hint: str) -> Iterator[Said]:
     source="purchasable_offer.discounted_price: start_at and end_at are dates",
 )
 def begins_at_midnight(context: Context) -> Iterator[Said]:
-    """salePrice, percentOff, amountOff and coupon in Amazon stores begin at local midnight."""
-    yield from _hours(context, "start", "PRO-010", hint='write {local: "…T00:00", tz: store}')
+    """salePrice, percentOff, amountOff and coupon in Amazon stores begin at midnight of the marketplace."""
+    yield from _hours(context, "start", "PRO-010")
 
 
 @rule(
@@ -81,8 +100,8 @@ def begins_at_midnight(context: Context) -> Iterator[Said]:
     source="purchasable_offer.discounted_price: end_at is inclusive",
 )
 def ends_at_midnight(context: Context) -> Iterator[Said]:
-    """salePrice, percentOff, amountOff and coupon in Amazon stores end at local midnight."""
-    yield from _hours(context, "end", "PRO-011", hint='write {local: "…T00:00", tz: store}')
+    """salePrice, percentOff, amountOff and coupon in Amazon stores end at midnight of the marketplace."""
+    yield from _hours(context, "end", "PRO-011")
 
 
 def _met(one: Dated, other: Dated) -> bool:
@@ -99,7 +118,13 @@ def _allows(one: Spec[PromoData], other: Spec[PromoData]) -> bool:
         return True
     group = (other.spec.get("stacking") or {}).get("group")
     kind = other.spec["type"]
-    names = {other.name, kind, group, "deal" if kind in ("lightningDeal", "bestDeal") else kind}
+    names = {
+        other.name,
+        other.spec.get("key"),
+        kind,
+        group,
+        "deal" if kind in ("lightningDeal", "bestDeal") else kind,
+    }
     return bool(names & set(said))
 
 
@@ -112,7 +137,7 @@ def _allows(one: Spec[PromoData], other: Spec[PromoData]) -> bool:
 )
 def combinations(context: Context) -> Iterator[Said]:
     """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names
-    the other's name, type or group. Those of one group never meet where the platform keeps groups: only the
+    the other's name, key, type or group. Those of one group never meet where the platform keeps groups: only the
     better holds."""
     if not any(
         (p.spec.get("stacking") or {}).get("combinableWith") is not None

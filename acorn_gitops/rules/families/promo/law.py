@@ -78,7 +78,10 @@ def prior(context: Context) -> Iterator[Said]:
                 f"{one.sku} in {one.store} would cost {major(one.pays, currency)} {currency}{said}; the lowest price of the {DAYS} days before is"
                 f" {major(before, currency)}, so it is {_words(real)}"
             ),
-            mend=(f"at most {major(most if claimed else most - 1, currency)} {currency} would be honest"),
+            mend=(
+                f"a `salePrice` of at most {major(most if claimed else most - 1, currency)} {currency} would be honest"
+                + ("; a percentage is taken off the price of today" if claimed else "")
+            ),
             severity="error" if announced else "warning",
         )
     for name, count in told.items():

@@ -242,8 +242,8 @@ _LONG: Final = timedelta(days=1)
     mend="Lower `limits.quantity`, or move stock before the deal begins.",
 )
 def committed(context: Context) -> Iterator[Said]:
-    """By recorded stock (facts: stock): `limits.quantity` of a promotion, with those of others that hold at
-    the same time on the same SKUs and stores, is at most what these may promise."""
+    """By recorded stock (facts: stock): `limits.quantity` of a promotion in each of its stores, with those of
+    others that hold at the same time on the same SKUs and stores, is at most what these may promise."""
     config = context.configuration
     if not config.facts.has("stock"):
         return
@@ -251,7 +251,7 @@ def committed(context: Context) -> Iterator[Said]:
         quantity = (promo.spec.get("limits") or {}).get("quantity")
         if not quantity:
             continue
-        mine, beside = set[tuple[str, str]](), dict[str, int]()
+        mine, beside = set[tuple[str, str]](), dict[str, tuple[int, set[str]]]()
         for key, dated in _calendar(context).offers.items():
             here = next((d for d in dated if d.promo is promo), None)
             if here is None:
@@ -260,19 +260,23 @@ def committed(context: Context) -> Iterator[Said]:
             for other in dated:
                 also = (other.promo.spec.get("limits") or {}).get("quantity")
                 if also and other.promo is not promo and other.start < here.end and here.start < other.end:
-                    beside[other.promo.name] = also
+                    beside.setdefault(other.promo.name, (also, set()))[1].add(key[0])
         there = 0
         for sku in sorted({sku for _, sku in mine}):
             allotment = inventory_of(context).allotment(sku)
             if allotment is not None:
                 stores = [n for s, n in allotment.stores.items() if (s, sku) in mine]
                 there += max(stores, default=0) if allotment.mode == "shared" else sum(stores)
-        if there < quantity + sum(beside.values()):
-            more = "".join(f", {name} {pieces:,}" for name, pieces in sorted(beside.items()))
+        # Each store is given the whole limit, and knows nothing of the others.
+        stores_of = {store for store, _ in mine}
+        others = {name: pieces * len(where) for name, (pieces, where) in beside.items()}
+        if there < quantity * len(stores_of) + sum(others.values()):
+            more = "".join(f", {name} {pieces:,}" for name, pieces in sorted(others.items()))
+            each = f" in each of {len(stores_of)} stores" if len(stores_of) > 1 else ""
             yield breach(
                 promo,
                 ("spec", "limits", "quantity"),
-                f"{promo.name} commits {quantity:,} pieces{more}, and {there:,} may be promised",
+                f"{promo.name} commits {quantity:,} pieces{each}{more}, and {there:,} may be promised",
                 mend="`acorn view inventory` shows them",
             )
 

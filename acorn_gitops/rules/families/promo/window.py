@@ -176,14 +176,14 @@ def _raises(context: Context) -> Iterator[Said]:
 )
 def currencies(context: Context) -> Iterator[Said]:
     """amount, salePrice and minimumOrder name every selected store, in its currency, and no store that is not
-    there; a budget is in the currency of a selected store."""
+    there; a budget is in the currency of every selected store."""
     config = context.configuration
     for promo in config.promos.values():
         yield from _budget_currency(context, promo)
         parts: list[tuple[tuple[str, ...], Any]] = [
             (("spec", "discount", k), v)
             for k, v in (promo.spec.get("discount") or {}).items()
-            if k in ("amount", "salePrice") and v
+            if k in ("amount", "salePrice") and v is not None
         ]
         if promo.spec.get("minimumOrder"):
             parts.append((("spec", "minimumOrder"), promo.spec["minimumOrder"]))
@@ -230,12 +230,13 @@ def _budget_currency(context: Context, promo: Spec[PromoData]) -> Iterator[Said]
     budget = (promo.spec.get("limits") or {}).get("budget")
     stores = _stores(context, promo) if budget else []
     known = {store.spec["storefront"]["currency"] for store in stores}
-    if budget and known and budget["currency"] not in known:
+    if budget and known and known != {budget["currency"]}:
+        one = f"give it in {sorted(known)[0]}"
         yield breach(
             promo,
             ("spec", "limits", "budget", "currency"),
             f"the budget is in {budget['currency']}, and {promo.name} runs in {', '.join(sorted(known))}",
-            mend=f"give it in {sorted(known)[0]}",
+            mend=one if len(known) == 1 else "write a promotion for the stores of each currency",
         )
     elif budget:
         try:

@@ -58,7 +58,7 @@ def wildcards(context: Context) -> Iterator[Said]:
                         role,
                         ("spec", "rules", index, part),
                         f"* in {part} grants everything",
-                        mend="name them, or set breakGlass: true",
+                        mend="name them; or, in an emergency role, set breakGlass: true with a justification and an end (validity.until)",
                     )
 
 

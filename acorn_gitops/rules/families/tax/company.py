@@ -253,12 +253,13 @@ def deemed_supplier(context: Context) -> Iterator[Said]:
                     f"{why}: for sales to consumers in {supply.ship_to} through {supply.store} the marketplace owes the tax, and"
                     f" {winner.name} says the seller"
                 ),
-                mend="write liableParty: marketplace for such sales; packs eu-deemed-supplier and uk-online-marketplace have them",
+                mend="write liableParty: marketplace for such sales; packs eu-deemed-supplier and uk-online-marketplace have them (`countries` says for where)",
             )
 
 
-OWN_SHOPS: Final = frozenset({"vendure", "shopify", "other"})
-"""Platforms that are software for a shop of one's own."""
+OWN_SHOPS: Final = frozenset({"vendure", "shopify"})
+"""Platforms that are software for a shop of one's own. Whether `other` is a marketplace is not known: Galaxus
+and Kaufland are."""
 _BOUNDS: Final = {"EU": (Decimal(150), "EUR"), "GB": (Decimal(135), "GBP")}
 """Consignments up to which the marketplace is the supplier of what is imported."""
 
@@ -309,7 +310,7 @@ def business_preset(context: Context) -> Iterator[Said]:
                 store,
                 (),
                 f"no rule of {store.name} speaks of businesses with a VAT id",
-                mend="write one, or include a pack",
+                mend="write one, or include a pack, with `countries` where not all of its sales are yours",
             )
 
 
@@ -396,7 +397,7 @@ def northern_ireland(context: Context) -> Iterator[Said]:
                     tax,
                     ("spec", "match", "supply", side),
                     f"{tax.name} is intra-community and names GB",
-                    mend="GB left; only XI (goods) is inside",
+                    mend="take GB out, which left; for goods to XI, which is inside, there is `pack: eu-union-oss`",
                 )
     for name, entity in _entities(context).items():
         for index, one in enumerate(entity.get("registrations") or ()):

@@ -87,6 +87,7 @@ def _words(cell: Cell) -> str:
     "TAX-001",
     "error",
     "Every sale has a tax rule",
+    references=True,
     why="A sale without a rule is invoiced by guess.",
     mend="Write a TaxRule for it; `acorn tax matrix` shows every sale. Where stores are taken in as they are, `severities: {TAX-001:"
     " warning}` in their environment tells it until the rules are there.",

@@ -85,14 +85,16 @@ def known_rate(context: Context) -> Iterator[Said]:
         if percent is None or result["treatment"] not in _CLASSES or not holds:
             continue
         for country in (tax.spec["match"].get("supply") or {}).get(rate.get("of") or "shipTo") or ():
-            known = rates_at(country, result["treatment"], today) if country not in BLOCS else []
-            if known and all(Decimal(one) != Decimal(percent) for one in known):
+            if country in BLOCS or not rates_at(country, "standard", today):
+                continue  # the table does not know it
+            known = rates_at(country, result["treatment"], today)
+            if all(Decimal(one) != Decimal(percent) for one in known):
                 yield breach(
                     tax,
                     ("spec", "result", "rate", "percent"),
                     (
-                        f"{percent} % is no {_CLASSES[result['treatment']]} rate of {country}: {', '.join(known)} (table of"
-                        f" {as_of('vat_rates')})"
+                        f"{percent} % is no {_CLASSES[result['treatment']]} rate of {country}:"
+                        f" {', '.join(known) or 'it has none'} (table of {as_of('vat_rates')})"
                     ),
                     mend="correct it, or name the class of rate instead of a number",
                 )

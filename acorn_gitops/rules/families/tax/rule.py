@@ -24,8 +24,8 @@ _RATED = frozenset({"standard", "reduced", "superReduced"})
     source="EN 16931",
 )
 def rate_fits_treatment(context: Context) -> Iterator[Said]:
-    """Exactly one of class, percent and `taxes` for standard, reduced and superReduced; none or zero
-    otherwise."""
+    """Exactly one of class, percent and `taxes` for standard, reduced and superReduced, and no class of
+    another name; none or zero otherwise."""
     config = context.configuration
     for tax in config.taxes.values():
         result = tax.spec["result"]
@@ -54,6 +54,17 @@ def rate_fits_treatment(context: Context) -> Iterator[Said]:
                 ("spec", "result"),
                 f"treatment {result['treatment']} needs a rate",
                 mend='add `rate: {class: standard}` or `rate: {percent: "19"}`',
+            )
+        elif (
+            result["treatment"] in _RATED
+            and rate.get("class") is not None
+            and rate["class"] != result["treatment"]
+        ):
+            yield breach(
+                tax,
+                path,
+                f"treatment {result['treatment']} with the rate of class {rate['class']}",
+                mend=f"write `class: {result['treatment']}`, or `treatment: {rate['class']}`",
             )
         elif result["treatment"] not in _RATED and (
             rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0) or names

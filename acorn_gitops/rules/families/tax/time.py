@@ -63,7 +63,9 @@ def overlap(context: Context) -> Iterator[Said]:
                         one,
                         ("spec", "validity"),
                         f"{one.name} still holds when {other.name}, for the same sales, begins on {other.spec['validity']['from']}",
-                        mend=f'write to: "{other.spec["validity"]["from"]}" here',
+                        mend=f'write to: "{other.spec["validity"]["from"]}" here'
+                        if one.spec["validity"]["from"] < other.spec["validity"]["from"]
+                        else "take one of them out, or make one more specific: they begin on one day",
                     )
             if count > PAIRS:
                 yield breach(
