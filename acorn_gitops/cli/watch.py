@@ -1,5 +1,5 @@
-"""`acorn watch`. Comes in: a clone of its own, and how often to look. Goes out: what a pipeline would do, turn
-by turn, until it is stopped."""
+"""`acorn watch`. Comes in: a clone of its own, and how often to look. Goes out: what a pipeline would do,
+turn by turn, until it is stopped."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def command(
     """Do what a pipeline would, for teams without one: ask the remote for the newest commit of the default
     branch, check it out, plan it or apply it, and look for drift from time to time.
 
-    It works in a clone of its own, with no branch checked out but the default one. Drift is told, as by `acorn
-    drift --alert`, and never put back by itself. A webhook of the forge at /hook wakes it; its signature is
-    verified with ACORN_WATCH_SECRET, and nothing else of it is believed. Ctrl-C and SIGTERM end it after the
-    batch that is under way.
+    It works in a clone of its own, with no branch checked out but the default one. Drift is told, as by
+    `acorn drift --alert`, and never put back by itself. A webhook of the forge at /hook wakes it; its
+    signature is verified with ACORN_WATCH_SECRET, and nothing else of it is believed. Ctrl-C and SIGTERM end
+    it after the batch that is under way.
     """
     from acorn_gitops.reconcile.applying import Hooks
     from acorn_gitops.reconcile.watching import Watcher, WatchRequest

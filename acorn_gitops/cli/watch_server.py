@@ -6,8 +6,8 @@ writes on. Goes out: answers. Caller: cli `watch`.
 - `/metrics`: the same in numbers, for Prometheus.
 - `POST /hook`: a forge says that something was pushed. Only its signature is looked at.
 
-Signatures: GitHub's `X-Hub-Signature-256`, Gitea's and Forgejo's `X-Gitea-Signature` (HMAC-SHA256 of the body,
-in hex), and GitLab's `X-Gitlab-Token`, which is the secret itself.
+Signatures: GitHub's `X-Hub-Signature-256`, Gitea's and Forgejo's `X-Gitea-Signature` (HMAC-SHA256 of the
+body, in hex), and GitLab's `X-Gitlab-Token`, which is the secret itself.
 """
 
 from __future__ import annotations
@@ -190,8 +190,13 @@ def served(listen: str | None, board: Board, secret: str) -> Iterator[None]:
     except ImportError:
         raise AcornError("the server is not installed", hint="pip install 'acorn-gitops[serve]'") from None
     config = uvicorn.Config(
-        Answers(board, secret), host=host, port=port, log_level="warning", lifespan="off", limit_concurrency=32,
-    )  # fmt: skip
+        Answers(board, secret),
+        host=host,
+        port=port,
+        log_level="warning",
+        lifespan="off",
+        limit_concurrency=32,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=_run, args=(server,), name="acorn watch server", daemon=True)
     thread.start()

@@ -155,7 +155,6 @@ def price_move(change: Change) -> tuple[str, str, str, str] | None:
 
 def to_json(plan: Plan) -> dict[str, Any]:
     """The plan as its documented JSON object."""
-    rollout = {"rollout": [phase.to_json() for phase in plan.rollout]} if plan.rollout else {}
     return {
         "format_version": FORMAT,
         "acorn_version": plan.tool,
@@ -170,7 +169,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "errored": plan.errored,
         "selected": plan.selected,
         "adopt": plan.adopt,
-        **rollout,
+        **({"rollout": [phase.to_json() for phase in plan.rollout]} if plan.rollout else {}),
         "summary": plan.counts(),
         "stores": [
             {

@@ -1,8 +1,8 @@
 """Store by store instead of all at once. Comes in: the policy `rollout`, the stores with their labels. Goes
 out: the phases of a plan. Callers: planning, apply, reports.
 
-The stores of each phase are resolved when a plan is made, and stand in it: what was reviewed is what is rolled
-out. Stores that no phase selects are the last phase.
+The stores of each phase are resolved when a plan is made, and stand in it: what was reviewed is what is
+rolled out. Stores that no phase selects are the last phase.
 """
 
 from __future__ import annotations

@@ -144,8 +144,10 @@ def once_named(
     tips = local_tips(repository, remote_branches)
     if not tips:
         return found
-    asked = ("log", "--no-mailmap", "-m", "--root", "--full-history", f"-n{most + 1}", f"-G{said}", "--no-renames",
-             "--format=%H", "--name-only", "-z", "--ignore-missing", "--stdin", "--", f":(top,glob)**/{name}")  # fmt: skip
+    asked = (
+        "log", "--no-mailmap", "-m", "--root", "--full-history", f"-n{most + 1}", f"-G{said}", "--no-renames",
+        "--format=%H", "--name-only", "-z", "--ignore-missing", "--stdin", "--", f":(top,glob)**/{name}",
+    )  # fmt: skip
     seen: dict[tuple[str, str], None] = {}
     commit = ""
     told = questions.ask(top, *asked, given="".join(f"{tip}\n" for tip in tips).encode())

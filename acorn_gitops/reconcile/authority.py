@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -127,12 +128,9 @@ def _emergencies(loaded: Loaded, plan: Plan, state: States, held: InForce) -> se
                 emergency |= {source.role.name for source in sources}
     findings = [_finding(who, *key, count) for key, count in sorted(missing.items(), key=lambda m: m[0])]
     findings += _no_longer_enforced(loaded, held)
-
-    def stores_of(change: Change) -> int:
-        key = (change.address.type, change.address.key)
-        return max(sum(key in shard for shard in state.desired.stores.values()), 1)
-
-    findings += _beyond_limits(changes, who, access, held=held, depths=state.depths, stores=stores_of)
+    findings += _beyond_limits(
+        changes, who, access, held=held, depths=state.depths, stores=partial(_stores_of, state)
+    )
     if findings:
         raise Refused("whoever applies may not do this; nothing was written", findings=findings)
     return emergency
@@ -215,6 +213,12 @@ def _finding(who: Subject, store: str, right: Right, why: str, count: int, *, wh
         else "let somebody who may give rights apply the role first"
     )
     return Finding("ACN-024", "error", words, place=None, hint=hint)
+
+
+def _stores_of(state: States, change: Change) -> int:
+    """In how many stores the specs want what a change writes."""
+    key = (change.address.type, change.address.key)
+    return max(sum(key in shard for shard in state.desired.stores.values()), 1)
 
 
 def _beyond_limits(

@@ -145,8 +145,8 @@ class _Search:
                 ledger = open_ledger(path)
                 ledger.check_sound()
             except AcornError as error:
-                # Also where git carries it, or what lies beside it: whoever proposed that chose what it says, or
-                # wants it to be passed over.
+                # Also where git carries it, or what lies beside it: whoever proposed that chose what it says,
+                # or wants it to be passed over.
                 raise Refused(
                     f"another ledger, {path.name}, cannot be read: {error.message}; nothing was written",
                     hint=error.hint if isinstance(error, PassesLink) else _MOVE,

@@ -1,5 +1,5 @@
-"""A pipeline for teams that have none: look at the default branch, and do what a job would. Comes in: a way to
-open the workspace of a clone, and a request. Goes out: `Turn`s, one at a time. Caller: cli `watch`.
+"""A pipeline for teams that have none: look at the default branch, and do what a job would. Comes in: a way
+to open the workspace of a clone, and a request. Goes out: `Turn`s, one at a time. Caller: cli `watch`.
 
 The remote is asked which commit is the newest before anything is fetched. What was merged is checked out, and
 planned or applied as `ci plan` and `ci apply` would; from time to time it is looked for drift. Drift is told

@@ -98,11 +98,7 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False, between: str = "")
     for store in plan.stores:
         if store.error:
             lines += pen.wrapped(f"! {store.store} could not be read: {safe(store.error)}", "red")
-    if plan.selected:
-        lines.append(pen(f"selected: {safe(', '.join(plan.selected))}", "dim"))
-    if order := rollout_words(plan.rollout, {c.address.store for c in plan.changes if c.writes}):
-        lines += pen.wrapped(f"rollout: {safe(order)}", "dim")
-    lines.append("")
+    lines += [*_scope(plan, pen), ""]
     told = list(groups(plan.changes))
     single: list[Change] = []
     for _, members in told:
@@ -126,6 +122,13 @@ def plan_text(plan: Plan, pen: Pen, *, verbose: bool = False, between: str = "")
     if verdict.code and not plan.errored:  # of that the summary tells
         lines += pen.wrapped(f"Apply will refuse (exit code {verdict.code}): {safe(verdict.words)}.", "red")
     return "\n".join(lines) + "\n"
+
+
+def _scope(plan: Plan, pen: Pen) -> list[str]:
+    """What was selected, and which stores go first."""
+    lines = [pen(f"selected: {safe(', '.join(plan.selected))}", "dim")] if plan.selected else []
+    order = rollout_words(plan.rollout, {c.address.store for c in plan.changes if c.writes})
+    return lines + (pen.wrapped(f"rollout: {safe(order)}", "dim") if order else [])
 
 
 def _in_store(change: Change, plan: Plan) -> tuple[Any, ...]:

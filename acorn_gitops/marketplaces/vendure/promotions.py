@@ -196,8 +196,8 @@ class Promotions:
 
 
 def _percent(text: str) -> str:
-    """A percentage among a promotion's arguments; ValueError for what is none: `1e999990` is short on the way,
-    and a million digits afterwards."""
+    """A percentage among a promotion's arguments; ValueError for what is none: `1e999990` is short on the
+    way, and a million digits afterwards."""
     if not is_percent(text):
         raise ValueError(f"a percentage that is none: {text[:60]}")
     return format(Decimal(text).normalize(), "f")

@@ -137,8 +137,8 @@ def _allows(one: Spec[PromoData], other: Spec[PromoData]) -> bool:
 )
 def combinations(context: Context) -> Iterator[Said]:
     """Two promotions that meet on a SKU allow each other: where one says `stacking.combinableWith`, it names
-    the other's name, key, type or group. Those of one group never meet where the platform keeps groups: only the
-    better holds."""
+    the other's name, key, type or group. Those of one group never meet where the platform keeps groups: only
+    the better holds."""
     if not any(
         (p.spec.get("stacking") or {}).get("combinableWith") is not None
         for p in context.configuration.promos.values()

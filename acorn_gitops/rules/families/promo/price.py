@@ -170,21 +170,8 @@ def floors_there(context: Context) -> Iterator[Said]:
         for index, entry in enumerate(sku.spec.get("listings") or ()):
             store = entry["store"]
             blank = dict(config.uncovered.get(sku.name, ())).get(store)
-            if required and entry.get("status") != "inactive" and blank:
-                yield breach(
-                    sku,
-                    ("spec", "listings", index),
-                    f"{sku.spec['sku']} has no floor in {store}, as its part {blank} has none, and every listing needs"
-                    " one here",
-                    mend=f"write pricePolicy: {{min: {{{store}: AMOUNT}}}} for {blank}, or for the set itself",
-                )
-            elif required and entry.get("status") != "inactive" and _lacks(sku, store, _MIN, margins=margins):
-                yield breach(
-                    sku,
-                    ("spec", "listings", index),
-                    f"{sku.spec['sku']} has no floor in {store}, and every listing needs one here",
-                    mend=f"write pricePolicy: {{min: {{{store}: AMOUNT}}}}",
-                )
+            if required and entry.get("status") != "inactive":
+                yield from _floorless(sku, index, blank, margins=margins)
             for dated in offers.get((store, sku.spec["sku"]), ()):
                 name = dated.promo.name
                 asked = asks.get(name, frozenset())
@@ -203,6 +190,24 @@ def floors_there(context: Context) -> Iterator[Said]:
             f"{name} must respect {_PARTS[part]}, and there is none for {shown}",
             mend=f"write pricePolicy.{_FIELD.get(part, part)} there, or exclude them by `skus.exclude`",
         )
+
+
+def _floorless(
+    sku: Spec[SkuMappingData], index: int, blank: str | None, *, margins: Margins
+) -> Iterator[Said]:
+    """A listing without a floor where each needs one; `blank`: the part of a set that has none."""
+    store = sku.spec["listings"][index]["store"]
+    if not blank and not _lacks(sku, store, _MIN, margins=margins):
+        return
+    why, whose = (
+        (f", as its part {blank} has none", f" for {blank}, or for the set itself") if blank else ("", "")
+    )
+    yield breach(
+        sku,
+        ("spec", "listings", index),
+        f"{sku.spec['sku']} has no floor in {store}{why}, and every listing needs one here",
+        mend=f"write pricePolicy: {{min: {{{store}: AMOUNT}}}}{whose}",
+    )
 
 
 def _unknown_margins(context: Context, margins: Margins) -> Iterator[Said]:

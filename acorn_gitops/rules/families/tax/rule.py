@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.tax import SIDES, country_of, matched_stores
 from acorn_gitops.model.reference import as_of, countries_with_rates, rates_begin
@@ -11,6 +12,10 @@ from acorn_gitops.model.territory import BLOCS, in_eu, rate_places, rates_at, st
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
+from acorn_gitops.specs.configuration import Spec
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import TaxRuleData
 
 _RATED = frozenset({"standard", "reduced", "superReduced"})
 
@@ -55,21 +60,23 @@ def rate_fits_treatment(context: Context) -> Iterator[Said]:
                 f"treatment {result['treatment']} needs a rate",
                 mend='add `rate: {class: standard}` or `rate: {percent: "19"}`',
             )
-        elif (
-            result["treatment"] in _RATED
-            and rate.get("class") is not None
-            and rate["class"] != result["treatment"]
-        ):
-            yield breach(
-                tax,
-                path,
-                f"treatment {result['treatment']} with the rate of class {rate['class']}",
-                mend=f"write `class: {result['treatment']}`, or `treatment: {rate['class']}`",
-            )
-        elif result["treatment"] not in _RATED and (
-            rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0) or names
-        ):
+        elif result["treatment"] in _RATED:
+            yield from _of_another_class(tax)
+        elif rate.get("class") not in (None, "zero") or Decimal(rate.get("percent") or 0) or names:
             yield breach(tax, path, f"treatment {result['treatment']} has no rate", mend="remove the rate")
+
+
+def _of_another_class(tax: Spec[TaxRuleData]) -> Iterator[Said]:
+    """A taxed treatment with the class of rate of another one."""
+    result = tax.spec["result"]
+    treatment, said = result["treatment"], (result.get("rate") or {}).get("class")
+    if said is not None and said != treatment:
+        yield breach(
+            tax,
+            ("spec", "result", "rate"),
+            f"treatment {treatment} with the rate of class {said}",
+            mend=f"write `class: {treatment}`, or `treatment: {said}`",
+        )
 
 
 @rule(
