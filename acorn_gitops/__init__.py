@@ -12,7 +12,7 @@ staleness, budgets, findings, authority, proof.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from acorn_gitops.model.finding import AcornError, Finding
@@ -69,7 +69,7 @@ _WHERE = {
 """Imported when they are asked for: the command starts without them."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -74,9 +74,9 @@ class Edges:
     """How long an accepted write may take to be seen."""
     publish: Callable[[], None] | None = None
     """Puts the ledger where the next run finds it, before the first write; None where it is there already."""
-    guards: Mapping[str, Any] = field(default_factory=dict)
+    guards: Mapping[str, object] = field(default_factory=dict)
     """The settings of the project that guarded this run, for whoever compares the next with it."""
-    by_hand: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    by_hand: Mapping[str, Sequence[object]] = field(default_factory=dict)
     """By store, what people are to do there (type, key, attributes), where it is otherwise than before."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""

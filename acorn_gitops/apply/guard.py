@@ -18,7 +18,7 @@ from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, pro
 from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
-from acorn_gitops.model.resource import Address, Desired, is_money, platform_of
+from acorn_gitops.model.resource import Address, Attributes, Desired, is_money, platform_of
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
@@ -118,7 +118,7 @@ class Guard:
                     return f"{why}{self._expected()}"
         return ""
 
-    def _forms(self, write: Write, before: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    def _forms(self, write: Write, before: Mapping[str, object]) -> Iterable[dict[str, object]]:
         """What a promotion may be after a write: as it says, laid over what was sent earlier and comes before
         it, and under what comes after it."""
         base = before if write.operation == "update" else {}
@@ -131,7 +131,7 @@ class Guard:
     def _on_sale_for_less(
         self,
         write: Write,
-        live: Mapping[str, Any],
+        live: Mapping[str, object],
         sku: str,
         least: Mapping[str, str] | None,
         held: HeldPromotions,
@@ -245,12 +245,12 @@ class Guard:
             self._listings.pop(store, None)
 
     @staticmethod
-    def _after(write: Write, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    def _after(write: Write, before: Mapping[str, object] | None) -> dict[str, object] | None:
         if write.operation == "delete":
             return None
         return {**((before or {}) if write.operation == "update" else {}), **write.attributes}
 
-    def _bounded(self, address: Address, *, live: bool, former: str = "") -> dict[str, Any]:
+    def _bounded(self, address: Address, *, live: bool, former: str = "") -> dict[str, object]:
         """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it.
         `former`: the key under which it is now, where that is another."""
         there = (address.type, former or address.key)
@@ -258,12 +258,12 @@ class Guard:
         held = have.attributes if have is not None else {}
         return {**held, **bounds_of(self._declared(address), held)}
 
-    def _as_it_is(self, address: Address) -> dict[str, Any]:
+    def _as_it_is(self, address: Address) -> dict[str, object]:
         """A listing at this moment of the run: what was there, and what this run has sent and seen."""
         self._counted = None
         outcome, want = self._outcomes.get(address), self._declared(address)
         live = self._bounded(address, live=True)
-        sent: Mapping[str, Any] = {}
+        sent: Attributes = {}
         if want is not None and outcome is not None and outcome.status == "observed":
             left = left_to_others(want) & live.keys()
             sent = {k: v for k, v in want.attributes.items() if v is not None and k not in left}
@@ -311,7 +311,7 @@ class _Sending(NamedTuple):
     """A write that may still come. `own`: of this run."""
 
     operation: str
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     own: bool
 
 
@@ -352,7 +352,7 @@ def _some_of(sendings: Sequence[_Sending]) -> Iterable[Sequence[_Sending]]:
     return (chosen for count in range(1, len(some) + 1) for chosen in combinations(some, count))
 
 
-def _has(form: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
+def _has(form: Mapping[str, object], content: Mapping[str, object]) -> bool:
     """Whether a promotion is in this form already."""
     return all(same(value, form.get(name), name) for name, value in content.items())
 

@@ -28,7 +28,7 @@ _BOUNDS = (
 )
 
 
-def bounds_of(want: Desired | None, live: Mapping[str, Any]) -> dict[str, Any]:
+def bounds_of(want: Desired | None, live: Mapping[str, object]) -> dict[str, object]:
     """What the spec of a listing says of bounds that no write says: those that the marketplace cannot hold,
     and those that are left to others. Of a bound that is left to others and of what the store shows (`live`)
     the stricter one counts: whoever else keeps it does not open what the specs have closed."""
@@ -36,7 +36,7 @@ def bounds_of(want: Desired | None, live: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     said = {name: value for name, value in (want.whole or {}).items() if value is not None}
     left = left_to_others(want)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, _, sign in _BOUNDS:
         if name in left and want.attributes.get(name) is not None:
             found[name] = _stricter(want.attributes[name], live.get(name), sign)
@@ -45,7 +45,7 @@ def bounds_of(want: Desired | None, live: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _stricter(one: Any, other: Any, sign: int) -> Any:
+def _stricter(one: Any, other: Any, sign: int) -> object:
     """Of two bounds the one that allows less; the first where they cannot be compared."""
     if not is_money(one) or not is_money(other) or one["currency"] != other["currency"]:
         return one
@@ -64,7 +64,7 @@ class Offered(NamedTuple):
 
 
 def refusal(
-    type: str, sent: Mapping[str, Any], live: Mapping[str, Any], least: Mapping[str, str] | None = None
+    type: str, sent: Mapping[str, object], live: Mapping[str, Any], least: Mapping[str, str] | None = None
 ) -> str:
     """Why this write of a listing must not be sent; empty when it may. `live` is what the write is laid over;
     empty for a creation. `least` is the lowest price that leaves the margin of its policy."""
@@ -121,7 +121,7 @@ def _too_little(price: Mapping[str, str], least: Mapping[str, str]) -> str:
 
 def paid_refusal(
     sku: str,
-    sent: Mapping[str, Any],
+    sent: Mapping[str, object],
     live: Mapping[str, Any],
     least: Mapping[str, str] | None,
     held: HeldPromotions,
@@ -173,7 +173,7 @@ def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]
 def sold_below(
     sku: str,
     listing: Mapping[str, Any],
-    live: Mapping[str, Any],
+    live: Mapping[str, object],
     least: Mapping[str, str] | None,
     falls: Falls,
     *,

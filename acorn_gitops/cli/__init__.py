@@ -11,7 +11,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import Any, Final, TextIO, cast
+from typing import Final, TextIO, cast
 
 import click
 
@@ -188,7 +188,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        result: Any = cli.main(args=arguments, prog_name="acorn", standalone_mode=False)
+        result: object = cli.main(args=arguments, prog_name="acorn", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except AcornError as error:
         _say(error)

@@ -85,8 +85,8 @@ def command(
 
 def _rows(
     access: Access, who: list[Subject], right: Right | None, stores: list[str]
-) -> tuple[list[dict[str, Any]], bool]:
-    rows: list[dict[str, Any]] = []
+) -> tuple[list[dict[str, object]], bool]:
+    rows: list[dict[str, object]] = []
     denied = False
     for store in stores:
         if who and right is not None:
@@ -113,16 +113,16 @@ def _rows(
     return rows, denied
 
 
-def _sources(found: Iterable[Source]) -> list[dict[str, Any]]:
+def _sources(found: Iterable[Source]) -> list[dict[str, object]]:
     """Each once: two rules of a role may give the same right alike."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for one in map(_source, found):
         if one not in rows:
             rows.append(one)
     return rows
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: Source) -> dict[str, object]:
     until = (source.role.spec.get("validity") or {}).get("until")
     return {
         "role": source.role.name,
@@ -164,5 +164,5 @@ def _print(session: Session, rows: list[dict[str, Any]]) -> None:
             click.echo(f"{pen(row['store'], 'bold')}  {people}")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value['value']} {value['currency']}" if isinstance(value, dict) else str(value)

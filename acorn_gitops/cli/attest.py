@@ -4,7 +4,7 @@ committed; or a checklist of what is still to be done."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -59,7 +59,7 @@ def command(
     done = attest(session, AttestRequest(steps, proof, until))
     file = record_file(session.load().project.environment)
     if output == "json":
-        said: dict[str, Any] = {"format_version": "1.0", "attested": [*map(str, done)], "file": file}
+        said: dict[str, object] = {"format_version": "1.0", "attested": [*map(str, done)], "file": file}
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
     else:
         for address in done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,7 +31,7 @@ def command(
     if output == "json":
         import orjson
 
-        document: dict[str, Any] = {
+        document: dict[str, object] = {
             "format_version": "1.0",
             "address": address,
             "origin": found.origin,

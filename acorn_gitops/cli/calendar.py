@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -60,7 +60,7 @@ def command(
     sums = laws_of(reductions(config, session.now(), history.prices, certain=True))
     ledger.close()
     calendar, now, pen = calendar_of(config), session.now(), session.pen
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     wrong = False
     for name in sorted(stores or fronts):
         local = zone(sale_zone(fronts[name].spec["storefront"]))

@@ -113,7 +113,7 @@ def apply_command(
     refuse_unmerged(session)
     code = 1
     try:
-        given: dict[str, Any] = {
+        given: dict[str, object] = {
             "environment": environment, "root": root, "no_color": no_color, "plan_file": plan_file,
             "auto_approve": True, "lock_timeout": 300.0, "committed": True,
         }  # fmt: skip

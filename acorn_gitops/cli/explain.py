@@ -96,13 +96,13 @@ def _line(row: dict[str, Any], pen: Pen) -> str:
     return text
 
 
-def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str, Any]]:
+def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str, object]]:
     """Every leaf with the layer and place that it came from."""
     layers = config.layers_of(spec)
     included = (layers[-1].raw.data.get("spec") or {}) if layers and spec.kind == "TaxRule" else {}
     if "pack" in included:
         return _of_pack(config, spec, layers[-1], included=included, field=field)
-    trees: list[tuple[str, Any]] = []
+    trees: list[tuple[str, object]] = []
     for index, layer in enumerate(layers):
         data: Any = layer.raw.data
         for part in layer.path:
@@ -119,7 +119,7 @@ def _spec(config: Configuration, spec: Spec, field: str | None) -> list[dict[str
         layer = layers[int(number)]
         assert config.reader is not None
         full = (*layer.path, *(path[1:] if layer.path[:1] == ("spec",) else path))
-        current: Any = {"spec": spec.spec}
+        current: object = {"spec": spec.spec}
         for part in path:
             current = current.get(part) if isinstance(current, dict) else None
         rows.append(
@@ -145,8 +145,8 @@ _TAKEN: Final = {
 
 
 def _of_pack(
-    config: Configuration, spec: Spec, layer: Layer, included: dict[str, Any], field: str | None
-) -> list[dict[str, Any]]:
+    config: Configuration, spec: Spec, layer: Layer, included: dict[str, object], field: str | None
+) -> list[dict[str, object]]:
     """Every leaf of a rule that a pack has made: said by the pack, or by the spec that includes it."""
     assert config.reader is not None
     rows = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -81,7 +81,7 @@ def command(
     return 0
 
 
-def _json(row: Row) -> dict[str, Any]:
+def _json(row: Row) -> dict[str, object]:
     e = row.entry
     return {
         "sequence": e.sequence,

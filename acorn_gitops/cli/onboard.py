@@ -51,13 +51,13 @@ def command(
     return 1 if any(row.blocked for row in rows) else 0
 
 
-def _json(document: dict[str, Any]) -> str:
+def _json(document: dict[str, object]) -> str:
     import orjson
 
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
 
-def _row(row: Progress) -> dict[str, Any]:
+def _row(row: Progress) -> dict[str, object]:
     return {
         "store": row.store,
         "stage": row.stage,

@@ -81,7 +81,7 @@ def command(
     return 1 if any(one.is_low for one in answers) else 0
 
 
-def _document(one: Asked, at: datetime, audience: str) -> dict[str, Any]:
+def _document(one: Asked, at: datetime, audience: str) -> dict[str, object]:
     from acorn_gitops.engines.pricing.offer import major
 
     currency = one.listed.currency

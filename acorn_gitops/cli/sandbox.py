@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -187,7 +186,7 @@ def disturb(
     return 0
 
 
-def _value(text: str, database: Database, address: Address, attribute: str) -> Any:
+def _value(text: str, database: Database, address: Address, attribute: str) -> object:
     """JSON, or an amount in the currency that the attribute has, or text."""
     import orjson
 

@@ -17,7 +17,7 @@ from acorn_gitops.model.finding import Finding, PassesLink
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.report.text import Pen, findings_text
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def shared(function: F) -> F:

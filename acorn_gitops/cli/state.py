@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from acorn_gitops.cli.session import Session, output, shared
+from acorn_gitops.cli.session import F, Session, output, shared
 from acorn_gitops.model.finding import AcornError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ _on_branch = click.option(
 )
 
 
-def _kept(function: Any) -> Any:
+def _kept(function: F) -> F:
     remote = click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Git remote.")
     return _on_branch(remote(function))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -184,7 +184,7 @@ def _amount(text: str | None) -> tuple[Decimal, str] | None:
     return amount, currency
 
 
-def _json(supply: Supply, decision: Decision) -> dict[str, Any]:
+def _json(supply: Supply, decision: Decision) -> dict[str, object]:
     result = decision.winner.spec["result"] if decision.winner is not None else {}
     return {
         "format_version": "1.0",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -45,7 +44,7 @@ def command(connections: tuple[str, ...], environment: str | None, root: Path | 
     return 0
 
 
-def _state(session: Session, settings: Mapping[str, Any]) -> str:
+def _state(session: Session, settings: Mapping[str, object]) -> str:
     if str(settings.get("url") or "sandbox:").startswith("sandbox:") and settings["adapter"] == "network":
         return "embedded, on this machine"
     why = session.trust.refusal(settings)

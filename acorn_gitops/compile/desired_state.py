@@ -40,6 +40,6 @@ class DesiredState:
         return sum(map(len, self.stores.values()))
 
 
-def without_none(block: Mapping[str, Any] | None) -> dict[str, Any]:
+def without_none(block: Mapping[str, object] | None) -> dict[str, Any]:
     """A block's declared, non-null fields: inside a block null means absent."""
     return {k: v for k, v in (block or {}).items() if v is not None}

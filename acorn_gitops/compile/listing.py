@@ -7,7 +7,7 @@ its listings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.sku_list import sku_list
@@ -81,7 +81,7 @@ def _shared(spec: SkuMappingData) -> Attributes:
     return attributes
 
 
-def _composition(block: CompositionData) -> dict[str, Any]:
+def _composition(block: CompositionData) -> dict[str, object]:
     if block["type"] == "multipack":
         return {"type": "multipack", "components": [{"qty": block["qty"], "sku": block["of"]}]}
     if block["type"] == "bundle":
@@ -91,7 +91,7 @@ def _composition(block: CompositionData) -> dict[str, Any]:
 
 
 def _by_rule(
-    spec: SkuMappingData, name: str, rules: Mapping[str, Mapping[str, Any]], currency: str
+    spec: SkuMappingData, name: str, rules: Mapping[str, Mapping[str, object]], currency: str
 ) -> dict[str, str]:
     rule = rules[name]
     for listing in spec["listings"]:
@@ -107,8 +107,8 @@ def _bounds(attributes: Attributes, policy: PricePolicyData, store: str, currenc
             attributes[name] = {"currency": currency, "value": canonical(bound, currency)}
 
 
-def _allocation(inventory: InventoryData, store: str) -> dict[str, Any]:
-    out: dict[str, Any] = {"pool": inventory["pool"]}
+def _allocation(inventory: InventoryData, store: str) -> dict[str, object]:
+    out: dict[str, object] = {"pool": inventory["pool"]}
     buffer = without_none(inventory.get("buffer"))
     if buffer:
         out["buffer"] = buffer

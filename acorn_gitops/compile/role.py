@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.compile.desired_state import DesiredState, without_none
 from acorn_gitops.compile.translation import Document, Drafts, Translation
@@ -36,8 +36,11 @@ def _attributes(body: RolePermissionData) -> Attributes:
     return role
 
 
-def _rule(rule: RuleData) -> dict[str, Any]:
-    out: dict[str, Any] = {"resources": sorted(set(rule["resources"])), "verbs": sorted(set(rule["verbs"]))}
+def _rule(rule: RuleData) -> dict[str, object]:
+    out: dict[str, object] = {
+        "resources": sorted(set(rule["resources"])),
+        "verbs": sorted(set(rule["verbs"])),
+    }
     constraints = without_none(rule.get("constraints"))
     if constraints:
         out["constraints"] = constraints
@@ -46,7 +49,7 @@ def _rule(rule: RuleData) -> dict[str, Any]:
 
 def _alone(store: str, key: str, attributes: Attributes) -> Document:
     """Without subjects: each grant adds one."""
-    spec: dict[str, Any] = {"subjects": [], "stores": {"names": [store]}, "rules": attributes["rules"]}
+    spec: dict[str, object] = {"subjects": [], "stores": {"names": [store]}, "rules": attributes["rules"]}
     validity = {
         part: attributes[name]
         for part, name in (("from", "validFrom"), ("until", "validUntil"))

@@ -16,7 +16,7 @@ def sku_list(
     listings: Iterable[tuple[str, str, Attributes]],
     stocks: Iterable[tuple[str, str, Attributes]],
     taken: Collection[str] = (),
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU. `taken`:
     names that other mappings have; two codes can have one short name.
 
@@ -28,7 +28,7 @@ def sku_list(
     sources: dict[str, list[tuple[str, Attributes]]] = {}
     for location, sku, attributes in stocks:
         sources.setdefault(sku, []).append((location, attributes))
-    items: list[dict[str, Any]] = []
+    items: list[dict[str, object]] = []
     every = sorted(by_sku.keys() | sources.keys())
     # Codes that are their own names keep them.
     names = {sku: sku for sku in every if name_of_sku(sku) == sku and sku not in taken}
@@ -36,7 +36,7 @@ def sku_list(
     numbers: dict[str, int] = {}
     for sku in every:
         rows = sorted(by_sku.get(sku, ()), key=lambda r: (r[0], r[1]))
-        item: dict[str, Any] = {"sku": sku}
+        item: dict[str, object] = {"sku": sku}
         name = names.get(sku) or _free(name_of_sku(sku), used, numbers)
         used.add(name)
         if name != sku.lower():
@@ -70,7 +70,7 @@ def _agreed(rows: list[Attributes], name: str) -> Any:
     return values[0] if all(value == values[0] for value in values) else None
 
 
-def _facts(item: dict[str, Any], rows: list[Attributes]) -> None:
+def _facts(item: dict[str, object], rows: list[Attributes]) -> None:
     if (gtin := _agreed(rows, "gtin")) is not None:
         item["gtin"] = gtin
     facts = {name: value for name in PRODUCT if (value := _agreed(rows, name)) is not None}
@@ -85,8 +85,8 @@ def _facts(item: dict[str, Any], rows: list[Attributes]) -> None:
             item["composition"] = composition
 
 
-def _listing(store: str, key: str, sku: str, attributes: Attributes) -> dict[str, Any]:
-    listing: dict[str, Any] = {"store": store}
+def _listing(store: str, key: str, sku: str, attributes: Attributes) -> dict[str, object]:
+    listing: dict[str, object] = {"store": store}
     if key != sku:
         listing["sellerSku"] = key
     for name in (*OWN, "price"):
@@ -95,8 +95,8 @@ def _listing(store: str, key: str, sku: str, attributes: Attributes) -> dict[str
     return listing
 
 
-def _bounds(rows: list[tuple[str, str, Attributes]]) -> dict[str, Any]:
-    policy: dict[str, Any] = {}
+def _bounds(rows: list[tuple[str, str, Attributes]]) -> dict[str, object]:
+    policy: dict[str, object] = {}
     for part, name in BOUNDS.items():
         # One bound for a SKU and store: two listings there that disagree cannot be said.
         bounds: dict[str, set[str]] = {}
@@ -115,7 +115,7 @@ def _bounds(rows: list[tuple[str, str, Attributes]]) -> dict[str, Any]:
 
 def _inventory(
     rows: list[tuple[str, str, Attributes]], sources: list[tuple[str, Attributes]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     allocations = [
         (store, a["allocation"])
         for store, _, a in rows

@@ -47,7 +47,7 @@ def _attributes(body: TaxRuleData) -> Attributes:
 
 
 def _alone(store: str, key: str, attributes: Attributes) -> Document:
-    match: dict[str, Any] = {"stores": {"names": [store]}}
+    match: dict[str, object] = {"stores": {"names": [store]}}
     for name in ("supply", "customer", "seller", "goods", "value"):
         if attributes.get(name):
             match[name] = attributes[name]

@@ -86,11 +86,11 @@ class _Metered:
                 raise _Crawl(f"{start:,} bytes were taken in {spent:.0f} seconds")
             self._stream.write(buffer[start : start + PIECE], timeout)
 
-    def start_tls(self, *arguments: Any, **named: Any) -> Any:
+    def start_tls(self, *arguments: object, **named: object) -> object:
         """As the stream's own; what follows is metered, too."""
         return _Metered(self._stream.start_tls(*arguments, **named), self._clock)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
@@ -101,11 +101,11 @@ class _Backend:
         self._backend = backend
         self._clock = clock
 
-    def connect_tcp(self, *arguments: Any, **named: Any) -> Any:
+    def connect_tcp(self, *arguments: object, **named: object) -> object:
         """As the backend's own."""
         return _Metered(self._backend.connect_tcp(*arguments, **named), self._clock)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._backend, name)
 
 

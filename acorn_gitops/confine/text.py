@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import IO, Any, Final
+from typing import IO, Final
 from urllib.parse import quote, quote_plus
 
 import orjson
@@ -144,7 +144,7 @@ class Output:
             except OSError as error:
                 self.lost = error
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 

@@ -82,7 +82,7 @@ class Source(NamedTuple):
 
     role: Spec[RolePermissionData]
     subject: Subject
-    constraints: Mapping[str, Any]
+    constraints: Mapping[str, object]
 
 
 class Decision(NamedTuple):
@@ -153,7 +153,7 @@ class Access:
         return found
 
     @cached_property
-    def _rights(self) -> dict[str, list[tuple[Right, Mapping[str, Any]]]]:
+    def _rights(self) -> dict[str, list[tuple[Right, Mapping[str, object]]]]:
         return {role.name: [*rights_of(role)] for role in self.configuration.roles.values()}
 
     def holders(self, store: str, right: Right) -> list[Subject]:
@@ -231,8 +231,8 @@ def subjects_of(role: Spec[RolePermissionData]) -> list[Subject]:
 
 
 def in_force(
-    applied: Iterable[tuple[str, str, Mapping[str, Any]]], who: Iterable[Subject], today: str
-) -> dict[Right, list[Mapping[str, Any]]] | None:
+    applied: Iterable[tuple[str, str, Mapping[str, object]]], who: Iterable[Subject], today: str
+) -> dict[Right, list[Mapping[str, object]]] | None:
     """Rights that somebody has by what was last applied to a store, (type, key, attributes), with the limits
     of each; None where no grant was ever applied there. Specs that are about to be applied give nobody a
     right yet."""
@@ -246,7 +246,7 @@ def in_force(
     if not grants:
         return None
     wanted = set(who)
-    found: dict[Right, list[Mapping[str, Any]]] = {}
+    found: dict[Right, list[Mapping[str, object]]] = {}
     for grant in grants:
         role = roles.get(grant["role"])
         one = subject(grant["subject"]["kind"], grant["subject"]["id"])
@@ -260,7 +260,7 @@ def in_force(
     return found
 
 
-def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, Mapping[str, Any]]]:
+def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, Mapping[str, object]]]:
     """Every right that a role gives, wildcards spelt out, with its limits."""
     for entry in role.spec["rules"]:
         constraints = {k: v for k, v in (entry.get("constraints") or {}).items() if v is not None}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.engines.pricing.exchange import exchanged
 from acorn_gitops.model.reference import amazon_marketplaces, rates_begin
@@ -143,7 +143,7 @@ def _for_any_value(
         for name in ("above", "max")
         if bound.get(name) is not None
     }
-    found: dict[tuple[Any, ...], tuple[str, Decision]] = {}
+    found: dict[tuple[object, ...], tuple[str, Decision]] = {}
     for currency, edge in sorted(edges):
         for words, amount in ((f"up to {edge}", edge), (f"above {edge}", edge + _A_LITTLE)):
             decision = decide(configuration, supply._replace(value=(amount, currency)), rules)
@@ -159,7 +159,7 @@ _A_LITTLE: Final = Decimal("0.0001")
 """Less than any currency's smallest unit."""
 
 
-def _answer(decision: Decision) -> tuple[Any, ...]:
+def _answer(decision: Decision) -> tuple[object, ...]:
     return (
         decision.problem,
         decision.percent,
@@ -205,7 +205,7 @@ def _liable(candidate: Candidate) -> str:
     return str(candidate.rule.spec["result"]["liableParty"])
 
 
-def _level(candidate: Candidate) -> tuple[Any, ...]:
+def _level(candidate: Candidate) -> tuple[object, ...]:
     return candidate.rank, candidate.rule.spec.get("priority") or 0
 
 
@@ -429,7 +429,7 @@ def _weaker(loser: Candidate, winner: Candidate) -> str:
     return f"{winner.rule.name} has the higher priority"
 
 
-def _result(rule: Spec[TaxRuleData]) -> tuple[Any, ...]:
+def _result(rule: Spec[TaxRuleData]) -> tuple[object, ...]:
     result = rule.spec["result"]
     rate, invoice = result.get("rate") or {}, result.get("invoice") or {}
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -57,7 +57,7 @@ class Client:
         self._client = http.Client({"user-agent": "acorn-gitops", **headers}, [token], _TIMEOUT)
         self._retry = Retry(budget=60.0, pause=pause)
 
-    def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, content: Mapping[str, object] | None = None) -> object:
         """One request; None for an empty answer. NotThere for 404, AcornError for every other refusal. What
         may have arrived is sent again only where it does no harm twice."""
         answer = self._send(method, path, content)
@@ -73,7 +73,7 @@ class Client:
         except orjson.JSONDecodeError:
             raise AcornError(f"the forge's answer to {method} {_shown(path)} is no JSON") from None
 
-    def pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+    def pages(self, path: str) -> Iterator[Mapping[str, object]]:
         """Every entry of a list, page by page."""
         sign = "&" if "?" in path else "?"
         began = self._clock()
@@ -91,7 +91,7 @@ class Client:
         """Close the pool."""
         self._client.close()
 
-    def _send(self, method: str, path: str, content: Mapping[str, Any] | None) -> http.Answer:
+    def _send(self, method: str, path: str, content: Mapping[str, object] | None) -> http.Answer:
         body = orjson.dumps(content) if content is not None else b""
         headers = {"content-type": "application/json"} if content is not None else {}
 
@@ -121,7 +121,7 @@ class Client:
         return answer
 
 
-def number(thing: Any) -> str:
+def number(thing: object) -> str:
     """The number by which a forge knows something. AcornError for anything else: it is a part of
     addresses."""
     if (

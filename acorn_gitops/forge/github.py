@@ -124,7 +124,7 @@ class GitHub:
         self._account.close()
 
 
-def _map(thing: Any) -> Mapping[str, Any]:
+def _map(thing: object) -> Mapping[str, object]:
     return thing if isinstance(thing, Mapping) else {}
 
 
@@ -132,7 +132,7 @@ def _remark(row: Mapping[str, Any], key: str) -> Remark:
     return Remark(number(row.get(key)), str(row.get("body") or ""), address(row.get("html_url")))
 
 
-def _link(answer: Any) -> str:
+def _link(answer: object) -> str:
     if not isinstance(answer, Mapping):
         raise AcornError("the forge answers with nothing where it should show what was written")
     return address(answer.get("html_url"))

@@ -29,7 +29,7 @@ class GitLab:
         user = self._client.ask("GET", "/user")
         return str(user.get("id")) if isinstance(user, Mapping) else ""
 
-    def _is_mine(self, row: Mapping[str, Any]) -> bool:
+    def _is_mine(self, row: Mapping[str, object]) -> bool:
         author = row.get("author")
         return isinstance(author, Mapping) and bool(self._me) and str(author.get("id")) == self._me
 
@@ -122,7 +122,7 @@ def _remark(row: Mapping[str, Any]) -> Remark:
     return Remark(number(row.get("iid")), str(row.get("description") or ""), address(row.get("web_url")))
 
 
-def _field(answer: Any, name: str) -> Any:
+def _field(answer: object, name: str) -> object:
     if not isinstance(answer, Mapping):
         raise AcornError("the forge answers with nothing where it should show what was written")
     return answer.get(name) or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import orjson
 
@@ -100,16 +100,16 @@ def _gitlab(environ: Mapping[str, str]) -> Job:
     )
 
 
-def _digits(thing: Any) -> str:
+def _digits(thing: object) -> str:
     text = str(thing or "")
     return text if text.isdigit() else ""
 
 
-def _map(thing: Any) -> Mapping[str, Any]:
+def _map(thing: object) -> Mapping[str, object]:
     return thing if isinstance(thing, Mapping) else {}
 
 
-def _event(file: str | None) -> Mapping[str, Any]:
+def _event(file: str | None) -> Mapping[str, object]:
     if not file:
         return {}
     try:

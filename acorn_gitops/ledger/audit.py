@@ -19,13 +19,13 @@ SEALED = "ledger.sealed"
 """The event with which a ledger from before there were seals got them."""
 
 
-def seal(rows: Iterable[Iterable[Any]]) -> str:
+def seal(rows: Iterable[Iterable[object]]) -> str:
     """What vouches for the last-applied rows of a store: SHA-256 over all of them, in the order of their
     keys. It stands in the entry of the history that changed them last."""
     return hashlib.sha256(orjson.dumps([list(row) for row in rows])).hexdigest()
 
 
-def seals_of(stored: bytes | str) -> dict[str, Any]:
+def seals_of(stored: bytes | str) -> dict[str, object]:
     """The seals that an entry holds, by store."""
     seals = body_of(stored).get("seals")
     return seals if isinstance(seals, dict) else {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -67,7 +67,7 @@ class Intents(Trail):
         """The id of the intent that was written down last; 0 where there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM intent")[0][0]) if self.exists else 0
 
-    def _intents(self, where: str, values: Sequence[Any] = ()) -> list[Intent]:
+    def _intents(self, where: str, values: Sequence[object] = ()) -> list[Intent]:
         self._vouch_intents(where, values)
         try:
             found = [intent for intent in self._read_intents(where, values) if _is_intent(intent)]
@@ -82,7 +82,7 @@ class Intents(Trail):
             return []
         return [(span.first, span.last) for span in self._spans() if not self._counts(span.sequence)]
 
-    def _read_intents(self, where: str, values: Sequence[Any]) -> list[Intent]:
+    def _read_intents(self, where: str, values: Sequence[object]) -> list[Intent]:
         return [
             Intent(
                 p,
@@ -108,7 +108,7 @@ class Intents(Trail):
             )
         ]
 
-    def _vouch_intents(self, where: str, values: Sequence[Any]) -> None:
+    def _vouch_intents(self, where: str, values: Sequence[object]) -> None:
         """Stale where one of these intents is not one that the history knows, or is open though the history
         says how it ended. A ledger from before it knew any is taken as it is."""
         waiting = self._rows(

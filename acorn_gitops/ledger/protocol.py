@@ -152,7 +152,7 @@ class Ledger(Protocol):
         """Remember how the stores are vouched for now: what this process adds is its own."""
         ...
 
-    def open_up(self, event: str, at: str, actor: str, about: Mapping[str, Any]) -> str:
+    def open_up(self, event: str, at: str, actor: str, about: Mapping[str, object]) -> str:
         """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the
         entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         ...
@@ -190,11 +190,11 @@ class Ledger(Protocol):
         without git."""
         ...
 
-    def last_guards(self) -> dict[str, Any]:
+    def last_guards(self) -> dict[str, object]:
         """The settings that guarded the last run of which they are known."""
         ...
 
-    def unheard(self) -> list[Mapping[str, Any]]:
+    def unheard(self) -> list[Mapping[str, object]]:
         """What entries say (`about`, `commit`) with which runs began that count for nothing (`believe`), after
         the last one that counts, the newest first. Nothing is permitted because of them; what they forbid may
         be true."""
@@ -223,7 +223,7 @@ class Ledger(Protocol):
         run: str = "",
         *,
         publishes: bool = False,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> str:
         """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every
         other; `publishes`: it writes nothing before this entry is where others see it; `about`: owner,
@@ -238,7 +238,7 @@ class Ledger(Protocol):
         actor: str,
         counts: dict[str, int],
         generations: Mapping[str, int] | None = None,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> str:
         """Record how it ended, and in which generations of the stores it was; answers the hash of the entry.
         `about`: owner, commit and when that was committed."""
@@ -266,7 +266,7 @@ class Ledger(Protocol):
         actor: str,
         commit: str,
         event: str,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
         anew: Collection[str] = (),
     ) -> str:
         """Take resources into the ledger (or, without attributes, out of it) without any write; answers the

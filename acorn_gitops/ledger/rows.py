@@ -49,7 +49,7 @@ class Rows:
         """Whether anything was ever applied from here."""
         return self._db is not None
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         if self._db is None or self._patience is None:
             return []
         self._patience.begin()
@@ -64,7 +64,7 @@ class Rows:
             return self._rows(sql, values)
         return rows
 
-    def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+    def _each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Any]:
         try:
             rows = iter(() if self._db is None else self._db.execute(sql, values))
             # By hand: `yield from` would close the cursor of a database that may be closed by then.

@@ -164,7 +164,7 @@ class SqliteLedger(Intents):
             shown_text(row[0]) for row in self._rows("SELECT DISTINCT store FROM resource ORDER BY store")
         ]
 
-    def resources(self) -> list[tuple[Address, dict[str, Any]]]:
+    def resources(self) -> list[tuple[Address, dict[str, object]]]:
         """Every row, for `state list`, `state show` and export."""
         return [
             (
@@ -207,7 +207,7 @@ class SqliteLedger(Intents):
             )
         }
 
-    def open_up(self, event: str, at: str, actor: str, about: Mapping[str, Any]) -> str:
+    def open_up(self, event: str, at: str, actor: str, about: Mapping[str, object]) -> str:
         """Record that something is about to move this ledger (one of `OPENINGS`); answers the hash of the
         entry, for the stores to remember first: whoever dies in between is not taken for somebody else."""
         self._read_anew()
@@ -226,7 +226,7 @@ class SqliteLedger(Intents):
         run: str = "",
         *,
         publishes: bool = False,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> str:
         """Record that a plan is being applied; answers the hash of the entry. `run` keeps it apart from every
         other; `publishes`: it writes nothing before this entry is where others see it; `about`: owner,
@@ -262,7 +262,7 @@ class SqliteLedger(Intents):
         actor: str,
         counts: dict[str, int],
         generations: Mapping[str, int] | None = None,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> str:
         """Record how it ended, and in which generations of the stores it was; answers the hash of the entry.
         `about`: owner, commit and when that was committed."""
@@ -346,7 +346,7 @@ class SqliteLedger(Intents):
                         one.last or MOST_ID,
                     ),
                 )
-            before: dict[Address, dict[str, Any]] = {}
+            before: dict[Address, dict[str, object]] = {}
             for row in rows:
                 if row.outcome == "observed":
                     before |= _priced_before(db, row)
@@ -385,7 +385,7 @@ class SqliteLedger(Intents):
         actor: str,
         commit: str,
         event: str,
-        about: Mapping[str, Any] | None = None,
+        about: Mapping[str, object] | None = None,
         anew: Collection[str] = (),
     ) -> str:
         """Take resources into the ledger (or, without attributes, out of it) without any write; answers the
@@ -396,7 +396,7 @@ class SqliteLedger(Intents):
             return ""
         self._read_anew()
         with self._transaction() as db:
-            before: dict[Address, dict[str, Any]] = {}
+            before: dict[Address, dict[str, object]] = {}
             for row in rows:
                 before |= _priced_before(db, row)
                 if row.attributes is None:
@@ -509,7 +509,7 @@ def _put(db: sqlite3.Connection, row: Settled, at: str, commit: str) -> None:
     )
 
 
-def _priced_before(db: sqlite3.Connection, row: Settled) -> dict[Address, dict[str, Any]]:
+def _priced_before(db: sqlite3.Connection, row: Settled) -> dict[Address, dict[str, object]]:
     """Of a listing whose price changes: what the row said of it, and since when."""
     if row.address.type != "listing":
         return {}

@@ -257,7 +257,7 @@ class Trail(Rows):
                 return commit
         return ""
 
-    def _counting(self, where: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+    def _counting(self, where: str, values: Sequence[object] = ()) -> Iterator[Any]:
         """Bodies of entries that count, the newest first."""
         for sequence, raw in self._each(
             f"SELECT sequence, body FROM audit WHERE {where} ORDER BY sequence DESC", values
@@ -274,7 +274,7 @@ class Trail(Rows):
                 return str(body["commit"]).removesuffix("-dirty")
         return ""
 
-    def last_guards(self) -> dict[str, Any]:
+    def last_guards(self) -> dict[str, object]:
         """The settings that guarded the last run of which they are known."""
         for raw in self._counting("event='apply.begin'"):
             guards = audit.body_of(raw).get("guards")
@@ -282,10 +282,10 @@ class Trail(Rows):
                 return guards
         return {}
 
-    def unheard(self) -> list[Mapping[str, Any]]:
+    def unheard(self) -> list[Mapping[str, object]]:
         """What entries say with which runs began that count for nothing, after the last one that counts, the
         newest first. A rebuild that counts is such an end, too."""
-        found: list[Mapping[str, Any]] = []
+        found: list[Mapping[str, object]] = []
         for sequence, event, raw in self._each(
             "SELECT sequence, event, body FROM audit WHERE event IN ('apply.begin', 'state.rebuild')"
             " ORDER BY sequence DESC"
@@ -318,7 +318,7 @@ class Trail(Rows):
         """Whose ledger this is (project/environment); "" where nothing says so."""
         return str(self._whose().get("owner") or "")
 
-    def _whose(self) -> Mapping[str, Any]:
+    def _whose(self) -> Mapping[str, object]:
         entries = self._each(f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence DESC")
         bodies = (audit.body_of(raw) for (raw,) in entries)
         return next((body for body in bodies if body.get("owner") or body.get("environment")), {})
@@ -429,7 +429,7 @@ def _address(name: object) -> Address | None:
         return None
 
 
-def endings_of(body: Mapping[str, Any]) -> list[list[Any]]:
+def endings_of(body: Mapping[str, object]) -> list[list[object]]:
     """What an entry says of endings, each a row that begins with an address; anything else ends nothing."""
     rows = body.get("ended")
     return [row for row in rows if isinstance(row, list) and row] if isinstance(rows, list) else []

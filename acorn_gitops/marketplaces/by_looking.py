@@ -24,6 +24,9 @@ from acorn_gitops.model.resource import Attributes, Live, digest
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.compare import holds
 
+Raw = dict[str, Any]
+"""What a marketplace said of a thing, as it came."""
+
 
 class RemoteStore(NamedTuple):
     """A store as the marketplace knows it. `token` chooses it in a request, where it needs one; `raw` is what
@@ -32,7 +35,7 @@ class RemoteStore(NamedTuple):
     store: str
     id: str
     token: str
-    raw: dict[str, Any]
+    raw: Raw
 
 
 class Row(NamedTuple):
@@ -110,7 +113,7 @@ class Kind(Protocol):
         """Delete, and answer for each."""
 
 
-def live(attributes: Attributes, raw: Mapping[str, Any], id: str, told: Attributes | None = None) -> Live:
+def live(attributes: Attributes, raw: Mapping[str, object], id: str, told: Attributes | None = None) -> Live:
     """A live resource. Its version is what the marketplace says of its age (`updatedAt`), with the fields: a
     change that the age does not show is seen too. `told`: fields that it keeps in other words than
     acorn's."""

@@ -14,7 +14,7 @@ added later goes into `Scope` or `Write`, never into a signature.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live
@@ -130,7 +130,7 @@ class Fits(Protocol):
 class Knows(Protocol):
     """An adapter whose marketplace calls its stores by ids of its own implements this too."""
 
-    def know(self, stores: Mapping[str, Mapping[str, Any]]) -> None:
+    def know(self, stores: Mapping[str, Mapping[str, object]]) -> None:
         """What the specs say of each store of this connection: its block `storefront` or `physical`, as it is
         resolved. Told before anything is read; each time all of them."""
 
@@ -138,10 +138,10 @@ class Knows(Protocol):
         """What a name means there, in words that change when it means something else; empty where it means
         nothing. What was applied under another meaning says nothing of this one."""
 
-    def candidates(self) -> Mapping[str, Mapping[str, Any]]:
+    def candidates(self) -> Mapping[str, Mapping[str, object]]:
         """By identity, all that a name could mean there, as blocks for `remember`."""
 
-    def remember(self, store: str, block: Mapping[str, Any]) -> None:
+    def remember(self, store: str, block: Mapping[str, object]) -> None:
         """What a name meant that no spec says any more."""
 
 
@@ -261,4 +261,4 @@ class Settings(NamedTuple):
     adapter: str
     url: str
     token: str
-    options: Mapping[str, Any]
+    options: Mapping[str, object]

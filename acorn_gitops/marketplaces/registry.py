@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.marketplaces.protocol import Marketplace, Settings
 from acorn_gitops.model.finding import InvalidSpecs
@@ -20,7 +20,7 @@ BUILT_IN: Final = {
 }
 
 
-def open_marketplace(settings: Settings, **parts: Any) -> Marketplace:
+def open_marketplace(settings: Settings, **parts: object) -> Marketplace:
     """The adapter that a connection names, opened. InvalidSpecs when there is none of that name."""
     if settings.adapter in BUILT_IN:
         opener: Callable[..., Marketplace] = import_module(BUILT_IN[settings.adapter]).open_marketplace

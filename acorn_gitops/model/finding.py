@@ -20,7 +20,7 @@ The error tree is split by what the caller should do next, and each branch knows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Severity = Literal["error", "warning", "info"]
 FieldPath: TypeAlias = tuple[str | int, ...]
@@ -56,7 +56,7 @@ class Finding(NamedTuple):
     """Which field of a spec it is about (`spec.attributes`), numbers of entries left out: what is alike can
     be told once."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The one shape of a finding in every JSON output. `place` is `file:line:column`, which its parts
         repeat."""
         place = self.place

@@ -84,7 +84,7 @@ NUMBERS: Final = frozenset({"percent", "discountPercent", "maxDiscountPercent", 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 
 
-def one_spelling(value: Any, name: str = "") -> Any:
+def one_spelling(value: object, name: str = "") -> Any:
     """A value in which every decimal number has one spelling: 15.0 is 15, 52.520 is 52.52."""
     if isinstance(value, dict):
         return {k: one_spelling(v, k) for k, v in value.items()}

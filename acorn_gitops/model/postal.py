@@ -21,7 +21,7 @@ def normal_form(address: Mapping[str, Any]) -> str:
     return "\n".join(_plain(part) for part in [*parts, *(address.get("lines") or ())])
 
 
-def address_hash(address: Mapping[str, Any]) -> str:
+def address_hash(address: Mapping[str, object]) -> str:
     """`sha256:` and the digest of the normal form."""
     return "sha256:" + hashlib.sha256(normal_form(address).encode()).hexdigest()
 

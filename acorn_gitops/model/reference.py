@@ -69,7 +69,7 @@ def amazon_marketplaces() -> dict[str, AmazonMarketplace]:
     }
 
 
-def sale_zone(storefront: Mapping[str, Any]) -> str:
+def sale_zone(storefront: Mapping[str, object]) -> str:
     """The zone of a storefront's sale day: its own `timezone`; else the civil zone of its Amazon marketplace;
     else UTC."""
     said = storefront.get("timezone")
@@ -117,7 +117,7 @@ class TaxPack(NamedTuple):
     everywhere: bool
     """Where no countries are said, it is for every place that its rules do not exclude."""
     note: str
-    rules: tuple[dict[str, Any], ...]
+    rules: tuple[dict[str, object], ...]
 
 
 @cache

@@ -60,7 +60,7 @@ class Desired(NamedTuple):
     """All that the spec says, where the marketplace holds less: the price guard looks at bounds here."""
 
 
-def protects(lifecycle: Mapping[str, Any] | None) -> bool:
+def protects(lifecycle: Mapping[str, object] | None) -> bool:
     """Whether a lifecycle says preventDestroy."""
     return lifecycle is not None and lifecycle.get("preventDestroy") is True
 
@@ -96,11 +96,11 @@ def is_money(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"currency", "value"}
 
 
-def digest(attributes: Mapping[str, Any]) -> str:
+def digest(attributes: Mapping[str, object]) -> str:
     """A short digest of canonical attributes, equal for equal content in any key order."""
     return xxhash.xxh3_128_hexdigest(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
 
 
-def project(live: Mapping[str, Any], declared: Iterable[str]) -> Attributes:
+def project(live: Mapping[str, object], declared: Iterable[str]) -> Attributes:
     """The part of a live resource that the specs speak of."""
     return {name: live.get(name) for name in declared}

@@ -70,7 +70,7 @@ def _schema_of(model: type[BaseModel], name: str) -> Schema:
     return {"$schema": DIALECT, "$id": f"{BASE}/{name}.json"} | schema
 
 
-def _tidy(node: Any) -> Any:
+def _tidy(node: object) -> object:
     """Drop null defaults, fold `anyOf [T, null]` into a nullable type, copy descriptions to Markdown."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
@@ -99,7 +99,7 @@ def _tidy(node: Any) -> Any:
     return node
 
 
-def _named(node: Any, types: Sequence[str]) -> Any:
+def _named(node: object, types: Sequence[str]) -> Any:
     """With the names of types of resources where the models only say that there is one."""
     if isinstance(node, list):
         return [_named(item, types) for item in node]
@@ -110,7 +110,7 @@ def _named(node: Any, types: Sequence[str]) -> Any:
     return {"enum": [*types]} | {k: v for k, v in node.items() if k != "x-names"}
 
 
-def _without_required(node: Any) -> Any:
+def _without_required(node: object) -> Any:
     if isinstance(node, list):
         return [_without_required(item) for item in node]
     if isinstance(node, dict):
@@ -120,7 +120,7 @@ def _without_required(node: Any) -> Any:
     return node
 
 
-def _prefixed(node: Any, prefix: str) -> Any:
+def _prefixed(node: object, prefix: str) -> Any:
     if isinstance(node, list):
         return [_prefixed(item, prefix) for item in node]
     if isinstance(node, dict):

@@ -10,7 +10,7 @@ CHOSEN: Final[tuple[Literal["names", "exclude"], ...]] = ("names", "exclude")
 """Parts of a selector that name what they mean."""
 
 
-def labels_match(wanted: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+def labels_match(wanted: Mapping[str, object] | None, labels: Mapping[str, str]) -> bool:
     """Whether all wanted labels are there; a list of values means any of them."""
     for key, value in (wanted or {}).items():
         have = labels.get(key)

@@ -19,11 +19,11 @@ _PERCENTS: Final = frozenset({"percent", "discountPercent"})
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
-def unfit(attributes: dict[str, Any]) -> str:
+def unfit(attributes: dict[str, object]) -> str:
     """What of a resource cannot be an attribute's value; empty where all is well."""
-    level: list[Any] = [attributes]
+    level: list[object] = [attributes]
     for _ in range(DEEPEST):
-        following: list[Any] = []
+        following: list[object] = []
         for value in level:
             if isinstance(value, dict):
                 if is_money(value) and not _is_amount(value):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops.model.reference import rate_periods, rates_on, table
 
@@ -207,7 +207,7 @@ def asked_beside(countries: Iterable[str]) -> set[str]:
     return {one.code for one in territories().values() if one.asked_with in named}
 
 
-def of_address(address: Mapping[str, Any]) -> str:
+def of_address(address: Mapping[str, object]) -> str:
     """Where an address lies: its country, or the special place that its area or its postcode names; the state
     or province where sales tax is theirs (United States, Canada)."""
     country = str(address["countryCode"])

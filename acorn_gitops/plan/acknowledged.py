@@ -8,7 +8,7 @@ Only what drifted can be acknowledged: a field whose spec was edited since is ap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -17,7 +17,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live, dige
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.compare import field_differences, same
 
-Acknowledges = Callable[[Address], Mapping[str, Any] | None]
+Acknowledges = Callable[[Address], Mapping[str, object] | None]
 """The words by which a change from outside stays (`owner`, `reason`, `until`); None where it does not."""
 
 
@@ -26,9 +26,9 @@ class Left(NamedTuple):
 
     address: Address
     deleted: bool
-    fields: tuple[tuple[str, Any, Any], ...]
+    fields: tuple[tuple[str, object, object], ...]
     """(path, as we left it, as it is)."""
-    words: Mapping[str, Any]
+    words: Mapping[str, object]
     """Who acknowledged it (`owner`), why (`reason`), and the first day on which it is put back (`until`)."""
 
     @property

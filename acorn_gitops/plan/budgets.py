@@ -207,7 +207,7 @@ def over_budget(
 ) -> Iterator[Finding]:
     """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there,
     before; `cuts`: what buyers will pay less because of its promotions."""
-    here: dict[str, Mapping[str, Any]] = {}
+    here: dict[str, Mapping[str, object]] = {}
     for name in sorted(budgets):
         budget = budgets[name]
         patterns = budget.get("stores")
@@ -450,7 +450,7 @@ def _taken(change: Change) -> int:
     return len(_rights(before) - _rights(after))
 
 
-def _shorter(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _shorter(before: Mapping[str, object], after: Mapping[str, Any]) -> bool:
     """Days of `YYYY-MM-DD` compare as text; none is never, or always."""
     if not before:
         return False

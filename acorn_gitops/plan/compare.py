@@ -18,7 +18,7 @@ from acorn_gitops.model.resource import Attributes, Live, is_money
 from acorn_gitops.resources.registry import SETS
 
 
-def normal(value: Any, name: str = "") -> Any:
+def normal(value: object, name: str = "") -> object:
     """A live value in canonical form: money in one spelling, sets sorted, empty blocks as absent."""
     if isinstance(value, dict):
         if is_money(value):
@@ -41,7 +41,7 @@ def normal(value: Any, name: str = "") -> Any:
     return value
 
 
-def same(desired: Any, live: Any, name: str) -> bool:
+def same(desired: object, live: object, name: str) -> bool:
     """Whether a live value is what was declared."""
     return bool(desired == live or normal(desired, name) == normal(live, name))
 
@@ -71,7 +71,7 @@ def inside_band(name: str, value: Any, band: Mapping[str, Any], whole: Attribute
         return False
 
 
-def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+def field_differences(name: str, before: object, after: object) -> Iterator[tuple[str, object, object]]:
     """(path, before, after) of what differs in one attribute. Money and plain values are one thing;
     inside blocks deepdiff finds the places."""
     before, after = normal(before, name), normal(after, name)
@@ -88,7 +88,7 @@ def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str,
     from deepdiff import DeepDiff  # here: 270 ms, and only blocks that differ need it
 
     found = DeepDiff(before, after, view="tree", ignore_order=False, threshold_to_diff_deeper=0)
-    rows: dict[str, tuple[Any, Any]] = {}
+    rows: dict[str, tuple[object, object]] = {}
     for levels in found.values():
         for level in levels:
             path = "".join(
@@ -100,5 +100,5 @@ def field_differences(name: str, before: Any, after: Any) -> Iterator[tuple[str,
         yield path, *rows[path]
 
 
-def _present(value: Any) -> Any:
+def _present(value: object) -> object:
     return None if type(value).__name__ == "NotPresent" else value

@@ -309,7 +309,7 @@ def _differs(
     )
 
 
-def _reason(name: str, want: Any, current: Any, last: Attributes | None) -> Reason:
+def _reason(name: str, want: object, current: object, last: Attributes | None) -> Reason:
     if last is None:
         return "first"
     before = last.get(name)

@@ -153,7 +153,7 @@ def price_move(change: Change) -> tuple[str, str, str, str] | None:
     return None
 
 
-def to_json(plan: Plan) -> dict[str, Any]:
+def to_json(plan: Plan) -> dict[str, object]:
     """The plan as its documented JSON object."""
     return {
         "format_version": FORMAT,
@@ -196,7 +196,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _change_json(change: Change, risk: Risk | None, taken: str | None) -> dict[str, Any]:
+def _change_json(change: Change, risk: Risk | None, taken: str | None) -> dict[str, object]:
     out: dict[str, Any] = {
         "address": str(change.address),
         "action": change.action,
@@ -221,7 +221,7 @@ def _change_json(change: Change, risk: Risk | None, taken: str | None) -> dict[s
     return out
 
 
-def plan_id(document: Mapping[str, Any]) -> str:
+def plan_id(document: Mapping[str, object]) -> str:
     """The content address of a plan: SHA-256 over all but the id itself and the time it was made."""
     content = {k: v for k, v in document.items() if k not in ("id", "created_at")}
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -388,7 +388,7 @@ def _from_json(document: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def _plain(text: Any) -> str:
+def _plain(text: object) -> str:
     """A name of a plan's file; ValueError where it is no text in one line, which nobody but a forger
     writes."""
     if not isinstance(text, str) or not text.isprintable():
@@ -430,7 +430,7 @@ def _finding_of(row: Mapping[str, Any]) -> Finding:
     )
 
 
-def alike(change: Change) -> dict[str, Any]:
+def alike(change: Change) -> dict[str, object]:
     """What of a resource that comes or goes is the same for all that are shown as one: the hours of a day
     begin at another instant in each store."""
     content = change.after or change.before or {}

@@ -26,7 +26,7 @@ class Drifted(NamedTuple):
 
     address: Address
     deleted: bool
-    fields: tuple[tuple[str, Any, Any], ...]
+    fields: tuple[tuple[str, object, object], ...]
     """(path, as we left it, as it is)."""
 
 
@@ -65,7 +65,7 @@ def store_drift(
         lifecycle = (want.lifecycle if want is not None else None) or {}
         ignored = frozenset(lifecycle.get("ignoreFields") or ())
         bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
-        fields: list[tuple[str, Any, Any]] = []
+        fields: list[tuple[str, object, object]] = []
         moves = False
         for name, value in last.items():
             current = have.attributes.get(name)

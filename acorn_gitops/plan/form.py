@@ -27,7 +27,7 @@ _ADDRESS: Final = {"type": "string", "maxLength": 1_000, "pattern": "^[^/]+/[^/]
 _WORDS: Final = {"type": "array", "items": _WORD}
 
 
-def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
+def _object(properties: Mapping[str, object], *optional: str) -> dict[str, object]:
     """Newer versions may add fields: those are passed over."""
     return {
         "type": "object",

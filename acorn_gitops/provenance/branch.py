@@ -113,7 +113,7 @@ def newest(root: Path, remote: str, branch: str) -> str:
     return _tip(_git(root, strangers=False), remote, branch)
 
 
-def _tip(git: Any, remote: str, branch: str) -> str:
+def _tip(git: object, remote: str, branch: str) -> str:
     """The newest commit of a branch at the remote; "" where there is none. Git answers with every reference
     that ends like the one that is asked for: only this one is meant."""
     reference = f"refs/heads/{branch}"
@@ -293,7 +293,7 @@ def begin_branch(
     return commit
 
 
-def _refuse_in_the_way(git: Any, root: Path, files: Mapping[str, bytes | None]) -> None:
+def _refuse_in_the_way(git: object, root: Path, files: Mapping[str, bytes | None]) -> None:
     """AcornError where one of these files would be written over what git does not keep, or cannot be
     written."""
     going = {path for path, content in files.items() if content is None}
@@ -333,7 +333,7 @@ def _drop_empty(folder: Path, root: Path) -> None:
 
 
 def _tree_with(
-    git: Any, root: Path, top: Path, *, files: Mapping[str, bytes | None], onto: str, folder: Path
+    git: object, root: Path, top: Path, *, files: Mapping[str, bytes | None], onto: str, folder: Path
 ) -> str:
     """The tree of a commit with other contents of some files; the index is one of our own."""
     _run(git, "read_tree", onto)
@@ -341,7 +341,9 @@ def _tree_with(
     return _run(git, "write_tree")
 
 
-def _into_index(git: Any, root: Path, top: Path, *, files: Mapping[str, bytes | None], folder: Path) -> None:
+def _into_index(
+    git: object, root: Path, top: Path, *, files: Mapping[str, bytes | None], folder: Path
+) -> None:
     """Put other contents of some files into the index."""
     # What goes goes first: its name may be that of a folder now.
     order = sorted(files.items(), key=lambda item: (item[1] is not None, item[0]))
@@ -356,7 +358,7 @@ def _into_index(git: Any, root: Path, top: Path, *, files: Mapping[str, bytes | 
         _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
 
 
-def _tree_of(git: Any, remote: str, branch: str, commit: str) -> tuple[str, str]:
+def _tree_of(git: object, remote: str, branch: str, commit: str) -> tuple[str, str]:
     """(tree, parent) of the newest commit of a branch at the remote."""
     _run(git, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{branch}:{_local(branch)}")  # fmt: skip
     tree, parent = (_run(git, "rev_parse", f"{commit}{what}") for what in ("^{tree}", "^"))
@@ -463,7 +465,7 @@ def _error() -> type[Exception]:
     return GitCommandError
 
 
-def _run(git: Any, command: str, *arguments: str) -> str:
+def _run(git: object, command: str, *arguments: str) -> str:
     try:
         if command in SECONDS:
             return _ask_remote(git, command, *arguments)
@@ -473,7 +475,7 @@ def _run(git: Any, command: str, *arguments: str) -> str:
         raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}", hint=hint) from None
 
 
-def _ask_remote(git: Any, command: str, *arguments: str) -> str:
+def _ask_remote(git: object, command: str, *arguments: str) -> str:
     """What git answers that talks to a remote, which may take the connection and say nothing. GitCommandError
     as ever, also where it took too long."""
     running = getattr(git, command)(*arguments, as_process=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -37,7 +37,7 @@ class Trust:
         self._root = root
         self._environ = environ
 
-    def refusal(self, settings: Mapping[str, Any]) -> str:
+    def refusal(self, settings: Mapping[str, object]) -> str:
         """Why a connection is not trusted; empty where it is."""
         wanted = spelled(settings)
         if wanted in self._own or wanted in self._merged[0].connections:
@@ -66,7 +66,7 @@ class Trust:
             return ""
         return unknown or f"the default branch ({self._branch}) does not name this route so: merge it first"
 
-    def remember(self, settings: Mapping[str, Any]) -> Path:
+    def remember(self, settings: Mapping[str, object]) -> Path:
         """Trust a connection on this machine from now on. AcornError where the user's file cannot be written,
         or would lie in the repository."""
         file = self.own_file()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
     from acorn_gitops.model.resource import Address
 
-    _Rights = Mapping[Right, list[Mapping[str, Any]]]
+    _Rights = Mapping[Right, list[Mapping[str, object]]]
     from acorn_gitops.reconcile.states import States
 
 

@@ -23,8 +23,8 @@ class BlamedField:
     """One field: its value in the specs, and where it comes from."""
 
     name: str
-    value: Any
-    live: Any
+    value: object
+    live: object
     """As the marketplace has it; the value of the specs where it was not asked."""
     place: str
     """`file:line:column`; empty where no line says it."""

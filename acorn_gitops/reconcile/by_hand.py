@@ -9,7 +9,7 @@ or not, until an apply has accepted it. From then on it is what is in force ther
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.model.resource import Attributes, digest
@@ -37,11 +37,11 @@ def as_judged(changes: Sequence[Change], state: States) -> list[Change]:
 
 def accepted(
     workspace: Workspace, plan: Plan, state: States, *, gives: Collection[str]
-) -> dict[str, list[Any]]:
+) -> dict[str, list[object]]:
     """By store, what its people are told once this plan is applied (type, key, attributes), where that is
     otherwise than before. `gives`: in which stores whoever applies may give rights, or end them; elsewhere
     they stay as they were."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[object]] = {}
     for one in plan.stores:
         if one.error or one.store not in state.by_hand or not state.selection.whole_store(one.store):
             continue

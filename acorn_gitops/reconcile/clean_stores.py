@@ -33,7 +33,7 @@ class Keys:
         serial: int,
         policy: Policy,
         connection: str,
-        marketplace: Mapping[str, Any],
+        marketplace: Mapping[str, object],
         shard: Callable[[], Mapping[tuple[str, str], Desired]],
     ) -> None:
         rules = [dict(policy.prune), policy.adopt, policy.takes_over, sorted(policy.managed or ())]

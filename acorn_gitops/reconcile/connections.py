@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def marketplaces(
-    workspace: Workspace, connections: Mapping[str, Mapping[str, Any]]
+    workspace: Workspace, connections: Mapping[str, Mapping[str, object]]
 ) -> dict[str, Marketplace]:
     """Every connection, opened once for a workspace, until that is closed."""
     if workspace._connections is None:
@@ -43,7 +43,7 @@ class Connections:
         self._workspace = workspace
         self._opened: dict[str, Marketplace] = {}
 
-    def all(self, connections: Mapping[str, Mapping[str, Any]]) -> dict[str, Marketplace]:
+    def all(self, connections: Mapping[str, Mapping[str, object]]) -> dict[str, Marketplace]:
         """Every connection, opened once."""
         for name, settings in connections.items():
             if name not in self._opened:
@@ -78,7 +78,7 @@ class Connections:
             if settings.get("token")
             else ""
         )
-        parts: dict[str, Any] = {}
+        parts: dict[str, object] = {}
         if adapter in ("amazon", "network", "vendure"):
             parts["pause"] = self._workspace.wait
         if adapter in ("amazon", "vendure"):  # the others know by the generation of a store who came first
@@ -87,7 +87,7 @@ class Connections:
             Settings(name, adapter, url, token=token, options=settings.get("options") or {}), **parts
         )
 
-    def _distrust(self, name: str, settings: Mapping[str, Any]) -> str:
+    def _distrust(self, name: str, settings: Mapping[str, object]) -> str:
         """Why nothing is sent to a connection's address; empty where it may be asked. On this machine an
         address without a secret may be, but where a stranger's pull request is looked at."""
         why = self._workspace.trust.refusal(settings)
@@ -149,7 +149,7 @@ def _here(url: str) -> bool:
         return False
 
 
-def address_of(settings: Mapping[str, Any]) -> str:
+def address_of(settings: Mapping[str, object]) -> str:
     """A connection's address for people: without credentials and query."""
     from urllib.parse import urlsplit
 
@@ -163,7 +163,7 @@ def address_of(settings: Mapping[str, Any]) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def shown_address(settings: Mapping[str, Any]) -> str:
+def shown_address(settings: Mapping[str, object]) -> str:
     """The same, and which secret goes with it."""
     shown = address_of(settings)
     return f"{shown} with {settings['token']}" if settings.get("token") else shown

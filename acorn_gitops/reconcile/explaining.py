@@ -5,7 +5,7 @@ layer, place, author, what was applied and what is live. Callers: cli `explain`,
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import orjson
 
@@ -31,7 +31,7 @@ def fields_of(
     field: str | None,
     offline: bool,
     wrote: bool,
-) -> tuple[list[dict[str, Any]], str]:
+) -> tuple[list[dict[str, object]], str]:
     """Each field of a resource (`field`, `value`, the `layer` and `place` that say it, who wrote that line,
     what was `applied` last, what is `live`), and a title. `offline`: no marketplace is asked; `wrote`: git is
     asked. AcornError where nobody knows the resource."""
@@ -68,7 +68,7 @@ def fields_of(
         if field is not None and name != field:
             continue
         wanted = want.attributes.get(name) if want is not None else None
-        row: dict[str, Any] = {"field": name, "value": wanted}
+        row: dict[str, object] = {"field": name, "value": wanted}
         if spec is not None:
             places = spec_paths(address, name, wanted, spec=spec.spec)
             how, place = config.located(spec, places[0].path if places else ())
@@ -101,7 +101,7 @@ def _computed(config: Configuration, address: Address, name: str, spec: Spec) ->
     return "nowhere in these words: computed from"
 
 
-def _author(authors: Authors, place: Place, *, alone: bool) -> dict[str, Any]:
+def _author(authors: Authors, place: Place, *, alone: bool) -> dict[str, object]:
     """Who wrote a line (`author` in words, `wrote` as git tells it); nothing where git does not know it."""
     wrote = authors.line(place.file, place.line, alone=alone)
     if wrote is None:

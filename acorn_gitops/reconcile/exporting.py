@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -109,10 +109,10 @@ def _export(workspace: Workspace, request: ExportRequest) -> Exported:
     return Exported(len(live), len(desired), made.unsaid, drill=wrong)
 
 
-def _seen(state: States, wishes: Wishes) -> tuple[dict[Address, Attributes], list[dict[str, Any]]]:
+def _seen(state: States, wishes: Wishes) -> tuple[dict[Address, Attributes], list[dict[str, object]]]:
     """What stores hold, and what specs want, as rows."""
     live: dict[Address, Attributes] = {}
-    desired: list[dict[str, Any]] = []
+    desired: list[dict[str, object]] = []
     for view in views(state, wishes):
         if view.error:
             raise AcornError(f"{view.store} could not be read: {view.error}; nothing was written")
@@ -132,7 +132,7 @@ def _files(
     workspace: Workspace,
     state: States,
     live: Mapping[Address, Attributes],
-    desired: Sequence[dict[str, Any]],
+    desired: Sequence[dict[str, object]],
     made: decompile.Decompiled,
 ) -> dict[str, bytes]:
     """By name, the content of every file."""
@@ -172,7 +172,7 @@ def _files(
     return files
 
 
-def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+def _lines(rows: Iterable[Mapping[str, object]]) -> bytes:
     """JSON, a line for each row."""
     return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
@@ -415,7 +415,7 @@ def roles_of_grants(view: StoreView, result: StoreResult) -> Iterator[Finding]:
         )
 
 
-def _is_as_said(live: Mapping[str, Any], want: Mapping[str, Any]) -> bool:
+def _is_as_said(live: Mapping[str, object], want: Mapping[str, object]) -> bool:
     names = {*want, "rules", "validFrom", "validUntil"}
     return all(same(want.get(name), live.get(name), name) for name in names)
 

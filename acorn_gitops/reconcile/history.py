@@ -23,7 +23,7 @@ class Row:
     """One entry of the trail, told."""
 
     entry: Entry
-    fields: Sequence[tuple[str, Any, Any]] = ()
+    fields: Sequence[tuple[str, object, object]] = ()
     """(path, before, after) of what a write changed; a resource that comes has None before, one that goes
     None after."""
     authors: Changed | None = None
@@ -37,7 +37,7 @@ def history(
 ) -> list[Row]:
     """The newest `limit` entries, oldest first; of one address, or of everything."""
     merges = Merges(root)
-    last: dict[str, tuple[Mapping[str, Any], str]] = {}
+    last: dict[str, tuple[Mapping[str, object], str]] = {}
     rows: list[Row] = []
     shown = [e for e in entries if _about(e, address)]
     wanted = {e.sequence for e in (shown[-limit:] if limit is not None else shown)}
@@ -79,8 +79,10 @@ def _row(entry: Entry, before: Mapping[str, Any], since: str, merges: Merges) ->
     return Row(entry, fields, authors=authors, merge=merge)
 
 
-def _fields(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
+def _fields(
+    before: Mapping[str, object], after: Mapping[str, object] | None
+) -> list[tuple[str, object, object]]:
+    found: list[tuple[str, object, object]] = []
     for name in dict.fromkeys((*before, *(after or {}))):
         one, other = before.get(name), (after or {}).get(name)
         if same(one, other, name):

@@ -9,7 +9,7 @@ that spoke last of rights there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.reconcile.loosened import enforces, is_enforced
 from acorn_gitops.reconcile.siblings import Sibling, applied_in, rows_of, siblings_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from acorn_gitops.reconcile.siblings import Row
     from acorn_gitops.reconcile.states import States
 
-    _Rights = Mapping[Right, list[Mapping[str, Any]]]
+    _Rights = Mapping[Right, list[Mapping[str, object]]]
 
 
 def asking(workspace: Workspace, state: States) -> InForce | None:
@@ -61,7 +61,7 @@ class InForce:
             return True
         return any(right in found for found in others)
 
-    def limits(self, store: str, right: Right) -> list[Mapping[str, Any]]:
+    def limits(self, store: str, right: Right) -> list[Mapping[str, object]]:
         """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
         here = self._of(store)
         if here is not None:

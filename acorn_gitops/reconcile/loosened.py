@@ -25,7 +25,7 @@ MOST: Final = 20_000
 SHOWN: Final = 20
 
 
-def guards_of(configuration: Configuration) -> dict[str, Any]:
+def guards_of(configuration: Configuration) -> dict[str, object]:
     """Every setting that guards, also those that are not there; waivers by rule and scope."""
     policies = configuration.policies
     found = {name: policies.get(name) for name in GUARDS}
@@ -47,7 +47,7 @@ def _where(environments: list[str] | None) -> str:
     return f" in {', '.join(sorted(environments))}" if environments is not None else ""
 
 
-def hash_of(said: Any) -> str:
+def hash_of(said: object) -> str:
     """A digest of a setting that is too large to be kept."""
     import hashlib
 
@@ -57,7 +57,7 @@ def hash_of(said: Any) -> str:
 def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
     """What is said otherwise than in the last apply, setting by setting."""
     now = guards_of(configuration)
-    found: list[tuple[str, Any, Any]] = []
+    found: list[tuple[str, object, object]] = []
     for before in last_guards(ledger):
         every = (one for name in now if name in before for one in _differences(name, before[name], now[name]))
         found += [one for one in every if one not in found]
@@ -78,7 +78,7 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
 
 
 def hardened(
-    findings: Iterable[Finding], configuration: Configuration, last: Sequence[Mapping[str, Any]]
+    findings: Iterable[Finding], configuration: Configuration, last: Sequence[Mapping[str, object]]
 ) -> list[Finding]:
     """Findings, those about whoever gives rights to themselves as bad as they are without what these specs
     are about to say of them: where access is enforced, a severity or a waiver of such a rule counts from the
@@ -118,7 +118,7 @@ def is_enforced(configuration: Configuration, ledger: Ledger) -> bool:
     return configuration.policies.get("access") == "enforced" or enforces(last_guards(ledger))
 
 
-def enforces(guards: Iterable[Mapping[str, Any]]) -> bool:
+def enforces(guards: Iterable[Mapping[str, object]]) -> bool:
     """Whether one of these settings says that access is enforced."""
     return any(one.get("access") == "enforced" for one in guards)
 
@@ -128,13 +128,13 @@ def opens(configuration: Configuration, ledger: Ledger) -> bool:
     return configuration.policies.get("access") != "enforced" and enforces(last_guards(ledger))
 
 
-def last_guards(ledger: Ledger) -> list[Mapping[str, Any]]:
+def last_guards(ledger: Ledger) -> list[Mapping[str, object]]:
     """The settings that guarded the last run; first those of runs of which no store has heard."""
     unheard = (one.get("guards") for one in ledger.unheard())
     return [one for one in (*unheard, ledger.last_guards()) if isinstance(one, Mapping) and one]
 
 
-def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
     if old == new:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -149,7 +149,7 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]
         yield path, old, new
 
 
-def _tightens(path: str, old: Any, new: Any) -> bool:
+def _tightens(path: str, old: object, new: object) -> bool:
     """Whether a difference surely lets less through than before."""
     if path == "waivers":
         return new is None
@@ -161,7 +161,7 @@ def _tightens(path: str, old: Any, new: Any) -> bool:
         return False
 
 
-def _words(said: Any) -> str:
+def _words(said: object) -> str:
     return (
         "(none)"
         if said is None

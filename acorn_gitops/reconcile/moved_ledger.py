@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.apply.generation import Fenced, begin, finish, generations, is_behind
 from acorn_gitops.ledger.protocol import Ledger
@@ -27,7 +27,7 @@ def move(
     state: States,
     fenced: Fenced,
     looked_at: Collection[str],
-    record: Callable[[Mapping[str, Any]], str],
+    record: Callable[[Mapping[str, object]], str],
     forgetting: Collection[Address] = (),
     *,
     anew: bool = False,

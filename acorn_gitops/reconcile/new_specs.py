@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.compile.decompile import decompile
 from acorn_gitops.marketplaces.protocol import Central
@@ -52,7 +52,7 @@ def new_specs(
     folder = to or f"{state.loaded.project.spec_paths[0].rstrip('/')}/imported"
     mapped = {s.spec["sku"]: s for s in config.skus}
     twins = {code.strip().casefold(): code for code in mapped}
-    fresh: list[dict[str, Any]] = []
+    fresh: list[dict[str, object]] = []
     for item in made.skus:
         if item["sku"] in mapped or f"SkuMapping/{item.get('name') or name_of_sku(item['sku'])}" in refused:
             continue
@@ -71,7 +71,7 @@ def new_specs(
     for spec in extended:
         spec.spec["listings"].pop()  # it was there for the places of the next
     stores = [d for d in made.stores if f"Store/{d['metadata']['name']}" not in refused]
-    by_kind: dict[str, list[dict[str, Any]]] = {"stores": stores}
+    by_kind: dict[str, list[dict[str, object]]] = {"stores": stores}
     for document in made.others:
         if f"{document['kind']}/{document['metadata']['name']}" in refused:
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.engines.onboarding import STAGES, blocking, missing, stage_of
 from acorn_gitops.model.finding import AcornError, Finding
@@ -91,7 +91,7 @@ def _of(store: Spec[StoreData], told: Sequence[Finding], today: date) -> Progres
     return Progress(store.name, stage, first, stages=stages, breaks=breaks)
 
 
-def brief(workspace: Workspace) -> dict[str, Any]:
+def brief(workspace: Workspace) -> dict[str, object]:
     """What a quote needs, gathered from the specs. No price is invented."""
     config = workspace.readable()
     fronts = [s for s in config.stores.values() if s.spec.get("storefront")]

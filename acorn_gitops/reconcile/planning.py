@@ -338,7 +338,7 @@ def nonsense(error: Exception) -> str:
     return f"what it holds makes no sense: {one_line(f'{type(error).__name__}: {error}', 200)}"
 
 
-def _binding(settings: Mapping[str, Any]) -> str:
+def _binding(settings: Mapping[str, object]) -> str:
     """Which marketplace a connection leads to, as a digest: secrets may change their place, addresses may
     not. An embedded one is a file of this repository."""
     url = str(settings.get("url") or "sandbox:")
@@ -404,7 +404,7 @@ def plan_findings(
     }
     history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen=seen)
 
-    def applied(store: str, type: str, key: str) -> Mapping[str, Any] | None:
+    def applied(store: str, type: str, key: str) -> Mapping[str, object] | None:
         found = state.ledger.applied(store).get((type, key))
         told = state.ledger.by_hand(store).get((type, key))
         return orjson.loads(found.attributes) if found is not None else told
@@ -448,7 +448,9 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
     return hardened(found, state.loaded.configuration, [*last_guards(state.ledger), *theirs])
 
 
-def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, Mapping[str, Any]]]:
+def roles_asking(
+    workspace: Workspace, authors: Authors, commit: str
+) -> list[tuple[str, Mapping[str, object]]]:
     """Roles that ask for approvals in a commit (name, spec), with what they inherit and the environment's
     overlays. AcornError where its specs cannot be read as a whole."""
     from acorn_gitops.reconcile.comparing import configuration_at

@@ -159,7 +159,7 @@ class PriceHistory:
         wanted |= {one for one in self._ledger.ever(store, "listing") if one.key not in kept}
         wanted |= self._ledger.ever(store, "promotion")
         former = self._former[store] = {}
-        open_promos: dict[str, tuple[datetime, dict[str, Any]]] = {}
+        open_promos: dict[str, tuple[datetime, dict[str, object]]] = {}
         instants: dict[str, datetime] = {}
         for stamp, address, attributes in self._ledger.states(wanted):
             when = instants.get(stamp)
@@ -202,7 +202,7 @@ def _left_to_others(listed: Listed) -> bool:
     return "price" in (lifecycle.get("ignoreFields") or ()) or "price" in (lifecycle.get("ceded") or {})
 
 
-def _shown_to_few(promotion: Mapping[str, Any]) -> bool:
+def _shown_to_few(promotion: Mapping[str, object]) -> bool:
     """Codes and baskets lower nobody's shown price; what businesses or members pay is no price for
     consumers."""
     few = audience_of(promotion) != "all"

@@ -68,7 +68,7 @@ class Promoted:
         """What is paid with the ones and with the others."""
         return Falls(self.before, self.after)
 
-    def _content(self, change: Change) -> dict[str, Any]:
+    def _content(self, change: Change) -> dict[str, object]:
         kept = self._view.promotions.get(change.former.key, {}) if change.action == "update" else {}
         return {**kept, **(change.after or {})}
 

@@ -176,7 +176,7 @@ class _Stage:
         """Somebody changes listings by hand. Whether there were any."""
         return bool(self._database(connection, lambda database: at_random(database, DISTURBED, SEED)))
 
-    def _database(self, connection: str, act: Callable[[Database], Any]) -> Any:
+    def _database(self, connection: str, act: Callable[[Database], object]) -> object:
         database = Database(self.workspace().sandbox_path(f"sandbox:{connection}"))
         try:
             return act(database)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -60,7 +60,7 @@ class Sibling(NamedTuple):
     """What another ledger says."""
 
     where: str
-    guards: Sequence[Mapping[str, Any]]
+    guards: Sequence[Mapping[str, object]]
     """What guarded its last run (`loosened.last_guards`)."""
     gave: bool
     """Whether it ever knew of a right."""

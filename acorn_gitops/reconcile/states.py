@@ -530,7 +530,7 @@ def _narrow(view: StoreView, selection: Selection) -> None:
     view.left = [one for one in view.left if chosen((one.address.type, one.address.key))]
 
 
-def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, Any]:
+def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[str, object]:
     """What a ledger keeps of whose it is and where its stores are: see `Ledger.record`. `looked_at`: stores
     of which it is known that they are the ones meant."""
     stores = [store for store in looked_at if store in state.connections]

@@ -116,7 +116,7 @@ def _siblings(state: States) -> dict[tuple[str, str], list[Address]]:
 def _elsewhere(
     address: Address,
     name: str,
-    value: Any,
+    value: object,
     spec: Spec,
     siblings: dict[tuple[str, str], list[Address]],
     live_of: Mapping[str, Mapping[tuple[str, str], Live]],
@@ -180,7 +180,7 @@ class _Wish(NamedTuple):
 
     spec: Spec
     path: FieldPath
-    value: Any
+    value: object
     then: Sequence[str] = ()
 
 

@@ -9,7 +9,7 @@ more (`actions/toolkit/docs/problem-matchers.md`). GitLab's widget takes three n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.finding import Finding
@@ -69,7 +69,7 @@ def terraform_counts(plan: Plan | None) -> dict[str, int]:
     }
 
 
-def links(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def links(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     """For GitLab's `reports:annotations`: (label, address), shown on the job's page."""
     entries = [{"external_link": {"label": safe(cut(label, 200)), "url": url}} for label, url in pairs if url]
     return {"acorn": entries}

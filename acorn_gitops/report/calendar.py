@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from acorn_gitops.engines.pricing.calendar import Span
@@ -54,7 +54,7 @@ def row(
     law: Law | None,
     changes: Sequence[tuple[datetime, timedelta]],
     gap: timedelta | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """As JSON; `gap` is the time without promotions before."""
     worst, most = span.worst, span.most
     return {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.finding import Finding
@@ -27,9 +27,9 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def code_quality(findings: Iterable[Finding], folder: str = "") -> list[dict[str, Any]]:
+def code_quality(findings: Iterable[Finding], folder: str = "") -> list[dict[str, object]]:
     """The entries; `folder` is where the project lies in its repository."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, object]] = {}
     for finding in findings:
         place = finding.place
         path = place.file if place and place.file else PROJECT_FILE

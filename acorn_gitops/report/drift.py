@@ -163,7 +163,7 @@ def drift_markdown(found: DriftReport) -> str:
     return text if len(text) <= LIMIT else "\n".join([*head, *table[:20], *foot[-1:]]) + "\n"
 
 
-def drift_json(found: DriftReport) -> dict[str, Any]:
+def drift_json(found: DriftReport) -> dict[str, object]:
     """The object of `drift -o json`."""
     return {
         "format_version": "1.2",
@@ -203,7 +203,7 @@ def drift_json(found: DriftReport) -> dict[str, Any]:
     }
 
 
-def _fields(fields: Iterable[tuple[str, Any, Any]]) -> list[dict[str, Any]]:
+def _fields(fields: Iterable[tuple[str, object, object]]) -> list[dict[str, object]]:
     return [{"path": path, "applied": last, "live": live} for path, last, live in fields]
 
 

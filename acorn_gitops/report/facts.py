@@ -13,13 +13,13 @@ from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.resources.role import rights, worst_first
 
 
-def shown(thing: Any, width: int) -> str:
+def shown(thing: object, width: int) -> str:
     """A value as harmless text, at most so wide; 0: as it is."""
     text = value(thing)
     return cut(text, width) if width else text
 
 
-def phrases(type_: str, attributes: Mapping[str, Any]) -> list[str]:
+def phrases(type_: str, attributes: Mapping[str, object]) -> list[str]:
     """One phrase for each thing that a reviewer must see; none for types whose attributes are shown as they
     are."""
     known = TYPES.get(type_)

@@ -102,7 +102,7 @@ def _template() -> Any:
     return engine.from_string(text)
 
 
-def _page(language: Language, title: str, **parts: Any) -> str:
+def _page(language: Language, title: str, **parts: object) -> str:
     # The script is ours and one of a kind: its nonce need not be secret, as nothing foreign is ever markup.
     nonce = hashlib.sha256(title.encode()).hexdigest()[:16]
     made: str = _template().render(language=language, title=title, nonce=nonce, say=_sayer(language), **parts)
@@ -232,16 +232,16 @@ def _need(finding: Finding) -> dict[str, str]:
     }
 
 
-def _total(one: Any) -> dict[str, Any]:
+def _total(one: Any) -> dict[str, object]:
     effect = one.effect if not one.effect or one.effect.startswith("-") else f"+{one.effect}"
     return {name: getattr(one, name) for name in ("store", "currency", "up", "down", "before", "after")} | {
         "effect": effect
     }
 
 
-def _groups(plan: Plan, say: Callable[..., str]) -> tuple[list[dict[str, Any]], bool]:
+def _groups(plan: Plan, say: Callable[..., str]) -> tuple[list[dict[str, object]], bool]:
     """Changes that are alike together, the worst of each first; whether some are left out."""
-    shown: list[dict[str, Any]] = []
+    shown: list[dict[str, object]] = []
     left = ROWS
     for members in gravest_first(plan):
         first = members[0]
@@ -253,7 +253,7 @@ def _groups(plan: Plan, say: Callable[..., str]) -> tuple[list[dict[str, Any]], 
     return shown, left <= 0
 
 
-def _table(rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+def _table(rows: Sequence[dict[str, str]]) -> dict[str, object]:
     """Rows, and which of their columns say anything."""
     named = [name for name in ("field", "before", "after", "means") if any(row[name] for row in rows)]
     return {"rows": rows, "columns": named}
@@ -285,7 +285,7 @@ def _rows(change: Change, plan: Plan, say: Callable[..., str]) -> Iterator[dict[
         yield {**base, **first, "field": safe(field.path), "before": safe(cut(value(field.before), 300)), "after": safe(cut(value(field.after), 300)) + percent}  # fmt: skip
 
 
-def _bar_of(change: Change) -> dict[str, Any] | None:
+def _bar_of(change: Change) -> dict[str, object] | None:
     after = change.after or {}
     try:
         start, end = (datetime.fromisoformat(str(after[edge])) for edge in ("start", "end"))
@@ -298,7 +298,7 @@ def _bar_of(change: Change) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _calendar(bars: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _calendar(bars: Sequence[dict[str, Any]]) -> dict[str, object]:
     """Where bars and days stand on a line from the first beginning to the last end."""
     some = sorted(bars, key=lambda bar: (bar["start"], bar["store"], bar["promotion"]))[:BARS]
     if not some:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.resource import attribute_of, is_money
@@ -265,7 +265,7 @@ def _what(change: Change) -> str:
     return "<br>".join(parts) + more
 
 
-def _content(type_: str, attributes: Mapping[str, Any]) -> str:
+def _content(type_: str, attributes: Mapping[str, object]) -> str:
     """What comes or goes: of a role, a grant, a promotion or a tax rule all of it, of a listing its price."""
     told = phrases(type_, attributes)
     price = attributes.get("price") if type_ == "listing" else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, is_money
@@ -62,7 +62,7 @@ def _asked(change: Change) -> Decimal:
     return Decimal(price["value"]) if price is not None and is_money(price) else Decimal(0)
 
 
-def _taken(discount: Any) -> Decimal:
+def _taken(discount: object) -> Decimal:
     if not isinstance(discount, Mapping):
         return Decimal(0)
     try:

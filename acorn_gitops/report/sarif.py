@@ -8,7 +8,7 @@ columns from 1, the last one behind the last letter; 25,000 results, of which th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.finding import Finding
@@ -21,7 +21,7 @@ _ORDER: Final = ("error", "warning", "info")
 
 def sarif(
     findings: Iterable[Finding], rules: Mapping[str, Mapping[str, str]], *, version: str, folder: str = ""
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """One run. `rules`: by id a `title`, `why` and `mend`, of those that have one; `folder`: where the
     project lies in its repository."""
     ordered = sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.sort_key()))[:MOST]
@@ -47,7 +47,7 @@ def sarif(
     }
 
 
-def _rule(id: str, told: Mapping[str, str]) -> dict[str, Any]:
+def _rule(id: str, told: Mapping[str, str]) -> dict[str, object]:
     title = safe(cut(told.get("title") or id, 1_000))
     why, mend = safe(cut(told.get("why") or title, 1_000)), safe(told.get("mend") or "see the message")
     return {
@@ -60,7 +60,7 @@ def _rule(id: str, told: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, rule: int, folder: str) -> dict[str, Any]:
+def _result(finding: Finding, rule: int, folder: str) -> dict[str, object]:
     place = finding.place
     path = place.file if place and place.file else PROJECT_FILE
     line, column = (max(place.line, 1), max(place.column, 1)) if place else (1, 1)

@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -23,11 +22,11 @@ class Table:
 
     name: str
     headings: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, object]]
     freshness: Mapping[str, str]
     """By source: as of when, or that nothing was recorded."""
     notes: Sequence[str] = ()
-    totals: Sequence[Mapping[str, Any]] = ()
+    totals: Sequence[Mapping[str, object]] = ()
     """Sums of rows. Not in CSV, where they would be summed again."""
 
 
@@ -85,7 +84,7 @@ def as_text(table: Table, pen: Pen) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _cell(value: Any, unknown: str) -> str:
+def _cell(value: object, unknown: str) -> str:
     if value is None:
         return unknown
     if isinstance(value, bool):

@@ -232,7 +232,7 @@ _FACTS: Final = (
 """What is told of a resource that comes or goes, in this order."""
 
 
-def content_lines(type_: str, attributes: dict[str, Any], pen: Pen) -> list[str]:
+def content_lines(type_: str, attributes: dict[str, object], pen: Pen) -> list[str]:
     """What a resource holds, in lines for people."""
     told = phrases(type_, attributes)
     return [line for phrase in told for line in _paragraph(phrase, pen)] or _facts(attributes, pen)
@@ -243,7 +243,7 @@ def _paragraph(text: str, pen: Pen) -> list[str]:
     return [pen(line, "dim") for line in wrapped(text, pen.width, first=" " * 6, then=" " * 8)]
 
 
-def _facts(attributes: dict[str, Any], pen: Pen) -> list[str]:
+def _facts(attributes: dict[str, object], pen: Pen) -> list[str]:
     attributes = {name: said for name, said in attributes.items() if said is not None}
     shown = [name for name in _FACTS if name in attributes]
     while True:

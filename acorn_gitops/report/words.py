@@ -115,7 +115,7 @@ def wrapped(text: str, width: int, *, first: str = "", then: str = "") -> list[s
     return lines
 
 
-def set_difference(before: Any, after: Any) -> tuple[list[str], list[str]] | None:
+def set_difference(before: object, after: object) -> tuple[list[str], list[str]] | None:
     """(added, removed) for two lists of text, else None."""
     if not (isinstance(before, list) and isinstance(after, list)):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from acorn_gitops.resources.resource_type import Held, ResourceType, Show
 from acorn_gitops.resources.wire import BOOL, block, one_of, text
@@ -13,7 +12,7 @@ def _words(held: Held, show: Show) -> Sequence[str]:
     return [f"{show(held.get('role'), 0)} for {_who(held.get('subject'), show)}"]
 
 
-def _who(subject: Any, show: Show) -> str:
+def _who(subject: object, show: Show) -> str:
     if not isinstance(subject, Mapping):
         return "nobody"
     return show(f"{subject.get('kind')} {subject.get('id')}", 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
@@ -13,7 +13,9 @@ SERVICES: Final[tuple[Literal["shipFromStore", "bopis"], ...]] = ("shipFromStore
 """What a shop may do for orders from elsewhere."""
 
 
-def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def _spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+) -> Sequence[SpecPath]:
     here = ("spec", "physical")
     if attribute == "address" and isinstance(value, dict):
         return [SpecPath((*here, "address", part), said) for part, said in value.items()]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops import resources
 from acorn_gitops.model.resource import Address
@@ -59,7 +59,9 @@ def fields_of(kind: str) -> frozenset[str]:
     return frozenset(name for type in TYPES.values() if type.kind == kind for name in type.properties)
 
 
-def spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+) -> Sequence[SpecPath]:
     """The places of a resolved spec to edit so that an attribute of a resource becomes a value; empty when no
     single place says it."""
     return TYPES[address.type].spec_paths(address, attribute, value, spec)

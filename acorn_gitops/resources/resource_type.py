@@ -13,7 +13,7 @@ from acorn_gitops.resources.wire import Schema
 
 Held = Mapping[str, Any]
 """Attributes of one resource."""
-Show = Callable[[Any, int], str]
+Show = Callable[[object, int], str]
 """A value as one line of harmless text, at most so many characters long (0: as long as it is)."""
 Lookup = Callable[[str, str], Collection[str]]
 """What the resources of a type in the same store have as one attribute."""
@@ -23,24 +23,24 @@ class SpecPath(NamedTuple):
     """A place in a spec, below the document, and the value to write there."""
 
     path: FieldPath
-    value: Any
+    value: object
 
 
-SpecPaths = Callable[[Address, str, Any, Mapping[str, Any]], Sequence[SpecPath]]
+SpecPaths = Callable[[Address, str, object, Mapping[str, object]], Sequence[SpecPath]]
 """Where in a resolved spec an attribute of a resource is said, so that it becomes this value."""
 
 
-def said_nowhere(*_: Any) -> Sequence[SpecPath]:
+def said_nowhere(*_: object) -> Sequence[SpecPath]:
     """For types of which no single place of a spec says an attribute."""
     return ()
 
 
-def no_words(*_: Any) -> Sequence[str]:
+def no_words(*_: object) -> Sequence[str]:
     """For types whose attributes are shown as they are."""
     return ()
 
 
-def no_objection(*_: Any) -> None:
+def no_objection(*_: object) -> None:
     """For types about which a marketplace has no rules beyond their schema."""
 
 

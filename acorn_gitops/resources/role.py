@@ -36,7 +36,7 @@ def _power(right: str) -> tuple[int, str]:
     return (_POWERS.index(verb) if verb in _POWERS else 0), right
 
 
-def _limits(rule: Mapping[str, Any], show: Show) -> str:
+def _limits(rule: Mapping[str, object], show: Show) -> str:
     limits = rule.get("constraints")
     return f" (within {show(limits, 80)})" if limits else ""
 
@@ -52,7 +52,9 @@ def _words(held: Held, show: Show) -> Sequence[str]:
     return found
 
 
-def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def _spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+) -> Sequence[SpecPath]:
     return [SpecPath(("spec", *_PLACES.get(attribute, (attribute,))), value)]
 
 

@@ -10,7 +10,9 @@ from acorn_gitops.resources.resource_type import ResourceType, SpecPath
 from acorn_gitops.resources.wire import COUNT, text
 
 
-def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def _spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, Any]
+) -> Sequence[SpecPath]:
     if attribute not in ("priority", "reserve"):
         return ()
     for index, source in enumerate((spec.get("inventory") or {}).get("sources") or ()):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
 from acorn_gitops.resources.wire import BOOL, FREE, TEXTS, text
 
 
-def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def _spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+) -> Sequence[SpecPath]:
     return [SpecPath(("spec", "storefront", attribute), value)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import Held, ResourceType, Show, SpecPath
@@ -24,7 +24,9 @@ _PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str, Any]) -> Sequence[SpecPath]:
+def _spec_paths(
+    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+) -> Sequence[SpecPath]:
     return [SpecPath(("spec", *_PLACES.get(attribute, ("match", attribute))), value)]
 
 

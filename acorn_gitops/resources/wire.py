@@ -9,7 +9,7 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 
-def text(maximum: int = 500, **more: Any) -> Schema:
+def text(maximum: int = 500, **more: object) -> Schema:
     """Text that is not empty."""
     return {"type": "string", "minLength": 1, "maxLength": maximum, **more}
 

@@ -19,12 +19,12 @@ class Case(NamedTuple):
 
     rule: str
     fails: bool
-    patch: Mapping[str, Any]
+    patch: Mapping[str, object]
     now: str
     shown: str
     phase: str
     """Which command shows it: validate, plan, apply, drift or fmt."""
-    more: Mapping[str, Any]
+    more: Mapping[str, object]
     """before (a patch that is applied first), actor, disturb (what somebody changes outside), rehearse."""
 
 
@@ -35,9 +35,9 @@ def _yaml(name: str) -> Any:
     return YAML(typ="safe", pure=True).load((FOLDER / name).read_text(encoding="utf-8"))
 
 
-def base() -> dict[str, Any]:
+def base() -> dict[str, object]:
     """The small repository that is right: documents by Kind/name, acorn.yaml's spec as `Project`."""
-    found: dict[str, Any] = _yaml("base.yaml")
+    found: dict[str, object] = _yaml("base.yaml")
     return found
 
 
@@ -64,7 +64,7 @@ def _family(name: str) -> Iterator[Case]:
             )
 
 
-def _shown(patch: Mapping[str, Any]) -> str:
+def _shown(patch: Mapping[str, object]) -> str:
     """As YAML, for people."""
     import io
 
@@ -85,9 +85,9 @@ def cases_of(rule: str) -> list[Case]:
     return [case for case in all_cases() if case.rule == rule]
 
 
-def patched(patch: Mapping[str, Any]) -> dict[str, Any]:
+def patched(patch: Mapping[str, object]) -> dict[str, object]:
     """The small repository with a patch: maps merge, lists replace, None removes."""
-    out: dict[str, Any] = dict(base())
+    out: dict[str, object] = dict(base())
     for key, value in patch.items():
         if value is None:
             out.pop(key, None)
@@ -98,7 +98,7 @@ def patched(patch: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _strip(value: Any) -> Any:
+def _strip(value: object) -> object:
     if isinstance(value, dict):
         return {k: _strip(v) for k, v in value.items() if v is not None}
     return value

@@ -64,7 +64,7 @@ class _Compiled:
                 self.broken = (rule.places[part], " ".join(str(error).split())[:300])
                 return
 
-    def judge(self, variables: Mapping[str, Any]) -> str | None:
+    def judge(self, variables: Mapping[str, object]) -> str | None:
         """None where all is well or the rule does not apply; else the message. ValueError when it cannot be
         judged."""
         spec = variables.get("spec")
@@ -80,7 +80,7 @@ class _Compiled:
             return cut(str(self._run("message", variables)), MOST_SAID)
         return self.rule.title
 
-    def _true(self, part: str, variables: Mapping[str, Any]) -> bool:
+    def _true(self, part: str, variables: Mapping[str, object]) -> bool:
         answer = self._run(part, variables)
         if not isinstance(answer, bool):
             raise ValueError(  # noqa: TRY004 - one kind of failure, whatever the expression did
@@ -88,7 +88,7 @@ class _Compiled:
             )
         return answer
 
-    def _run(self, part: str, variables: Mapping[str, Any]) -> Any:
+    def _run(self, part: str, variables: Mapping[str, object]) -> object:
         try:
             return self._programs[part].execute({**variables, **FUNCTIONS})
         except Exception as error:  # noqa: BLE001 - whatever the engine says is told
@@ -127,7 +127,7 @@ def _percent(text: str) -> int:
     return int(Decimal(text) * 10_000)
 
 
-FUNCTIONS: Final[dict[str, Any]] = {"minor": _minor, "percent": _percent}
+FUNCTIONS: Final[dict[str, object]] = {"minor": _minor, "percent": _percent}
 """What expressions have besides CEL's own."""
 
 
@@ -205,7 +205,7 @@ def _findings(context: Context, compiled: _Compiled, step: Step) -> Iterator[Fin
             )
 
 
-def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, Any], Place | None, str]]:
+def subjects(context: Context, target: str) -> Iterator[tuple[dict[str, object], Place | None, str]]:
     """What a rule looks at: variables, where it stands, how it is named."""
     config = context.configuration
     world = {"environment": config.environment, "today": context.today}

@@ -5,12 +5,11 @@ Callers: rules that ask who wrote a line.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from acorn_gitops.model.finding import FieldPath
 
 
-def leaves(value: Any, path: FieldPath) -> Iterator[FieldPath]:
+def leaves(value: object, path: FieldPath) -> Iterator[FieldPath]:
     """Every plain value below `path`."""
     if isinstance(value, Mapping):
         for key, inner in value.items():

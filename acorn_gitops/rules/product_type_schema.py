@@ -21,7 +21,7 @@ Errors = Iterator[ValidationError]
 _extended: Any = validators.extend  # its signature is not written down
 
 
-def product_type_validator(schema: Any) -> Any:
+def product_type_validator(schema: object) -> object:
     """A validator that fetches nothing: what a reference names must stand in the schema itself. TypeError
     where the schema is none."""
     if not isinstance(schema, dict | bool):
@@ -29,19 +29,19 @@ def product_type_validator(schema: Any) -> Any:
     return _Validator(schema, registry=Registry())
 
 
-def _most_alike(_: Any, most: Any, items: Any, schema: dict[str, Any]) -> Errors:
+def _most_alike(_: object, most: Any, items: object, schema: dict[str, object]) -> Errors:
     for combination, count in _counted(items, schema):
         if count > most:
             yield ValidationError(f"{count} items{combination}, and {most} is the most")
 
 
-def _least_alike(_: Any, least: Any, items: Any, schema: dict[str, Any]) -> Errors:
+def _least_alike(_: object, least: Any, items: Any, schema: dict[str, object]) -> Errors:
     for combination, count in _counted(items, schema):
         if count < least:
             yield ValidationError(f"{count} items{combination}, and {least} is the least")
 
 
-def _counted(items: Any, schema: dict[str, Any]) -> Sequence[tuple[str, int]]:
+def _counted(items: object, schema: dict[str, Any]) -> Sequence[tuple[str, int]]:
     """How many items share each combination of selectors, with the combination in words."""
     if not isinstance(items, list):
         return []
@@ -57,12 +57,12 @@ def _counted(items: Any, schema: dict[str, Any]) -> Sequence[tuple[str, int]]:
     return [(words[key], count) for key, count in found.items()]
 
 
-def _most_bytes(_: Any, most: Any, text: Any, __: Any) -> Errors:
+def _most_bytes(_: Any, most: Any, text: object, __: object) -> Errors:
     if isinstance(text, str) and len(text.encode(errors="replace")) > most:
         yield ValidationError(f"{text!r} has more than {most} bytes in UTF-8")
 
 
-def _least_bytes(_: Any, least: Any, text: Any, __: Any) -> Errors:
+def _least_bytes(_: object, least: Any, text: object, __: object) -> Errors:
     if isinstance(text, str) and len(text.encode(errors="replace")) < least:
         yield ValidationError(f"{text!r} has fewer than {least} bytes in UTF-8")
 

@@ -105,13 +105,13 @@ def content_digest(configuration: Configuration) -> str:
     return hashlib.sha256(b"\n".join(rows)).hexdigest()
 
 
-def _without(value: Any, paths: tuple[tuple[str, ...], ...]) -> Any:
+def _without(value: object, paths: tuple[tuple[str, ...], ...]) -> object:
     for path in paths:
         value = _drop(value, path)
     return value
 
 
-def _drop(value: Any, path: tuple[str, ...]) -> Any:
+def _drop(value: object, path: tuple[str, ...]) -> object:
     first, rest = path[0], path[1:]
     if first == "*" and isinstance(value, list):
         return [_drop(entry, rest) for entry in value]

@@ -101,7 +101,7 @@ NEVER_LEFT: Final = ("role", "grant")
 
 def acknowledges(
     configuration: Configuration, today: date
-) -> Callable[[Address], Mapping[str, Any] | None] | None:
+) -> Callable[[Address], Mapping[str, object] | None] | None:
     """(address): the waiver by which a change from outside stays there for now; None where it does not. None
     in place of the question where there is no such waiver at all."""
     running = [
@@ -113,7 +113,7 @@ def acknowledges(
         return None
     scopes = _Scopes(running)
 
-    def ask(address: Address) -> Mapping[str, Any] | None:
+    def ask(address: Address) -> Mapping[str, object] | None:
         if address.type in NEVER_LEFT:
             return None
         found = scopes.of(Finding(ACKNOWLEDGES, "warning", "", subject=str(address)))
@@ -183,7 +183,7 @@ def _misspelt(configuration: Configuration, every: Container[str]) -> Iterator[F
                 yield _finding(configuration, number, "GEN-020", severity="error", message=words, hint=hint)
 
 
-def _words(waiver: Mapping[str, Any]) -> str:
+def _words(waiver: Mapping[str, object]) -> str:
     return f"the waiver of {waiver['rule']} for {waiver['scope']} ({waiver['owner']})"
 
 
@@ -201,9 +201,9 @@ class _Scopes:
     """Which waivers cover a finding: by what it is about, a spec, an address (and its store), or a budget."""
 
     def __init__(self, waivers: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-        self._plain: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = {}
-        self._patterns: dict[str, list[tuple[re.Pattern[str], tuple[int, Mapping[str, Any]]]]] = {}
-        self._known: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = {}
+        self._plain: dict[tuple[str, str], list[tuple[int, Mapping[str, object]]]] = {}
+        self._patterns: dict[str, list[tuple[re.Pattern[str], tuple[int, Mapping[str, object]]]]] = {}
+        self._known: dict[tuple[str, str], list[tuple[int, Mapping[str, object]]]] = {}
         for one in waivers:
             rule, scope = one[1]["rule"], one[1]["scope"].lower()
             if set(scope) & set("*?["):

@@ -72,14 +72,14 @@ class Sandbox:
         self,
         database: Database,
         token: str = "",
-        wait: Callable[[float], Coroutine[Any, Any, None]] | None = None,
+        wait: Callable[[float], Coroutine[object, object, None]] | None = None,
     ) -> None:
         self.database = database
         self._token = token
         self._wait = wait
 
     async def __call__(
-        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, Any]], Any]
+        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, object]], Any]
     ) -> None:
         if scope["type"] == "lifespan":
             while True:
@@ -299,7 +299,7 @@ class Sandbox:
         for index, item in enumerate(items):
             _check_item(item, index)
         rules = Rules(self.database, store)
-        results: list[dict[str, Any]] = []
+        results: list[dict[str, object]] = []
         faults = [] if validate else for_rows(self.database)
         try:
             with self.database.transaction() as db:
@@ -357,8 +357,8 @@ class Sandbox:
         return _json(200, orjson.dumps({"number": number, "head": head}))
 
     def _meddled_row(
-        self, db: Any, store: str, item: dict[str, Any], faults: list[Fault]
-    ) -> dict[str, Any] | None:
+        self, db: Any, store: str, item: dict[str, object], faults: list[Fault]
+    ) -> dict[str, object] | None:
         for fault in faults:
             if fnmatchcase(f"{store}/{item['type']}/{item['key']}", fault.pattern):
                 if not any(f[0] == fault.id for f in self.database.faults()):
@@ -388,7 +388,7 @@ class Sandbox:
         if known is not None:
             if known[0] != request:
                 return _failure(Problem(409, "Key used", "this idempotency key was used for another request"))
-            stored: dict[str, Any] = orjson.loads(known[1])
+            stored: dict[str, object] = orjson.loads(known[1])
             return stored
         result = self._write(db, store, item, rules, owner)
         if "problem" not in result:
@@ -420,7 +420,7 @@ class Sandbox:
 
     def _write(
         self, db: Any, store: str, item: dict[str, Any], rules: Rules, owner: str = ""
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         operation, type, key = item["op"], item["type"], item["key"]
         current = self.database.get(store, type, key)
         if operation == "create" and current is not None:
@@ -475,7 +475,7 @@ def _fence(request: dict[str, Any]) -> _Fence:
     return _Fence(owner or "", number or 0, version or "")
 
 
-def _failure(problem: Problem) -> dict[str, Any]:
+def _failure(problem: Problem) -> dict[str, object]:
     return {
         "status": problem.status,
         "problem": {"title": problem.title, "status": problem.status, "detail": problem.detail},
@@ -502,7 +502,7 @@ def _body(body: bytes) -> Any:
     return content
 
 
-def _too_deep(content: Any) -> bool:
+def _too_deep(content: object) -> bool:
     level = [content]
     for _ in range(MAX_NESTING):
         level = [
@@ -516,7 +516,7 @@ def _too_deep(content: Any) -> bool:
     return True
 
 
-def _check_item(item: Any, index: int) -> None:
+def _check_item(item: object, index: int) -> None:
     if (
         not isinstance(item, dict)
         or item.get("op") not in ("create", "update", "delete")
@@ -543,7 +543,7 @@ def _check_item(item: Any, index: int) -> None:
         raise Refusal(400, f"items[{index}].attributes must be an object")
 
 
-def _check_claimed(item: Any, index: int) -> None:
+def _check_claimed(item: object, index: int) -> None:
     if not isinstance(item, dict) or set(item) != {"type", "key"} or item["type"] not in [*TYPES]:
         raise Refusal(400, f"items[{index}] must be {{type, key}}")
     if not isinstance(item["key"], str) or not 1 <= len(item["key"]) <= 400:

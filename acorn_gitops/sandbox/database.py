@@ -68,7 +68,7 @@ class Row(NamedTuple):
 
     etag: str
     id: str
-    attributes: dict[str, Any]
+    attributes: dict[str, object]
     owner: str = ""
 
 
@@ -268,7 +268,7 @@ class Database:
         store: str,
         type: str,
         key: str,
-        attributes: dict[str, Any],
+        attributes: dict[str, object],
         id: str,
         owner: str = "",
         etag: str = "",
@@ -311,14 +311,14 @@ class Database:
         """Store an answer under an idempotency key."""
         db.execute("INSERT OR REPLACE INTO answer VALUES (?,?,?)", (key, request, answer))
 
-    def add_fault(self, kind: str, pattern: str, times: int, detail: dict[str, Any]) -> None:
+    def add_fault(self, kind: str, pattern: str, times: int, detail: dict[str, object]) -> None:
         """Order a misbehaviour."""
         self._db.execute(
             "INSERT INTO fault (kind, pattern, left, detail) VALUES (?,?,?,?)",
             (kind, pattern, times, orjson.dumps(detail)),
         )
 
-    def faults(self) -> list[tuple[int, str, str, int, dict[str, Any]]]:
+    def faults(self) -> list[tuple[int, str, str, int, dict[str, object]]]:
         """Ordered misbehaviour that is left."""
         return [
             (i, k, p, n, orjson.loads(d))
@@ -335,7 +335,7 @@ class Database:
         """Behave again."""
         self._db.execute("DELETE FROM fault")
 
-    def delay(self, db: sqlite3.Connection, reads: int, store: str, item: dict[str, Any]) -> None:
+    def delay(self, db: sqlite3.Connection, reads: int, store: str, item: dict[str, object]) -> None:
         """Take a write now and do it after so many reads (0: never)."""
         db.execute(
             "INSERT INTO delayed (reads, store, item) VALUES (?,?,?)",

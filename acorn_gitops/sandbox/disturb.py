@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from typing import Any
 
 import orjson
 
@@ -15,7 +14,7 @@ from acorn_gitops.resources.registry import parse_address
 from acorn_gitops.sandbox.database import Database
 
 
-def set_attribute(database: Database, address: Address, name: str, value: Any) -> None:
+def set_attribute(database: Database, address: Address, name: str, value: object) -> None:
     """Set (or with None clear) one attribute. KeyError when there is no such resource."""
     row = database.get(*address)
     if row is None:
@@ -33,7 +32,7 @@ def delete(database: Database, address: Address) -> None:
         database.end(db, database.next_revision(db, address.store), *address)
 
 
-def insert(database: Database, address: Address, attributes: dict[str, Any]) -> None:
+def insert(database: Database, address: Address, attributes: dict[str, object]) -> None:
     """Put a resource there as somebody else's."""
     with database.transaction() as db:
         database.put(db, database.next_revision(db, address.store), *address, attributes, database.new_id(db))

@@ -45,7 +45,7 @@ class Rules:
         self._values: dict[tuple[str, str], set[str]] = {}
 
     def refuses(
-        self, operation: str, type: str, key: str, attributes: Any, current: Row | None
+        self, operation: str, type: str, key: str, attributes: object, current: Row | None
     ) -> Problem | None:
         """The first reason against a write."""
         if type not in TYPES:
@@ -108,7 +108,7 @@ class Rules:
             self._values[type, attribute] = {str(a.get(attribute)) for _, _, _, a in rows}
         return self._values[type, attribute]
 
-    def _money(self, attributes: dict[str, Any], type: str) -> Problem | None:
+    def _money(self, attributes: dict[str, object], type: str) -> Problem | None:
         home = self._home()
         currency = home.attributes.get("currency") if home is not None else None
         for name, value in _amounts(attributes, ""):

@@ -8,7 +8,6 @@ and schema: a stale entry cannot be found. Losing the cache costs time only.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import orjson
 
@@ -30,7 +29,7 @@ class ParseCache:
         name = hashlib.sha256(self.salt + data).hexdigest()
         return f"{name[:2]}/{name}"
 
-    def get(self, name: str) -> Any | None:
+    def get(self, name: str) -> object | None:
         """The stored parse, or None."""
         content = self.cache.get(name)
         try:
@@ -38,6 +37,6 @@ class ParseCache:
         except orjson.JSONDecodeError:
             return None
 
-    def put(self, name: str, value: Any) -> None:
+    def put(self, name: str, value: object) -> None:
         """Store a parse. A full disk or a read-only home is no error: it is only a cache."""
         self.cache.put(name, orjson.dumps(value))

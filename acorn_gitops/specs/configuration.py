@@ -74,7 +74,7 @@ class Configuration:
     connections: Mapping[str, ConnectionData]
     policies: PoliciesData
     price_rules: Mapping[str, PriceRuleData]
-    product_types: Mapping[str, dict[str, Any]]
+    product_types: Mapping[str, dict[str, object]]
     stores: dict[str, Spec[StoreData]]
     skus: list[Spec[SkuMappingData]]
     roles: dict[str, Spec[RolePermissionData]]
@@ -155,7 +155,7 @@ class Configuration:
                 return [*layers, Layer("spec", raw, ("spec", "items", spec.item))]
         return []
 
-    def place(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> Place:
+    def place(self, spec: Spec, path: Iterable[object] = (), *, key: bool = False) -> Place:
         """Where a field of a spec was written; the spec itself when it was written nowhere."""
         return self.located(spec, path, key=key)[1]
 
@@ -173,7 +173,7 @@ class Configuration:
             for layer, rest in zip(self.layers_of(spec), inner, strict=True)
         )
 
-    def located(self, spec: Spec, path: Iterable[Any] = (), *, key: bool = False) -> tuple[str, Place]:
+    def located(self, spec: Spec, path: Iterable[object] = (), *, key: bool = False) -> tuple[str, Place]:
         """The layer that says a field of a spec, and where; the spec itself when it is said nowhere."""
         path = tuple(path)
         if self.reader is not None:
@@ -206,7 +206,7 @@ class Configuration:
         )
 
     def finding(
-        self, id: str, severity: Severity, spec: Spec, path: Iterable[Any], message: str, hint: str = ""
+        self, id: str, severity: Severity, spec: Spec, path: Iterable[object], message: str, hint: str = ""
     ) -> Finding:
         """A finding at a field of a spec, with its line of text."""
         path = tuple(path)

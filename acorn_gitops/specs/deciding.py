@@ -26,7 +26,7 @@ def places_of_specs(settings: Mapping[str, Any]) -> list[str]:
     return [*dict.fromkeys(_plain(str(one)) for one in named)]
 
 
-def place_of_facts(settings: Mapping[str, Any]) -> str:
+def place_of_facts(settings: Mapping[str, object]) -> str:
     """The folder of recorded facts."""
     return _plain(str(settings.get("facts") or facts.FOLDER))
 

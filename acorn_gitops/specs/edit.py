@@ -25,7 +25,7 @@ class CannotEdit(ValueError):
     """The value has no place in the file that could be edited safely."""
 
 
-def scalar(value: Any) -> str:
+def scalar(value: object) -> str:
     """A scalar as it is written in specs. Text that looks like a number is quoted."""
     if value is None:
         return "null"
@@ -41,10 +41,10 @@ class Edit(NamedTuple):
 
     document: int
     path: FieldPath
-    value: Any
+    value: object
 
 
-def set_value(text: str, file: str, document: int, path: Sequence[Any], value: Any) -> str:
+def set_value(text: str, file: str, document: int, path: Sequence[Any], value: object) -> str:
     """The text with one value replaced or added. CannotEdit when it would mean anything else."""
     return set_values(text, file, [Edit(document, tuple(path), value)])
 
@@ -58,7 +58,7 @@ def set_values(text: str, file: str, edits: Sequence[Edit]) -> str:
     if composed.findings or any(one.document >= len(composed.documents) for one in edits):
         raise CannotEdit(f"{file} cannot be read")
     wanted = [node.data for node in composed.documents]
-    in_place: list[tuple[Node, Any]] = []
+    in_place: list[tuple[Node, object]] = []
     others: list[Edit] = []
     for one in edits:
         node = composed.documents[one.document]
@@ -81,7 +81,7 @@ def set_values(text: str, file: str, edits: Sequence[Edit]) -> str:
     return result
 
 
-def put_setting(root: Path, path: Sequence[Any], value: Any) -> None:
+def put_setting(root: Path, path: Sequence[object], value: object) -> None:
     """Write a value into acorn.yaml. CannotEdit, or InvalidSpecs in the words of the schema, where it does
     not fit."""
     file = root / PROJECT
@@ -90,7 +90,7 @@ def put_setting(root: Path, path: Sequence[Any], value: Any) -> None:
     save(file, text, root)
 
 
-def with_setting(text: str, name: str, entries: Sequence[Any], *, new: Any) -> str:
+def with_setting(text: str, name: str, entries: Sequence[object], *, new: object) -> str:
     """acorn.yaml with one entry more in a list of `spec`, which `entries` is then. CannotEdit, or
     InvalidSpecs, where that does not fit."""
     path, value = (("spec", name, len(entries) - 1), new) if len(entries) > 1 else (("spec", name), [new])
@@ -99,7 +99,7 @@ def with_setting(text: str, name: str, entries: Sequence[Any], *, new: Any) -> s
     return changed
 
 
-def drop_setting(root: Path, path: Sequence[Any]) -> None:
+def drop_setting(root: Path, path: Sequence[object]) -> None:
     """Take a value out of acorn.yaml, with what was noted beside it."""
     text = (root / PROJECT).read_text(encoding="utf-8")
     yaml = round_trip()
@@ -127,7 +127,7 @@ def _check_project(text: str) -> None:
         raise InvalidSpecs(words, findings=[*data.findings, *found])
 
 
-def _replaced(text: str, values: Sequence[tuple[Node, Any]]) -> str | None:
+def _replaced(text: str, values: Sequence[tuple[Node, object]]) -> str | None:
     """Replace one-line scalars where they stand; None when one is something else."""
     lines = text.split("\n")
     # From the end: what was not replaced yet stands where it stood.
@@ -143,7 +143,7 @@ def _replaced(text: str, values: Sequence[tuple[Node, Any]]) -> str | None:
     return "\n".join(lines)
 
 
-def _forms(value: Any) -> Sequence[str]:
+def _forms(value: object) -> Sequence[str]:
     """How a scalar may be written."""
     text = str(value)
     return quoted(text), "'" + text.replace("'", "''") + "'", scalar(value), text
@@ -171,7 +171,7 @@ def _by_round_trip(text: str, edits: Sequence[Edit]) -> str:
     return out.getvalue()
 
 
-def _with(data: Any, path: Sequence[Any], value: Any) -> Any:
+def _with(data: object, path: Sequence[Any], value: object) -> object:
     if not path:
         return value
     head, rest = path[0], path[1:]
@@ -186,7 +186,7 @@ def _with(data: Any, path: Sequence[Any], value: Any) -> Any:
     return base
 
 
-def styled(value: Any) -> Any:
+def styled(value: object) -> Any:
     """A plain value for ruamel: text that needs quotes has them; small flat maps stand on one line."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
@@ -206,7 +206,7 @@ def styled(value: Any) -> Any:
     return value
 
 
-def _flat(value: dict[str, Any], depth: int = 0) -> bool:
+def _flat(value: dict[str, object], depth: int = 0) -> bool:
     if len(value) > 9 or depth > 1:
         return False
     return all(

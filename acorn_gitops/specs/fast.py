@@ -50,19 +50,19 @@ _TOKENS: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_plain_values: dict[str, Any] = {}
+_plain_values: dict[str, object] = {}
 _good_keys: set[str] = set()
 
 
 def parse(text: str) -> list[Parsed]:
     """Every non-empty document of the text. NotSimple when any part of it is outside the subset."""
     documents: list[Parsed] = []
-    current: dict[str, Any] | None = None
+    current: dict[str, object] | None = None
     began = 0
     lines_of: dict[int, list[int]] = {}
     # Open containers from outside in, with the column of their entries.
     stack: list[tuple[int, Any]] = []
-    pending: tuple[Any, Any, int] | None = (
+    pending: tuple[Any, object, int] | None = (
         None  # a map, its key that still waits for a value, the key's column
     )
     entry = _ENTRY.match
@@ -91,7 +91,7 @@ def parse(text: str) -> list[Parsed]:
             owner, key, at = pending
             pending = None
             if is_item and column >= at:
-                value: Any = []
+                value: object = []
                 owner[key] = value
                 stack.append((column, value))
                 lines_of[id(value)] = []
@@ -123,7 +123,7 @@ def parse(text: str) -> list[Parsed]:
                     raise NotSimple
                 container.append(_value(content))
                 continue
-            item: dict[str, Any] = {}
+            item: dict[str, object] = {}
             container.append(item)
             stack.append((column, item))
             container = item
@@ -164,7 +164,7 @@ def parse(text: str) -> list[Parsed]:
     return documents
 
 
-def _finish(data: dict[str, Any], line: int, lines_of: dict[int, list[int]]) -> Parsed:
+def _finish(data: dict[str, object], line: int, lines_of: dict[int, list[int]]) -> Parsed:
     spec = data.get("spec")
     items = spec.get("items") if type(spec) is dict else None
     if type(items) is not list:
@@ -181,14 +181,14 @@ def _check_key(key: str) -> None:
     _good_keys.add(key)
 
 
-def _plain(text: str) -> Any:
+def _plain(text: str) -> object:
     try:
         return resolve(text)
     except Ambiguous:
         raise NotSimple from None
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     """A value on the rest of a line."""
     first = text[0]
     if first == '"':
@@ -231,9 +231,9 @@ class _Shape:
         self.maps = maps
         self.fields = fields
 
-    def build(self, values: tuple[str, ...]) -> dict[str, Any]:
+    def build(self, values: tuple[str, ...]) -> dict[str, object]:
         """The map of one line."""
-        root: dict[str, Any] = {}
+        root: dict[str, object] = {}
         if not self.maps:
             for (_, key, is_plain), value in zip(self.fields, values, strict=True):
                 root[key] = self.plain(value) if is_plain else value
@@ -244,7 +244,7 @@ class _Shape:
         for (owner, key, is_plain), value in zip(self.fields, values, strict=True):
             while following < len(self.maps) and len(built) <= owner:
                 at, name = self.maps[following]
-                inner: dict[str, Any] = {}
+                inner: dict[str, object] = {}
                 built[at][name] = inner
                 built.append(inner)
                 following += 1
@@ -252,7 +252,7 @@ class _Shape:
         return root
 
     @staticmethod
-    def plain(text: str) -> Any:
+    def plain(text: str) -> object:
         """A plain value, remembered."""
         known = _plain_values.get(text, _plain_values)
         if known is _plain_values:
@@ -304,7 +304,7 @@ def _shape_of(text: str) -> _Shape | None:
     return _Shape("".join(pattern) + r"\Z", maps, fields)
 
 
-def _flow(text: str) -> Any:
+def _flow(text: str) -> object:
     """A flow collection that begins and ends on this line."""
     outline = (text.count(":"), text.count('"'))
     shape = _shapes.get(outline)
@@ -322,11 +322,11 @@ def _flow(text: str) -> Any:
     return value
 
 
-def _tokens(text: str) -> Any:
+def _tokens(text: str) -> object:
     """A flow collection, token by token."""
-    root: Any = None
+    root: object = None
     top: Any = None  # the innermost open collection
-    stack: list[Any] = []
+    stack: list[object] = []
     key: Any = None
     want_value = False  # a key and its colon were read
     expect = True  # an entry may follow (after an opener or a comma)

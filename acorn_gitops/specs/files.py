@@ -74,7 +74,7 @@ class Reader:
         one."""
         self._spots: dict[tuple[str, int, int], quick.Spot | None] = {}
         """The same, looked through without composing."""
-        self._tables: dict[tuple[str, int], dict[str, Any]] = {}
+        self._tables: dict[tuple[str, int], dict[str, object]] = {}
         self._cells: dict[tuple[str, int], tables.Cells] = {}
 
     def relative(self, path: Path) -> str:
@@ -405,7 +405,7 @@ def _item_lines(node: Node) -> list[int]:
     return [items.children[i].line for i in range(len(items.data))]
 
 
-def _is_parse(stored: Any) -> TypeGuard[list[Any]]:
+def _is_parse(stored: object) -> TypeGuard[list[Any]]:
     """Whether a cache entry has the form of a parse: a damaged one costs time, nothing else."""
     return isinstance(stored, list) and all(
         isinstance(entry, list)

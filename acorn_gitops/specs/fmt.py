@@ -39,12 +39,14 @@ def round_trip() -> Any:
 
 
 @cache
-def _resolver() -> Any:
+def _resolver() -> object:
     """Dates are text in specs, also those that no calendar has."""
     from ruamel.yaml.resolver import VersionedResolver
 
     class Resolver(VersionedResolver):
-        def add_version_implicit_resolver(self, version: Any, tag: Any, regexp: Any, first: Any) -> None:
+        def add_version_implicit_resolver(
+            self, version: Any, tag: object, regexp: object, first: object
+        ) -> None:
             if not str(tag).endswith(":timestamp"):
                 super().add_version_implicit_resolver(version, tag, regexp, first)
 
@@ -117,17 +119,17 @@ def _again(text: str) -> str:
     return _tidy(out.getvalue())
 
 
-def _spell(document: Any) -> None:
+def _spell(document: object) -> None:
     """Bring values of which there are several spellings into one, in place: language tags."""
     spec = document.get("spec") if isinstance(document, dict) else None
     front: Any = spec.get("storefront") if isinstance(spec, dict) else None
-    tags: Any = front.get("languages") if isinstance(front, dict) else None
+    tags: object = front.get("languages") if isinstance(front, dict) else None
     for index, tag in enumerate(tags if isinstance(tags, list) else ()):
         if isinstance(tag, str) and canonical_tag(tag) != tag:
             front["languages"][index] = canonical_tag(tag)
 
 
-def _ours(data: Any) -> bool:
+def _ours(data: object) -> bool:
     """Whether a document says that it is acorn's; an empty one harms nobody."""
     return data is None or (isinstance(data, dict) and str(data.get("apiVersion", "")).startswith("acorn/"))
 

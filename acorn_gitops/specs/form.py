@@ -28,7 +28,7 @@ _DAY: Final = re.compile(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$")
 _LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
-def needs(error: str, field: str, node: Mapping[str, Any], value: Any) -> tuple[str, str] | None:
+def needs(error: str, field: str, node: Mapping[str, Any], value: object) -> tuple[str, str] | None:
     """(what the field is, how it is written) for pydantic's error of a wrong type; None for other errors."""
     kind = error.removesuffix("_type").removesuffix("_attributes").removesuffix("_parsing")
     if kind not in _KINDS:
@@ -44,7 +44,9 @@ def needs(error: str, field: str, node: Mapping[str, Any], value: Any) -> tuple[
     return words, f"write `{field.partition('[')[0]}: {form}`" if form else ""
 
 
-def _form(kind: str, fields: list[str], required: list[str], node: Mapping[str, Any], value: Any) -> str:
+def _form(
+    kind: str, fields: list[str], required: list[str], node: Mapping[str, object], value: object
+) -> str:
     if kind == "list":
         return f"[{_said(value)}]" if isinstance(value, str | int) else ""
     if kind == "string":
@@ -72,7 +74,7 @@ def _form(kind: str, fields: list[str], required: list[str], node: Mapping[str, 
     return "{NAME: VALUE}"
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     text = cut(str(value), _SHOWN)
     return (
         text if isinstance(value, str) and text.replace("-", "").replace("_", "").isalpha() else quoted(text)

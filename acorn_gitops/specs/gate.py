@@ -46,7 +46,7 @@ def schema_folder() -> Path:
 @cache
 def schema(name: str) -> dict[str, Any]:
     """A published schema by name, e.g. `Store`."""
-    loaded: dict[str, Any] = orjson.loads((schema_folder() / f"{name}.json").read_bytes())
+    loaded: dict[str, object] = orjson.loads((schema_folder() / f"{name}.json").read_bytes())
     return loaded
 
 
@@ -59,7 +59,7 @@ def _validator(name: str) -> Any:
     )
 
 
-def accepts(kind: str, document: Any) -> bool:
+def accepts(kind: str, document: object) -> bool:
     """Whether the kind's schema accepts the document."""
     return bool(_validator(kind).is_valid(document))
 
@@ -159,7 +159,7 @@ def _outermost(found: list[Problem]) -> list[Problem]:
     return list(seen.values())
 
 
-def _value_at(document: Any, path: Iterable[Any]) -> Any:
+def _value_at(document: Any, path: Iterable[object]) -> object:
     for part in path:
         try:
             document = document[part]
@@ -181,7 +181,7 @@ def _real_path(document: Any, part: str, location: Iterable[Any]) -> FieldPath:
     return tuple(path)
 
 
-def _problem(kind: str, part: str, detail: Any, document: dict[str, Any]) -> Problem | None:
+def _problem(kind: str, part: str, detail: Any, document: dict[str, object]) -> Problem | None:
     location = detail["loc"]
     path = _real_path(document, part, location)
     value = _value_at(document, path)
@@ -284,10 +284,10 @@ def _did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"known here: {', '.join(choices[:12])}" if choices else "remove it"
 
 
-def _walk_schema(kind: str, part: str, location: Iterable[Any]) -> dict[str, Any]:
+def _walk_schema(kind: str, part: str, location: Iterable[object]) -> dict[str, Any]:
     root = schema(kind)
 
-    def follow(node: Any) -> list[dict[str, Any]]:
+    def follow(node: object) -> list[dict[str, Any]]:
         if not isinstance(node, dict):
             return []
         if "$ref" in node:
@@ -299,7 +299,7 @@ def _walk_schema(kind: str, part: str, location: Iterable[Any]) -> dict[str, Any
 
     nodes = follow(root["properties"].get(part, {}))
     for step in location:
-        following: list[dict[str, Any]] = []
+        following: list[dict[str, object]] = []
         for node in nodes:
             if isinstance(step, int):
                 following += follow(node.get("items"))
@@ -321,11 +321,11 @@ def _walk_schema(kind: str, part: str, location: Iterable[Any]) -> dict[str, Any
     return merged
 
 
-def _siblings(kind: str, part: str, location: Iterable[Any]) -> list[str]:
+def _siblings(kind: str, part: str, location: Iterable[object]) -> list[str]:
     return list(_walk_schema(kind, part, location).get("properties", {}))
 
 
-def _pattern_hint(kind: str, part: str, location: Iterable[Any]) -> str:
+def _pattern_hint(kind: str, part: str, location: Iterable[object]) -> str:
     node = _walk_schema(kind, part, location)
     if "patternErrorMessage" in node:
         return str(node["patternErrorMessage"])

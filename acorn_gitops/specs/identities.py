@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -54,7 +54,7 @@ def may_hold(content: bytes, wanted: Collection[Identity]) -> bool:
     )
 
 
-def _of(data: Any) -> list[Identity]:
+def _of(data: object) -> list[Identity]:
     if not isinstance(data, dict):
         return []
     kind, metadata, spec = data.get("kind"), data.get("metadata"), data.get("spec")
@@ -64,7 +64,7 @@ def _of(data: Any) -> list[Identity]:
     return [(str(kind), str(name)) for kind, name in found]
 
 
-def _digest(data: Any) -> str:
+def _digest(data: object) -> str:
     try:
         text = orjson.dumps(data, option=orjson.OPT_SORT_KEYS, default=str)
     except TypeError:

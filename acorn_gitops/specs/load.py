@@ -192,8 +192,8 @@ _LARGEST_SCHEMA: Final = 16 << 20
 
 def _product_types(
     reader: Reader, project: Project, findings: list[Finding], digest: Any
-) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
     for name, written in project.product_types.items():
         try:
             data = read_inside(reader.root, written, most=_LARGEST_SCHEMA)

@@ -12,7 +12,7 @@ from typing import Any
 from acorn_gitops.model.finding import FieldPath
 
 
-def merge(under: Any, over: Any) -> Any:
+def merge(under: object, over: object) -> Any:
     """`over` laid over `under`; neither is changed."""
     if type(over) is dict and type(under) is dict:
         out = dict(under)
@@ -22,7 +22,7 @@ def merge(under: Any, over: Any) -> Any:
     return over
 
 
-def merge_all(layers: Sequence[Any]) -> Any:
+def merge_all(layers: Sequence[object]) -> Any:
     """All layers from lowest to highest."""
     out: Any = {}
     for layer in layers:
@@ -30,11 +30,11 @@ def merge_all(layers: Sequence[Any]) -> Any:
     return out
 
 
-def origins(layers: Sequence[tuple[str, Any]]) -> dict[FieldPath, str]:
+def origins(layers: Sequence[tuple[str, object]]) -> dict[FieldPath, str]:
     """The layer that each leaf of the merged tree came from, by path. Lists and empty maps are leaves."""
     found: dict[FieldPath, str] = {}
 
-    def walk(name: str, value: Any, path: FieldPath) -> None:
+    def walk(name: str, value: object, path: FieldPath) -> None:
         if isinstance(value, Mapping) and value:
             found.pop(path, None)
             for key, inner in value.items():

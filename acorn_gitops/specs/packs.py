@@ -73,7 +73,7 @@ def problems(spec: dict[str, Any]) -> list[PackProblem]:
     return found
 
 
-def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     """(name, spec) of every rule that the inclusion stands for."""
     pack = tax_packs()[spec["pack"], spec["version"]]
     only = spec.get("only")
@@ -104,7 +104,7 @@ def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str,
     countries = list(spec.get("countries") or pack.countries or ())
     sources = list(spec.get("shipFrom") or ())
     members = [*sorted(EU), NORTHERN_IRELAND]
-    words: dict[str, Any] = {"@countries": countries, "@shipFrom": sources, "@members": members}
+    words: dict[str, object] = {"@countries": countries, "@shipFrom": sources, "@members": members}
     british = [source for source in sources if covers("GB", source)]
     apart = not spec.get("countries") and NORTHERN_IRELAND in countries and british
     for rule in pack.rules:
@@ -124,7 +124,7 @@ def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str,
             yield f"{name}{FROM_BRITAIN}" if others else name, body
 
 
-def _rule(rule: dict[str, Any], words: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rule(rule: dict[str, Any], words: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     if rule["name"] != "@country":
         yield rule["name"], _filled(rule, words)
         return
@@ -132,14 +132,14 @@ def _rule(rule: dict[str, Any], words: dict[str, Any]) -> Iterator[tuple[str, di
         yield country.lower(), _filled(rule, {**words, "@country": country})
 
 
-def _says(value: Any, word: str) -> bool:
+def _says(value: object, word: str) -> bool:
     """Whether a rule of a pack leaves something to be filled in."""
     if isinstance(value, list | dict):
         return any(_says(one, word) for one in (value.values() if isinstance(value, dict) else value))
     return bool(value == word)
 
 
-def _filled(value: Any, words: dict[str, Any]) -> Any:
+def _filled(value: object, words: dict[str, object]) -> Any:
     if isinstance(value, str):
         return words.get(value, value)
     if isinstance(value, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -33,7 +33,7 @@ class Project(NamedTuple):
     overlays: list[str]
     connections: Mapping[str, ConnectionData]
     policies: PoliciesData
-    defaults: Mapping[str, dict[str, Any]]
+    defaults: Mapping[str, dict[str, object]]
     price_rules: Mapping[str, PriceRuleData]
     product_types: Mapping[str, str]
     ledger: str
@@ -101,7 +101,7 @@ def spelled_route(route: RouteData) -> bytes:
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
-def spelled(settings: Mapping[str, Any]) -> bytes:
+def spelled(settings: Mapping[str, object]) -> bytes:
     """A connection in one spelling: all that decides what is sent where."""
     said = {name: settings.get(name) for name in ("adapter", "url", "token", "options") if settings.get(name)}
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)

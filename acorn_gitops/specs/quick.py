@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 _KEY: Final = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_./-]*):(?: +|$)")
 _PLAIN: Final = re.compile(r"[^\s,\[\]{}#&*!|>'\"%@`?:-][^,\[\]{}#&*!|>\"%@`:]*")
@@ -26,7 +26,7 @@ class Spot(NamedTuple):
 
     line: int
     column: int
-    parts: dict[Any, tuple[int, int, Spot]]
+    parts: dict[object, tuple[int, int, Spot]]
 
 
 class _Unusual(Exception):
@@ -55,7 +55,7 @@ def entry(lines: Sequence[str], begin: int) -> Spot | None:
     return found if used == len(rows) else None
 
 
-def at(spot: Spot, path: Sequence[Any], *, key: bool) -> tuple[int, int] | None:
+def at(spot: Spot, path: Sequence[object], *, key: bool) -> tuple[int, int] | None:
     """Line and column of the value at a path (or of its key); None where the path leads nowhere."""
     where = (spot.line, spot.column)
     for number, part in enumerate(path):
@@ -73,7 +73,7 @@ def _block(rows: list[tuple[int, str]], first: int, indent: int) -> tuple[Spot, 
     number, line = rows[first]
     if line[indent : indent + 2] == "- ":
         return _list(rows, first, indent)
-    parts: dict[Any, tuple[int, int, Spot]] = {}
+    parts: dict[object, tuple[int, int, Spot]] = {}
     row = first
     while row < len(rows):
         number, line = rows[row]
@@ -103,7 +103,7 @@ def _block(rows: list[tuple[int, str]], first: int, indent: int) -> tuple[Spot, 
 
 
 def _list(rows: list[tuple[int, str]], first: int, indent: int) -> tuple[Spot, int]:
-    parts: dict[Any, tuple[int, int, Spot]] = {}
+    parts: dict[object, tuple[int, int, Spot]] = {}
     row = first
     while row < len(rows):
         number, line = rows[row]
@@ -145,13 +145,13 @@ def _scalar(line: str, begin: int) -> int:
 def _flow(line: str, begin: int, number: int) -> tuple[Spot, int]:
     """A map in braces, or a list in brackets, on one line."""
     closing, here = {"{": "}", "[": "]"}[line[begin]], begin + 1
-    parts: dict[Any, tuple[int, int, Spot]] = {}
+    parts: dict[object, tuple[int, int, Spot]] = {}
     while True:
         here = _BLANKS.match(line, here).end()  # type: ignore[union-attr]
         if line[here] == closing:
             return Spot(number, begin + 1, parts), here + 1
         start = here
-        name: Any = len(parts)
+        name: object = len(parts)
         if closing == "}":
             match = _KEY.match(line, here)
             if match is None or match[1] in parts:

@@ -163,7 +163,7 @@ class Resolver:
             return data
         metadata = _map(data.get("metadata"))
         spec = {k: v for k, v in _map(data.get("spec")).items() if k != "inherits"}
-        out: dict[str, Any] = {"spec": spec}
+        out: dict[str, object] = {"spec": spec}
         if metadata.get("labels"):
             out["metadata"] = {"labels": metadata["labels"]}
         if data.get("lifecycle"):
@@ -238,7 +238,7 @@ class Resolver:
             self.fail(problem.id, raw, problem.path, problem.message, problem.hint, key=problem.key)
         return not found
 
-    def _explain(self, layers: list[Layer], merged: dict[str, Any], raw: Raw) -> None:
+    def _explain(self, layers: list[Layer], merged: dict[str, object], raw: Raw) -> None:
         data, positions = _only_bad_items(merged)
         for problem in gate.problems(raw.kind, data):
             path = problem.path
@@ -334,7 +334,7 @@ class Resolver:
             if known.setdefault(name, made) is not made:
                 self._twice(raw, ("spec", "items", index), made, known[name])
 
-    def _overlaid(self, made: Spec[Any], raw: Raw, index: int) -> Spec[Any]:
+    def _overlaid(self, made: Spec[Any], raw: Raw, index: int) -> Spec[object]:
         overlays = self._overlays.pop(("SkuMapping", made.name), [])
         if not overlays:
             return made
@@ -345,7 +345,7 @@ class Resolver:
         if raw.data["spec"].get("defaults"):
             layers.insert(0, Layer("list defaults", raw, ("spec", "defaults")))
         body = {k: v for k, v in made.spec.items() if k not in ("name", "labels")}
-        document: dict[str, Any] = {
+        document: dict[str, object] = {
             "apiVersion": "acorn/v1",
             "kind": "SkuMapping",
             "metadata": {"name": made.name},
@@ -388,7 +388,7 @@ class Resolver:
         )
 
 
-def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, object], list[int]]:
     """A list document reduced to the entries that its schema refuses, and their positions."""
     spec = document.get("spec")
     items = spec.get("items") if isinstance(spec, dict) else None
@@ -404,7 +404,7 @@ def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, Any], list[int]
     return {**document, "spec": {**(spec or {}), **reduced}}, bad or [0]
 
 
-def _with_defaults(document: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(document: dict[str, Any]) -> dict[str, object]:
     """A list whose entries say what its defaults say for them: what is required may stand in either."""
     spec = document["spec"]
     defaults = spec.get("defaults")
@@ -416,15 +416,15 @@ def _with_defaults(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "spec": {**spec, "items": laid}}
 
 
-def _map(value: Any) -> dict[str, Any]:
+def _map(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _with_listing_defaults(document: dict[str, Any], listing: dict[str, Any]) -> dict[str, Any]:
+def _with_listing_defaults(document: dict[str, Any], listing: dict[str, object]) -> dict[str, object]:
     """The document with the shared fields of listings below those of each listing."""
     listings = _map(document.get("spec")).get("listings")
     if not isinstance(listings, list):

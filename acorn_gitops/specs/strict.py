@@ -33,12 +33,12 @@ class Node:
         self.data = data
         self.line = line
         self.column = column
-        self.children: dict[Any, Node] = {}
-        self.keys: dict[Any, tuple[int, int]] = {}
+        self.children: dict[object, Node] = {}
+        self.keys: dict[object, tuple[int, int]] = {}
         self.size = 1
         self.text = len(data) if isinstance(data, str) else 0
 
-    def at(self, path: Sequence[Any]) -> tuple[int, int]:
+    def at(self, path: Sequence[object]) -> tuple[int, int]:
         """Line and column of the value at a path, or of the deepest part of it that exists."""
         node = self
         for part in path:
@@ -48,14 +48,14 @@ class Node:
             node = child
         return node.line, node.column
 
-    def below(self, path: Sequence[Any]) -> Node:
+    def below(self, path: Sequence[object]) -> Node:
         """The value at a path that exists (`has`)."""
         node = self
         for part in path:
             node = node.children[part]
         return node
 
-    def key_at(self, path: Sequence[Any]) -> tuple[int, int]:
+    def key_at(self, path: Sequence[object]) -> tuple[int, int]:
         """Line and column of the key at a path; of its value where there is no key."""
         node = self
         for part in path[:-1]:
@@ -67,7 +67,7 @@ class Node:
             return node.keys[path[-1]]
         return self.at(path)
 
-    def has(self, path: Sequence[Any]) -> bool:
+    def has(self, path: Sequence[object]) -> bool:
         """Whether the path exists in this document."""
         node = self
         for part in path:
@@ -142,7 +142,7 @@ def _syntax_hint(problem: str, text: str, line: int) -> str:
     return "check indentation, quotes and brackets at this place"
 
 
-def _events(text: str) -> Iterator[Any]:
+def _events(text: str) -> Iterator[object]:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
@@ -166,14 +166,14 @@ class _Composer:
         place = Place(self.file, line + self.first_line, column + 1)
         self.findings.append(Finding(id, "error", message, place=place, hint=hint, source=source))
 
-    def documents(self, events: Iterator[Any]) -> Iterator[Node | None]:
+    def documents(self, events: Iterator[object]) -> Iterator[Node | None]:
         for event in events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
                 self.anchors = {}
                 yield self.node(next(events), events, 0)
 
-    def node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+    def node(self, event: Any, events: Iterator[object], depth: int) -> Node:
         kind = type(event).__name__
         line, column = event.start_mark.line, event.start_mark.column
         if depth > MAX_DEPTH:
@@ -194,7 +194,7 @@ class _Composer:
             node.data = self.scalar(event, line, column, forced=tag is not None)
             node.text = len(event.value)
         elif kind == "SequenceStartEvent":
-            items: list[Any] = []
+            items: list[object] = []
             while type(event := next(events)).__name__ != "SequenceEndEvent":
                 child = self.node(event, events, depth + 1)
                 node.children[len(items)] = child
@@ -209,7 +209,7 @@ class _Composer:
         return node
 
     def mapping(self, node: Node, events: Iterator[Any], depth: int) -> None:
-        data: dict[Any, Any] = {}
+        data: dict[object, object] = {}
         while type(event := next(events)).__name__ != "MappingEndEvent":
             line, column = event.start_mark.line, event.start_mark.column
             key_node = self.node(event, events, depth + 1)
@@ -246,7 +246,7 @@ class _Composer:
             node.text += len(key) + child.text
         node.data = data
 
-    def scalar(self, event: Any, line: int, column: int, *, forced: bool) -> Any:
+    def scalar(self, event: Any, line: int, column: int, *, forced: bool) -> object:
         if forced or event.style is not None:
             if not event.value.isascii() and _HALF.search(event.value):
                 self.fail(

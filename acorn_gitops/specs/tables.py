@@ -89,12 +89,12 @@ MOST: Final = 200
 class Read(NamedTuple):
     """Items as in the YAML list form, the line of each one's first row, and what is wrong."""
 
-    items: list[dict[str, Any]]
+    items: list[dict[str, object]]
     lines: list[int]
     findings: list[Finding]
 
 
-def read(text: str, file: str, table: dict[str, Any], cells: Cells | None = None) -> Read:
+def read(text: str, file: str, table: dict[str, object], cells: Cells | None = None) -> Read:
     """Read a table; where `cells` is given, record the place of every cell in it."""
     return _Table(text, file, table, cells=cells).read()
 
@@ -361,7 +361,7 @@ class _Table:
         if item is None:
             item = self.items[sku] = {"sku": sku, "listings": []}
             self.lines[sku] = line
-        listing: dict[str, Any] = {}
+        listing: dict[str, object] = {}
         number = len(item["listings"])
         for field, (cell, column) in values.items():
             target, path = FIELDS[field]

@@ -56,7 +56,7 @@ def command(
 def _rules(config: Configuration, date: str, chosen: set[str]) -> list[dict[str, Any]]:
     from acorn_gitops.engines.tax import matched_stores
 
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for rule in config.taxes.values():
         validity, evidence = rule.spec["validity"], rule.spec.get("evidence") or {}
         if not validity["from"] <= date < (validity.get("to") or "9999"):

@@ -109,7 +109,7 @@ def command(
 
 def _row(
     one: Statement, apart: Difference | None, margins: Margins, base: str, state: str, unit: Decimal
-) -> dict[str, Any]:
+) -> dict[str, object]:
     in_base = margins.exchange(one.amounts["sales"] or Decimal(0), one.currency, base)
     return {
         "store": one.store,
@@ -134,18 +134,18 @@ def _row(
 
 def _totals(
     found: Sequence[Statement], rows: Sequence[dict[str, Any]], sales: str, margins: Margins, base: str
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """A sum for each currency, and one over all in the base currency: of the rows as they are shown, so that
     they agree. A sum of which a part was not reported, or cannot be exchanged, is not known."""
     totals = []
     for currency in sorted({s.currency for s in found}):
         mine = [s for s in found if s.currency == currency]
-        sums: dict[str, Any] = {"store": "TOTAL", "currency": currency}
+        sums: dict[str, object] = {"store": "TOTAL", "currency": currency}
         for name, shown in _COLUMNS.items():
             sums[shown] = _together([s.amounts[name] for s in mine])
         totals.append(sums)
     if found:
-        every: dict[str, Any] = {"store": "TOTAL", "currency": f"all in {base}"}
+        every: dict[str, object] = {"store": "TOTAL", "currency": f"all in {base}"}
         for name, shown in _COLUMNS.items():
             every[shown] = _together([_exchanged(s, name, margins, base=base) for s in found])
         in_base = [row.get(sales) for row in rows if row.get("from")]

@@ -67,7 +67,7 @@ def command(
     return show(Table("inventory", headings, rows, freshness=fresh, notes=notes), output, session)
 
 
-def _unsold(allotment: Any) -> dict[str, Any]:
+def _unsold(allotment: Any) -> dict[str, object]:
     """Stock that no store sells by itself: parts of sets, what is listed nowhere."""
     return {
         "sku": allotment.sku,
@@ -95,7 +95,7 @@ def _inventory(
     now: datetime,
     *,
     everywhere: bool,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     from fnmatch import fnmatchcase
 
     from acorn_gitops.engines.inventory import published

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -42,7 +42,12 @@ def command(
             and config.roles
             and not any(access.rights([s], store.name) for s in access.subjects())
         ):
-            nobody: dict[str, Any] = {"store": store.name, "subject": "nobody", "rights": None, "roles": None}
+            nobody: dict[str, object] = {
+                "store": store.name,
+                "subject": "nobody",
+                "rights": None,
+                "roles": None,
+            }
             rows.append({**nobody, "last_used": None, "reviewed": None})
         for subject in access.subjects():
             if who is not None and who.lower() not in (subject.id.lower(), str(subject).lower()):

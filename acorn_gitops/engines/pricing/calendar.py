@@ -459,7 +459,7 @@ def _dated(promo: Spec[PromoData], store: Spec[StoreData]) -> Dated | None:
     )
 
 
-def _in_store(body: PromoData, store: str) -> dict[str, Any]:
+def _in_store(body: PromoData, store: str) -> dict[str, object]:
     """A promotion's content as it is in one store: amounts are said by store."""
     discount: dict[str, Any] = {k: v for k, v in (body.get("discount") or {}).items() if v is not None}
     for name in ("amount", "salePrice"):

@@ -87,14 +87,14 @@ def offer_of(name: str, content: Mapping[str, Any], currency: str, platform: str
     )
 
 
-def groups_hold(platform: str, contents: Iterable[Mapping[str, Any]]) -> bool:
+def groups_hold(platform: str, contents: Iterable[Mapping[str, object]]) -> bool:
     """Whether a platform keeps promotions of these contents from meeting each other where they are in one
     group: several of them, on a platform that does not add them up."""
     every = [*contents]
     return len(every) > 1 and (platform not in ADDS or all(_keeps_group(platform, one) for one in every))
 
 
-def _keeps_group(platform: str, content: Mapping[str, Any]) -> bool:
+def _keeps_group(platform: str, content: Mapping[str, object]) -> bool:
     """Of promotions whose claim codes are preferential the best holds; what has no code has no such
     property."""
     return content.get("type") in ADDS[platform] and bool(content.get("code"))

@@ -54,18 +54,18 @@ class HeldPromotions:
     """The promotions of one store, as they are at this moment of a run."""
 
     def __init__(
-        self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, Any]]] = (), platform: str = ""
+        self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, object]]] = (), platform: str = ""
     ) -> None:
         self._now = now
         self.platform = platform
-        self._content: dict[str, Mapping[str, Any]] = {}
+        self._content: dict[str, Mapping[str, object]] = {}
         self._skus: dict[str, set[str]] = {}
         self._running: dict[tuple[str, str], Running | None] = {}
         self._stretches: dict[tuple[frozenset[str], frozenset[str], str], list[_Stretch]] = {}
         for key, attributes in promotions:
             self.put(key, attributes)
 
-    def put(self, key: str, attributes: Mapping[str, Any] | None) -> None:
+    def put(self, key: str, attributes: Mapping[str, object] | None) -> None:
         """A promotion is now like this; None: it is gone."""
         for sku in _skus(self._content.pop(key, None)):
             self._skus[sku].discard(key)
@@ -110,7 +110,7 @@ class HeldPromotions:
     def proposed(
         self,
         key: str,
-        content: Mapping[str, Any] | None,
+        content: Mapping[str, object] | None,
         *,
         instead_of: str = "",
         without: frozenset[str] = frozenset(),
@@ -152,7 +152,7 @@ class Proposed:
         self,
         held: HeldPromotions,
         key: str,
-        content: Mapping[str, Any] | None,
+        content: Mapping[str, object] | None,
         ended: frozenset[str],
         without: frozenset[str],
         now: datetime,
@@ -336,7 +336,7 @@ def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None,
 
 
 def running(
-    key: str, attributes: Mapping[str, Any], currency: str, now: datetime, platform: str
+    key: str, attributes: Mapping[str, object], currency: str, now: datetime, platform: str
 ) -> Running | None:
     """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when
     it is wrong."""
@@ -361,7 +361,7 @@ _ANY: Final = ""
 """In place of a SKU: whatever there is."""
 
 
-def _skus(attributes: Mapping[str, Any] | None) -> Iterable[str]:
+def _skus(attributes: Mapping[str, object] | None) -> Iterable[str]:
     """What a promotion names; `_ANY` where that is not a list of texts."""
     if attributes is None:
         return ()

@@ -60,7 +60,7 @@ class AmazonAccount:
         self._client = client
         self._seller = seller
         self._journal = Journal()
-        self._declared: dict[str, Mapping[str, Any]] = {}
+        self._declared: dict[str, Mapping[str, object]] = {}
         self._participations = Participations(client)
         self._sources = SupplySources(client)
         self._listings = Listings(client)
@@ -82,7 +82,7 @@ class AmazonAccount:
         """Listings and places are managed, storefronts observed; the rest people do in Seller Central."""
         return _CAPABILITIES
 
-    def know(self, stores: Mapping[str, Mapping[str, Any]]) -> None:
+    def know(self, stores: Mapping[str, Mapping[str, object]]) -> None:
         """What the specs say of the stores of this connection."""
         self._declared = dict(stores)
 
@@ -90,20 +90,20 @@ class AmazonAccount:
         """The seller and the marketplace, or the place's code."""
         return self._meaning(self._declared.get(store) or {})
 
-    def candidates(self) -> Mapping[str, Mapping[str, Any]]:
+    def candidates(self) -> Mapping[str, Mapping[str, object]]:
         """Every marketplace in which the account sells, for each seller that is named, and every code."""
         sellers = {self._seller, *(str(one.get("sellerId") or "") for one in self._declared.values())}
         with self._in_shape():
             fronts, codes = self._participations.all(), self._sources.codes()
-        blocks: list[Mapping[str, Any]] = [{"code": code} for code in codes]
+        blocks: list[Mapping[str, object]] = [{"code": code} for code in codes]
         blocks += [{"marketplaceId": id, "sellerId": one} for id in fronts for one in sellers if one]
         return {self._meaning(block): block for block in blocks}
 
-    def remember(self, store: str, block: Mapping[str, Any]) -> None:
+    def remember(self, store: str, block: Mapping[str, object]) -> None:
         """What a name meant that no spec says any more."""
         self._declared[store] = block
 
-    def _meaning(self, block: Mapping[str, Any]) -> str:
+    def _meaning(self, block: Mapping[str, object]) -> str:
         if block.get("code"):
             return f"{self._seller} place {block['code']}"
         if block.get("marketplaceId"):

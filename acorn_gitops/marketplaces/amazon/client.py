@@ -120,7 +120,7 @@ class Client:
         operation: Operation,
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        body: Any = None,
+        body: object = None,
     ) -> Any:
         """What the answer holds; None where it holds nothing. Missing for 404, Refusal for another no,
         Unreachable where nobody knows what became of it."""
@@ -135,7 +135,7 @@ class Client:
         content = b"" if body is None else written(body)
         tries = 0
 
-        def once() -> Any:
+        def once() -> object:
             nonlocal tries
             tries += 1
             return self._once(operation, url, content)
@@ -185,7 +185,7 @@ class Client:
         """Let go of connections."""
         self._sends.close()
 
-    def _once(self, operation: Operation, url: str, content: bytes) -> Any:
+    def _once(self, operation: Operation, url: str, content: bytes) -> object:
         answer = self._sent(operation, url, content, self._login.token())
         if answer.status in (401, 403) and _said(answer).code in ("Unauthorized", "InvalidToken", ""):
             # The token may have ended before its hour; another one says whether it is more than that.
@@ -234,7 +234,7 @@ class Client:
         if self._slow:
             raise Incomplete(f"{self.name}: a store takes too long to be read", hint=_FAULT)
 
-    def _read(self, operation: Operation, answer: http.Answer) -> Any:
+    def _read(self, operation: Operation, answer: http.Answer) -> object:
         if answer.status == 204 or not answer.body.strip():
             return None
         taken = memory_of(answer.body)
@@ -278,14 +278,14 @@ class Client:
         return Refusal(words, code=said.code, details=said.details, hint=hint)
 
 
-def written(value: Any) -> bytes:
+def written(value: object) -> bytes:
     """JSON in which a Decimal is a number with all of its digits."""
     import orjson
 
     return orjson.dumps(value, default=_number)
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     import orjson
 
     if not isinstance(value, Decimal):
@@ -293,7 +293,7 @@ def _number(value: Any) -> Any:
     return orjson.Fragment(format(value, "f"))
 
 
-def _no_number(text: str) -> Any:
+def _no_number(text: str) -> object:
     raise ValueError(text)
 
 
@@ -301,7 +301,7 @@ def _said(answer: http.Answer) -> _Said:
     """The words of an error, whatever it came in: the models' error list, or somebody's page."""
     request = one_line(answer.headers.get("x-amzn-requestid", ""), 60)
     tail = f" (request {request})" if request else ""
-    said: Any = None
+    said: object = None
     if len(answer.body) <= MOST_WORDS:
         try:
             said = json.loads(answer.body)

@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client, Missing, Refusal
 from acorn_gitops.marketplaces.amazon.on_its_way import Key, OnItsWay
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
 
-Tree = dict[str, Any]
+Tree = Raw
 PAGE: Final = 20
 ASKED: Final = 20
 """SKUs that one search may name."""
@@ -305,7 +305,7 @@ class Listings:
     def _delete(self, store: RemoteStore, job: Job) -> None:
         self._submit(op.DELETE_LISTING, store, job.key, None)
 
-    def _submit(self, operation: op.Operation, store: RemoteStore, sku: str, body: Any) -> None:
+    def _submit(self, operation: op.Operation, store: RemoteStore, sku: str, body: object) -> None:
         """Accepted, or MarketplaceError with what Amazon says is wrong: its 200 says nothing yet."""
         answer = self._client.call(operation, _path(store, sku), {"marketplaceIds": store.id}, body)
         if answer.get("status") == "ACCEPTED":
@@ -437,7 +437,7 @@ def _instant(text: str) -> datetime:
     return found
 
 
-def _single(store: RemoteStore, value: Any) -> Tree:
+def _single(store: RemoteStore, value: object) -> Tree:
     return {"value": value, "marketplace_id": store.id}
 
 
@@ -476,7 +476,7 @@ def _ambiguous(store: RemoteStore, attributes: Tree) -> str:
     return ""
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """A text that somebody can read; None for anything else."""
     return value if isinstance(value, str) and value and value.isprintable() else None
 
@@ -498,7 +498,7 @@ def offer_of(store: RemoteStore, attributes: Tree) -> Tree:
     return {}
 
 
-def _value(instance: Tree) -> Any:
+def _value(instance: Tree) -> object:
     value = instance.get("value")
     return value if isinstance(value, str) and value else None
 
@@ -517,7 +517,7 @@ def amount_of(offer: Tree, name: str) -> Decimal | None:
     return found
 
 
-def _is_amazons(channel: Mapping[str, Any]) -> bool:
+def _is_amazons(channel: Mapping[str, object]) -> bool:
     return str(channel.get("fulfillment_channel_code") or "").startswith("AMAZON_")
 
 

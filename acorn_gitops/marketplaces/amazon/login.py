@@ -113,7 +113,7 @@ class Login:
         self._token, self._until = token, self._clock() + max(life - EARLY, life / 2)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, object]:
     try:
         said = json.loads(body[: 1 << 16])
     except (ValueError, RecursionError):

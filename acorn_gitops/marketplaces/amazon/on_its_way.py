@@ -9,11 +9,11 @@ anything else is somebody's work, and is never overwritten.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.model.finding import MarketplaceError
 
-Tree = dict[str, Any]
+Tree = dict[str, object]
 Key = tuple[str, str, str]
 """Seller, marketplace, SKU."""
 UNSEEN: Final = 900.0
@@ -95,7 +95,7 @@ class OnItsWay:
         return dict(way.offers[last])
 
 
-def is_in(sent: Any, seen: Any) -> bool:
+def is_in(sent: object, seen: object) -> bool:
     """Whether everything that was sent is seen; Amazon adds to it, and may write a day with its hour."""
     if isinstance(sent, dict):
         return isinstance(seen, dict) and all(_part(name, sent, seen) for name in sent)
@@ -108,7 +108,7 @@ def is_in(sent: Any, seen: Any) -> bool:
     return bool(sent == seen)
 
 
-def _part(name: str, sent: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+def _part(name: str, sent: Mapping[str, object], seen: Mapping[str, object]) -> bool:
     one, other = sent[name], seen.get(name)
     if name in _DAYS and isinstance(one, str) and isinstance(other, str):
         return one[:10] == other[:10]

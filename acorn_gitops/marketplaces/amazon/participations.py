@@ -6,10 +6,9 @@ One request a minute is allowed, so that one answer serves a whole run.
 
 from __future__ import annotations
 
-from typing import Any
-
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client
+from acorn_gitops.marketplaces.by_looking import Raw
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.model.resource import Attributes
@@ -42,7 +41,7 @@ class Participations:
         return self._found
 
 
-def _storefront(row: dict[str, Any]) -> Attributes:
+def _storefront(row: Raw) -> Attributes:
     place = row["marketplace"]
     known = amazon_marketplaces().get(place["id"])
     made: Attributes = {

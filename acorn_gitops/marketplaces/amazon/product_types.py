@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client, Missing
+from acorn_gitops.marketplaces.by_looking import Raw
 from acorn_gitops.model.finding import MarketplaceError
 
 
@@ -30,7 +29,7 @@ def schema_of(client: Client, name: str, marketplace: str, *, seller: str, langu
         "locale": language or "DEFAULT",
     }
     try:
-        said: Mapping[str, Any] = client.call(op.GET_PRODUCT_TYPE, {"productType": name}, query)
+        said: Raw = client.call(op.GET_PRODUCT_TYPE, {"productType": name}, query)
     except Missing:
         raise MarketplaceError(
             f"Amazon has no product type {one_line(name, 60)} in this marketplace",

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.marketplaces.amazon.days import begins, is_over, whole_days
 from acorn_gitops.marketplaces.amazon.listings import SALE, Listings, amount_of, offer_of
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
 
-Tree = dict[str, Any]
+Tree = Raw
 PREFIX: Final = "sale:"
 ALWAYS: Final = ("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
 """When a sale holds of which nobody says when."""

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.client import Client, Missing, Refusal
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import Incomplete, MarketplaceError
 from acorn_gitops.model.resource import Attributes
 
-Tree = dict[str, Any]
+Tree = Raw
 PAGE: Final = 100
 MOST: Final = 100_000
 """Sources of one account."""
@@ -199,7 +199,7 @@ def _capabilities(raw: Tree, wish: Attributes) -> Tree:
     return {**raw, "outbound": outbound}
 
 
-def _put(tree: Tree, name: str, value: Any) -> None:
+def _put(tree: Tree, name: str, value: object) -> None:
     if value is None:
         tree.pop(name, None)
     else:
@@ -217,7 +217,7 @@ def _span(span: Sequence[str]) -> Tree:
 # -- and back ----------------------------------------------------------------------------------------------------
 
 
-def address_sent(said: Mapping[str, Any]) -> Tree:
+def address_sent(said: Mapping[str, object]) -> Tree:
     """An address of the specs in Amazon's parts: it wants a state of every one, and where a country has
     none, the town stands for it."""
     place = {name: part for name, part in said.items() if part is not None and name != "verification"}
@@ -237,7 +237,7 @@ def _plainly(address: Mapping[str, Any]) -> str:
     return " ".join(" ".join(map(str, parts)).casefold().split())
 
 
-def _row(raw: Tree, wished: Any = None) -> Row:
+def _row(raw: Tree, wished: object = None) -> Row:
     configuration = raw.get("configuration") or {}
     operational = configuration.get("operationalConfiguration") or {}
     attributes: Attributes = {
@@ -308,7 +308,7 @@ def _capabilities_of(said: Tree) -> Tree | None:
     }
 
 
-def _duration_of(said: Any) -> Tree | None:
+def _duration_of(said: object) -> Tree | None:
     units = {amazon: ours for ours, amazon in UNITS.items()}
     if not isinstance(said, dict) or said.get("timeUnit") not in units:
         return None

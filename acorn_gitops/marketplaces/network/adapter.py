@@ -270,7 +270,7 @@ class NetworkMarketplace:
         outcomes: list[Outcome] = []
         for start in range(0, len(writes), BATCH):
             part = writes[start : start + BATCH]
-            body: dict[str, Any] = {"items": [_item(w) for w in part]}
+            body: dict[str, object] = {"items": [_item(w) for w in part]}
             fence = self._fences.get(store) if not query else None
             if fence is not None:
                 body |= {"owner": fence[0], "generation": fence[1]}
@@ -306,7 +306,7 @@ class NetworkMarketplace:
             outcomes += _outcomes(part, page)
         return outcomes
 
-    def _refused(self, store: str, problem: Any) -> None:
+    def _refused(self, store: str, problem: object) -> None:
         """A whole batch of which nothing was done: the store, or the generation, is another by now."""
         kind = problem.get("type") if isinstance(problem, dict) else None
         if isinstance(kind, str) and kind.endswith("generation"):
@@ -577,7 +577,7 @@ def _is_suspicious(body: bytes) -> bool:
     )
 
 
-def _generation(found: Any) -> Generation | None:
+def _generation(found: object) -> Generation | None:
     """None for what is no generation: whoever answers so keeps none."""
     number, head = (found.get("number"), found.get("head")) if isinstance(found, dict) else (None, None)
     if type(number) is not int or not 0 <= number < 1 << 53 or type(head) is not str or len(head) > 100:
@@ -598,8 +598,8 @@ def _is_name(text: str) -> bool:
     return text.isprintable() and 0 < len(text) <= 200
 
 
-def _item(write: Write) -> dict[str, Any]:
-    item: dict[str, Any] = {
+def _item(write: Write) -> dict[str, object]:
+    item: dict[str, object] = {
         "op": write.operation,
         "type": write.address.type,
         "key": write.address.key,
@@ -614,7 +614,7 @@ def _item(write: Write) -> dict[str, Any]:
     return item
 
 
-def _outcomes(part: Sequence[Write], page: Any) -> list[Outcome]:
+def _outcomes(part: Sequence[Write], page: object) -> list[Outcome]:
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(items, list) or len(items) != len(part):
         return [Outcome(w.address, "unknown", "the marketplace did not answer for every row") for w in part]
@@ -667,14 +667,14 @@ def _json(answer: Response) -> Any:
 
 
 def _problem(answer: Response) -> str:
-    problem: Any = None
+    problem: object = None
     if len(answer.body) <= MOST_WORDS:
         with suppress(orjson.JSONDecodeError):
             problem = orjson.loads(answer.body)
     return f"{answer.status} {_words_of(problem)}".strip()
 
 
-def _words_of(problem: Any) -> str:
+def _words_of(problem: object) -> str:
     """What a problem says of itself: texts only, as anything else may be nested without end."""
     said = [problem.get(name) for name in ("title", "detail")] if isinstance(problem, dict) else []
     return ": ".join(one_line(text, 300) for text in said if isinstance(text, str) and text)

@@ -54,7 +54,7 @@ SHAPED: Final = frozenset(type.name for type in TYPES.values() if type.told_apar
 """Types of which what is read is taken apart: rights, discounts, conditions."""
 
 
-def misshapen(type: str, attributes: dict[str, Any]) -> str:
+def misshapen(type: str, attributes: dict[str, object]) -> str:
     """What of a resource that is read back has not the shape that its type has: where text, a list or a block
     should be is something else. Names, lengths and attributes of tomorrow are nobody's business here. Empty
     where all is well."""
@@ -86,7 +86,7 @@ def _bare(schema: Schema) -> Schema:
     return found
 
 
-def _inlined(node: Any) -> Any:
+def _inlined(node: object) -> Any:
     if isinstance(node, list):
         return [_inlined(n) for n in node]
     if isinstance(node, dict):
@@ -115,7 +115,7 @@ _TYPES: Final = "types of resources"
 """In the document, in place of the names of all types."""
 
 
-def _with_types(node: Any) -> Any:
+def _with_types(node: object) -> object:
     if isinstance(node, list):
         return [_with_types(one) for one in node]
     if not isinstance(node, dict):

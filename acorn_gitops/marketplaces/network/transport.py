@@ -39,7 +39,8 @@ class Transport(Protocol):
 
 
 AsgiApp = Callable[
-    [dict[str, Any], Callable[[], Any], Callable[[dict[str, Any]], Any]], Coroutine[Any, Any, None]
+    [dict[str, Any], Callable[[], object], Callable[[dict[str, object]], object]],
+    Coroutine[object, object, None],
 ]
 
 
@@ -71,10 +72,10 @@ class InProcess:
         }
         sent: list[dict[str, Any]] = []
 
-        async def receive() -> dict[str, Any]:
+        async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: dict[str, object]) -> None:
             sent.append(message)
 
         running = self._app(scope, receive, send)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.marketplaces.vendure.permissions import permissions_of, rights_of
@@ -43,7 +43,7 @@ class Roles:
                 found.append((key, Row(live(self._said(raw), raw, raw["id"]), raw)))
         return Rows("roles", found)
 
-    def _said(self, raw: dict[str, Any]) -> Attributes:
+    def _said(self, raw: Raw) -> Attributes:
         rules, extra = rights_of(raw["permissions"])
         foreign = []
         if extra:
@@ -83,9 +83,9 @@ class Roles:
         )
 
 
-def _alone(job: Job) -> dict[str, Any]:
+def _alone(job: Job) -> dict[str, object]:
     assert job.row is not None
-    raw: dict[str, Any] = job.row.raw
+    raw: Raw = job.row.raw
     if len(raw["channels"]) > 1:
         raise MarketplaceError(
             f"the role {raw['code']} holds in {len(raw['channels'])} channels: changing it here would change it there"
@@ -182,7 +182,7 @@ class Grants:
             raise MarketplaceError(f"{channel.store} has no role {key}")
         return row.live.remote_id
 
-    def _person(self, mail: str) -> dict[str, Any] | None:
+    def _person(self, mail: str) -> Raw | None:
         options = {"filter": {"emailAddress": {"eq": mail}}}
         found = self._client.every(op.ADMINISTRATORS, "administrators", {"options": options})
         if len(found) > 1:

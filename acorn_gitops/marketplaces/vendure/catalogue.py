@@ -13,9 +13,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.channels import DEFAULT, Locations, slug
@@ -54,17 +54,17 @@ class Listings:
             ],
         )
 
-    def _read(self, operation: str, token: str, keys: Collection[str] | None) -> list[dict[str, Any]]:
+    def _read(self, operation: str, token: str, keys: Collection[str] | None) -> list[Raw]:
         if keys is None:
             return self._client.every(operation, "productVariants", None, token)
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, object]] = []
         names = sorted(keys)
         for start in range(0, len(names), ASKED):
             options = {"filter": {"sku": {"in": names[start : start + ASKED]}}}
             found += self._client.every(operation, "productVariants", {"options": options}, token)
         return [raw for raw in found if raw["sku"] in set(names)]
 
-    def _live(self, raw: dict[str, Any], channel: RemoteStore) -> Live:
+    def _live(self, raw: Raw, channel: RemoteStore) -> Live:
         """A variant, with what buyers can pay in other currencies of its channel."""
         own, open_ = channel.raw["defaultCurrencyCode"], channel.raw["availableCurrencyCodes"]
         others = {
@@ -78,7 +78,7 @@ class Listings:
         amounts = (self._amounts.money(price, currency) for currency, price in sorted(others.items()))
         return found._replace(also_for=tuple(f"{one['value']} {one['currency']}" for one in amounts))
 
-    def _said(self, raw: dict[str, Any], channel: RemoteStore) -> Attributes:
+    def _said(self, raw: Raw, channel: RemoteStore) -> Attributes:
         currency = channel.raw["defaultCurrencyCode"]
         price = next((p["price"] for p in raw["prices"] if p["currencyCode"] == currency), None)
         own = not raw["useGlobalOutOfStockThreshold"]
@@ -145,7 +145,7 @@ class Listings:
             if raw["slug"] in slugs and raw["variantList"]["totalItems"] == 0
         }
 
-    def _new(self, channel: RemoteStore, job: Job) -> dict[str, Any]:
+    def _new(self, channel: RemoteStore, job: Job) -> Raw:
         wanted = job.merged
         fields = {k: v for k, v in self._fields(channel, job, "").items() if k not in ("id", "prices")}
         # `price`, and not `prices`: Vendure makes a new variant with the latter for nothing (observed in
@@ -153,11 +153,11 @@ class Listings:
         price = self._amounts.minor(wanted["price"]) if wanted.get("price") else 0
         return fields | {"sku": job.key, "price": price, "translations": [self._translation(channel, job)]}
 
-    def _assign(self, channel: RemoteStore, jobs: Sequence[Job], known: Mapping[str, dict[str, Any]]) -> None:
+    def _assign(self, channel: RemoteStore, jobs: Sequence[Job], known: Mapping[str, Raw]) -> None:
         """Into this channel with this channel's price from the first moment: Vendure takes it from the
         default channel times a factor, so that the factor is what makes it right."""
         fields, variables = op.ASSIGN_VARIANT
-        inputs: dict[str, Any] = {}
+        inputs: Raw = {}
         rows = []
         try:
             priced = {r["sku"]: r for r in self._read(op.PRICES_OF_SERVER, "", [job.key for job in jobs])}
@@ -227,10 +227,10 @@ class Listings:
             troubles |= dict.fromkeys(keys, why)
         return troubles
 
-    def _fields(self, channel: RemoteStore, job: Job, id: str) -> dict[str, Any]:
+    def _fields(self, channel: RemoteStore, job: Job, id: str) -> dict[str, object]:
         """An update's input. On sale only with a price: an active listing without one is refused."""
         sent, merged = job.attributes, job.merged
-        fields: dict[str, Any] = {"id": id}
+        fields: dict[str, object] = {"id": id}
         if job.row is not None and job.row.raw["sku"] != job.key:
             fields["sku"] = job.key
         if "title" in sent:

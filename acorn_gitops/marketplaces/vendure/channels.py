@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
@@ -171,12 +171,12 @@ class Storefronts:
             raise MarketplaceError("the default channel has no tax zone", hint="give the store a `country`")
         return str(zone["id"])
 
-    def _fields(self, attributes: Attributes, zone: str) -> dict[str, Any]:
+    def _fields(self, attributes: Attributes, zone: str) -> dict[str, object]:
         tags = attributes.get("languages") or ()
         first = [tag for tag in tags if tag == attributes.get("defaultLanguage")]
         codes = [language_code(tag) for tag in (*first, *(t for t in tags if t not in first))] or ["en"]
         self._enable(codes)
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "pricesIncludeTax": attributes.get("pricesIncludeTax") is not False,
             "defaultCurrencyCode": attributes["currency"],
             "availableCurrencyCodes": [attributes["currency"]],

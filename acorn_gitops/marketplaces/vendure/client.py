@@ -21,6 +21,7 @@ from acorn_gitops.confine import http
 from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
+from acorn_gitops.marketplaces.by_looking import Raw
 from acorn_gitops.marketplaces.vendure import operations
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
@@ -94,7 +95,7 @@ class Client:
         self._clock = clock
         self._silent = ""
         """Why no request is sent any more: to the last ones nobody answered, however often they were sent."""
-        self._lists: dict[tuple[str, bytes, str], list[dict[str, Any]]] | None = None
+        self._lists: dict[tuple[str, bytes, str], list[Raw]] | None = None
         """While a store is read: what was asked for already."""
         self.begin()
 
@@ -116,11 +117,11 @@ class Client:
         """Let go of connections."""
         self._http.close()
 
-    def read(self, operation: str, variables: Mapping[str, Any] | None = None, channel: str = "") -> Any:
+    def read(self, operation: str, variables: Mapping[str, object] | None = None, channel: str = "") -> Any:
         """The data of a query."""
         return self._ask(operation, variables, channel, repeatable=True)
 
-    def write(self, operation: str, variables: Mapping[str, Any], channel: str = "") -> Any:
+    def write(self, operation: str, variables: Mapping[str, object], channel: str = "") -> Any:
         """The data of a mutation. Refusal when it was refused, also by a result type; Unreachable when nobody
         knows."""
         data = self._ask(operation, variables, channel, repeatable=False)
@@ -130,8 +131,8 @@ class Client:
         return data
 
     def every(
-        self, operation: str, field: str, variables: Mapping[str, Any] | None = None, channel: str = ""
-    ) -> list[dict[str, Any]]:
+        self, operation: str, field: str, variables: Mapping[str, object] | None = None, channel: str = ""
+    ) -> list[Raw]:
         """All items of a paginated list, each once. Incomplete when they do not add up."""
         if self._lists is None:
             return self._every(operation, field, variables, channel)
@@ -142,8 +143,8 @@ class Client:
 
     def _every(
         self, operation: str, field: str, variables: Mapping[str, Any] | None, channel: str
-    ) -> list[dict[str, Any]]:
-        def page(skip: int) -> tuple[list[dict[str, Any]], int]:
+    ) -> list[dict[str, object]]:
+        def page(skip: int) -> tuple[list[dict[str, object]], int]:
             given = dict(variables or {})
             options = {**given.pop("options", {}), "take": TAKE, "skip": skip, "sort": {"id": "ASC"}}
             found = self.read(operation, {**given, "options": options}, channel)[field]
@@ -178,7 +179,7 @@ class Client:
     # -- one request -----------------------------------------------------------------------------------------
 
     def _ask(
-        self, operation: str, variables: Mapping[str, Any] | None, channel: str, *, repeatable: bool
+        self, operation: str, variables: Mapping[str, object] | None, channel: str, *, repeatable: bool
     ) -> Any:
         if self._user and not self._token:
             self._sign_in()
@@ -294,7 +295,7 @@ class Client:
         return data
 
 
-def _check_result(result: Any) -> None:
+def _check_result(result: object) -> None:
     """Errors come as types of results too, with status 200."""
     if not isinstance(result, dict):
         return

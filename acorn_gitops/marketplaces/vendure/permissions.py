@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.marketplaces.by_looking import Raw
+
 Right = tuple[str, str]
 """A resource and a verb."""
 
@@ -69,7 +71,7 @@ BUNDLES: Final = _bundles()
 class Wish(NamedTuple):
     """Rules of a role, as far as Vendure can grant them."""
 
-    rules: list[dict[str, Any]]
+    rules: list[dict[str, object]]
     """What is granted, in canonical form."""
     ours: list[Right]
     """Rights that are acorn's own business."""
@@ -97,7 +99,7 @@ def wished(rules: Iterable[Mapping[str, Any]]) -> Wish:
     return Wish(canonical(rights & granted), ours, impossible)
 
 
-def canonical(rights: Iterable[Right]) -> list[dict[str, Any]]:
+def canonical(rights: Iterable[Right]) -> list[Raw]:
     """The one way to write rights as rules: resources with the same verbs together, sorted."""
     verbs: dict[str, set[str]] = {}
     for resource, verb in rights:
@@ -115,7 +117,7 @@ def permissions_of(rules: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({p for bundle in BUNDLES if bundle.rights <= rights for p in bundle.permissions})
 
 
-def rights_of(permissions: Iterable[str]) -> tuple[list[dict[str, Any]], list[str]]:
+def rights_of(permissions: Iterable[str]) -> tuple[list[dict[str, object]], list[str]]:
     """(canonical rules, permissions that no rule of ours can say)."""
     left = set(permissions) - IMPLIED
     rights: set[Right] = set()

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.client import Client
@@ -22,7 +22,7 @@ from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.model.sound import is_percent
 
-Operation = dict[str, Any]
+Operation = dict[str, object]
 
 
 class Promotions:
@@ -50,7 +50,7 @@ class Promotions:
         ]
         return Rows("promotions", found)
 
-    def _said(self, raw: dict[str, Any], skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
+    def _said(self, raw: Raw, skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
         said: Attributes = {
             "start": _instant(raw["startsAt"]),
             "end": _instant(raw["endsAt"]),
@@ -66,7 +66,7 @@ class Promotions:
             said["foreign"] = "it is switched off"
         return said
 
-    def _meaning(self, raw: dict[str, Any], skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
+    def _meaning(self, raw: Raw, skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
         """Type, SKUs, discount and smallest basket. ValueError for any shape that this module does not
         write."""
         conditions = {c["code"]: _arguments(c) for c in raw["conditions"]}
@@ -138,7 +138,7 @@ class Promotions:
 
         return one_by_one(jobs, do)
 
-    def _fields(self, channel: RemoteStore, job: Job) -> dict[str, Any]:
+    def _fields(self, channel: RemoteStore, job: Job) -> dict[str, object]:
         wanted = job.merged
         ids = orjson.dumps(self._variants(channel, wanted["skus"])).decode()
         discount = wanted.get("discount") or {}

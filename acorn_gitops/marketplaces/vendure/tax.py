@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.marketplaces.by_looking import Job, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.channels import Places, slug
 from acorn_gitops.marketplaces.vendure.client import Client
@@ -38,7 +38,7 @@ def rates_of(attributes: Attributes) -> dict[tuple[str, str], str]:
     }
 
 
-def rate_form(percents: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def rate_form(percents: Mapping[tuple[str, str], str]) -> dict[str, object]:
     """One percentage when all are equal, else one for each country and class."""
     if len(set(percents.values())) == 1:
         return {"percent": next(iter(percents.values()))}
@@ -120,7 +120,7 @@ class Rates:
 
     def rows(self, channel: RemoteStore, keys: Collection[str] | None) -> Rows:
         """All of the server, or those of these names."""
-        groups: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+        groups: dict[str, dict[tuple[str, str], dict[str, object]]] = {}
         found: list[tuple[str, Row]] = []
         for raw in self._client.every(op.TAX_RATES, "taxRates"):
             match = _OURS.match(raw["name"])
@@ -144,7 +144,7 @@ class Rates:
             found.append((key, self._row(group)))
         return Rows("tax rates", found).only(keys)
 
-    def _row(self, group: dict[tuple[str, str], dict[str, Any]]) -> Row:
+    def _row(self, group: dict[tuple[str, str], Raw]) -> Row:
         percents = {cell: percent(raw["value"]) for cell, raw in group.items()}
         raws = [group[cell] for cell in sorted(group)]
         age = {"updatedAt": " ".join(str(raw["updatedAt"]) for raw in raws)}
@@ -153,13 +153,17 @@ class Rates:
         )
         return Row(live(attributes, age, raws[0]["id"]), group)
 
-    def _foreign(self, raw: dict[str, Any], members: Sequence[str]) -> Row:
+    def _foreign(self, raw: Raw, members: Sequence[str]) -> Row:
         category = slug(raw["category"]["name"])
         attributes = self._said(sorted(members), [category], {"percent": percent(raw["value"])}, [raw])
         return Row(live(attributes, raw, raw["id"]), {("", category): raw})
 
     def _said(
-        self, countries: list[str], classes: list[str], rate: dict[str, Any], raws: Sequence[dict[str, Any]]
+        self,
+        countries: list[str],
+        classes: list[str],
+        rate: dict[str, object],
+        raws: Sequence[Raw],
     ) -> Attributes:
         zero = all(not raw["value"] for raw in raws)
         return {
@@ -190,7 +194,7 @@ class Rates:
 
         return one_by_one(jobs, do)
 
-    def _bring(self, job: Job, have: dict[tuple[str, str], dict[str, Any]]) -> None:
+    def _bring(self, job: Job, have: dict[tuple[str, str], Raw]) -> None:
         wanted = rates_of(job.merged)
         enabled = job.merged.get("enabled") is not False
         if len(have) == 1 and next(iter(have))[0] == "":
@@ -208,7 +212,7 @@ class Rates:
                 raise MarketplaceError(
                     f"{cell[0]} has a rate for {cell[1]} already: {others[cell]}; Vendure would take either"
                 )
-        inputs: dict[str, Any] = {}
+        inputs: dict[str, object] = {}
         for cell in sorted(wanted.keys() - have.keys()):
             inputs[f"i{len(inputs)}"] = {
                 "name": f"{job.key}/{cell[0]}/{cell[1]}",
@@ -229,7 +233,7 @@ class Rates:
             self._client.write(op.DELETE_TAX_RATE, {"id": have[cell]["id"]})
 
     def _bring_foreign(
-        self, job: Job, raw: dict[str, Any], wanted: Mapping[tuple[str, str], str], enabled: bool
+        self, job: Job, raw: Raw, wanted: Mapping[tuple[str, str], str], enabled: bool
     ) -> None:
         """A rate that was there before acorn keeps its zone and its category."""
         members = {m["code"] for m in raw["zone"]["members"]}

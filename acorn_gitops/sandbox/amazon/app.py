@@ -164,7 +164,7 @@ def _start(status: int, headers: Mapping[str, str], length: int) -> Json:
     return {"type": "http.response.start", "status": status, "headers": pairs}
 
 
-def _body(content: bytes) -> Any:
+def _body(content: bytes) -> object:
     if not content.strip():
         return None
     try:

@@ -74,7 +74,7 @@ class Answer(NamedTuple):
     """A status, and a body as plain values; None for none."""
 
     status: int
-    body: Any = None
+    body: object = None
 
 
 class Operation(NamedTuple):
@@ -97,12 +97,12 @@ def invalid(message: str, details: str = "") -> Refused:
     return Refused(400, "InvalidInput", message, details=details)
 
 
-def written(value: Any) -> bytes:
+def written(value: object) -> bytes:
     """JSON as Amazon writes it: a number that may have decimals has some (400 comes back as 400.0)."""
     return orjson.dumps(value, default=_number)
 
 
-def _number(value: Any) -> orjson.Fragment:
+def _number(value: object) -> orjson.Fragment:
     if not isinstance(value, Decimal):
         raise TypeError(type(value))
     text = format(value.normalize(), "f")

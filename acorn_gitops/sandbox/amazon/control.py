@@ -30,7 +30,7 @@ class Control:
         self._world = world
         self._advance = advance
 
-    def answer(self, what: str, body: Any) -> Any:
+    def answer(self, what: str, body: object) -> object:
         """Do it, and tell how things are."""
         said = body if isinstance(body, dict) else {}
         act = _ACTS.get(what)
@@ -41,7 +41,7 @@ class Control:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise invalid(f"{what}: {error}") from None
 
-    def _state(self, _: Mapping[str, Any]) -> Any:
+    def _state(self, _: Mapping[str, object]) -> object:
         world = self._world
         return {
             "now": world.now().isoformat(),
@@ -59,7 +59,7 @@ class Control:
             },
         }
 
-    def _account(self, said: Mapping[str, Any]) -> Any:
+    def _account(self, said: Mapping[str, object]) -> object:
         return {"sellerId": self._world.enroll(said).seller_id}
 
     def _clock(self, said: Mapping[str, Any]) -> Any:
@@ -72,18 +72,18 @@ class Control:
         self._world.settle()
         return {"now": self._world.now().isoformat()}
 
-    def _habits(self, said: Mapping[str, Any]) -> Any:
+    def _habits(self, said: Mapping[str, Any]) -> object:
         self._world.habits = replace(self._world.habits, **said)
         return asdict(self._world.habits)
 
-    def _fault(self, said: Mapping[str, Any]) -> Any:
+    def _fault(self, said: Mapping[str, Any]) -> object:
         if said["kind"] not in FAULTS:
             raise ValueError(f"kind is one of {', '.join(FAULTS)}")
         fault = Fault(said["kind"], str(said.get("operation", "*")), int(said.get("times", 1)))
         self._world.faults.append(fault)
         return asdict(fault)
 
-    def _product_type(self, said: Mapping[str, Any]) -> Any:
+    def _product_type(self, said: Mapping[str, Any]) -> object:
         """A product type with its schema."""
         schema = said["schema"]
         if not isinstance(schema["properties"], dict):
@@ -91,7 +91,7 @@ class Control:
         self._world.product_types[str(said["name"])] = schema
         return sorted(self._world.product_types)
 
-    def _verdict(self, said: Mapping[str, Any]) -> Any:
+    def _verdict(self, said: Mapping[str, object]) -> object:
         """Submissions of a SKU are INVALID from now on, with these words; without any they are judged again."""
         if said.get("message"):
             self._world.verdicts[str(said["sku"])] = str(said.get("code", "99010")), str(said["message"])
@@ -99,7 +99,7 @@ class Control:
             self._world.verdicts.pop(str(said["sku"]), None)
         return self._world.verdicts
 
-    def _hand(self, said: Mapping[str, Any]) -> Any:
+    def _hand(self, said: Mapping[str, Any]) -> object:
         """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at
         once."""
         account = self._whose(said)
@@ -126,7 +126,7 @@ class Control:
             self._world.habits = before
         return {}
 
-    def _dump(self, said: Mapping[str, Any]) -> Any:
+    def _dump(self, said: Mapping[str, object]) -> object:
         account = self._whose(said)
         return {
             "supplySources": list(account.supply_sources.values()),
@@ -147,7 +147,7 @@ class Control:
         return next(iter(accounts.values()))
 
 
-_ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, Any]], Any]]] = {
+_ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, object]], object]]] = {
     "state": Control._state,
     "account": Control._account,
     "clock": Control._clock,

@@ -216,7 +216,7 @@ def _steps(wish: Submission) -> list[tuple[str, str, list[Json]]]:
     return [(n, op, selectors.completed(n, value, wish.marketplace)) for n, op, value in said]
 
 
-def _with_old_sales(before: Sequence[Mapping[str, Any]], after: Sequence[Json]) -> list[Any]:
+def _with_old_sales(before: Sequence[Mapping[str, object]], after: Sequence[Json]) -> list[Any]:
     made = []
     for one in after:
         old = next((o for o in before if selectors.same("purchasable_offer", o, one)), {})
@@ -246,7 +246,7 @@ def ordered(world: World, wish: Submission) -> list[Json]:
     return [_issue(code, words, [], _BAD)] if words else []
 
 
-def _steps_said(wish: Submission) -> list[tuple[str, str, Any]]:
+def _steps_said(wish: Submission) -> list[tuple[str, str, object]]:
     if wish.operation == "UPDATE":
         return [(name, "replace", value) for name, value in wish.attributes.items()]
     return [(p["path"].rpartition("/")[2], p["op"], p.get("value")) for p in wish.patches]
@@ -256,7 +256,7 @@ _MISSING: Final = ("MISSING_ATTRIBUTE",)
 _BAD: Final = ("INVALID_ATTRIBUTE",)
 
 
-def _wrong(name: str, op: str, value: Any, *, marketplace: str) -> list[Json]:
+def _wrong(name: str, op: str, value: object, *, marketplace: str) -> list[Json]:
     if not _NAME.fullmatch(name):
         return [_issue("90000900", f"The attribute '{name}' is not known.", [name], _BAD)]
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
@@ -274,7 +274,7 @@ def _wrong(name: str, op: str, value: Any, *, marketplace: str) -> list[Json]:
     return []
 
 
-def _offer(offer: Mapping[str, Any], marketplace: str) -> list[Json]:
+def _offer(offer: Mapping[str, object], marketplace: str) -> list[Json]:
     name = "purchasable_offer"
     currency = offer.get("currency")
     if not currency:
@@ -295,7 +295,7 @@ def _offer(offer: Mapping[str, Any], marketplace: str) -> list[Json]:
 _TOO_FEW: Final = "too few values"
 
 
-def _price(value: Any, decimals: int, *, dated: bool) -> str:
+def _price(value: object, decimals: int, *, dated: bool) -> str:
     """What is wrong with a price; empty for nothing."""
     if not isinstance(value, list) or not value or value == [{}]:
         return _TOO_FEW
@@ -382,7 +382,7 @@ def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequ
     if "summaries" in data:
         item["summaries"] = [_summary(place, one, stock) for place, one in held.items()]
     if "attributes" in data:
-        attributes: dict[str, list[Any]] = {}
+        attributes: dict[str, list[object]] = {}
         for place, one in held.items():
             for name, values in one.attributes.items():
                 attributes.setdefault(name, []).extend(values)
@@ -408,7 +408,7 @@ def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequ
     return item
 
 
-def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, Any]]) -> Json:
+def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, object]]) -> Json:
     sold = any(row.get("quantity") or row["fulfillment_channel_code"] != "DEFAULT" for row in stock)
     buyable = sold and any("our_price" in one for one in listing.attributes.get("purchasable_offer", ()))
     made: Json = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-Instance = dict[str, Any]
+Instance = dict[str, object]
 
 _SELECTORS: Final[Mapping[str, tuple[str, ...]]] = {
     "purchasable_offer": ("marketplace_id", "currency", "audience"),
@@ -39,7 +39,7 @@ def _complete(name: str, one: Instance, marketplace: str) -> Instance:
     return {key: _with_decimals(key, value) for key, value in made.items()}
 
 
-def _with_decimals(key: str, value: Any) -> Any:
+def _with_decimals(key: str, value: object) -> object:
     """Amounts are numbers with decimals there: 400 comes back as 400.0."""
     if isinstance(value, list):
         return [_with_decimals(key, one) for one in value]
@@ -48,7 +48,7 @@ def _with_decimals(key: str, value: Any) -> Any:
     return Decimal(value) if key == "value_with_tax" and isinstance(value, int) else value
 
 
-def same(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same(name: str, one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether two instances are one to the selectors."""
     return all(one.get(key) == other.get(key) for key in _SELECTORS.get(name, ("marketplace_id",)))
 

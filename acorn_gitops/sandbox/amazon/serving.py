@@ -50,7 +50,7 @@ def served(switch: Switch) -> Iterator[str]:
         thread.join(10)
 
 
-def seller(region: str = "eu") -> dict[str, Any]:
+def seller(region: str = "eu") -> dict[str, object]:
     """An account that sells in every marketplace of a region, as `World.enroll` takes it."""
     known = amazon_marketplaces().values()
     return {
@@ -62,7 +62,7 @@ def seller(region: str = "eu") -> dict[str, Any]:
     }
 
 
-def credentials(account: Mapping[str, Any]) -> dict[str, str]:
+def credentials(account: Mapping[str, object]) -> dict[str, str]:
     """What a connection's secret holds for an account."""
     return {**CLIENT, "refreshToken": str(account["refreshToken"])}
 
@@ -78,6 +78,6 @@ class Emulated:
         self.world = World(clock.now)
         self.emulator = switch.emulator = Emulator(self.world, clock.advance)
 
-    def hand(self, **said: Any) -> None:
+    def hand(self, **said: object) -> None:
         """Somebody does something in Seller Central: `sku`, `marketplaceId`, `set` or `delete`."""
         self.emulator.control.answer("hand", said)

@@ -94,7 +94,7 @@ class World:
         self.habits = Habits()
         self.verdicts: dict[str, tuple[str, str]] = {}
         """By SKU, the code and the words with which every submission of it is refused."""
-        self.product_types: dict[str, Any] = {}
+        self.product_types: dict[str, object] = {}
         """Schemas by name; PRODUCT alone where there are none."""
         self.faults: list[Fault] = []
         self.requests: dict[str, int] = {}

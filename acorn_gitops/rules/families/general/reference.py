@@ -219,7 +219,7 @@ def _no_place(code: str) -> str:
 def _countries(context: Context) -> Iterator[Said]:
     config = context.configuration
 
-    def wrong(place: Any) -> str:
+    def wrong(place: object) -> str:
         code = str(place)
         return "" if code in BLOCS or canonical(code) is not None else code
 

@@ -257,7 +257,7 @@ def _gives(context: Context, change: Planned) -> bool:
 
 def _more(change: Planned) -> set[Right]:
     """Rights that a role gives after a change and did not give before, or gave within narrower limits."""
-    before: dict[Right, list[Mapping[str, Any]]] = {}
+    before: dict[Right, list[Mapping[str, object]]] = {}
     for entry in (change.before or {}).get("rules") or ():
         for right in rules_of([entry]):
             before.setdefault(right, []).append(_limits(entry))
@@ -269,16 +269,16 @@ def _more(change: Planned) -> set[Right]:
     }
 
 
-def _limits(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def _limits(entry: Mapping[str, Any]) -> Mapping[str, object]:
     return {name: value for name, value in (entry.get("constraints") or {}).items() if value is not None}
 
 
-def _within(limits: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+def _within(limits: Mapping[str, object], others: Mapping[str, object]) -> bool:
     """Whether whatever some limits allow is allowed by others as well."""
     return all(name in limits and _narrower(limits[name], other) for name, other in others.items())
 
 
-def _narrower(value: Any, other: Any) -> bool:
+def _narrower(value: object, other: object) -> bool:
     if value == other:
         return True
     try:

@@ -95,7 +95,7 @@ def may_approve(asked: RoleApprovalsData, who: str) -> bool:
     return one_spelling(who) in names or any(one.get("group") for one in asked.get("approvers") or ())
 
 
-def _asks(spec: Mapping[str, Any]) -> set[str]:
+def _asks(spec: Mapping[str, object]) -> set[str]:
     """The rights of which a role asks approvals."""
     approvals = spec.get("approvals")
     asked = approvals.get("requiredFor") if isinstance(approvals, Mapping) else None

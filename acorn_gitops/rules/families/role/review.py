@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.access import (
     RESOURCES,
@@ -277,7 +277,7 @@ def applications(context: Context) -> Iterator[Said]:
                 for name in access.stores_of(role)
                 for f in (config.stores[name].spec.get("integration") or {}).get("flows") or ()
             ]
-            needed: set[Any] = set().union(*(ROLES_OF[f["entity"]] for f in flows))
+            needed: set[object] = set().union(*(ROLES_OF[f["entity"]] for f in flows))
             for name in sorted(mine - RESTRICTED - needed) if flows else ():
                 yield breach(
                     role,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.sku_code import collision_key, normal_form
 from acorn_gitops.model.finding import Severity
@@ -193,7 +193,7 @@ def _one_product(context: Context) -> Iterator[Said]:
         for name, store in config.stores.items()
         if (front := store.spec.get("storefront") or {}).get("platform") == "amazon" and front.get("sellerId")
     }
-    seen: dict[tuple[Any, str], tuple[Spec[SkuMappingData], str]] = {}
+    seen: dict[tuple[object, str], tuple[Spec[SkuMappingData], str]] = {}
     for sku in config.skus if accounts else ():
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             code = listing.get("sellerSku")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.price_rule import can_end, priced_by_rule
@@ -171,7 +171,7 @@ def empty_cells(context: Context) -> Iterator[Said]:
             )
 
 
-def _listings(sku: Spec[SkuMappingData]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _listings(sku: Spec[SkuMappingData]) -> Iterator[tuple[int, dict[str, object]]]:
     yield from enumerate(sku.spec.get("listings") or ())
 
 

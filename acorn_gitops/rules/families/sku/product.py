@@ -116,8 +116,8 @@ LIMITS: Final = Limits(step=5, whole=120)
 
 
 def _misfits(
-    schemas: Mapping[str, Any], asked: Sequence[tuple[int, str, Any]], step: Step
-) -> Iterator[tuple[int, list[Any] | None, str]]:
+    schemas: Mapping[str, object], asked: Sequence[tuple[int, str, object]], step: Step
+) -> Iterator[tuple[int, list[object] | None, str]]:
     """(index in `asked`, path, message) of what does not fit; path None once for a schema that cannot be
     used."""
     from acorn_gitops.rules.product_type_schema import product_type_validator

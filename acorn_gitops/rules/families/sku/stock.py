@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def _stocked(context: Context) -> list[tuple[Spec[SkuMappingData], dict[str, Any]]]:
     """SKUs with an inventory, gathered once."""
-    found: list[tuple[Spec[SkuMappingData], dict[str, Any]]] | None = context.shared.get("stocked")
+    found: list[tuple[Spec[SkuMappingData], dict[str, object]]] | None = context.shared.get("stocked")
     if found is None:
         found = context.shared["stocked"] = [
             (sku, block) for sku in context.configuration.skus if (block := sku.spec.get("inventory"))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -77,7 +77,7 @@ PAIRS = 3
 """Of one rule, so many that it overlaps with are told."""
 
 
-def _sorted(value: Any) -> Any:
+def _sorted(value: object) -> object:
     if isinstance(value, dict):
         return {k: _sorted(v) for k, v in value.items() if v is not None}
     return sorted(value, key=str) if isinstance(value, list) else value
