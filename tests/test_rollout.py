@@ -125,6 +125,24 @@ def test_a_saved_plan_that_ended_goes_on_where_it_was(tmp_path: Path) -> None:
     assert {*team.prices().values()} == {"47.50"}
 
 
+def test_a_plan_that_goes_on_waits_for_what_an_earlier_run_did(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The canary was written, and nobody knows yet whether it stays."""
+    from acorn_gitops.plan.document import read
+    from acorn_gitops.reconcile.applying import Hooks
+
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+    assert team.made.run("plan", "--out", "plan.json").code == 0
+    saved = ApplyRequest(plan=read(tmp_path / "plan.json"), wait=0)
+    stopped = team.workspace(environ).apply(saved, Hooks(stopping=lambda: sum(team.paused) >= 30))
+    assert stopped.interrupted
+    team.paused.clear()
+    done = team.workspace(environ).apply(saved)
+    assert done.complete and sum(team.paused) == 600
+    assert {*team.prices().values()} == {"47.50"}
+
+
 def test_so_many_may_fail_and_not_one_more(tmp_path: Path) -> None:
     phase = Phase("canary", ("amz-it",), may_fail="10", soak=0)
     assert not phase.stops_at(1, 10) and phase.stops_at(1, 9) and phase.stops_at(2, 19)

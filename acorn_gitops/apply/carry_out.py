@@ -240,6 +240,7 @@ def apply_plan(
             continue
         if not (left := tuple(step for step in change.steps if step not in done)):
             work.outcomes[change.address] = Outcome(change.address, "observed", "done by an earlier run")
+            work.earlier += _parts(change, change.steps)
         else:
             for part in _parts(change, left):
                 parts.setdefault(_wave(part), []).append(part)
@@ -447,6 +448,8 @@ class _Work:
             plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
         )
         self.rights = RightsOrder(plan.changes, self.outcomes)
+        self.earlier: list[Part] = []
+        """What an earlier run of this plan has done."""
         self.waiting: list[tuple[tuple[int, int], Part, str]] = []
         """What the price guard holds back: when it was to be, and why it was not."""
         self.interrupted = False
@@ -573,15 +576,21 @@ class _Work:
     def roll_out(self, parts: Sequence[Part]) -> None:
         """Phase by phase; where one does not show what was sent, the next is not begun."""
         phases = self.plan.rollout
+        groups = by_phase(parts, phases, self._is_last)
+        earlier = by_phase(self.earlier, phases, self._is_last)
         why = ""
-        for number, mine in enumerate(by_phase(parts, phases, self._is_last)):
+        for number, mine in enumerate(groups):
             if why:
                 for part in mine:
                     self.outcomes[part.change.address] = Outcome(part.change.address, "skipped", why)
                 continue
             self.carry(mine)
-            if mine and number < len(phases) and not (self.interrupted or self.superseded):
-                why = why_it_ends(phases[number], mine, self.outcomes) or self._soaked(phases[number], mine)
+            if self.interrupted or self.superseded or not any(groups[number + 1 :]):
+                continue
+            # What an earlier run of this plan did here was not waited for, or did not stay.
+            if gated := [*mine, *earlier[number]]:
+                why = why_it_ends(phases[number], gated, self.outcomes)
+                why = why or self._soaked(phases[number], gated)
 
     def _soaked(self, phase: Phase, parts: Sequence[Part]) -> str:
         """Wait, and look once more: why what was seen is not there any more."""

@@ -12,6 +12,7 @@ done when it is seen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
@@ -203,6 +204,9 @@ def in_shape(name: str, maker: str, *, hint: str, sent: bool = False) -> Iterato
         raise kind(f"{name}: the answer is none that {maker} gives ({what})", hint=hint) from None
 
 
+_NO_KEY: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line ends and halves of letters. What is odd and legal (a no-break space, an emoji of
+tomorrow) is a name that somebody gave."""
 LONGEST: Final = 400
 """Letters of a key."""
 
@@ -211,7 +215,7 @@ def check_rows(store: str, resources: Mapping[tuple[str, str], Live]) -> None:
     """Incomplete where what a store shows cannot be reckoned with: a key that is none, an amount that is
     none, what is nested without end."""
     for (type_, key), live in resources.items():
-        if type(key) is not str or not key.isprintable() or not 0 < len(key) <= LONGEST:
+        if type(key) is not str or not 0 < len(key) <= LONGEST or _NO_KEY.search(key):
             why = "a key that is none"
         elif not (why := unfit(dict(live.attributes))):
             continue

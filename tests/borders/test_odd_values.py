@@ -78,7 +78,8 @@ def deep(levels: int) -> Any:
         (7, {}),
         ("", {}),
         ("a\nb", {}),
-        ("a\u202eb", {}),
+        ("a\u2028b", {}),
+        ("a\ud800b", {}),
         ("x" * 401, {}),
         ("K", {"price": {"currency": "EUR", "value": "NaN"}}),
         ("K", {"price": {"currency": "EUR", "value": "1e5"}}),
@@ -96,6 +97,9 @@ def test_every_other_row_is_let_through() -> None:
         ("listing", "K 1/ü+"): Live({"price": {"currency": "EUR", "value": "49.99"}, "title": "x"}, "", "")
     }
     check_rows("shop", rows)
+    # Names that somebody gave: one of them must not make a whole store unreadable.
+    for odd in ("a\u00a0b", "a\u00adb", "👨\u200d👩", "a\u202eb", "\u3000", "\U0001fae9"):
+        check_rows("shop", {("promotion", odd): Live({}, "", "")})
 
 
 def test_a_server_that_never_answers_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
