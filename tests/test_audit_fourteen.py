@@ -31,7 +31,10 @@ def test_the_sale_day_of_an_amazon_store_is_its_marketplaces(
     store = document("Store", "shop", {"type": "storefront", "storefront": front})
     window = {"start": {"local": "2026-11-27T00:00", "tz": "store"}, "end": {"local": "2026-12-01T00:00", "tz": "store"}}  # fmt: skip
     made = Repository(
-        tmp_path / "r", store, sku(store="shop", currency=front["currency"]), promo("bf", "10", window=window)
+        tmp_path / "r",
+        store,
+        sku(store="shop", currency=front["currency"]),
+        promo("bf", "10", type="lightningDeal", window=window),
     )
     told = next(c for c in made.plan()["changes"] if "/promotion/" in c["address"])
     assert told["after"]["start"] == start

@@ -291,3 +291,42 @@ def test_what_a_promotion_asks_is_taken_in(tmp_path: Path, field: str, before: A
 def test_a_remedy_never_names_what_is_wrong(value: str, currency: str, words: str) -> None:
     with pytest.raises(MoneyError, match=words):
         as_written(value, currency)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        (CODE, PLAIN, "code"),
+        (FOR_BUSINESS, PLAIN, "audience"),
+        (LIMITED, PLAIN, "stacking"),
+        (OFF, tax(), "enabled"),
+    ],
+)
+def test_nor_does_it_when_the_spec_gets_another_name(
+    tmp_path: Path, before: Any, after: Any, gone: str
+) -> None:
+    team = Repository(tmp_path, storefront(), sku(), before)
+    team.apply()
+    renamed = copy.deepcopy(after)
+    renamed["metadata"] |= {"name": "renamed", "movedFrom": before["metadata"]["name"]}
+    team.write(storefront(), sku(), renamed)
+    team.apply()
+    held = [found for address, found in team.live().items() if address.endswith("/renamed")]
+    assert len(held) == 1 and gone not in held[0]
+    assert team.plan()["changes"] == []
+
+
+def test_sets_within_sets_are_looked_into_once(tmp_path: Path) -> None:
+    """Three of three of three, twenty levels deep, are three thousand millions of paths."""
+    rows = [document("SkuMapping", f"s{n}", {"sku": f"S{n}", "listings": []}) for n in range(3)]
+    for level in range(1, 19):
+        parts = [{"sku": f"S{3 * level - 3 + n}", "qty": 1} for n in range(3)]
+        rows += [
+            document("SkuMapping", f"s{3 * level + n}", {
+                "sku": f"S{3 * level + n}", "composition": {"type": "bundle", "components": parts},
+                "listings": [{"store": "amz-de", "price": {"currency": "EUR", "value": "9.00"}}],
+            })
+            for n in range(3)
+        ]  # fmt: skip
+    done = Repository(tmp_path, storefront(), *rows).run("validate")
+    assert "internal" not in done.err

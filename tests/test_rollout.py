@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from acorn_gitops.apply.carry_out import Part
-from acorn_gitops.apply.rollout import by_phase
-from acorn_gitops.model.resource import Address
+from acorn_gitops.apply.rollout import by_phase, mixed, why_not_still
+from acorn_gitops.marketplaces.protocol import Snapshot, Write
+from acorn_gitops.model.resource import Address, Live
 from acorn_gitops.plan.change import Change, FieldChange
 from acorn_gitops.plan.rollout import Phase, phases_of, rollout_words
 from acorn_gitops.reconcile.applying import Applied, ApplyRequest
@@ -262,13 +263,13 @@ def test_a_store_belongs_to_the_first_phase_that_selects_it() -> None:
     ]
 
 
-def change(address: str, action: str = "update", *paths: str) -> Part:
+def change(address: str, action: str = "update", *paths: str, after: dict[str, Any] | None = None) -> Part:
     made = Change(
         action,  # type: ignore[arg-type]
         Address(*address.split("/")),  # type: ignore[arg-type]
         "edited",
         before={},
-        after={},
+        after=after or {},
         fields=tuple(FieldChange(path, 1, 2, "edited") for path in paths),
         origin=None,
         fingerprint="",
@@ -276,7 +277,7 @@ def change(address: str, action: str = "update", *paths: str) -> Part:
     return Part(made, made.steps)
 
 
-def test_rights_end_everywhere_at_once_and_stock_is_divided_at_once() -> None:
+def test_rights_change_everywhere_at_once_and_stock_is_divided_at_once() -> None:
     phases = [Phase("canary", ("a",), may_fail="0", soak=0)]
     parts = {
         "ends": change("b/grant/ada", "delete"),
@@ -285,13 +286,18 @@ def test_rights_end_everywhere_at_once_and_stock_is_divided_at_once() -> None:
         "share": change("a/listing/L", "update", "price", "allocation.weight"),
         "pool": change("a/stock/K", "update", "reserve"),
         "late": change("a/listing/M", "delete"),
+        "joins": change("a/listing/L", "create", after={"allocation": {"weight": 1}}),
+        "alone": change("a/listing/N", "create", after={"allocation": {"weight": 1}}),
     }
     found = by_phase(parts.values(), phases, last=lambda part: part is parts["late"])
     names = {id(part): name for name, part in parts.items()}
-    assert [[names[id(p)] for p in some] for some in found] == [
-        ["ends", "price"],
-        ["given", "share", "pool", "late"],
+    assert [[names[id(p)] for p in some] for some in (found.rights, *found.phases)] == [
+        ["ends", "given"],
+        ["price", "alone"],
+        ["share", "pool", "late", "joins"],
     ]
+    assert mixed((part.change for part in parts.values()), phases) == [Address("a", "listing", "L")]
+    assert by_phase(parts.values(), [], last=lambda _: True) == ([], [[*parts.values()]])
 
 
 @pytest.mark.parametrize(
@@ -306,6 +312,42 @@ def test_rights_end_everywhere_at_once_and_stock_is_divided_at_once() -> None:
 )
 def test_a_plan_says_who_goes_first_where_that_matters(stores: list[str], words: str) -> None:
     assert rollout_words([Phase("canary", ("a",), may_fail="0", soak=60)], stores) == words
+
+
+def test_a_canary_that_cannot_be_read_ends_it(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Nothing was tried there, whatever becomes of a store that is left out."""
+    team = Team(tmp_path, CANARY)
+    said = (team.made.path / "acorn.yaml").read_text()
+    (team.made.path / "acorn.yaml").write_text(
+        said.replace("policies:\n", "policies:\n    onUnreadable: skip\n")
+    )
+    team.fault("fail", "GET /v1/stores/amz-it*", times=1000)
+    done = team.workspace(environ).apply(ApplyRequest(wait=0))
+    assert not done.complete and "amz-it" in done.unread
+    words = {o.message for c, o in done.outcomes if c.address.store != "amz-it"}
+    assert len(words) == 1 and "amz-it was left out" in words.pop()
+    assert team.made.run("sandbox", "fault", "none").code == 0
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+
+
+def test_a_replacement_is_there_again() -> None:
+    address = Address("a", "listing", "K")
+    live = Snapshot("a", True, {("listing", "K"): Live({"sku": "K"}, "", "")})
+    phase = Phase("canary", ("a",), may_fail="0", soak=60)
+    swapped = [
+        Write("delete", address, {}, etag="", key="1"),
+        Write("create", address, {"sku": "K"}, etag="", key="2"),
+    ]
+    assert why_not_still(phase, swapped, {"a": live}) == ""
+    assert "and after 60 s it is not" in why_not_still(phase, swapped[:1], {"a": live})
+
+
+def test_who_takes_the_rollout_out_is_told(tmp_path: Path) -> None:
+    team = Team(tmp_path, CANARY)
+    team.made.apply()
+    team.phases()
+    team.made.write(*map(storefront, STORES), everywhere("45.00"))
+    assert "ACN-036" in team.made.run("plan").out
 
 
 def test_it_is_told_in_the_plan(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from acorn_gitops.apply.left_open import LeftOpen, found_done, landed
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.permit import Permit
 from acorn_gitops.apply.rights import RightsOrder
-from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still
+from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
 from acorn_gitops.apply.staleness import check_applicable, check_live, check_not_empty, check_still_done
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
@@ -448,6 +448,8 @@ class _Work:
             plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
         )
         self.rights = RightsOrder(plan.changes, self.outcomes)
+        self.unread: dict[str, str] = {}
+        """Stores that are left out, and why."""
         self.earlier: list[Part] = []
         """What an earlier run of this plan has done."""
         self.waiting: list[tuple[tuple[int, int], Part, str]] = []
@@ -475,6 +477,7 @@ class _Work:
 
     def skip(self, unread: Mapping[str, str]) -> None:
         """Leave out whatever is in stores that could not be read."""
+        self.unread |= unread
         for change in self.plan.changes:
             why = unread.get(change.address.store)
             if why is not None and (change.writes or change.action == "forget"):
@@ -576,8 +579,9 @@ class _Work:
     def roll_out(self, parts: Sequence[Part]) -> None:
         """Phase by phase; where one does not show what was sent, the next is not begun."""
         phases = self.plan.rollout
-        groups = by_phase(parts, phases, self._is_last)
-        earlier = by_phase(self.earlier, phases, self._is_last)
+        rights, groups = by_phase(parts, phases, self._is_last)
+        earlier = by_phase(self.earlier, phases, self._is_last).phases
+        self.carry(rights)
         why = ""
         for number, mine in enumerate(groups):
             if why:
@@ -587,8 +591,9 @@ class _Work:
             self.carry(mine)
             if self.interrupted or self.superseded or not any(groups[number + 1 :]):
                 continue
+            why = why_unread(phases[number], self.unread)
             # What an earlier run of this plan did here was not waited for, or did not stay.
-            if gated := [*mine, *earlier[number]]:
+            if not why and (gated := [*mine, *earlier[number]]):
                 why = why_it_ends(phases[number], gated, self.outcomes)
                 why = why or self._soaked(phases[number], gated)
 

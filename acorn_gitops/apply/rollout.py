@@ -1,18 +1,18 @@
 """Whether the next stores may follow. Comes in: the parts of a plan, its phases, what became of the ones
 before. Goes out: parts by phase, or why it ends here. Caller: `carry_out`.
 
-Two kinds of change are not divided. Grants that end are taken away everywhere at once, first: somebody has
-left. What divides stock among stores changes in the last phase, together: half of a new division and half of
-the old one would promise pieces twice.
+Two kinds of change are not divided. Rights change everywhere at once, first: somebody has left, and whoever
+takes their place must be there. What divides stock among stores changes in the last phase, together: half of
+a new division and half of the old one would promise pieces twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
-from acorn_gitops.model.resource import Address, attribute_of
+from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.rollout import Phase
@@ -22,30 +22,56 @@ if TYPE_CHECKING:
 
 DIVIDES: Final = "allocation"
 """The attribute of a listing that says how many pieces a store is given."""
+RIGHTS: Final = frozenset({"role", "grant"})
 
 
-def by_phase(
-    parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Part], bool]
-) -> list[list[Part]]:
-    """The parts of each phase, in their order, and of the rest. `last`: whether one waits for all others."""
+class Groups(NamedTuple):
+    """The parts of a plan in the order of a rollout."""
+
+    rights: list[Part]
+    """Everywhere, before the first phase."""
+    phases: list[list[Part]]
+    """By phase, in their order; what goes last is the last of them."""
+
+
+def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Part], bool]) -> Groups:
+    """The parts of each phase, and of the rest. `last`: whether one waits for all others. Without phases all
+    of them are one group."""
+    every = [*parts]
+    if not phases:
+        return Groups([], [every])
     where = {store: number for number, phase in enumerate(phases) for store in phase.stores}
-    found: list[list[Part]] = [[] for _ in range(len(phases) + 1)]
-    for part in parts:
+    divided = {part.change.address.key for part in every if _divides(part.change)}
+    found = Groups([], [[] for _ in range(len(phases) + 1)])
+    for part in every:
         change = part.change
-        if change.action == "delete" and change.address.type == "grant":
-            number = 0
-        elif _divides(change) or last(part):
-            number = len(phases)
-        else:
-            number = where.get(change.address.store, len(phases))
-        found[number].append(part)
+        if change.address.type in RIGHTS:
+            found.rights.append(part)
+            continue
+        joins = DIVIDES in (change.after or {}) and change.address.key in divided
+        goes_last = _divides(change) or joins or last(part)
+        found.phases[len(phases) if goes_last else where.get(change.address.store, len(phases))].append(part)
     return found
 
 
 def _divides(change: Change) -> bool:
     if change.address.type == "stock":
         return True
-    return change.action == "update" and any(attribute_of(field.path) == DIVIDES for field in change.fields)
+    return change.action == "update" and DIVIDES in change.touched
+
+
+def mixed(changes: Iterable[Change], phases: Sequence[Phase]) -> list[Address]:
+    """Listings of a phase whose division of stock changes with something else: they would go last, and
+    nothing would be tried in their phase."""
+    early = {store for phase in phases for store in phase.stores}
+    return [
+        change.address
+        for change in changes
+        if change.address.store in early
+        and change.address.type == "listing"
+        and _divides(change)
+        and change.touched - {DIVIDES}
+    ]
 
 
 def why_it_ends(phase: Phase, parts: Sequence[Part], outcomes: Mapping[Address, Outcome]) -> str:
@@ -58,9 +84,22 @@ def why_it_ends(phase: Phase, parts: Sequence[Part], outcomes: Mapping[Address, 
     return f"the rollout ended after {phase.name}: {of} not seen ({failed[0]})"
 
 
+def why_unread(phase: Phase, unread: Mapping[str, str]) -> str:
+    """Why the next phase must not follow: a store of this one was left out, and nothing was tried there."""
+    left_out = [store for store in phase.stores if store in unread]
+    return (
+        f"the rollout ended after {phase.name}: {left_out[0]} was left out: {unread[left_out[0]]}"
+        if left_out
+        else ""
+    )
+
+
 def why_not_still(phase: Phase, writes: Iterable[Write], latest: Mapping[str, Snapshot]) -> str:
     """Why the next phase must not follow although everything was seen: it is not there any more."""
     sent = [*writes]
+    # Half of a replacement: what was deleted is there again, as it was made.
+    made = {write.address for write in sent if write.operation != "delete"}
+    sent = [write for write in sent if write.operation != "delete" or write.address not in made]
     gone = [write.address for write in sent if not _is_there(write, latest[write.address.store])]
     if not phase.stops_at(len(gone), len(sent)):
         return ""

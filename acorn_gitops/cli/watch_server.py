@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 25 << 20
 """Bytes of a hook; GitHub sends no more. None of them is kept."""
+MOST_AT_ONCE: Final = 1000
+"""Connections, idle ones counted: health must be heard while somebody holds some."""
 HOOK: Final = 30.0
 """Seconds that a hook may take to arrive."""
 GRACE: Final = 60.0
@@ -116,7 +118,7 @@ def is_signed(headers: Mapping[str, str], expected: str, secret: str) -> bool:
         (headers.get("x-gitlab-token", ""), secret),
     )
     return any(
-        hmac.compare_digest(one.encode("utf-8", "replace"), other.encode()) for one, other in given if one
+        hmac.compare_digest(one.encode("latin-1", "replace"), other.encode()) for one, other in given if one
     )
 
 
@@ -195,7 +197,7 @@ def served(listen: str | None, board: Board, secret: str) -> Iterator[None]:
         port=port,
         log_level="warning",
         lifespan="off",
-        limit_concurrency=32,
+        limit_concurrency=MOST_AT_ONCE,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=_run, args=(server,), name="acorn watch server", daemon=True)

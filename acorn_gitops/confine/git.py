@@ -159,15 +159,23 @@ def symbolic(repository: Repository, name: str) -> str:
 def local_tips(repository: Repository, remote_branches: Sequence[str]) -> list[str]:
     """The commits that are checked out here, that branches of this clone lead to, and those of these branches
     (`origin/main`) of remotes; each once."""
-    packed = _read(repository.common / "packed-refs").splitlines()
-    names = ["HEAD", *(f"refs/remotes/{name}" for name in remote_branches)]
-    names += [name for line in packed if (name := line.partition(" ")[2]).startswith("refs/heads/")]
+    wanted = {f"refs/remotes/{name}" for name in remote_branches}
+    found = [resolve(repository, "HEAD")]
+    try:
+        with (repository.common / "packed-refs").open("rb") as file:
+            for line in file:
+                commit, _, name = line.decode("utf-8", "replace").strip().partition(" ")
+                if (name.startswith("refs/heads/") or name in wanted) and _OBJECT_ID.fullmatch(commit):
+                    found.append(commit)
+    except OSError:
+        pass  # nothing is packed
     loose = repository.common / "refs" / "heads"
+    paths = [repository.common / name for name in sorted(wanted)]
     for at, folders, files in os.walk(loose):
         folders.sort()
-        names += [f"refs/heads/{(Path(at) / one).relative_to(loose).as_posix()}" for one in sorted(files)]
-    found = (resolve(repository, name) for name in dict.fromkeys(names))
-    return [*dict.fromkeys(commit for commit in found if commit)]
+        paths += [Path(at) / one for one in sorted(files)]
+    found += [_read(path).strip() for path in paths]
+    return [*dict.fromkeys(commit for commit in found if _OBJECT_ID.fullmatch(commit))]
 
 
 def checked_out(repository: Repository) -> str:

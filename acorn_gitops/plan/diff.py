@@ -122,7 +122,8 @@ def diff_store(
     for key, want in desired.items():
         have = live.get(key)
         if key[0] in CLEARED:
-            want = _with_cleared(key, want, applied.get(key))
+            former = (key[0], want.moved_from) if want.moved_from else key
+            want = _with_cleared(key, want, applied.get(key) or applied.get(former))
         if have is not None:
             attributes = have.attributes
             for name, value in want.attributes.items():

@@ -55,6 +55,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         0,
         "A note, how long a marketplace takes for the plan; a warning where something begins before that is done.",
     ),
+    "ACN-049": (
+        4,
+        "A change of a store that goes first would wait for all others: it divides stock, and does more.",
+    ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (
         4,

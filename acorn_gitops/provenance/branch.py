@@ -126,12 +126,13 @@ def _tip(git: object, remote: str, branch: str) -> str:
 
 def advance(root: Path, remote: str, branch: str) -> str:
     """Check out the newest commit of a branch of the remote, detached; answers it. AcornError, and nothing
-    moves, where another branch or a commit that the remote lacks is checked out: it would be lost from
-    sight."""
+    moves, where another branch or a commit that the remote never had is checked out, which would be lost from
+    sight, and where what git ignores here would be overwritten: the ledger, secrets."""
     git = _git(root, strangers=False)
     repository = find(root)
     assert repository is not None
     here = f"refs/remotes/{remote}/{branch}"
+    had = resolve(repository, here)
     depth = ["--depth=1"] if _is_cut_off(root) else []
     options = ("--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", *depth)
     _run(git, "fetch", *options, remote, f"+refs/heads/{branch}:{here}")
@@ -142,12 +143,19 @@ def advance(root: Path, remote: str, branch: str) -> str:
             f"the branch {on} is checked out here; nothing was moved",
             hint=f"work in a clone of its own, or `git checkout {branch}`",
         )
-    if on and head != commit and _run(git, "rev_list", "--max-count=1", head, f"^{commit}"):
+    known = [f"^{one}" for one in {commit, had} if one]
+    if head != commit and _run(git, "rev_list", "--max-count=1", head, *known):
         raise AcornError(
-            f"{branch} has a commit here ({head[:10]}) that {remote} lacks; nothing was moved",
+            f"there is a commit here ({head[:10]}) that {remote} lacks; nothing was moved",
             hint=f"push it as a branch of its own, then `git checkout --detach {remote}/{branch}`",
         )
-    _run(git, "checkout", "--quiet", "--detach", commit)
+    listed = _run(git, "ls_tree", "-r", "-z", "--name-only", "--full-tree", commit).split("\0")
+    if ours := next((one for one in listed if ".acorn" in one.lower().split("/")), ""):
+        raise AcornError(
+            f"the newest commit of {branch} holds {ours}, where acorn keeps ledgers; nothing was moved",
+            hint=f"`git rm {ours}`, and keep .acorn/ in .gitignore",
+        )
+    _run(git, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", commit)
     return commit
 
 

@@ -7,10 +7,11 @@ error: a plan then says so.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find, local_tips, resolve
 
@@ -127,12 +128,12 @@ def _held(questions: Questions, root: Path, commit: str, path: str) -> bytes:
 
 
 def once_named(
-    root: Path, name: str, said: str, *, most: int, remote_branches: Sequence[str] = ()
+    root: Path, name: str, *, most: int, remote_branches: Sequence[str] = ()
 ) -> list[tuple[Path, bytes]]:
-    """What every file of a name (`acorn.yaml`), wherever it lies in the repository, holds now and has held in
-    any commit that added or took away a line with `said`: in the history of what is checked out, of all
-    branches here, and of these of remotes; merges and branches without a common beginning included. With
-    each the folder that it lay in. NoAnswer where git cannot tell, or where there are more than `most`."""
+    """What every file of a name (`acorn.yaml`), wherever it lies in the repository, holds now and has ever
+    held: in the history of what is checked out, of all branches here, and of these of remotes; merges and
+    branches without a common beginning included. With each the folder that it lay in; each content once for
+    a folder. NoAnswer where git cannot tell, or where there are more than `most`."""
     repository = find(root)
     if repository is None:
         return [(root, (root / name).read_bytes())] if (root / name).is_file() else []
@@ -144,23 +145,49 @@ def once_named(
     tips = local_tips(repository, remote_branches)
     if not tips:
         return found
+    # No text is looked for: what git takes for text, and how YAML spells a word, is for the commit to say.
     asked = (
-        "log", "--no-mailmap", "-m", "--root", "--full-history", f"-n{most + 1}", f"-G{said}", "--no-renames",
-        "--format=%H", "--name-only", "-z", "--ignore-missing", "--stdin", "--", f":(top,glob)**/{name}",
+        "log", "--no-mailmap", "-m", "--root", "--full-history", "--raw", "--no-abbrev", "--no-renames",
+        "--format=", "-z", "--ignore-missing", "--stdin", "--", f":(top,glob)**/{name}",
     )  # fmt: skip
-    seen: dict[tuple[str, str], None] = {}
-    commit = ""
-    told = questions.ask(top, *asked, given="".join(f"{tip}\n" for tip in tips).encode())
-    for word in told.decode("utf-8", "replace").replace("\n", "\0").split("\0"):
-        if re.fullmatch(r"[0-9a-f]{40,64}", word):
-            commit = word
-        elif word:
-            seen[commit, word] = None
-    if len(seen) > most:
-        raise NoAnswer(f"{name} has had more than {most:,} versions that say {said}", ended=True)
-    for commit, path in seen:
-        with contextlib.suppress(NoAnswer):  # it was taken away there: the version before is another row
-            found.append(((top / path).parent, _held(questions, top, commit, path)))
+    versions = _versions(questions.ask(top, *asked, given="".join(f"{tip}\n" for tip in tips).encode()))
+    blobs = [*dict.fromkeys(blob for _, blob in versions)]
+    if len(blobs) > most:
+        raise NoAnswer(f"{name} has had more than {most:,} versions", ended=True)
+    contents = _contents(questions, top, blobs)
+    return [*found, *(((top / path).parent, contents[blob]) for path, blob in versions)]
+
+
+_RAW: Final = re.compile(rb":[0-7]{6} [0-7]{6} ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z]")
+"""One line of `git log --raw`."""
+
+
+def _versions(told: bytes) -> list[tuple[str, str]]:
+    """(path, blob) of every version that `git log --raw -z` tells of, each once."""
+    found: dict[tuple[str, str], None] = {}
+    for about, path in pairwise(told.split(b"\0")):
+        if match := _RAW.search(about):
+            for blob in match.groups():
+                found[path.decode("utf-8", "replace"), blob.decode()] = None
+    return [one for one in found if one[1].strip("0")]
+
+
+def _contents(questions: Questions, top: Path, blobs: Sequence[str]) -> dict[str, bytes]:
+    """What blobs hold. NoAnswer where one is not here (a partial clone)."""
+    if not blobs:
+        return {}
+    told = questions.ask(top, "cat-file", "--batch", given="".join(f"{one}\n" for one in blobs).encode())
+    found: dict[str, bytes] = {}
+    at = 0
+    for blob in blobs:
+        end = told.index(b"\n", at)
+        kind, _, size = told[at:end].partition(b" ")[2].partition(b" ")
+        if kind != b"blob":
+            raise NoAnswer(
+                "this clone lacks older versions; `git fetch --refetch --no-filter` brings them", ended=True
+            )
+        found[blob] = told[end + 1 : end + 1 + int(size)]
+        at = end + 1 + int(size) + 1
     return found
 
 

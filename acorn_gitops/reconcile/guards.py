@@ -8,7 +8,7 @@ own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
+from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
@@ -26,6 +27,7 @@ from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
+from acorn_gitops.plan.rollout import Phase
 from acorn_gitops.provenance.earlier import not_here
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
@@ -337,6 +339,21 @@ def not_brought(project: Project) -> Iterator[Finding]:
             f"git was told not to bring {names}: what is declared there would be deleted, and what it forbids allowed",
             place=None,
             hint="`git sparse-checkout disable`, `git submodule update --init --recursive`; without them nobody knows what the specs say",
+        )
+
+
+def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> Iterator[Finding]:
+    """Changes that no phase would try although its stores go first."""
+    found = mixed((change for result in results for change in result.changes), phases)
+    if found:
+        more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+        yield Finding(
+            "ACN-049",
+            "error",
+            f"{', '.join(map(str, found[:3]))}{more}: how stock is divided changes in all stores at once, so"
+            " that what else changes here could not be tried in some stores first",
+            place=None,
+            hint="merge the division of stock by itself, then the rest",
         )
 
 

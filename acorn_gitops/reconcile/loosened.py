@@ -18,7 +18,9 @@ from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.specs.configuration import Configuration
 
-GUARDS: Final = ("access", "budgets", "severities", "floors", "adopt", "prune", "onUnreadable", "rehearsal")
+GUARDS: Final = (
+    "access", "budgets", "severities", "floors", "adopt", "prune", "onUnreadable", "rehearsal", "rollout",
+)  # fmt: skip
 """Policies that decide what may be applied."""
 MOST: Final = 20_000
 """Characters of one such setting that are kept."""

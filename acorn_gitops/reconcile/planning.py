@@ -261,6 +261,11 @@ def compute(
     blocking += durations(state, results, workspace.now())
     if validate:
         blocking += remarks(state, results)
+    rollout = phases_of(
+        loaded.configuration.policies.get("rollout") or (),
+        ((name, spec.labels) for name, spec in loaded.configuration.stores.items()),
+    )
+    blocking += guards.not_rolled_out(results, rollout)
     blocking += guards.renamed_stores(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):
@@ -285,10 +290,7 @@ def compute(
         created_at=workspace.stamp(),
         findings=[*(f for f in findings if f.severity == "warning"), *blocking],
         selected=state.selection.patterns,
-        rollout=phases_of(
-            loaded.configuration.policies.get("rollout") or (),
-            ((name, spec.labels) for name, spec in loaded.configuration.stores.items()),
-        ),
+        rollout=rollout,
         risks=risks_of(loaded.configuration, changes, state.today),
         taken=taken,
         adopt=wishes.adopt,

@@ -37,8 +37,8 @@ from acorn_gitops.specs.project import FILE, ledgers_named
 
 _MOST: Final = 50
 """So many ledgers of the same stores are asked."""
-_MOST_NAMED: Final = 1000
-"""So many versions of acorn.yaml that say where a ledger is are looked at."""
+_MOST_NAMED: Final = 5000
+"""So many versions of acorn.yaml are looked at."""
 _MOST_IN_ALL: Final = 1000
 """So many ledgers are opened."""
 _MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
@@ -185,13 +185,15 @@ class _Search:
         root, trust = self._workspace.root, self._workspace.trust
         branches = [f"{REMOTE}/{trust.default_branch}"] if trust.default_branch else []
         try:
-            found = once_named(root, FILE, "ledger", most=_MOST_NAMED, remote_branches=branches)
+            found = once_named(root, FILE, most=_MOST_NAMED, remote_branches=branches)
         except NoAnswer as error:
             raise Refused(
                 f"git cannot tell which ledgers {FILE} has named ({error}); nothing was written",
-                hint=f"`git log --full-history -G ledger -- {FILE}` shows what was asked",
+                hint=f"`git log --raw --full-history -- {FILE}` shows what was asked",
             ) from None
-        for folder, content in found:
+        for folder, content in dict.fromkeys(found):
+            if b"ledger" not in content and b"\\" not in content:
+                continue  # the places that go without saying are below `.acorn`
             for name in ledgers_named(content.decode("utf-8", "replace")):
                 if self._is_inside(folder / name) or (folder == root and trust.keeps_ledger(name)):
                     yield folder / name, folder == root

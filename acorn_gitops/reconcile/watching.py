@@ -98,6 +98,8 @@ class Watcher:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open, self._request, self._hooks = open, request, hooks
+        self._first = open()
+        """As it was at the start: it asks the remote, also where what is checked out is no project now."""
         self._elapsed = elapsed
         self._done = ""
         """The commit with which nothing is left to do."""
@@ -109,7 +111,7 @@ class Watcher:
         """Do what is due; None where nothing is. `woken`: somebody says that there is news, so that what
         failed is tried at once. An AcornError is part of the turn; anything else is a fault, and is
         raised."""
-        workspace = self._open()
+        workspace = self._first
         at = workspace.now()
         cause: Cause = "started"
         try:
@@ -160,7 +162,7 @@ class Watcher:
     def _taken(self, at: datetime, cause: Cause, head: str) -> Turn:
         commit = head if cause == "drift" else self._check_out()
         self._tried = commit
-        workspace = self._open()
+        workspace = self._same_project()
         bring_kept(workspace)
         refuse_unmerged(workspace)
         found, alerted = self._drift(workspace)
@@ -177,6 +179,17 @@ class Watcher:
             self._done = commit
         return turn
 
+    def _same_project(self) -> Workspace:
+        """The project as it is checked out now. Refused where it is gone from where it was: above it another
+        one may lie."""
+        workspace = self._open()
+        if workspace.root != self._first.root:
+            raise Refused(
+                f"the project of {self._first.root.name} is not there any more; nothing was done",
+                hint="a merge took acorn.yaml away, or moved it; start the watcher where it is now",
+            )
+        return workspace
+
     def _drift(self, workspace: Workspace) -> tuple[DriftReport | None, Alerted | None]:
         """What was changed outside, told to those who want to know, before an apply puts it back. Where there
         is no ledger yet nobody can know."""
@@ -188,7 +201,7 @@ class Watcher:
         return found, alerted
 
     def _check_out(self) -> str:
-        workspace = self._open()
+        workspace = self._first
         _, dirty = Revision(workspace.root).get()
         if dirty:
             raise Refused(

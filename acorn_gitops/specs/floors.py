@@ -87,10 +87,11 @@ def uncovered(
     sets = [sku for sku in skus if _inside(sku)]
     known = {sku.spec["sku"]: sku for sku in skus} if sets else {}
     found: dict[str, list[tuple[str, str]]] = {}
+    seen: dict[tuple[str, str], str | None] = {}
     for sku in sets:
         for entry in sku.spec.get("listings") or ():
             store = entry["store"]
-            part = _without_floor(sku, store, currencies.get(store, ""), known=known)
+            part = _without_floor(sku, store, currencies.get(store, ""), known=known, seen=seen)
             if part is not None and part != sku.spec["sku"]:
                 found.setdefault(sku.name, []).append((store, part))
     return found
@@ -102,21 +103,26 @@ def _without_floor(
     currency: str,
     *,
     known: Mapping[str, Spec[SkuMappingData]],
-    depth: int = 0,
+    seen: dict[tuple[str, str], str | None],
 ) -> str | None:
-    """The first part, itself where it has none, that has no floor in a store."""
+    """The first part, itself where it has none, that has no floor in a store. `seen`: what was found before;
+    a circle has none."""
+    memo = (sku.spec["sku"], store)
+    if memo in seen:
+        return seen[memo]
+    seen[memo] = sku.spec["sku"]
     policy = sku.spec.get("pricePolicy") or {}
     default = (policy.get("default") or {}).get("min")
-    if store in (policy.get("min") or {}) or (default is not None and default["currency"] == currency):
-        return None
     inside = [name for name, _ in _inside(sku)]
-    if not inside or depth > DEEPEST:
-        return sku.spec["sku"]
-    parts = (
-        _without_floor(known[name], store, currency, known=known, depth=depth + 1) if name in known else name
-        for name in inside
-    )
-    return next((part for part in parts if part is not None), None)
+    if store in (policy.get("min") or {}) or (default is not None and default["currency"] == currency):
+        seen[memo] = None
+    elif inside:
+        parts = (
+            _without_floor(known[name], store, currency, known=known, seen=seen) if name in known else name
+            for name in inside
+        )
+        seen[memo] = next((part for part in parts if part is not None), None)
+    return seen[memo]
 
 
 def _misses(sku: Spec[SkuMappingData], part: Bound, store: str, currencies: Mapping[str, str]) -> bool:

@@ -474,6 +474,21 @@ def test_a_ledger_that_was_ever_named_is_asked(team: Team, commits: int) -> None
     assert found(team) == ["var/ledger.db"]
 
 
+@pytest.mark.parametrize("how", ["no text", "an escape", "in the past"])
+def test_no_way_of_writing_hides_where_a_ledger_was(team: Team, how: str) -> None:
+    """What git takes for text, and how YAML spells a word, is for the commit to say."""
+    first = [storefront(), owners(), sku("S-1", "20.00")]
+    named = NAMED.replace("ledger: var", '"led\\x67er": var') if how == "an escape" else NAMED
+    if how == "in the past":
+        (team.made.path / ".gitattributes").write_text("acorn.yaml -diff\n")
+    assert team("ada", named, *first).code == 0
+    if how == "no text":
+        (team.made.path / ".gitattributes").write_text("* -diff\n")
+        git(team.made.path, "add", ".gitattributes")
+    _mallory_names_none(team, 1)
+    assert found(team) == ["var/ledger.db"]
+
+
 def test_a_history_that_is_hidden_or_left_is_looked_at(team: Team) -> None:
     """A branch without a common beginning, also where a merge joins it and takes nothing of the other side."""
     assert team("ada", NAMED, storefront(), owners(), sku("S-1", "20.00")).code == 0

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,6 +175,7 @@ def test_drift_is_told_before_a_merge_puts_it_back(team: Team) -> None:
         (lambda path: (path / "specs" / "new.yaml").write_text("# new"), "in no commit"),
         (lambda path: git(path, "checkout", "-qb", "mine"), "the branch mine is checked out"),
         (lambda path: git(path, "commit", "-q", "--allow-empty", "-m", "mine"), "that origin lacks"),
+        (lambda path: _detached(path), "that origin lacks"),
     ],
 )
 def test_what_somebody_does_in_the_clone_is_never_lost(
@@ -186,11 +188,76 @@ def test_what_somebody_does_in_the_clone_is_never_lost(
     assert _state(team.watched.path) == before
 
 
+def _detached(path: Path) -> None:
+    """As the watcher itself leaves it."""
+    git(path, "checkout", "-q", "--detach")
+    git(path, "commit", "-q", "--allow-empty", "-m", "mine")
+
+
+@pytest.mark.parametrize("path", [".acorn/sandbox/ledger.db", ".acorn", "shop/.ACORN/x"])
+def test_a_merge_never_overwrites_the_ledger(team: Team, path: str) -> None:
+    """Git ignores it here, and a checkout would put what somebody committed in its place."""
+    watcher = team.watcher(drift_every=0)
+    taken(watcher.turn())
+    before = (team.watched.path / ".acorn" / "sandbox" / "ledger.db").read_bytes()
+    shutil.rmtree(team.ada.path / ".acorn", ignore_errors=True)
+    planted = team.ada.path / path
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_text("x")
+    git(team.ada.path, "add", "-f", path)
+    commit = team.merges("49.99", "47.50")
+    turn = taken(watcher.turn())
+    assert turn.error is not None and "where acorn keeps ledgers" in turn.error.message
+    assert (team.watched.path / ".acorn" / "sandbox" / "ledger.db").read_bytes() == before
+    assert team.price() == "49.99" and turn.commit != commit
+
+
+def test_nor_what_else_git_ignores(team: Team) -> None:
+    (team.ada.path / ".gitignore").write_text(".acorn/\nsecrets.env\n")
+    team.merges("49.99", "49.00")
+    watcher = team.watcher(drift_every=0)
+    taken(watcher.turn())
+    (team.watched.path / "secrets.env").write_text("mine")
+    (team.ada.path / "secrets.env").write_text("theirs")
+    git(team.ada.path, "add", "-f", "secrets.env")
+    team.merges("49.00", "47.50")
+    turn = taken(watcher.turn())
+    assert turn.error is not None
+    assert (team.watched.path / "secrets.env").read_text() == "mine"
+
+
+def test_a_project_that_is_gone_is_waited_for_and_none_above_takes_its_place(
+    team: Team, tmp_path: Path
+) -> None:
+    folder = team.ada.path / "shop"
+    folder.mkdir()
+    for name in ("acorn.yaml", "specs"):
+        git(team.ada.path, "mv", name, "shop/")
+    git(team.ada.path, "commit", "-qm", "moved")
+    git(team.ada.path, "push", "-q", "origin", "HEAD:main")
+    team.watched = cloned(team.bare, tmp_path / "other")
+    team.watched.path = team.watched.path / "shop"
+    watcher = team.watcher(drift_every=0)
+    assert taken(watcher.turn()).code == 0
+    for name in ("acorn.yaml", "specs"):
+        git(team.ada.path, "mv", f"shop/{name}", ".")
+    git(team.ada.path, "commit", "-qm", "back")
+    git(team.ada.path, "push", "-q", "origin", "HEAD:main")
+    turn = taken(watcher.turn())
+    assert turn.error is not None and turn.applied is None
+    (team.ada.path / "shop").mkdir(exist_ok=True)
+    for name in ("acorn.yaml", "specs"):
+        git(team.ada.path, "mv", name, "shop/")
+    git(team.ada.path, "commit", "-qm", "there again")
+    git(team.ada.path, "push", "-q", "origin", "HEAD:main")
+    assert taken(watcher.turn()).code == 0
+
+
 def _state(path: Path) -> Sequence[str]:
     return (
         git(path, "status", "--porcelain"),
         git(path, "rev-parse", "HEAD"),
-        git(path, "symbolic-ref", "-q", "HEAD"),
+        git(path, "rev-parse", "--symbolic-full-name", "HEAD"),
         (path / "specs" / "all.yaml").read_text(),
     )
 
