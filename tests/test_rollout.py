@@ -19,7 +19,7 @@ from acorn_gitops.plan.rollout import Phase, phases_of, rollout_words
 from acorn_gitops.reconcile.applying import Applied, ApplyRequest
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.sandbox.database import Database
-from tests.repository import PROJECT, Repository, sku, storefront
+from tests.repository import PROJECT, Repository, document, sku, storefront
 
 STORES = ("amz-at", "amz-de", "amz-fr", "amz-it")
 
@@ -348,6 +348,24 @@ def test_who_takes_the_rollout_out_is_told(tmp_path: Path) -> None:
     team.phases()
     team.made.write(*map(storefront, STORES), everywhere("45.00"))
     assert "ACN-036" in team.made.run("plan").out
+
+
+def test_rights_wait_for_a_store_that_is_made_with_them(tmp_path: Path) -> None:
+    """Everything at once, from nothing: a role cannot come before its store."""
+    role = document(
+        "RolePermission",
+        "pricing",
+        {
+            "subjects": [{"kind": "user", "id": "ada@example.com"}],
+            "stores": {"all": True},
+            "rules": [{"resources": ["price"], "verbs": ["read"]}],
+        },
+    )
+    made = Repository(tmp_path, *map(storefront, STORES), everywhere("49.99"), role)
+    (made.path / "acorn.yaml").write_text(PROJECT + f"  policies:\n    rollout:\n      - {CANARY}\n")
+    done = made.run("apply", "--auto-approve")
+    assert done.code == 0, done
+    assert {one.partition("/")[0] for one in made.live() if "/grant/" in one} == {*STORES}
 
 
 def test_it_is_told_in_the_plan(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def apply_plan(
     )
     work.skip(unread)
     work.guard.expect(ledger.sendings(since(edges.now())), edges.now())
-    parts: dict[tuple[int, int], list[Part]] = {}
+    parts: list[Part] = []
     for change in plan.changes:
         if not change.writes or change.address.store in unread:
             continue
@@ -242,11 +242,11 @@ def apply_plan(
             work.outcomes[change.address] = Outcome(change.address, "observed", "done by an earlier run")
             work.earlier += _parts(change, change.steps)
         else:
-            for part in _parts(change, left):
-                parts.setdefault(_wave(part), []).append(part)
+            parts += _parts(change, left)
+    parts.sort(key=_wave)
     if edges.publish is not None:
         # Whoever comes after a run that died finds in the published ledger what it was about to do.
-        work.intend([part for wave in sorted(parts) for part in parts[wave]])
+        work.intend(parts)
     try:
         if edges.publish is not None:
             edges.publish()
@@ -273,7 +273,7 @@ def apply_plan(
     out = {*unread, *work.broken}
     work.forget([c for c in plan.changes if c.action == "forget" and c.address.store not in out])
     work.manual([c for c in plan.changes if c.action in ("adopt", "manual")])
-    work.roll_out([part for wave in sorted(parts) for part in parts[wave]])
+    work.roll_out(parts)
     work.close_unsent()
     if not work.superseded:
         work.record(

@@ -16,6 +16,7 @@ from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.rollout import Phase
+from acorn_gitops.resources.registry import STORES
 
 if TYPE_CHECKING:
     from acorn_gitops.apply.carry_out import Part
@@ -42,10 +43,16 @@ def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Par
         return Groups([], [every])
     where = {store: number for number, phase in enumerate(phases) for store in phase.stores}
     divided = {part.change.address.key for part in every if _divides(part.change)}
+    # Rights in a store that this plan makes wait for it.
+    new = {
+        p.change.address.store
+        for p in every
+        if p.change.address.type in STORES and p.change.action == "create"
+    }
     found = Groups([], [[] for _ in range(len(phases) + 1)])
     for part in every:
         change = part.change
-        if change.address.type in RIGHTS:
+        if change.address.type in RIGHTS and change.address.store not in new:
             found.rights.append(part)
             continue
         joins = DIVIDES in (change.after or {}) and change.address.key in divided

@@ -59,12 +59,10 @@ def phases_of(
 
 def phase_from(document: Mapping[str, object]) -> Phase:
     """As `Phase.to_json` wrote it; TypeError where it is none."""
-    name, stores = document["name"], document["stores"]
-    may_fail, soak = document["may_fail"], document["soak"]
-    fine = isinstance(name, str) and isinstance(may_fail, str)
-    if not (fine and isinstance(stores, list) and isinstance(soak, int)):
-        raise TypeError("this is no phase of a rollout")
-    return Phase(str(name), tuple(str(one) for one in stores), may_fail=str(may_fail), soak=soak)
+    match document:
+        case {"name": str(name), "stores": [*stores], "may_fail": str(may_fail), "soak": int(soak)}:
+            return Phase(name, tuple(map(str, stores)), may_fail=may_fail, soak=soak)
+    raise TypeError("this is no phase of a rollout")
 
 
 def rollout_words(phases: Sequence[Phase], stores: Iterable[str]) -> str:
