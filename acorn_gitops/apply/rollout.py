@@ -8,7 +8,7 @@ a new division and half of the old one would promise pieces twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
@@ -55,10 +55,14 @@ def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Par
         if change.address.type in RIGHTS and change.address.store not in new:
             found.rights.append(part)
             continue
-        joins = DIVIDES in (change.after or {}) and change.address.key in divided
-        goes_last = _divides(change) or joins or last(part)
+        goes_last = last(part) or _joins(change, divided)
         found.phases[len(phases) if goes_last else where.get(change.address.store, len(phases))].append(part)
     return found
+
+
+def _joins(change: Change, divided: Collection[str]) -> bool:
+    """Whether a change divides stock, or gives a share of what others are about to divide anew."""
+    return _divides(change) or (DIVIDES in (change.after or {}) and change.address.key in divided)
 
 
 def _divides(change: Change) -> bool:

@@ -223,16 +223,6 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _say(error: AcornError) -> None:
-    from acorn_gitops.cli.session import error_pen
-    from acorn_gitops.report.text import findings_text
+    from acorn_gitops.cli.session import say_error
 
-    pen = error_pen()
-    if error.findings:
-        click.echo(findings_text(error.findings, pen), err=True, nl=False)
-        count = sum(f.severity == "error" for f in error.findings)
-        head = f"{count} error{'s' if count != 1 else ''}: " if count else ""
-        click.echo(f"{head}{error.message}", err=True)
-    else:
-        click.echo(pen("error", "red") + f" {error.id}: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"  = {error.hint}", err=True)
+    say_error(error)

@@ -12,6 +12,7 @@ from acorn_gitops.cli.session import Session, language, output, select, shared
 
 if TYPE_CHECKING:
     from acorn_gitops.plan.drift import DriftReport
+    from acorn_gitops.reconcile.alerting import Alerted
 
 
 @click.command("drift")
@@ -76,15 +77,22 @@ def command(
 
 def send_alerts(session: Session, found: DriftReport, link: str = "") -> bool:
     """Send what is new; what was not taken is a warning. Answers whether all of it was taken."""
-    from acorn_gitops.reconcile.alerting import MEMORY, alert
+    from acorn_gitops.reconcile.alerting import alert
 
     done = alert(session, session.load(), found, link=link)
+    tell_alerts(session, done)
+    return not done.failed
+
+
+def tell_alerts(session: Session, done: Alerted) -> None:
+    """What was sent, and what was not taken."""
+    from acorn_gitops.reconcile.alerting import MEMORY
+
     for words in done.sent:
         session.say(f"sent to {words}")
     for route, why in done.failed.items():
         words = why if route == MEMORY else f"{route} was not told: {why}"
         session.say(session.err(f"warning: {words}", "yellow"))
-    return not done.failed
 
 
 def unsent(session: Session, found: DriftReport) -> str:

@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from acorn_gitops.confine.paths import carried_link
-from acorn_gitops.model.finding import Finding, PassesLink
+from acorn_gitops.model.finding import AcornError, Finding, PassesLink
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.report.text import Pen, findings_text
 
@@ -86,6 +86,20 @@ def _wants_colour(stream: IO[Any], no_color: bool, environ: Mapping[str, str]) -
 def error_pen(no_color: bool = False) -> Pen:
     """The pen for standard error."""
     return Pen(_wants_colour(sys.stderr, no_color, os.environ), _width())
+
+
+def say_error(error: AcornError, no_color: bool = False) -> None:
+    """An error and its findings, to standard error."""
+    pen = error_pen(no_color)
+    if error.findings:
+        click.echo(findings_text(error.findings, pen), err=True, nl=False)
+        count = sum(f.severity == "error" for f in error.findings)
+        head = f"{count} error{'s' if count != 1 else ''}: " if count else ""
+        click.echo(f"{head}{error.message}", err=True)
+    else:
+        click.echo(pen("error", "red") + f" {error.id}: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  = {error.hint}", err=True)
 
 
 def _width() -> int:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acorn_gitops.cli.session import Session, shared
+from acorn_gitops.cli.session import Session, say_error, shared
 from acorn_gitops.cli.stopping import Stop
-from acorn_gitops.model.finding import AcornError
 
 if TYPE_CHECKING:
     from acorn_gitops.cli.watch_server import Board
@@ -97,12 +96,15 @@ def _go_on(session: Session, watcher: Watcher, board: Board, stop: Stop) -> None
         board.end(turn, next_in=watcher.pause())
         if turn is not None:
             _tell(session, turn)
+            if turn.error is not None:
+                say_error(turn.error)
         woken = stop.news.wait(watcher.pause()) if not stop.asked else False
         stop.news.clear()
 
 
 def _tell(session: Session, turn: Turn) -> None:
     """One turn: a line of what was done, and what the verb itself would have printed."""
+    from acorn_gitops.cli.drift import tell_alerts
     from acorn_gitops.cli.plan import rendered
     from acorn_gitops.report.drift import drift_text
     from acorn_gitops.report.text import findings_text, report_text
@@ -113,26 +115,11 @@ def _tell(session: Session, turn: Turn) -> None:
         click.echo(drift_text(turn.drifted, session.pen), nl=False)
         click.echo(findings_text(turn.drifted.findings, session.pen), nl=False)
     if turn.alerted is not None:
-        for sent in turn.alerted.sent:
-            session.say(f"sent to {sent}")
-        for route, why in turn.alerted.failed.items():
-            session.say(session.err(f"warning: {route}: {why}", "yellow"))
+        tell_alerts(session, turn.alerted)
     if turn.planned is not None:
         click.echo(rendered(turn.planned, "text", session, verbose=False), nl=False)
     if turn.applied is not None:
         done = turn.applied
         click.echo(report_text(done.outcomes, done.interrupted, session.pen, unread=done.unread), nl=False)
         if done.unsent is not None:
-            _complain(session, done.unsent)
-    if turn.error is not None:
-        _complain(session, turn.error)
-
-
-def _complain(session: Session, error: AcornError) -> None:
-    from acorn_gitops.report.text import findings_text
-
-    session.say(session.err(f"error: {error.message}", "red"))
-    if error.hint:
-        session.say(f"  {error.hint}")
-    if error.findings:
-        session.say(findings_text(error.findings, session.err).rstrip("\n"))
+            say_error(done.unsent)

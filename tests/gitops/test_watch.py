@@ -277,7 +277,10 @@ def test_once_is_one_turn_with_its_exit_code(team: Team, monkeypatch: pytest.Mon
     assert done.code == 0, done
     assert "started" in done.err and "done and seen" in done.out
     team.merges("49.99", "49.999")
-    assert team.watched.run("watch", "--once", "--apply").code == 4
+    refused = team.watched.run("watch", "--once", "--apply")
+    assert refused.code == 4
+    assert refused.err.count("nothing was read or written") == 1, "it is said once"
+    assert "specs/all.yaml:" in refused.err
 
 
 def test_a_pull_request_of_a_stranger_is_not_watched(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
