@@ -120,6 +120,11 @@ def _tell(session: Session, turn: Turn) -> None:
         click.echo(rendered(turn.planned, "text", session, verbose=False), nl=False)
     if turn.applied is not None:
         done = turn.applied
-        click.echo(report_text(done.outcomes, done.interrupted, session.pen, unread=done.unread), nl=False)
+        if done.outcomes or done.unread:
+            click.echo(
+                report_text(done.outcomes, done.interrupted, session.pen, unread=done.unread), nl=False
+            )
+        else:
+            click.echo("No changes.")
         if done.unsent is not None:
             say_error(done.unsent)

@@ -206,7 +206,7 @@ class Watcher:
         if dirty:
             raise Refused(
                 "files here are in no commit; nothing was checked out",
-                hint="a watcher has a clone of its own: `git clone`, and `acorn watch` in there",
+                hint="`git status` shows them; a watcher has a clone of its own: `git clone`, and `acorn watch` there",
             )
         return advance(workspace.root, REMOTE, _branch(workspace))
 

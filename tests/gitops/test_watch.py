@@ -276,6 +276,7 @@ def test_once_is_one_turn_with_its_exit_code(team: Team, monkeypatch: pytest.Mon
     done = team.watched.run("watch", "--once", "--apply", "--drift-every", "0")
     assert done.code == 0, done
     assert "started" in done.err and "done and seen" in done.out
+    assert team.watched.run("watch", "--once", "--apply", "--drift-every", "0").out == "No changes.\n"
     team.merges("49.99", "49.999")
     refused = team.watched.run("watch", "--once", "--apply")
     assert refused.code == 4
