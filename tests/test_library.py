@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from acorn_gitops.apply.nothing import apply_nothing
 from acorn_gitops.apply.permit import Permit, grant
 from acorn_gitops.ledger.lock import held
 from acorn_gitops.model.finding import Locked, Misused, OverBudget, Refused, Stale
+from acorn_gitops.reconcile.workspace import present
 from tests.borders.test_left_to_others import BUDGET
 from tests.repository import Repository, promo, sku, storefront
 from tests.test_access import guarded as guarded
@@ -37,9 +39,10 @@ from tests.test_access import write_guarded
 ROOT = Path(__file__).parents[1]
 
 
-def opened(made: Repository, **variables: str) -> Workspace:
-    """A workspace as a server has it: with these variables and no others."""
-    return Workspace(made.path, environ={"ACORN_CACHE_DIR": "", "HOME": os.environ["HOME"], **variables})
+def opened(made: Repository, at: datetime | None = None, **variables: str) -> Workspace:
+    """A workspace as a server has it: with these variables and no others; `at`: its clock stands still there."""
+    environ = {"ACORN_CACHE_DIR": "", "HOME": os.environ["HOME"], **variables}
+    return Workspace(made.path, environ=environ, clock=(lambda: at) if at else present)
 
 
 @pytest.fixture
@@ -62,7 +65,8 @@ def test_the_library_does_what_the_command_does(made: Repository) -> None:
     assert [str(c.address) for c in plan.changes] == ["amz-de/listing/A-1"]
     done = shop.apply(ApplyRequest(plan=plan))
     assert (done.complete, [o.status for _, o in done.outcomes], price(made)) == (True, ["observed"], "49.00")
-    assert shop.apply() == Applied(shop.plan())
+    again = opened(made, at=present())
+    assert again.apply() == Applied(again.plan())
 
 
 # -- nothing is left out -------------------------------------------------------------------------------------
