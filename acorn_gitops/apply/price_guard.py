@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from acorn_gitops.engines.pricing.offer import NotComputable, major, minor
 from acorn_gitops.engines.pricing.standing import Breach, Falls, HeldPromotions, Proposed
 from acorn_gitops.model.money import quantum
-from acorn_gitops.model.resource import Desired, is_money
+from acorn_gitops.model.resource import Attributes, Desired, is_money
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.plan.diff import left_to_others
 
@@ -59,12 +59,12 @@ class Offered(NamedTuple):
     """A listing that a promotion is about: its attributes, and the least price that leaves its margin (None:
     no such policy)."""
 
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     least: Mapping[str, str] | None
 
 
 def refusal(
-    type: str, sent: Mapping[str, object], live: Mapping[str, Any], least: Mapping[str, str] | None = None
+    type: str, sent: Mapping[str, object], live: Attributes, least: Mapping[str, str] | None = None
 ) -> str:
     """Why this write of a listing must not be sent; empty when it may. `live` is what the write is laid over;
     empty for a creation. `least` is the lowest price that leaves the margin of its policy."""
@@ -172,8 +172,8 @@ def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]
 
 def sold_below(
     sku: str,
-    listing: Mapping[str, Any],
-    live: Mapping[str, object],
+    listing: Attributes,
+    live: Mapping[str, Any],
     least: Mapping[str, str] | None,
     falls: Falls,
     *,
@@ -199,7 +199,7 @@ def sold_below(
 
 def sold_below_now(
     sku: str,
-    listing: Mapping[str, Any],
+    listing: Attributes,
     least: Mapping[str, str] | None,
     standing: HeldPromotions,
     now: datetime,

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from acorn_gitops.cli.session import Session, output, shared
 from acorn_gitops.model.finding import AcornError, Finding
+from acorn_gitops.specs.configuration import Configuration
 
 
 class Part(NamedTuple):
@@ -120,7 +121,7 @@ def _judged(name: str, findings: Iterable[Finding], ask: str) -> Part:
     )
 
 
-def _with_stages(part: Part, config: Any, session: Session) -> Part:
+def _with_stages(part: Part, config: Configuration, session: Session) -> Part:
     """With what `acorn onboard` says of stores that have not come as far as they say."""
     from acorn_gitops.engines.onboarding import blocking
 
@@ -133,7 +134,7 @@ def _with_stages(part: Part, config: Any, session: Session) -> Part:
     return part._replace(state="blocked", words=[*part.words, *words]) if words else part
 
 
-def _connection(session: Session, config: Any, offline: bool) -> Part:
+def _connection(session: Session, config: Configuration, offline: bool) -> Part:
     if offline:
         return Part("Connection", "unknown", ["not asked (--offline)"], ask="")
     from acorn_gitops.reconcile.connections import marketplaces
@@ -152,7 +153,7 @@ def _connection(session: Session, config: Any, offline: bool) -> Part:
     return Part("Connection", state, words, ask=ask)
 
 
-def _rehearsed(session: Session, config: Any) -> Part:
+def _rehearsed(session: Session, config: Configuration) -> Part:
     from acorn_gitops.rules.rehearsal import asked, verdict
 
     proof = verdict(config, session.now())

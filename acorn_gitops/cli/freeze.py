@@ -3,16 +3,18 @@ committed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from acorn_gitops.cli.session import Session, shared
 from acorn_gitops.model.finding import AcornError
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import FreezeData
 
 
 def _instant(text: str) -> str:
@@ -26,7 +28,7 @@ def _instant(text: str) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _check(session: Session, entry: Mapping[str, Any]) -> None:
+def _check(session: Session, entry: FreezeData) -> None:
     """AcornError where the freeze could never hold."""
     stores = session.load().configuration.stores
     for pattern in entry.get("stores") or ():
@@ -70,7 +72,7 @@ def command(
     said = session.load().configuration.settings.get("freezes") or []
     if any(one["name"] == name for one in said):
         raise AcornError(f"there is a freeze {name} already", hint=f"`acorn thaw {name}` takes it out")
-    entry: dict[str, Any] = {"name": name}
+    entry: FreezeData = {"name": name}
     if stores:
         entry["stores"] = list(stores)
     entry |= {"reason": reason, "owner": owner}

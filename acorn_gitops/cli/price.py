@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -142,7 +143,7 @@ def _print(session: Session, one: Asked, name: str, when: str) -> None:
         click.echo(f"  {one.floor[1]:<9} {money(one.floor[0]):>16}  {words}")
 
 
-def _zone(name: str) -> Any:
+def _zone(name: str) -> ZoneInfo:
     from acorn_gitops.model.window import zone
 
     return zone(name)

@@ -19,14 +19,17 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from acorn_gitops.marketplaces.asgi import Receive, Scope, Send
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.report import metrics
 
 if TYPE_CHECKING:
+    from uvicorn import Server
+
     from acorn_gitops.reconcile.watching import Turn
 
 MOST: Final = 25 << 20
@@ -128,7 +131,7 @@ class Answers:
     def __init__(self, board: Board, secret: str) -> None:
         self._board, self._secret = board, secret
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             return
@@ -137,7 +140,7 @@ class Answers:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Any) -> tuple[int, str, bytes]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, str, bytes]:
         path, method = scope["path"], scope["method"]
         if path == "/hook" and self._secret:
             return await self._hook(scope, receive)
@@ -152,7 +155,7 @@ class Answers:
         told = {"ok": good, **self._board.words()}
         return 200 if good else 503, "application/json", orjson.dumps(told) + b"\n"
 
-    async def _hook(self, scope: Mapping[str, Any], receive: Any) -> tuple[int, str, bytes]:
+    async def _hook(self, scope: Scope, receive: Receive) -> tuple[int, str, bytes]:
         if scope["method"] != "POST":
             return 405, "text/plain", b"POST\n"
         seen, length = hmac.new(self._secret.encode(), digestmod=hashlib.sha256), 0
@@ -214,7 +217,7 @@ def served(listen: str | None, board: Board, secret: str) -> Iterator[None]:
         thread.join(STARTS)
 
 
-def _run(server: Any) -> None:
+def _run(server: Server) -> None:
     # It ends its thread where it cannot listen; `started` says so.
     with contextlib.suppress(SystemExit):
         server.run()

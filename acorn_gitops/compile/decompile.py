@@ -7,7 +7,7 @@ The law `plan(export(live)) = ∅` is a property test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -24,9 +24,9 @@ from acorn_gitops.specs.resolve import name_of_sku
 class Decompiled(NamedTuple):
     """Documents by kind; SKU entries apart, for a list; and what no spec can say, with the reason."""
 
-    stores: list[dict[str, Any]]
-    skus: list[dict[str, Any]]
-    others: list[dict[str, Any]]
+    stores: list[Document]
+    skus: list[Document]
+    others: list[Document]
     unsaid: list[tuple[Address, str]]
 
 
@@ -81,9 +81,9 @@ def _whole(drafts: Drafts, used: set[str]) -> list[Document]:
 
 
 def _add(
-    document: dict[str, Any],
+    document: Document,
     store: str,
-    whole: dict[tuple[str, str, bytes], dict[str, Any]],
+    whole: dict[tuple[str, str, bytes], Document],
     *,
     alone: bool = False,
 ) -> None:
@@ -97,7 +97,7 @@ def _add(
     target.setdefault("names", []).extend(names)
 
 
-def _name(document: dict[str, Any], used: set[str]) -> None:
+def _name(document: Document, used: set[str]) -> None:
     """Names are unique in a kind; a second document of the same key is named after its first store."""
     key = document["metadata"]["name"]
     name = slug = name_of_sku(key)

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from acorn_gitops.model.resource import attribute_of
+from acorn_gitops.model.resource import Attributes, attribute_of
 from acorn_gitops.model.selectors import select
 from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import RolePermissionData, RuleData
+    from acorn_gitops.model.typed import ConstraintsData, RolePermissionData, RuleData
 
 RESOURCES: Final = (
     "listing",
@@ -82,7 +82,7 @@ class Source(NamedTuple):
 
     role: Spec[RolePermissionData]
     subject: Subject
-    constraints: Mapping[str, object]
+    constraints: ConstraintsData
 
 
 class Decision(NamedTuple):
@@ -153,7 +153,7 @@ class Access:
         return found
 
     @cached_property
-    def _rights(self) -> dict[str, list[tuple[Right, Mapping[str, object]]]]:
+    def _rights(self) -> dict[str, list[tuple[Right, ConstraintsData]]]:
         return {role.name: [*rights_of(role)] for role in self.configuration.roles.values()}
 
     def holders(self, store: str, right: Right) -> list[Subject]:
@@ -231,13 +231,13 @@ def subjects_of(role: Spec[RolePermissionData]) -> list[Subject]:
 
 
 def in_force(
-    applied: Iterable[tuple[str, str, Mapping[str, object]]], who: Iterable[Subject], today: str
-) -> dict[Right, list[Mapping[str, object]]] | None:
+    applied: Iterable[tuple[str, str, Attributes]], who: Iterable[Subject], today: str
+) -> dict[Right, list[ConstraintsData]] | None:
     """Rights that somebody has by what was last applied to a store, (type, key, attributes), with the limits
     of each; None where no grant was ever applied there. Specs that are about to be applied give nobody a
     right yet."""
     roles: dict[str, Mapping[str, Any]] = {}
-    grants: list[Mapping[str, Any]] = []
+    grants: list[Attributes] = []
     for type_, key, attributes in applied:
         if type_ == "role":
             roles[key] = attributes
@@ -246,7 +246,7 @@ def in_force(
     if not grants:
         return None
     wanted = set(who)
-    found: dict[Right, list[Mapping[str, object]]] = {}
+    found: dict[Right, list[ConstraintsData]] = {}
     for grant in grants:
         role = roles.get(grant["role"])
         one = subject(grant["subject"]["kind"], grant["subject"]["id"])
@@ -256,14 +256,15 @@ def in_force(
             continue
         for entry in role["rules"]:
             for right in _spelt_out(entry):
-                found.setdefault(right, []).append(entry.get("constraints") or {})
+                found.setdefault(right, []).append(cast("ConstraintsData", entry.get("constraints") or {}))
     return found
 
 
-def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, Mapping[str, object]]]:
+def rights_of(role: Spec[RolePermissionData]) -> Iterator[tuple[Right, ConstraintsData]]:
     """Every right that a role gives, wildcards spelt out, with its limits."""
     for entry in role.spec["rules"]:
-        constraints = {k: v for k, v in (entry.get("constraints") or {}).items() if v is not None}
+        said = entry.get("constraints") or {}
+        constraints = cast("ConstraintsData", {k: v for k, v in said.items() if v is not None})
         for right in _spelt_out(entry):
             yield right, constraints
 

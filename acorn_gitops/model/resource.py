@@ -16,6 +16,9 @@ import xxhash
 Attributes = dict[str, Any]
 """Canonical attributes of a resource, JSON-compatible."""
 
+Document = dict[str, Any]
+"""A document as it was parsed: maps, lists, texts, numbers, and nothing that says which."""
+
 
 class Address(NamedTuple):
     """Where a resource lives: `store/type/key`."""

@@ -4,7 +4,10 @@ rules."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import SelectorData
 
 CHOSEN: Final[tuple[Literal["names", "exclude"], ...]] = ("names", "exclude")
 """Parts of a selector that name what they mean."""
@@ -19,7 +22,7 @@ def labels_match(wanted: Mapping[str, object] | None, labels: Mapping[str, str])
     return True
 
 
-def select(selector: Mapping[str, Any], candidates: Iterable[tuple[str, Mapping[str, str]]]) -> list[str]:
+def select(selector: SelectorData, candidates: Iterable[tuple[str, Mapping[str, str]]]) -> list[str]:
     """Names among `candidates` (name, labels) that the selector means, sorted.
 
     Named ones and those whose labels match are joined, then `exclude` is taken away. An empty selector
@@ -51,7 +54,7 @@ class Grouped:
             into.append(name)
             self._names.add(name)
 
-    def select(self, selector: Mapping[str, Any]) -> list[str]:
+    def select(self, selector: SelectorData) -> list[str]:
         """As `select`."""
         labels = selector.get("labels")
         found = {name for name in selector.get("names") or () if name in self._names}

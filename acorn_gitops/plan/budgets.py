@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from fnmatch import fnmatchcase
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.plan.change import Action, Change
 from acorn_gitops.plan.document import price_move
 from acorn_gitops.plan.ownership import belongs_to
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import AllowanceData, BudgetData
 
 GUARDS: Final[dict[str, tuple[str, str]]] = {
     "BUD-001": (
@@ -46,7 +50,8 @@ GUARDS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 """Ids, what they say, and why."""
-_COUNTED: Final[dict[str, tuple[Action, ...]]] = {
+_Part = Literal["creates", "updates", "deletes", "changes"]
+_COUNTED: Final[dict[_Part, tuple[Action, ...]]] = {
     "creates": ("create",),
     "updates": ("update", "replace"),
     "deletes": ("delete", "replace"),
@@ -142,7 +147,7 @@ def _off_sale(change: Change) -> bool:
     return stopped or (cap == 0 and (before.get("allocation") or {}).get("cap") != 0)
 
 
-def _all_kept(listing: Mapping[str, Any]) -> bool:
+def _all_kept(listing: Attributes) -> bool:
     """Whether all of the stock is kept back from a listing."""
     said = ((listing.get("allocation") or {}).get("buffer") or {}).get("percent")
     try:
@@ -173,7 +178,7 @@ def judged_moves(
 
 def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
     """Prices that move: of a listing, or from one that goes to one that comes for the same SKU or item."""
-    gone: dict[tuple[str, str], Mapping[str, Any]] = {}
+    gone: dict[tuple[str, str], Attributes] = {}
     for change in changes:
         if change.address.type == "listing" and change.action == "delete" and change.before:
             for name in ("sku", "asin", "gtin"):
@@ -202,12 +207,12 @@ def over_budget(
     store: str,
     changes: Sequence[Change],
     managed: Mapping[str, int],
-    budgets: Mapping[str, Mapping[str, Any]],
+    budgets: Mapping[str, BudgetData],
     cuts: Sequence[Cut] = (),
 ) -> Iterator[Finding]:
     """What of a store's changes is over which budget. `managed`: resources by type that acorn manages there,
     before; `cuts`: what buyers will pay less because of its promotions."""
-    here: dict[str, Mapping[str, object]] = {}
+    here: dict[str, BudgetData] = {}
     for name in sorted(budgets):
         budget = budgets[name]
         patterns = budget.get("stores")
@@ -256,13 +261,13 @@ class _Tightest(NamedTuple):
     rise: tuple[Decimal, str] | None
 
 
-def _prices_in(budget: Mapping[str, Any]) -> bool:
+def _prices_in(budget: BudgetData) -> bool:
     """Whether a budget is about prices: what buyers pay is one thing, by a list price or by a promotion."""
     types = budget.get("types")
     return types is None or "listing" in types or "promotion" in types
 
 
-def _tightest(budgets: Mapping[str, Mapping[str, Any]], *types: str) -> _Tightest:
+def _tightest(budgets: Mapping[str, BudgetData], *types: str) -> _Tightest:
     found: dict[str, tuple[Decimal, str] | None] = {}
     for part in ("priceDrop", "priceRise"):
         said = [
@@ -276,7 +281,7 @@ def _tightest(budgets: Mapping[str, Mapping[str, Any]], *types: str) -> _Tightes
 
 
 def _counts(
-    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change], have: int
+    store: str, name: str, budget: BudgetData, changes: Sequence[Change], have: int
 ) -> Iterator[Finding]:
     actions = Counter(change.action for change in changes)
     for part, counted in _COUNTED.items():
@@ -298,7 +303,7 @@ def _counts(
 
 
 def _sold(
-    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change], have: int
+    store: str, name: str, budget: BudgetData, changes: Sequence[Change], have: int
 ) -> Iterator[Finding]:
     allowance = budget.get("offSale")
     if not allowance:
@@ -317,7 +322,7 @@ def _sold(
         )
 
 
-def _most(allowance: Mapping[str, Any], have: int) -> tuple[int | None, str]:
+def _most(allowance: AllowanceData, have: int) -> tuple[int | None, str]:
     """The smaller of a count and a part; a part of a small store may be none at all."""
     found: list[tuple[int, str]] = []
     if allowance.get("count") is not None:
@@ -380,7 +385,7 @@ def _exact(percent: Decimal) -> Decimal:
 def _sum(
     store: str,
     name: str,
-    budget: Mapping[str, Any],
+    budget: BudgetData,
     changes: Sequence[Change],
     listings: int,
     cuts: Sequence[Cut],
@@ -418,9 +423,7 @@ def _part(move: tuple[str, Decimal, Decimal]) -> Decimal:
     return move[2] / move[1] if move[1] else Decimal(1)
 
 
-def _permissions(
-    store: str, name: str, budget: Mapping[str, Any], changes: Sequence[Change]
-) -> Iterator[Finding]:
+def _permissions(store: str, name: str, budget: BudgetData, changes: Sequence[Change]) -> Iterator[Finding]:
     most = budget.get("permissionsRemoved")
     if most is None:
         return
@@ -450,7 +453,7 @@ def _taken(change: Change) -> int:
     return len(_rights(before) - _rights(after))
 
 
-def _shorter(before: Mapping[str, object], after: Mapping[str, Any]) -> bool:
+def _shorter(before: Attributes, after: Attributes) -> bool:
     """Days of `YYYY-MM-DD` compare as text; none is never, or always."""
     if not before:
         return False
@@ -459,7 +462,7 @@ def _shorter(before: Mapping[str, object], after: Mapping[str, Any]) -> bool:
     return ended or (since is not None and since > (before.get("validFrom") or ""))
 
 
-def _rights(role: Mapping[str, Any] | None) -> set[tuple[str, str]]:
+def _rights(role: Attributes | None) -> set[tuple[str, str]]:
     return {
         (r, v) for rule in (role or {}).get("rules") or () for r in rule["resources"] for v in rule["verbs"]
     }

@@ -9,7 +9,7 @@ about who, and nothing is ever deleted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -221,7 +221,7 @@ def _differs(
 ) -> None:
     lifecycle = want.lifecycle or {}
     ignored = frozenset(lifecycle.get("ignoreFields") or ())
-    bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+    bands = lifecycle.get("ceded") or {}
     last: Attributes | None = orjson.loads(known.attributes) if known is not None else None
     fields: list[FieldChange] = []
     changed: list[str] = []
@@ -356,7 +356,7 @@ class _Moved:
 def _left_alone(want: Desired, have: Live) -> frozenset[str]:
     """Fields that an update does not send: those that are ignored, and ceded ones within their band."""
     lifecycle = want.lifecycle or {}
-    bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+    bands = lifecycle.get("ceded") or {}
     ceded = {
         name
         for name, band in bands.items()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -22,7 +22,7 @@ from acorn_gitops import __version__
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import Address, Origin, digest, is_money
+from acorn_gitops.model.resource import Address, Document, Origin, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 from acorn_gitops.plan.rollout import Phase, phase_from
@@ -197,7 +197,7 @@ def to_json(plan: Plan) -> dict[str, object]:
 
 
 def _change_json(change: Change, risk: Risk | None, taken: str | None) -> dict[str, object]:
-    out: dict[str, Any] = {
+    out: Document = {
         "address": str(change.address),
         "action": change.action,
         "reason": change.reason,
@@ -335,7 +335,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _from_json(document: Mapping[str, Any]) -> Plan:
+def _from_json(document: Document) -> Plan:
     stores = [
         StoreResult(
             _plain(s["store"]),
@@ -396,7 +396,7 @@ def _plain(text: object) -> str:
     return text
 
 
-def _change_of(row: Mapping[str, Any]) -> Change:
+def _change_of(row: Document) -> Change:
     if row["action"] not in ACTIONS:
         raise ValueError(f"unknown action {row['action']}")
     return Change(
@@ -414,7 +414,7 @@ def _change_of(row: Mapping[str, Any]) -> Change:
     )
 
 
-def _finding_of(row: Mapping[str, Any]) -> Finding:
+def _finding_of(row: Document) -> Finding:
     place = None
     if row["place"]:
         file, _, rest = str(row["place"]).partition(":")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -64,7 +64,7 @@ def store_drift(
         last: Attributes = orjson.loads(known.attributes)
         lifecycle = (want.lifecycle if want is not None else None) or {}
         ignored = frozenset(lifecycle.get("ignoreFields") or ())
-        bands: Mapping[str, Any] = lifecycle.get("ceded") or {}
+        bands = lifecycle.get("ceded") or {}
         fields: list[tuple[str, object, object]] = []
         moves = False
         for name, value in last.items():

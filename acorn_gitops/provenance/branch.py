@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.git import (
@@ -30,6 +30,9 @@ from acorn_gitops.confine.git import (
     resolve,
 )
 from acorn_gitops.model.finding import AcornError, Stale
+
+if TYPE_CHECKING:
+    from git import Git
 
 MAIL = "acorn@localhost"
 """The author of commits that acorn makes by itself. Nobody is known to have written what is in them."""
@@ -81,7 +84,7 @@ _FETCHES: Final = 5
 """How often a branch is fetched that moves at the same time."""
 
 
-def _content(git: Any, commit: str, name: str, branch: str) -> bytes | None:
+def _content(git: Git, commit: str, name: str, branch: str) -> bytes | None:
     if not _run(git, "ls_tree", commit, "--", name).strip():
         return None
     try:
@@ -113,7 +116,7 @@ def newest(root: Path, remote: str, branch: str) -> str:
     return _tip(_git(root, strangers=False), remote, branch)
 
 
-def _tip(git: object, remote: str, branch: str) -> str:
+def _tip(git: Git, remote: str, branch: str) -> str:
     """The newest commit of a branch at the remote; "" where there is none. Git answers with every reference
     that ends like the one that is asked for: only this one is meant."""
     reference = f"refs/heads/{branch}"
@@ -301,7 +304,7 @@ def begin_branch(
     return commit
 
 
-def _refuse_in_the_way(git: object, root: Path, files: Mapping[str, bytes | None]) -> None:
+def _refuse_in_the_way(git: Git, root: Path, files: Mapping[str, bytes | None]) -> None:
     """AcornError where one of these files would be written over what git does not keep, or cannot be
     written."""
     going = {path for path, content in files.items() if content is None}
@@ -322,8 +325,8 @@ def _refuse_in_the_way(git: object, root: Path, files: Mapping[str, bytes | None
                     raise _in_the_way(name)
 
 
-def _from_top(git: Any, path: Path) -> str:
-    return path.relative_to(Path(git.working_dir)).as_posix()
+def _from_top(git: Git, path: Path) -> str:
+    return path.relative_to(Path(str(git.working_dir))).as_posix()
 
 
 def _in_the_way(name: str) -> AcornError:
@@ -341,7 +344,7 @@ def _drop_empty(folder: Path, root: Path) -> None:
 
 
 def _tree_with(
-    git: object, root: Path, top: Path, *, files: Mapping[str, bytes | None], onto: str, folder: Path
+    git: Git, root: Path, top: Path, *, files: Mapping[str, bytes | None], onto: str, folder: Path
 ) -> str:
     """The tree of a commit with other contents of some files; the index is one of our own."""
     _run(git, "read_tree", onto)
@@ -349,9 +352,7 @@ def _tree_with(
     return _run(git, "write_tree")
 
 
-def _into_index(
-    git: object, root: Path, top: Path, *, files: Mapping[str, bytes | None], folder: Path
-) -> None:
+def _into_index(git: Git, root: Path, top: Path, *, files: Mapping[str, bytes | None], folder: Path) -> None:
     """Put other contents of some files into the index."""
     # What goes goes first: its name may be that of a folder now.
     order = sorted(files.items(), key=lambda item: (item[1] is not None, item[0]))
@@ -366,7 +367,7 @@ def _into_index(
         _run(git, "update_index", "--add", "--cacheinfo", f"100644,{blob},{name}")
 
 
-def _tree_of(git: object, remote: str, branch: str, commit: str) -> tuple[str, str]:
+def _tree_of(git: Git, remote: str, branch: str, commit: str) -> tuple[str, str]:
     """(tree, parent) of the newest commit of a branch at the remote."""
     _run(git, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{branch}:{_local(branch)}")  # fmt: skip
     tree, parent = (_run(git, "rev_parse", f"{commit}{what}") for what in ("^{tree}", "^"))
@@ -440,7 +441,7 @@ def _local(branch: str) -> str:
     return f"refs/acorn/{branch}"
 
 
-def _git(root: Path, *, strangers: bool) -> Any:
+def _git(root: Path, *, strangers: bool) -> Git:
     """Git with the repository's own remotes and credentials, and nothing else of it that could start a
     program."""
     from git import Git
@@ -473,7 +474,7 @@ def _error() -> type[Exception]:
     return GitCommandError
 
 
-def _run(git: object, command: str, *arguments: str) -> str:
+def _run(git: Git, command: str, *arguments: str) -> str:
     try:
         if command in SECONDS:
             return _ask_remote(git, command, *arguments)
@@ -483,7 +484,7 @@ def _run(git: object, command: str, *arguments: str) -> str:
         raise AcornError(f"git {command.replace('_', '-')}: {_said(error)}", hint=hint) from None
 
 
-def _ask_remote(git: object, command: str, *arguments: str) -> str:
+def _ask_remote(git: Git, command: str, *arguments: str) -> str:
     """What git answers that talks to a remote, which may take the connection and say nothing. GitCommandError
     as ever, also where it took too long."""
     running = getattr(git, command)(*arguments, as_process=True)

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -30,6 +30,9 @@ from acorn_gitops.reconcile.ledger_branch import NONE, REMOTE, name_on_branch
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import MonitorData, RouteData
 
 TOP: Final = 5
 """Resources of one alert that a message names."""
@@ -102,7 +105,7 @@ def alerts_of(configuration: Configuration, report: DriftReport) -> list[Alert]:
     return found
 
 
-def _monitors(configuration: Configuration, store: str) -> Sequence[Mapping[str, Any]]:
+def _monitors(configuration: Configuration, store: str) -> Sequence[MonitorData]:
     spec = configuration.stores.get(store)
     return (spec.spec.get("monitors") or ()) if spec is not None else ()
 
@@ -227,7 +230,7 @@ def _is_reference(text: str) -> bool:
     return text.startswith(("env:", "file:", "keyring:"))
 
 
-def target_of(route: Mapping[str, Any], resolve: Callable[[str], str], environ: Mapping[str, str]) -> Target:
+def target_of(route: RouteData, resolve: Callable[[str], str], environ: Mapping[str, str]) -> Target:
     """Where a route leads: the way by its `format`, or by the host of its address. AcornError where that is
     nowhere: its words say what to write."""
     address = str(route["target"])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -30,6 +30,7 @@ from acorn_gitops.specs.load import Loaded
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
     from acorn_gitops.model.resource import Address
+    from acorn_gitops.model.typed import ConstraintsData
 
     _Rights = Mapping[Right, list[Mapping[str, object]]]
     from acorn_gitops.reconcile.states import States
@@ -239,8 +240,8 @@ def _beyond_limits(
         if change.address.type != "promotion" or not change.writes or change.action == "delete":
             continue
         store = change.address.store
-        by_specs = [dict(source.constraints) for source in access.rights([who], store).get(right, [])]
-        for limits in (by_specs, [dict(one) for one in held.limits(store, right)]):
+        by_specs = [source.constraints for source in access.rights([who], store).get(right, [])]
+        for limits in (by_specs, held.limits(store, right)):
             if not limits or any(not _exceeds(change, depths, one, stores(change)) for one in limits):
                 continue
             why = _exceeds(change, depths, limits[0], stores(change))
@@ -258,7 +259,7 @@ def _beyond_limits(
 
 
 def _exceeds(
-    change: Change, depths: Mapping[Address, Decimal | None], limits: Mapping[str, Any], stores: int
+    change: Change, depths: Mapping[Address, Decimal | None], limits: ConstraintsData, stores: int
 ) -> str:
     """How a promotion exceeds a role's limits; empty where it does not."""
     after = {**(change.before or {}), **(change.after or {})}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.marketplaces.protocol import (
     Management,
@@ -24,12 +24,11 @@ from acorn_gitops.model.finding import AcornError, MarketplaceError
 from acorn_gitops.provenance.trust import is_loopback, secrets_folder
 
 if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ConnectionData
     from acorn_gitops.reconcile.workspace import Workspace
 
 
-def marketplaces(
-    workspace: Workspace, connections: Mapping[str, Mapping[str, object]]
-) -> dict[str, Marketplace]:
+def marketplaces(workspace: Workspace, connections: Mapping[str, ConnectionData]) -> dict[str, Marketplace]:
     """Every connection, opened once for a workspace, until that is closed."""
     if workspace._connections is None:
         workspace._connections = Connections(workspace)
@@ -43,14 +42,14 @@ class Connections:
         self._workspace = workspace
         self._opened: dict[str, Marketplace] = {}
 
-    def all(self, connections: Mapping[str, Mapping[str, object]]) -> dict[str, Marketplace]:
+    def all(self, connections: Mapping[str, ConnectionData]) -> dict[str, Marketplace]:
         """Every connection, opened once."""
         for name, settings in connections.items():
             if name not in self._opened:
                 self._opened[name] = self._open(name, settings)
         return self._opened
 
-    def _open(self, name: str, settings: Mapping[str, Any]) -> Marketplace:
+    def _open(self, name: str, settings: ConnectionData) -> Marketplace:
         from acorn_gitops.marketplaces.registry import open_marketplace
 
         url = settings.get("url") or "sandbox:"

@@ -17,10 +17,11 @@ from acorn_gitops.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Right, Subject
+    from acorn_gitops.model.typed import ConstraintsData
     from acorn_gitops.reconcile.siblings import Row
     from acorn_gitops.reconcile.states import States
 
-    _Rights = Mapping[Right, list[Mapping[str, object]]]
+    _Rights = Mapping[Right, list[ConstraintsData]]
 
 
 def asking(workspace: Workspace, state: States) -> InForce | None:
@@ -61,7 +62,7 @@ class InForce:
             return True
         return any(right in found for found in others)
 
-    def limits(self, store: str, right: Right) -> list[Mapping[str, object]]:
+    def limits(self, store: str, right: Right) -> list[ConstraintsData]:
         """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
         here = self._of(store)
         if here is not None:

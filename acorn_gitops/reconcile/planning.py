@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -20,7 +20,7 @@ from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Owns, Scope, Snapshot
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
-from acorn_gitops.model.resource import Address, Live, is_money
+from acorn_gitops.model.resource import Address, Attributes, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.budgets import GUARDS
 from acorn_gitops.plan.central import spare_neighbours
@@ -67,6 +67,9 @@ from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import as_they_count, softens
 from acorn_gitops.specs.identities import Identity, identities, may_hold
 from acorn_gitops.specs.load import Loaded
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +409,7 @@ def plan_findings(
     }
     history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen=seen)
 
-    def applied(store: str, type: str, key: str) -> Mapping[str, object] | None:
+    def applied(store: str, type: str, key: str) -> Attributes | None:
         found = state.ledger.applied(store).get((type, key))
         told = state.ledger.by_hand(store).get((type, key))
         return orjson.loads(found.attributes) if found is not None else told
@@ -450,9 +453,7 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
     return hardened(found, state.loaded.configuration, [*last_guards(state.ledger), *theirs])
 
 
-def roles_asking(
-    workspace: Workspace, authors: Authors, commit: str
-) -> list[tuple[str, Mapping[str, object]]]:
+def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, RolePermissionData]]:
     """Roles that ask for approvals in a commit (name, spec), with what they inherit and the environment's
     overlays. AcornError where its specs cannot be read as a whole."""
     from acorn_gitops.reconcile.comparing import configuration_at

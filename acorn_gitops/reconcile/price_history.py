@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from acorn_gitops.engines.pricing.calendar import Listed, calendar_of
 from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
@@ -20,7 +20,7 @@ from acorn_gitops.engines.pricing.price import Offer, effective
 from acorn_gitops.engines.pricing.prior_price import DAYS, Span, spans_of
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.money import MoneyError
-from acorn_gitops.model.resource import Address
+from acorn_gitops.model.resource import Address, Attributes
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.facts import at
 
@@ -182,9 +182,7 @@ class PriceHistory:
         for key, (since, attributes) in open_promos.items():
             self._close(store, key, since, attributes, self._now)
 
-    def _close(
-        self, store: str, key: str, since: datetime, attributes: dict[str, Any], until: datetime
-    ) -> None:
+    def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:
         """Of an applied promotion, the time in which it really held."""
         offer = _offer(key, attributes)
         start = max(since, datetime.fromisoformat(attributes["start"]))
@@ -209,7 +207,7 @@ def _shown_to_few(promotion: Mapping[str, object]) -> bool:
     return few or bool(promotion.get("code")) or promotion.get("type") in _BASKETS
 
 
-def _offer(key: str, attributes: dict[str, Any]) -> Offer | None:
+def _offer(key: str, attributes: Attributes) -> Offer | None:
     """What everybody was offered."""
     if _shown_to_few(attributes):
         return None

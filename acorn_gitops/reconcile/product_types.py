@@ -5,7 +5,7 @@ store, a name. Goes out: a file and a setting; a template. Caller: cli `amazon`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.marketplaces.protocol import Describes
 from acorn_gitops.model.finding import AcornError, Misused
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.reconcile.states import Wishes, gather
 from acorn_gitops.reconcile.workspace import Workspace
 
@@ -66,7 +67,7 @@ def template(root: Path, file: str) -> list[str]:
         raise AcornError(f"{file} cannot be read: {error}") from None
     try:
         schema: Any = orjson.loads(content)
-        properties: Mapping[str, Any] = schema["properties"]
+        properties: Attributes = schema["properties"]
         required = sorted(str(one) for one in schema.get("required") or ())
         return [line for name in required for line in _lines(name, properties.get(name) or {})]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -76,7 +77,7 @@ def template(root: Path, file: str) -> list[str]:
         ) from None
 
 
-def _lines(name: str, attribute: Mapping[str, Any]) -> Iterator[str]:
+def _lines(name: str, attribute: Attributes) -> Iterator[str]:
     value = ((attribute.get("items") or {}).get("properties") or {}).get("value") or {}
     choices = [one for one in value.get("enum") or () if isinstance(one, str)]
     examples = value.get("examples") or attribute.get("examples") or ()

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.standstill import Stop, closed, frozen, held
-from acorn_gitops.model.finding import AcornError, Finding, Refused
+from acorn_gitops.model.finding import AcornError, Finding, Refused, Severity
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
@@ -155,7 +155,7 @@ def _holds(content: bytes, bad: str) -> bool:
     return isinstance(said, list) and any(isinstance(one, dict) and one.get("commit") == bad for one in said)
 
 
-def _finding(stop: Stop, severity: Any, begin: str) -> Finding:
+def _finding(stop: Stop, severity: Severity, begin: str) -> Finding:
     stores = f"{', '.join(stop.stores[:5])}{' …' if len(stop.stores) > 5 else ''}: " if stop.stores else ""
     until = f"; until {_at(stop.until)}" if stop.until is not None else ""
     if stop.id == "ACN-043":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.apply.staleness import check_not_empty
@@ -545,7 +545,7 @@ def about(state: States, fenced: Fenced, looked_at: Iterable[str] = ()) -> dict[
 
 def policy_of(state: States, connection: str, adopt: bool, *, owners: bool = False) -> Policy:
     """What the project and the marketplace allow. `owners`: the marketplace keeps who manages a resource."""
-    policies: Mapping[str, Any] = state.loaded.configuration.policies
+    policies = state.loaded.configuration.policies
     marketplace = state.marketplaces.get(connection)
     managed = None
     if marketplace is not None:

@@ -4,14 +4,18 @@ the caller's knowledge. Goes out: a `Context`. Callers: every rule, `registry`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from acorn_gitops.engines.pricing.calendar import Listed
 from acorn_gitops.engines.pricing.prior_price import Span
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.rules.said import Said
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import RolePermissionData
 
 Phase = Literal["validate", "plan", "apply", "drift"]
 """validate: from specs and recorded facts, offline; every later phase does it, too. plan: with what is live
@@ -50,9 +54,9 @@ class Planned(Protocol):
     @property
     def address(self) -> Where: ...
     @property
-    def before(self) -> dict[str, Any] | None: ...
+    def before(self) -> Attributes | None: ...
     @property
-    def after(self) -> dict[str, Any] | None: ...
+    def after(self) -> Attributes | None: ...
     @property
     def origin(self) -> Named | None:
         """The spec that says it; None where none does."""
@@ -67,7 +71,7 @@ class Known(NamedTuple):
     actor: str
     author: Callable[[str, int], tuple[str, str] | None]
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
-    applied: Callable[[str, str, str], Mapping[str, Any] | None] = lambda store, type, key: None
+    applied: Callable[[str, str, str], Attributes | None] = lambda store, type, key: None
     """(store, type, key): a resource as it was last applied."""
     untaxed: frozenset[str] = frozenset()
     """Stores to which no tax rule was ever applied."""
@@ -93,7 +97,7 @@ class Known(NamedTuple):
     """Roles and grants that are there as they are declared, and are not known as applied: they will be."""
     holders: Callable[[str, str], Collection[str]] = lambda store, role: ()
     """(store, key of a role): who has it there, by what was last applied and by what is live (ids)."""
-    roles_before: Callable[[], Sequence[tuple[str, Mapping[str, Any]]]] = lambda: ()
+    roles_before: Callable[[], Sequence[tuple[str, RolePermissionData]]] = lambda: ()
     """Roles that asked for approvals when everything was applied last: name, and the spec as it was written
     (templates and overlays apart)."""
     ever: Callable[[str, str], bool] = lambda store, type: False

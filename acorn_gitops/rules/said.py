@@ -5,7 +5,7 @@ Callers: every rule; `registry` makes findings of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from acorn_gitops.model.finding import FieldPath, Finding, Severity
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -32,7 +32,7 @@ Said = Finding | Breach
 
 
 def breach(
-    spec: Spec, path: Iterable[Any], words: str, *, mend: str = "", severity: Severity | None = None
+    spec: Spec, path: Iterable[str | int], words: str, *, mend: str = "", severity: Severity | None = None
 ) -> Breach:
     """At a field of a spec: what is wrong, and what to do. `severity`: where it is not the rule's own."""
     return Breach(spec, tuple(path), words, mend=mend, severity=severity)

@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fnmatch import translate
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from acorn_gitops.model.finding import Finding, Severity
 from acorn_gitops.model.resource import Address
 from acorn_gitops.specs.configuration import Configuration
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import WaiverData
 
 SOON: Final = timedelta(days=14)
 """So long before its end a waiver is told."""
@@ -187,7 +190,7 @@ def _words(waiver: Mapping[str, object]) -> str:
     return f"the waiver of {waiver['rule']} for {waiver['scope']} ({waiver['owner']})"
 
 
-def _waivers(configuration: Configuration) -> list[tuple[int, Mapping[str, Any]]]:
+def _waivers(configuration: Configuration) -> list[tuple[int, WaiverData]]:
     raw = configuration.project_raw
     said = (raw.data["spec"].get("waivers") or []) if raw is not None else []
     return [
@@ -200,10 +203,10 @@ def _waivers(configuration: Configuration) -> list[tuple[int, Mapping[str, Any]]
 class _Scopes:
     """Which waivers cover a finding: by what it is about, a spec, an address (and its store), or a budget."""
 
-    def __init__(self, waivers: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-        self._plain: dict[tuple[str, str], list[tuple[int, Mapping[str, object]]]] = {}
-        self._patterns: dict[str, list[tuple[re.Pattern[str], tuple[int, Mapping[str, object]]]]] = {}
-        self._known: dict[tuple[str, str], list[tuple[int, Mapping[str, object]]]] = {}
+    def __init__(self, waivers: Sequence[tuple[int, WaiverData]]) -> None:
+        self._plain: dict[tuple[str, str], list[tuple[int, WaiverData]]] = {}
+        self._patterns: dict[str, list[tuple[re.Pattern[str], tuple[int, WaiverData]]]] = {}
+        self._known: dict[tuple[str, str], list[tuple[int, WaiverData]]] = {}
         for one in waivers:
             rule, scope = one[1]["rule"], one[1]["scope"].lower()
             if set(scope) & set("*?["):
@@ -211,7 +214,7 @@ class _Scopes:
             else:
                 self._plain.setdefault((rule, scope), []).append(one)
 
-    def of(self, finding: Finding) -> list[tuple[int, Mapping[str, Any]]]:
+    def of(self, finding: Finding) -> list[tuple[int, WaiverData]]:
         """In the order in which they are written."""
         memo = (finding.id, finding.subject)
         if memo not in self._known:
@@ -231,9 +234,7 @@ class _Scopes:
         return self._known[memo]
 
 
-def _about(
-    configuration: Configuration, number: int, waiver: Mapping[str, Any], today: date
-) -> Iterator[Finding]:
+def _about(configuration: Configuration, number: int, waiver: WaiverData, today: date) -> Iterator[Finding]:
     """What is to be said of a waiver, whatever it meets."""
     end, words = date.fromisoformat(waiver["until"]), _words(waiver)
     left = (end - today).days

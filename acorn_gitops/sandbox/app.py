@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import sqlite3
 from collections.abc import Callable, Coroutine
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,9 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from acorn_gitops.marketplaces.asgi import Receive, Scope, Send
 from acorn_gitops.marketplaces.network.contract import openapi
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.resources.registry import TYPES
 from acorn_gitops.sandbox.database import Database
 from acorn_gitops.sandbox.faults import Fault, for_request, for_rows
@@ -78,9 +81,7 @@ class Sandbox:
         self._token = token
         self._wait = wait
 
-    async def __call__(
-        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[dict[str, object]], Any]
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while True:
                 message = await receive()
@@ -263,7 +264,7 @@ class Sandbox:
                 raise Refusal(404, f"there is no {type} {key} in {store}")
             return _json(200, document, etag=f'"{row.etag}"')
         operation = {"PUT": "create", "PATCH": "update", "DELETE": "delete"}[method]
-        item: dict[str, Any] = {
+        item: Attributes = {
             "op": operation,
             "type": type,
             "key": key,
@@ -320,7 +321,7 @@ class Sandbox:
             pass
         return _json(200, orjson.dumps({"items": results, "version": self.database.version(store)}))
 
-    def _hold(self, store: str, fence: _Fence, items: list[dict[str, Any]]) -> bool:
+    def _hold(self, store: str, fence: _Fence, items: list[Attributes]) -> bool:
         """Refusal of a batch that was made for another generation, or for the store as it was. Of a batch
         that is repeated, what was carried out already is answered again (the store may have moved by this
         very batch), and True says that no other row of it may be."""
@@ -357,7 +358,7 @@ class Sandbox:
         return _json(200, orjson.dumps({"number": number, "head": head}))
 
     def _meddled_row(
-        self, db: Any, store: str, item: dict[str, object], faults: list[Fault]
+        self, db: sqlite3.Connection, store: str, item: Attributes, faults: list[Fault]
     ) -> dict[str, object] | None:
         for fault in faults:
             if fnmatchcase(f"{store}/{item['type']}/{item['key']}", fault.pattern):
@@ -377,8 +378,8 @@ class Sandbox:
         return None
 
     def _once(
-        self, db: Any, store: str, item: dict[str, Any], rules: Rules, owner: str = ""
-    ) -> dict[str, Any]:
+        self, db: sqlite3.Connection, store: str, item: Attributes, rules: Rules, owner: str = ""
+    ) -> Attributes:
         """A write under its idempotency key: the same request again gets the same answer and no effect."""
         key = item.get("idempotencyKey")
         if not key:
@@ -419,7 +420,7 @@ class Sandbox:
         return _json(200, orjson.dumps({"owners": owners}))
 
     def _write(
-        self, db: Any, store: str, item: dict[str, Any], rules: Rules, owner: str = ""
+        self, db: sqlite3.Connection, store: str, item: Attributes, rules: Rules, owner: str = ""
     ) -> dict[str, object]:
         operation, type, key = item["op"], item["type"], item["key"]
         current = self.database.get(store, type, key)
@@ -464,7 +465,7 @@ class _Fence(NamedTuple):
 _BATCH_FIELDS: Final = frozenset({"items", "owner", "generation", "ifVersion"})
 
 
-def _fence(request: dict[str, Any]) -> _Fence:
+def _fence(request: Attributes) -> _Fence:
     owner, number, version = request.get("owner"), request.get("generation"), request.get("ifVersion")
     if (owner is None) != (number is None):
         raise Refusal(400, "owner and generation belong together")

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 import xxhash
 
 from acorn_gitops.confine.database import check_beside
+from acorn_gitops.model.resource import Attributes
 
 KEPT_REVISIONS = 10_000
 FORMAT = 1
@@ -229,7 +230,7 @@ class Database:
 
     def each(
         self, store: str | None = None, type: str | None = None
-    ) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str, str, str, Attributes]]:
         """(store, type, key, attributes) of everything there is now."""
         for s, t, k, document in self._db.execute(
             "SELECT store, type, key, document FROM resource WHERE until IS NULL AND (? IS NULL OR store=?)"
@@ -342,7 +343,7 @@ class Database:
             (reads or 1_000_000, store, orjson.dumps(item)),
         )
 
-    def due(self) -> list[tuple[str, dict[str, Any]]]:
+    def due(self) -> list[tuple[str, Attributes]]:
         """Delayed writes whose time has come, counting one read."""
         if self._db.execute("SELECT 1 FROM delayed LIMIT 1").fetchone() is None:
             return []

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from acorn_gitops.marketplaces.network.contract import attributes_schema
 from acorn_gitops.model.money import MoneyError, canonical
-from acorn_gitops.model.resource import is_money
+from acorn_gitops.model.resource import Attributes, is_money
 from acorn_gitops.resources.registry import REFERENCES, STORES, TYPES
 from acorn_gitops.sandbox.database import Database, Row
 
@@ -86,7 +86,7 @@ class Rules:
             )
         return self._front
 
-    def _references(self, type: str, attributes: dict[str, Any]) -> Problem | None:
+    def _references(self, type: str, attributes: Attributes) -> Problem | None:
         home = self._home()
         if home is None:
             return Problem(422, "Unknown store", f"{self._store} has neither storefront nor location")
@@ -144,7 +144,7 @@ def _required(type: str) -> frozenset[str]:
     return frozenset(attributes_schema(type, creation=True).get("required", ()))
 
 
-def _amounts(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _amounts(node: Any, path: str) -> Iterator[tuple[str, Attributes]]:
     """Every amount of money, wherever it stands."""
     if is_money(node):
         yield path, node

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from acorn_gitops.model.finding import FieldPath, Finding, Place, Severity
 from acorn_gitops.model.resource import Origin
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from acorn_gitops.model.typed import (
         ConnectionData,
         EntityData,
+        LifecycleData,
         PoliciesData,
         PriceRuleData,
         ProjectData,
@@ -46,7 +47,7 @@ class Spec(NamedTuple, Generic[Data]):
     spec: Data
     file: str
     line: int
-    lifecycle: Mapping[str, Any] | None = None
+    lifecycle: LifecycleData | None = None
     moved_from: str | None = None
     item: int = -1
     """Position in its list or table; -1 for a document of its own."""
@@ -155,11 +156,11 @@ class Configuration:
                 return [*layers, Layer("spec", raw, ("spec", "items", spec.item))]
         return []
 
-    def place(self, spec: Spec, path: Iterable[object] = (), *, key: bool = False) -> Place:
+    def place(self, spec: Spec, path: Iterable[str | int] = (), *, key: bool = False) -> Place:
         """Where a field of a spec was written; the spec itself when it was written nowhere."""
         return self.located(spec, path, key=key)[1]
 
-    def says(self, spec: Spec, path: Iterable[Any]) -> bool:
+    def says(self, spec: Spec, path: Iterable[str | int]) -> bool:
         """Whether a layer of a spec says exactly this field, and not only something around it."""
         path = tuple(path)
         if self.reader is None:
@@ -173,7 +174,7 @@ class Configuration:
             for layer, rest in zip(self.layers_of(spec), inner, strict=True)
         )
 
-    def located(self, spec: Spec, path: Iterable[object] = (), *, key: bool = False) -> tuple[str, Place]:
+    def located(self, spec: Spec, path: Iterable[str | int] = (), *, key: bool = False) -> tuple[str, Place]:
         """The layer that says a field of a spec, and where; the spec itself when it is said nowhere."""
         path = tuple(path)
         if self.reader is not None:
@@ -192,7 +193,7 @@ class Configuration:
         self,
         id: str,
         severity: Severity,
-        path: Iterable[Any],
+        path: Iterable[str | int],
         message: str,
         hint: str = "",
         subject: str = "Project",
@@ -206,7 +207,7 @@ class Configuration:
         )
 
     def finding(
-        self, id: str, severity: Severity, spec: Spec, path: Iterable[object], message: str, hint: str = ""
+        self, id: str, severity: Severity, spec: Spec, path: Iterable[str | int], message: str, hint: str = ""
     ) -> Finding:
         """A finding at a field of a spec, with its line of text."""
         path = tuple(path)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.specs import facts, own_rules
 from acorn_gitops.specs.load import Loaded
 
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ProjectData
 
-def places_of_specs(settings: Mapping[str, Any]) -> list[str]:
+
+def places_of_specs(settings: ProjectData) -> list[str]:
     """Files and folders that hold specs, in the order in which acorn.yaml names them: specs, overlays of
     every environment, rules of its own, schemas of product types."""
     environments = (settings.get("environments") or {}).values()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from acorn_gitops.confine.files import replace
 from acorn_gitops.model.finding import FieldPath, Finding, InvalidSpecs, Place
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs.comments import lost_comment
 from acorn_gitops.specs.fmt import round_trip
 from acorn_gitops.specs.gate import accepts, problems
@@ -217,7 +218,7 @@ def _flat(value: dict[str, object], depth: int = 0) -> bool:
     )
 
 
-def written(documents: Sequence[dict[str, Any]]) -> str:
+def written(documents: Sequence[Document]) -> str:
     """New documents as text, in canonical form."""
     yaml = round_trip()
     out = io.StringIO()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs.scalars import Ambiguous, resolve
 
 MAX_DEPTH: Final = 40
@@ -28,7 +29,7 @@ class NotSimple(Exception):
 class Parsed(NamedTuple):
     """One document. `line` is where it begins, `item_lines` those of the entries of `spec.items`."""
 
-    data: dict[str, Any]
+    data: Document
     line: int
     item_lines: list[int]
 

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.model.finding import FieldPath, Finding, Place
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs import fast, gate, quick, tables
 from acorn_gitops.specs.cache import MINIMUM, ParseCache
 from acorn_gitops.specs.leaks import leaks, masked
@@ -28,7 +29,7 @@ READABLE = frozenset({"GEN-001", "GEN-003", "GEN-014"})
 class Raw(NamedTuple):
     """A document as written. `accepted`: whether the kind's schema took it as it stands."""
 
-    data: dict[str, Any]
+    data: Document
     file: str
     line: int
     item_lines: list[int]
@@ -192,7 +193,7 @@ class Reader:
         return FileDocuments(documents, findings, digest)
 
     def _table(
-        self, raw: Raw, content: bytes, shown: str, table: dict[str, Any]
+        self, raw: Raw, content: bytes, shown: str, table: Document
     ) -> tuple[Raw | None, list[Finding]]:
         encoding = _marked(content) or table.get("encoding") or "utf-8"
         self._encodings[shown] = encoding

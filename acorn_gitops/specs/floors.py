@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from acorn_gitops.specs.configuration import Spec
 
@@ -268,7 +268,7 @@ class _Sets:
 
 def _inside(sku: Spec[SkuMappingData]) -> list[tuple[str, int]]:
     """What a set or multipack names: SKU and pieces; nothing for a single one."""
-    composition: Mapping[str, Any] = sku.spec.get("composition") or {}
+    composition = sku.spec.get("composition") or {}
     if composition.get("type") == "multipack" and composition.get("of"):
         return [(composition["of"], composition.get("qty") or 1)]
     if composition.get("type") == "bundle":

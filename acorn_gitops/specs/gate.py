@@ -11,18 +11,19 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import FieldPath
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs.amounts import advice
 from acorn_gitops.specs.form import needs
 from acorn_gitops.specs.scalars import quoted
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import BaseModel, TypeAdapter
 
 KINDS = ("Store", "SkuMapping", "RolePermission", "TaxRule", "Promo")
 
@@ -44,7 +45,7 @@ def schema_folder() -> Path:
 
 
 @cache
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str) -> Document:
     """A published schema by name, e.g. `Store`."""
     loaded: dict[str, object] = orjson.loads((schema_folder() / f"{name}.json").read_bytes())
     return loaded
@@ -65,14 +66,14 @@ def accepts(kind: str, document: object) -> bool:
 
 
 @cache
-def _adapter(model: Any) -> TypeAdapter[Any]:
+def _adapter(model: type[BaseModel]) -> TypeAdapter[BaseModel]:
     """Made once: that takes milliseconds, and a file may hold thousands of wrong documents."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(model)
 
 
-def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> list[Problem]:
+def problems(kind: str, document: Document, *, partial: bool = False) -> list[Problem]:
     """Everything wrong with a document that the schema refused. `partial`: missing fields are no problem."""
     from pydantic import ValidationError
 
@@ -82,7 +83,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
     from acorn_gitops.model.tax_rule import TaxPackSpec, TaxRuleSpec
     from acorn_gitops.resources.registry import TYPES
 
-    parts: dict[str, Any] = {"metadata": kinds.Metadata, "lifecycle": kinds.Lifecycle}
+    parts: dict[str, type[BaseModel]] = {"metadata": kinds.Metadata, "lifecycle": kinds.Lifecycle}
     spec = document.get("spec")
     if kind == "SkuMapping":
         keys = spec if isinstance(spec, dict) else {}
@@ -102,7 +103,7 @@ def problems(kind: str, document: dict[str, Any], *, partial: bool = False) -> l
 
         parts = {"metadata": PolicyMetadata, "spec": PolicySpec}
     else:
-        parts["spec"] = kinds.DOCUMENTS[kind].model_fields["spec"].annotation
+        parts["spec"] = cast("type[BaseModel]", kinds.DOCUMENTS[kind].model_fields["spec"].annotation)
     found: list[Problem] = []
     allowed = {"apiVersion", "kind", *parts}
     for key in document:
@@ -170,8 +171,8 @@ def _value_at(document: Any, path: Iterable[object]) -> object:
 
 def _real_path(document: Any, part: str, location: Iterable[Any]) -> FieldPath:
     """pydantic's location without the names of union branches."""
-    path: list[Any] = [part]
-    current = document.get(part)
+    path: list[str | int] = [part]
+    current: Any = document.get(part)
     for step in location:
         if (isinstance(current, dict) and step in current) or (
             isinstance(current, list) and isinstance(step, int) and step < len(current)
@@ -284,10 +285,10 @@ def _did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"known here: {', '.join(choices[:12])}" if choices else "remove it"
 
 
-def _walk_schema(kind: str, part: str, location: Iterable[object]) -> dict[str, Any]:
+def _walk_schema(kind: str, part: str, location: Iterable[object]) -> Document:
     root = schema(kind)
 
-    def follow(node: object) -> list[dict[str, Any]]:
+    def follow(node: object) -> list[Document]:
         if not isinstance(node, dict):
             return []
         if "$ref" in node:
@@ -311,7 +312,7 @@ def _walk_schema(kind: str, part: str, location: Iterable[object]) -> dict[str, 
                 for inner in node.get("patternProperties", {}).values():
                     following += follow(inner)
         nodes = following or nodes
-    merged: dict[str, Any] = {}
+    merged: Document = {}
     for node in nodes:
         for key, value in node.items():
             if key == "properties":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.reference import TaxPack, tax_packs
+from acorn_gitops.model.resource import Document
 from acorn_gitops.model.territory import EU, NORTHERN_IRELAND, covers
 
 
@@ -19,7 +20,7 @@ class PackProblem(NamedTuple):
     hint: str
 
 
-def problems(spec: dict[str, Any]) -> list[PackProblem]:
+def problems(spec: Document) -> list[PackProblem]:
     """Why a pack cannot be included; the first is told."""
     packs = tax_packs()
     name, version = spec["pack"], spec["version"]
@@ -73,19 +74,19 @@ def problems(spec: dict[str, Any]) -> list[PackProblem]:
     return found
 
 
-def expanded(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+def expanded(spec: Document) -> Iterator[tuple[str, dict[str, object]]]:
     """(name, spec) of every rule that the inclusion stands for."""
     pack = tax_packs()[spec["pack"], spec["version"]]
     only = spec.get("only")
     for name, rule in _rules(pack, spec):
         if only and name.removesuffix(FROM_BRITAIN) not in only:
             continue
-        match: dict[str, Any] = {"stores": spec["stores"], **rule["match"]}
+        match: Document = {"stores": spec["stores"], **rule["match"]}
         if (match.get("supply") or {}).get("shipTo") == []:
             match["supply"] = {k: v for k, v in match["supply"].items() if k != "shipTo"}
         if spec.get("taxClass"):
             match["goods"] = {"taxClass": spec["taxClass"]}
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "validity": rule["validity"],
             "match": match,
             "result": rule["result"],
@@ -100,7 +101,7 @@ FROM_BRITAIN: Final = "-from-britain"
 """After the name of a rule that stands beside another one for what comes from Great Britain."""
 
 
-def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rules(pack: TaxPack, spec: Document) -> Iterator[tuple[str, Document]]:
     countries = list(spec.get("countries") or pack.countries or ())
     sources = list(spec.get("shipFrom") or ())
     members = [*sorted(EU), NORTHERN_IRELAND]
@@ -124,7 +125,7 @@ def _rules(pack: TaxPack, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str,
             yield f"{name}{FROM_BRITAIN}" if others else name, body
 
 
-def _rule(rule: dict[str, Any], words: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+def _rule(rule: Document, words: Document) -> Iterator[tuple[str, dict[str, object]]]:
     if rule["name"] != "@country":
         yield rule["name"], _filled(rule, words)
         return

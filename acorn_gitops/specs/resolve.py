@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from acorn_gitops.model.finding import FieldPath, Finding
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs import gate, packs
 from acorn_gitops.specs.configuration import Layer, Spec
 from acorn_gitops.specs.files import Raw, Reader
@@ -36,7 +37,7 @@ def name_of_sku(sku: str) -> str:
 class Resolver:
     """Resolves the documents of one revision for one environment."""
 
-    def __init__(self, reader: Reader, defaults: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, reader: Reader, defaults: Mapping[str, Document]) -> None:
         self.reader = reader
         self.defaults = defaults
         self.findings: list[Finding] = []
@@ -157,7 +158,7 @@ class Resolver:
         else:
             self._explain(layers, merged, raw)
 
-    def _contribution(self, layer: Layer) -> dict[str, Any]:
+    def _contribution(self, layer: Layer) -> Document:
         data = layer.raw.data
         if not layer.what.startswith("template"):
             return data
@@ -247,7 +248,7 @@ class Resolver:
             owner = next((layer.raw for layer in reversed(layers) if self.reader.has(layer.raw, path)), raw)
             self.fail(problem.id, owner, path, problem.message, problem.hint, key=problem.key)
 
-    def _add(self, raw: Raw, data: dict[str, Any], layers: list[Layer]) -> None:
+    def _add(self, raw: Raw, data: Document, layers: list[Layer]) -> None:
         metadata = data["metadata"]
         spec = data["spec"]
         if raw.kind == "TaxRule" and "pack" in spec:
@@ -388,7 +389,7 @@ class Resolver:
         )
 
 
-def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, object], list[int]]:
+def _only_bad_items(document: Document) -> tuple[dict[str, object], list[int]]:
     """A list document reduced to the entries that its schema refuses, and their positions."""
     spec = document.get("spec")
     items = spec.get("items") if isinstance(spec, dict) else None
@@ -404,7 +405,7 @@ def _only_bad_items(document: dict[str, Any]) -> tuple[dict[str, object], list[i
     return {**document, "spec": {**(spec or {}), **reduced}}, bad or [0]
 
 
-def _with_defaults(document: dict[str, Any]) -> dict[str, object]:
+def _with_defaults(document: Document) -> dict[str, object]:
     """A list whose entries say what its defaults say for them: what is required may stand in either."""
     spec = document["spec"]
     defaults = spec.get("defaults")
@@ -424,7 +425,7 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _with_listing_defaults(document: dict[str, Any], listing: dict[str, object]) -> dict[str, object]:
+def _with_listing_defaults(document: Document, listing: dict[str, object]) -> dict[str, object]:
     """The document with the shared fields of listings below those of each listing."""
     listings = _map(document.get("spec")).get("listings")
     if not isinstance(listings, list):

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from acorn_gitops.confine import text as texts
 from acorn_gitops.model.finding import FieldPath, Finding, Place
+from acorn_gitops.model.resource import Document
 from acorn_gitops.specs.near import Names
 
 # Column heading to where its value goes: ("item", path) or ("listing", path) or ("policy", name).
@@ -107,7 +108,7 @@ class Put(NamedTuple):
     value: str
 
 
-def put(text: str, file: str, *, table: dict[str, Any], edits: Sequence[Put]) -> str | None:
+def put(text: str, file: str, *, table: Document, edits: Sequence[Put]) -> str | None:
     """The text with cells changed: those that the paths of SKUs' items came from. Every other letter stays.
     None where no cell says one of them, or where the table would mean something else as well (a title that
     three rows of the SKU repeat)."""
@@ -154,7 +155,7 @@ def _end(text: str, begin: int, delimiter: str) -> int:
 
 
 class _Table:
-    def __init__(self, text: str, file: str, table: dict[str, Any], cells: Cells | None) -> None:
+    def __init__(self, text: str, file: str, table: Document, cells: Cells | None) -> None:
         self.text = text
         self.file = file
         self.delimiter: str = table.get("delimiter") or ","
@@ -162,7 +163,7 @@ class _Table:
         self.comma = table.get("decimalComma") is True
         self.cells = cells
         self.findings: list[Finding] = []
-        self.items: dict[str, dict[str, Any]] = {}
+        self.items: dict[str, Document] = {}
         self.lines: dict[str, int] = {}
         self.fields: list[str] = []
         self._source: list[str] | None = None

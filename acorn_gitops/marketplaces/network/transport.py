@@ -7,8 +7,10 @@ start-up stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from acorn_gitops.marketplaces.asgi import Application, Message, Scope
 
 
 class Response(NamedTuple):
@@ -38,26 +40,20 @@ class Transport(Protocol):
         """Let go of connections."""
 
 
-AsgiApp = Callable[
-    [dict[str, Any], Callable[[], object], Callable[[dict[str, object]], object]],
-    Coroutine[object, object, None],
-]
-
-
 FAILED: Final = "the sandbox cannot be used (`acorn sandbox reset` begins anew)"
 
 
 class InProcess:
     """An ASGI application, called without a network."""
 
-    def __init__(self, app: AsgiApp, closing: Callable[[], None] | None = None) -> None:
+    def __init__(self, app: Application, closing: Callable[[], None] | None = None) -> None:
         self._app = app
         self._closing = closing
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
         """Run the application to its end."""
         path, _, query = path.partition("?")
-        scope = {
+        scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
@@ -70,12 +66,12 @@ class InProcess:
             "client": ("127.0.0.1", 0),
             "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
         }
-        sent: list[dict[str, Any]] = []
+        sent: list[Message] = []
 
-        async def receive() -> dict[str, object]:
+        async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message: dict[str, object]) -> None:
+        async def send(message: Message) -> None:
             sent.append(message)
 
         running = self._app(scope, receive, send)

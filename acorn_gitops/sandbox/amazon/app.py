@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, unquote
 
+from acorn_gitops.marketplaces.asgi import Message, Receive, Scope, Send
 from acorn_gitops.sandbox.amazon import (
     definitions,
     documents,
@@ -23,7 +24,7 @@ from acorn_gitops.sandbox.amazon import (
     sellers,
     supply_sources,
 )
-from acorn_gitops.sandbox.amazon.call import Call, Json, Operation, Refused, written
+from acorn_gitops.sandbox.amazon.call import Call, Operation, Refused, written
 from acorn_gitops.sandbox.amazon.control import ROOT, Control
 from acorn_gitops.sandbox.amazon.throttle import Throttle
 from acorn_gitops.sandbox.amazon.world import World
@@ -50,7 +51,7 @@ class Emulator:
         self.control = Control(world, advance)
         self._throttle = Throttle()
 
-    async def __call__(self, scope: Json, receive: Callable[[], Any], send: Callable[[Json], Any]) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while True:
                 message = await receive()
@@ -136,7 +137,7 @@ class Emulator:
         response = self._json(answer.status, answer.body, rate=operation.rate)
         return response, fault
 
-    def _json(self, status: int, body: Any, rate: float | None = None) -> Response:
+    def _json(self, status: int, body: object, rate: float | None = None) -> Response:
         said = {"content-type": "application/json", "x-amzn-requestid": self.world.id()}
         if rate is not None:
             said["x-amzn-ratelimit-limit"] = format(Decimal(str(rate)).normalize(), "f")
@@ -156,7 +157,7 @@ class Emulator:
 _EXPIRED: Final = "The access token you provided has expired."
 
 
-def _start(status: int, headers: Mapping[str, str], length: int) -> Json:
+def _start(status: int, headers: Mapping[str, str], length: int) -> Message:
     said = {"content-length": str(length), **headers}
     if status == 204:
         said.pop("content-length")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops.sandbox.amazon import listings
-from acorn_gitops.sandbox.amazon.call import Refused, invalid
+from acorn_gitops.sandbox.amazon.call import Json, Refused, invalid
 from acorn_gitops.sandbox.amazon.world import Account, Fault, Habits, World
 
 ROOT: Final = "/_emulator/"
@@ -59,10 +59,10 @@ class Control:
             },
         }
 
-    def _account(self, said: Mapping[str, object]) -> object:
+    def _account(self, said: Json) -> object:
         return {"sellerId": self._world.enroll(said).seller_id}
 
-    def _clock(self, said: Mapping[str, Any]) -> Any:
+    def _clock(self, said: Json) -> object:
         if self._advance is None:
             raise ValueError("the clock is the real one; start with --virtual-clock")
         seconds = float(said["advance"])
@@ -72,18 +72,18 @@ class Control:
         self._world.settle()
         return {"now": self._world.now().isoformat()}
 
-    def _habits(self, said: Mapping[str, Any]) -> object:
+    def _habits(self, said: Json) -> object:
         self._world.habits = replace(self._world.habits, **said)
         return asdict(self._world.habits)
 
-    def _fault(self, said: Mapping[str, Any]) -> object:
+    def _fault(self, said: Json) -> object:
         if said["kind"] not in FAULTS:
             raise ValueError(f"kind is one of {', '.join(FAULTS)}")
         fault = Fault(said["kind"], str(said.get("operation", "*")), int(said.get("times", 1)))
         self._world.faults.append(fault)
         return asdict(fault)
 
-    def _product_type(self, said: Mapping[str, Any]) -> object:
+    def _product_type(self, said: Json) -> object:
         """A product type with its schema."""
         schema = said["schema"]
         if not isinstance(schema["properties"], dict):
@@ -91,7 +91,7 @@ class Control:
         self._world.product_types[str(said["name"])] = schema
         return sorted(self._world.product_types)
 
-    def _verdict(self, said: Mapping[str, object]) -> object:
+    def _verdict(self, said: Json) -> object:
         """Submissions of a SKU are INVALID from now on, with these words; without any they are judged again."""
         if said.get("message"):
             self._world.verdicts[str(said["sku"])] = str(said.get("code", "99010")), str(said["message"])
@@ -99,7 +99,7 @@ class Control:
             self._world.verdicts.pop(str(said["sku"]), None)
         return self._world.verdicts
 
-    def _hand(self, said: Mapping[str, Any]) -> object:
+    def _hand(self, said: Json) -> object:
         """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at
         once."""
         account = self._whose(said)
@@ -126,7 +126,7 @@ class Control:
             self._world.habits = before
         return {}
 
-    def _dump(self, said: Mapping[str, object]) -> object:
+    def _dump(self, said: Json) -> object:
         account = self._whose(said)
         return {
             "supplySources": list(account.supply_sources.values()),
@@ -138,7 +138,7 @@ class Control:
             ],
         }
 
-    def _whose(self, said: Mapping[str, Any]) -> Account:
+    def _whose(self, said: Json) -> Account:
         accounts = self._world.accounts
         if "sellerId" in said:
             return accounts[said["sellerId"]]
@@ -147,7 +147,7 @@ class Control:
         return next(iter(accounts.values()))
 
 
-_ACTS: Final[Mapping[str, Callable[[Control, Mapping[str, object]], object]]] = {
+_ACTS: Final[Mapping[str, Callable[[Control, Json], object]]] = {
     "state": Control._state,
     "account": Control._account,
     "clock": Control._clock,

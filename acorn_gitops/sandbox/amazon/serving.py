@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
+from acorn_gitops.marketplaces.asgi import Receive, Scope, Send
 from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.sandbox.amazon.app import Emulator
 from acorn_gitops.sandbox.amazon.clock import Clock
@@ -26,7 +27,7 @@ class Switch:
     def __init__(self) -> None:
         self.emulator: Emulator | None = None
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.emulator is not None, "no emulator was given yet"
         await self.emulator(scope, receive, send)
 

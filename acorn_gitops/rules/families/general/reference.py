@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from acorn_gitops.engines.tax import matched_stores
 from acorn_gitops.model.finding import FieldPath
@@ -20,6 +20,9 @@ from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.near import Names
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import BudgetData
 
 _SHARES: Final[tuple[Literal["weights", "min", "cap"], ...]] = ("weights", "min", "cap")
 
@@ -156,7 +159,7 @@ def _budgets(context: Context) -> Iterator[Said]:
     nothing."""
     config = context.configuration
     base = (config.settings.get("policies") or {}).get("budgets") or {}
-    layers: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [(("policies", "budgets"), base)]
+    layers: list[tuple[tuple[str, ...], Mapping[str, BudgetData]]] = [(("policies", "budgets"), base)]
     for name, environment in (config.settings.get("environments") or {}).items():
         own = ((environment or {}).get("policies") or {}).get("budgets") or {}
         layers.append((("environments", name, "policies", "budgets"), own))
@@ -189,7 +192,8 @@ def _fields(context: Context) -> Iterator[Said]:
         known = fields_of(spec.kind)
         said = spec.lifecycle or {}
         for part in ("ignoreFields", "ceded"):
-            for index, name in enumerate(said.get(part) or ()):
+            names = cast("Iterable[str]", said.get(part) or ())
+            for index, name in enumerate(names):
                 band = said["ceded"][name] if part == "ceded" else None
                 if band is not None and Decimal(band["min"]) > Decimal(band["max"]):
                     yield breach(

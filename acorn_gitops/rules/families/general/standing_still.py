@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.standstill import instant
-from acorn_gitops.model.finding import FieldPath
+from acorn_gitops.model.finding import FieldPath, Severity
 from acorn_gitops.model.window import NoSuchZone, zone
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
@@ -99,5 +99,5 @@ def _reach(context: Context, at: FieldPath, said: FreezeData | ChangeWindowData,
             )
 
 
-def _said(context: Context, path: FieldPath, words: str, hint: str, severity: Any = "error") -> Said:
+def _said(context: Context, path: FieldPath, words: str, hint: str, severity: Severity = "error") -> Said:
     return context.configuration.setting("GEN-024", severity, path, words, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acorn_gitops.engines.access import Right, acting, one_spelling, rules_of, subject
 from acorn_gitops.model.finding import FieldPath
@@ -22,7 +22,7 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import RolePermissionData
+    from acorn_gitops.model.typed import RolePermissionData, RuleData
 
 Line = tuple[str, int]
 """File and number of a line."""
@@ -92,7 +92,7 @@ def self_benefit(context: Context) -> Iterator[Said]:
             told.add((role.name, who))
             yield breach(
                 role,
-                ("spec", "subjects", index) if grant else ("spec", "rules"),
+                ("spec", "subjects", index) if index is not None else ("spec", "rules"),
                 f"{who} would be given {role.name if grant else f'more by {role.name}'} by themselves",
                 mend=(
                     # Whoever applies is the cause only where nobody else wrote it.
@@ -269,7 +269,7 @@ def _more(change: Planned) -> set[Right]:
     }
 
 
-def _limits(entry: Mapping[str, Any]) -> Mapping[str, object]:
+def _limits(entry: RuleData) -> Mapping[str, object]:
     return {name: value for name, value in (entry.get("constraints") or {}).items() if value is not None}
 
 

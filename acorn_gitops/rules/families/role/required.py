@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.engines.access import acting, one_spelling, subjects_of
 from acorn_gitops.model.finding import FieldPath
@@ -143,7 +143,7 @@ def _asking(context: Context) -> Iterator[_Asking]:
         yield _Asking(name, spec["approvals"], _ids(spec), groups=groups, role=now, role_asks=False)
 
 
-def _ids(spec: Mapping[str, Any]) -> frozenset[str]:
+def _ids(spec: RolePermissionData) -> frozenset[str]:
     subjects = (one for one in spec.get("subjects") or () if isinstance(one, Mapping))
     return frozenset(one_spelling(str(one.get("id"))) for one in subjects)
 

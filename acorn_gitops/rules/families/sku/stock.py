@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, Literal
 
 from acorn_gitops.engines.inventory import Inventory
 from acorn_gitops.rules.context import Context
@@ -13,12 +13,16 @@ from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import SkuMappingData, StoreData
+    from acorn_gitops.model.typed import InventoryData, SkuMappingData, StoreData
 
 
-def _stocked(context: Context) -> list[tuple[Spec[SkuMappingData], dict[str, Any]]]:
+_BY_STORE: Final[tuple[Literal["weights", "min", "cap"], ...]] = ("weights", "min", "cap")
+"""What an allocation says by the name of a store."""
+
+
+def _stocked(context: Context) -> list[tuple[Spec[SkuMappingData], InventoryData]]:
     """SKUs with an inventory, gathered once."""
-    found: list[tuple[Spec[SkuMappingData], dict[str, object]]] | None = context.shared.get("stocked")
+    found: list[tuple[Spec[SkuMappingData], InventoryData]] | None = context.shared.get("stocked")
     if found is None:
         found = context.shared["stocked"] = [
             (sku, block) for sku in context.configuration.skus if (block := sku.spec.get("inventory"))
@@ -53,7 +57,7 @@ def claims(context: Context) -> Iterator[Said]:
         if weights and not bounded and sold == weights.keys() and min(weights.values()) > 0:
             continue
         at = ("spec", "inventory", "allocation")
-        for part in ("weights", "min", "cap"):
+        for part in _BY_STORE:
             for store, value in (allocation.get(part) or {}).items():
                 if store not in sold and store not in shops:
                     yield breach(
@@ -174,7 +178,7 @@ def not_ours(context: Context) -> Iterator[Said]:
         allocation = block.get("allocation")
         if not allocation or all(e.get("fulfillment") != "afn" for e in sku.spec.get("listings") or ()):
             continue
-        named = {store for part in ("weights", "min", "cap") for store in allocation.get(part) or ()}
+        named = {store for part in _BY_STORE for store in allocation.get(part) or ()}
         ours = {e["store"] for e in sku.spec.get("listings") or () if e.get("fulfillment") != "afn"}
         for index, listing in enumerate(sku.spec.get("listings") or ()):
             if listing.get("fulfillment") == "afn" and listing["store"] in named - ours:

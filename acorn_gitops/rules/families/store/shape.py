@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from acorn_gitops.engines.sales import stocked_at
 from acorn_gitops.model.finding import FieldPath
@@ -179,7 +179,7 @@ def _exceptions_and_cutoff(context: Context, store: Spec[StoreData]) -> Iterator
             )
         seen.add(exception["date"])
     cutoff = ((physical.get("capabilities") or {}).get("shipFromStore") or {}).get("cutoff")
-    hours: Mapping[str, Any] = physical.get("hours") or {}
+    hours = cast("Mapping[str, Sequence[Sequence[str]]]", physical.get("hours") or {})
     spans = [s for day in hours.values() for s in day or () if len(s) == 2]
     if cutoff and spans and not any(start < cutoff <= end for start, end in spans):
         yield breach(
