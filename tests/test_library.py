@@ -273,7 +273,7 @@ def test_nothing_is_written_without_a_permit(made: Repository, tmp_path: Path) -
         permit.check(plan)
         for write in (apply_plan, apply_nothing):
             with pytest.raises(Refused, match="another plan"):
-                write(other, permit, *[None] * (5 if write is apply_plan else 4))  # type: ignore[operator]
+                write(other, permit, *[None] * (6 if write is apply_plan else 4))  # type: ignore[operator]
     with pytest.raises(Refused, match="not held"):
         permit.check(plan)
     assert price(made) == "50.00"

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from acorn_gitops.apply.carry_out import Part
+from acorn_gitops.apply.parts import Part
 from acorn_gitops.apply.rollout import by_phase, mixed, why_not_still
 from acorn_gitops.marketplaces.protocol import Snapshot, Write
 from acorn_gitops.model.resource import Address, Live

@@ -1,6 +1,6 @@
 """What the last look at a price knows at each moment of a run. Comes in: what the stores held when they were
 last read, what the run has sent since. Goes out: why a write must not be sent, or nothing. Caller:
-`carry_out`, before every write.
+`run`, before every write.
 
 `price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and promotions
 that were sent and not seen yet, which count both as they were and as they will be.

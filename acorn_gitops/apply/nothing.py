@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from acorn_gitops.apply.carry_out import AGAIN, Edges
+from acorn_gitops.apply.carry_out import AGAIN
+from acorn_gitops.apply.edges import Edges
 from acorn_gitops.apply.generation import begin, finish, generations, is_behind
 from acorn_gitops.apply.left_open import landed
 from acorn_gitops.apply.permit import Permit

@@ -1,5 +1,5 @@
 """Looks whether what was sent is there. Comes in: writes, what was answered, a marketplace. Goes out: the
-same answers, believed only where the store shows it. Caller: `carry_out`, after every wave of a store.
+same answers, believed only where the store shows it. Caller: `run`, after every wave of a store.
 
 "Done" is what a marketplace says; it may be an old answer, repeated by whoever stands in between. "Seen" is
 what a later reading shows. A write that is taken and not there yet is waited for.

@@ -1,5 +1,5 @@
 """The order of rights: what a change of rights waits for. Comes in: the changes of a plan, what became of
-them so far. Goes out: why a change is not sent. Caller: `carry_out`.
+them so far. Goes out: why a change is not sent. Caller: `run`.
 
 A grant gives whatever its role is at the marketplace at that moment, and a role gives to whoever holds it
 then. So people are taken out first, then roles change, then people are let in; and where one of these did not

@@ -1,5 +1,5 @@
 """Whether the next stores may follow. Comes in: the parts of a plan, its phases, what became of the ones
-before. Goes out: parts by phase, or why it ends here. Caller: `carry_out`.
+before. Goes out: parts by phase, or why it ends here. Caller: `run`.
 
 Two kinds of change are not divided. Rights change everywhere at once, first: somebody has left, and whoever
 takes their place must be there. What divides stock among stores changes in the last phase, together: half of
@@ -19,7 +19,7 @@ from acorn_gitops.plan.rollout import Phase
 from acorn_gitops.resources.registry import STORES
 
 if TYPE_CHECKING:
-    from acorn_gitops.apply.carry_out import Part
+    from acorn_gitops.apply.parts import Part
 
 DIVIDES: Final = "allocation"
 """The attribute of a listing that says how many pieces a store is given."""

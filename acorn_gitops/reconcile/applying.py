@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from acorn_gitops.apply.carry_out import Edges, Report, apply_plan
+from acorn_gitops.apply.carry_out import Terms, apply_plan
+from acorn_gitops.apply.edges import Edges, Report
 from acorn_gitops.apply.generation import finish
 from acorn_gitops.apply.nothing import apply_nothing, is_news
 from acorn_gitops.apply.permit import Lock, Permit
@@ -283,12 +284,14 @@ class _Run:
                 edges=edges,
                 declared=lambda address: declared(state, address),
                 least=least_price(loaded, self._workspace.now()),
-                recording=recording,
-                allow_empty=self._request.allow_empty,
-                skip_unreadable=skip,
-                places={s.store: state.marketplace_of(s.store) for s in plan.stores},
-                takes_over=plan.adopt,
-                witnesses=state.connections,
+                terms=Terms(
+                    recording=recording,
+                    allow_empty=self._request.allow_empty,
+                    skip_unreadable=skip,
+                    places={s.store: state.marketplace_of(s.store) for s in plan.stores},
+                    takes_over=plan.adopt,
+                    witnesses=state.connections,
+                ),
             )
         if report is None:
             raise AcornError(

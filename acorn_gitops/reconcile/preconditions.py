@@ -8,7 +8,7 @@ be proved first, and whether the ledger is the one that others have.
 
 from __future__ import annotations
 
-from acorn_gitops.apply.carry_out import done_steps
+from acorn_gitops.apply.parts import done_steps
 from acorn_gitops.apply.permit import Lock, Permit, grant
 from acorn_gitops.apply.staleness import check_applicable, check_bound, check_intent, check_rollout
 from acorn_gitops.ledger.protocol import Ledger

@@ -356,7 +356,7 @@ def test_an_old_pipeline_undoes_nothing_of_a_run_that_died(market: Market, tmp_p
     old = git(team.path, "rev-parse", "HEAD").strip()
     team.write(storefront(), sku("S-1", "12.00"))
     git(team.path, "commit", "-qam", "dearer")
-    dies_at(team, "apply.carry_out", "observe", "apply", "--auto-approve")
+    dies_at(team, "apply.run", "observe", "apply", "--auto-approve")
     git(team.path, "checkout", "-q", old)
     assert team.run("apply", "--auto-approve").code == 6
     assert market.prices() == {"12.00"}

@@ -230,7 +230,7 @@ def test_a_run_that_lost_its_lease_sends_no_further_batch(
 ) -> None:
     """Nor does it wait for what it has sent."""
     monkeypatch.setattr("acorn_gitops.reconcile.lease.LOOKS", 0.0)
-    monkeypatch.setattr("acorn_gitops.apply.carry_out.BATCH", 1)
+    monkeypatch.setattr("acorn_gitops.apply.run.BATCH", 1)
     made, other, told = team("made"), team("other"), list[str]()
     made.write(storefront(), *shelf("34.00"))
 

@@ -1,0 +1,69 @@
+"""A plan in the pieces in which it is sent. Comes in: changes, and which of their steps are done. Goes out:
+parts, the waves to which they belong, batches. Callers: `carry_out`, `run`, `journal`, `rollout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from acorn_gitops.ledger.protocol import Ledger
+from acorn_gitops.marketplaces.protocol import Outcome, Write
+from acorn_gitops.plan.change import Change, Step
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.resources.registry import TYPES
+
+
+class Part(NamedTuple):
+    """The steps of one change that are sent together. A rename has two parts: its former is deleted at the
+    end."""
+
+    change: Change
+    steps: tuple[Step, ...]
+
+
+@dataclass(slots=True)
+class Sent:
+    """One batch on its way: what was sent for which changes, and what was answered."""
+
+    parts: list[Part]
+    writes: list[Write]
+    answers: list[Outcome]
+
+
+def done_steps(plan: Plan, ledger: Ledger) -> frozenset[Step]:
+    """Steps of a plan that an earlier run of it has done."""
+    return frozenset(step for step, outcome in ledger.plan_outcomes(plan.id).items() if outcome == "observed")
+
+
+def parts_of(change: Change, left: tuple[Step, ...]) -> list[Part]:
+    if change.moved_from is None or change.address.type == "promotion":
+        return [Part(change, left)]
+    return [Part(change, (step,)) for step in left]
+
+
+def wave_of(part: Part) -> tuple[int, int]:
+    change = part.change
+    if (
+        change.moved_from is not None
+        and change.address.type != "promotion"
+        and part.steps[-1].operation == "delete"
+    ):
+        return 1, -TYPES[change.address.type].wave
+    return change.stage
+
+
+def batches(parts: Sequence[Part], most: int) -> Iterator[list[Part]]:
+    """Parts that are sent together: of at most so many writes, so that a marketplace takes or refuses them as
+    one."""
+    batch: list[Part] = []
+    count = 0
+    for part in parts:
+        if count + len(part.steps) > most:
+            yield batch
+            batch, count = [], 0
+        batch.append(part)
+        count += len(part.steps)
+    if batch:
+        yield batch

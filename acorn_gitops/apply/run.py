@@ -1,0 +1,381 @@
+"""A run under way: parts of a plan are sent, looked at, and followed by others. Comes in: parts,
+marketplaces, what guards a write. Goes out: what became of each change. Caller: `carry_out`.
+
+Phase by phase, wave by wave and store by store: what is intended is written down, sent, seen, and written
+down again (`journal`). A store whose own creation failed, or that stops answering, is left; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Final, Literal
+
+from acorn_gitops.apply.edges import Edges
+from acorn_gitops.apply.guard import Guard
+from acorn_gitops.apply.journal import Journal
+from acorn_gitops.apply.observe import observe
+from acorn_gitops.apply.parts import Part, Sent, batches, wave_of
+from acorn_gitops.apply.rights import RightsOrder
+from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
+from acorn_gitops.apply.staleness import check_not_empty
+from acorn_gitops.marketplaces.protocol import Batches, Central, Marketplace, Outcome, Scope, Snapshot
+from acorn_gitops.model.finding import MarketplaceError, Moved, Superseded
+from acorn_gitops.model.resource import Address, Desired, Live
+from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.plan.ownership import belongs_to
+from acorn_gitops.plan.rollout import Phase
+from acorn_gitops.resources.registry import PRICED, STORES
+
+BATCH: Final = 500
+TRIES: Final = 3
+"""How often a batch is sent to a store that somebody else changes at the same time."""
+SOAKS: Final = 10.0
+"""Seconds after which a run that waits looks whether it is to stop."""
+Wave = tuple[int, int]
+
+
+class Run:
+    """`snapshots`: the stores as the plan was checked against them; `alone`: each store is for itself, and
+    what stops one does not stop the others."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        marketplaces: Mapping[str, Marketplace],
+        journal: Journal,
+        edges: Edges,
+        snapshots: Mapping[str, Snapshot],
+        declared: Callable[[Address], Desired | None],
+        least: Callable[[Address], Mapping[str, str] | None],
+        *,
+        alone: bool,
+    ) -> None:
+        self.plan, self.marketplaces, self.journal, self.edges = plan, marketplaces, journal, edges
+        self.alone = alone
+        self.snapshots = snapshots
+        """What is written presumes these versions."""
+        self.latest = dict(snapshots)
+        """The stores as they were last read."""
+        self.outcomes: dict[Address, Outcome] = {}
+        """By the change's address; of a rename that of its last part."""
+        self.guard = Guard(
+            plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
+        )
+        self.rights = RightsOrder(plan.changes, self.outcomes)
+        self.unread: dict[str, str] = {}
+        """Stores that are left out, and why."""
+        self.earlier: list[Part] = []
+        """What an earlier run of this plan has done."""
+        self.waiting: list[tuple[Wave, Part, str]] = []
+        """What the price guard holds back: when it was to be, and why it was not."""
+        self.interrupted = False
+        self.superseded = ""
+        """Who else writes by now; then nothing more is sent."""
+        self.connections = {s.store: s.connection for s in plan.stores}
+        self.broken: dict[str, str] = {}
+        """Stores in which nothing more is tried, and why."""
+        self.fenced: set[str] = set()
+        """Stores whose batches are refused when the store is another than the one that was judged."""
+        self.done = 0
+        self.total = sum(c.writes for c in plan.changes)
+
+    # -- what is not sent ------------------------------------------------------------------------------------
+
+    def skip(self, unread: Mapping[str, str]) -> None:
+        """Leave out whatever is in stores that could not be read."""
+        self.unread |= unread
+        for change in self.plan.changes:
+            why = unread.get(change.address.store)
+            if why is not None and (change.writes or change.action == "forget"):
+                self._skipped(change, f"the store could not be read: {why}")
+
+    def was_done(self, change: Change, parts: Iterable[Part]) -> None:
+        """An earlier run of this plan has done it."""
+        self.outcomes[change.address] = Outcome(change.address, "observed", "done by an earlier run")
+        self.earlier += parts
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        """What is no longer ours leaves the ledger; nothing is sent."""
+        self.journal.forget(changes)
+        for change in changes:
+            self.outcomes[change.address] = Outcome(change.address, "observed")
+
+    def manual(self, changes: Sequence[Change]) -> None:
+        """What only a person can do, or must first agree to."""
+        for change in changes:
+            why = (
+                f"{belongs_to(change)}; take it over with `--adopt`, or take it out of these specs"
+                if belongs_to(change)
+                else "it exists already and differs; take it over with `--adopt`, or `acorn import` it"
+                if change.action == "adopt"
+                else "this marketplace has no API for it: do it by hand, then `acorn attest` it"
+            )
+            self._skipped(change, why)
+
+    def _skipped(self, change: Change, why: str) -> None:
+        self.outcomes[change.address] = Outcome(change.address, "skipped", why)
+
+    def _fine_so_far(self, parts: Iterable[Part]) -> list[Part]:
+        """Without those whose change has failed or was skipped: the second part of a rename is for nothing
+        when the first one failed."""
+        return [part for part in parts if self._status(part) == "observed"]
+
+    def _status(self, part: Part) -> str:
+        outcome = self.outcomes.get(part.change.address)
+        return outcome.status if outcome is not None else "observed"
+
+    # -- the order in which it is sent -----------------------------------------------------------------------
+
+    def roll_out(self, parts: Sequence[Part]) -> None:
+        """Phase by phase; where one does not show what was sent, the next is not begun."""
+        phases = self.plan.rollout
+        rights, groups = by_phase(parts, phases, self._is_last)
+        earlier = by_phase(self.earlier, phases, self._is_last).phases
+        self._carry(rights)
+        why = ""
+        for number, mine in enumerate(groups):
+            if why:
+                for part in mine:
+                    self._skipped(part.change, why)
+                continue
+            self._carry(mine)
+            if self.interrupted or self.superseded or not any(groups[number + 1 :]):
+                continue
+            why = why_unread(phases[number], self.unread)
+            # What an earlier run of this plan did here was not waited for, or did not stay.
+            if not why and (gated := [*mine, *earlier[number]]):
+                why = why_it_ends(phases[number], gated, self.outcomes)
+                why = why or self._soaked(phases[number], gated)
+
+    def _soaked(self, phase: Phase, parts: Sequence[Part]) -> str:
+        """Wait, and look once more: why what was seen is not there any more."""
+        if not phase.soak:
+            return ""
+        left = float(phase.soak)
+        while left > 0 and not self.edges.stopping():
+            self.edges.pause(min(left, SOAKS))
+            left -= SOAKS
+        for store in sorted({part.change.address.store for part in parts}):
+            self._refresh(store)
+            if store in self.broken:
+                return f"the rollout ended after {phase.name}: {store} cannot be read: {self.broken[store]}"
+        seen = self._fine_so_far(parts)
+        return why_not_still(
+            phase, (write for part in seen for write in self.journal.writes(part)), self.latest
+        )
+
+    def _carry(self, parts: Iterable[Part]) -> None:
+        """Wave by wave; what takes things away comes after all that the price guard held back was tried
+        again."""
+        waves: dict[Wave, list[Part]] = {}
+        for part in parts:
+            waves.setdefault(wave_of(part), []).append(part)
+        ahead = sorted(wave for wave in waves if wave[0] == 0)
+        for wave in ahead:
+            self._wave(waves[wave])
+        self._again(ahead)
+        for wave in sorted(waves.keys() - {*ahead}):
+            self._wave(waves[wave])
+
+    def _again(self, waves: Sequence[Wave]) -> None:
+        """What the price guard held back may go once something else is done: a price once a promotion has
+        ended, a promotion once another has. As long as that moves anything; the rest is written down as
+        refused."""
+        while self.waiting:
+            waiting, self.waiting = self.waiting, []
+            for wave in waves:
+                self._wave(part for when, part, _ in waiting if when == wave)
+            if len(self.waiting) == len(waiting):
+                break
+        for _, part, why in self.waiting:
+            self._refused(part, "rejected", f"not sent: {why}")
+        self.waiting = []
+
+    def _wave(self, parts: Iterable[Part]) -> None:
+        """All that can be done at once, store by store: sent batch by batch, then looked at once, then
+        written down."""
+        ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address))
+        for store, group in groupby(ordered, lambda p: p.change.address.store):
+            of_store = list(group)
+            self._read_prices(store, of_store[0].change.address.type)
+            sent: list[Sent] = []
+            for some in batches(of_store, self._batch_of(store)):
+                batch = self._send(store, some)
+                sent += [batch] if batch is not None else []
+                if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
+                    # Whether more can be sent is known when somebody has looked.
+                    self._look(store, sent)
+                    sent = []
+            if sent:
+                self._look(store, sent)
+
+    def _is_last(self, part: Part) -> bool:
+        """Whether a part waits for all other stores: a deletion where it would delete there, too."""
+        marketplace = self.marketplaces.get(self.connections.get(part.change.address.store, ""))
+        deletes = part.steps[-1].operation == "delete"
+        return (
+            deletes
+            and isinstance(marketplace, Central)
+            and marketplace.central() == part.change.address.store
+        )
+
+    def _batch_of(self, store: str) -> int:
+        """How many writes a store is given at once."""
+        marketplace = self.marketplaces[self.connections[store]]
+        return marketplace.batch() if isinstance(marketplace, Batches) else BATCH
+
+    # -- one batch -------------------------------------------------------------------------------------------
+
+    def _send(self, store: str, parts: Sequence[Part]) -> Sent | None:
+        """Intend and send one batch of one store. None when nothing of it was sent."""
+        parts = self._fine_so_far(parts)
+        for part in parts:
+            if why := self.rights.why_not(part.change):
+                self._skipped(part.change, why)
+        parts = self._fine_so_far(parts)
+        if not parts:
+            return None
+        if self.edges.stopping():
+            self.interrupted = True
+        why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
+        if why:
+            for part in parts:
+                self._skipped(part.change, why)
+            return None
+        left = [part for part in parts if not self._held_back(part)]
+        self.journal.intend(left)
+        for _ in range(TRIES):
+            if not left:
+                return None
+            try:
+                return self._sent(store, left)
+            except Moved as moved:
+                left = self._unmoved(store, left, moved.message)
+            except Superseded as other:
+                self._end(store, other.message)
+                for part in left:
+                    self._skipped(part.change, other.message)
+                return None
+        for part in left:
+            self._refused(part, "conflict", f"{store} is changed by somebody else all the time")
+        return None
+
+    def _sent(self, store: str, parts: list[Part]) -> Sent:
+        """A batch, and what was answered. Moved or Superseded where nothing of it was carried out."""
+        writes = [write for part in parts for write in self.journal.writes(part)]
+        judged_at = self.latest[store].version
+        try:
+            answers = list(self.marketplaces[self.connections[store]].write(store, writes, judged_at))
+        except Moved:
+            raise
+        except MarketplaceError as error:
+            answers = [Outcome(w.address, "unknown", error.message) for w in writes]
+        self.guard.sent(store, writes, answers)
+        self.done += len(parts)
+        kind = parts[0].change.address.type
+        self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
+        return Sent(parts, writes, answers)
+
+    def _end(self, store: str, why: str) -> None:
+        """Somebody else writes to a store by now."""
+        if self.alone:
+            self.broken[store] = why
+        else:
+            self.superseded = why
+
+    def _unmoved(self, store: str, parts: Sequence[Part], why: str) -> list[Part]:
+        """The store is another than the one that was read: read it again, and keep of a batch that was not
+        carried out what nobody else has touched and the guard still lets pass."""
+        self._refresh(store)
+        if self.broken.get(store):
+            for part in parts:
+                self._skipped(part.change, self.broken[store])
+            return []
+        before, latest = self.snapshots[store].resources, self.latest[store]
+        kept = []
+        for part in parts:
+            keys = {(step.address.type, step.address.key) for step in part.steps}
+            keys.add((part.change.former.type, part.change.former.key))
+            if any(_etag(before.get(key)) != _etag(latest.resources.get(key)) for key in keys):
+                self._refused(part, "conflict", f"it was changed by somebody else meanwhile ({why})")
+            elif not self._held_back(part):
+                kept.append(part)
+        return kept
+
+    def _held_back(self, part: Part) -> bool:
+        """Whether the price guard stops this change for now; nothing of it is sent."""
+        writes = list(self.journal.writes(part))
+        for write in writes:
+            if write.operation == "delete" and len(writes) == 2:
+                continue  # what follows takes its place
+            former = part.change.former.key if len(writes) == 2 else write.address.key
+            why = self.guard.refusal(write, write.former or former)
+            if why:
+                self.waiting.append((wave_of(part), part, why))
+                return True
+        return False
+
+    def _refused(self, part: Part, status: Literal["conflict", "rejected"], why: str) -> None:
+        outcome = Outcome(part.change.address, status, why)
+        self.outcomes[part.change.address] = outcome
+        self.journal.refused(part, outcome, withdrawn=status == "conflict")
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    def _read_prices(self, store: str, type: str) -> None:
+        """Where no version fences a batch, prices are judged on a reading of this moment. A listing that is
+        written is looked at by its adapter; what else decides its price are promotions."""
+        fenced = store in self.fenced and self.latest[store].version
+        if type in ("listing", "promotion") and not fenced:
+            self._refresh(store, PRICED - {"listing"} if type == "listing" else PRICED)
+
+    def _refresh(self, store: str, types: frozenset[str] = frozenset()) -> None:
+        """Read a store again for the guard, or these types of it; one that cannot be read is left."""
+        scope = Scope(store, base=self.latest[store], types=types)
+        try:
+            latest = self.marketplaces[self.connections[store]].read(scope)
+            check_not_empty(latest, self.latest[store].resources.keys(), ())
+        except MarketplaceError as error:
+            self.broken[store] = error.message
+            return
+        self.latest[store] = latest
+        self.guard.read(latest)
+
+    def _look(self, store: str, sent: Sequence[Sent]) -> None:
+        """Read the store once for all batches of a wave, and write down what became of them."""
+        writes = [write for batch in sent for write in batch.writes]
+        answers = [answer for batch in sent for answer in batch.answers]
+        seen = observe(
+            self.marketplaces[self.connections[store]],
+            writes,
+            answers,
+            before=self.latest[store],
+            pause=self.edges.pause,
+            clock=self.edges.clock,
+            wait_seconds=self.edges.wait_seconds,
+        )
+        if seen.snapshot is not None:
+            self.latest[store] = seen.snapshot
+        self.guard.seen(seen.snapshot, writes, seen.outcomes)
+        following = iter(seen.outcomes)
+        for batch in sent:
+            batch.answers = [next(following) for _ in batch.writes]
+        self.outcomes |= self.journal.settle(sent)
+        for batch in sent:
+            self._judge(store, batch.parts)
+
+    def _judge(self, store: str, parts: Sequence[Part]) -> None:
+        """Whether the rest of this store can be tried at all."""
+        for part in parts:
+            address = part.change.address
+            outcome = self.outcomes[address]
+            if outcome.status == "unknown":
+                self.broken[store] = f"{store} does not answer"
+            elif outcome.status != "observed" and address.type in STORES:
+                self.broken[store] = f"{address} could not be created"
+
+
+def _etag(have: Live | None) -> str | None:
+    return have.etag if have is not None else None
