@@ -59,6 +59,15 @@ class Team:
 
         return Workspace(self.made.path, environ=environ, pause=pause)
 
+    def repricer(self) -> None:
+        """Somebody else's hand puts the canary back to what it was."""
+        from acorn_gitops.sandbox import disturb
+
+        database = Database(self.made.path / ".acorn" / "sandbox.db")
+        listing = Address("amz-it", "listing", "KTL-17-BLK")
+        disturb.set_attribute(database, listing, "price", {"currency": "EUR", "value": "49.99"})
+        database.close()
+
     def prices(self) -> dict[str, str]:
         live = self.made.live()
         return {s: live[f"{s}/listing/KTL-17-BLK"]["price"]["value"] for s in STORES}
@@ -144,6 +153,54 @@ def test_a_plan_that_goes_on_waits_for_what_an_earlier_run_did(
     assert {*team.prices().values()} == {"47.50"}
 
 
+def test_another_plan_waits_for_what_an_earlier_run_left_unwatched(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """A run that ended while its canary stood its time is no reason not to wait, whatever plan comes next."""
+    from acorn_gitops.reconcile.applying import Hooks
+
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+    stopped = team.workspace(environ).apply(
+        ApplyRequest(wait=0), Hooks(stopping=lambda: sum(team.paused) >= 30)
+    )
+    assert stopped.interrupted
+    assert [p for s, p in team.prices().items() if s != "amz-it"] == ["49.99"] * 3
+    team.paused.clear()
+    team.meanwhile = team.repricer
+    done = applied(team, environ)
+    assert (sum(team.paused), done.complete) == (600, False), "what is not there any more ends it"
+    assert team.prices() == dict.fromkeys(STORES, "49.99")
+    team.meanwhile = lambda: None
+    assert applied(team, environ).complete
+    team.paused.clear()
+    team.made.write(*map(storefront, STORES), everywhere("46.50"))
+    assert applied(team, environ).complete
+    assert sum(team.paused) == 600, "once it has stood its time, only what is new has to"
+
+
+def test_a_freeze_that_begins_while_the_canary_stands_its_time_stops_the_rest(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
+    with (tmp_path / "acorn.yaml").open("a") as file:
+        file.write(
+            '  freezes: [{name: peak, reason: peak week, owner: mia@example.com, from: "2026-11-23T09:05:00Z",'
+            ' until: "2026-12-01T00:00:00Z"}]\n'
+        )
+    environ["ACORN_NOW"] = "2026-11-23T09:00:00Z"
+    workspace = team.workspace(environ)
+
+    def later() -> None:
+        workspace.environ = {**environ, "ACORN_NOW": "2026-11-23T09:10:00Z"}
+
+    team.meanwhile = later
+    done = workspace.apply(ApplyRequest(wait=0))
+    told = {change.address.store: outcome for change, outcome in done.outcomes}
+    assert told["amz-it"].status == "observed"
+    assert "ACN-042: peak freezes them: peak week" in told["amz-de"].message
+    assert team.prices() == {"amz-at": "49.99", "amz-de": "49.99", "amz-fr": "49.99", "amz-it": "47.50"}
+
+
 def test_so_many_may_fail_and_not_one_more(tmp_path: Path) -> None:
     phase = Phase("canary", ("amz-it",), may_fail="10", soak=0)
     assert not phase.stops_at(1, 10) and phase.stops_at(1, 9) and phase.stops_at(2, 19)
@@ -157,19 +214,7 @@ def test_so_many_may_fail_and_not_one_more(tmp_path: Path) -> None:
 def test_what_does_not_stay_there_ends_it(tmp_path: Path, environ: dict[str, str]) -> None:
     team = Team(tmp_path, "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}")
 
-    def repricer() -> None:
-        database = Database(team.made.path / ".acorn" / "sandbox.db")
-        from acorn_gitops.sandbox import disturb
-
-        disturb.set_attribute(
-            database,
-            Address("amz-it", "listing", "KTL-17-BLK"),
-            "price",
-            {"currency": "EUR", "value": "49.99"},
-        )
-        database.close()
-
-    team.meanwhile = repricer
+    team.meanwhile = team.repricer
     done = applied(team, environ)
     assert sum(team.paused) == 600
     assert not done.complete

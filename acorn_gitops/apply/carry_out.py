@@ -94,7 +94,6 @@ def apply_plan(
     check_still_done(plan.changes, stores.snapshots, done)
     check_live([c for c in plan.changes if c.address.store not in stores.unread], stores.snapshots, done)
     nonce = edges.nonce()
-    head = _begun(stores, edges, others, nonce=nonce)
     journal = Journal(plan, ledger, edges=edges, snapshots=stores.snapshots, declared=declared, run=nonce)
     run = Run(
         plan,
@@ -109,6 +108,8 @@ def apply_plan(
     run.skip(stores.unread)
     run.guard.expect(ledger.sendings(since(edges.now())), edges.now())
     parts = _parts(run, done, stores.unread)
+    run.gate(parts, ledger.unsoaked())
+    head = _begun(run, stores, others, nonce=nonce)
     if edges.publish is not None:
         # Whoever comes after a run that died finds in the published ledger what it was about to do.
         journal.intend(parts)
@@ -245,9 +246,9 @@ class _Stores:
         return _Others(aside, hears)
 
 
-def _begun(stores: _Stores, edges: Edges, others: _Others, *, nonce: str) -> str:
+def _begun(run: Run, stores: _Stores, others: _Others, *, nonce: str) -> str:
     """Write down that a run begins; the hash of that entry."""
-    plan, places = stores.plan, stores.terms.places
+    plan, places, edges = stores.plan, stores.terms.places, run.edges
     numbers = {store: now.number for store, (_, now) in stores.fenced.items()}
     return stores.ledger.begin_plan(
         plan.id,
@@ -266,6 +267,7 @@ def _begun(stores: _Stores, edges: Edges, others: _Others, *, nonce: str) -> str
             "bindings": {
                 store: places[store] for store in (*stores.snapshots, *stores.moved) if places.get(store)
             },
+            **_unsoaked(run),
         },
     )
 
@@ -371,9 +373,17 @@ def _ended(run: Run, stores: _Stores, edges: Edges) -> Report:
             "committed": edges.committed,
             "exact": edges.exact,
             **({"selected": True} if plan.selected else {}),
+            **_unsoaked(run),
         },
     )
     return report
+
+
+def _unsoaked(run: Run) -> dict[str, object]:
+    """What the next run has to wait for, where there are phases: also that there is nothing."""
+    if not run.plan.rollout:
+        return {}
+    return {"unsoaked": {phase: [*map(str, found)] for phase, found in run.unsoaked.items()}}
 
 
 def _fenced(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acorn_gitops.apply.generation import Fenced
@@ -22,6 +22,10 @@ class Edges:
     progress: Callable[[int, int, str], None]
     """How many changes of how many are sent, and where."""
     stopping: Callable[[], bool]
+    """Whether the whole run is to end."""
+    stopped: Callable[[Collection[str]], Mapping[str, str]]
+    """Of these stores, those to which nothing may be written any more, and why: somebody said so since it
+    began. Whoever asks asks a remote."""
     nonce: Callable[[], str]
     """Text that was never used before: it keeps idempotency keys of two runs apart."""
     wait_seconds: float = 10.0

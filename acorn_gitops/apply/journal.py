@@ -21,7 +21,7 @@ from acorn_gitops.ledger.records import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, attribute_of, protects
 from acorn_gitops.plan.change import Applied, Change, Step
-from acorn_gitops.plan.diff import recordable
+from acorn_gitops.plan.diff import left_to_others, recordable
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import OWNER
 from acorn_gitops.resources.registry import CLEARED
@@ -208,6 +208,16 @@ class Journal:
             if (want := self._declared(address)) is not None and whose[address] in (owner, None)
         ]
         self._record(rows, "adopt")
+
+    def applied_to(self, address: Address) -> Write | None:
+        """What an earlier run has applied there, as a write; None where nothing is recorded, or it is left to
+        others."""
+        want, last = self._declared(address), self._last(address)
+        if want is None or last is None:
+            return None
+        left = left_to_others(want)
+        said = {name: value for name, value in last.items() if value is not None and name not in left}
+        return Write("update", address, said, etag="", key="")
 
     def is_ours(self, address: Address) -> bool:
         """Whether a resource is declared, or was ever applied."""

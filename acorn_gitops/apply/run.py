@@ -7,6 +7,7 @@ down again (`journal`). A store whose own creation failed, or that stops answeri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -33,6 +34,8 @@ TRIES: Final = 3
 """How often a batch is sent to a store that somebody else changes at the same time."""
 SOAKS: Final = 10.0
 """Seconds after which a run that waits looks whether it is to stop."""
+ASKS: Final = 60.0
+"""Seconds after which a run asks again whether somebody said stop; the next phase always does."""
 Wave = tuple[int, int]
 
 
@@ -70,6 +73,8 @@ class Run:
         """What an earlier run of this plan has done."""
         self.waiting: list[tuple[Wave, Part, str]] = []
         """What the price guard holds back: when it was to be, and why it was not."""
+        self.unsoaked: dict[str, list[Address]] = {}
+        """By phase, what has not stood its time yet: of this run, and of earlier ones that ended before."""
         self.interrupted = False
         self.superseded = ""
         """Who else writes by now; then nothing more is sent."""
@@ -78,6 +83,9 @@ class Run:
         """Stores in which nothing more is tried, and why."""
         self.fenced: set[str] = set()
         """Stores whose batches are refused when the store is another than the one that was judged."""
+        self._stopped: Mapping[str, str] = {}
+        self._asked = edges.clock()
+        """When it was last asked whether somebody said stop."""
         self.done = 0
         self.total = sum(c.writes for c in plan.changes)
 
@@ -144,27 +152,51 @@ class Run:
             if self.interrupted or self.superseded or not any(groups[number + 1 :]):
                 continue
             why = why_unread(phases[number], self.unread)
-            # What an earlier run of this plan did here was not waited for, or did not stay.
-            if not why and (gated := [*mine, *earlier[number]]):
+            # What an earlier run did here was not waited for, or did not stay.
+            gated, waits = [*mine, *earlier[number]], self.unsoaked.get(phases[number].name, ())
+            if not why and (gated or waits):
                 why = why_it_ends(phases[number], gated, self.outcomes)
-                why = why or self._soaked(phases[number], gated)
+                why = why or self._soaked(phases[number], gated, waits)
+            if not why:
+                self.unsoaked.pop(phases[number].name, None)
+            self._asked = -math.inf
 
-    def _soaked(self, phase: Phase, parts: Sequence[Part]) -> str:
-        """Wait, and look once more: why what was seen is not there any more."""
+    def gate(self, parts: Sequence[Part], before: Mapping[str, Sequence[Address]]) -> None:
+        """Note what has to stand its time in each phase that others follow. `before`: what had not when an
+        earlier run ended; what is written anew, or is in a phase that nobody speaks of any more, has no time
+        to stand."""
+        phases = self.plan.rollout
+        groups = by_phase(parts, phases, self._is_last).phases
+        changed = {change.address for change in self.plan.changes if change.writes}
+        for number, phase in enumerate(phases):
+            followed = any(groups[number + 1 :])
+            mine = {part.change.address for part in groups[number]} if followed else set()
+            left = mine.union(before.get(phase.name, ())) - (changed - mine)
+            if left:
+                self.unsoaked[phase.name] = sorted(left)
+
+    def _soaked(self, phase: Phase, parts: Sequence[Part], waits: Iterable[Address]) -> str:
+        """Wait, and look once more: why what was seen is not there any more. `waits`: what an earlier run has
+        written, and did not wait for."""
         if not phase.soak:
             return ""
         left = float(phase.soak)
         while left > 0 and not self.edges.stopping():
             self.edges.pause(min(left, SOAKS))
             left -= SOAKS
-        for store in sorted({part.change.address.store for part in parts}):
+        if left > 0:
+            self.interrupted = True
+            return "interrupted"
+        known = {one for one in waits if one.store in self.connections}
+        theirs = known - {part.change.address for part in parts}
+        for store in sorted({one.store for one in (*(part.change.address for part in parts), *theirs)}):
             self._refresh(store)
             if store in self.broken:
                 return f"the rollout ended after {phase.name}: {store} cannot be read: {self.broken[store]}"
         seen = self._fine_so_far(parts)
-        return why_not_still(
-            phase, (write for part in seen for write in self.journal.writes(part)), self.latest
-        )
+        sent = [write for part in seen for write in self.journal.writes(part)]
+        sent += [write for one in sorted(theirs) if (write := self.journal.applied_to(one)) is not None]
+        return why_not_still(phase, sent, self.latest)
 
     def _carry(self, parts: Iterable[Part]) -> None:
         """Wave by wave; what takes things away comes after all that the price guard held back was tried
@@ -240,6 +272,7 @@ class Run:
         if self.edges.stopping():
             self.interrupted = True
         why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
+        why = why or self._why_stopped(store)
         if why:
             for part in parts:
                 self._skipped(part.change, why)
@@ -261,6 +294,16 @@ class Run:
         for part in left:
             self._refused(part, "conflict", f"{store} is changed by somebody else all the time")
         return None
+
+    def _why_stopped(self, store: str) -> str:
+        """Why nothing more may be written to a store, as somebody said since this run began."""
+        if self.edges.clock() - self._asked >= ASKS:
+            self._stopped = self.edges.stopped(
+                sorted({c.address.store for c in self.plan.changes if c.writes})
+            )
+            self._asked = self.edges.clock()
+        why = self._stopped.get(store, "")
+        return f"nothing more may be written there: {why}" if why else ""
 
     def _sent(self, store: str, parts: list[Part]) -> Sent:
         """A batch, and what was answered. Moved or Superseded where nothing of it was carried out."""
@@ -333,10 +376,11 @@ class Run:
 
     def _refresh(self, store: str, types: frozenset[str] = frozenset()) -> None:
         """Read a store again for the guard, or these types of it; one that cannot be read is left."""
-        scope = Scope(store, base=self.latest[store], types=types)
+        base = self.latest.get(store)
+        scope = Scope(store, base=base, types=types)
         try:
             latest = self.marketplaces[self.connections[store]].read(scope)
-            check_not_empty(latest, self.latest[store].resources.keys(), ())
+            check_not_empty(latest, base.resources.keys() if base is not None else (), ())
         except MarketplaceError as error:
             self.broken[store] = error.message
             return

@@ -4,7 +4,7 @@ instant, commits. Goes out: what stands in the way, until when. Callers: `reconc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
@@ -30,10 +30,13 @@ class Stop(NamedTuple):
     """When it ends by itself; None where somebody ends it."""
 
 
-def frozen(settings: ProjectData, environment: str, stores: Sequence[str], now: datetime) -> Iterator[Stop]:
-    """The freezes that hold now for any of these stores."""
+def frozen(
+    settings: ProjectData, environments: Collection[str], stores: Sequence[str], now: datetime
+) -> Iterator[Stop]:
+    """The freezes that hold now for any of these stores. `environments`: those that lead to the marketplaces
+    that are written to."""
     for freeze in settings.get("freezes") or ():
-        if not _is_for(freeze, environment):
+        if not _is_for(freeze, environments):
             continue
         begin, end = instant(freeze.get("from")), instant(freeze["until"])
         if (begin is not None and now < begin) or (end is not None and now >= end):
@@ -44,9 +47,11 @@ def frozen(settings: ProjectData, environment: str, stores: Sequence[str], now: 
             yield Stop("ACN-042", hit, words, until=end)
 
 
-def closed(settings: ProjectData, environment: str, stores: Sequence[str], now: datetime) -> Iterator[Stop]:
-    """Stores that have change windows, none of which is open now."""
-    windows = [one for one in settings.get("changeWindows") or () if _is_for(one, environment)]
+def closed(
+    settings: ProjectData, environments: Collection[str], stores: Sequence[str], now: datetime
+) -> Iterator[Stop]:
+    """Stores that have change windows, none of which is open now. `environments` as for `frozen`."""
+    windows = [one for one in settings.get("changeWindows") or () if _is_for(one, environments)]
     shut: dict[datetime | None, list[str]] = {}
     for store in stores:
         mine = [window for window in windows if _covers(window, store)]
@@ -135,8 +140,8 @@ def _meant(patterns: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
     return frozenset(patterns).difference(signs), re.compile(whole)
 
 
-def _is_for(said: FreezeData | ChangeWindowData, environment: str) -> bool:
-    return said.get("environments") is None or environment in said["environments"]
+def _is_for(said: FreezeData | ChangeWindowData, environments: Collection[str]) -> bool:
+    return said.get("environments") is None or any(one in environments for one in said["environments"])
 
 
 def instant(text: str | None) -> datetime | None:

@@ -190,6 +190,11 @@ class Ledger(Protocol):
         without git."""
         ...
 
+    def unsoaked(self) -> dict[str, list[Address]]:
+        """By phase of a rollout, what was to be seen and to stay for a while before others may follow, and was
+        not when the last run ended, or died."""
+        ...
+
     def last_guards(self) -> dict[str, object]:
         """The settings that guarded the last run of which they are known."""
         ...

@@ -274,6 +274,20 @@ class Trail(Rows):
                 return str(body["commit"]).removesuffix("-dirty")
         return ""
 
+    def unsoaked(self) -> dict[str, list[Address]]:
+        """By phase of a rollout, what had not stood its time when the last run ended, or died. Entries that
+        count for nothing count here: what they say is a reason to wait."""
+        for raw in self._each(
+            "SELECT body FROM audit WHERE event IN ('apply.begin', 'apply.end')"
+            " AND instr(CAST(body AS TEXT), '\"unsoaked\":{') ORDER BY sequence DESC LIMIT 1"
+        ):
+            said = audit.body_of(raw[0]).get("unsoaked")
+            return {
+                phase: [parse_address(text) for text in texts]
+                for phase, texts in (said.items() if isinstance(said, dict) else ())
+            }
+        return {}
+
     def last_guards(self) -> dict[str, object]:
         """The settings that guarded the last run of which they are known."""
         for raw in self._counting("event='apply.begin'"):

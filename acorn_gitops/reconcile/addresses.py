@@ -1,5 +1,5 @@
 """One spelling of an address. Comes in: an adapter's name and what acorn.yaml writes. Goes out: the same text
-for all that lead to one server. Caller: `states`.
+for all that lead to one server. Callers: `states`, `standing_still`.
 
 A commit chooses how an address is written. What was applied to a marketplace, given and frozen there counts
 for it however it is spelled.
@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
+
+from acorn_gitops.specs.merge import merge
+from acorn_gitops.specs.project import spelled
+
+if TYPE_CHECKING:
+    from acorn_gitops.model.typed import ConnectionData, ProjectData
 
 _HERE: Final = "127.0.0.1"
 """This machine."""
@@ -35,6 +42,25 @@ def one_spelling(adapter: str, url: str) -> str:
     if adapter == "vendure" and not path.endswith("-api"):
         path = f"{path}/admin-api".lstrip("/")
     return parts._replace(netloc=where, path=path).geturl().rstrip("/")
+
+
+def environments_leading_to(settings: ProjectData, connections: Iterable[ConnectionData]) -> list[str]:
+    """The environments of a project file that use any of these connections, however their addresses are
+    written. What is embedded is a file of each clone, and nobody else's."""
+    wanted = {_spelled(one) for one in connections} - {b""}
+    found = []
+    for name, chosen in (settings.get("environments") or {}).items():
+        used = merge(settings["connections"], (chosen or {}).get("connections") or {})
+        if any(_spelled(one) in wanted for one in used.values()):
+            found.append(name)
+    return found
+
+
+def _spelled(connection: ConnectionData) -> bytes:
+    url = str(connection.get("url") or "sandbox:")
+    if url.startswith("sandbox:"):
+        return b""
+    return spelled({**connection, "url": min(by_either_scheme(one_spelling(connection["adapter"], url)))})
 
 
 def by_either_scheme(spelled: str) -> tuple[str, ...]:

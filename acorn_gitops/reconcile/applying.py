@@ -40,7 +40,7 @@ from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, bring, is
 from acorn_gitops.reconcile.loosened import guards_of, opens
 from acorn_gitops.reconcile.planning import compute, least_price, to_record, written_to
 from acorn_gitops.reconcile.preconditions import permit_for, refuse_another, refuse_blocked, refuse_changed
-from acorn_gitops.reconcile.standing_still import refuse_standing_still
+from acorn_gitops.reconcile.standing_still import refuse_standing_still, stopped
 from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules import rehearsal
@@ -353,6 +353,7 @@ class _Run:
             clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,
             stopping=lambda: not renewal.holds() or self._hooks.stopping(),
+            stopped=lambda stores: stopped(self._workspace, loaded, stores),
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),

@@ -18,6 +18,7 @@ from acorn_gitops.model.finding import AcornError, Finding, Refused, Severity
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
+from acorn_gitops.reconcile.addresses import environments_leading_to
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -53,23 +54,37 @@ def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Fi
 
 
 def refuse_standing_still(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> None:
-    """Refused where a freeze, a closed window or a hold forbids to write to these stores. The remote is asked
-    first what its default branch says: the one that this clone takes for it, and the one that the remote
-    does, where these differ."""
+    """Refused where a freeze, a closed window or a hold forbids to write to these stores (`_now`)."""
     if not stores:
         return
+    found = _now(workspace, loaded, stores)
+    if found is None:
+        findings = [Finding("ACN-042", "error", UNREADABLE, hint=MEND, firm=True)]
+    else:
+        findings = [_finding(stop, "error", "") for stop in found]
+    if findings:
+        raise Refused("nothing may be changed now; nothing was written", findings=findings)
+
+
+def stopped(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> dict[str, str]:
+    """While something is carried out: to which of these stores nothing more may be written, and why."""
+    found = _now(workspace, loaded, stores) if stores else []
+    if found is None:
+        return dict.fromkeys(stores, UNREADABLE)
+    return {store: f"{stop.id}: {stop.words}" for stop in found for store in stop.stores or stores}
+
+
+def _now(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> list[Stop] | None:
+    """What stands in the way now; None where acorn.yaml of the default branch cannot be read. The remote is
+    asked first what its default branch says: the one that this clone takes for it, and the one that the
+    remote does, where these differ."""
     found: dict[Stop, None] = {}
     for commit in _newest(workspace) or _last_seen(workspace):
         head = workspace.trust.settings(commit)
         if head is None:
-            raise Refused(
-                "nothing may be changed now; nothing was written",
-                findings=[Finding("ACN-042", "error", UNREADABLE, hint=MEND, firm=True)],
-            )
+            return None
         found |= dict.fromkeys(_stops(workspace, loaded, stores, head=head, head_commit=commit))
-    if found:
-        findings = [_finding(stop, "error", "") for stop in found]
-        raise Refused("nothing may be changed now; nothing was written", findings=findings)
+    return [*found]
 
 
 def _newest(workspace: Workspace) -> list[str]:
@@ -110,7 +125,7 @@ def _stops(
     head: ProjectData,
     head_commit: str,
 ) -> list[Stop]:
-    own, environment, now = loaded.configuration.settings, loaded.project.environment, workspace.now()
+    own, now = loaded.configuration.settings, workspace.now()
     names = sorted({*stores})
     if not names or not any(settings.get(name) for settings in (own, head) for name in SETTINGS):
         return []
@@ -122,11 +137,14 @@ def _stops(
         "freezes": [*freezes, *says],
         "changeWindows": (head or own).get("changeWindows") or [],
     }
+    # A checkout can call an environment anything: what was said of a marketplace counts for it all the same.
+    used = loaded.project.connections.values()
+    environments = {loaded.project.environment, *environments_leading_to(head, used)}
     root = workspace.root
     commit = head_of(root)
     return [
-        *frozen(kept, environment, names, now),
-        *closed(kept, environment, names, now),
+        *frozen(kept, environments, names, now),
+        *closed(kept, environments, names, now),
         *held(
             head,
             own,

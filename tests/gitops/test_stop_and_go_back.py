@@ -347,6 +347,37 @@ def test_the_remote_is_asked_which_branch_is_its_default_one(
     assert (done.code, "ACN-042" in done.err) == (4, True), done
 
 
+@pytest.mark.parametrize("stop", ["freezes", "holds"])
+def test_a_stop_that_is_merged_while_a_canary_stands_its_time_is_heard(
+    team: Repository, tmp_path: Path, stop: str
+) -> None:
+    """A soak may take a day: the second phase asks again, and writes nothing."""
+    with (team.path / "acorn.yaml").open("a") as file:
+        file.write("  policies:\n    rollout: [{name: canary, stores: {names: [amz-de]}, soakSeconds: 60}]\n")
+    edit(team, "49.99", "47.50")
+    bad = edit(team, "12.90", "11.90")
+    git(team.path, "push", "-q", "origin", "main")
+    other = cloned(tmp_path / "team.git", tmp_path / "other")
+    said = (
+        'freezes: [{name: stop, reason: wrong, owner: mia@example.com, until: "2026-12-24T00:00:00Z"}]'
+        if stop == "freezes"
+        else f"holds: [{{commit: {bad}, reason: wrong, owner: mia@example.com}}]"
+    )
+
+    def merged(_: float) -> None:
+        file = other.path / "acorn.yaml"
+        if stop not in file.read_text():
+            file.write_text(f"{file.read_text()}  {said}\n")
+            git(other.path, "commit", "-qam", "stop")
+            git(other.path, "push", "-q", "origin", "main")
+
+    done = Workspace(team.path, environ=dict(os.environ), pause=merged).apply(ApplyRequest(wait=0))
+    told = {change.address.store: outcome for change, outcome in done.outcomes}
+    assert (told["amz-de"].status, told["amz-fr"].status) == ("observed", "skipped")
+    assert "wrong (mia@example.com)" in told["amz-fr"].message
+    assert team.live()["amz-fr/listing/MUG-RED"]["price"]["value"] == "12.90"
+
+
 def test_a_stop_that_is_merged_while_somebody_is_asked_is_heard(team: Repository, tmp_path: Path) -> None:
     other = cloned(tmp_path / "team.git", tmp_path / "other")
     edit(team, "49.99", "47.50")
@@ -422,7 +453,7 @@ NIGHT: dict[str, Any] = {"days": ["fri"], "from": "22:00", "until": "02:00", "tz
 def test_a_window_is_open_by_its_own_clock_and_its_next_opening_is_known(
     window: dict[str, Any], now: str, opens: str
 ) -> None:
-    found = list(closed({"changeWindows": [window]}, "sandbox", ["a"], datetime.fromisoformat(now)))
+    found = list(closed({"changeWindows": [window]}, ["sandbox"], ["a"], datetime.fromisoformat(now)))
     assert bool(found) is bool(opens)
     if opens:
         assert found[0].until == datetime.fromisoformat(opens)
@@ -435,8 +466,8 @@ def test_windows_and_freezes_are_for_the_stores_and_environments_that_they_name(
     other = {**WINDOW, "stores": ["amz-de"], "days": ["wed"]}
     names = ["amz-de", "amz-fr", "shop"]
     settings = {"changeWindows": [one, other]}
-    assert [stop.stores for stop in closed(settings, "production", names, now)] == [("amz-fr",)]
-    assert list(closed(settings, "sandbox", names, now)) == []
+    assert [stop.stores for stop in closed(settings, ["production"], names, now)] == [("amz-fr",)]
+    assert list(closed(settings, ["sandbox"], names, now)) == []
     ice = {
         "name": "f",
         "reason": "r",
@@ -444,9 +475,50 @@ def test_windows_and_freezes_are_for_the_stores_and_environments_that_they_name(
         "from": "2026-11-25T12:00:01Z",
         "until": "2026-11-26T00:00:00Z",
     }
-    assert list(frozen({"freezes": [ice]}, "sandbox", names, now)) == []
+    assert list(frozen({"freezes": [ice]}, ["sandbox"], names, now)) == []
     later = now.replace(minute=1)
-    assert [stop.stores for stop in frozen({"freezes": [ice]}, "sandbox", names, later)] == [tuple(names)]
+    assert [stop.stores for stop in frozen({"freezes": [ice]}, ["sandbox"], names, later)] == [tuple(names)]
+
+
+def test_a_freeze_of_an_environment_is_of_its_marketplace_by_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout that calls the same connection another environment, or has it in one that the default branch
+    knows for something else, writes to what is frozen all the same."""
+    with open_market(tmp_path) as market:
+        made = clone_of(market, tmp_path / "r", storefront(), sku())
+        file = made.path / "acorn.yaml"
+        file.write_text(
+            file.read_text().replace(
+                "{sandbox: {}}", '{sandbox: {}, tests: {connections: {main: {url: "sandbox:"}}}}'
+            )
+        )
+        assert "tests" in file.read_text()
+        published(tmp_path, made)
+        monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+        made.apply()
+        freeze(made, "--env", "sandbox")
+        assert "environments: [sandbox]" in file.read_text()
+        git(made.path, "commit", "-qam", "freeze")
+        git(made.path, "push", "-q", "origin", "main")
+        edit(made, "49.99", "9.99")
+        text = file.read_text()
+        by_another_name = market.url.replace("127.0.0.1", "localhost") + "/"
+        for name, there in {
+            "mine": text.replace(
+                "{sandbox: {}, tests",
+                f'{{sandbox: {{}}, mine: {{connections: {{main: {{url: "{by_another_name}"}}}}}}, tests',
+            ),
+            "tests": text.replace('{url: "sandbox:"}', f'{{url: "{market.url}"}}'),
+            "sandbox": text.replace("environments: [sandbox]", "environments: [tests]"),
+        }.items():
+            file.write_text(there)
+            done = made.run("apply", "--env", name, "--auto-approve", "--adopt")
+            assert (done.code, "ACN-042" in done.err) == (4, True), (name, done)
+        file.write_text(text)
+        done = made.run("apply", "--env", "tests", "--auto-approve")
+        assert done.code == 0, "what is embedded is another marketplace"
+        assert market.prices() == {"49.99"}
 
 
 def test_outside_of_its_windows_a_store_is_refused_with_the_next_opening(team: Repository) -> None:
