@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 
 MOST: Final = 25 << 20
 """Bytes of a hook; GitHub sends no more. None of them is kept."""
-MOST_AT_ONCE: Final = 1000
-"""Connections, idle ones counted: health must be heard while somebody holds some."""
-HOOK: Final = 30.0
+MOST_AT_ONCE: Final = 64
+"""Connections: each takes a file descriptor, and the watcher works with the same. For one more the oldest is
+closed, so that whoever asks for its health is heard."""
+HOOK: Final = 10.0
 """Seconds that a hook may take to arrive."""
+LIVES: Final = 15.0
+"""Seconds that a connection is open, whatever is said on it: every answer is short, and takes none."""
 GRACE: Final = 60.0
 """Seconds after which a look that was due counts as overdue."""
 STARTS: Final = 10.0
@@ -198,9 +201,11 @@ def served(listen: str | None, board: Board, secret: str) -> Iterator[None]:
         Answers(board, secret),
         host=host,
         port=port,
-        log_level="warning",
+        log_level="critical",
         lifespan="off",
-        limit_concurrency=MOST_AT_ONCE,
+        http=_short_lived(),
+        ws="none",
+        backlog=MOST_AT_ONCE,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=_run, args=(server,), name="acorn watch server", daemon=True)
@@ -215,6 +220,30 @@ def served(listen: str | None, board: Board, secret: str) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(STARTS)
+
+
+def _short_lived() -> type[asyncio.Protocol]:
+    """HTTP on connections of which there are not many, and none for long: whoever can reach the port may open
+    as many as they like, and say nothing."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    opened: dict[asyncio.Transport, None] = {}
+
+    class ShortLived(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            opened[transport] = None
+            self.loop.call_later(LIVES, transport.abort)
+            if len(opened) > MOST_AT_ONCE:
+                oldest = next(iter(opened))
+                del opened[oldest]
+                oldest.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            opened.pop(self.transport, None)
+            super().connection_lost(exc)
+
+    return ShortLived
 
 
 def _run(server: Server) -> None:

@@ -212,13 +212,15 @@ class Questions:
         an end."""
         return self.later(root, *arguments, given=given)()
 
-    def is_cut_off(self, root: Path, commit: str = "HEAD") -> bool:
-        """Whether this clone has only the newest part of the history of a commit. That a branch of another
+    def is_cut_off(self, root: Path, *commits: str) -> bool:
+        """Whether this clone has only the newest part of the history of any of these commits (without one:
+        of what is checked out). That a branch of another
         history (the ledger's) was fetched with its newest commit only cuts nothing off."""
         if self.ask(root, "rev-parse", "--is-shallow-repository").strip() != b"true":
             return False
         cut = {*_read(self.repository.common / "shallow").split()}
-        ends = self.ask(root, "rev-list", "--max-parents=0", commit).decode().split()
+        given = "".join(f"{one}\n" for one in commits or ("HEAD",)).encode()
+        ends = self.ask(root, "rev-list", "--max-parents=0", "--stdin", given=given).decode().split()
         return not cut.isdisjoint(ends)
 
     def merged(self, one: bytes, base: bytes, other: bytes) -> bytes | None:
@@ -319,10 +321,10 @@ MOST: Final = 256 << 20
 class _TooMuch(Exception):
     def __init__(self, *, late: bool) -> None:
         super().__init__()
-        self._late = late
+        self.late = late
 
     def words(self, seconds: float) -> str:
-        return f"took more than {seconds:.0f} seconds" if self._late else f"says more than {MOST >> 20} MiB"
+        return f"took more than {seconds:.0f} seconds" if self.late else f"says more than {MOST >> 20} MiB"
 
 
 @contextlib.contextmanager
@@ -369,26 +371,68 @@ def _read_all(process: subprocess.Popen[bytes], until: float) -> bytes:
     return b"".join(parts)
 
 
-def heard(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+def heard(process: subprocess.Popen[bytes], seconds: float, memory: int) -> tuple[bytes, bytes]:
     """All that git says, and its words for people, once it has ended by itself. NoAnswer where it has not
-    within so many seconds: it is ended then."""
+    within so many seconds, or says more than a remote has to say: it is ended then. `memory`: bytes that it,
+    and what it starts to talk to a remote, may take, each."""
     try:
-        return process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
+        return _both(process, time.monotonic() + seconds, memory)
+    except (_TooMuch, subprocess.TimeoutExpired) as error:
         _end(process)
-        raise NoAnswer(f"no answer within {seconds:.0f} seconds", ended=True) from None
+        late = not isinstance(error, _TooMuch) or error.late
+        words = f"no answer within {seconds:.0f} seconds" if late else f"it says more than {MOST >> 20} MiB"
+        raise NoAnswer(words, ended=True) from None
     except BaseException:
         _end(process)
         raise
 
 
+def _both(process: subprocess.Popen[bytes], until: float, memory: int) -> tuple[bytes, bytes]:
+    """What a process says on both of its streams. _TooMuch as `_read_all`."""
+    if os.name == "nt":  # a pipe cannot be waited for there
+        return process.communicate(timeout=max(0.1, until - time.monotonic()))
+    assert process.stdout is not None and process.stderr is not None
+    said: dict[object, list[bytes]] = {process.stdout: [], process.stderr: []}
+    size = 0
+    with selectors.DefaultSelector() as ready:
+        for stream in (process.stdout, process.stderr):
+            ready.register(stream, selectors.EVENT_READ)
+        while ready.get_map():
+            for pid in (process.pid, *_children(process.pid)):
+                _limit_memory(pid, memory)
+            if time.monotonic() >= until:
+                raise _TooMuch(late=True)
+            for key, _ in ready.select(_LOOKS):
+                part = os.read(key.fd, 1 << 20)
+                if not part:
+                    ready.unregister(key.fileobj)
+                said[key.fileobj].append(part)
+                size += len(part)
+            if size > MOST:
+                raise _TooMuch(late=False)
+    process.wait(max(0.1, until - time.monotonic()))
+    return b"".join(said[process.stdout]), b"".join(said[process.stderr])
+
+
+_LOOKS: Final = 0.1
+"""Seconds after which it is looked which processes there are."""
+
+
+def _children(process: int) -> list[int]:
+    """Processes that one has started, and those that they have."""
+    found: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            found += [int(child), *_children(int(child))]
+    return found
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End git and what it started to talk to a remote: that one may hold on to a connection that says
     nothing."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    with contextlib.suppress(OSError, ValueError):
-        for child in children.read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+    for child in _children(process.pid):
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
@@ -404,9 +448,19 @@ def _limit(process: int) -> None:
     except ImportError:
         return  # no limits on Windows: SECURITY.md says so
     if hasattr(resource, "prlimit"):
-        for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_CPU, int(SECONDS))):
-            with contextlib.suppress(OSError, ValueError):
-                resource.prlimit(process, kind, (most, most))
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(process, resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
+    _limit_memory(process, MEMORY)
+
+
+def _limit_memory(process: int, most: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    if hasattr(resource, "prlimit"):
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(process, resource.RLIMIT_DATA, (most, most))
 
 
 def _configuration(repository: Repository, *, wide: bool) -> str:

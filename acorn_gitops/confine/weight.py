@@ -17,16 +17,23 @@ _LIST: Final = 72
 _PAIR: Final = 100
 """A key, and its place in a map."""
 _VALUE: Final = 64
+_WIDE: Final = 96
+"""A short text with a letter beyond ASCII."""
+_DECIMAL: Final = 128
+"""A number that is parsed as a decimal."""
 _ASTRAL: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 """With one of these bytes begins a letter beyond 16 bits: a text that holds one takes four bytes for each
 letter."""
 
 
-def memory_of(body: bytes) -> int:
+def memory_of(body: bytes, *, decimals: bool = False) -> int:
     """Bytes that this text takes in memory at most, when it is parsed. Found by counting marks, in a few
-    passes without a copy."""
-    marks = _VALUE * body.count(b",") + _PAIR * body.count(b":")
-    return marks + _LIST * body.count(b"[") + _MAP * body.count(b"{") + _widest(body) * len(body)
+    passes without a copy. `decimals`: numbers with a point become those."""
+    widest = _widest(body)
+    value = _DECIMAL if decimals else _VALUE if widest == 1 else _WIDE
+    pair = _PAIR - _VALUE + value
+    marks = value * body.count(b",") + pair * body.count(b":")
+    return marks + _LIST * body.count(b"[") + _MAP * body.count(b"{") + widest * len(body)
 
 
 def _widest(body: bytes) -> int:

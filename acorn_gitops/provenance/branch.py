@@ -29,7 +29,7 @@ from acorn_gitops.confine.git import (
     heard,
     resolve,
 )
-from acorn_gitops.model.finding import AcornError, Stale
+from acorn_gitops.model.finding import AcornError, Refused, Stale
 
 if TYPE_CHECKING:
     from git import Git
@@ -84,9 +84,16 @@ _FETCHES: Final = 5
 """How often a branch is fetched that moves at the same time."""
 
 
+LONGEST: Final = 256 << 20
+"""Bytes of a file on a branch of ours."""
+LONGEST_IN_ALL: Final = 512 << 20
+
+
 def _content(git: Git, commit: str, name: str, branch: str) -> bytes | None:
-    if not _run(git, "ls_tree", commit, "--", name).strip():
+    listed = _listed(git, commit, name)
+    if not listed:
         return None
+    _refuse_long(sum(listed.values()), LONGEST, f"{name} on {branch}")
     try:
         content = git.cat_file(
             "blob", f"{commit}:{name}", stdout_as_string=False, strip_newline_in_stdout=False
@@ -103,12 +110,33 @@ def every(
     `strangers`: as for `fetch`."""
     git = _git(root, strangers=strangers)
     commit = fetch(root, remote, branch, "", strangers=strangers).commit
-    # Without -z git writes names beyond ASCII as escapes between quotes.
-    listed = (
-        _run(git, "ls_tree", "-r", "-z", "--name-only", "--full-tree", commit).split("\0") if commit else []
-    )
-    found = ((name, _content(git, commit, name, branch)) for name in listed if name.endswith(ending))
+    listed = {name: size for name, size in _listed(git, commit).items() if name.endswith(ending)}
+    _refuse_long(sum(listed.values()), LONGEST_IN_ALL, f"what lies on {branch}")
+    found = ((name, _content(git, commit, name, branch)) for name in listed)
     return [(name, content) for name, content in found if content is not None]
+
+
+def _listed(git: Git, commit: str, *names: str) -> dict[str, int]:
+    """The files of a commit, or these of them, with how many bytes each has."""
+    if not commit:
+        return {}
+    # Without -z git writes names beyond ASCII as escapes between quotes.
+    told = _run(git, "ls_tree", "-r", "-l", "-z", "--full-tree", commit, "--", *names)
+    found = {}
+    for row in told.split("\0"):
+        about, tab, name = row.partition("\t")
+        if tab:
+            size = about.split()[3]
+            found[name] = int(size) if size.isdecimal() else 0
+    return found
+
+
+def _refuse_long(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise Refused(
+            f"{what} has {size >> 20:,} MiB, and {most >> 20} are read at most",
+            hint="put an older commit of that branch back, or take what is no ledger out of it",
+        )
 
 
 def newest(root: Path, remote: str, branch: str) -> str:
@@ -423,6 +451,8 @@ _PUSH = (
 
 
 SECONDS: Final = {"ls_remote": 60, "fetch": 300, "push": 300}
+MEMORY: Final = {"ls_remote": 512 << 20, "fetch": 4 << 30, "push": 4 << 30}
+"""Bytes that git, and what it starts to talk to a remote, may take, each."""
 """By git's verb, how long a remote may take."""
 _REACH = "`git remote -v` shows what was asked; whoever runs this needs the right to read it"
 _MOVED = (
@@ -489,7 +519,7 @@ def _ask_remote(git: Git, command: str, *arguments: str) -> str:
     as ever, also where it took too long."""
     running = getattr(git, command)(*arguments, as_process=True)
     try:
-        said, trouble = heard(running.proc, SECONDS[command])
+        said, trouble = heard(running.proc, SECONDS[command], MEMORY[command])
     except NoAnswer as error:
         raise _error()(["git", command], 124, str(error).encode()) from None
     if running.proc.returncode:

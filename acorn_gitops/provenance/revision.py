@@ -7,13 +7,15 @@ error: a plan then says so.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find, local_tips, resolve
+from acorn_gitops.confine.paths import Escape, read_inside
 
 
 class Revision:
@@ -127,24 +129,34 @@ def _held(questions: Questions, root: Path, commit: str, path: str) -> bytes:
         return b""
 
 
+class Versions(NamedTuple):
+    """What files of a name have held."""
+
+    found: list[tuple[Path, bytes]]
+    """The folder that it lay in, and what it held; each content once for a folder."""
+    is_whole: bool
+    """Whether all of the history was there to be looked at: a shallow clone has the newest part alone."""
+
+
 def once_named(
-    root: Path, name: str, *, most: int, remote_branches: Sequence[str] = ()
-) -> list[tuple[Path, bytes]]:
+    root: Path, name: str, *, most: int, longest: int, remote_branches: Sequence[str] = ()
+) -> Versions:
     """What every file of a name (`acorn.yaml`), wherever it lies in the repository, holds now and has ever
     held: in the history of what is checked out, of all branches here, and of these of remotes; merges and
-    branches without a common beginning included. With each the folder that it lay in; each content once for
-    a folder. NoAnswer where git cannot tell, or where there are more than `most`."""
+    branches without a common beginning included. What is longer than `longest` bytes, and what a link leads
+    to that leaves the repository, is left out: nobody could ever use it. NoAnswer where git cannot tell, or
+    where there are more than `most`."""
     repository = find(root)
     if repository is None:
-        return [(root, (root / name).read_bytes())] if (root / name).is_file() else []
+        return Versions([*_on_disk(root, [root / name], longest)], is_whole=True)
     top = repository.top
     questions = Questions(repository)
     listed = questions.ask(top, "ls-files", "-z", "--", f":(top,glob)**/{name}")
     here = {root / name, *(top / one.decode("utf-8", "replace") for one in listed.split(b"\0") if one)}
-    found = [(path.parent, path.read_bytes()) for path in sorted(here) if path.is_file()]
+    found = [*_on_disk(top, sorted(here), longest)]
     tips = local_tips(repository, remote_branches)
     if not tips:
-        return found
+        return Versions(found, is_whole=True)
     # No text is looked for: what git takes for text, and how YAML spells a word, is for the commit to say.
     asked = (
         "log", "--no-mailmap", "-m", "--root", "--full-history", "--raw", "--no-abbrev", "--no-renames",
@@ -154,8 +166,17 @@ def once_named(
     blobs = [*dict.fromkeys(blob for _, blob in versions)]
     if len(blobs) > most:
         raise NoAnswer(f"{name} has had more than {most:,} versions", ended=True)
-    contents = _contents(questions, top, blobs)
-    return [*found, *(((top / path).parent, contents[blob]) for path, blob in versions)]
+    contents = _contents(questions, top, blobs, longest)
+    found += [((top / path).parent, contents[blob]) for path, blob in versions if blob in contents]
+    return Versions(found, is_whole=not questions.is_cut_off(top, *tips))
+
+
+def _on_disk(top: Path, paths: Iterable[Path], longest: int) -> Iterator[tuple[Path, bytes]]:
+    for path in paths:
+        if not path.is_file():
+            continue
+        with contextlib.suppress(Escape, OSError):
+            yield path.parent, read_inside(top, path.relative_to(top).as_posix(), most=longest)
 
 
 _RAW: Final = re.compile(rb":[0-7]{6} [0-7]{6} ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z]")
@@ -172,22 +193,25 @@ def _versions(told: bytes) -> list[tuple[str, str]]:
     return [one for one in found if one[1].strip("0")]
 
 
-def _contents(questions: Questions, top: Path, blobs: Sequence[str]) -> dict[str, bytes]:
-    """What blobs hold. NoAnswer where one is not here (a partial clone)."""
-    if not blobs:
-        return {}
-    told = questions.ask(top, "cat-file", "--batch", given="".join(f"{one}\n" for one in blobs).encode())
+def _contents(questions: Questions, top: Path, blobs: Sequence[str], longest: int) -> dict[str, bytes]:
+    """What blobs hold, but for those of more than `longest` bytes. NoAnswer where one is not here (a partial
+    clone)."""
+    asked = "".join(f"{one}\n" for one in blobs).encode()
+    sizes = questions.ask(top, "cat-file", "--batch-check", given=asked).splitlines() if blobs else []
+    if any(row.split()[1:2] != [b"blob"] for row in sizes):
+        raise NoAnswer(
+            "this clone lacks older versions; `git fetch --refetch --no-filter` brings them", ended=True
+        )
+    wanted = [blob for blob, row in zip(blobs, sizes, strict=True) if int(row.split()[2]) <= longest]
+    asked = "".join(f"{one}\n" for one in wanted).encode()
+    told = questions.ask(top, "cat-file", "--batch", given=asked) if wanted else b""
     found: dict[str, bytes] = {}
     at = 0
-    for blob in blobs:
+    for blob in wanted:
         end = told.index(b"\n", at)
-        kind, _, size = told[at:end].partition(b" ")[2].partition(b" ")
-        if kind != b"blob":
-            raise NoAnswer(
-                "this clone lacks older versions; `git fetch --refetch --no-filter` brings them", ended=True
-            )
-        found[blob] = told[end + 1 : end + 1 + int(size)]
-        at = end + 1 + int(size) + 1
+        size = int(told[at:end].split()[2])
+        found[blob] = told[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
     return found
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,14 +33,18 @@ from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, is_shared
 from acorn_gitops.reconcile.loosened import last_guards
 from acorn_gitops.reconcile.states import States
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.project import FILE, ledgers_named
+from acorn_gitops.specs.project import FILE, LONGEST, is_quickly_read, ledgers_named
 
 _MOST: Final = 50
 """So many ledgers of the same stores are asked."""
 _MOST_NAMED: Final = 5000
 """So many versions of acorn.yaml are looked at."""
+_MOST_ODD: Final = 2 << 20
+"""So many bytes of them may be written so that they take long to read."""
 _MOST_IN_ALL: Final = 1000
 """So many ledgers are opened."""
+_PAGE: Final = 512
+"""The size of every SQLite file is a multiple of it."""
 _MOVE: Final = "where it is of no use any more, move it out of the repository's folder"
 
 
@@ -185,18 +189,49 @@ class _Search:
         root, trust = self._workspace.root, self._workspace.trust
         branches = [f"{REMOTE}/{trust.default_branch}"] if trust.default_branch else []
         try:
-            found = once_named(root, FILE, most=_MOST_NAMED, remote_branches=branches)
+            found, is_whole = once_named(
+                root, FILE, most=_MOST_NAMED, longest=LONGEST, remote_branches=branches
+            )
         except NoAnswer as error:
             raise Refused(
                 f"git cannot tell which ledgers {FILE} has named ({error}); nothing was written",
                 hint=f"`git log --raw --full-history -- {FILE}` shows what was asked",
             ) from None
+        if not is_whole:
+            # What older versions have named is not known; a ledger that still lies here is found all the same.
+            yield from self._lying()
+        said: dict[bytes, list[str]] = {}
+        odd = 0
         for folder, content in dict.fromkeys(found):
             if b"ledger" not in content and b"\\" not in content:
                 continue  # the places that go without saying are below `.acorn`
-            for name in ledgers_named(content.decode("utf-8", "replace")):
+            if content not in said:
+                text = content.decode("utf-8", "replace")
+                odd += 0 if is_quickly_read(text) else len(content)
+                if odd > _MOST_ODD:
+                    raise Refused(
+                        f"versions of {FILE} take too long to read, up to {self._short(folder / FILE)}; nothing"
+                        " was written",
+                        hint="it looks like no project file: take it out of the repository, and of its history",
+                    )
+                said[content] = ledgers_named(text)
+            for name in said[content]:
                 if self._is_inside(folder / name) or (folder == root and trust.keeps_ledger(name)):
                     yield folder / name, folder == root
+
+    def _lying(self) -> Iterator[tuple[Path, bool]]:
+        """Every database in the folders of the repository, wherever it is and whatever it is called."""
+        for at, folders, names in os.walk(self._top):
+            here = Path(at)
+            folders[:] = sorted(
+                one for one in folders if one not in (".git", ".acorn") and not (here / one / ".git").exists()
+            )
+            for name in sorted(names):
+                path = here / name
+                with suppress(OSError):
+                    size = path.lstat().st_size
+                    if size and size % _PAGE == 0 and self._is_inside(path):
+                        yield path, here.is_relative_to(self._workspace.root)
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a path lies in the repository, and passes no link."""
@@ -225,6 +260,8 @@ class _Search:
             every = kept_branch.every(
                 workspace.root, REMOTE, branch, ending=".gz", strangers=workspace.untrusted
             )
+        except Refused:
+            raise  # it is there, and too large to be looked into
         except AcornError:
             if chosen:
                 raise

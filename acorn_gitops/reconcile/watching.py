@@ -109,8 +109,8 @@ class Watcher:
 
     def turn(self, *, woken: bool = False) -> Turn | None:
         """Do what is due; None where nothing is. `woken`: somebody says that there is news, so that what
-        failed is tried at once. An AcornError is part of the turn; anything else is a fault, and is
-        raised."""
+        failed is tried at once. An AcornError is part of the turn, and so is what this machine cannot do;
+        anything else is a fault, and is raised."""
         workspace = self._first
         at = workspace.now()
         cause: Cause = "started"
@@ -124,6 +124,10 @@ class Watcher:
             turn = self._taken(at, cause, head)
         except AcornError as error:
             turn = Turn(at, cause, Revision(workspace.root).get()[0], error=error)
+        except OSError as error:
+            # A disk that is full, or no file descriptor that is free: that passes.
+            told = AcornError(f"this machine cannot do it now: {error.strerror or error}")
+            turn = Turn(at, cause, "", error=told)
         # Drift, and a plan that apply would refuse, are for people: to look again sooner would not help.
         failed = turn.error is not None or (turn.applied is not None and turn.code != 0)
         self._failures = self._failures + 1 if failed else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from acorn_gitops.model.typed import ConnectionData, PoliciesData, PriceRuleData, ProjectData, RouteData
 
 FILE = "acorn.yaml"
+LONGEST: Final = 1 << 20
+"""Bytes of a project file. Specs may be long; this one is read in every version that it ever had."""
 
 
 class Project(NamedTuple):
@@ -54,6 +56,15 @@ def ledger_of(settings: ProjectData, environment: str) -> str:
     """Where an environment of a project keeps its ledger, from the root."""
     said = (settings["environments"].get(environment) or {}).get("ledger")
     return said or f".acorn/{environment}/ledger.db"
+
+
+def is_quickly_read(text: str) -> bool:
+    """Whether a project file is written as most are; what is not takes a hundred times as long to read."""
+    try:
+        fast.parse(text)
+    except fast.NotSimple:
+        return False
+    return True
 
 
 def ledgers_named(text: str) -> list[str]:
@@ -126,6 +137,15 @@ def read_project(reader: Reader, environment: str | None) -> Project:
         raise InvalidSpecs(f"{FILE} is wrong", findings=[finding]) from None
     except OSError:
         raise InvalidSpecs(f"there is no {FILE} in {reader.root}", hint="run `acorn init`") from None
+    if (reader.root / FILE).stat().st_size > LONGEST:
+        finding = Finding(
+            "GEN-004",
+            "error",
+            f"{FILE} is larger than {LONGEST >> 20} MiB",
+            place=Place(FILE),
+            hint="keep specs in the folders that it names, and take out waivers and freezes that have ended",
+        )
+        raise InvalidSpecs(f"{FILE} is wrong", findings=[finding])
     read = reader.read(reader.root / FILE)
     if read.findings:
         raise InvalidSpecs(f"{FILE} is wrong", findings=read.findings)

@@ -88,6 +88,9 @@ NESTED = b'{"a":' * 9 + b"1" + b"}" * 9
         b"[" + b",".join(b'"%d"' % (n + 1000) for n in range(50_000)) + b"]",
         b"[" + b",".join(b'{"a%d":1}' % n for n in range(30_000)) + b"]",
         b"[" + b",".join([b"1.5"] * 50_000) + b"]",
+        ("[" + ",".join(['"éa"'] * 50_000) + "]").encode(),
+        ("[" + ",".join(['"Ā"'] * 50_000) + "]").encode(),
+        b"{" + b",".join(b'"k%d":"\xc3\xa9"' % n for n in range(20_000)) + b"}",
         ('["' + "a" * 1_000_000 + '\U0001f43f"]').encode(),
         ('["' + "a" * 1_000_000 + 'ж"]').encode(),
         ('["' + "é" * 1_000_000 + '"]').encode(),
@@ -101,6 +104,9 @@ NESTED = b'{"a":' * 9 + b"1" + b"}" * 9
         "texts",
         "maps",
         "numbers",
+        "short Latin texts",
+        "short texts of 16 bits",
+        "short Latin values",
         "emoji",
         "cyrillic",
         "latin",
@@ -117,3 +123,17 @@ def test_no_answer_takes_more_memory_than_it_is_weighed(text: bytes) -> None:
     tracemalloc.stop()
     assert parsed
     assert taken <= memory_of(text) <= 10 * taken
+
+
+@pytest.mark.parametrize("value", [b"1.5", b"300", b'"ab"', b"1e9"])
+def test_nor_where_numbers_become_decimals(value: bytes) -> None:
+    import json
+    import tracemalloc
+    from decimal import Decimal
+
+    text = b"[" + b",".join([value] * 50_000) + b"]"
+    tracemalloc.start()
+    parsed = json.loads(text, parse_float=Decimal)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert parsed and taken <= memory_of(text, decimals=True)

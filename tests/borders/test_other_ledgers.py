@@ -19,8 +19,9 @@ from acorn_gitops.confine import database as confined
 from acorn_gitops.ledger.opening import is_ledger, open_ledger, unpacked
 from acorn_gitops.ledger.records import BROKEN, Settled
 from acorn_gitops.ledger.sqlite import SqliteLedger
-from acorn_gitops.model.finding import AcornError, Locked, Stale
+from acorn_gitops.model.finding import AcornError, Locked, Refused, Stale
 from acorn_gitops.model.resource import Address
+from acorn_gitops.provenance import branch
 from acorn_gitops.provenance.branch import every, push
 from acorn_gitops.reconcile import siblings
 from acorn_gitops.reconcile.addresses import by_either_scheme, one_spelling
@@ -319,6 +320,24 @@ def test_names_on_the_branch_may_be_in_any_alphabet(tmp_path: Path) -> None:
     git(folder, "remote", "add", "origin", str(bare))
     push(folder, "origin", "kept", {"märkte/永谷園/ledger.db.gz": b"x", "a.lease": b"y"}, "m", onto="")
     assert every(folder, "origin", "kept", ending=".gz") == [("märkte/永谷園/ledger.db.gz", b"x")]
+
+
+def test_what_is_far_too_large_on_the_branch_is_not_taken_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few bytes on the way: git packs zeros well."""
+    bare, folder = tmp_path / "bare.git", tmp_path / "r"
+    git(tmp_path, "init", "-q", "--bare", str(bare))
+    git(tmp_path, "init", "-q", str(folder))
+    git(folder, "remote", "add", "origin", str(bare))
+    push(folder, "origin", "kept", {"a.db.gz": b"x", "b.db.gz": bytes(3 << 20)}, "m", onto="")
+    monkeypatch.setattr(branch, "LONGEST_IN_ALL", 2 << 20)
+    with pytest.raises(Refused, match="what lies on kept has 3 MiB, and 2 are read at most"):
+        every(folder, "origin", "kept", ending=".gz")
+    monkeypatch.setattr(branch, "LONGEST", 2 << 20)
+    with pytest.raises(Refused, match=r"b\.db\.gz on kept has 3 MiB"):
+        branch.fetch(folder, "origin", "kept", "b.db.gz")
+    assert branch.fetch(folder, "origin", "kept", "a.db.gz").content == b"x"
 
 
 def test_ledgers_of_other_stores_are_no_trouble(

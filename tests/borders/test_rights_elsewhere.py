@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Team:
     """People who commit to one repository and apply it."""
 
     def __init__(self, made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.made, self._monkeypatch = made, monkeypatch
+        self.made, self.monkeypatch = made, monkeypatch
 
     def __call__(
         self, who: str, project: str, *documents: dict[str, Any], words: tuple[str, ...] = ()
@@ -68,7 +69,7 @@ class Team:
 
     def run(self, who: str, *words: str) -> Any:
         """A command by somebody."""
-        self._monkeypatch.setenv("ACORN_ACTOR", f"{who}@example.com")
+        self.monkeypatch.setenv("ACORN_ACTOR", f"{who}@example.com")
         return self.made.run(*words)
 
     def price(self, address: str = PRICE) -> Any:
@@ -509,3 +510,64 @@ def test_rights_are_asked_for_where_they_are_enforced(team: Team) -> None:
     assert (
         team("mallory", other, storefront(), owners(), mine, *italy, words=("--select", "amz-it")).code == 0
     )
+
+
+ODD = "a: &x 1\nledgers:\n" + '- {"a": [1, "ledger", {b: c}], k: *x}\n'
+
+
+@pytest.mark.parametrize("where", ["a link out of the repository", "a file of millions of letters", "a pipe"])
+def test_what_no_project_could_be_is_not_read(team: Team, tmp_path: Path, where: str) -> None:
+    """A stranger's acorn.yaml in another folder: not followed, not read without end."""
+    assert team("ada", NAMED, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    _mallory_names_none(team, 1)
+    theirs = team.made.path / "x" / "acorn.yaml"
+    theirs.parent.mkdir()
+    if where == "a link out of the repository":
+        outside = tmp_path / "outside.yaml"
+        outside.write_text(NAMED.replace("var/ledger.db", "../.acorn/sandbox.db"))
+        theirs.symlink_to(outside)
+    elif where == "a pipe":
+        os.mkfifo(theirs)
+    else:
+        theirs.write_text(ODD + "#" * (1 << 20))
+    if where != "a pipe":
+        git(team.made.path, "add", "x")
+        by(team.made, "mallory")
+    assert found(team) == ["var/ledger.db"]
+
+
+def test_project_files_that_take_long_to_read_are_not_read_for_hours(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert team("ada", NAMED, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    monkeypatch.setattr("acorn_gitops.reconcile.siblings._MOST_ODD", 1000)
+    for number in range(20):
+        folder = team.made.path / f"x{number}"
+        folder.mkdir()
+        (folder / "acorn.yaml").write_text(f"# {number}\n{ODD}")
+    git(team.made.path, "add", "x*")
+    by(team.made, "mallory")
+    with pytest.raises(Refused, match=r"acorn\.yaml take too long to read, up to x\d+/acorn\.yaml"):
+        found(team)
+
+
+def test_a_project_file_has_its_length(team: Team) -> None:
+    (team.made.path / "acorn.yaml").write_text(PROJECT + "#" * (1 << 20))
+    done = team.made.run("validate")
+    assert done.code == 4 and "error GEN-004: acorn.yaml is larger than 1 MiB" in done.err
+
+
+def test_a_clone_that_is_cut_off_finds_a_ledger_that_lies_there(team: Team, tmp_path: Path) -> None:
+    """What its history no longer says was named is looked for by what it is."""
+    (team.made.path / ".gitignore").write_text(".acorn/\nvar/\n*.acorn.json\n")
+    assert team("ada", NAMED, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    _mallory_names_none(team, 2)
+    short = tmp_path / "short"
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{team.made.path}", str(short))
+    (short / "var").mkdir()
+    (short / "var" / "ledger.db").write_bytes((team.made.path / "var" / "ledger.db").read_bytes())
+    (short / "var" / "pictures.db").write_bytes(b"no database" * 4096)
+    shutil.copytree(team.made.path / ".acorn", short / ".acorn")
+    theirs = Repository.__new__(Repository)
+    theirs.path = short
+    assert found(Team(theirs, team.monkeypatch)) == ["var/ledger.db"]

@@ -3,6 +3,7 @@ everything that decides, or nothing (the eighteenth attack)."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,45 @@ def test_a_forge_that_takes_the_connection_and_says_nothing_stops_no_correction(
         edit(team, "49.99", "47.50")
         done = team.run("apply", "--auto-approve")
     assert done.code == 0 and "no answer within 1 seconds" in done.err
+    assert price(team) == "47.50"
+
+
+def test_a_forge_that_never_ends_its_list_takes_no_memory(
+    team: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of branches, told without end. Git keeps them all before it says the first."""
+    import http.server
+    import threading
+
+    from acorn_gitops.provenance import branch
+
+    class Endless(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/plain")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for number in range(1, 1 << 30, 20_000):
+                    self.wfile.write(
+                        b"".join(
+                            b"%040x\trefs/x%d/refs/heads/main\n" % (number + i, number + i)
+                            for i in range(20_000)
+                        )
+                    )
+
+    monkeypatch.setitem(branch.MEMORY, "ls_remote", 64 << 20)  # type: ignore[arg-type]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        git(team.path, "remote", "set-url", "origin", f"http://127.0.0.1:{server.server_port}/team.git")
+        edit(team, "49.99", "47.50")
+        done = team.run("apply", "--auto-approve")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.code == 0 and "emory" in done.err, done
     assert price(team) == "47.50"
 
 

@@ -3,6 +3,7 @@ drift is told and stays, and nothing that lies in the clone is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -363,6 +364,43 @@ def test_a_hook_wakes_it_its_health_is_asked_and_a_signal_ends_it(
     said, _ = running.communicate(timeout=30)
     assert running.returncode == 0, said
     assert "s3cret" not in said
+
+
+def test_whoever_holds_connections_neither_ends_it_nor_keeps_its_health_from_being_heard(
+    team: Team, running: subprocess.Popen[str], unused_port: int
+) -> None:
+    """Hundreds of them that say nothing, with few file descriptors left."""
+    import resource
+    import socket
+
+    until(lambda: ask(unused_port, "/healthz")[0] == 200)
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (256, 256))
+    held = []
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            held.append(socket.create_connection(("127.0.0.1", unused_port), 1))
+    try:
+        assert len(held) > 300
+        assert ask(unused_port, "/healthz")[0] == 200
+        assert len(list(Path(f"/proc/{running.pid}/fd").iterdir())) < 200
+    finally:
+        for one in held:
+            one.close()
+    assert running.poll() is None
+
+
+def test_what_this_machine_cannot_do_now_is_tried_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    watcher = team.watcher()
+    with monkeypatch.context() as only:
+        only.setattr("acorn_gitops.reconcile.watching.newest", full)
+        turn = taken(watcher.turn())
+    assert (
+        turn.error is not None and turn.error.message == "this machine cannot do it now: Too many open files"
+    )
+    assert taken(watcher.turn()).code == 0
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ class Client:
     def _read(self, operation: Operation, answer: http.Answer) -> object:
         if answer.status == 204 or not answer.body.strip():
             return None
-        taken = memory_of(answer.body)
+        taken = memory_of(answer.body, decimals=True)
         self._memory += taken
         for size, most, what in (
             (taken, ANSWER_MEMORY, "the answer"),
