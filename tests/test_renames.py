@@ -72,14 +72,22 @@ def renamed(lifecycle: dict[str, Any] | None, policy: Policy, price: str = "35.0
         ({"ignoreFields": ["price"]}, IN_PLACE, "35.00", False),
         ({"ceded": {"price": {"min": "1.00", "max": "99.00"}}}, IN_PLACE, "35.00", False),
         ({"ceded": {"price": {"min": "1.00", "max": "99.00"}}}, IN_PLACE, "60.00", True),
-        ({"ignoreFields": ["price"]}, Policy(), "35.00", True),
+        ({"ignoreFields": ["price"]}, Policy(), "35.00", False),
+        ({"ceded": {"price": {"min": "1.00", "max": "99.00"}}}, Policy(), "60.00", True),
     ],
-    ids=["declared", "ignored", "ceded", "ceded and out of its band", "made anew"],
+    ids=[
+        "declared",
+        "ignored",
+        "ceded",
+        "ceded and out of its band",
+        "made anew",
+        "made anew, out of its band",
+    ],
 )
 def test_a_rename_in_place_leaves_to_others_what_is_theirs(
     lifecycle: dict[str, Any] | None, policy: Policy, price: str, sent: bool
 ) -> None:
-    """Only where it is made anew is everything sent."""
+    """Also where it is made anew."""
     change = renamed(lifecycle, policy, price)
     assert ("price" in change.touched) is sent
     assert change.moved_from == "OLD"

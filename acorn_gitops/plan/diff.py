@@ -125,6 +125,8 @@ def diff_store(
             former = (key[0], want.moved_from) if want.moved_from else key
             want = _with_cleared(key, want, applied.get(key) or applied.get(former))
         if have is not None:
+            if want.moved_from:
+                _note_not_renamed(result, key, want, desired=desired, live=live, applied=applied)
             attributes = have.attributes
             for name, value in want.attributes.items():
                 if attributes.get(name) != value:
@@ -152,6 +154,21 @@ def diff_store(
     result.unmanaged.sort()
     result.changes.sort(key=lambda c: c.address)
     return result
+
+
+def _note_not_renamed(
+    result: StoreResult,
+    key: Key,
+    want: Desired,
+    desired: Mapping[Key, Desired],
+    live: Mapping[Key, Live],
+    applied: Mapping[Key, Applied],
+) -> None:
+    former = (key[0], want.moved_from or "")
+    if former in live and former in applied and former not in desired:
+        result.notes.append(
+            f"{Address(result.store, *key)}: movedFrom names {former[1]}, and both are there; nothing is renamed"
+        )
 
 
 def _in_sync(
@@ -208,7 +225,9 @@ def _foreign(
 
 
 def _note_released(result: StoreResult, key: Key, want: Desired, known: Applied) -> None:
-    released = sorted(name for name in orjson.loads(known.attributes) if name not in want.attributes)
+    # What the marketplace cannot hold is still declared.
+    said = {*want.attributes, *(want.whole or {})}
+    released = sorted(name for name in orjson.loads(known.attributes) if name not in said)
     if released:
         address = Address(result.store, *key)
         result.notes.append(
@@ -288,21 +307,14 @@ def _differs(
     action: Action = "manual"
     if policy.manages(key):
         action = "replace" if fixed else "update"
-    if action == "replace":  # it is made anew, with everything: what is left to others is sent as well
-        shown = {f.path.split(".")[0].split("[")[0] for f in fields}
-        for name in sorted(left_to_others(want) - shown):
-            value, current = want.attributes[name], have.attributes.get(name)
-            why = _reason(name, value, current, last=last)
-            fields += [
-                FieldChange(p, b, a, reason=why) for p, b, a in field_differences(name, current, value)
-            ]
+    # Where it is made anew, what is left to others is sent as well, as it is there.
     result.changes.append(
         Change(
             action,
             address,
             reason,
             before=before,
-            after=want.attributes if action == "replace" else _afterwards(want, have),
+            after=_with(want, have, _carried(want, have)) if action == "replace" else _afterwards(want, have),
             fields=tuple(fields),
             origin=want.origin,
             fingerprint=fingerprint,
@@ -368,8 +380,18 @@ def _left_alone(want: Desired, have: Live) -> frozenset[str]:
 def _afterwards(want: Desired, have: Live) -> Attributes:
     """What the declared fields of a resource are once an update was sent: what is left to others stays as it
     is there. Whoever judges a change (guards, budgets, rights) must judge this, not what the specs say."""
-    left = _left_alone(want, have) & want.attributes.keys()
-    return {**want.attributes, **project(have.attributes, left)} if left else want.attributes
+    return _with(want, have, _left_alone(want, have))
+
+
+def _carried(want: Desired, have: Live) -> frozenset[str]:
+    """What is left to others, of a resource that is made anew: what they have set comes along. Where they have
+    set nothing, it begins with what the specs say."""
+    return frozenset(name for name in _left_alone(want, have) if have.attributes.get(name) is not None)
+
+
+def _with(want: Desired, have: Live, left: frozenset[str]) -> Attributes:
+    theirs = left & want.attributes.keys()
+    return {**want.attributes, **project(have.attributes, theirs)} if theirs else want.attributes
 
 
 def _renamed(
@@ -413,8 +435,11 @@ def _missing(
     after = want.attributes
     managed = policy.manages(key)
     former = (key[0], want.moved_from) if want.moved_from else None
-    if former in desired or former in renamed:
-        former = None  # still declared, or moved already: a rename takes nothing from others
+    if former is not None and (former in desired or former in renamed):
+        # A rename takes nothing from others.
+        why = "stays" if former in desired else "has another name already"
+        result.notes.append(f"{address}: movedFrom names {former[1]}, which {why}; nothing is renamed")
+        former = None
     there = former is not None and former in live and former in applied
     kept = ""
     if former is not None and there:
@@ -430,7 +455,7 @@ def _missing(
     if former is not None and there and not kept and managed:
         renamed.add(former)
         in_place = key[0] in policy.renames
-        left = _left_alone(want, live[former]) if in_place else frozenset()
+        left = _left_alone(want, live[former]) if in_place else _carried(want, live[former])
         change = _renamed(result.store, key, former, want=want, old=live[former], reason="renamed", left=left)
         if not in_place:
             change = change._replace(action="replace")

@@ -59,6 +59,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         4,
         "A change of a store that goes first would wait for all others: it divides stock, and does more.",
     ),
+    "ACN-050": (
+        4,
+        "A listing would take over the code of another that leaves it in the same change; what nobody declares would stay with the code.",
+    ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (
         4,

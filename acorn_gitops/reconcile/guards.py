@@ -17,6 +17,7 @@ from acorn_gitops.apply.generation import BEHIND, CATCH_UP
 from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.apply.rollout import mixed
+from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
@@ -355,6 +356,51 @@ def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> I
             place=None,
             hint="merge the division of stock by itself, then the rest",
         )
+
+
+def crossed(view: StoreView) -> Iterator[Finding]:
+    """Listings that take over a key from which another is only about to leave. What nobody declares (texts,
+    reviews, the product that it is) stays with the key: prices alone would change places."""
+    for key, want in view.desired.items():
+        if key[0] != "listing" or not want.moved_from:
+            continue
+        former = _former(view, key)
+        if former is None or former not in view.desired:
+            continue
+        third = _former(view, former)
+        if third is None or (key in view.live and not _leads_back(view, key)):
+            continue
+        mend = (
+            "no two of them can change places at once: give one a key that nobody has, apply that, and go on from there"
+            if _leads_back(view, key)
+            else f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to {former[1]}"
+        )
+        yield Finding(
+            "ACN-050",
+            "error",
+            f"{view.store}/listing/{key[1]} is to be what {former[1]} is, and {former[1]} what {third[1]} is",
+            place=Place(want.origin.file, want.origin.line),
+            hint=f"{mend}; where that was done long ago, take `movedFrom` out",
+            subject=f"{view.store}/listing/{key[1]}",
+        )
+
+
+def _former(view: StoreView, key: Key) -> Key | None:
+    """What a resource was called before, where that is there and ours."""
+    want = view.desired.get(key)
+    if want is None or not want.moved_from:
+        return None
+    former = (key[0], want.moved_from)
+    return former if former in view.live and former in view.applied and former != key else None
+
+
+def _leads_back(view: StoreView, key: Key) -> bool:
+    """Whether renames go round in a circle."""
+    seen, at = {key}, _former(view, key)
+    while at is not None and at not in seen:
+        seen.add(at)
+        at = _former(view, at)
+    return at == key
 
 
 def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterator[Finding]:

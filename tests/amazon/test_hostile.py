@@ -122,6 +122,11 @@ def amounts(*values: float) -> list[Any]:
     return [{"schedule": [{"value_with_tax": value} for value in values]}]
 
 
+def seen(adapter: Any) -> dict[str, Any]:
+    """The listing as the adapter reads it."""
+    return dict(adapter.read(Scope("amz-de")).resources["listing", "A"].attributes)
+
+
 def write(adapter: Any, **attributes: Any) -> Any:
     (outcome,) = adapter.write("amz-de", [Write("update", LISTING, attributes, etag="", key=str(attributes))])
     return outcome
@@ -147,13 +152,33 @@ def test_a_listing_with_several_prices_is_ambiguous(amazon: Emulated, offers: li
     assert write(adapter, price={"currency": "EUR", "value": "9.00"}).status == "conflict"
 
 
-def test_what_goes_off_sale_is_the_offer_to_everybody(amazon: Emulated) -> None:
-    """Wherever it stands; the one to businesses stays."""
+def test_what_goes_off_sale_is_for_sale_to_nobody(amazon: Emulated) -> None:
+    """A business could buy it all the same by an offer of its own."""
     business = {"audience": "B2B", "our_price": amounts(11.5)}
     adapter = listed(amazon, business, {"our_price": amounts(12.9)})
     assert write(adapter, status="inactive").status == "observed"
-    (left,) = amazon.account.listings["A", DE].attributes["purchasable_offer"]
-    assert left["audience"] == "B2B"
+    assert not amazon.account.listings["A", DE].attributes.get("purchasable_offer")
+
+
+@pytest.mark.parametrize(
+    ("offer", "status"),
+    [
+        ({"our_price": amounts(12.9)}, "active"),
+        ({"our_price": amounts(12.9), "end_at": {"value": None}}, "active"),
+        ({"our_price": amounts(12.9), "end_at": {"value": "2020-01-01T00:00:00Z"}}, "inactive"),
+        ({"our_price": amounts(12.9), "start_at": {"value": "2999-01-01T00:00:00Z"}}, "inactive"),
+        ({"audience": "B2B", "our_price": amounts(11.5)}, "active"),
+        ({"maximum_seller_allowed_price": amounts(20)}, "inactive"),
+    ],
+    ids=["on", "without an end", "ended", "not begun", "for businesses", "no price"],
+)
+def test_active_is_what_somebody_can_buy_now(amazon: Emulated, offer: dict[str, object], status: str) -> None:
+    """And what has ended goes on sale again where the specs say so."""
+    adapter = listed(amazon, offer)
+    assert seen(adapter)["status"] == status
+    if "end_at" in offer and status == "inactive":
+        assert write(adapter, status="active").status == "observed"
+        assert seen(adapter)["status"] == "active"
 
 
 def test_what_is_there_is_not_made_anew_because_a_search_does_not_show_it(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from acorn_gitops.marketplaces.protocol import Settings
@@ -23,9 +24,10 @@ def open_marketplace(
     pause: Callable[[float], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     why_not: Callable[[], str] = str,
+    present: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AmazonAccount:
     """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `clock` tells seconds,
-    `why_not` why nothing may be written any more (empty where it may)."""
+    `present` the instant, `why_not` why nothing may be written any more (empty where it may)."""
     from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
     from acorn_gitops.marketplaces.amazon.client import Client
     from acorn_gitops.marketplaces.amazon.login import LOGIN, Credentials
@@ -38,5 +40,6 @@ def open_marketplace(
         pause=pause or time.sleep,
         clock=clock,
         why_not=why_not,
+        present=present,
     )
     return AmazonAccount(settings.name, client, seller=str(settings.options.get("sellerId") or ""))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -82,8 +83,11 @@ class Client:
         sends: Sends | None = None,
         timeout: float = 60.0,
         why_not: Callable[[], str] = str,
+        present: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
+        self.present = present
+        """What time it is."""
         self._why_not = why_not
         self._url = url.rstrip("/")
         self._pause, self._clock = pause, clock

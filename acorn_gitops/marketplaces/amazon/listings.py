@@ -225,7 +225,7 @@ class Listings:
             "asin": _text(summary.get("asin")),
             "productType": _text(summary.get("productType")),
             "fulfillment": _fulfilment(raw),
-            "status": "active" if amount_of(offer, "our_price") is not None else "inactive",
+            "status": "active" if is_sold(store, attributes, self._client.present()) else "inactive",
         }
         for ours, theirs in PLAIN.items():
             made[ours] = _value(_instance(store, attributes, theirs))
@@ -293,9 +293,9 @@ class Listings:
                 patches.append(_patch("replace", name, value))
             else:
                 language = store.raw["language"] if name in WORDED.values() else ""
-                gone = offer_of(store, have) if name == OFFER else _instance(store, have, name, language)
-                if gone:
-                    patches.append(_patch("delete", name, gone))
+                # What is not for sale is for sale to nobody: businesses have an offer of their own.
+                gone = offers_of(store, have) if name == OFFER else [_instance(store, have, name, language)]
+                patches += [_patch("delete", name, one) for one in gone if one]
         if "fulfillment" in job.attributes:
             patches += self._other_channel(store, have, job.attributes)
         summary = _summary(store, raw)
@@ -351,7 +351,7 @@ class Listings:
                 made[theirs] = worded if wish[ours] is not None else {}
         if wish.get("status") == "inactive":
             made[OFFER] = {}
-        elif {*wish} & {*PRICES}:
+        elif {*wish} & {*PRICES, "status"}:
             made[OFFER] = self._offer(store, raw, wish)
         return made
 
@@ -371,6 +371,9 @@ class Listings:
                 offer.pop(theirs, None)
             else:
                 offer[theirs] = [{"schedule": [{"value_with_tax": Decimal(money["value"])}]}]
+        if wish.get("status") == "active" and not _is_on(offer, self._client.present()):
+            # It has ended, or has not begun.
+            offer = {name: value for name, value in offer.items() if name not in ("start_at", "end_at")}
         return offer
 
     def _channel(self, store: RemoteStore, wish: Attributes) -> Tree:
@@ -491,11 +494,40 @@ def _summary(store: RemoteStore, raw: Tree) -> Tree:
 
 def offer_of(store: RemoteStore, attributes: Tree) -> Tree:
     """The offer to everybody, in the marketplace's currency."""
-    for one in attributes.get(OFFER) or ():
-        mine = one.get("marketplace_id", store.id) == store.id and one.get("audience", "ALL") == "ALL"
-        if mine and one.get("currency") == store.raw["currency"]:
-            return dict(one)
+    for one in offers_of(store, attributes):
+        if one.get("audience", "ALL") == "ALL" and one.get("currency") == store.raw["currency"]:
+            return one
     return {}
+
+
+def offers_of(store: RemoteStore, attributes: Tree) -> list[Tree]:
+    """The offers in a marketplace: to everybody, and to businesses."""
+    return [
+        dict(one) for one in attributes.get(OFFER) or () if one.get("marketplace_id", store.id) == store.id
+    ]
+
+
+def is_sold(store: RemoteStore, attributes: Tree, now: datetime) -> bool:
+    """Whether anybody can buy it now, but for stock: an offer has a price, and has begun and not ended."""
+    return any(
+        amount_of(offer, "our_price") is not None and _is_on(offer, now)
+        for offer in offers_of(store, attributes)
+    )
+
+
+def _is_on(offer: Tree, now: datetime) -> bool:
+    """Whether an offer has begun, and has not ended. What is no instant says nothing."""
+    begins, ends = _when(offer.get("start_at")), _when(offer.get("end_at"))
+    return (begins is None or begins <= now) and (ends is None or now < ends)
+
+
+def _when(said: object) -> datetime | None:
+    text = said.get("value") if isinstance(said, dict) else said
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 def _value(instance: Tree) -> object:

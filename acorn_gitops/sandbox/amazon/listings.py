@@ -62,7 +62,7 @@ def shown(call: Call) -> Answer:
     held = {m: account.listings[sku, m] for m in places if (sku, m) in account.listings}
     if not held:
         raise Refused(404, "NOT_FOUND", f"SKU '{sku}' not found in marketplace {places[0]}")
-    return Answer(200, _item(account, sku, held, data=data))
+    return Answer(200, _item(account, sku, held, data=data, now=call.world.now()))
 
 
 def found(call: Call) -> Answer:
@@ -90,7 +90,7 @@ def found(call: Call) -> Answer:
         pagination["nextToken"] = _token(start + size)
     if start:
         pagination["previousToken"] = _token(max(0, start - size))
-    items = [_item(account, sku, by_sku[sku], data=data) for sku in page]
+    items = [_item(account, sku, by_sku[sku], data=data, now=call.world.now()) for sku in page]
     return Answer(200, {"numberOfResults": len(keys), "pagination": pagination, "items": items})
 
 
@@ -376,11 +376,13 @@ def _sort_key(order: str, held: Mapping[str, Listing]) -> str:
     return max(_text(one.created if order == "createdDate" else one.updated) for one in held.values())
 
 
-def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequence[str]) -> Json:
+def _item(
+    account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequence[str], now: datetime
+) -> Json:
     item: Json = {"sku": sku}
     stock = account.stock.get(sku, [])
     if "summaries" in data:
-        item["summaries"] = [_summary(place, one, stock) for place, one in held.items()]
+        item["summaries"] = [_summary(place, one, stock, now) for place, one in held.items()]
     if "attributes" in data:
         attributes: dict[str, list[object]] = {}
         for place, one in held.items():
@@ -408,9 +410,18 @@ def _item(account: Account, sku: str, held: Mapping[str, Listing], *, data: Sequ
     return item
 
 
-def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, object]]) -> Json:
+def _is_on(offer: Mapping[str, Any], now: datetime) -> bool:
+    """Whether an offer has begun, and has not ended."""
+    begins, ends = ((offer.get(name) or {}).get("value") for name in ("start_at", "end_at"))
+    return (not begins or datetime.fromisoformat(begins) <= now) and (
+        not ends or now < datetime.fromisoformat(ends)
+    )
+
+
+def _summary(place: str, listing: Listing, stock: Sequence[Mapping[str, object]], now: datetime) -> Json:
     sold = any(row.get("quantity") or row["fulfillment_channel_code"] != "DEFAULT" for row in stock)
-    buyable = sold and any("our_price" in one for one in listing.attributes.get("purchasable_offer", ()))
+    offers = listing.attributes.get("purchasable_offer", ())
+    buyable = sold and any("our_price" in one and _is_on(one, now) for one in offers)
     made: Json = {
         "marketplaceId": place,
         "asin": listing.asin,
