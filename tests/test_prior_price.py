@@ -422,3 +422,26 @@ def test_a_buyer_sees_no_seller_sku(
             shop_.apply()
         else:
             assert told(shop_) == {"PRO-040"}, day_
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["movedFrom stays", "movedFrom was taken out"])
+def test_a_new_code_is_no_new_article(shop_: Repository, monkeypatch: pytest.MonkeyPatch, left: bool) -> None:
+    """Directive 98/6/EC asks for the price of the goods: another SKU by `movedFrom` keeps the price that they had."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+
+    def renamed(price: str, *, moved: bool = True) -> dict[str, Any]:
+        made = sku("KTL-18-BLK", price)
+        made["spec"]["listings"][0] |= {"movedFrom": "KTL-17-BLK"} if moved else {}
+        return made
+
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), renamed("69.99"), sale("20"))
+    assert told(shop_) == {"PRO-040"}, "in one step"
+    shop_.write(storefront(country="DE"), renamed("69.99"))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-24T09:00:00Z")
+    shop_.write(storefront(country="DE"), renamed("69.99", moved=left), sale("20"))
+    refused = shop_.run("apply", "--auto-approve")
+    assert refused.code == 4 and "the 30 days before is 49.99" in " ".join(refused.err.split()), refused
+    shown = shop_.run("history", "amz-de/listing/KTL-18-BLK").out
+    assert "price  (none) → 49.99 EUR" in shown and "price  49.99 EUR → 69.99 EUR  +40.0 %" in shown

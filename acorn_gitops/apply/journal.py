@@ -250,6 +250,7 @@ class Journal:
             remote_id=answer.remote_id,
             overwrote=_overwritten(change),
             protected=self._protected(change),
+            former=change.moved_from or "",
         )
 
     def _no_more(self, address: Address, action: str, answer: Outcome) -> Settled:

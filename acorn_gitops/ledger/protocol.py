@@ -105,6 +105,10 @@ class Ledger(Protocol):
         that ended it, a second before it."""
         ...
 
+    def renames(self, store: str, type: str) -> list[tuple[str, str, str]]:
+        """Resources of a type that were given another key, in their order: (instant, key, former key)."""
+        ...
+
     def ever(self, store: str, type: str) -> set[Address]:
         """Every resource of a type that a store has, or once had."""
         ...

@@ -93,3 +93,5 @@ class Settled(NamedTuple):
     protected: bool = False
     commit: str = ""
     """Where it is not the present one: of the run that an interruption ended."""
+    former: str = ""
+    """The key that it had until now, where it was renamed."""

@@ -366,6 +366,7 @@ class SqliteLedger(Intents):
                     "message": row.message,
                     **({"before": before[row.address]} if row.address in before else {}),
                     **({"overwrote": row.overwrote} if row.overwrote else {}),
+                    **({"former": row.former} if row.former else {}),
                 }
                 # The last entry vouches for the stores as they are after all of them.
                 audit.append(

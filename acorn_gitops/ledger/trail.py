@@ -383,6 +383,21 @@ class Trail(Rows):
                 for raw, at in self._each(present, tuple(address)):
                     yield at, address, orjson.loads(raw)
 
+    def renames(self, store: str, type: str) -> list[tuple[str, str, str]]:
+        """Resources of a type that were given another key, in their order: (instant, key, former key)."""
+        under = f"{store}/{type}/"
+        rows = self._each(
+            "SELECT sequence, at, body FROM audit WHERE event='write.observed'"
+            f' AND {SUBJECT} >= ? AND {SUBJECT} < ? AND instr(CAST(body AS TEXT), \'"former":"\') ORDER BY sequence',
+            (under, under[:-1] + chr(ord("/") + 1)),
+        )
+        found = []
+        for sequence, at, raw in rows:
+            body = audit.body_of(raw)
+            if isinstance(body.get("former"), str) and self._counts(sequence):
+                found.append((at, parse_address(body["address"]).key, body["former"]))
+        return found
+
     def ever(self, store: str, type: str) -> set[Address]:
         """Every resource of a type that a store has, or once had."""
         under = f"{store}/{type}/"

@@ -159,7 +159,8 @@ class Irreplaceable(Protocol):
     too."""
 
     def irreplaceable(self) -> Mapping[str, str]:
-        """By type, why, and what to do instead."""
+        """Why, and what to do instead, by type; by `type.attribute` where it is that alone which can never be
+        changed."""
 
 
 @runtime_checkable

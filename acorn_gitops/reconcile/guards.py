@@ -25,7 +25,7 @@ from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.resource import Address, Desired, attribute_of, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
-from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.change import Change, FieldChange, StoreResult
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
 from acorn_gitops.plan.rollout import Phase
@@ -410,6 +410,7 @@ def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterat
     kinds: Mapping[str, str] = {}
     if isinstance(marketplace, Irreplaceable):
         kinds = marketplace.irreplaceable()
+    yield from _unchangeable(result, kinds)
     for change in [c for c in result.changes if c.action == "replace" and c.address.type in kinds]:
         result.changes.remove(change)
         asked = any(
@@ -422,6 +423,36 @@ def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterat
             f"{change.address} would have to be made anew ({names}), and cannot be",
             hint=kinds[change.address.type],
         )._replace(severity="error" if asked else "warning")
+
+
+def _unchangeable(result: StoreResult, kinds: Mapping[str, str]) -> Iterator[Finding]:
+    """Attributes that can never be changed: refused where the specs ask for it; what somebody else changed is
+    told, and left. What else differs is planned without them."""
+    if not any("." in name for name in kinds):
+        return
+    kept: list[Change] = []
+    for change in result.changes:
+        stuck = [field for field in change.fields if _is_stuck(change, field, kinds)]
+        for field in stuck:
+            finding = _finding(
+                "ACN-031",
+                change,
+                f"{change.address} cannot have another {field.path}: it is {one_line(str(field.before), 60)}",
+                hint=kinds[f"{change.address.type}.{attribute_of(field.path)}"],
+            )
+            yield finding._replace(severity="warning" if field.reason == "drifted" else "error")
+        left = tuple(field for field in change.fields if field not in stuck)
+        if not stuck or any(field.reason != "drifted" for field in stuck):
+            kept.append(change)  # where it is refused it is shown as it was asked for
+        elif left:
+            before = {name: (change.before or {}).get(name) for name in (attribute_of(f.path) for f in stuck)}
+            kept.append(change._replace(fields=left, after={**(change.after or {}), **before}))
+    result.changes[:] = kept
+
+
+def _is_stuck(change: Change, field: FieldChange, kinds: Mapping[str, str]) -> bool:
+    named = f"{change.address.type}.{attribute_of(field.path)}" in kinds
+    return named and field.before is not None and change.action == "update"
 
 
 def older(root: Path, ledger: Ledger) -> Iterator[Finding]:

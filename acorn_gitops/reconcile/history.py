@@ -39,12 +39,13 @@ def history(
     merges = Merges(root)
     last: dict[str, tuple[Mapping[str, object], str]] = {}
     rows: list[Row] = []
-    shown = [e for e in entries if _about(e, address)]
+    names = _names(entries, address)
+    shown = [e for e in entries if _about(e, address, names)]
     wanted = {e.sequence for e in (shown[-limit:] if limit is not None else shown)}
     for entry in entries:
         taken: Mapping[str, Any] = entry.body.get("taken") or {}
         name = entry.body.get("address") or address or next(iter(taken), "")
-        before, since = last.get(str(name), ({}, ""))
+        before, since = last.get(str(name)) or last.get(_former(entry), ({}, ""))
         commit = str(entry.body.get("commit") or "")
         if entry.event == "write.observed":
             last[str(name)] = (entry.body.get("attributes") or {}, commit)
@@ -58,10 +59,35 @@ def history(
     return rows
 
 
-def _about(entry: Entry, address: str | None) -> bool:
+def _about(entry: Entry, address: str | None, names: Mapping[str, int]) -> bool:
     if address is None:
         return True
-    return entry.body.get("address") == address or address in (entry.body.get("addresses") or ())
+    said = str(entry.body.get("address"))
+    return (
+        said == address
+        or address in (entry.body.get("addresses") or ())
+        or (said in names and entry.sequence <= names[said])
+    )
+
+
+def _names(entries: Sequence[Entry], address: str | None) -> dict[str, int]:
+    """Under which addresses a resource was applied before it was renamed, and up to which entry."""
+    names: dict[str, int] = {}
+    at = address or ""
+    for entry in reversed(entries):
+        if at and entry.body.get("address") == at and (former := _former(entry)):
+            at = former
+            names[at] = entry.sequence
+    return names
+
+
+def _former(entry: Entry) -> str:
+    """The address that a resource had until a write renamed it."""
+    former, said = entry.body.get("former"), entry.body.get("address")
+    if not isinstance(former, str) or not isinstance(said, str) or entry.event != f"{_WRITES}observed":
+        return ""
+    store, type, _ = said.split("/", 2)
+    return f"{store}/{type}/{former}"
 
 
 def _row(entry: Entry, before: Mapping[str, Any], since: str, merges: Merges) -> Row:

@@ -55,6 +55,10 @@ class PriceHistory:
         self._lists: dict[str, dict[str, list[tuple[datetime, str, str]]]] = {}
         self._former: dict[str, dict[str, set[str]]] = {}
         """By store and SKU, under which keys it was listed and is no longer."""
+        self._renamed: dict[str, dict[str, list[tuple[datetime, str]]]] = {}
+        """By store and key, which key it had before, until when."""
+        self._skus: dict[str, dict[str, set[str]]] = {}
+        """By store and key, what was sold under it."""
         self._promos: dict[str, list[_Past]] = {}
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
@@ -79,7 +83,7 @@ class PriceHistory:
         sku = listed.sku.spec["sku"]
         if ahead:
             # All of these days are still to come: the price is the one that is wished for.
-            return self._lowered([Span(self._now, None, listed.price)], listed.store, sku)
+            return self._lowered([Span(self._now, None, listed.price)], listed.store, {sku})
         if listed.store not in self._lists:
             self._load(listed.store)
         points = [*(self._recorded or {}).get((listed.store, sku), ())]
@@ -99,7 +103,7 @@ class PriceHistory:
         if coming:
             # From now on it is the one that is wished for; what was applied in this very second was in force.
             known.append((self._now + timedelta(seconds=1), listed.price))
-        return self._lowered(spans_of(known), listed.store, sku)
+        return self._lowered(spans_of(known), listed.store, {sku, *self._called(listed.store, listed.key)})
 
     def _of_listing(self, store: str, key: str, sku: str) -> list[tuple[datetime, str, str]]:
         """What was applied to a listing, also under the keys that it had before: a buyer sees no key. Under
@@ -107,13 +111,41 @@ class PriceHistory:
         lists = self._lists[store]
         own = lists.get(key, [])
         before = [point for old in self._former[store].get(sku, ()) for point in lists.get(old, ())]
+        before += self._renamed_from(store, key)
         return [*(point for point in before if point[1] or not own), *own]
 
-    def _lowered(self, spans: Sequence[Span], store: str, sku: str) -> list[Span]:
-        """The spans, cut where promotions began and ended, at what was then paid."""
-        dated = self._calendar.offers.get((store, sku), ())
+    def _renamed_from(self, store: str, key: str) -> list[tuple[datetime, str, str]]:
+        """What was applied to a listing under the keys that it had before, until it was given another: the
+        goods are the same."""
+        return [
+            point
+            for until, old in self._earlier_keys(store, key)
+            for point in self._lists[store].get(old, ())
+            if point[0] < until and point[1]
+        ]
+
+    def _called(self, store: str, key: str) -> Set[str]:
+        """The SKUs that a listing had under the keys that it had before."""
+        return {sku for _, old in self._earlier_keys(store, key) for sku in self._skus[store].get(old, ())}
+
+    def _earlier_keys(self, store: str, key: str) -> list[tuple[datetime, str]]:
+        """The keys that a listing had before, each with the moment at which it got another."""
+        found: list[tuple[datetime, str]] = []
+        at, until, seen = key, datetime.max.replace(tzinfo=UTC), {key}
+        while earlier := [one for one in self._renamed[store].get(at, ()) if one[0] <= until]:
+            until, at = max(earlier)
+            if at in seen:
+                break
+            seen.add(at)
+            found.append((until, at))
+        return found
+
+    def _lowered(self, spans: Sequence[Span], store: str, skus: Set[str]) -> list[Span]:
+        """The spans, cut where promotions began and ended, at what was then paid. `skus`: what it is and was
+        called."""
+        dated = [one for sku in skus for one in self._calendar.offers.get((store, sku), ())]
         planned = [d for d in dated if d.end > self._now and not _shown_to_few(d.promo.spec)]
-        past = [p for p in self._promos.get(store, ()) if sku in p.skus]
+        past = [p for p in self._promos.get(store, ()) if not p.skus.isdisjoint(skus)]
         if not planned and not past:
             return list(spans)
         holding = [(p.start, p.end, p.offer) for p in past] + [
@@ -155,10 +187,13 @@ class PriceHistory:
             for name, key, _, _ in self._calendar.prices_of(spec)
             if name == store
         }
+        renamed = self._renamed[store] = self._renames(store)
+        wanted |= {Address(store, "listing", old) for olds in renamed.values() for _, old in olds}
         kept = self._keys.get(store, frozenset())
         wanted |= {one for one in self._ledger.ever(store, "listing") if one.key not in kept}
         wanted |= self._ledger.ever(store, "promotion")
         former = self._former[store] = {}
+        skus = self._skus[store] = {}
         open_promos: dict[str, tuple[datetime, dict[str, object]]] = {}
         instants: dict[str, datetime] = {}
         for stamp, address, attributes in self._ledger.states(wanted):
@@ -169,6 +204,8 @@ class PriceHistory:
             if address.type == "listing":
                 if attributes is not None and key not in kept:
                     former.setdefault(str(attributes.get("sku") or key), set()).add(key)
+                if attributes is not None:
+                    skus.setdefault(key, set()).add(str(attributes.get("sku") or key))
                 price = (attributes or {}).get("price")
                 if price is not None and (attributes or {}).get("status") != "inactive":
                     lists.setdefault(key, []).append((when, price["value"], price["currency"]))
@@ -181,6 +218,19 @@ class PriceHistory:
                 open_promos[key] = (when, attributes)
         for key, (since, attributes) in open_promos.items():
             self._close(store, key, since, attributes, self._now)
+
+    def _renames(self, store: str) -> dict[str, list[tuple[datetime, str]]]:
+        """Which keys listings had before: as the ledger knows, and as the specs are about to say."""
+        found: dict[str, list[tuple[datetime, str]]] = {}
+        for when, key, old in self._ledger.renames(store, "listing"):
+            found.setdefault(key, []).append((datetime.fromisoformat(when).astimezone(UTC), old))
+        for spec in self._config.skus:
+            for entry in spec.spec.get("listings") or ():
+                former = entry.get("movedFrom")
+                if entry["store"] == store and former:
+                    key = entry.get("sellerSku") or spec.spec["sku"]
+                    found.setdefault(key, [(self._now + timedelta(seconds=1), former)])
+        return found
 
     def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:
         """Of an applied promotion, the time in which it really held."""

@@ -132,10 +132,12 @@ class AmazonAccount:
         return AT_ONCE
 
     def irreplaceable(self) -> Mapping[str, str]:
-        """An archived place keeps its code for ever."""
+        """An archived place keeps its code for ever, and a SKU its product."""
         return {
+            "listing.asin": "Amazon does not let a SKU move to another ASIN: put it back, or offer that product under another"
+            " sellerSku, and take this one out",
             "location": "Amazon never changes a place's address, and never gives its code to another: put the address"
-            " back, or declare a new store with a code of its own and take this one out"
+            " back, or declare a new store with a code of its own and take this one out",
         }
 
     def fit(self, desired: Shards, today: str) -> Fitted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.engines.access import one_spelling
@@ -40,22 +41,24 @@ def _day_zone(front: StorefrontData) -> str:
     return row.timezone if row is not None else sale_zone(front)
 
 
-def _midnight(context: Context, stores: Sequence[tuple[str, str]]) -> str:
-    """How to write midnight there: `tz: store` says it only where the store lives by its marketplace's
-    clock."""
+def _midnight(context: Context, stores: Sequence[tuple[str, str, date]]) -> str:
+    """How to write the midnight that keeps the days that are meant: `tz: store` says it only where the store
+    lives by its marketplace's clock. `stores`: with the zone of their days, and the day that begins then."""
     fronts = context.configuration.stores
-    zones = {place for _, place in stores}
-    if all(sale_zone(fronts[store].spec["storefront"]) == place for store, place in stores):
-        return 'write {local: "…T00:00", tz: store}'
+    zones = {place for _, place, _ in stores}
+    days = {day for _, _, day in stores}
+    text = f"{days.pop()}T00:00" if len(days) == 1 else "…T00:00"
+    if all(sale_zone(fronts[store].spec["storefront"]) == place for store, place, _ in stores):
+        return f'write {{local: "{text}", tz: store}}'
     if len(zones) == 1:
-        return f'write {{local: "…T00:00", tz: {zones.pop()}}}'
+        return f'write {{local: "{text}", tz: {zones.pop()}}}'
     return "write a promotion for each of these zones, or give the stores the zones of their marketplaces"
 
 
 def _hours(context: Context, edge: str, id: str) -> Iterator[Said]:
     told: dict[str, list[str]] = {}
     places: dict[str, Spec[PromoData]] = {}
-    zones: dict[str, list[tuple[str, str]]] = {}
+    zones: dict[str, list[tuple[str, str, date]]] = {}
     for store, one in _on_amazon(context):
         place = _day_zone(context.configuration.stores[store].spec["storefront"])
         try:
@@ -65,7 +68,9 @@ def _hours(context: Context, edge: str, id: str) -> Iterator[Said]:
         if local != begin_of(local.date(), place):
             told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M} in {place})")
             places[one.promo.name] = one.promo
-            zones.setdefault(one.promo.name, []).append((store, place))
+            # The last day is meant as a whole: it ends where the next one begins.
+            day = local.date() + timedelta(days=edge == "end")
+            zones.setdefault(one.promo.name, []).append((store, place, day))
     for name, stores in sorted(told.items()):
         more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
         yield context.configuration.finding(
