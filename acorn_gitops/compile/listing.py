@@ -55,7 +55,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                         attributes["price"] = price if exact else {"currency": currency, "value": value}
                 elif "price" in listing:
                     attributes["price"] = None
-                if policy:
+                if "pricePolicy" in spec:
                     _bounds(attributes, policy, store, currency=currencies[store])
                 if allocation and listing.get("fulfillment") != "afn":
                     attributes["allocation"] = _allocation(allocation, store)
@@ -100,11 +100,14 @@ def _by_rule(
     raise ValueError(f"{spec['sku']} has no price in {rule['fromStore']} for price rule {name}")
 
 
-def _bounds(attributes: Attributes, policy: PricePolicyData, store: str, currency: str) -> None:
+def _bounds(attributes: Attributes, policy: PricePolicyData | None, store: str, currency: str) -> None:
     for part, name in BOUNDS.items():
-        bound = (policy.get(part) or {}).get(store)
+        said = policy.get(part, {}) if policy is not None else None
+        bound = said.get(store) if said is not None else None
         if bound is not None:
             attributes[name] = {"currency": currency, "value": canonical(bound, currency)}
+        elif said is None:
+            attributes[name] = None  # null: there shall be none
 
 
 def _allocation(inventory: InventoryData, store: str) -> dict[str, object]:

@@ -39,6 +39,7 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
     if not configuration.promos:
         return
     catalogue = Catalogue(configuration)
+    keys = {spec.name: spec.spec.get("key") or spec.name for spec in configuration.promos.values()}
     fronts = [(s.name, s.labels) for s in configuration.stores.values() if s.spec.get("storefront")]
     for spec in configuration.promos.values():
         listed: dict[str, list[str]] = {name: [] for name in select(spec.spec["stores"], fronts)}
@@ -48,12 +49,15 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                     listed[name].append(sku)
         for name, skus in listed.items():
             if skus:
-                attributes = _attributes(spec.spec, configuration.stores[name], sorted(skus))
+                attributes = _attributes(spec.spec, configuration.stores[name], sorted(skus), keys=keys)
                 desired = Desired(attributes, spec.origin, spec.lifecycle, moved_from=spec.moved_from)
                 state.add(name, "promotion", spec.spec.get("key") or spec.name, desired)
 
 
-def _attributes(body: PromoData, store: Spec[StoreData], skus: list[str]) -> Attributes:
+def _attributes(
+    body: PromoData, store: Spec[StoreData], skus: list[str], keys: Mapping[str, str]
+) -> Attributes:
+    """`keys`: what stores call the promotions, by their names in the specs."""
     front = store.spec["storefront"]
     out: Attributes = {"type": body["type"], "skus": skus}
     for edge in ("start", "end"):
@@ -76,7 +80,11 @@ def _attributes(body: PromoData, store: Spec[StoreData], skus: list[str]) -> Att
     for name, said in (("stacking", body.get("stacking")), ("limits", body.get("limits"))):
         if name in body:
             out[name] = {
-                k: sorted(v) if isinstance(v, list) else _money(v) if isinstance(v, dict) else v
+                k: sorted({keys.get(one, one) for one in v})
+                if isinstance(v, list)
+                else _money(v)
+                if isinstance(v, dict)
+                else v
                 for k, v in without_none(said).items()
             } or None
     return out

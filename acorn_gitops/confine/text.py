@@ -100,17 +100,30 @@ between quotes that do not begin a cell."""
 _KEPT_BEHIND: Final = re.compile(r";'(?='*[=+\-@\t\r])")
 
 
+_NOTHING: Final = frozenset({"null", "none", "nan", "undefined", "n/a"})
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a text is what programs write for no value at all."""
+    return len(text) < 10 and text.lower() in _NOTHING
+
+
 def cell(text: str) -> str:
     """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe, also
-    behind a semicolon; numbers do not. `uncell` takes it off again."""
+    behind a semicolon, and so does a word that others take for nothing; numbers do not. `uncell` takes it off
+    again."""
     held = _RUN_BEHIND.sub(";'", text) if ";" in text else text
-    return f"'{held}" if _RUN.match(text) and not _NUMBER.fullmatch(text) else held
+    return f"'{held}" if _is_marked(text) else held
+
+
+def _is_marked(text: str) -> bool:
+    runs = _RUN.match(text) and not _NUMBER.fullmatch(text)
+    return bool(runs) or is_nothing(text.lstrip("'"))
 
 
 def uncell(text: str) -> str:
     """The text of a cell that `cell` made, or that a spreadsheet wrote the same way."""
-    inner = text[1:] if text.startswith("'") else ""
-    found = inner if _RUN.match(inner) and not _NUMBER.fullmatch(inner) else text
+    found = text[1:] if text.startswith("'") and _is_marked(text[1:]) else text
     return _KEPT_BEHIND.sub(";", found) if ";'" in found else found
 
 

@@ -254,7 +254,9 @@ def _differs(
             continue
         if current is not None or name not in FIXED.get(key[0], ()):
             changed.append(name)  # what was never said can be said once; only then is it fixed
-        why = _reason(name, value, current, last=last)
+        # What was cleared leaves no trace in a ledger; whatever else it does not speak of was never ours.
+        never = last is not None and name not in last and name not in CLEARED.get(key[0], ())
+        why: Reason = "edited" if never else _reason(name, value, current, last=last)
         fields += [
             FieldChange(path, b, a, reason=why) for path, b, a in field_differences(name, current, value)
         ]

@@ -4,7 +4,8 @@ branch that is checked out, whose specs are those of that revision, with a hold 
 
 Only what specs are made of goes back: the files that are loaded now or were then, tables, overlays and rules
 among them. acorn.yaml stays as it is, but for the hold: connections, policies and roles of the forge are not
-rolled back by the way; where it led to other places then, nothing is rolled back.
+rolled back by the way; where it led to other places then, nothing is rolled back. What was renamed since is
+renamed back, not deleted and made anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from acorn_gitops.provenance.branch import begin_branch
 from acorn_gitops.provenance.earlier import SPECS, contents, files_at, links_at, revision_of
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.comparing import laid_out
+from acorn_gitops.reconcile.renamed_back import edited, renamed_back
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.deciding import files_that_decide, places_of_specs
 from acorn_gitops.specs.edit import with_setting
@@ -87,6 +89,7 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
     then, or where another repository is among it: what stays as it is would look as if it had gone back."""
     with laid_out(workspace.root, target) as folder:
         former = load(folder, workspace.environment, workspace.cache)
+        renamed = renamed_back(loaded, former)
     settings, before = (one.configuration.settings for one in (loaded, former))
     places = places_of_specs(settings)
     if places != places_of_specs(before):
@@ -119,7 +122,10 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
             "a file that would go back is not here as the commit holds it; nothing was rolled back",
             hint="git may have been told not to look (`git ls-files -v` shows small letters); commit it, or put it away",
         )
-    changes: dict[str, bytes | None] = dict(contents(workspace.root, other))
+    changes: dict[str, bytes | None] = {
+        path: edited(content, [one for one in renamed if one.file == path])
+        for path, content in contents(workspace.root, other)
+    }
     return changes | dict.fromkeys(now.keys() - then.keys())
 
 

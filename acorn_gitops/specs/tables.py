@@ -307,6 +307,11 @@ class _Table:
                 message = f"{field} {cell[:40]} was spoilt by a spreadsheet"
                 self.fail("GEN-001", line, column, message, "format the column as text and export again")
                 continue
+            if not ours and texts.is_nothing(cell):
+                message = f"{field} {cell} is what programs write for nothing"
+                hint = "leave the cell empty; where it is the text itself, write an apostrophe before it"
+                self.fail("GEN-001", line, column, message, hint)
+                continue
             if field in _MONEY and (asked := self.ambiguous(cell)):
                 self.fail("GEN-007", line, column, f"{field} {cell[:40]} {asked[0]}", asked[1])
                 continue
