@@ -200,3 +200,38 @@ def test_the_remedy_for_an_hour_keeps_the_last_day(tmp_path: Path) -> None:
     window["end"]["local"] = "2026-12-01T00:00"
     made.write(front, sku(), promo("cyber", "10", window=window))
     assert "PRO-011" not in made.run("validate").out
+
+
+def test_a_computed_price_is_blamed_on_whoever_moved_it_last(tmp_path: Path) -> None:
+    """The price in the other store, or the factor: not on whoever once wrote the rule's name."""
+    other = sku("KETTLE", "20.00")
+    other["spec"]["listings"].append(
+        {"store": "amz-fr", "price": {"currency": "EUR", "rule": "to-fr"}, "status": "active"}
+    )
+    made = Repository(tmp_path / "r", storefront(), storefront("amz-fr"), other)
+    project = made.path / "acorn.yaml"
+    project.write_text(
+        f'{project.read_text()}  priceRules:\n    to-fr: {{fromStore: amz-de, factor: "1.10"}}\n'
+    )
+    published(tmp_path, made)
+
+    def by(who: str, file: Path, old: str, new: str) -> str:
+        file.write_text(file.read_text().replace(old, new))
+        git(
+            made.path,
+            "commit",
+            "-qam",
+            who,
+            "--author",
+            f"{who} <{who}@example.com>",
+            "--date",
+            f"2026-11-2{len(said)}T10:00:00Z",
+        )
+        made.apply()
+        said.append(who)
+        return made.run("blame", "amz-fr/listing/KETTLE").out.split("price:", 1)[1]
+
+    said: list[str] = []
+    assert "by dora" in by("dora", made.path / "specs" / "all.yaml", "20.00", "30.00")
+    assert "by erik" in by("erik", project, "1.10", "1.20")
+    assert "by dora" in by("dora", made.path / "specs" / "all.yaml", "30.00", "31.00")

@@ -56,8 +56,7 @@ class Run:
         alone: bool,
     ) -> None:
         self.plan, self.marketplaces, self.journal, self.edges = plan, marketplaces, journal, edges
-        self.alone = alone
-        self.snapshots = snapshots
+        self.alone, self.snapshots = alone, snapshots
         """What is written presumes these versions."""
         self.latest = dict(snapshots)
         """The stores as they were last read."""
@@ -72,22 +71,19 @@ class Run:
         self.earlier: list[Part] = []
         """What an earlier run of this plan has done."""
         self.waiting: list[tuple[Wave, Part, str]] = []
-        """What the price guard holds back: when it was to be, and why it was not."""
+        """What the price guard holds back: when it was to be, and why not."""
         self.unsoaked: dict[str, list[Address]] = {}
         """By phase, what has not stood its time yet: of this run, and of earlier ones that ended before."""
-        self.interrupted = False
-        self.superseded = ""
+        self.interrupted, self.superseded = False, ""
         """Who else writes by now; then nothing more is sent."""
-        self.connections = {s.store: s.connection for s in plan.stores}
-        self.broken: dict[str, str] = {}
+        self.connections, self.broken = {s.store: s.connection for s in plan.stores}, dict[str, str]()
         """Stores in which nothing more is tried, and why."""
         self.fenced: set[str] = set()
         """Stores whose batches are refused when the store is another than the one that was judged."""
         self._stopped: Mapping[str, str] = {}
         self._asked = edges.clock()
         """When it was last asked whether somebody said stop."""
-        self.done = 0
-        self.total = sum(c.writes for c in plan.changes)
+        self.done, self.total = 0, sum(c.writes for c in plan.changes)
 
     # -- what is not sent ------------------------------------------------------------------------------------
 

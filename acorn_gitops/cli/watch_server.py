@@ -230,7 +230,8 @@ def _short_lived() -> type[asyncio.Protocol]:
     opened: dict[asyncio.Transport, None] = {}
 
     class ShortLived(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
             super().connection_made(transport)
             opened[transport] = None
             self.loop.call_later(LIVES, transport.abort)

@@ -195,8 +195,8 @@ class Ledger(Protocol):
         ...
 
     def unsoaked(self) -> dict[str, list[Address]]:
-        """By phase of a rollout, what was to be seen and to stay for a while before others may follow, and was
-        not when the last run ended, or died."""
+        """By phase of a rollout, what was to be seen and to stay for a while before others may follow, and
+        was not when the last run ended, or died."""
         ...
 
     def last_guards(self) -> dict[str, object]:

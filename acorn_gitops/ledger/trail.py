@@ -387,8 +387,8 @@ class Trail(Rows):
         """Resources of a type that were given another key, in their order: (instant, key, former key)."""
         under = f"{store}/{type}/"
         rows = self._each(
-            "SELECT sequence, at, body FROM audit WHERE event='write.observed'"
-            f' AND {SUBJECT} >= ? AND {SUBJECT} < ? AND instr(CAST(body AS TEXT), \'"former":"\') ORDER BY sequence',
+            "SELECT sequence, at, body FROM audit WHERE event='write.observed' AND"
+            f' {SUBJECT} >= ? AND {SUBJECT} < ? AND instr(CAST(body AS TEXT), \'"former":"\') ORDER BY sequence',
             (under, under[:-1] + chr(ord("/") + 1)),
         )
         found = []

@@ -1,5 +1,5 @@
-"""What servers and applications say to each other: the part of ASGI 3 (HTTP) that acorn's servers use. Callers:
-the sandboxes, and the server of `acorn watch`."""
+"""What servers and applications say to each other: the part of ASGI 3 (HTTP) that acorn's servers use.
+Callers: the sandboxes, and the server of `acorn watch`."""
 
 from __future__ import annotations
 

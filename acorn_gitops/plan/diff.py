@@ -167,7 +167,8 @@ def _note_not_renamed(
     former = (key[0], want.moved_from or "")
     if former in live and former in applied and former not in desired:
         result.notes.append(
-            f"{Address(result.store, *key)}: movedFrom names {former[1]}, and both are there; nothing is renamed"
+            f"{Address(result.store, *key)}: movedFrom names {former[1]}, and both are there; nothing is"
+            " renamed"
         )
 
 
@@ -386,8 +387,8 @@ def _afterwards(want: Desired, have: Live) -> Attributes:
 
 
 def _carried(want: Desired, have: Live) -> frozenset[str]:
-    """What is left to others, of a resource that is made anew: what they have set comes along. Where they have
-    set nothing, it begins with what the specs say."""
+    """What is left to others, of a resource that is made anew: what they have set comes along. Where they
+    have set nothing, it begins with what the specs say."""
     return frozenset(name for name in _left_alone(want, have) if have.attributes.get(name) is not None)
 
 

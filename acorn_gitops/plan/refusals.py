@@ -61,7 +61,8 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     ),
     "ACN-050": (
         4,
-        "A listing would take over the code of another that leaves it in the same change; what nobody declares would stay with the code.",
+        "A listing would take over the code of another that leaves it in the same change; what nobody"
+        " declares would stay with the code.",
     ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (

@@ -77,6 +77,8 @@ def fields_of(
             elif places[0].path[1:2] == ("listings",) and not config.says(spec, places[0].path):
                 # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
                 how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
+            if wrote and not places:
+                place = _written_last(authors, [place, *_sources(config, address, name, spec=spec)])
             row |= {"layer": how, "place": str(place)}
             if wrote and place.line:
                 row |= _author(authors, place, alone=field is not None)
@@ -99,6 +101,45 @@ def _computed(config: Configuration, address: Address, name: str, spec: Spec) ->
                 source = config.price_rules[rule]["fromStore"]
                 return f"price rule {rule} of acorn.yaml, from the price in {source},"
     return "nowhere in these words: computed from"
+
+
+def _sources(config: Configuration, address: Address, name: str, spec: Spec) -> list[Place]:
+    """Where what a price is computed from was written: the rule, its parts, the price in the other store."""
+    if (address.type, name) != ("listing", "price"):
+        return []
+    sku, store, found = cast("Spec[SkuMappingData]", spec), address.store, list[Place]()
+    for _ in config.price_rules:  # rules may follow from each other, each once
+        listings = sku.spec.get("listings") or ()
+        number = next((n for n, one in enumerate(listings) if one["store"] == store), None)
+        price = (listings[number].get("price") or {}) if number is not None else {}
+        rule = price.get("rule")
+        said = ("spec", "listings", number or 0, "price", "rule" if rule else "value")
+        found += [config.place(spec, said)] if config.says(spec, said) else []
+        if not rule or rule not in config.price_rules:
+            break
+        found += _places_of_rule(config, rule)
+        store = config.price_rules[rule]["fromStore"]
+    return found
+
+
+def _places_of_rule(config: Configuration, rule: str) -> list[Place]:
+    """Every line of acorn.yaml that says something of a price rule."""
+    reader, raw = config.reader, config.project_raw
+    if reader is None or raw is None:
+        return []
+    body = raw.data["spec"].get("priceRules", {}).get(rule) or {}
+    paths = [("spec", "priceRules", rule, part) for part in body]
+    return [reader.place(raw, path) for path in paths if reader.has(raw, path)]
+
+
+def _written_last(authors: Authors, places: list[Place]) -> Place:
+    """Of several places the one whose line was changed last; what is not committed yet was."""
+    first, *others = places
+    if not others:
+        return first
+    dated = [(authors.line(place.file, place.line), place) for place in others if place.line]
+    known = [(not one.commit, one.at, number, place) for number, (one, place) in enumerate(dated) if one]
+    return max(known)[3] if known else first
 
 
 def _author(authors: Authors, place: Place, *, alone: bool) -> dict[str, object]:

@@ -371,9 +371,11 @@ def crossed(view: StoreView) -> Iterator[Finding]:
         if third is None or (key in view.live and not _leads_back(view, key)):
             continue
         mend = (
-            "no two of them can change places at once: give one a key that nobody has, apply that, and go on from there"
+            "no two of them can change places at once: give one a key that nobody has, apply that, and go on"
+            " from there"
             if _leads_back(view, key)
-            else f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to {former[1]}"
+            else f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to"
+            f" {former[1]}"
         )
         yield Finding(
             "ACN-050",

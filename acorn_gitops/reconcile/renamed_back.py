@@ -1,5 +1,5 @@
-"""What was renamed since, to be renamed back. Comes in: the specs as they are, and as they were. Goes out: edits
-of the files as they were. Caller: `rolling_back`.
+"""What was renamed since, to be renamed back. Comes in: the specs as they are, and as they were. Goes out:
+edits of the files as they were. Caller: `rolling_back`.
 
 Whoever goes back behind a rename would have everything deleted and made anew, with all that the marketplace
 keeps of it (reviews, texts, pictures). What was called otherwise then says so, by `movedFrom`.
@@ -82,4 +82,4 @@ def _back(then: Configuration, spec: Spec, path: FieldPath, *, now: str) -> Iter
     if layer.raw.item_file != layer.raw.file:
         return  # the items lie in a table
     inner = path[1:] if layer.path[:1] == ("spec",) else path
-    yield Back(layer.raw.file, layer.raw.position, (*layer.path, *inner), now)
+    yield Back(layer.raw.file, layer.raw.position, path=(*layer.path, *inner), now=now)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.blame import Authors
@@ -98,14 +98,7 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
             " nothing was rolled back",
             hint=f"go back by hand: `git revert`, {FILE} included",
         )
-    inner = sorted(
-        {*links_at(workspace.root, bad, places).items()} ^ {*links_at(workspace.root, target, places).items()}
-    )
-    if inner:
-        raise AcornError(
-            f"{inner[0][0]} is another repository, and was at another commit then; nothing was rolled back",
-            hint="go back there first, and let a commit here say so",
-        )
+    _refuse_others(workspace.root, (bad, target), places)
     decide = {*files_that_decide(loaded), *files_that_decide(former)} - {FILE}
     then, now = (
         {
@@ -127,6 +120,17 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
         for path, content in contents(workspace.root, other)
     }
     return changes | dict.fromkeys(now.keys() - then.keys())
+
+
+def _refuse_others(root: Path, commits: tuple[str, str], places: Sequence[str]) -> None:
+    """AcornError where another repository lies among the specs, at another commit than then."""
+    one, other = (links_at(root, commit, places).items() for commit in commits)
+    inner = sorted({*one} ^ {*other})
+    if inner:
+        raise AcornError(
+            f"{inner[0][0]} is another repository, and was at another commit then; nothing was rolled back",
+            hint="go back there first, and let a commit here say so",
+        )
 
 
 def _is_spec(path: str, places: Sequence[str]) -> bool:

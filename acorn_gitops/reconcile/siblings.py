@@ -198,7 +198,7 @@ class _Search:
                 hint=f"`git log --raw --full-history -- {FILE}` shows what was asked",
             ) from None
         if not is_whole:
-            # What older versions have named is not known; a ledger that still lies here is found all the same.
+            # What older versions have named is not known; a ledger that lies here is found all the same.
             yield from self._lying()
         said: dict[bytes, list[str]] = {}
         odd = 0
@@ -210,9 +210,9 @@ class _Search:
                 odd += 0 if is_quickly_read(text) else len(content)
                 if odd > _MOST_ODD:
                     raise Refused(
-                        f"versions of {FILE} take too long to read, up to {self._short(folder / FILE)}; nothing"
-                        " was written",
-                        hint="it looks like no project file: take it out of the repository, and of its history",
+                        f"versions of {FILE} take too long to read, up to {self._short(folder / FILE)};"
+                        " nothing was written",
+                        hint="it looks like no project file: take it out of the repository and its history",
                     )
                 said[content] = ledgers_named(text)
             for name in said[content]:
