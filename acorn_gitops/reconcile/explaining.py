@@ -5,6 +5,7 @@ layer, place, author, what was applied and what is live. Callers: cli `explain`,
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -13,6 +14,7 @@ from acorn_gitops.model.finding import AcornError, Finding, Place
 from acorn_gitops.model.resource import Address
 from acorn_gitops.provenance.blame import Authors, Authorship
 from acorn_gitops.provenance.merges import UNKNOWN
+from acorn_gitops.provenance.revision import follows
 from acorn_gitops.reconcile.states import Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.resources.registry import spec_paths
@@ -78,7 +80,9 @@ def fields_of(
                 # Said for all listings at once: by a list's `defaults.listing`, or by acorn.yaml.
                 how, place = config.located(spec, ("spec", "listing", *places[0].path[3:]))
             if wrote and not places:
-                place = _written_last(authors, [place, *_sources(config, address, name, spec=spec)])
+                place = _written_last(
+                    workspace.root, authors, [place, *_sources(config, address, name, spec=spec)]
+                )
             row |= {"layer": how, "place": str(place)}
             if wrote and place.line:
                 row |= _author(authors, place, alone=field is not None)
@@ -108,7 +112,7 @@ def _sources(config: Configuration, address: Address, name: str, spec: Spec) -> 
     if (address.type, name) != ("listing", "price"):
         return []
     sku, store, found = cast("Spec[SkuMappingData]", spec), address.store, list[Place]()
-    for _ in config.price_rules:  # rules may follow from each other, each once
+    for _ in range(len(config.price_rules) + 1):  # rules may follow from each other, each once
         listings = sku.spec.get("listings") or ()
         number = next((n for n, one in enumerate(listings) if one["store"] == store), None)
         price = (listings[number].get("price") or {}) if number is not None else {}
@@ -132,14 +136,20 @@ def _places_of_rule(config: Configuration, rule: str) -> list[Place]:
     return [reader.place(raw, path) for path in paths if reader.has(raw, path)]
 
 
-def _written_last(authors: Authors, places: list[Place]) -> Place:
-    """Of several places the one whose line was changed last; what is not committed yet was."""
+def _written_last(root: Path, authors: Authors, places: list[Place]) -> Place:
+    """Of several places the one whose line was changed last, by the order of commits; what is not committed
+    yet was."""
     first, *others = places
-    if not others:
-        return first
-    dated = [(authors.line(place.file, place.line), place) for place in others if place.line]
-    known = [(not one.commit, one.at, number, place) for number, (one, place) in enumerate(dated) if one]
-    return max(known)[3] if known else first
+    last: tuple[str, Place] | None = None
+    for place in others:
+        wrote = authors.line(place.file, place.line) if place.line else None
+        if wrote is None:
+            continue
+        if not wrote.commit:
+            return place
+        if last is None or (wrote.commit != last[0] and follows(root, wrote.commit, last[0])):
+            last = wrote.commit, place
+    return last[1] if last is not None else first
 
 
 def _author(authors: Authors, place: Place, *, alone: bool) -> dict[str, object]:
