@@ -42,6 +42,11 @@ from acorn_gitops.plan.document import Plan
     help="Only what the specs want otherwise than in this revision: reads only the stores that are touched.",
 )
 @click.option(
+    "--ref",
+    metavar="REV",
+    help="Plan this commit, in place of what is checked out; with the ledger of this clone.",
+)
+@click.option(
     "--validate-remote",
     "validate",
     is_flag=True,
@@ -61,6 +66,7 @@ def command(
     allow_empty: tuple[str, ...],
     refresh: bool,
     since: str | None,
+    ref: str | None,
     validate: bool,
     verbose: bool,
 ) -> int:
@@ -74,7 +80,9 @@ def command(
         check_replaceable(out, session.root)
     if since is not None and selected:
         raise click.UsageError("--since and --select are two ways to say the same")
-    request = PlanRequest(selected, adopt, allow_empty, refresh=refresh, since=since or "", validate=validate)
+    request = PlanRequest(
+        selected, adopt, allow_empty, refresh=refresh, since=since or "", validate=validate, ref=ref or ""
+    )
     plan = planned(session, request)
     if out is not None:
         write(plan, out, session.root)

@@ -97,6 +97,21 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
     return None
 
 
+def apart(repository: Repository, top: Path, commit: str) -> Repository:
+    """A git folder of our own in another place, whose head is a commit: it borrows the objects, and has the
+    references and remotes as they are now. NoAnswer as `check_files`."""
+    check_files(repository)
+    folder = top / ".git"
+    (folder / "objects" / "info").mkdir(parents=True)
+    (folder / "HEAD").write_text(f"{commit}\n")
+    (folder / "objects" / "info" / "alternates").write_text(f"{repository.common / 'objects'}\n")
+    shutil.copytree(repository.common / "refs", folder / "refs", symlinks=True)
+    for name in ("packed-refs", "config", "shallow"):
+        if (repository.common / name).is_file():
+            shutil.copyfile(repository.common / name, folder / name)
+    return Repository(top, folder, folder, cloned=repository.cloned)
+
+
 def check_files(repository: Repository) -> None:
     """NoAnswer where a pipe or a device lies among git's own files: git would wait for it without end."""
     for folder in {repository.folder, repository.common}:

@@ -78,6 +78,8 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, Store
         parts = facts.split()
         if len(parts) != 4 or parts[0] not in (b"100644", b"100755"):
             continue
+        if b".git" in path.lower().split(b"/"):
+            raise AcornError(f"the commit {commit[:10]} holds files of git's own; nothing was laid out")
         size += int(parts[3])
         if size > MOST or len(found) >= FILES:
             words = f"more than {FILES:,} files, or than {MOST >> 20} MiB"

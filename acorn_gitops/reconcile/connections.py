@@ -73,7 +73,7 @@ class Connections:
         if why:
             return Untrusted(name, why)
         token = (
-            secret(settings["token"], self._workspace.root, self._workspace.environ).strip()
+            secret(settings["token"], self._workspace.home, self._workspace.environ).strip()
             if settings.get("token")
             else ""
         )

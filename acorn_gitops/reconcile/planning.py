@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -88,12 +88,19 @@ class PlanRequest:
     """Only what the specs want otherwise than in this revision, in place of `select`."""
     validate: bool = False
     """Ask the marketplaces, too, whether they would take it."""
+    ref: str = ""
+    """Another commit than the one that is checked out: its specs, with this clone's ledger."""
 
 
 def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
     """What an apply would change, with every finding about it. Reads every store, writes nothing.
     InvalidSpecs where the specs are wrong, Misused where a pattern means nothing."""
     asked = request or PlanRequest()
+    if asked.ref:
+        from acorn_gitops.reconcile.at_revision import at_revision
+
+        with at_revision(workspace, asked.ref) as there:
+            return plan(there, replace(asked, ref=""))
     if asked.since and asked.select:
         raise Misused("since and select are two ways to say what is planned")
     if asked.validate:
@@ -152,7 +159,7 @@ def compute(
     least, margins = least_price(loaded, workspace.now()), has_margins(loaded)
     softened = softens(loaded.configuration, JUDGE_PROMOTIONS)
     memory = CleanStores(
-        None if wishes.fresh else workspace.cache, workspace.root, loaded.project.environment
+        None if wishes.fresh else workspace.cache, workspace.home, loaded.project.environment
     )
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}

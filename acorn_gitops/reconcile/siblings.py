@@ -162,13 +162,13 @@ class _Search:
         """Files where ledgers lie: below every `.acorn` of the repository, whether a project still lies
         beside it or not. No link is followed, and no repository inside this one is entered: what lies there
         was carried."""
-        for folder in [self._workspace.root, *self._places()]:
+        for folder in [self._workspace.home, *self._places()]:
             if not self._is_inside(folder / ".acorn"):
                 continue
             for at, folders, names in os.walk(folder / ".acorn"):
                 folders.sort()
                 yield from (
-                    (Path(at) / n, folder == self._workspace.root)
+                    (Path(at) / n, folder == self._workspace.home)
                     for n in sorted(names)
                     if self._is_inside(Path(at) / n)
                 )
@@ -177,7 +177,7 @@ class _Search:
         """Folders of the repository with an `.acorn` in them."""
         for at, folders, _ in os.walk(self._top):
             here = Path(at)
-            if ".acorn" in folders and here != self._workspace.root:
+            if ".acorn" in folders and here != self._workspace.home:
                 yield here
             folders[:] = sorted(
                 one for one in folders if one not in (".git", ".acorn") and not (here / one / ".git").exists()
@@ -186,7 +186,7 @@ class _Search:
     def _named(self) -> Iterator[tuple[Path, bool]]:
         """Files that an acorn.yaml names, or has ever named; outside of the repository those that the default
         branch keeps there, as for our own."""
-        root, trust = self._workspace.root, self._workspace.trust
+        root, trust = self._workspace.home, self._workspace.trust
         branches = [f"{REMOTE}/{trust.default_branch}"] if trust.default_branch else []
         try:
             found, is_whole = once_named(
@@ -231,7 +231,7 @@ class _Search:
                 with suppress(OSError):
                     size = path.lstat().st_size
                     if size and size % _PAGE == 0 and self._is_inside(path):
-                        yield path, here.is_relative_to(self._workspace.root)
+                        yield path, here.is_relative_to(self._workspace.home)
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a path lies in the repository, and passes no link."""
@@ -243,8 +243,8 @@ class _Search:
 
     @cached_property
     def _top(self) -> Path:
-        repository = find(self._workspace.root)
-        return repository.top if repository is not None else self._workspace.root
+        repository = find(self._workspace.home)
+        return repository.top if repository is not None else self._workspace.home
 
     def _of_the_branch(self) -> Iterator[tuple[Ledger, str, bool]]:
         """AcornError where the branch cannot be asked that was chosen. Where none was, what cannot be asked is
@@ -279,7 +279,7 @@ class _Search:
             yield ledger, f"{name} on {branch}", False
 
     def _short(self, path: Path) -> str:
-        root = self._workspace.root
+        root = self._workspace.home
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 

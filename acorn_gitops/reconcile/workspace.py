@@ -92,6 +92,8 @@ class Workspace:
                 hint="name the folder itself",
             )
         self.root = find_root(root.resolve())
+        self.home = self.root
+        """Where what git does not keep lies: ledgers, embedded marketplaces."""
         self.environment = environment
         self.environ = environ
         self.cache = open_cache(environ)
@@ -251,11 +253,11 @@ class Workspace:
     def ledger_path(self, project: Project) -> Path:
         """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside
         the repository and the default branch does not keep it there."""
-        path = self.root / project.ledger
+        path = self.home / project.ledger
         try:
-            return database(path, self.root)
+            return database(path, self.home)
         except PassesLink:
-            outside = self.root not in Path(os.path.normpath(path)).parents
+            outside = self.home not in Path(os.path.normpath(path)).parents
             if outside and self.trust.trusts_ledger(project.environment, project.ledger):
                 return path
             raise
@@ -282,7 +284,7 @@ class Workspace:
         name = url.removeprefix("sandbox:").strip("/")
         if not all(c.isalnum() or c in "-_" for c in name):
             raise InvalidSpecs(f"{url} is no sandbox name", hint="letters, digits, - and _ after `sandbox:`")
-        return database(self.root / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.root)
+        return database(self.home / ".acorn" / (f"sandbox-{name}.db" if name else "sandbox.db"), self.home)
 
     def refuse_untrusted(self, verb: str) -> None:
         """As `refuse_untrusted` of this module, by the variables that were given."""
