@@ -1,5 +1,5 @@
-"""Another commit than the one that is checked out, as if it were. Comes in: a workspace, a revision. Goes out:
-a workspace. Caller: `planning`, for `plan --ref`.
+"""Another commit than the one that is checked out, as if it were. Comes in: a workspace, a revision. Goes
+out: a workspace. Caller: `planning`, for `plan --ref`.
 
 Nothing here is checked out: the files of the commit are laid out in a folder that is gone afterwards, with a
 git folder of its own that borrows the objects. What git does not keep (ledgers, embedded marketplaces) is

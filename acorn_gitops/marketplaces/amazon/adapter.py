@@ -134,8 +134,8 @@ class AmazonAccount:
     def irreplaceable(self) -> Mapping[str, str]:
         """An archived place keeps its code for ever, and a SKU its product."""
         return {
-            "listing.asin": "Amazon does not let a SKU move to another ASIN: put it back, or offer that product"
-            " under another sellerSku, and take this one out",
+            "listing.asin": "Amazon does not let a SKU move to another ASIN: put it back, or offer that"
+            " product under another sellerSku, and take this one out",
             "location": "Amazon never changes a place's address, and never gives its code to another: put the address"
             " back, or declare a new store with a code of its own and take this one out",
         }
