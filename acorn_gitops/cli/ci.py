@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from acorn_gitops.plan.drift import DriftReport
     from acorn_gitops.report.metrics import Sample
 
+PARTLY: Final = 3
+"""The exit code of an apply that left something undone."""
 STATUS: Final = "acorn/plan"
 LABEL: Final = "acorn-drift"
 SUMMARY: Final = 1_000_000
@@ -118,6 +120,8 @@ def apply_command(
             "auto_approve": True, "lock_timeout": 300.0, "committed": True,
         }  # fmt: skip
         code = int(context.invoke(apply, **given))
+        if code == PARTLY:
+            told.ended_rollout()
     except AcornError as error:
         code = error.exit_code
         raise
@@ -269,6 +273,37 @@ class _Told:
         self._outputs({"exit-code": str(code)})
         self._metrics("apply", self._session.environment or _default_environment(self._session), code, [])
         self._summary(f"### acorn apply — **{words}**\n")
+
+    def ended_rollout(self) -> None:
+        """Where a rollout ended before all stores were written: a request to go back to what was applied as a
+        whole. Nothing is decided by it: the same plan can go on once its cause is mended."""
+        from acorn_gitops.reconcile.rolling_back import RollbackRequest, propose_rollback
+
+        session = self._session
+        with session.ledger() as ledger:
+            phases, last = ledger.unsoaked(), ledger.last_whole()
+        if not phases or not last:
+            return
+        reason = f"a rollout ended after {', '.join(sorted(phases))}"
+        try:
+            made = propose_rollback(session, RollbackRequest(last, reason, session.actor()))
+        except AcornError as error:
+            self._warn(f"no way back was proposed: {error.message}")
+            return
+        session.say(f"{made.branch}: the specs of {last[:10]}, and a hold on {made.bad[:10]}")
+
+        def ask(forge: Forge) -> None:
+            from acorn_gitops.report.rollout import rollback_markdown
+
+            over = forge.open_request(made.branch)
+            body = rollback_markdown(reason, made.bad, last, link=self._job.link)
+            title = f"acorn: go back to {last[:10]}"
+            base = self._job.default_branch or "main"
+            if over is None or over.body.rstrip() != body.rstrip():
+                link = forge.request(made.branch, base, title=title, body=body, over=over)
+                session.say(f"request: {link}")
+
+        self._at_forge(ask)
 
     def drift(self, found: DriftReport) -> None:
         """Drift, in reports and in one issue."""

@@ -1,6 +1,6 @@
 """Going back, as a change like any other. Comes in: a workspace in a clean clone, a revision. Goes out: a
-branch that is checked out, whose specs are those of that revision, with a hold on what is left. Callers: cli
-`rollback`.
+branch whose specs are those of that revision, with a hold on what is left: checked out here, or at the remote
+for whoever agrees. Callers: cli `rollback`, `ci apply` where a rollout ended.
 
 Only what specs are made of goes back: the files that are loaded now or were then, tables, overlays and rules
 among them. acorn.yaml stays as it is, but for the hold: connections, policies and roles of the forge are not
@@ -10,16 +10,18 @@ renamed back, not deleted and made anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.blame import Authors
-from acorn_gitops.provenance.branch import begin_branch
+from acorn_gitops.provenance.branch import begin_branch, propose
 from acorn_gitops.provenance.earlier import SPECS, contents, files_at, links_at, revision_of
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.comparing import laid_out
+from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.renamed_back import edited, renamed_back
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.deciding import files_that_decide, places_of_specs
@@ -55,6 +57,36 @@ class RolledBack:
 def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
     """Make the branch, and check it out. AcornError where files are not committed, where the revision is not
     known, or where nothing is another."""
+    made = _prepared(workspace, request)
+    commit = begin_branch(workspace.root, made.branch, made.files, made.message, onto=made.bad)
+    return made.told(commit)
+
+
+def propose_rollback(workspace: Workspace, request: RollbackRequest) -> RolledBack:
+    """Make the branch at the remote, for whoever agrees; nothing is checked out. `commit` of the answer is ""
+    where it is there already. AcornError as `roll_back`, and where the remote does not take it."""
+    made = _prepared(workspace, request)
+    commit = propose(workspace.root, REMOTE, made.branch, made.files, made.message, onto=made.bad)
+    return made.told(commit)
+
+
+class _Back(NamedTuple):
+    """A branch that is not made yet."""
+
+    branch: str
+    bad: str
+    files: Mapping[str, bytes | None]
+    message: str
+
+    def told(self, commit: str) -> RolledBack:
+        specs = {path: content for path, content in self.files.items() if path != FILE}
+        changed = sorted(path for path, content in specs.items() if content is not None)
+        return RolledBack(
+            self.branch, commit, self.bad, changed=changed, removed=sorted(specs.keys() - {*changed})
+        )
+
+
+def _prepared(workspace: Workspace, request: RollbackRequest) -> _Back:
     workspace.refuse_untrusted("rollback")
     bad, dirty = Revision(workspace.root).get()
     if not bad or dirty:
@@ -78,10 +110,7 @@ def roll_back(workspace: Workspace, request: RollbackRequest) -> RolledBack:
     message = (
         f"Roll back to {target[:10]}\n\n{request.reason}\n\nHolds {bad}, until {request.owner} lifts it."
     )
-    commit = begin_branch(workspace.root, branch, files, message, onto=bad)
-    changed = sorted(path for path, content in changes.items() if content is not None)
-    removed = sorted(changes.keys() - {*changed})
-    return RolledBack(branch, commit, bad, changed=changed, removed=removed)
+    return _Back(branch, bad, files=files, message=message)
 
 
 def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> dict[str, bytes | None]:

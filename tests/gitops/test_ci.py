@@ -411,3 +411,35 @@ def test_drift_becomes_one_request_with_the_specs_as_the_store_is(
     git(team.path, "push", "-q", "origin", "main")
     assert job(host, "drift", request="").code == 0
     assert team.plan()["changes"] == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_rollout_that_ends_asks_for_the_way_back(
+    team: Repository, forge: FakeForge, job: Job, host: str, tmp_path: Path
+) -> None:
+    """One request, with what was applied last as a whole and a hold; whoever mends the cause goes on instead."""
+    team.write(storefront(), storefront("amz-fr"), sku(), sku("MUG-RED", "12.90", "amz-fr"))
+    project = team.path / "acorn.yaml"
+    phases = "[{name: canary, stores: {names: [amz-de]}}]"
+    project.write_text(f"{project.read_text()}  policies: {{rollout: {phases}}}\n")
+    git(team.path, "commit", "-qam", "two stores")
+    git(team.path, "push", "-q", "origin", "main")
+    team.apply()
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    team.write(storefront(), storefront("amz-fr"), sku(price="9.90"), sku("MUG-RED", "11.90", "amz-fr"))
+    git(team.path, "commit", "-qam", "a slip")
+    git(team.path, "push", "-q", "origin", "main")
+    assert team.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "100").code == 0
+    bad = git(team.path, "rev-parse", "HEAD").strip()
+    for _ in range(2):
+        assert job(host, "apply", request="").code == 3
+        assert [one["title"] for one in forge.requests] == [f"acorn: go back to {good[:10]}"]
+    bare, branch = tmp_path / "team.git", f"acorn/rollback/{good[:10]}"
+    specs = git(bare, "show", f"{branch}:specs/all.yaml")
+    assert specs == git(bare, "show", f"{good}:specs/all.yaml")
+    assert bad in git(bare, "show", f"{branch}:acorn.yaml")
+    assert git(bare, "rev-parse", f"{branch}^").strip() == bad
+    assert git(team.path, "status", "--porcelain", "specs", "acorn.yaml") == ""
+    assert git(team.path, "rev-parse", "HEAD").strip() == bad
+    assert team.run("sandbox", "fault", "none").code == 0
+    assert job(host, "apply", request="").code == 0, "mended, it goes on"
