@@ -445,3 +445,27 @@ def test_a_new_code_is_no_new_article(shop_: Repository, monkeypatch: pytest.Mon
     assert refused.code == 4 and "the 30 days before is 49.99" in " ".join(refused.err.split()), refused
     shown = shop_.run("history", "amz-de/listing/KTL-18-BLK").out
     assert "price  (none) → 49.99 EUR" in shown and "price  49.99 EUR → 69.99 EUR  +40.0 %" in shown
+
+
+def test_codes_that_come_back_keep_the_price_of_the_goods(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A, B, A, and B once more with a raised price and a sale in one step."""
+
+    def called(code: str, price: str, former: str) -> dict[str, Any]:
+        made = sku(code, price)
+        made["spec"]["listings"][0]["movedFrom"] = former
+        return made
+
+    old, new = "KTL-17-BLK", "KTL-18-BLK"
+    for day_, wished in (
+        ("2026-09-10", called(new, "49.99", old)),
+        ("2026-09-20", called(old, "49.99", new)),
+        ("2026-10-01", called(old, "39.99", new)),
+    ):
+        monkeypatch.setenv("ACORN_NOW", f"{day_}T09:00:00Z")
+        shop_.write(storefront(country="DE"), wished)
+        shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
+    shop_.write(storefront(country="DE"), called(new, "69.99", old), sale("20"))
+    assert told(shop_) == {"PRO-040"}

@@ -178,6 +178,108 @@ def test_another_plan_waits_for_what_an_earlier_run_left_unwatched(
     assert sum(team.paused) == 600, "once it has stood its time, only what is new has to"
 
 
+SOAKING = "{name: canary, stores: {names: [amz-it]}, soakSeconds: 600}"
+
+
+def _ends_after(team: Team, environ: dict[str, str], seconds: float, **asked: Any) -> Applied:
+    """A run that is ended once it has waited for so long."""
+    from acorn_gitops.reconcile.applying import Hooks
+
+    team.paused.clear()
+    hooks = Hooks(stopping=lambda: sum(team.paused) >= seconds)
+    return team.workspace(environ).apply(ApplyRequest(wait=0, **asked), hooks)
+
+
+def test_a_plan_that_is_carried_out_in_pieces_forgets_no_time(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """A saved plan, ended twice while its canary stood its time; then another plan."""
+    from acorn_gitops.plan.document import read
+
+    team = Team(tmp_path, SOAKING)
+    assert team.made.run("plan", "--out", "plan.json").code == 0
+    for _ in range(2):
+        assert _ends_after(team, environ, 30, plan=read(tmp_path / "plan.json")).interrupted
+    assert _ends_after(team, environ, 1e9).complete
+    assert sum(team.paused) == 600
+
+
+def test_a_part_of_everything_forgets_no_time(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Neither one with the canary alone, nor one without it: that one looks at it all the same."""
+    team = Team(tmp_path, SOAKING)
+    assert _ends_after(team, environ, 30).interrupted
+    team.made.write(*map(storefront, STORES), everywhere("46.50"))
+    assert _ends_after(team, environ, 1e9, select=("amz-it",)).complete
+    assert team.paused == [], "nothing follows in this plan"
+    assert team.prices()["amz-it"] == "46.50"
+    team.meanwhile = team.repricer
+    ended = _ends_after(team, environ, 1e9, select=("amz-de",))
+    assert (sum(team.paused), ended.complete, team.prices()["amz-de"]) == (600, False, "49.99")
+    team.meanwhile = lambda: None
+    assert _ends_after(team, environ, 1e9).complete
+    assert sum(team.paused) == 600
+
+
+def test_what_only_changes_with_it_takes_no_time_from_it(tmp_path: Path, environ: dict[str, str]) -> None:
+    """The canary's price stands its time also where its share of the stock is about to change, in the last
+    phase."""
+    from tests.repository import shop
+
+    def divided(price: str, weights: dict[str, int]) -> dict[str, Any]:
+        made = everywhere(price)
+        allocation = {"mode": "weighted", "weights": weights}
+        sources = [{"location": "de-ber-mitte", "priority": 1}]
+        made["spec"]["inventory"] = {"pool": "main", "sources": sources, "allocation": allocation}
+        return made
+
+    equal = dict.fromkeys(STORES, 25)
+    team = Team(tmp_path, SOAKING)
+    team.phases()
+    team.made.write(*map(storefront, STORES), shop(), divided("49.99", equal))
+    team.made.apply()
+    team.phases(SOAKING)
+    team.made.write(*map(storefront, STORES), shop(), divided("47.50", equal))
+    assert _ends_after(team, environ, 30).interrupted
+    team.made.write(*map(storefront, STORES), shop(), divided("47.50", {**equal, "amz-it": 20, "amz-de": 30}))
+    assert _ends_after(team, environ, 1e9).complete
+    assert sum(team.paused) == 600
+
+
+def test_nothing_is_marked_as_ours_in_a_store_that_was_frozen_meanwhile(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
+
+    team = Team(tmp_path, SOAKING)
+    database = Database(team.made.path / ".acorn" / "sandbox.db")
+    from acorn_gitops.sandbox import disturb
+
+    as_declared = {"sku": "KTL-18", "status": "active", "price": {"currency": "EUR", "value": "30.00"}}
+    disturb.insert(database, Address("amz-de", "listing", "KTL-18"), as_declared)
+    database.close()
+    team.made.write(*map(storefront, STORES), everywhere("47.50"), sku("KTL-18", "30.00"))
+    with (tmp_path / "acorn.yaml").open("a") as file:
+        file.write(
+            '  freezes: [{name: peak, reason: peak week, owner: mia@example.com, from: "2026-11-23T09:05:00Z",'
+            ' until: "2026-12-01T00:00:00Z"}]\n'
+        )
+    claimed: list[str] = []
+    monkeypatch.setattr(
+        NetworkMarketplace,
+        "claim",
+        lambda self, store, keys, owner: claimed.append(store) or dict.fromkeys(keys, owner),
+    )
+    environ["ACORN_NOW"] = "2026-11-23T09:00:00Z"
+    workspace = team.workspace(environ)
+
+    def later() -> None:
+        workspace.environ = {**environ, "ACORN_NOW": "2026-11-23T09:10:00Z"}
+
+    team.meanwhile = later
+    workspace.apply(ApplyRequest(wait=0))
+    assert claimed == []
+
+
 def test_a_freeze_that_begins_while_the_canary_stands_its_time_stops_the_rest(
     tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,8 +58,8 @@ class Terms:
     takes_over: bool = False
     """What is recorded is ours, somebody said."""
     witnesses: Mapping[str, str] = field(default_factory=dict)
-    """Stores with their connections that are told of this run where it writes to none that would remember
-    it."""
+    """All stores with their connections: told of this run where it writes to none that would remember it, and
+    looked at where an earlier run has left something unwatched."""
 
 
 def apply_plan(
@@ -103,6 +103,7 @@ def apply_plan(
         snapshots=stores.snapshots,
         declared=declared,
         least=least,
+        beside=terms.witnesses,
         alone=terms.skip_unreadable,
     )
     run.skip(stores.unread)
@@ -127,7 +128,7 @@ def apply_plan(
     run.roll_out(parts)
     journal.close_unsent()
     if not run.superseded:
-        _record(stores, journal, out)
+        _record(stores, run, out)
     report = _ended(run, stores, edges)
     if run.superseded:
         raise Superseded(
@@ -342,16 +343,16 @@ def _late(run: Run, stores: _Stores, intents: Sequence[Intent], found: LeftOpen)
     return late
 
 
-def _record(stores: _Stores, journal: Journal, out: Collection[str]) -> None:
+def _record(stores: _Stores, run: Run, out: Collection[str]) -> None:
     """What is in sync and not recorded yet is ours from now on, also where the marketplace keeps owners."""
     addresses = [
         address
         for s in stores.plan.stores
         for address in s.to_record
-        if address in stores.terms.recording and address.store not in out
+        if address in stores.terms.recording and address.store not in out and not run.why_stopped(s.store)
     ]
     whose = owners_of(addresses, stores.marketplaces, stores.connections, owner=stores.owner)
-    journal.adopt(addresses, whose, stores.owner, found=not stores.terms.takes_over)
+    run.journal.adopt(addresses, whose, stores.owner, found=not stores.terms.takes_over)
 
 
 def _ended(run: Run, stores: _Stores, edges: Edges) -> Report:
@@ -360,6 +361,8 @@ def _ended(run: Run, stores: _Stores, edges: Edges) -> Report:
     outcomes = [(change, run.outcomes[change.address]) for change in plan.changes]
     report = Report(plan.id, outcomes, run.interrupted, unread=stores.unread, fenced=stores.fenced)
     status: PlanStatus = "complete" if report.complete else "partial"
+    if report.complete and not plan.selected:
+        run.stands()
     report.end = stores.ledger.end_plan(
         plan.id,
         status,

@@ -40,8 +40,9 @@ Wave = tuple[int, int]
 
 
 class Run:
-    """`snapshots`: the stores as the plan was checked against them; `alone`: each store is for itself, and
-    what stops one does not stop the others."""
+    """`snapshots`: the stores as the plan was checked against them; `beside`: stores that the plan does not
+    speak of, with their connections; `alone`: each store is for itself, and what stops one does not stop the
+    others."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Run:
         snapshots: Mapping[str, Snapshot],
         declared: Callable[[Address], Desired | None],
         least: Callable[[Address], Mapping[str, str] | None],
+        beside: Mapping[str, str],
         *,
         alone: bool,
     ) -> None:
@@ -76,7 +78,8 @@ class Run:
         """By phase, what has not stood its time yet: of this run, and of earlier ones that ended before."""
         self.interrupted, self.superseded = False, ""
         """Who else writes by now; then nothing more is sent."""
-        self.connections, self.broken = {s.store: s.connection for s in plan.stores}, dict[str, str]()
+        self.connections = {s.store: s.connection for s in plan.stores}
+        self.reach, self.broken = {**beside, **self.connections}, dict[str, str]()
         """Stores in which nothing more is tried, and why."""
         self.fenced: set[str] = set()
         """Stores whose batches are refused when the store is another than the one that was judged."""
@@ -158,18 +161,21 @@ class Run:
             self._asked = -math.inf
 
     def gate(self, parts: Sequence[Part], before: Mapping[str, Sequence[Address]]) -> None:
-        """Note what has to stand its time in each phase that others follow. `before`: what had not when an
-        earlier run ended; what is written anew, or is in a phase that nobody speaks of any more, has no time
-        to stand."""
+        """Note what has to stand its time in each phase that others follow, in this plan or, where it is a
+        part of everything, in a later one. `before`: what had not when an earlier run ended. It has until it
+        was waited for, or until a whole plan is carried out to its end."""
         phases = self.plan.rollout
         groups = by_phase(parts, phases, self._is_last).phases
-        changed = {change.address for change in self.plan.changes if change.writes}
         for number, phase in enumerate(phases):
-            followed = any(groups[number + 1 :])
+            followed = any(groups[number + 1 :]) or bool(self.plan.selected)
             mine = {part.change.address for part in groups[number]} if followed else set()
-            left = mine.union(before.get(phase.name, ())) - (changed - mine)
+            left = mine | {one for one in before.get(phase.name, ()) if self.journal.is_ours(one)}
             if left:
                 self.unsoaked[phase.name] = sorted(left)
+
+    def stands(self) -> None:
+        """A whole plan was carried out to its end: what comes next follows nothing of it."""
+        self.unsoaked.clear()
 
     def _soaked(self, phase: Phase, parts: Sequence[Part], waits: Iterable[Address]) -> str:
         """Wait, and look once more: why what was seen is not there any more. `waits`: what an earlier run has
@@ -183,8 +189,7 @@ class Run:
         if left > 0:
             self.interrupted = True
             return "interrupted"
-        known = {one for one in waits if one.store in self.connections}
-        theirs = known - {part.change.address for part in parts}
+        theirs = {one for one in waits if one.store in self.reach} - {part.change.address for part in parts}
         for store in sorted({one.store for one in (*(part.change.address for part in parts), *theirs)}):
             self._refresh(store)
             if store in self.broken:
@@ -268,7 +273,7 @@ class Run:
         if self.edges.stopping():
             self.interrupted = True
         why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
-        why = why or self._why_stopped(store)
+        why = why or self.why_stopped(store)
         if why:
             for part in parts:
                 self._skipped(part.change, why)
@@ -291,7 +296,7 @@ class Run:
             self._refused(part, "conflict", f"{store} is changed by somebody else all the time")
         return None
 
-    def _why_stopped(self, store: str) -> str:
+    def why_stopped(self, store: str) -> str:
         """Why nothing more may be written to a store, as somebody said since this run began."""
         if self.edges.clock() - self._asked >= ASKS:
             self._stopped = self.edges.stopped(
@@ -375,7 +380,7 @@ class Run:
         base = self.latest.get(store)
         scope = Scope(store, base=base, types=types)
         try:
-            latest = self.marketplaces[self.connections[store]].read(scope)
+            latest = self.marketplaces[self.reach[store]].read(scope)
             check_not_empty(latest, base.resources.keys() if base is not None else (), ())
         except MarketplaceError as error:
             self.broken[store] = error.message

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from acorn_gitops.specs.merge import merge
-from acorn_gitops.specs.project import spelled
 
 if TYPE_CHECKING:
     from acorn_gitops.model.typed import ConnectionData, ProjectData
@@ -44,23 +43,25 @@ def one_spelling(adapter: str, url: str) -> str:
     return parts._replace(netloc=where, path=path).geturl().rstrip("/")
 
 
-def environments_leading_to(settings: ProjectData, connections: Iterable[ConnectionData]) -> list[str]:
+def environments_leading_to(settings: ProjectData, connections: Mapping[str, ConnectionData]) -> list[str]:
     """The environments of a project file that use any of these connections, however their addresses are
-    written. What is embedded is a file of each clone, and nobody else's."""
-    wanted = {_spelled(one) for one in connections} - {b""}
+    written, and by whatever token. What is embedded is a file of each clone, and nobody else's."""
+    wanted = {_place(one) for one in connections.values()} - {None}
     found = []
     for name, chosen in (settings.get("environments") or {}).items():
         used = merge(settings["connections"], (chosen or {}).get("connections") or {})
-        if any(_spelled(one) in wanted for one in used.values()):
+        if any(_place(one) in wanted for one in used.values()):
             found.append(name)
     return found
 
 
-def _spelled(connection: ConnectionData) -> bytes:
-    url = str(connection.get("url") or "sandbox:")
+def _place(connection: ConnectionData) -> tuple[str, str, str] | None:
+    """Adapter, address, and the account where one address serves all of them (Amazon's)."""
+    adapter, url = connection["adapter"], str(connection.get("url") or "sandbox:")
     if url.startswith("sandbox:"):
-        return b""
-    return spelled({**connection, "url": min(by_either_scheme(one_spelling(connection["adapter"], url)))})
+        return None
+    account = str((connection.get("options") or {}).get("sellerId") or "")
+    return adapter, min(by_either_scheme(one_spelling(adapter, url))), account
 
 
 def by_either_scheme(spelled: str) -> tuple[str, ...]:

@@ -358,33 +358,57 @@ def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> I
         )
 
 
-def crossed(view: StoreView) -> Iterator[Finding]:
+def crossed(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """Listings that take over a key from which another is only about to leave. What nobody declares (texts,
     reviews, the product that it is) stays with the key: prices alone would change places."""
+    moving = {(c.address.type, c.address.key) for c in result.changes if c.action in ("update", "replace")}
     for key, want in view.desired.items():
         if key[0] != "listing" or not want.moved_from:
             continue
         former = _former(view, key)
-        if former is None or former not in view.desired:
+        if former is None or not _crosses(view, key, former, moves=key in moving):
             continue
         third = _former(view, former)
-        if third is None or (key in view.live and not _leads_back(view, key)):
-            continue
-        mend = (
-            "no two of them can change places at once: give one a key that nobody has, apply that, and go on"
-            " from there"
-            if _leads_back(view, key)
-            else f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to"
-            f" {former[1]}"
-        )
+        subject = f"{view.store}/listing/{key[1]}"
+        if former not in view.desired:
+            words = f"{subject} is to be what {former[1]} is, and another listing has that code"
+            mend = f"take {key[1]} out of the specs and apply that; then rename {former[1]}"
+        elif third is not None and not _leads_back(view, key):
+            words = f"{subject} is to be what {former[1]} is, and {former[1]} what {third[1]} is"
+            mend = (
+                f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to"
+                f" {former[1]}"
+            )
+        else:
+            words = f"{subject} is to be what {former[1]} is, and {former[1]} what {key[1]} is"
+            mend = (
+                "no two of them can change places at once: give one a key that nobody has, apply that, and go"
+                " on from there"
+            )
         yield Finding(
             "ACN-050",
             "error",
-            f"{view.store}/listing/{key[1]} is to be what {former[1]} is, and {former[1]} what {third[1]} is",
+            words,
             place=Place(want.origin.file, want.origin.line),
             hint=f"{mend}; where that was done long ago, take `movedFrom` out",
-            subject=f"{view.store}/listing/{key[1]}",
+            subject=subject,
         )
+
+
+def _crosses(view: StoreView, key: Key, former: Key, *, moves: bool) -> bool:
+    """Whether a listing cannot take over its former one's place. `moves`: it is to be another one than it
+    is; where it is not, `movedFrom` is only old."""
+    is_there = key in view.live and key in view.applied
+    if former not in view.desired:
+        return is_there and moves
+    if _former(view, former) is not None:
+        return key not in view.live or moves or _leads_back(view, key)
+    goods = view.desired[key].attributes.get("sku")
+    return (
+        is_there
+        and view.live[key].attributes.get("sku") != goods
+        and view.live[former].attributes.get("sku") == goods
+    )
 
 
 def _former(view: StoreView, key: Key) -> Key | None:

@@ -224,12 +224,14 @@ class PriceHistory:
         found: dict[str, list[tuple[datetime, str]]] = {}
         for when, key, old in self._ledger.renames(store, "listing"):
             found.setdefault(key, []).append((datetime.fromisoformat(when).astimezone(UTC), old))
+        applied = self._ledger.applied(store)
         for spec in self._config.skus:
             for entry in spec.spec.get("listings") or ():
                 former = entry.get("movedFrom")
                 if entry["store"] == store and former:
                     key = entry.get("sellerSku") or spec.spec["sku"]
-                    found.setdefault(key, [(self._now + timedelta(seconds=1), former)])
+                    if ("listing", key) not in applied:  # it is about to be renamed
+                        found.setdefault(key, []).append((self._now + timedelta(seconds=1), former))
         return found
 
     def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:

@@ -138,13 +138,15 @@ def _stops(
         "changeWindows": (head or own).get("changeWindows") or [],
     }
     # A checkout can call an environment anything: what was said of a marketplace counts for it all the same.
-    used = loaded.project.connections.values()
-    environments = {loaded.project.environment, *environments_leading_to(head, used)}
+    own_name, leading = loaded.project.environment, environments_leading_to(head, loaded.project.connections)
+    # What forbids is joined. What permits is not: where this environment is another one here than on the default
+    # branch, its windows and those of each that leads there have to be open.
+    permitting = [own_name] if own_name in leading or not leading else [own_name, *leading]
     root = workspace.root
     commit = head_of(root)
     return [
-        *frozen(kept, environments, names, now),
-        *closed(kept, environments, names, now),
+        *frozen(kept, {own_name, *leading}, names, now),
+        *dict.fromkeys(stop for one in permitting for stop in closed(kept, [one], names, now)),
         *held(
             head,
             own,

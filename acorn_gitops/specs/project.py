@@ -3,6 +3,7 @@ Callers: `load`, cli."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -65,6 +66,23 @@ def is_quickly_read(text: str) -> bool:
     except fast.NotSimple:
         return False
     return True
+
+
+_TOKEN: Final = re.compile(r"""[^\s"'{}\[\],]{1,300}""")
+_AFTER: Final = re.compile(r"""ledger["']?\s*:\s*["']?([^"'#\n,}]{1,300})""")
+_SPELT_OTHERWISE: Final = re.compile(r"""\\|ledger["']?\s*:\s*(?:[|>&*!?]|$)""", re.MULTILINE)
+"""Escapes; a value that stands on other lines, or is named elsewhere."""
+
+
+def says_plainly(text: str) -> bool:
+    """Whether every ledger that a project file names stands in it as it is, in one line."""
+    return _SPELT_OTHERWISE.search(text) is None
+
+
+def ledgers_mentioned(text: str) -> set[str]:
+    """Of a project file that says so plainly, whatever may be the place of a ledger: too much rather than too
+    little, and without reading it as YAML."""
+    return {*_TOKEN.findall(text), *(one.strip() for one in _AFTER.findall(text))}
 
 
 def ledgers_named(text: str) -> list[str]:

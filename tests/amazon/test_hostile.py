@@ -177,8 +177,18 @@ def test_active_is_what_somebody_can_buy_now(amazon: Emulated, offer: dict[str, 
     adapter = listed(amazon, offer)
     assert seen(adapter)["status"] == status
     if "end_at" in offer and status == "inactive":
-        assert write(adapter, status="active").status == "observed"
-        assert seen(adapter)["status"] == "active"
+        price = {"currency": "EUR", "value": "12.90"}
+        assert "price" not in seen(adapter), "nobody pays it"
+        assert write(adapter, status="active", price=price).status == "observed"
+        assert (seen(adapter)["status"], seen(adapter)["price"]) == ("active", price)
+
+
+def test_an_offer_that_has_ended_is_told_beside_one_to_businesses(amazon: Emulated) -> None:
+    ended = {"our_price": amounts(12.9), "end_at": {"value": "2020-01-01T00:00:00Z"}}
+    adapter = listed(amazon, ended, {"audience": "B2B", "our_price": amounts(11.5)})
+    found = seen(adapter)
+    assert (found["status"], found.get("price")) == ("active", None)
+    assert write(adapter, price={"currency": "EUR", "value": "12.90"}).status == "observed"
 
 
 def test_what_is_there_is_not_made_anew_because_a_search_does_not_show_it(

@@ -512,7 +512,7 @@ def test_rights_are_asked_for_where_they_are_enforced(team: Team) -> None:
     )
 
 
-ODD = "a: &x 1\nledgers:\n" + '- {"a": [1, "ledger", {b: c}], k: *x}\n'
+ODD = "a: &x 1\nledger: *x\nledgers:\n" + '- {"a": [1, "ledger", {b: c}], k: *x}\n'
 
 
 @pytest.mark.parametrize("where", ["a link out of the repository", "a file of millions of letters", "a pipe"])
@@ -549,6 +549,22 @@ def test_project_files_that_take_long_to_read_are_not_read_for_hours(
     by(team.made, "mallory")
     with pytest.raises(Refused, match=r"acorn\.yaml take too long to read, up to x\d+/acorn\.yaml"):
         found(team)
+
+
+def test_a_long_history_in_folded_texts_is_read(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What YAML folds takes long to read as YAML; what ledgers it names stands in it all the same."""
+    odd = (
+        NAMED
+        + "  exchangeRates: {GBP/EUR: {rate: '1.17', asOf: '2026-11-20', source: 'a text\n    over two lines'}}\n"
+    )
+    assert team("ada", odd, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    monkeypatch.setattr("acorn_gitops.reconcile.siblings._MOST_ODD", 0)
+    for number in range(5):
+        text = odd.replace("var/ledger.db", ".acorn/next.db")
+        (team.made.path / "acorn.yaml").write_text(f"{text}# {number}\n")
+        git(team.made.path, "add", "acorn.yaml")
+        by(team.made, "mallory")
+    assert found(team) == ["var/ledger.db"]
 
 
 def test_a_project_file_has_its_length(team: Team) -> None:

@@ -504,6 +504,13 @@ def test_a_freeze_of_an_environment_is_of_its_marketplace_by_any_name(
         edit(made, "49.99", "9.99")
         text = file.read_text()
         by_another_name = market.url.replace("127.0.0.1", "localhost") + "/"
+        by_another_token = text.replace(
+            "{sandbox: {}, tests",
+            "{sandbox: {}, mine: {connections: {main: {options: {timeoutSeconds: 61}}}}, tests",
+        )
+        file.write_text(by_another_token)
+        done = made.run("apply", "--env", "mine", "--auto-approve", "--adopt")
+        assert (done.code, "ACN-042" in done.err) == (4, True), done
         for name, there in {
             "mine": text.replace(
                 "{sandbox: {}, tests",
@@ -519,6 +526,36 @@ def test_a_freeze_of_an_environment_is_of_its_marketplace_by_any_name(
         done = made.run("apply", "--env", "tests", "--auto-approve")
         assert done.code == 0, "what is embedded is another marketplace"
         assert market.prices() == {"49.99"}
+
+
+def test_the_window_of_one_environment_opens_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two environments of one marketplace, each with its own time; and a name that only a checkout knows."""
+    with open_market(tmp_path) as market:
+        made = clone_of(market, tmp_path / "r", storefront(), sku())
+        file = made.path / "acorn.yaml"
+        file.write_text(file.read_text().replace("{sandbox: {}}", "{sandbox: {}, tests: {}}"))
+        published(tmp_path, made)
+        monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+        made.apply()
+        windows = "".join(
+            f'\n    - {{from: "{begin}", until: "{end}", tz: UTC, environments: [{name}]}}'
+            for name, begin, end in (("sandbox", "22:00", "23:30"), ("tests", "06:00", "20:00"))
+        )
+        file.write_text(f"{file.read_text()}  changeWindows:{windows}\n")
+        git(made.path, "commit", "-qam", "windows")
+        git(made.path, "push", "-q", "origin", "main")
+        edit(made, "49.99", "39.99")
+        refused = made.run("apply", "--auto-approve")
+        assert (refused.code, "ACN-043" in refused.err) == (4, True), refused
+        text = file.read_text()
+        file.write_text(text.replace("{sandbox: {}, tests: {}}", "{sandbox: {}, tests: {}, mine: {}}"))
+        refused = made.run("apply", "--env", "mine", "--auto-approve", "--adopt")
+        assert (refused.code, "ACN-043" in refused.err) == (4, True), refused
+        file.write_text(text)
+        monkeypatch.setenv("ACORN_NOW", "2026-11-23T22:30:00Z")
+        assert made.run("apply", "--auto-approve").code == 0
 
 
 def test_outside_of_its_windows_a_store_is_refused_with_the_next_opening(team: Repository) -> None:

@@ -219,13 +219,13 @@ class Listings:
     def _row(self, store: RemoteStore, raw: Tree) -> Row:
         attributes = raw.get("attributes") or {}
         summary = _summary(store, raw)
-        offer = offer_of(store, attributes)
+        offer, now = offer_of(store, attributes), self._client.present()
         made: Attributes = {
             "sku": raw["sku"],
             "asin": _text(summary.get("asin")),
             "productType": _text(summary.get("productType")),
             "fulfillment": _fulfilment(raw),
-            "status": "active" if is_sold(store, attributes, self._client.present()) else "inactive",
+            "status": "active" if is_sold(store, attributes, now) else "inactive",
         }
         for ours, theirs in PLAIN.items():
             made[ours] = _value(_instance(store, attributes, theirs))
@@ -233,7 +233,8 @@ class Listings:
             made[ours] = _value(_instance(store, attributes, theirs, store.raw["language"]))
         for ours, theirs in PRICES.items():
             amount = amount_of(offer, theirs)
-            if amount is not None:
+            # Nobody pays the price of an offer that has ended, or has not begun.
+            if amount is not None and (ours != "price" or _is_on(offer, now)):
                 currency = str(offer["currency"])
                 made[ours] = {"currency": currency, "value": canonical(format(amount, "f"), currency)}
         # Of an offer what a listing says; its sale price is a promotion, with a version of its own.
@@ -371,7 +372,11 @@ class Listings:
                 offer.pop(theirs, None)
             else:
                 offer[theirs] = [{"schedule": [{"value_with_tax": Decimal(money["value"])}]}]
-        if wish.get("status") == "active" and not _is_on(offer, self._client.present()):
+        if (
+            wish.get("status") != "inactive"
+            and wish.get("price")
+            and not _is_on(offer, self._client.present())
+        ):
             # It has ended, or has not begun.
             offer = {name: value for name, value in offer.items() if name not in ("start_at", "end_at")}
         return offer
