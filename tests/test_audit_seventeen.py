@@ -149,6 +149,23 @@ def test_going_back_behind_a_rename_renames_back(tmp_path: Path, monkeypatch: py
     assert made.run("plan", "--detailed-exitcode").code == 0
 
 
+def test_going_back_behind_two_renames_renames_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger knows of both, also where no spec says so any more."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+    made = Repository(tmp_path / "r", storefront(), sku("OLD", "20.00"))
+    published(tmp_path, made)
+    made.apply()
+    good = git(made.path, "rev-parse", "HEAD").strip()
+    for wished in (moved("MID", "OLD", "20.00"), moved("NEW", "MID", "20.00"), sku("NEW", "20.00")):
+        made.write(storefront(), wished)
+        git(made.path, "commit", "-qam", "renamed")
+        made.apply()
+    assert made.run("rollback", "--to", good, "--reason", "wrong", "--owner", "ada@example.com").code == 0
+    (change,) = made.plan()["changes"]
+    assert (change["address"], change["action"]) == ("amz-de/listing/OLD", "replace")
+
+
 @pytest.mark.parametrize(
     ("policy", "left"),
     [

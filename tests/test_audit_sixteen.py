@@ -241,7 +241,7 @@ def test_amazon_sells_by_the_days_of_its_marketplace(tmp_path: Path) -> None:
     hints = {
         one["hint"] for one in team.run("validate", "-o", "json").json["findings"] if one["id"] == "PRO-010"
     }
-    assert hints == {'write {local: "…T00:00", tz: America/Los_Angeles}'}
+    assert hints == {'write {local: "2027-03-01T00:00", tz: America/Los_Angeles}'}
 
 
 def test_a_promotion_is_named_by_its_key_too(tmp_path: Path) -> None:

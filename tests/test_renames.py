@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.apply.left_open import found_done
 from acorn_gitops.apply.price_guard import paid_refusal
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
-from acorn_gitops.model.resource import Desired, Live, Origin, digest
+from acorn_gitops.ledger.records import Intent
+from acorn_gitops.marketplaces.protocol import Snapshot
+from acorn_gitops.model.resource import Address, Desired, Live, Origin, digest
 from acorn_gitops.plan.central import spare_neighbours
 from acorn_gitops.plan.change import Applied, Change
 from acorn_gitops.plan.diff import Policy, diff_store
@@ -104,3 +107,28 @@ def test_what_others_declare_under_the_former_name_is_not_renamed() -> None:
     (told,) = spare_neighbours(result, still, central=False)
     assert (told.id, "would be renamed, and with it what other declares" in told.message) == ("ACN-038", True)
     assert [*spare_neighbours(result, along, central=False)] == []
+
+
+@pytest.mark.parametrize(("deletes", "former"), [(["OLD"], "OLD"), ([], ""), (["OLD", "OTHER"], "")])
+def test_a_rename_that_an_interruption_ended_is_known_by_both_of_its_halves(
+    deletes: list[str], former: str
+) -> None:
+    """Where a ledger that others see says ahead what is deleted elsewhere; not where that may be another one."""
+
+    def intent(operation: str, key: str, number: int) -> Intent:
+        attributes = {"sku": key} if operation == "create" else None
+        return Intent(
+            "p", Address("web", "listing", key), "replace", operation=operation, key=str(number),
+            attributes=attributes, declared=attributes, origin="a.yaml:1", remote_id="", protected=False, at="2026-11-23T09:00:00Z", id=number,
+        )  # fmt: skip
+
+    intents = [intent("create", "NEW", 1), *(intent("delete", key, n) for n, key in enumerate(deletes, 2))]
+    there = {("listing", key): Live({"sku": key}) for key in ("NEW", *deletes)}
+    found = found_done(
+        intents,
+        {"web": Snapshot("web", exists=True, resources=there)},
+        "2026-11-23T09:01:00Z",
+        recorded=lambda _: ("", ""),
+    )
+    (made,) = [row for row in found.settled if row.outcome == "observed"]
+    assert (made.address.key, made.former) == ("NEW", former)

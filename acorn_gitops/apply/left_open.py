@@ -94,6 +94,7 @@ def found_done(
     closed: list[Closed] = []
     told: set[tuple[str, Step]] = set()
     created = {(i.plan, i.address) for i in intents if i.operation == "create"}
+    formers = _formers(intents, created)
     for intent in intents:
         snapshot = snapshots.get(intent.address.store)
         if snapshot is None:
@@ -126,6 +127,31 @@ def found_done(
                 remote_id=have.remote_id if have is not None else "",
                 protected=intent.protected,
                 commit=intent.commit,
+                former=formers.get((intent.plan, intent.address), "") if outcome == "observed" else "",
             )
         )
     return LeftOpen(settled, closed)
+
+
+def _formers(
+    intents: Sequence[Intent], created: Collection[tuple[str, Address]]
+) -> dict[tuple[str, Address], str]:
+    """By plan and address, the key that something made anew had before: what the same line of a spec deletes
+    elsewhere. Nothing where that is not the only one."""
+    gone: dict[tuple[str, str, str, str], set[str]] = {}
+    made: dict[tuple[str, str, str, str], set[Address]] = {}
+    for intent in intents:
+        place = (intent.plan, intent.origin, intent.address.store, intent.address.type)
+        if intent.action != "replace" or not intent.origin:
+            continue
+        if intent.operation == "create":
+            made.setdefault(place, set()).add(intent.address)
+        elif intent.operation == "delete" and (intent.plan, intent.address) not in created:
+            gone.setdefault(place, set()).add(intent.address.key)
+    return {
+        (place[0], one): key
+        for place, keys in gone.items()
+        if len(keys) == len(made.get(place, ())) == 1
+        for key in keys
+        for one in made[place]
+    }

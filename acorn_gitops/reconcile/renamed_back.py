@@ -7,7 +7,7 @@ keeps of it (reviews, texts, pictures). What was called otherwise then says so, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from acorn_gitops.model.finding import AcornError, FieldPath
@@ -26,10 +26,15 @@ class Back(NamedTuple):
     """What it is called now."""
 
 
-def renamed_back(now: Loaded, then: Loaded) -> list[Back]:
-    """Where the specs as they were have to say what their resources are called now. What was declared in a
-    table is left out: a row says no `movedFrom`."""
-    return [*_documents(now.configuration, then.configuration), *_listings(now, then)]
+Renames = Callable[[str], Sequence[tuple[str, str, str]]]
+"""Of a store, which listings were given another key: (instant, key, former key), in their order."""
+
+
+def renamed_back(now: Loaded, then: Loaded, renames: Renames) -> list[Back]:
+    """Where the specs as they were have to say what their resources are called now: as the specs of now say,
+    and of listings as the ledger knows. What was declared in a table is left out: a row says no
+    `movedFrom`."""
+    return [*_documents(now.configuration, then.configuration), *_listings(now, then, renames)]
 
 
 def edited(content: bytes, backs: list[Back]) -> bytes:
@@ -52,14 +57,29 @@ def _documents(now: Configuration, then: Configuration) -> Iterator[Back]:
                 yield from _back(then, old, ("metadata", "movedFrom"), now=spec.name)
 
 
-def _listings(now: Loaded, then: Loaded) -> Iterator[Back]:
+def _listings(now: Loaded, then: Loaded, renames: Renames) -> Iterator[Back]:
     former = _keys(then.configuration)
     present = _keys(now.configuration)
-    for (store, key), (_, _, old) in present.items():
-        was = former.get((store, old))
-        if was is not None and (store, key) not in former and (store, old) not in present:
-            spec, index, _ = was
+    said = {(store, old): key for (store, key), (_, _, old) in present.items() if old}
+    known: dict[str, Mapping[str, str]] = {}
+    for (store, old), (spec, index, _) in former.items():
+        if (store, old) in present:
+            continue
+        if store not in known:
+            known[store] = {was: key for _, key, was in renames(store)}
+        key = said.get((store, old)) or _called_now(known[store], old)
+        if (store, key) in present and (store, key) not in former:
             yield from _back(then.configuration, spec, ("spec", "listings", index, "movedFrom"), now=key)
+
+
+def _called_now(renamed: Mapping[str, str], key: str) -> str:
+    """What a listing is called after all its renames; "" where it had none."""
+    seen = {key}
+    at = key
+    while (later := renamed.get(at)) is not None and later not in seen:
+        seen.add(later)
+        at = later
+    return at if at != key else ""
 
 
 def _keys(configuration: Configuration) -> Mapping[tuple[str, str], tuple[Spec, int, str]]:

@@ -118,7 +118,8 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
     then, or where another repository is among it: what stays as it is would look as if it had gone back."""
     with laid_out(workspace.root, target) as folder:
         former = load(folder, workspace.environment, workspace.cache)
-        renamed = renamed_back(loaded, former)
+        with workspace.ledger() as ledger:
+            renamed = renamed_back(loaded, former, lambda store: ledger.renames(store, "listing"))
     settings, before = (one.configuration.settings for one in (loaded, former))
     places = places_of_specs(settings)
     if places != places_of_specs(before):

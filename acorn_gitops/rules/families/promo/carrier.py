@@ -55,6 +55,15 @@ def _midnight(context: Context, stores: Sequence[tuple[str, str, date]]) -> str:
     return "write a promotion for each of these zones, or give the stores the zones of their marketplaces"
 
 
+def _day_meant(one: Dated, edge: str, there: date) -> date:
+    """The day whose midnight is meant: the one that is written, where a midnight is. Otherwise the last day
+    is meant as a whole, and ends where the next one begins. `there`: the day on which it is so far."""
+    written = one.promo.spec["window"]["start" if edge == "start" else "end"]["local"]
+    if written[11:16] == "00:00":
+        return date.fromisoformat(written[:10])
+    return there + timedelta(days=edge == "end")
+
+
 def _hours(context: Context, edge: str, id: str) -> Iterator[Said]:
     told: dict[str, list[str]] = {}
     places: dict[str, Spec[PromoData]] = {}
@@ -68,9 +77,7 @@ def _hours(context: Context, edge: str, id: str) -> Iterator[Said]:
         if local != begin_of(local.date(), place):
             told.setdefault(one.promo.name, []).append(f"{store} ({local:%Y-%m-%d %H:%M} in {place})")
             places[one.promo.name] = one.promo
-            # The last day is meant as a whole: it ends where the next one begins.
-            day = local.date() + timedelta(days=edge == "end")
-            zones.setdefault(one.promo.name, []).append((store, place, day))
+            zones.setdefault(one.promo.name, []).append((store, place, _day_meant(one, edge, local.date())))
     for name, stores in sorted(told.items()):
         more = f" and {len(stores) - 3} more" if len(stores) > 3 else ""
         yield context.configuration.finding(
