@@ -224,14 +224,23 @@ class PriceHistory:
         found: dict[str, list[tuple[datetime, str]]] = {}
         for when, key, old in self._ledger.renames(store, "listing"):
             found.setdefault(key, []).append((datetime.fromisoformat(when).astimezone(UTC), old))
-        applied = self._ledger.applied(store)
+        wished = self._wished.get(store, ())
+        applied = self._ledger.applied(store) if wished else {}
+        for key, former in wished:
+            if ("listing", key) not in applied:  # it is about to be renamed
+                found.setdefault(key, []).append((self._now + timedelta(seconds=1), former))
+        return found
+
+    @cached_property
+    def _wished(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """By store, the keys that listings are to have, with their former ones."""
+        found: dict[str, list[tuple[str, str]]] = {}
         for spec in self._config.skus:
             for entry in spec.spec.get("listings") or ():
                 former = entry.get("movedFrom")
-                if entry["store"] == store and former:
+                if former:
                     key = entry.get("sellerSku") or spec.spec["sku"]
-                    if ("listing", key) not in applied:  # it is about to be renamed
-                        found.setdefault(key, []).append((self._now + timedelta(seconds=1), former))
+                    found.setdefault(entry["store"], []).append((key, former))
         return found
 
     def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:
