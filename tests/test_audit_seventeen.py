@@ -84,7 +84,7 @@ def test_an_old_word_of_a_rename_stands_in_nobodys_way(two: Repository) -> None:
     two.apply()
     two.write(storefront(), moved("THIRD", "KETTLE", "51.00"), sku("KETTLE", "5.50"), sku("MUG", "10.00"))
     two.apply()
-    two.write(storefront(), moved("THIRD", "KETTLE", "51.00"), sku("MUG", "10.00"))
+    two.write(storefront(), moved("THIRD", "KETTLE", "52.00"), sku("MUG", "10.00"))
     two.apply()
     assert two.run("plan", "--detailed-exitcode").code == 0
 
@@ -164,6 +164,32 @@ def test_going_back_behind_two_renames_renames_back(tmp_path: Path, monkeypatch:
     assert made.run("rollback", "--to", good, "--reason", "wrong", "--owner", "ada@example.com").code == 0
     (change,) = made.plan()["changes"]
     assert (change["address"], change["action"]) == ("amz-de/listing/OLD", "replace")
+
+
+def test_going_back_takes_no_code_from_other_goods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing ended after its rename, and its new code is somebody else's by now."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+
+    def called(code: str, seller_sku: str, **more: str) -> dict[str, Any]:
+        made = sku(code, "20.00")
+        made["spec"]["listings"][0] |= {"sellerSku": seller_sku, **more}
+        return made
+
+    rest = sku("REST", "1.00")
+    made = Repository(tmp_path / "r", storefront(), rest, called("KETTLE", "OLD"))
+    published(tmp_path, made)
+    made.apply()
+    good = git(made.path, "rev-parse", "HEAD").strip()
+    for wished in ([called("KETTLE", "NEW", movedFrom="OLD")], [], [called("MUG", "NEW")]):
+        made.write(storefront(), rest, *wished)
+        git(made.path, "commit", "-qam", "on")
+        made.apply()
+    assert made.run("rollback", "--to", good, "--reason", "wrong", "--owner", "ada@example.com").code == 0
+    assert {c["address"]: c["action"] for c in made.plan()["changes"]} == {
+        "amz-de/listing/OLD": "create",
+        "amz-de/listing/NEW": "delete",
+    }
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,36 @@ def test_a_part_of_everything_forgets_no_time(tmp_path: Path, environ: dict[str,
     assert sum(team.paused) == 600
 
 
+def test_a_deletion_stands_its_time_too(tmp_path: Path, environ: dict[str, str]) -> None:
+    team = Team(tmp_path, SOAKING)
+    team.phases()
+    both = everywhere("49.99")
+    other = {**both, "metadata": {"name": "ktl-18"}, "spec": {**both["spec"], "sku": "KTL-18"}}
+    team.made.write(*map(storefront, STORES), both, other)
+    team.made.apply()
+    team.phases(SOAKING)
+    team.made.write(*map(storefront, STORES), both)
+    assert _ends_after(team, environ, 30).interrupted
+    assert _ends_after(team, environ, 1e9).complete
+    assert sum(team.paused) == 600
+
+
+def test_a_plan_for_the_canary_alone_takes_no_time_from_what_was_there(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The others go back to what they have, and come after it in the next change."""
+    team = Team(tmp_path, SOAKING)
+    assert _ends_after(team, environ, 30).interrupted
+    mixed = everywhere("49.99")
+    mixed["spec"]["listings"][-1]["price"]["value"] = "47.50"
+    more = sku("KTL-19", "5.00", "amz-it")
+    team.made.write(*map(storefront, STORES), mixed, more)
+    assert _ends_after(team, environ, 1e9).complete
+    team.made.write(*map(storefront, STORES), everywhere("47.50"), more)
+    assert _ends_after(team, environ, 1e9).complete
+    assert sum(team.paused) == 600
+
+
 def test_what_only_changes_with_it_takes_no_time_from_it(tmp_path: Path, environ: dict[str, str]) -> None:
     """The canary's price stands its time also where its share of the stock is about to change, in the last
     phase."""

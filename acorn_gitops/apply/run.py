@@ -162,20 +162,25 @@ class Run:
 
     def gate(self, parts: Sequence[Part], before: Mapping[str, Sequence[Address]]) -> None:
         """Note what has to stand its time in each phase that others follow, in this plan or, where it is a
-        part of everything, in a later one. `before`: what had not when an earlier run ended. It has until it
-        was waited for, or until a whole plan is carried out to its end."""
+        part of everything, in a later one. `before`: what had not when an earlier run ended, and has to until
+        it was waited for."""
         phases = self.plan.rollout
         groups = by_phase(parts, phases, self._is_last).phases
         for number, phase in enumerate(phases):
             followed = any(groups[number + 1 :]) or bool(self.plan.selected)
             mine = {part.change.address for part in groups[number]} if followed else set()
-            left = mine | {one for one in before.get(phase.name, ()) if self.journal.is_ours(one)}
+            left = mine.union(before.get(phase.name, ()))
             if left:
                 self.unsoaked[phase.name] = sorted(left)
 
     def stands(self) -> None:
-        """A whole plan was carried out to its end: what comes next follows nothing of it."""
-        self.unsoaked.clear()
+        """A whole plan was carried out to its end: nothing follows what it has written. What it left as an
+        earlier run had written it still has to stand its time."""
+        written = {change.address for change in self.plan.changes if change.writes}
+        for phase, found in [*self.unsoaked.items()]:
+            self.unsoaked[phase] = [one for one in found if one not in written]
+            if not self.unsoaked[phase]:
+                del self.unsoaked[phase]
 
     def _soaked(self, phase: Phase, parts: Sequence[Part], waits: Iterable[Address]) -> str:
         """Wait, and look once more: why what was seen is not there any more. `waits`: what an earlier run has

@@ -78,6 +78,11 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, Store
         parts = facts.split()
         if len(parts) != 4 or parts[0] not in (b"100644", b"100755"):
             continue
+        if not parts[3].isdigit():
+            raise AcornError(
+                f"this clone lacks what {commit[:10]} holds",
+                hint="`git fetch --refetch --no-filter` brings it",
+            )
         if b".git" in path.lower().split(b"/"):
             raise AcornError(f"the commit {commit[:10]} holds files of git's own; nothing was laid out")
         size += int(parts[3])

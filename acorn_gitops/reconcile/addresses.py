@@ -55,6 +55,19 @@ def environments_leading_to(settings: ProjectData, connections: Mapping[str, Con
     return found
 
 
+def is_as_there(settings: ProjectData, environment: str, connections: Mapping[str, ConnectionData]) -> bool:
+    """Whether an environment uses the same connections by the same names as in a project file."""
+    environments = settings.get("environments") or {}
+    if environment not in environments:
+        return False
+    chosen = environments[environment] or {}
+    there: Mapping[str, ConnectionData] = merge(settings["connections"], chosen.get("connections") or {})
+    return all(
+        name in there and _place(there[name]) == _place(connection)
+        for name, connection in connections.items()
+    )
+
+
 def _place(connection: ConnectionData) -> tuple[str, str, str] | None:
     """Adapter, address, and the account where one address serves all of them (Amazon's)."""
     adapter, url = connection["adapter"], str(connection.get("url") or "sandbox:")

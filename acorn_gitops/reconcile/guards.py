@@ -358,9 +358,11 @@ def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> I
         )
 
 
-def crossed(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Finding]:
     """Listings that take over a key from which another is only about to leave. What nobody declares (texts,
-    reviews, the product that it is) stays with the key: prices alone would change places."""
+    reviews, the product that it is) stays with the key: prices alone would change places. A rename that the
+    ledger knows is done, whatever `movedFrom` still says."""
+    done: set[tuple[str, str]] | None = None
     moving = {(c.address.type, c.address.key) for c in result.changes if c.action in ("update", "replace")}
     for key, want in view.desired.items():
         if key[0] != "listing" or not want.moved_from:
@@ -368,31 +370,36 @@ def crossed(view: StoreView, result: StoreResult) -> Iterator[Finding]:
         former = _former(view, key)
         if former is None or not _crosses(view, key, former, moves=key in moving):
             continue
-        third = _former(view, former)
+        if done is None:
+            done = {(new, old) for _, new, old in ledger.renames(view.store, "listing")}
+        if key in view.live and (key[1], former[1]) in done:
+            continue
         subject = f"{view.store}/listing/{key[1]}"
-        if former not in view.desired:
-            words = f"{subject} is to be what {former[1]} is, and another listing has that code"
-            mend = f"take {key[1]} out of the specs and apply that; then rename {former[1]}"
-        elif third is not None and not _leads_back(view, key):
-            words = f"{subject} is to be what {former[1]} is, and {former[1]} what {third[1]} is"
-            mend = (
-                f"make two changes of it: {former[1]} to {key[1]} first; once that is applied, {third[1]} to"
-                f" {former[1]}"
-            )
-        else:
-            words = f"{subject} is to be what {former[1]} is, and {former[1]} what {key[1]} is"
-            mend = (
-                "no two of them can change places at once: give one a key that nobody has, apply that, and go"
-                " on from there"
-            )
+        words, mend = _how_they_cross(view, key, former)
         yield Finding(
             "ACN-050",
             "error",
-            words,
+            f"{subject} is to be what {former[1]} is, and {words}",
             place=Place(want.origin.file, want.origin.line),
             hint=f"{mend}; where that was done long ago, take `movedFrom` out",
             subject=subject,
         )
+
+
+def _how_they_cross(view: StoreView, key: Key, former: Key) -> tuple[str, str]:
+    """What is wrong, and what to do."""
+    third = _former(view, former)
+    if former not in view.desired:
+        mend = f"take {key[1]} out of the specs and apply that; then rename {former[1]}"
+        return "another listing has that code", mend
+    if third is not None and not _leads_back(view, key):
+        first = f"{former[1]} to {key[1]} first; once that is applied, {third[1]} to {former[1]}"
+        mend = f"make two changes of it: {first}"
+        return f"{former[1]} what {third[1]} is", mend
+    return f"{former[1]} what {key[1]} is", (
+        "no two of them can change places at once: give one a key that nobody has, apply that, and go on from"
+        " there"
+    )
 
 
 def _crosses(view: StoreView, key: Key, former: Key, *, moves: bool) -> bool:

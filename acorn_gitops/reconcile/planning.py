@@ -224,7 +224,7 @@ def compute(
             result.notes[:0] = [stays(one) for one in view.left]
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
-            judged += guards.crossed(view, result)
+            judged += guards.crossed(view, result, state.ledger)
             judged += guards.irreplaceable(view, result, state)
             judged += guards.blocked(view, result)
             judged += guards.roles_of_grants(view, result)

@@ -7,7 +7,7 @@ keeps of it (reviews, texts, pictures). What was called otherwise then says so, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from acorn_gitops.model.finding import AcornError, FieldPath
@@ -26,8 +26,8 @@ class Back(NamedTuple):
     """What it is called now."""
 
 
-Renames = Callable[[str], Sequence[tuple[str, str, str]]]
-"""Of a store, which listings were given another key: (instant, key, former key), in their order."""
+Renames = Mapping[str, Mapping[str, str]]
+"""By store, what listings were called next, by their former keys."""
 
 
 def renamed_back(now: Loaded, then: Loaded, renames: Renames) -> list[Back]:
@@ -61,13 +61,10 @@ def _listings(now: Loaded, then: Loaded, renames: Renames) -> Iterator[Back]:
     former = _keys(then.configuration)
     present = _keys(now.configuration)
     said = {(store, old): key for (store, key), (_, _, old) in present.items() if old}
-    known: dict[str, Mapping[str, str]] = {}
     for (store, old), (spec, index, _) in former.items():
         if (store, old) in present:
             continue
-        if store not in known:
-            known[store] = {was: key for _, key, was in renames(store)}
-        key = said.get((store, old)) or _called_now(known[store], old)
+        key = said.get((store, old)) or _called_now(renames.get(store, {}), old)
         if (store, key) in present and (store, key) not in former:
             yield from _back(then.configuration, spec, ("spec", "listings", index, "movedFrom"), now=key)
 

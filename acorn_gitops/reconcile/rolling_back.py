@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import begin_branch, propose
@@ -24,6 +25,7 @@ from acorn_gitops.reconcile.comparing import laid_out
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.renamed_back import edited, renamed_back
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.resources.registry import parse_address
 from acorn_gitops.specs.deciding import files_that_decide, places_of_specs
 from acorn_gitops.specs.edit import with_setting
 from acorn_gitops.specs.load import Loaded, load
@@ -119,7 +121,7 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
     with laid_out(workspace.root, target) as folder:
         former = load(folder, workspace.environment, workspace.cache)
         with workspace.ledger() as ledger:
-            renamed = renamed_back(loaded, former, lambda store: ledger.renames(store, "listing"))
+            renamed = renamed_back(loaded, former, _renames(ledger))
     settings, before = (one.configuration.settings for one in (loaded, former))
     places = places_of_specs(settings)
     if places != places_of_specs(before):
@@ -150,6 +152,24 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
         for path, content in contents(workspace.root, other)
     }
     return changes | dict.fromkeys(now.keys() - then.keys())
+
+
+def _renames(ledger: Ledger) -> Mapping[str, Mapping[str, str]]:
+    """By store, what listings are called now, by their former keys; not where one ended since: what has its
+    key now is another one."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in ledger.history():
+        if entry.event != "write.observed":
+            continue
+        address = parse_address(str(entry.body["address"]))
+        if address.type != "listing":
+            continue
+        known = found.setdefault(address.store, {})
+        if isinstance(former := entry.body.get("former"), str):
+            known[former] = address.key
+        elif entry.body.get("attributes") is None and address.key not in known:
+            found[address.store] = {old: key for old, key in known.items() if key != address.key}
+    return found
 
 
 def _refuse_others(root: Path, commits: tuple[str, str], places: Sequence[str]) -> None:

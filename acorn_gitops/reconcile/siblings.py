@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -33,14 +33,7 @@ from acorn_gitops.reconcile.ledger_branch import BRANCH, NONE, REMOTE, is_shared
 from acorn_gitops.reconcile.loosened import last_guards
 from acorn_gitops.reconcile.states import States
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.project import (
-    FILE,
-    LONGEST,
-    is_quickly_read,
-    ledgers_mentioned,
-    ledgers_named,
-    says_plainly,
-)
+from acorn_gitops.specs.project import FILE, LONGEST, is_quickly_read, ledgers_named, ledgers_plainly
 
 _MOST: Final = 50
 """So many ledgers of the same stores are asked."""
@@ -208,35 +201,24 @@ class _Search:
             # What older versions have named is not known; a ledger that lies here is found all the same.
             yield from self._lying()
         said: dict[bytes, list[str]] = {}
-        mentioned: dict[Path, set[str]] = {}
         odd = 0
         for folder, content in dict.fromkeys(found):
             if b"ledger" not in content and b"\\" not in content:
                 continue  # the places that go without saying are below `.acorn`
             if content not in said:
                 text = content.decode("utf-8", "replace")
-                if not is_quickly_read(text) and says_plainly(text):
-                    mentioned.setdefault(folder, set()).update(ledgers_mentioned(text))
-                    continue
-                odd += 0 if is_quickly_read(text) else len(content)
+                plainly = ledgers_plainly(text)
+                odd += 0 if plainly is not None or is_quickly_read(text) else len(content)
                 if odd > _MOST_ODD:
                     raise Refused(
                         f"versions of {FILE} take too long to read, up to {self._short(folder / FILE)};"
                         " nothing was written",
                         hint="it looks like no project file: take it out of the repository and its history",
                     )
-                said[content] = ledgers_named(text)
-            yield from self._at(folder, said[content])
-        for folder, names in mentioned.items():
-            yield from self._at(folder, [name for name in sorted(names) if _is_file(folder / name)])
-
-    def _at(self, folder: Path, names: Iterable[str]) -> Iterator[tuple[Path, bool]]:
-        """Of places that an acorn.yaml in a folder names, those that it may: in the repository, or where the
-        default branch keeps a ledger."""
-        root, trust = self._workspace.home, self._workspace.trust
-        for name in names:
-            if self._is_inside(folder / name) or (folder == root and trust.keeps_ledger(name)):
-                yield folder / name, folder == root
+                said[content] = plainly if plainly is not None else ledgers_named(text)
+            for name in said[content]:
+                if self._is_inside(folder / name) or (folder == root and trust.keeps_ledger(name)):
+                    yield folder / name, folder == root
 
     def _lying(self) -> Iterator[tuple[Path, bool]]:
         """Every database in the folders of the repository, wherever it is and whatever it is called."""
@@ -300,13 +282,6 @@ class _Search:
     def _short(self, path: Path) -> str:
         root = self._workspace.home
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False  # no name of a file
 
 
 def projects_of(root: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from acorn_gitops.model.finding import AcornError, Finding, Refused, Severity
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
-from acorn_gitops.reconcile.addresses import environments_leading_to
+from acorn_gitops.reconcile.addresses import environments_leading_to, is_as_there
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -138,10 +138,11 @@ def _stops(
         "changeWindows": (head or own).get("changeWindows") or [],
     }
     # A checkout can call an environment anything: what was said of a marketplace counts for it all the same.
-    own_name, leading = loaded.project.environment, environments_leading_to(head, loaded.project.connections)
-    # What forbids is joined. What permits is not: where this environment is another one here than on the default
-    # branch, its windows and those of each that leads there have to be open.
-    permitting = [own_name] if own_name in leading or not leading else [own_name, *leading]
+    own_name, used = loaded.project.environment, loaded.project.connections
+    leading = environments_leading_to(head, used)
+    # What forbids is joined. What permits is not: where this environment is another one here than on the
+    # default branch, its windows and those of each that leads there have to be open.
+    permitting = [own_name] if is_as_there(head, own_name, used) else [own_name, *leading]
     root = workspace.root
     commit = head_of(root)
     return [

@@ -68,21 +68,35 @@ def is_quickly_read(text: str) -> bool:
     return True
 
 
-_TOKEN: Final = re.compile(r"""[^\s"'{}\[\],]{1,300}""")
-_AFTER: Final = re.compile(r"""ledger["']?\s*:\s*["']?([^"'#\n,}]{1,300})""")
-_SPELT_OTHERWISE: Final = re.compile(r"""\\|ledger["']?\s*:\s*(?:[|>&*!?]|$)""", re.MULTILINE)
-"""Escapes; a value that stands on other lines, or is named elsewhere."""
+_KEY: Final = re.compile(r"""ledger["']?[ \t]*:""")
+_APART: Final = re.compile(r"""\?[ \t]*["']?ledger""")
+"""A key whose value stands behind a colon of another line."""
+_PLAIN: Final = re.compile(
+    r"""^(?P<before>.*?)(?<![\w"'])ledger:[ ]+(?P<quote>["']?)(?P<name>[A-Za-z0-9._/-]{1,200})(?P=quote)[ ]*(?P<after>[,}#].*)?$"""
+)
 
 
-def says_plainly(text: str) -> bool:
-    """Whether every ledger that a project file names stands in it as it is, in one line."""
-    return _SPELT_OTHERWISE.search(text) is None
+def ledgers_plainly(text: str) -> list[str] | None:
+    """What ledgers a project file names, where each stands as it is in one line, without reading it as YAML;
+    None where one is written otherwise (escapes, other signs, several lines)."""
+    if "\\" in text or _APART.search(text):
+        return None
+    found: list[str] = []
+    lines = text.replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines):
+        keys = len(_KEY.findall(line)) if "ledger" in line else 0
+        if not keys:
+            continue
+        match = _PLAIN.match(line)
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if match is None or keys > 1 or _indent(following) > _indent(line):
+            return None
+        found.append(match["name"])
+    return found
 
 
-def ledgers_mentioned(text: str) -> set[str]:
-    """Of a project file that says so plainly, whatever may be the place of a ledger: too much rather than too
-    little, and without reading it as YAML."""
-    return {*_TOKEN.findall(text), *(one.strip() for one in _AFTER.findall(text))}
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else 0
 
 
 def ledgers_named(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from acorn_gitops.model.finding import Refused
 from acorn_gitops.reconcile.siblings import siblings_of
 from acorn_gitops.reconcile.states import Wishes, gather
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.project import ledgers_plainly
 from tests.borders.clone import git
 from tests.borders.test_own_rights import by
 from tests.repository import PROJECT, Repository, sku, storefront
@@ -565,6 +566,41 @@ def test_a_long_history_in_folded_texts_is_read(team: Team, monkeypatch: pytest.
         git(team.made.path, "add", "acorn.yaml")
         by(team.made, "mallory")
     assert found(team) == ["var/ledger.db"]
+
+
+@pytest.mark.parametrize(
+    "name", ["var/shop, EU.db", "var/it's.db", "var/EU [1], DE.db", "var/a b#1.db", "var/x.db"]
+)
+def test_no_name_of_a_ledger_is_lost_in_a_file_that_takes_long_to_read(team: Team, name: str) -> None:
+    odd = "  exchangeRates: {GBP/EUR: {rate: '1.17', asOf: '2026-11-20', source: 'a text\n    over two lines'}}\n"
+    named = NAMED.replace("var/ledger.db", f'"{name}"') + odd
+    assert team("ada", named, storefront(), owners(), sku("S-1", "20.00")).code == 0
+    _mallory_names_none(team, 1)
+    assert found(team) == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {ledger: var/x.db}", ["var/x.db"]),
+        ("  ledger: 'x.db'  # ours\n  b: 1", ["x.db"]),
+        ("# no ledger here\na: 1", []),
+        ("why: a ledger of sorts", []),
+        ("ledger: var/x\n  y.db", None),
+        ("ledger:\n  x.db", None),
+        ("ledger: &a x.db", None),
+        ("ledger: *a", None),
+        ("ledger: >-\n  x.db", None),
+        ('"ledger": x.db', None),
+        ("? ledger\n: x.db", None),
+        ('led\\x67er: "x.db"', None),
+        ("{a: {ledger: a.db}, b: {ledger: b.db}}", None),
+        ("ledger: [a.db]", None),
+        ("ledger: a b.db", None),
+    ],
+)
+def test_what_is_said_plainly_is_read_without_yaml(text: str, said: list[str] | None) -> None:
+    assert ledgers_plainly(text) == said
 
 
 def test_a_project_file_has_its_length(team: Team) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.borders.clone import WHO, git, published
+from tests.borders.clone import WHO, cloned, git, published
 from tests.repository import Repository, promo, sku, storefront
 from tests.test_access import EVERYTHING, permission
 
@@ -87,6 +87,14 @@ def test_a_revision_that_is_none_is_a_mistake(team: Repository, name: str) -> No
     refused = team.run("plan", f"--ref={name}")
     assert refused.code == 64, refused
     assert "internal error" not in refused.err
+
+
+def test_a_clone_that_lacks_its_files_says_how_they_come(team: Repository, tmp_path: Path) -> None:
+    git(team.path, "push", "-q", "origin", "lower")
+    git(tmp_path / "team.git", "config", "uploadpack.allowFilter", "true")
+    partial = cloned(tmp_path / "team.git", tmp_path / "partial", "--filter=blob:none")
+    refused = partial.run("plan", "--ref", "origin/lower")
+    assert refused.code == 1 and "`git fetch --refetch --no-filter` brings it" in refused.err, refused
 
 
 def test_nothing_of_it_is_left(team: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

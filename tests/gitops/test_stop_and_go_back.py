@@ -553,6 +553,11 @@ def test_the_window_of_one_environment_opens_no_other(
         file.write_text(text.replace("{sandbox: {}, tests: {}}", "{sandbox: {}, tests: {}, mine: {}}"))
         refused = made.run("apply", "--env", "mine", "--auto-approve", "--adopt")
         assert (refused.code, "ACN-043" in refused.err) == (4, True), refused
+        # An environment that leads elsewhere on the default branch, and names that place beside.
+        spare = 'tests: {connections: {spare: {adapter: network, url: "http://127.0.0.1:9"}}}'
+        file.write_text(text.replace("tests: {}", spare))
+        refused = made.run("apply", "--env", "tests", "--auto-approve", "--adopt")
+        assert refused.code in (1, 4) and market.prices() == {"49.99"}, refused
         file.write_text(text)
         monkeypatch.setenv("ACORN_NOW", "2026-11-23T22:30:00Z")
         assert made.run("apply", "--auto-approve").code == 0
