@@ -129,7 +129,7 @@ def apply_plan(
     journal.close_unsent()
     if not run.superseded:
         _record(stores, run, out)
-    report = _ended(run, stores, edges)
+    report = _ended(run, stores)
     if run.superseded:
         raise Superseded(
             f"{run.superseded}; {run.done:,} of {run.total:,} changes were sent before, nothing after",
@@ -355,9 +355,9 @@ def _record(stores: _Stores, run: Run, out: Collection[str]) -> None:
     run.journal.adopt(addresses, whose, stores.owner, found=not stores.terms.takes_over)
 
 
-def _ended(run: Run, stores: _Stores, edges: Edges) -> Report:
+def _ended(run: Run, stores: _Stores) -> Report:
     """Write down how it ended."""
-    plan = stores.plan
+    plan, edges = stores.plan, run.edges
     outcomes = [(change, run.outcomes[change.address]) for change in plan.changes]
     report = Report(plan.id, outcomes, run.interrupted, unread=stores.unread, fenced=stores.fenced)
     status: PlanStatus = "complete" if report.complete else "partial"

@@ -188,6 +188,8 @@ class Run:
         if not phase.soak:
             return ""
         left = float(phase.soak)
+        waits_for = f"{phase.name} has to stand {phase.soak} s"
+        self.edges.progress(min(self.done, self.total), self.total, waits_for)
         while left > 0 and not self.edges.stopping():
             self.edges.pause(min(left, SOAKS))
             left -= SOAKS

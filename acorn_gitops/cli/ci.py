@@ -292,18 +292,18 @@ class _Told:
             return
         session.say(f"{made.branch}: the specs of {last[:10]}, and a hold on {made.bad[:10]}")
 
-        def ask(forge: Forge) -> None:
-            from acorn_gitops.report.rollout import rollback_markdown
+        from acorn_gitops.report.rollout import rollback_markdown
 
-            over = forge.open_request(made.branch)
-            body = rollback_markdown(reason, made.bad, last, link=self._job.link)
-            title = f"acorn: go back to {last[:10]}"
-            base = self._job.default_branch or "main"
-            if over is None or over.body.rstrip() != body.rstrip():
-                link = forge.request(made.branch, base, title=title, body=body, over=over)
-                session.say(f"request: {link}")
+        body = rollback_markdown(reason, made.bad, last, link=self._job.link)
+        self._at_forge(lambda forge: self._ask(forge, made.branch, f"acorn: go back to {last[:10]}", body))
 
-        self._at_forge(ask)
+    def _ask(self, forge: Forge, branch: str, title: str, body: str) -> None:
+        """One request for a branch, written over where it says something else."""
+        over = forge.open_request(branch)
+        if over is not None and over.body.rstrip() == body.rstrip():
+            return
+        base = self._job.default_branch or "main"
+        self._session.say(f"request: {forge.request(branch, base, title=title, body=body, over=over)}")
 
     def drift(self, found: DriftReport) -> None:
         """Drift, in reports and in one issue."""
@@ -361,20 +361,11 @@ class _Told:
         news = "" if proposal.commit else " (as it was proposed before)"
         self._session.say(f"{proposal.branch}: {', '.join(proposal.files)}{news}")
 
-        def ask(forge: Forge) -> None:
-            from acorn_gitops.report.drift import adoption_markdown
+        from acorn_gitops.report.drift import adoption_markdown
 
-            over = forge.open_request(proposal.branch)
-            body = adoption_markdown(found, proposal.notes)
-            if over is not None and over.body.rstrip() == body.rstrip():
-                return
-            title = f"acorn: take drift of {found.environment} into the specs"
-            base = self._job.default_branch or "main"
-            self._session.say(
-                f"request: {forge.request(proposal.branch, base, title=title, body=body, over=over)}"
-            )
-
-        self._at_forge(ask)
+        title = f"acorn: take drift of {found.environment} into the specs"
+        body = adoption_markdown(found, proposal.notes)
+        self._at_forge(lambda forge: self._ask(forge, proposal.branch, title, body))
 
     def _findings(self, findings: Sequence[Finding], suite: str) -> None:
         from acorn_gitops import __version__

@@ -88,7 +88,8 @@ def command(
         write(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose=verbose, language=language), nl=False)
     if out is not None and output == "text":
-        session.say(f"saved: {out} ({plan.id[:12]}); {_next(plan, out)}")
+        first = f"check {ref} out, and " if ref else ""
+        session.say(f"saved: {out} ({plan.id[:12]}); {first}{_next(plan, out)}")
     return exit_code(plan, detailed_exitcode)
 
 

@@ -259,8 +259,8 @@ def is_there(root: Path, remote: str, branch: str, *, strangers: bool = False) -
 def propose(
     root: Path, remote: str, branch: str, files: Mapping[str, bytes | None], message: str, *, onto: str
 ) -> str:
-    """Put a commit with other contents of some files (paths below `root`; None: gone) on top of a commit, as a
-    branch of the remote: made anew where it is there. Answers the commit, "" where the branch holds the same
+    """Put a commit with other contents of some files (paths below `root`; None: gone) on top of a commit, as
+    a branch of the remote: made anew where it is there. Answers the commit, "" where the branch holds the same
     already."""
     import tempfile
 

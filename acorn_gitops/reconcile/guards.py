@@ -363,10 +363,11 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
     reviews, the product that it is) stays with the key: prices alone would change places. A rename that the
     ledger knows is done, whatever `movedFrom` still says."""
     done: set[tuple[str, str]] | None = None
+    renamed = [(key, want) for key, want in view.desired.items() if want.moved_from and key[0] == "listing"]
+    if not renamed:
+        return
     moving = {(c.address.type, c.address.key) for c in result.changes if c.action in ("update", "replace")}
-    for key, want in view.desired.items():
-        if key[0] != "listing" or not want.moved_from:
-            continue
+    for key, want in renamed:
         former = _former(view, key)
         if former is None or not _crosses(view, key, former, moves=key in moving):
             continue
