@@ -14,6 +14,7 @@ import pytest
 from acorn_gitops.engines.standstill import closed, frozen, next_opening
 from acorn_gitops.model.finding import Refused
 from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.addresses import is_as_there
 from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 from acorn_gitops.reconcile.workspace import Workspace
 from tests.borders.clone import WHO, cloned, git, published
@@ -553,14 +554,39 @@ def test_the_window_of_one_environment_opens_no_other(
         file.write_text(text.replace("{sandbox: {}, tests: {}}", "{sandbox: {}, tests: {}, mine: {}}"))
         refused = made.run("apply", "--env", "mine", "--auto-approve", "--adopt")
         assert (refused.code, "ACN-043" in refused.err) == (4, True), refused
-        # An environment that leads elsewhere on the default branch, and names that place beside.
-        spare = 'tests: {connections: {spare: {adapter: network, url: "http://127.0.0.1:9"}}}'
-        file.write_text(text.replace("tests: {}", spare))
-        refused = made.run("apply", "--env", "tests", "--auto-approve", "--adopt")
-        assert refused.code in (1, 4) and market.prices() == {"49.99"}, refused
         file.write_text(text)
         monkeypatch.setenv("ACORN_NOW", "2026-11-23T22:30:00Z")
         assert made.run("apply", "--auto-approve").code == 0
+
+
+@pytest.mark.parametrize(
+    ("here", "same"),
+    [
+        ({"main": "http://y:1"}, True),
+        ({"main": "https://Y:1/"}, True),
+        ({"main": "http://x:1"}, False),
+        ({"main": "http://x:1", "spare": "http://y:1"}, False),
+        ({"main": "http://y:1", "spare": "http://x:1"}, False),
+    ],
+    ids=[
+        "as there",
+        "another spelling",
+        "elsewhere",
+        "its own place is only beside",
+        "another one is beside",
+    ],
+)
+def test_an_environment_is_the_one_of_the_default_branch_connection_by_connection(
+    here: dict[str, str], same: bool
+) -> None:
+    """A connection that nothing uses makes no environment the same."""
+    settings: Any = {
+        "connections": {"main": {"adapter": "network", "url": "http://x:1"}},
+        "environments": {"sandbox": {}, "tests": {"connections": {"main": {"url": "http://y:1"}}}},
+    }
+    used: Any = {name: {"adapter": "network", "url": url} for name, url in here.items()}
+    assert is_as_there(settings, "tests", used) is same
+    assert not is_as_there(settings, "mine", used)
 
 
 def test_outside_of_its_windows_a_store_is_refused_with_the_next_opening(team: Repository) -> None:
