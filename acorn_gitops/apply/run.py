@@ -8,7 +8,7 @@ down again (`journal`). A store whose own creation failed, or that stops answeri
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal
 
@@ -20,7 +20,14 @@ from acorn_gitops.apply.parts import Part, Sent, batches, wave_of
 from acorn_gitops.apply.rights import RightsOrder
 from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
 from acorn_gitops.apply.staleness import check_not_empty
-from acorn_gitops.marketplaces.protocol import Batches, Central, Marketplace, Outcome, Scope, Snapshot
+from acorn_gitops.marketplaces.protocol import (
+    Batches,
+    Central,
+    Marketplace,
+    Outcome,
+    Scope,
+    Snapshot,
+)
 from acorn_gitops.model.finding import MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import Address, Desired, Live
 from acorn_gitops.plan.change import Change
@@ -241,7 +248,7 @@ class Run:
             of_store = list(group)
             self._read_prices(store, of_store[0].change.address.type)
             sent: list[Sent] = []
-            for some in batches(of_store, self._batch_of(store)):
+            for some in self._batches(store, of_store):
                 batch = self._send(store, some)
                 sent += [batch] if batch is not None else []
                 if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
@@ -261,10 +268,17 @@ class Run:
             and marketplace.central() == part.change.address.store
         )
 
-    def _batch_of(self, store: str) -> int:
-        """How many writes a store is given at once."""
+    def _batches(self, store: str, parts: Sequence[Part]) -> Iterator[list[Part]]:
+        """Parts that are sent together, as many as its marketplace is best given at once."""
         marketplace = self.marketplaces[self.connections[store]]
-        return marketplace.batch() if isinstance(marketplace, Batches) else BATCH
+        if not isinstance(marketplace, Batches):
+            yield from batches(parts, BATCH)
+            return
+        sorts: dict[tuple[str, str], list[Part]] = {}
+        for part in parts:
+            sorts.setdefault((part.change.address.type, part.steps[-1].operation), []).append(part)
+        for (type, operation), mine in sorts.items():
+            yield from batches(mine, marketplace.batch(type, operation, len(mine)))
 
     # -- one batch -------------------------------------------------------------------------------------------
 

@@ -90,8 +90,12 @@ class Job(NamedTuple):
         return {k: v for k, v in {**before, **self.attributes}.items() if v is not None}
 
 
+class Taken(str):
+    """Of a job that was taken and is still under way: a sentence about that."""
+
+
 Trouble = str | None
-"""Why a job failed; None when it was done."""
+"""Why a job failed; None when it was done, or taken (`Taken` where there is something to say of it)."""
 
 
 class Kind(Protocol):
@@ -317,14 +321,16 @@ def _done(write: Write, row: Row) -> Outcome:
 
 
 def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:
-    if trouble is not None:
+    taken = trouble if isinstance(trouble, Taken) else ""
+    if trouble is not None and not taken:
         return Outcome(write.address, "rejected", trouble)
     if write.operation == "delete":
-        return Outcome(write.address, "observed" if row is None else "accepted", read_back=True)
+        status: Status = "observed" if row is None else "accepted"
+        return Outcome(write.address, status, taken if row is not None else "", read_back=True)
     if row is None:
-        return Outcome(write.address, "accepted", "it was taken, and cannot be seen")
-    status: Status = "observed" if holds(write.attributes, row.live) else "accepted"
-    why = "" if status == "observed" else "it was taken, and reads differently"
+        return Outcome(write.address, "accepted", taken or "it was taken, and cannot be seen")
+    status = "observed" if holds(write.attributes, row.live) else "accepted"
+    why = "" if status == "observed" else taken or "it was taken, and reads differently"
     return Outcome(
         write.address, status, why, etag=row.live.etag, remote_id=row.live.remote_id, read_back=True
     )

@@ -147,10 +147,11 @@ class Knows(Protocol):
 
 @runtime_checkable
 class Batches(Protocol):
-    """An adapter that is best given more or fewer writes at once than usual implements this too."""
+    """An adapter that is best given more or fewer writes at once than usual implements this too. It is given
+    writes of one type and operation at a time then."""
 
-    def batch(self) -> int:
-        """How many."""
+    def batch(self, type: str, operation: str, waiting: int) -> int:
+        """How many, where so many of this sort can be sent now."""
 
 
 @runtime_checkable
@@ -246,13 +247,23 @@ class Describes(Protocol):
         """The JSON Schema of a product type in a store. MarketplaceError where there is none."""
 
 
+class Foreseen(NamedTuple):
+    """What a plan takes at a marketplace that lets in only so much."""
+
+    requests: int
+    seconds: float
+    feeds: int = 0
+    """How many of the requests are feeds: documents with many changes, which it works off when it comes to
+    them."""
+
+
 @runtime_checkable
 class Foresees(Protocol):
     """An adapter of a marketplace that lets in only so much implements this too."""
 
-    def foresees(self, writes: Mapping[tuple[str, str], int]) -> tuple[int, float]:
-        """How many requests so many writes by (type, operation) take, looks included, and how many seconds,
-        with the limits as they are known now. No request is sent."""
+    def foresees(self, waves: Sequence[Mapping[tuple[str, str], int]]) -> Foreseen:
+        """What writes take, looks included, with the limits as they are known now. No request is sent. `waves`:
+        how many writes by (type, operation) one store is given in one wave, each store and wave by itself."""
 
 
 class Settings(NamedTuple):

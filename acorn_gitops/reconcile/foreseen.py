@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from acorn_gitops.marketplaces.protocol import Foresees
+from acorn_gitops.marketplaces.protocol import Foreseen, Foresees
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.reconcile.states import States
@@ -28,21 +28,37 @@ def durations(state: States, results: Sequence[StoreResult], now: datetime) -> I
         if not isinstance(marketplace, Foresees):
             continue
         changes = [c for r in results if r.connection == name for c in r.changes if c.writes]
-        counts = Counter((change.address.type, step) for change in changes for step in _operations(change))
-        if not counts:
+        if not changes:
             continue
-        calls, seconds = marketplace.foresees(counts)
-        if seconds < WORTH_TELLING:
+        foreseen = marketplace.foresees(_waves(changes))
+        if foreseen.seconds < WORTH_TELLING:
             continue
-        done = now + timedelta(seconds=seconds)
+        done = now + timedelta(seconds=foreseen.seconds)
         late = sorted(_beginnings(changes, now, done))
-        words = f"{name} takes about {_told(seconds)} for this plan: {calls:,} requests under its limits"
+        words = f"{name} takes about {_told(foreseen.seconds)} for this plan: {_requests(foreseen)}"
         hint = "apply it earlier than it must hold, or in parts that matter first (`--select`)"
         if late:
             shown = "; ".join(f"{what} begins {_moment(at)}" for at, what in late[:SHOWN])
             more = f" and {len(late) - SHOWN:,} more" if len(late) > SHOWN else ""
             words += f", until about {_moment(done)}; {shown}{more}: late"
         yield Finding("ACN-047", "warning" if late else "info", words, hint=hint if late else "")
+
+
+def _waves(changes: Sequence[Change]) -> list[Counter[tuple[str, str]]]:
+    """How many writes each store is given in each wave, by (type, operation)."""
+    found: dict[tuple[object, ...], Counter[tuple[str, str]]] = {}
+    for change in changes:
+        mine = found.setdefault((change.address.store, change.stage), Counter())
+        mine.update((change.address.type, step) for step in _operations(change))
+    return [*found.values()]
+
+
+def _requests(foreseen: Foreseen) -> str:
+    words = f"{foreseen.requests:,} requests under its limits"
+    if not foreseen.feeds:
+        return words
+    feeds = "a feed" if foreseen.feeds == 1 else f"{foreseen.feeds:,} feeds"
+    return f"{words}, with {feeds}, which it works off when it comes to them"
 
 
 def _operations(change: Change) -> tuple[str, ...]:

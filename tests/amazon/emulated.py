@@ -52,10 +52,15 @@ class Emulated(serving.Emulated):
         return self.time.seconds()
 
     def adapter(
-        self, stores: Mapping[str, Mapping[str, Any]] | None = None, *, hurry: bool = False
+        self,
+        stores: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        hurry: bool = False,
+        **more: object,
     ) -> AmazonAccount:
-        """An adapter that waits on the emulator's clock, or (`hurry`) not at all."""
-        options = {"login": self.login, "sellerId": SELLER}
+        """An adapter that waits on the emulator's clock, or (`hurry`) not at all. `more`: options of the
+        connection."""
+        options = {"login": self.login, "sellerId": SELLER, **more}
         settings = Settings("amazon-eu", "amazon", self.url, json.dumps(SECRETS), options)
         adapter = open_marketplace(
             settings, pause=(lambda _: None) if hurry else self.wait, clock=self.time.seconds

@@ -56,7 +56,7 @@ def test_prices_of_an_account_take_as_long_as_was_said(amazon: Emulated, each: i
     writes = {store: changes(amazon, adapter, store) for store in FRONTS}
     total = sum(map(len, writes.values()))
     assert total == 3 * each
-    calls, seconds = adapter.foresees({("listing", "update"): total})
+    calls, seconds, _ = adapter.foresees([{("listing", "update"): each}] * 3)
     before, sent, at = amazon.spent, sum(adapter.client.calls.values()), adapter.client.calls.copy()
     for store, every in writes.items():
         for begin in range(0, each, AT_ONCE):
@@ -76,9 +76,13 @@ def test_prices_of_an_account_take_as_long_as_was_said(amazon: Emulated, each: i
     [
         ({}, 0.0),
         ({("listing", "update"): 5}, 0.0),
-        ({("listing", "update"): 40_000}, 39_995 / 5),
-        ({("listing", "update"): 20_000, ("promotion", "create"): 20_000}, 39_995 / 5),
+        ({("listing", "update"): 1_400}, 1_395 / 5),
+        ({("listing", "update"): 1_000, ("promotion", "create"): 1_000}, 1_995 / 5),
         ({("listing", "create"): 1_010}, 200.0),
+        # 4,000 looks and four feeds; of new listings each is asked for.
+        ({("listing", "update"): 40_000}, 3_995 / 5 + 4 * 300),
+        ({("listing", "update"): 20_000, ("promotion", "create"): 20_000}, 3_995 / 5 + 4 * 300),
+        ({("listing", "create"): 40_000}, 39_990 / 5),
         ({("location", "create"): 61}, 60.0),
         ({("grant", "create"): 1_000}, 0.0),
     ],
@@ -86,7 +90,7 @@ def test_prices_of_an_account_take_as_long_as_was_said(amazon: Emulated, each: i
 def test_the_slowest_operation_says_how_long(
     amazon: Emulated, writes: Mapping[tuple[str, str], int], slowest: float
 ) -> None:
-    assert amazon.adapter(FRONTS).foresees(writes)[1] == pytest.approx(slowest)
+    assert amazon.adapter(FRONTS).foresees([writes]).seconds == pytest.approx(slowest)
 
 
 def test_every_write_that_acorn_plans_has_its_requests() -> None:
@@ -95,7 +99,7 @@ def test_every_write_that_acorn_plans_has_its_requests() -> None:
         for type in ("listing", "promotion", "location")
         for step in ("create", "update", "delete")
     }
-    assert all(op.requests_for({kind: 1}) for kind in kinds)
+    assert all(op.requests_for([{kind: 1}], least=1500, most=10_000) for kind in kinds)
 
 
 def shelf(count: int, price: str) -> str:

@@ -227,7 +227,7 @@ def test_pieces_stay_when_the_seller_ships_again(amazon: Emulated) -> None:
 
 def test_what_somebody_changes_during_a_run_is_not_overwritten(amazon: Emulated) -> None:
     """Rows are looked at right before they are written, twenty at a time."""
-    assert amazon.adapter(KNOWN).batch() == 20
+    assert amazon.adapter(KNOWN).batch("listing", "update", 1000) == 20
 
 
 # -- answers without an end ------------------------------------------------------------------------------------------

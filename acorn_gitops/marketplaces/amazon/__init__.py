@@ -2,8 +2,9 @@
 the entry point `amazon`; what it manages, observes and leaves to people is in docs/amazon.md.
 
 `client` talks (with `login` for tokens and `limits` for how often), `operations` is the table of requests,
-`participations`, `supply_sources` and `listings` know one kind of thing each, `fit` says what of the specs
-Amazon can hold, `adapter` joins them.
+`participations`, `supply_sources`, `listings` and `sales` know one kind of thing each (`catalogue` reads items,
+`offers` reads their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of the
+specs Amazon can hold, `adapter` joins them.
 """
 
 from __future__ import annotations
@@ -42,4 +43,18 @@ def open_marketplace(
         why_not=why_not,
         present=present,
     )
-    return AmazonAccount(settings.name, client, seller=str(settings.options.get("sellerId") or ""))
+    seller = str(settings.options.get("sellerId") or "")
+    return AmazonAccount(settings.name, client, seller=seller, by_feed=_by_feed(settings))
+
+
+def _by_feed(settings: Settings) -> int:
+    from acorn_gitops.marketplaces.amazon.adapter import BY_FEED
+    from acorn_gitops.model.finding import MarketplaceError
+
+    said = settings.options.get("feedsFrom", BY_FEED)
+    if isinstance(said, bool) or not isinstance(said, int) or said < 0:
+        raise MarketplaceError(
+            f"{settings.name}: options.feedsFrom is no number of changes",
+            hint="write how many changes of a store at once go by a feed, or 0 for none ever",
+        )
+    return said

@@ -16,11 +16,13 @@ from typing import Any, Final
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
+from acorn_gitops.marketplaces.amazon.feeds import Feeds
 from acorn_gitops.marketplaces.amazon.listings import Listings
-from acorn_gitops.marketplaces.amazon.operations import requests_for
+from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.product_types import schema_of
 from acorn_gitops.marketplaces.amazon.sales import Sales
+from acorn_gitops.marketplaces.amazon.submissions import Submissions
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import (
     Job,
@@ -34,7 +36,16 @@ from acorn_gitops.marketplaces.by_looking import (
     in_shape,
     of_one_type,
 )
-from acorn_gitops.marketplaces.protocol import Fitted, Management, Outcome, Scope, Shards, Snapshot, Write
+from acorn_gitops.marketplaces.protocol import (
+    Fitted,
+    Foreseen,
+    Management,
+    Outcome,
+    Scope,
+    Shards,
+    Snapshot,
+    Write,
+)
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
 from acorn_gitops.model.resource import Live
@@ -50,12 +61,18 @@ _CAPABILITIES: Final[Mapping[str, Management]] = {
 }
 AT_ONCE: Final = 20
 """Writes of one batch: at five a second what was looked at before is four seconds old at most."""
+BY_FEED: Final = 1500
+"""From so many changes of one store at once they go by a feed: five minutes of requests."""
+FEED: Final = 10_000
+"""Changes in one feed; Amazon takes 25,000. What was looked at before is some hundred seconds old then."""
+FEED_SECONDS: Final = 300.0
+"""That a feed is taken to need until one was seen."""
 
 
 class AmazonAccount:
     """One connection: an account in a region."""
 
-    def __init__(self, name: str, client: Client, *, seller: str = "") -> None:
+    def __init__(self, name: str, client: Client, *, seller: str = "", by_feed: int = BY_FEED) -> None:
         self._name = name
         self._client = client
         self._seller = seller
@@ -63,8 +80,11 @@ class AmazonAccount:
         self._declared: dict[str, Mapping[str, object]] = {}
         self._participations = Participations(client)
         self._sources = SupplySources(client)
-        self._listings = Listings(client)
-        self._sales = Sales(self._listings)
+        self._by_feed = by_feed
+        self._feeds = Feeds(client, least=by_feed)
+        submissions = Submissions(client, self._feeds)
+        self._listings = Listings(client, submissions)
+        self._sales = Sales(self._listings, submissions)
         kinds: list[Kind] = [self._sources, self._listings, self._sales]
         self._kinds = {kind.type: kind for kind in kinds}
 
@@ -121,14 +141,19 @@ class AmazonAccount:
                 self._client, product_type, there.id, seller=raw["sellerId"], language=raw["language"]
             )
 
-    def foresees(self, writes: Mapping[tuple[str, str], int]) -> tuple[int, float]:
-        """By the slowest operation: the buckets of the others fill meanwhile."""
-        requests = requests_for(writes)
+    def foresees(self, waves: Sequence[Mapping[tuple[str, str], int]]) -> Foreseen:
+        """By the slowest operation: the buckets of the others fill meanwhile; and by what feeds need."""
+        requests = requests_for(waves, least=self._by_feed, most=FEED)
         slowest = max((self._client.limits.seconds_for(one, n) for one, n in requests.items()), default=0.0)
-        return sum(requests.values()), slowest
+        feeds = requests[CREATE_FEED]
+        taken = self._feeds.seconds or FEED_SECONDS
+        return Foreseen(sum(requests.values()), slowest + feeds * taken, feeds)
 
-    def batch(self) -> int:
-        """As many as one search shows: they are looked at right before they are written."""
+    def batch(self, type: str, operation: str, waiting: int) -> int:
+        """As many as one search shows: they are looked at right before they are written. Very many go by a
+        feed."""
+        if (type, operation) in FED and self._feeds.takes(waiting):
+            return -(-waiting // -(-waiting // FEED))
         return AT_ONCE
 
     def irreplaceable(self) -> Mapping[str, str]:

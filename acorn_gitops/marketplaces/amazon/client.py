@@ -158,18 +158,35 @@ class Client:
                 f"{self.name}: {operation.name}: {error}", hint="run again when Amazon answers"
             ) from None
 
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        self._pause(seconds)
+
+    def why_not(self) -> str:
+        """Why nothing may be sent any more; empty where it may."""
+        return self._why_not()
+
     def fetch(self, url: str) -> bytes:
         """A document behind an address that an answer gave, without any token. MarketplaceError where that
         leads elsewhere than to Amazon, or to this connection's own server."""
+        return self._document("GET", url)
+
+    def store(self, url: str, content: bytes, kind: str) -> None:
+        """Put a document of a media type behind such an address. Nothing comes of it until it is named."""
+        self._document("PUT", url, content, kind)
+
+    def _document(self, method: str, url: str, content: bytes = b"", kind: str = "") -> bytes:
         there, own = urlsplit(url), urlsplit(self._url)
         at_home = (there.scheme, there.netloc) == (own.scheme, own.netloc)
         host = there.hostname or ""
         if not at_home and not (there.scheme == "https" and host.endswith(_DOCUMENTS)):
-            raise MarketplaceError(f"{self.name}: a document would be fetched from {one_line(host, 100)}")
+            raise MarketplaceError(
+                f"{self.name}: a document would be at {one_line(host, 100)}, which is none of Amazon's"
+            )
 
         def once() -> bytes:
             try:
-                answer = self._sends.request("GET", url, {})
+                answer = self._sends.request(method, url, {"content-type": kind} if kind else {}, content)
             except http.Hopeless as error:
                 raise Unreachable(f"{self.name}: a document: {error}", hint=_FAULT) from None
             except (http.NotSent, http.NoAnswer) as error:

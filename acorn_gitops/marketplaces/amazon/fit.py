@@ -16,7 +16,7 @@ from typing import Final
 from acorn_gitops.engines.pricing.offer import major, minor, offer_of
 from acorn_gitops.engines.pricing.price import effective
 from acorn_gitops.marketplaces.amazon.days import instants, whole_days
-from acorn_gitops.marketplaces.amazon.listings import PRICES
+from acorn_gitops.marketplaces.amazon.offers import PRICES
 from acorn_gitops.marketplaces.amazon.sales import key_of
 from acorn_gitops.marketplaces.amazon.supply_sources import address_sent
 from acorn_gitops.marketplaces.left_out import Impossible, LeftOut

@@ -7,7 +7,7 @@ Rates are those of the models (listings, sellers) and of the official SDK's tabl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 
@@ -48,6 +48,16 @@ DELETE_LISTING: Final = Operation("deleteListingsItem", "DELETE", _ITEM, rate=5,
 GET_PRODUCT_TYPE: Final = Operation(
     "getDefinitionsProductType", "GET", "/definitions/2020-09-01/productTypes/{productType}", rate=5, burst=10
 )
+CREATE_FEED_DOCUMENT: Final = Operation(
+    "createFeedDocument", "POST", "/feeds/2021-06-30/documents", rate=0.5, burst=15
+)
+CREATE_FEED: Final = Operation(
+    "createFeed", "POST", "/feeds/2021-06-30/feeds", rate=0.0083, burst=15, repeatable=False
+)
+GET_FEED: Final = Operation("getFeed", "GET", "/feeds/2021-06-30/feeds/{feedId}", rate=2, burst=15)
+GET_FEED_DOCUMENT: Final = Operation(
+    "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{feedDocumentId}", rate=0.0222, burst=10
+)
 # Asked for a verdict only (`mode=VALIDATION_PREVIEW`): sellers report one a second for an account.
 PREVIEW_PUT: Final = PUT_LISTING._replace(name="putListingsItem, as a preview", rate=1, burst=1)
 PREVIEW_PATCH: Final = PATCH_LISTING._replace(name="patchListingsItem, as a preview", rate=1, burst=1)
@@ -67,14 +77,36 @@ _TAKES: Final[Mapping[tuple[str, str], tuple[Operation, ...]]] = {
 }
 
 
-def requests_for(writes: Mapping[tuple[str, str], int]) -> Counter[Operation]:
-    """What so many writes by (type, operation) ask of Amazon: each by itself, with a look before and one after
-    every batch."""
+FED: Final = frozenset(
+    {
+        ("listing", "update"),
+        ("listing", "delete"),
+        ("promotion", "create"),
+        ("promotion", "update"),
+        ("promotion", "delete"),
+    }
+)
+"""What can go by a feed. A new listing cannot: each is asked for by itself first, which is what takes time."""
+LOOKS: Final = 8
+"""How often a feed is looked at until it is done, about."""
+
+
+def requests_for(
+    waves: Iterable[Mapping[tuple[str, str], int]], *, least: int, most: int
+) -> Counter[Operation]:
+    """What writes ask of Amazon, by (type, operation) for each store and wave: each by itself, or `least` and
+    more of a sort by feeds of `most`, with a look before and one after every batch."""
     found: Counter[Operation] = Counter()
-    for kind, count in writes.items():
-        found.update(dict.fromkeys(_TAKES.get(kind, ()), count))
-        if kind[0] in ("listing", "promotion"):
-            found[SEARCH_LISTINGS] += 2 * -(-count // LOOKED_AT)
-        if kind[0] == "location":
-            found[GET_SOURCE] += 2 * count
+    for wave in waves:
+        for kind, count in wave.items():
+            if kind in FED and 0 < least <= count:
+                feeds = -(-count // most)
+                found.update({CREATE_FEED_DOCUMENT: feeds, CREATE_FEED: feeds, GET_FEED_DOCUMENT: feeds})
+                found[GET_FEED] += LOOKS * feeds
+            else:
+                found.update(dict.fromkeys(_TAKES.get(kind, ()), count))
+            if kind[0] in ("listing", "promotion"):
+                found[SEARCH_LISTINGS] += 2 * -(-count // LOOKED_AT)
+            if kind[0] == "location":
+                found[GET_SOURCE] += 2 * count
     return found

@@ -12,8 +12,11 @@ from decimal import Decimal
 from typing import Final
 
 from acorn_gitops.marketplaces.amazon.days import begins, is_over, whole_days
-from acorn_gitops.marketplaces.amazon.listings import SALE, Listings, amount_of, offer_of
-from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.amazon.feeds import Submission
+from acorn_gitops.marketplaces.amazon.listings import Listings
+from acorn_gitops.marketplaces.amazon.offers import OFFER, SALE, amount_of, offer_of
+from acorn_gitops.marketplaces.amazon.submissions import Submissions, patch
+from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
@@ -35,8 +38,8 @@ class Sales:
     type = "promotion"
     shared = False
 
-    def __init__(self, listings: Listings) -> None:
-        self._listings = listings
+    def __init__(self, listings: Listings, submissions: Submissions) -> None:
+        self._listings, self._submissions = listings, submissions
 
     def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
         """Those of a marketplace, or of these keys."""
@@ -57,27 +60,30 @@ class Sales:
 
     def delete(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
         """The offer without it."""
-        return one_by_one(jobs, lambda job: self._put(store, job, self._item(store, job), None))
+        return self._submissions.every(store, jobs, lambda job: self._put(store, job, self._raw(job), None))
 
     def _each(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        return one_by_one(
-            jobs, lambda job: self._put(store, job, self._item(store, job), _schedule(store, job.merged))
-        )
+        bare = {_sku(job.key) for job in jobs if job.row is None}
+        items = {str(one["sku"]): one for one in self._listings.items(store, bare)} if bare else {}
 
-    def _item(self, store: RemoteStore, job: Job) -> Tree:
-        if job.row is not None:
-            return dict(job.row.raw)
-        found = self._listings.items(store, {_sku(job.key)})
-        if not found:
-            raise MarketplaceError(
-                f"{_sku(job.key)} is not listed there, so that it has no offer to put on sale"
-            )
-        return found[0]
+        def put(job: Job) -> Submission | None:
+            raw = self._raw(job) or items.get(_sku(job.key))
+            if not raw:
+                raise MarketplaceError(
+                    f"{_sku(job.key)} is not listed there, so that it has no offer to put on sale"
+                )
+            return self._put(store, job, raw, _schedule(store, job.merged))
 
-    def _put(self, store: RemoteStore, job: Job, raw: Tree, entry: Tree | None) -> None:
-        offer = self._listings.offer(store, raw)
+        return self._submissions.every(store, jobs, put)
+
+    def _raw(self, job: Job) -> Tree:
+        """The item of a sale that is there; empty where none is."""
+        return dict(job.row.raw) if job.row is not None else {}
+
+    def _put(self, store: RemoteStore, job: Job, raw: Tree, entry: Tree | None) -> Submission | None:
+        offer = self._submissions.offer(store, raw)
         if entry is None and not offer:
-            return  # its offer is on its way out, and the sale with it
+            return None  # its offer is on its way out, and the sale with it
         several = sum(1 for _ in _entries(offer))
         if several > 1:
             raise MarketplaceError(
@@ -89,7 +95,7 @@ class Sales:
         offer.pop(SALE, None)
         if entry is not None:
             offer[SALE] = [{"schedule": [entry]}]
-        self._listings.send_offer(store, raw, offer)
+        return self._submissions.changed(store, raw, [patch("replace", OFFER, offer)])
 
 
 def _sku(key: str) -> str:

@@ -126,7 +126,7 @@ class Emulator:
         for name, value in parse_qsl(query, keep_blank_values=True):
             given[name] = f"{given[name]},{value}" if name in given else value
         base = f"http://{headers.get('host', 'localhost')}"
-        call = Call(world, account, parameters, query=given, base=base, body=_body(body))
+        call = Call(world, account, parameters, query=given, base=base, body=_body(body), fault=fault)
         try:
             answer = operation.handle(call)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -38,6 +38,8 @@ class Call(NamedTuple):
     """The address at which the emulator was asked."""
     body: Any
     """The body as plain values, amounts as Decimal; None where there is none."""
+    fault: str = ""
+    """What somebody ordered to go wrong with it; empty for nothing."""
 
     def values(self, name: str, *, most: int = 0, among: Sequence[str] = ()) -> list[str]:
         """A list of the query, separated by commas. Refused where it is too long or a value is none of

@@ -20,6 +20,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "lost": "done, and the answer never comes",
     "html": "answered 503 with a page",
     "truncate": "done, and the answer is cut off",
+    "fatal": "of createFeed: taken, and ended as FATAL when it is worked on",
 }
 
 

@@ -49,8 +49,10 @@ def created(call: Call) -> Answer:
         now=call.world.now(),
         seconds=call.world.habits.feed_seconds,
         id=id,
-        work=lambda: _worked(
-            call, id, kind, content=_content(call, str(said["inputFeedDocumentId"])), places=places
+        work=lambda: (
+            _worked(call, id, kind, content=_content(call, str(said["inputFeedDocumentId"])), places=places)
+            if call.fault != "fatal"
+            else ""
         ),
     )
     return Answer(202, {"feedId": id})

@@ -19,6 +19,8 @@ _ALL: Final = "/listings/2021-08-01/items/{sellerId}"
 _ONE: Final = f"{_ALL}/{{sku}}"
 SEARCHED: Final = 1000
 """A search shows no more, however many there are."""
+_SEARCHES: Final = 50
+"""That are kept at a time."""
 DATA: Final = (
     "summaries",
     "attributes",
@@ -72,14 +74,7 @@ def found(call: Call) -> Answer:
     wanted = {*call.values("identifiers", most=20)}
     if wanted and not call.query.get("identifiersType"):
         raise invalid("Missing required parameter 'identifiersType'.")
-    by_sku: dict[str, dict[str, Listing]] = {}
-    for (sku, place), listing in account.listings.items():
-        if place in places and _fits(call, sku, listing, wanted=wanted):
-            by_sku.setdefault(sku, {})[place] = listing
-    order = call.query.get("sortBy", "lastUpdatedDate")
-    keys = sorted(by_sku, key=lambda sku: (_sort_key(order, by_sku[sku]), sku))
-    if call.query.get("sortOrder", "DESC") == "DESC":
-        keys.reverse()
+    keys = _ordered(call, places, wanted)
     size = int(call.query.get("pageSize", "10"))
     if not 1 <= size <= 20:
         raise invalid(f"Invalid 'pageSize' provided: {size}")
@@ -90,8 +85,37 @@ def found(call: Call) -> Answer:
         pagination["nextToken"] = _token(start + size)
     if start:
         pagination["previousToken"] = _token(max(0, start - size))
-    items = [_item(account, sku, by_sku[sku], data=data, now=call.world.now()) for sku in page]
+    items = []
+    for sku in page:
+        held = {m: account.listings[sku, m] for m in places if (sku, m) in account.listings}
+        items.append(_item(account, sku, held, data=data, now=call.world.now()))
     return Answer(200, {"numberOfResults": len(keys), "pagination": pagination, "items": items})
+
+
+def _ordered(call: Call, places: Sequence[str], wanted: set[str]) -> list[str]:
+    """The SKUs that a search is about, in its order. Found once for all of its pages, while nothing moves."""
+    account = call.account
+    asked = sorted(
+        (k, v) for k, v in call.query.items() if k not in ("pageToken", "pageSize", "includedData")
+    )
+    query = (account.revision, len(account.listings), *asked)
+    if query in account.searched:
+        return account.searched[query]
+    by_sku: dict[str, dict[str, Listing]] = {}
+    by_name = call.query.get("identifiersType") == "SKU" and bool(wanted)
+    candidates = [(sku, place) for sku in wanted for place in places] if by_name else account.listings
+    for sku, place in candidates:
+        listing = account.listings.get((sku, place))
+        if listing is not None and place in places and _fits(call, sku, listing, wanted=wanted):
+            by_sku.setdefault(sku, {})[place] = listing
+    order = call.query.get("sortBy", "lastUpdatedDate")
+    keys = sorted(by_sku, key=lambda sku: (_sort_key(order, by_sku[sku]), sku))
+    if call.query.get("sortOrder", "DESC") == "DESC":
+        keys.reverse()
+    if any(one[0] != account.revision for one in account.searched) or len(account.searched) > _SEARCHES:
+        account.searched.clear()
+    account.searched[query] = keys
+    return keys
 
 
 def put(call: Call) -> Answer:
@@ -172,6 +196,7 @@ def submit(world: World, account: Account, wish: Submission) -> None:
 
 def _take_effect(world: World, account: Account, wish: Submission, at: datetime) -> None:
     key = (wish.sku, wish.marketplace)
+    account.revision += 1
     have = account.listings.get(key)
     if wish.operation == "DELETE":
         account.listings.pop(key, None)

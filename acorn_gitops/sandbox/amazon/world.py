@@ -50,6 +50,10 @@ class Account:
     """By SKU and marketplace."""
     stock: dict[str, list[Json]] = field(default_factory=dict)
     """By SKU, instances of `fulfillment_availability`: one stock for all marketplaces of a region."""
+    revision: int = 0
+    """Counts what has become of its listings."""
+    searched: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
+    """SKUs in order, by what was searched at the present revision: the pages of one search."""
 
 
 @dataclass
