@@ -247,6 +247,16 @@ class Describes(Protocol):
         """The JSON Schema of a product type in a store. MarketplaceError where there is none."""
 
 
+class Wave(NamedTuple):
+    """What one store is given in one wave."""
+
+    store: str
+    writes: Mapping[tuple[str, str], int]
+    """How many, by (type, operation)."""
+    readings: int = 0
+    """How often the whole store is read for it."""
+
+
 class Foreseen(NamedTuple):
     """What a plan takes at a marketplace that lets in only so much."""
 
@@ -261,9 +271,8 @@ class Foreseen(NamedTuple):
 class Foresees(Protocol):
     """An adapter of a marketplace that lets in only so much implements this too."""
 
-    def foresees(self, waves: Sequence[Mapping[tuple[str, str], int]]) -> Foreseen:
-        """What writes take, looks included, with the limits as they are known now. No request is sent. `waves`:
-        how many writes by (type, operation) one store is given in one wave, each store and wave by itself."""
+    def foresees(self, waves: Sequence[Wave]) -> Foreseen:
+        """What writes take, looks included, with the limits as they are known now. No request is sent."""
 
 
 class Settings(NamedTuple):

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from acorn_gitops.marketplaces.protocol import Foreseen, Foresees
+from acorn_gitops.marketplaces.protocol import Fences, Foreseen, Foresees, Wave
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.reconcile.states import States
+from acorn_gitops.resources.registry import PRICED
 
 WORTH_TELLING: Final = 60.0
 """Seconds."""
 SHOWN: Final = 3
+READINGS: Final = 2
+"""How often an apply reads what it writes to before it begins: to plan under the lock, and to see that nothing
+moved."""
 
 
 def durations(state: States, results: Sequence[StoreResult], now: datetime) -> Iterator[Finding]:
@@ -30,7 +34,7 @@ def durations(state: States, results: Sequence[StoreResult], now: datetime) -> I
         changes = [c for r in results if r.connection == name for c in r.changes if c.writes]
         if not changes:
             continue
-        foreseen = marketplace.foresees(_waves(changes))
+        foreseen = marketplace.foresees(_waves(changes, fenced=isinstance(marketplace, Fences)))
         if foreseen.seconds < WORTH_TELLING:
             continue
         done = now + timedelta(seconds=foreseen.seconds)
@@ -44,13 +48,18 @@ def durations(state: States, results: Sequence[StoreResult], now: datetime) -> I
         yield Finding("ACN-047", "warning" if late else "info", words, hint=hint if late else "")
 
 
-def _waves(changes: Sequence[Change]) -> list[Counter[tuple[str, str]]]:
-    """How many writes each store is given in each wave, by (type, operation)."""
-    found: dict[tuple[object, ...], Counter[tuple[str, str]]] = {}
+def _waves(changes: Sequence[Change], *, fenced: bool) -> list[Wave]:
+    """What each store is given in each wave, and how often it is read for that: where no version fences it,
+    prices are judged on a reading of their own in each wave."""
+    found: dict[tuple[str, tuple[int, int]], Counter[tuple[str, str]]] = {}
     for change in changes:
         mine = found.setdefault((change.address.store, change.stage), Counter())
         mine.update((change.address.type, step) for step in _operations(change))
-    return [*found.values()]
+    waves = [
+        Wave(store, writes, readings=not fenced and any(type in PRICED for type, _ in writes))
+        for (store, _), writes in found.items()
+    ]
+    return [*waves, *(Wave(store, {}, READINGS) for store in dict.fromkeys(one.store for one in waves))]
 
 
 def _requests(foreseen: Foreseen) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from acorn_gitops.marketplaces.amazon import operations as op
 from acorn_gitops.marketplaces.amazon.adapter import AT_ONCE
-from acorn_gitops.marketplaces.protocol import Scope, Write
+from acorn_gitops.marketplaces.protocol import Scope, Wave, Write
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox.amazon.world import Listing
+from benchmarks.amazon import ran
 from tests.amazon.emulated import BEGIN, DE, FR, SELLER, UK, Emulated
 from tests.amazon.test_flow import STORES, Seller
 
@@ -56,7 +59,7 @@ def test_prices_of_an_account_take_as_long_as_was_said(amazon: Emulated, each: i
     writes = {store: changes(amazon, adapter, store) for store in FRONTS}
     total = sum(map(len, writes.values()))
     assert total == 3 * each
-    calls, seconds, _ = adapter.foresees([{("listing", "update"): each}] * 3)
+    calls, seconds, _ = adapter.foresees([Wave(store, {("listing", "update"): each}) for store in FRONTS])
     before, sent, at = amazon.spent, sum(adapter.client.calls.values()), adapter.client.calls.copy()
     for store, every in writes.items():
         for begin in range(0, each, AT_ONCE):
@@ -90,7 +93,7 @@ def test_prices_of_an_account_take_as_long_as_was_said(amazon: Emulated, each: i
 def test_the_slowest_operation_says_how_long(
     amazon: Emulated, writes: Mapping[tuple[str, str], int], slowest: float
 ) -> None:
-    assert amazon.adapter(FRONTS).foresees([writes]).seconds == pytest.approx(slowest)
+    assert amazon.adapter(FRONTS).foresees([Wave("amz-de", writes)]).seconds == pytest.approx(slowest)
 
 
 def test_every_write_that_acorn_plans_has_its_requests() -> None:
@@ -99,7 +102,7 @@ def test_every_write_that_acorn_plans_has_its_requests() -> None:
         for type in ("listing", "promotion", "location")
         for step in ("create", "update", "delete")
     }
-    assert all(op.requests_for([{kind: 1}], least=1500, most=10_000) for kind in kinds)
+    assert all(op.requests_for([Wave("amz-de", {kind: 1})], least=1500, most=10_000) for kind in kinds)
 
 
 def shelf(count: int, price: str) -> str:
@@ -132,3 +135,17 @@ spec:
     assert "about 2 min" in one["message"], one
     assert ("begins 23:00Z: late" in one["message"]) == late
     assert one["severity"] == ("warning" if late else "info")
+
+
+@pytest.mark.parametrize(("each", "feeds_from"), [(60, 0), (60, 50)])
+def test_a_whole_run_takes_what_its_plan_says(tmp_path: Path, each: int, feeds_from: int) -> None:
+    """Ten storefronts, planned and applied: within a fifth of the virtual time, within a twentieth of the requests."""
+    told = ran(tmp_path, each, feeds_from=feeds_from)
+    assert told.complete
+    said = re.search(r"takes about (\d+) min .*: ([\d,]+) requests", told.words)
+    assert said is not None, told.words
+    assert told.minutes == pytest.approx(int(said[1]), rel=0.2, abs=0.5), told
+    assert sum(told.requests.values()) == pytest.approx(int(said[2].replace(",", "")), rel=0.05, abs=12), told
+    assert ("with 10 feeds" in told.words) == bool(feeds_from)
+    assert told.requests.get("patchListingsItem", 0) == (0 if feeds_from else 10 * each)
+    assert told.refused <= 5

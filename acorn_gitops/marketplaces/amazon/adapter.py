@@ -18,7 +18,7 @@ from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.feeds import Feeds
 from acorn_gitops.marketplaces.amazon.listings import Listings
-from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, requests_for
+from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, SEARCH_LISTINGS, requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.product_types import schema_of
 from acorn_gitops.marketplaces.amazon.sales import Sales
@@ -44,6 +44,7 @@ from acorn_gitops.marketplaces.protocol import (
     Scope,
     Shards,
     Snapshot,
+    Wave,
     Write,
 )
 from acorn_gitops.model.finding import MarketplaceError
@@ -81,6 +82,8 @@ class AmazonAccount:
         self._participations = Participations(client)
         self._sources = SupplySources(client)
         self._by_feed = by_feed
+        self._pages: dict[str, int] = {}
+        """How many searches the last reading of a store took."""
         self._feeds = Feeds(client, least=by_feed)
         submissions = Submissions(client, self._feeds)
         self._listings = Listings(client, submissions)
@@ -141,9 +144,9 @@ class AmazonAccount:
                 self._client, product_type, there.id, seller=raw["sellerId"], language=raw["language"]
             )
 
-    def foresees(self, waves: Sequence[Mapping[tuple[str, str], int]]) -> Foreseen:
+    def foresees(self, waves: Sequence[Wave]) -> Foreseen:
         """By the slowest operation: the buckets of the others fill meanwhile; and by what feeds need."""
-        requests = requests_for(waves, least=self._by_feed, most=FEED)
+        requests = requests_for(waves, self._pages, least=self._by_feed, most=FEED)
         slowest = max((self._client.limits.seconds_for(one, n) for one, n in requests.items()), default=0.0)
         feeds = requests[CREATE_FEED]
         taken = self._feeds.seconds or FEED_SECONDS
@@ -195,7 +198,9 @@ class AmazonAccount:
             if "sellerId" in store.raw:
                 front = {**self._participations.all()[store.id]}
                 resources["storefront", scope.store] = Live(front, "", store.id)
+                before = self._client.calls.get(SEARCH_LISTINGS.name, 0)
                 items = self._listings.items(store, None)
+                self._pages[scope.store] = self._client.calls[SEARCH_LISTINGS.name] - before
                 found.append(("listing", self._listings.rows_of(store, items)))
                 found.append(("promotion", self._sales.rows_of(store, items)))
             else:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
+
+from acorn_gitops.marketplaces.protocol import Wave
 
 
 class Operation(NamedTuple):
@@ -87,18 +90,19 @@ FED: Final = frozenset(
     }
 )
 """What can go by a feed. A new listing cannot: each is asked for by itself first, which is what takes time."""
-LOOKS: Final = 8
+LOOKS: Final = 10
 """How often a feed is looked at until it is done, about."""
 
 
 def requests_for(
-    waves: Iterable[Mapping[tuple[str, str], int]], *, least: int, most: int
+    waves: Iterable[Wave], pages: Mapping[str, int] = MappingProxyType({}), *, least: int, most: int
 ) -> Counter[Operation]:
-    """What writes ask of Amazon, by (type, operation) for each store and wave: each by itself, or `least` and
-    more of a sort by feeds of `most`, with a look before and one after every batch."""
+    """What waves ask of Amazon: each write by itself, or `least` and more of a sort by feeds of `most`, with a
+    look before and one after every batch. `pages`: how many searches a reading of a store takes."""
     found: Counter[Operation] = Counter()
     for wave in waves:
-        for kind, count in wave.items():
+        found[SEARCH_LISTINGS] += wave.readings * pages.get(wave.store, 0)
+        for kind, count in wave.writes.items():
             if kind in FED and 0 < least <= count:
                 feeds = -(-count // most)
                 found.update({CREATE_FEED_DOCUMENT: feeds, CREATE_FEED: feeds, GET_FEED_DOCUMENT: feeds})
