@@ -7,10 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from acorn_gitops.model.finding import AcornError
+
+if TYPE_CHECKING:
+    from acorn_gitops.sandbox.amazon.modelled import Models
 
 REGIONS = ("na", "eu", "fe")
 
@@ -23,6 +27,8 @@ def serve(
     delay: float = 0.0,
     throttled: bool = True,
     virtual: bool = False,
+    static: Path | None = None,
+    ordered: Path | None = None,
 ) -> int:
     """Serve until interrupted. AcornError where it cannot."""
     try:
@@ -56,7 +62,7 @@ def serve(
     for account in said if accounts is None else ():
         secret = json.dumps(credentials(account))
         click.echo(f"  {account['region']}: seller {account['sellerId']}, secret {secret}", err=True)
-    app = Emulator(world, clock.advance)
+    app = Emulator(world, clock.advance, models=_models(static or ordered), ordered=ordered is not None)
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning"))
     try:
         server.run()
@@ -65,6 +71,29 @@ def serve(
     if not server.started:
         raise AcornError(f"nothing can listen on {host}:{port}", hint="choose another --host or --port")
     return 0
+
+
+def _models(folder: Path | None) -> Models | None:
+    """The official models of a folder; what of their cases contradicts them is told."""
+    from acorn_gitops.sandbox.amazon.modelled import Models
+
+    if folder is None:
+        return None
+    try:
+        found = Models(folder)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise AcornError(
+            f"{folder}: these are no models of the Selling Partner API: {error}",
+            hint="the folder holds JSON files of https://github.com/amzn/selling-partner-api-models",
+        ) from None
+    wrong = [*found.contradictions()]
+    cases = sum(len(one.cases) for one in found.operations)
+    click.echo(
+        f"{cases} cases of the static sandbox, of which {len(wrong)} contradict their own model:", err=True
+    )
+    for one in wrong:
+        click.echo(f"  {one}", err=True)
+    return found
 
 
 def _read(path: Path) -> list[dict[str, object]]:
@@ -88,15 +117,45 @@ def _read(path: Path) -> list[dict[str, object]]:
 @click.option("--delay", type=click.FloatRange(0), default=0.0, show_default=True, metavar="SECONDS", help="Until what was accepted can be seen.")  # fmt: skip
 @click.option("--no-limits", is_flag=True, help="Nobody is refused for haste.")
 @click.option("--virtual-clock", is_flag=True, help="Time moves only by POST /_emulator/clock.")
+@click.option(
+    "--static",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="MODELS",
+    help="Answer as Amazon's static sandbox does, and keep nothing: the cases in a folder of its official models.",
+)
+@click.option(
+    "--ordered",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="MODELS",
+    help="Answer what is ordered by POST /response/API-OPERATION/code/N, as a folder of official models has it.",
+)
 def command(
-    host: str, port: int, accounts: Path | None, delay: float, no_limits: bool, virtual_clock: bool
+    host: str,
+    port: int,
+    accounts: Path | None,
+    delay: float,
+    no_limits: bool,
+    virtual_clock: bool,
+    static: Path | None,
+    ordered: Path | None,
 ) -> int:
     """An emulator of Amazon's Selling Partner API: it keeps what it is told, until it ends.
 
     Login with Amazon, Sellers, Supply Sources, Listings Items; limits for each account and operation;
     writes that are accepted and take effect later; faults on order. No request leaves this machine.
     """
-    return serve(host, port, accounts=accounts, delay=delay, throttled=not no_limits, virtual=virtual_clock)
+    if static is not None and ordered is not None:
+        raise click.UsageError("--static and --ordered are two ways to answer: choose one")
+    return serve(
+        host,
+        port,
+        accounts=accounts,
+        delay=delay,
+        throttled=not no_limits,
+        virtual=virtual_clock,
+        static=static,
+        ordered=ordered,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

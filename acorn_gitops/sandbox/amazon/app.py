@@ -8,6 +8,7 @@ the embedded marketplace beside it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
@@ -26,8 +27,9 @@ from acorn_gitops.sandbox.amazon import (
 )
 from acorn_gitops.sandbox.amazon.call import Call, Operation, Refused, written
 from acorn_gitops.sandbox.amazon.control import ROOT, Control
+from acorn_gitops.sandbox.amazon.modelled import Models
 from acorn_gitops.sandbox.amazon.throttle import Throttle
-from acorn_gitops.sandbox.amazon.world import World
+from acorn_gitops.sandbox.amazon.world import Account, World
 
 OPERATIONS: Final = (
     *sellers.OPERATIONS,
@@ -43,11 +45,23 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 class Emulator:
-    """An ASGI application over one world."""
+    """An ASGI application over one world. `models`: official models from which it answers instead of from the
+    world: as the static sandbox does, or (`ordered`) as it is told by `POST /response/API-OPERATION/code/N`,
+    and then to whomever."""
 
-    def __init__(self, world: World, advance: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        advance: Callable[[float], None] | None = None,
+        *,
+        models: Models | None = None,
+        ordered: bool = False,
+    ) -> None:
         self.world = world
-        self.tokens = login.Tokens(world)
+        self._models, self._ordered = models, ordered
+        self._order: tuple[str, int] | None = None
+        """The operation and the status with which every request is answered, once somebody said so."""
+        self.tokens = login.Tokens(world, anybody=ordered)
         self.control = Control(world, advance)
         self._throttle = Throttle()
 
@@ -98,17 +112,41 @@ class Emulator:
         try:
             if path.startswith(ROOT):
                 return self._json(200, self.control.answer(path.removeprefix(ROOT), _body(body))), ""
+            if self._models is not None:
+                made = self._from_models(self._models, method, path, query, headers=headers, body=body)
+                return made, ""
             return self._operation(method, path, query, headers=headers, body=body)
         except Refused as error:
             return self._refused(error), ""
+
+    def _from_models(
+        self, models: Models, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        """An answer as the models have it."""
+        if not self._ordered:
+            self._account(headers)
+            return self._json(*models.static(method, path, _query(query), _body(body)))
+        order = _ORDERED.fullmatch(path)
+        if order is not None and method == "POST":
+            self._order = order["operation"], int(order["status"])
+            return self._json(204, None)
+        if self._order is None:
+            raise Refused(
+                400, "InvalidInput", "Say first what to answer: POST /response/API-OPERATION/code/N"
+            )
+        return self._json(*models.ordered(*self._order))
+
+    def _account(self, headers: Mapping[str, str]) -> Account:
+        account = self.tokens.account(headers.get("x-amz-access-token", ""))
+        if account is None:
+            raise Refused(403, "Unauthorized", "Access to requested resource is denied.", details=_EXPIRED)
+        return account
 
     def _operation(
         self, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
     ) -> tuple[Response, str]:
         operation, parameters = _routed(method, path)
-        account = self.tokens.account(headers.get("x-amz-access-token", ""))
-        if account is None:
-            raise Refused(403, "Unauthorized", "Access to requested resource is denied.", details=_EXPIRED)
+        account = self._account(headers)
         world = self.world
         world.requests[operation.name] = world.requests.get(operation.name, 0) + 1
         habits, fault = world.habits, world.fault(operation.name)
@@ -122,11 +160,8 @@ class Emulator:
             raise Refused(500, "InternalFailure", "We encountered an internal error. Please try again.")
         if fault == "html":
             return (503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>"), ""
-        given: dict[str, str] = {}
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            given[name] = f"{given[name]},{value}" if name in given else value
         base = f"http://{headers.get('host', 'localhost')}"
-        call = Call(world, account, parameters, query=given, base=base, body=_body(body), fault=fault)
+        call = Call(world, account, parameters, query=_query(query), base=base, body=_body(body), fault=fault)
         try:
             answer = operation.handle(call)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -163,6 +198,17 @@ def _start(status: int, headers: Mapping[str, str], length: int) -> Message:
         said.pop("content-length")
     pairs = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in said.items()]
     return {"type": "http.response.start", "status": status, "headers": pairs}
+
+
+_ORDERED: Final = re.compile(r"/response/(?:[^/]*-)?(?P<operation>[^/-]+)/code/(?P<status>[1-5][0-9]{2})")
+
+
+def _query(text: str) -> dict[str, str]:
+    """By name; of what is given twice, the values joined with commas."""
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        given[name] = f"{given[name]},{value}" if name in given else value
+    return given
 
 
 def _body(content: bytes) -> object:
