@@ -8,6 +8,7 @@ models are not part of acorn; whoever wants these modes names a folder of them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,8 @@ _STATIC: Final = "x-amzn-api-sandbox"
 _DEEPEST: Final = 8
 """Levels of an answer that is made from a schema."""
 _NO_BODY: Final = 204
+_TEXTS: Final = ("text", "US", "10:00", "a@example.com", "arn:aws:sqs:us-east-1:1:queue")
+"""What a text is that a model says nothing of, or only its pattern."""
 _UNMATCHED: Final = "Could not match input arguments"
 
 
@@ -82,17 +85,23 @@ class Models:
 
     def contradictions(self) -> Iterator[str]:
         """Cases whose answer is not what their own model says: where and how, one sentence each."""
-        from jsonschema import Draft4Validator
-
         for operation in self.operations:
             for case in operation.cases:
-                schema = operation.answers.get(case.status, {}).get("schema")
-                if schema is None or case.status == _NO_BODY:
-                    continue
-                whole = {**schema, "definitions": self._definitions[operation.model]}
-                for error in sorted(Draft4Validator(whole).iter_errors(case.body), key=str)[:1]:
-                    where = "/".join(map(str, error.absolute_path)) or "the body"
-                    yield f"{operation.model} {operation.name} {case.status}: {where}: {error.message[:200]}"
+                if words := self._wrong(operation, case.status, case.body):
+                    yield f"{operation.model} {operation.name} {case.status}: {words}"
+
+    def _wrong(self, operation: Modelled, status: int, body: object) -> str:
+        """Where a body is not what the model says, and how; empty where it is."""
+        from jsonschema import Draft4Validator
+
+        schema = operation.answers[status].get("schema")
+        if schema is None or status == _NO_BODY:
+            return ""
+        whole = {**schema, "definitions": self._definitions[operation.model]}
+        for error in sorted(Draft4Validator(whole).iter_errors(body), key=str):
+            where = "/".join(map(str, error.absolute_path)) or "the body"
+            return f"{where}: {error.message[:200]}"
+        return ""
 
     def _read(self, model: str, content: bytes) -> Iterator[Modelled]:
         document = json.loads(content)
@@ -123,10 +132,15 @@ class Models:
         if status == _NO_BODY:
             return None
         for case in operation.cases:
-            if case.status == status and case.body is not None:
+            if (
+                case.status == status
+                and case.body is not None
+                and not self._wrong(operation, status, case.body)
+            ):
                 return case.body
         for example in (said.get("examples") or {}).values():
-            return example
+            if not self._wrong(operation, status, example):
+                return example
         schema = said.get("schema")
         made = _made(schema, self._definitions[operation.model], _DEEPEST) if schema is not None else None
         if status >= 400 and isinstance(made, dict) and "errors" in made:
@@ -176,7 +190,7 @@ def _made(schema: Json, definitions: Mapping[str, Json], levels: int) -> object:
     if "$ref" in schema:
         return _made(definitions[str(schema["$ref"]).rpartition("/")[2]], definitions, levels)
     for name in ("example", "default"):
-        if name in schema:
+        if name in schema and not isinstance(schema[name], dict):
             return schema[name]
     if schema.get("enum"):
         return schema["enum"][0]
@@ -212,4 +226,6 @@ def _plain(schema: Json) -> object:
         return "2026-01-01T00:00:00Z"
     if schema.get("format") == "date":
         return "2026-01-01"
-    return "text".ljust(int(schema.get("minLength", 0)), "x")
+    pattern = str(schema.get("pattern", ""))
+    fitting = (one for one in _TEXTS if re.search(pattern, one))
+    return next(fitting, _TEXTS[0]).ljust(int(schema.get("minLength", 0)), "x")
