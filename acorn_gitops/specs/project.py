@@ -68,28 +68,42 @@ def is_quickly_read(text: str) -> bool:
     return True
 
 
-_KEY: Final = re.compile(r"""ledger["']?[ \t]*:""")
-_APART: Final = re.compile(r"""\?[ \t]*["']?ledger""")
-"""A key whose value stands behind a colon of another line."""
-_PLAIN: Final = re.compile(
-    r"""^(?P<before>.*?)(?<![\w"'])ledger:[ ]+(?P<quote>["']?)(?P<name>[A-Za-z0-9._/-]{1,200})(?P=quote)[ ]*(?P<after>[,}#].*)?$"""
+_NAME: Final = r"""ledger: +(?P<quote>["']?)(?P<name>[A-Za-z0-9._/-]{1,200})(?P=quote) *"""
+_ALONE: Final = re.compile(rf"[ -]*{_NAME}(?: #.*)?")
+"""A line of its own."""
+_IN_BRACES: Final = re.compile(
+    rf"[\w .:,{{}}\[\]/-]*{{ *(?:[\w.-]+: *[\w./-]+ *, *)*{_NAME}[,}}][\w .:,{{}}\[\]/-]*"
 )
+"""In a map of one line."""
+_WORD: Final = re.compile(r"(?<![\w-])ledger(?![\w-])")
+_KEY: Final = re.compile(r"""ledger["']?[ \t]*:""")
+_MARKS: Final = re.compile(r"""[?&!*{}\[\]"'|>]""")
+"""Signs with which a word may be more than a word of a text."""
+_ASIDE: Final = re.compile(r"\\|\r(?!\n)|[\x85\u2028\u2029\t]|^[ -]*[?:](?:\s|$)", re.MULTILINE)
+"""Escapes, other ends of lines, and keys and values that are marked as such: they may stand anywhere."""
+_FOLLOWS: Final = re.compile(
+    r"""[ ]*(?:#.*|-|-[ ].*|---.*|\.\.\.|[}\],]+.*|(?:-[ ]+)*[\w."'/-]+[ ]*:(?:[ ].*)?)?"""
+)
+"""What stands below a value that is complete."""
 
 
 def ledgers_plainly(text: str) -> list[str] | None:
     """What ledgers a project file names, where each stands as it is in one line, without reading it as YAML;
-    None where one is written otherwise (escapes, other signs, several lines)."""
-    if "\\" in text or _APART.search(text):
+    None where one may be written otherwise. Only what can mean nothing else is plain."""
+    if _ASIDE.search(text):
         return None
     found: list[str] = []
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines):
-        keys = len(_KEY.findall(line)) if "ledger" in line else 0
-        if not keys:
+        if not _WORD.search(line) or line.lstrip().startswith("#"):
             continue
-        match = _PLAIN.match(line)
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if match is None or keys > 1 or _indent(following) > _indent(line):
+        if not _KEY.search(line) and not _MARKS.search(line):
+            continue  # a word of some text
+        match = _ALONE.fullmatch(line) or _IN_BRACES.fullmatch(line)
+        following = next((one for one in lines[number + 1 :] if one.strip()), "")
+        several = len(_KEY.findall(line.partition(" #")[0])) > 1
+        goes_on = _indent(following) > _indent(line) or not _FOLLOWS.fullmatch(following)
+        if match is None or several or goes_on:
             return None
         found.append(match["name"])
     return found
