@@ -45,36 +45,59 @@ def one_spelling(adapter: str, url: str) -> str:
 
 def environments_leading_to(settings: ProjectData, connections: Mapping[str, ConnectionData]) -> list[str]:
     """The environments of a project file that use any of these connections, however their addresses are
-    written, and by whatever token. What is embedded is a file of each clone, and nobody else's."""
-    wanted = {_place(one) for one in connections.values()} - {None}
-    found = []
-    for name, chosen in (settings.get("environments") or {}).items():
-        used = merge(settings["connections"], (chosen or {}).get("connections") or {})
-        if any(_place(one) in wanted for one in used.values()):
-            found.append(name)
-    return found
+    written, and by whatever token. What is embedded is a file of each clone, and nobody else's. Which account
+    an address is asked for counts where the project file says it of the same token."""
+    known = {
+        (_place(one), one.get("token"), _account(one))
+        for name in settings.get("environments") or {}
+        for one in _used(settings, name).values()
+    }
+    wanted = [
+        (place, _account(one) if (place, one.get("token"), _account(one)) in known else "")
+        for one in connections.values()
+        if (place := _place(one)) is not None
+    ]
+
+    def leads(one: ConnectionData) -> bool:
+        here, mine = _place(one), _account(one)
+        return any(place == here and (account in ("", mine) or not mine) for place, account in wanted)
+
+    return [
+        name for name in settings.get("environments") or {} if any(map(leads, _used(settings, name).values()))
+    ]
 
 
 def is_as_there(settings: ProjectData, environment: str, connections: Mapping[str, ConnectionData]) -> bool:
     """Whether an environment uses the same connections by the same names as in a project file."""
-    environments = settings.get("environments") or {}
-    if environment not in environments:
+    if environment not in (settings.get("environments") or {}):
         return False
-    chosen = environments[environment] or {}
-    there: Mapping[str, ConnectionData] = merge(settings["connections"], chosen.get("connections") or {})
+    there = _used(settings, environment)
     return all(
-        name in there and _place(there[name]) == _place(connection)
-        for name, connection in connections.items()
+        name in there and (_place(there[name]), _account(there[name])) == (_place(one), _account(one))
+        for name, one in connections.items()
     )
 
 
-def _place(connection: ConnectionData) -> tuple[str, str, str] | None:
-    """Adapter, address, and the account where one address serves all of them (Amazon's)."""
+def _used(settings: ProjectData, environment: str) -> Mapping[str, ConnectionData]:
+    """The connections of an environment of a project file."""
+    chosen = (settings.get("environments") or {}).get(environment) or {}
+    used: Mapping[str, ConnectionData] = merge(settings["connections"], chosen.get("connections") or {})
+    return used
+
+
+def _place(connection: ConnectionData) -> tuple[str, str] | None:
+    """Adapter and address; None for what is embedded."""
     adapter, url = connection["adapter"], str(connection.get("url") or "sandbox:")
     if url.startswith("sandbox:"):
         return None
-    account = str((connection.get("options") or {}).get("sellerId") or "")
-    return adapter, min(by_either_scheme(one_spelling(adapter, url))), account
+    return adapter, min(by_either_scheme(one_spelling(adapter, url)))
+
+
+def _account(connection: ConnectionData) -> str:
+    """Whose account, where one address serves all of them (Amazon's); empty where nobody says so."""
+    if connection["adapter"] != "amazon":
+        return ""
+    return str((connection.get("options") or {}).get("sellerId") or "")
 
 
 def by_either_scheme(spelled: str) -> tuple[str, ...]:

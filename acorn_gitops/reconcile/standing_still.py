@@ -7,7 +7,7 @@ is checked out: an old checkout does not know that somebody has said stop since.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
 from acorn_gitops.provenance.revision import came_in, follows, head_of
 from acorn_gitops.reconcile.addresses import environments_leading_to, is_as_there
+from acorn_gitops.reconcile.called_there import called_there
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from acorn_gitops.model.typed import ProjectData
 
 SETTINGS = ("freezes", "changeWindows", "holds")
-UNREADABLE = f"{FILE} of the default branch cannot be read, so that nobody knows whether it says stop"
+UNREADABLE = f"{FILE} of the default branch cannot be read, or the specs there, so that nobody knows whether it says stop"
 MEND = (
     f"mend {FILE} there; where it is newer than this acorn, install a newer one; in a partial clone, `git fetch --refetch"
     f" --no-filter {REMOTE}` brings it"
@@ -49,7 +50,10 @@ def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Fi
             continue  # whoever applies fetches more, or is told
         if head is None:
             return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
-        found |= dict.fromkeys(_stops(workspace, loaded, stores, head=head, head_commit=commit))
+        stops = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+        if stops is None:
+            return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
+        found |= dict.fromkeys(stops)
     return [_finding(stop, "warning", LATER) for stop in found]
 
 
@@ -83,7 +87,10 @@ def _now(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> list[
         head = workspace.trust.settings(commit)
         if head is None:
             return None
-        found |= dict.fromkeys(_stops(workspace, loaded, stores, head=head, head_commit=commit))
+        stops = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+        if stops is None:
+            return None
+        found |= dict.fromkeys(stops)
     return [*found]
 
 
@@ -124,7 +131,7 @@ def _stops(
     *,
     head: ProjectData,
     head_commit: str,
-) -> list[Stop]:
+) -> list[Stop] | None:
     own, now = loaded.configuration.settings, workspace.now()
     names = sorted({*stores})
     if not names or not any(settings.get(name) for settings in (own, head) for name in SETTINGS):
@@ -143,11 +150,21 @@ def _stops(
     # What forbids is joined. What permits is not: where this environment is another one here than on the
     # default branch, its windows and those of each that leads there have to be open.
     permitting = [own_name] if is_as_there(head, own_name, used) else [own_name, *leading]
+    called: Mapping[str, Collection[str]] | None = {name: [name] for name in names}
+    if head_commit and any(one.get("stores") for one in (*kept["freezes"], *kept["changeWindows"])):
+        environments = {own_name, *leading}.intersection(head.get("environments") or ())
+        called = called_there(workspace, loaded, head_commit, environments, names)
+    if called is None:
+        return None
+    every = sorted({one for those in called.values() for one in those})
+    found = [
+        *frozen(kept, {own_name, *leading}, every, now),
+        *dict.fromkeys(stop for one in permitting for stop in closed(kept, [one], every, now)),
+    ]
     root = workspace.root
     commit = head_of(root)
     return [
-        *frozen(kept, {own_name, *leading}, names, now),
-        *dict.fromkeys(stop for one in permitting for stop in closed(kept, [one], names, now)),
+        *(stop._replace(stores=_here(stop, called)) for stop in found),
         *held(
             head,
             own,
@@ -156,6 +173,11 @@ def _stops(
             overcame=lambda bad: _overcame(root, commit, head_commit, bad),
         ),
     ]
+
+
+def _here(stop: Stop, called: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """The stores of a stop, as they are called here."""
+    return tuple(sorted(store for store, names in called.items() if not {*names}.isdisjoint(stop.stores)))
 
 
 def _overcame(root: Path, commit: str, head: str, bad: str) -> bool | None:

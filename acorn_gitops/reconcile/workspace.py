@@ -106,6 +106,8 @@ class Workspace:
         self.refusing: Callable[[], str] | None = None
         """Why nothing may be sent any more, empty where it may. Set by a run that applies, and asked before
         each write, and while a request waits for the next try."""
+        self.places: dict[tuple[str, ...], frozenset[tuple[str, tuple[str, str]]] | None] = {}
+        """What `called_there` has read."""
         self._connections: Connections | None = None
         self._verb = ""
 

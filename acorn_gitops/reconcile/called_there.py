@@ -1,0 +1,81 @@
+"""What the default branch calls the stores that a checkout writes to. Comes in: a workspace, a commit. Goes out:
+names by store. Caller: `standing_still`.
+
+At some marketplaces (Amazon's) a store's name is the specs' alone, and a checkout can choose another. What was
+said of a storefront by its name counts for it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from acorn_gitops.compile.configuration import connections_of
+from acorn_gitops.model.finding import AcornError
+from acorn_gitops.reconcile.at_revision import at_revision
+from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.load import Loaded
+
+_NAMED_THERE = frozenset({"network", "vendure"})
+"""Adapters whose marketplaces know a store by the name that the specs give it."""
+Place = tuple[str, str]
+"""A sort of place, and what the marketplace calls it."""
+
+
+def called_there(
+    workspace: Workspace, loaded: Loaded, commit: str, environments: Iterable[str], stores: Iterable[str]
+) -> Mapping[str, frozenset[str]] | None:
+    """By store of a checkout, what it is called here and in a commit, in any of these environments; None
+    where the specs of that commit cannot be read."""
+    here = {store: place for store in stores if (place := _place_of(loaded, store)) is not None}
+    names = {store: {store} for store in stores}
+    if here:
+        there = _places_in(workspace, commit, environments)
+        if there is None:
+            return None
+        for store, place in here.items():
+            same = {name for name, one in there if one == place}
+            if (store, place) not in there:
+                names[store] |= same
+    return {store: frozenset(found) for store, found in names.items()}
+
+
+def _places_in(
+    workspace: Workspace, commit: str, environments: Iterable[str]
+) -> frozenset[tuple[str, Place]] | None:
+    """The stores of a commit with their places, read once in a run."""
+    wanted = (commit, *sorted(environments))
+    if wanted not in workspace.places:
+        workspace.places[wanted] = _read(workspace, commit, wanted[1:])
+    return workspace.places[wanted]
+
+
+def _read(
+    workspace: Workspace, commit: str, environments: Iterable[str]
+) -> frozenset[tuple[str, Place]] | None:
+    found: set[tuple[str, Place]] = set()
+    try:
+        with at_revision(workspace, commit) as there:
+            for environment in environments:
+                there.environment = environment
+                loaded = there.load()
+                for store in loaded.configuration.stores:
+                    place = _place_of(loaded, store)
+                    found |= {(store, place)} if place is not None else set()
+    except AcornError:
+        return None
+    return frozenset(found)
+
+
+def _place_of(loaded: Loaded, store: str) -> Place | None:
+    """Which place a store's name means, in the marketplace's own words; None where the name itself says it,
+    or nothing does."""
+    configuration = loaded.configuration
+    spec = configuration.stores.get(store)
+    connection = connections_of(configuration).get(store, "")
+    settings = configuration.connections.get(connection)
+    if spec is None or settings is None or settings["adapter"] in _NAMED_THERE:
+        return None
+    front, shop = spec.spec.get("storefront") or {}, spec.spec.get("physical") or {}
+    if front.get("marketplaceId"):
+        return "front", str(front["marketplaceId"])
+    return ("place", str(shop["code"])) if shop.get("code") else None
