@@ -361,7 +361,7 @@ def _ended(run: Run, stores: _Stores) -> Report:
     outcomes = [(change, run.outcomes[change.address]) for change in plan.changes]
     report = Report(plan.id, outcomes, run.interrupted, unread=stores.unread, fenced=stores.fenced)
     status: PlanStatus = "complete" if report.complete else "partial"
-    if report.complete and not plan.selected:
+    if report.complete and not edges.part:
         run.stands()
     report.end = stores.ledger.end_plan(
         plan.id,
@@ -375,7 +375,7 @@ def _ended(run: Run, stores: _Stores) -> Report:
             "commit": plan.revision,
             "committed": edges.committed,
             "exact": edges.exact,
-            **({"selected": True} if plan.selected else {}),
+            **({"selected": True} if edges.part else {}),
             **_unsoaked(run),
         },
     )

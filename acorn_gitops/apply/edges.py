@@ -38,6 +38,8 @@ class Edges:
     """By store, what people are to do there (type, key, attributes), where it is otherwise than before."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""
+    part: bool = False
+    """Only a part of everything is carried out that would be planned now."""
     exact: bool = True
     """What is applied is what that commit says, to the byte."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 import orjson
 
@@ -211,13 +212,27 @@ class Journal:
 
     def applied_to(self, address: Address) -> Write | None:
         """What an earlier run has applied there, as a write; None where nothing is recorded, or it is left to
-        others."""
+        others, or its time is over."""
         want, last = self._declared(address), self._last(address)
-        if want is None or last is None:
+        if want is None and last is None and self._was_deleted(address):
+            return Write("delete", address, {}, etag="", key="")
+        if want is None or last is None or self._is_over(want.attributes):
             return None
         left = left_to_others(want)
         said = {name: value for name, value in last.items() if value is not None and name not in left}
         return Write("update", address, said, etag="", key="")
+
+    def _was_deleted(self, address: Address) -> bool:
+        """Whether the last that an apply did there was to delete it; what was only forgotten is others'."""
+        every = [said for _, _, said in self._ledger.states([address])]
+        return bool(every) and every[-1] is None
+
+    def _is_over(self, attributes: Attributes) -> bool:
+        """Whether it has ended by itself: marketplaces drop such things when they like."""
+        end = attributes.get("end")
+        return isinstance(end, str) and datetime.fromisoformat(end) <= datetime.fromisoformat(
+            self._edges.now()
+        )
 
     def is_ours(self, address: Address) -> bool:
         """Whether a resource is declared, or was ever applied."""

@@ -32,10 +32,10 @@ class Quiet(NamedTuple):
     untold: Mapping[str, str]
 
 
-def is_news(plan: Plan, ledger: Ledger) -> bool:
+def is_news(plan: Plan, ledger: Ledger, *, part: bool) -> bool:
     """Whether that the stores match this commit is to be remembered: it is another one than the last, and all
-    of it was looked at; or something of an earlier run may still come."""
-    other = bool(plan.commit) and not plan.selected and ledger.last_commit()[0] != plan.revision
+    of it was looked at (not a `part`); or something of an earlier run may still come."""
+    other = bool(plan.commit) and not part and ledger.last_commit()[0] != plan.revision
     return other or bool(ledger.open_intents())
 
 
@@ -55,7 +55,7 @@ def apply_nothing(
     connections = {s.store: s.connection for s in plan.stores if not s.error}
     intents = ledger.open_intents()
     waiting = {intent.address.store for intent in intents}
-    stores = waiting & connections.keys() if plan.selected else connections.keys()
+    stores = waiting & connections.keys() if edges.part else connections.keys()
     asked, silent = generations(stores, marketplaces, connections, owner=owner)
     fenced = {store: one for store, one in asked.items() if not is_behind(ledger, store, one[1])}
     said = {
@@ -67,7 +67,7 @@ def apply_nothing(
     }
     if edges.by_hand:
         said["by_hand"] = {**edges.by_hand}
-    if not plan.selected:
+    if not edges.part:
         said |= {
             "commit": plan.revision,
             "committed": edges.committed,

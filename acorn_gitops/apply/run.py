@@ -174,9 +174,12 @@ class Run:
         phases = self.plan.rollout
         groups = by_phase(parts, phases, self._is_last).phases
         for number, phase in enumerate(phases):
-            followed = any(groups[number + 1 :]) or bool(self.plan.selected)
+            followed = any(groups[number + 1 :]) or self.edges.part
             mine = {part.change.address for part in groups[number]} if followed else set()
             left = mine.union(before.get(phase.name, ()))
+            if number == 0:
+                # What waited in a phase that has another name by now has not stood its time for that.
+                left = left.union(*(before[name] for name in before.keys() - {one.name for one in phases}))
             if left:
                 self.unsoaked[phase.name] = sorted(left)
 

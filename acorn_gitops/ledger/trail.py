@@ -276,17 +276,30 @@ class Trail(Rows):
 
     def unsoaked(self) -> dict[str, list[Address]]:
         """By phase of a rollout, what had not stood its time when the last run ended, or died. Entries that
-        count for nothing count here: what they say is a reason to wait."""
-        for raw in self._each(
-            "SELECT body FROM audit WHERE event IN ('apply.begin', 'apply.end')"
-            " AND instr(CAST(body AS TEXT), '\"unsoaked\":{') ORDER BY sequence DESC LIMIT 1"
+        count for nothing are a reason to wait, and never one to wait less: what they say is added to what the
+        last one says that counts. Stale where one cannot be read."""
+        found: dict[str, set[Address]] = {}
+        for sequence, raw in self._each(
+            "SELECT sequence, body FROM audit WHERE event IN ('apply.begin', 'apply.end')"
+            " AND instr(CAST(body AS TEXT), '\"unsoaked\":') ORDER BY sequence DESC"
         ):
-            said = audit.body_of(raw[0]).get("unsoaked")
-            return {
-                phase: [parse_address(text) for text in texts]
-                for phase, texts in (said.items() if isinstance(said, dict) else ())
-            }
-        return {}
+            for phase, addresses in self._waiting(sequence, audit.body_of(raw).get("unsoaked")):
+                found.setdefault(phase, set()).update(addresses)
+            if self._counts(sequence):
+                break
+        return {phase: sorted(addresses) for phase, addresses in found.items()}
+
+    def _waiting(self, sequence: int, said: object) -> Iterator[tuple[str, list[Address]]]:
+        if not isinstance(said, dict):
+            said = {"": [None]}
+        for phase, texts in said.items():
+            addresses = [_address(text) for text in texts] if isinstance(texts, list) else [None]
+            if None in addresses:
+                raise Stale(
+                    f"{self.path}: entry {sequence} says nothing that can be read of what has to stand its time",
+                    hint="`acorn log` shows it; put an older ledger back, or move this one away and run `acorn state rebuild`",
+                )
+            yield str(phase), [one for one in addresses if one is not None]
 
     def last_guards(self) -> dict[str, object]:
         """The settings that guarded the last run of which they are known."""

@@ -138,6 +138,8 @@ class _Run:
         self._tip = ""
         """The commit of the ledger's branch that this run has pushed last."""
         self._exact = False
+        self._part = bool(self._request.select if self._saved is None else self._saved.selected)
+        """Whether less is carried out than would be planned now."""
 
     def run(self) -> Applied:
         """Lock, and do everything under the lock."""
@@ -248,7 +250,8 @@ class _Run:
             # What a file says of itself is not believed: each change that was reviewed is carried out as it is
             # planned now (before, reasons, origin), and what is recorded is the revision that was read.
             planned = {_key(c): c for c in plan.changes}
-            self._exact = self._exact and planned.keys() <= {_key(c) for c in saved.changes}
+            self._part = self._part or not planned.keys() <= {_key(c) for c in saved.changes}
+            self._exact = self._exact and not self._part
             reviewed = [_as_planned(c, planned.get(_key(c))) for c in saved.changes]
             plan = replace(saved, changes=reviewed, commit=plan.commit, dirty=plan.dirty)
         permit = permit_for(
@@ -320,7 +323,7 @@ class _Run:
 
     def _nothing(self, plan: Plan, state: States, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
-        if not (is_news(plan, state.ledger) or edges.by_hand):
+        if not (is_news(plan, state.ledger, part=self._part) or edges.by_hand):
             if self._claim is not None and state.ledger.exists:
                 self._claim.frees()
                 self._send(state.ledger)  # what was found of it is known to all
@@ -360,7 +363,7 @@ class _Run:
             exact=self._exact and head_of(self._workspace.root) == plan.commit and self._is_exact(loaded),
             # What a part of everything no longer asks for is still asked for in the rest.
             guards={}
-            if plan.selected and opens(loaded.configuration, state.ledger)
+            if self._part and opens(loaded.configuration, state.ledger)
             else guards_of(loaded.configuration),
             by_hand=accepted(
                 self._workspace,
@@ -368,6 +371,7 @@ class _Run:
                 state,
                 gives=may_give(self._workspace, loaded, state, [*state.by_hand]),
             ),
+            part=self._part,
             wait_seconds=self._request.wait,
         )
 

@@ -58,15 +58,18 @@ SKEW: Final = timedelta(minutes=5)
 
 def refuse_another_time(workspace: Workspace) -> None:
     """ACORN_NOW is for looking ahead, and so is another clock of a workspace. Where something real is written,
-    waivers, roles, freezes and the history go by the real clock."""
+    waivers, roles, freezes and the history go by the real clock, and what has to stand its time stands it: what a
+    caller gave instead of them is not asked any more."""
     said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
     if not said and abs(workspace.now() - present()) > SKEW:
         said = "the clock of this workspace is not this machine's"
-    if not said:
+    if not said and not workspace.is_given_time:
         return
     connections = workspace.load().configuration.connections
     real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
-    if real:
+    if real and not said:
+        workspace.go_by_own_time()
+    elif real:
         raise Misused(
             f"{said}, and {real[0]} is no sandbox on this machine: what is applied there goes by the real clock"
         )

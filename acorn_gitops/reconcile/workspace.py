@@ -154,6 +154,16 @@ class Workspace:
 
         return rehearse(self)
 
+    @property
+    def is_given_time(self) -> bool:
+        """Whether a caller chose a clock or a pause."""
+        return self.clock is not present or self.pause is not time.sleep
+
+    def go_by_own_time(self) -> None:
+        """From now on this machine's clock and its pauses count, whatever was given."""
+        self.clock, self.pause = present, time.sleep
+        self.environ = {name: value for name, value in self.environ.items() if name != "ACORN_NOW"}
+
     def now(self) -> datetime:
         """The present instant; ACORN_NOW replaces it, to see what will hold then."""
         chosen = self.environ.get("ACORN_NOW")
