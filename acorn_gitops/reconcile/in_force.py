@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from acorn_gitops.reconcile.loosened import enforces, is_enforced
-from acorn_gitops.reconcile.siblings import Sibling, applied_in, rows_of, siblings_of
+from acorn_gitops.reconcile.siblings import Said, Sibling, applied_in, rows_of, siblings_of
 from acorn_gitops.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,20 +30,36 @@ def asking(workspace: Workspace, state: States) -> InForce | None:
 
     who, today = acting(workspace.actor()), workspace.now().date().isoformat()
     everywhere = is_enforced(state.loaded.configuration, state.ledger)
-    held = InForce(state, who, today, siblings=siblings_of(workspace, state), everywhere=everywhere)
+    held = InForce(
+        state,
+        who,
+        today,
+        siblings=siblings_of(workspace, state),
+        everywhere=everywhere,
+        now=workspace.stamp(),
+    )
     return held if everywhere or held.enforcers else None
 
 
 class InForce:
-    """The rights of one who acts (`who`), on a day (ISO text). `everywhere`: the specs or the own ledger say
+    """The rights of one who acts (`who`), on a day and at an instant (ISO texts). `everywhere`: the specs or the own ledger say
     that access is enforced; else it is in the stores of which another ledger says so."""
 
     def __init__(
-        self, state: States, who: Subject, today: str, *, siblings: Sequence[Sibling], everywhere: bool
+        self,
+        state: States,
+        who: Subject,
+        today: str,
+        *,
+        siblings: Sequence[Sibling],
+        everywhere: bool,
+        now: str,
     ) -> None:
         self.who, self.today, self.everywhere = who, today, everywhere
+        self._now = now
         self._state, self._siblings = state, siblings
-        self._stores: dict[str, _Rights | None] = {}
+        self._stores: dict[str, tuple[_Rights | None, list[_Rights]]] = {}
+        """By store, what is in force, and what it must be in besides."""
         self.enforcers = [one for one in siblings if enforces(one.guards)]
         """Other ledgers that say that access is enforced."""
 
@@ -54,7 +70,9 @@ class InForce:
     def has(self, store: str, right: Right) -> bool:
         """Whether it holds. In a store without any grants yet it must hold somewhere; where there are none at
         all, the first apply makes them."""
-        here = self._of(store)
+        here, besides = self._said_in(store)
+        if any(right not in found for found in besides):
+            return False
         if here is not None:
             return right in here
         others = self._elsewhere()
@@ -76,9 +94,15 @@ class InForce:
 
     def _of(self, store: str) -> _Rights | None:
         """In a store; None where no grant was applied yet."""
+        return self._said_in(store)[0]
+
+    def _said_in(self, store: str) -> tuple[_Rights | None, list[_Rights]]:
+        """In a store; None where no grant was applied yet. And what forbids all that it does not hold."""
         if store not in self._stores:
-            found = [self._in_force(self._with_theirs(store, rows)) for rows in self._last_said(store)]
-            self._stores[store] = _common(found)
+            last, besides = self._last_said(store)
+            found = [self._in_force(self._with_theirs(store, rows)) for rows in last]
+            more = [self._in_force(self._with_theirs(store, rows)) for rows in besides]
+            self._stores[store] = _common(found), [one for one in more if one is not None]
         return self._stores[store]
 
     def _with_theirs(self, store: str, rows: Iterable[Row]) -> Iterable[Row]:
@@ -86,15 +110,19 @@ class InForce:
         every = {row[:2]: row for row in (*self._state.foreign.get(store, []), *rows)}
         return every.values()
 
-    def _last_said(self, store: str) -> list[Sequence[Row]]:
+    def _last_said(self, store: str) -> tuple[list[Sequence[Row]], list[Sequence[Row]]]:
         """What the ledger says that spoke last of rights in a store; of several that spoke at one time, what
-        each of them says."""
+        each of them says. And what forbids besides: of ledgers whose clock is ahead, so that nobody knows
+        whether they spoke later, and of those of which the store has not heard."""
         own = self._state.ledger
-        mine = own.last_word(store), [*self._told(store), *applied_in(own, store)]
-        theirs = (said for one in self._siblings if (said := one.said.get(store)) is not None and said.at)
-        every = [mine, *theirs]
-        last = max(at for at, _ in every)
-        return [rows for at, rows in every if at == last]
+        mine = Said(own.last_word(store), [*self._told(store), *applied_in(own, store)])
+        every = [mine, *(said for one in self._siblings if (said := one.said.get(store)) is not None)]
+        heard = [one for one in every if one.at and one.heard]
+        past = [one for one in heard if one.at <= self._now]
+        last = max((one.at for one in past), default="")
+        chosen = [one for one in past if one.at == last] or heard or [mine]
+        besides = [one for one in every if one.at > last and not any(one is other for other in chosen)]
+        return [one.rows for one in chosen], [one.rows for one in besides]
 
     def _told(self, store: str) -> Iterable[Row]:
         """What people make there by hand. Where the marketplace manages roles nobody is told, whatever a

@@ -24,7 +24,8 @@ from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.ledger.opening import is_ledger, may_be_ledger, open_ledger, unpacked
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.model.finding import AcornError, PassesLink, Refused
+from acorn_gitops.marketplaces.protocol import Fences
+from acorn_gitops.model.finding import AcornError, MarketplaceError, PassesLink, Refused
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.provenance.revision import once_named
@@ -58,6 +59,9 @@ class Said(NamedTuple):
     at: str
     """When it spoke of them last; "" where it never did."""
     rows: Sequence[Row]
+    heard: bool = True
+    """Whether the store has heard of who says it, where it remembers that. What it has not heard of forbids,
+    and permits nothing: anybody who may push could have written it."""
 
 
 class Sibling(NamedTuple):
@@ -113,8 +117,23 @@ class _Search:
                 )
                 raise Refused(f"{words}; nothing was written", hint=_MOVE)
             if names:
-                said = {store: said_of(ledger, name) for store, name in names.items()}
+                said = {store: self._said(ledger, store, name) for store, name in names.items()}
                 yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
+
+    def _said(self, ledger: Ledger, store: str, name: str) -> Said:
+        """What a ledger says of rights in one of our stores, which it calls `name`."""
+        said = said_of(ledger, name)
+        marketplace = self._state.marketplaces.get(self._state.connections.get(store, ""))
+        if not said.at or not isinstance(marketplace, Fences):
+            return said
+        try:
+            found = marketplace.generation(store, ledger.owner())
+        except MarketplaceError:
+            return said._replace(heard=False)
+        if found is None:
+            return said
+        known = bool(found.head) and ledger.knows(found.head)
+        return said._replace(heard=known and not ledger.moved_since(name, found.head))
 
     def _is_ours(self, ledger: Ledger) -> bool:
         """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
