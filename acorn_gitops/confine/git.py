@@ -99,16 +99,18 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
 
 def apart(repository: Repository, top: Path, commit: str) -> Repository:
     """A git folder of our own in another place, whose head is a commit: it borrows the objects, and has the
-    references and remotes as they are now. NoAnswer as `check_files`."""
+    references as they are now. It has no remotes, and nothing else of the configuration, which may lead to
+    files that the commit brings. NoAnswer as `check_files`."""
     check_files(repository)
     folder = top / ".git"
     (folder / "objects" / "info").mkdir(parents=True)
     (folder / "HEAD").write_text(f"{commit}\n")
     (folder / "objects" / "info" / "alternates").write_text(f"{repository.common / 'objects'}\n")
     shutil.copytree(repository.common / "refs", folder / "refs", symlinks=True)
-    for name in ("packed-refs", "config", "shallow"):
+    for name in ("packed-refs", "shallow"):
         if (repository.common / name).is_file():
             shutil.copyfile(repository.common / name, folder / name)
+    (folder / "config").write_text(_configuration(repository, wide=len(commit) == 64))
     return Repository(top, folder, folder, cloned=repository.cloned)
 
 

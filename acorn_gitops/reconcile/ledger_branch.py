@@ -80,7 +80,7 @@ def bring(workspace: Workspace, path: Path, remote: str, branch: str, owner: str
         ledger.close()
         return alone
     arriving = path.with_name(f".{path.name}.arriving")
-    database(arriving, workspace.root)
+    database(arriving, workspace.home)
     try:
         there = _arrived(kept.content, arriving, branch)
         if there.owner() not in ("", owner):
@@ -171,7 +171,7 @@ def _push(
             changed[lease_beside(name_on_branch(workspace, path))] = lease.encoded()
         try:
             commit = changed and kept_branch.push(
-                workspace.root, remote, branch, changed, message, onto=kept.commit
+                workspace.home, remote, branch, changed, message, onto=kept.commit
             )
         except Stale:
             # Other environments keep their ledgers on the same branch: whether it is ours that moved is
@@ -195,13 +195,13 @@ def is_shared(workspace: Workspace) -> bool:
     chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
     if chosen:
         return chosen != NONE
-    repository = find(workspace.root)
+    repository = find(workspace.home)
     if repository is None or not has_remote(repository, REMOTE):
         return False
-    if kept_branch.is_known(workspace.root, REMOTE, BRANCH):
+    if kept_branch.is_known(workspace.home, REMOTE, BRANCH):
         return True
     try:
-        return kept_branch.is_there(workspace.root, REMOTE, BRANCH, strangers=workspace.untrusted)
+        return kept_branch.is_there(workspace.home, REMOTE, BRANCH, strangers=workspace.untrusted)
     except AcornError:
         return True
 
@@ -209,7 +209,7 @@ def is_shared(workspace: Workspace) -> bool:
 def _fetch(workspace: Workspace, path: Path, remote: str, branch: str) -> kept_branch.Kept:
     name = name_on_branch(workspace, path)
     return kept_branch.fetch(
-        workspace.root, remote, branch, name, beside=lease_beside(name), strangers=workspace.untrusted
+        workspace.home, remote, branch, name, beside=lease_beside(name), strangers=workspace.untrusted
     )
 
 
@@ -226,7 +226,7 @@ def _arrived(packed: bytes, path: Path, branch: str) -> Ledger:
 def refuse_behind(workspace: Workspace, ledger: Ledger) -> None:
     """For marketplaces that remember no generation: Stale where the branch of the repository's remote holds a
     newer ledger, or where the remote cannot be asked."""
-    repository = find(workspace.root)
+    repository = find(workspace.home)
     if repository is None or not has_remote(repository, REMOTE):
         return  # nobody else can see what is applied from here, and nothing is there to compare with
     try:
@@ -275,8 +275,8 @@ def order_of(here: Ledger, there: Ledger, branch: str) -> int:
 def name_on_branch(workspace: Workspace, path: Path) -> str:
     """Under which name an environment's ledger lies on the branch: by where it lies in the repository, which
     may hold several projects."""
-    repository = find(workspace.root)
-    top = (repository.top if repository is not None else workspace.root).resolve()
+    repository = find(workspace.home)
+    top = (repository.top if repository is not None else workspace.home).resolve()
     try:
         parts = path.resolve().relative_to(top).parts
     except ValueError:

@@ -278,7 +278,7 @@ class _Search:
         folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
         try:
             every = kept_branch.every(
-                workspace.root, REMOTE, branch, ending=".gz", strangers=workspace.untrusted
+                workspace.home, REMOTE, branch, ending=".gz", strangers=workspace.untrusted
             )
         except Refused:
             raise  # it is there, and too large to be looked into

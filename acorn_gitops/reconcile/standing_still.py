@@ -97,7 +97,7 @@ def _now(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> list[
 def _newest(workspace: Workspace) -> list[str]:
     """The newest commits of what is, or may be, the default branch; none, and a warning, where the remote
     cannot tell."""
-    root, known = workspace.root, workspace.trust.default_branch
+    root, known = workspace.home, workspace.trust.default_branch
     elsewhere = is_elsewhere(root, REMOTE)
     why = f"no remote is called {REMOTE}" if elsewhere else f"it has no branch {known}"
     asked = elsewhere or bool(known)
@@ -114,7 +114,7 @@ def _newest(workspace: Workspace) -> list[str]:
 def _last_seen(workspace: Workspace) -> list[str]:
     """The newest commits that this clone has seen of what is, or may be, the default branch: what git
     fetched, and what acorn did; never none. Those that others follow from count for nothing any more."""
-    root = workspace.root
+    root = workspace.home
     seen = [one for one in (workspace.trust.default_commit, *brought_before(root, REMOTE)) if one]
     kept = [
         one
