@@ -323,9 +323,9 @@ class Run:
     def why_stopped(self, store: str) -> str:
         """Why nothing more may be written to a store, as somebody said since this run began."""
         if self.edges.clock() - self._asked >= ASKS:
-            self._stopped = self.edges.stopped(
-                sorted({c.address.store for c in self.plan.changes if c.writes})
-            )
+            marked = {one.store for one in self.plan.stores if one.to_record}
+            written = {c.address.store for c in self.plan.changes if c.writes}
+            self._stopped = self.edges.stopped(sorted(marked | written))
             self._asked = self.edges.clock()
         why = self._stopped.get(store, "")
         return f"nothing more may be written there: {why}" if why else ""

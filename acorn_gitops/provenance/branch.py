@@ -396,10 +396,10 @@ def _into_index(git: Git, root: Path, top: Path, *, files: Mapping[str, bytes | 
 
 
 def _tree_of(git: Git, remote: str, branch: str, commit: str) -> tuple[str, str]:
-    """(tree, parent) of the newest commit of a branch at the remote."""
+    """(tree, parent) of the newest commit of a branch at the remote; without a parent, "" for that."""
     _run(git, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{branch}:{_local(branch)}")  # fmt: skip
-    tree, parent = (_run(git, "rev_parse", f"{commit}{what}") for what in ("^{tree}", "^"))
-    return tree, parent
+    shown = _run(git, "show", "--no-patch", "--format=%T %P", commit).split()
+    return shown[0], shown[1] if len(shown) > 1 else ""
 
 
 def push(

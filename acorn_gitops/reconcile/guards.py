@@ -361,7 +361,7 @@ def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> I
 def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Finding]:
     """Listings that take over a key from which another is only about to leave. What nobody declares (texts,
     reviews, the product that it is) stays with the key: prices alone would change places. A rename that the
-    ledger knows is done, whatever `movedFrom` still says."""
+    ledger knows is done, whatever `movedFrom` still says, unless other goods lie there."""
     done: set[tuple[str, str]] | None = None
     renamed = [(key, want) for key, want in view.desired.items() if want.moved_from and key[0] == "listing"]
     if not renamed:
@@ -373,7 +373,7 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
             continue
         if done is None:
             done = {(new, old) for _, new, old in ledger.renames(view.store, "listing")}
-        if key in view.live and (key[1], former[1]) in done:
+        if key in view.live and (key[1], former[1]) in done and _same_goods(view, key):
             continue
         subject = f"{view.store}/listing/{key[1]}"
         words, mend = _how_they_cross(view, key, former)
@@ -385,6 +385,10 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
             hint=f"{mend}; where that was done long ago, take `movedFrom` out",
             subject=subject,
         )
+
+
+def _same_goods(view: StoreView, key: Key) -> bool:
+    return view.live[key].attributes.get("sku") == view.desired[key].attributes.get("sku")
 
 
 def _how_they_cross(view: StoreView, key: Key, former: Key) -> tuple[str, str]:

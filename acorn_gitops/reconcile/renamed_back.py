@@ -27,7 +27,7 @@ class Back(NamedTuple):
 
 
 Renames = Mapping[str, Mapping[str, str]]
-"""By store, what listings were called next, by their former keys."""
+"""By store, what listings are called now, by any of their former keys."""
 
 
 def renamed_back(now: Loaded, then: Loaded, renames: Renames) -> list[Back]:
@@ -64,19 +64,9 @@ def _listings(now: Loaded, then: Loaded, renames: Renames) -> Iterator[Back]:
     for (store, old), (spec, index, _) in former.items():
         if (store, old) in present:
             continue
-        key = said.get((store, old)) or _called_now(renames.get(store, {}), old)
+        key = said.get((store, old)) or renames.get(store, {}).get(old, "")
         if (store, key) in present and (store, key) not in former:
             yield from _back(then.configuration, spec, ("spec", "listings", index, "movedFrom"), now=key)
-
-
-def _called_now(renamed: Mapping[str, str], key: str) -> str:
-    """What a listing is called after all its renames; "" where it had none."""
-    seen = {key}
-    at = key
-    while (later := renamed.get(at)) is not None and later not in seen:
-        seen.add(later)
-        at = later
-    return at if at != key else ""
 
 
 def _keys(configuration: Configuration) -> Mapping[tuple[str, str], tuple[Spec, int, str]]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import AcornError, Misused
+from acorn_gitops.model.resource import Address
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import begin_branch, propose
 from acorn_gitops.provenance.earlier import SPECS, contents, files_at, links_at, revision_of
@@ -68,8 +69,18 @@ def propose_rollback(workspace: Workspace, request: RollbackRequest) -> RolledBa
     """Make the branch at the remote, for whoever agrees; nothing is checked out. `commit` of the answer is ""
     where it is there already. AcornError as `roll_back`, and where the remote does not take it."""
     made = _prepared(workspace, request)
-    commit = propose(workspace.root, REMOTE, made.branch, made.files, made.message, onto=made.bad)
-    return made.told(commit)
+    # Where a branch of that name, or one above or below it, stands in the way, a name without folders is free.
+    names = (made.branch, made.branch.replace("/", "-"))
+    failed: AcornError | None = None
+    for name in names:
+        try:
+            commit = propose(workspace.root, REMOTE, name, made.files, made.message, onto=made.bad)
+        except AcornError as error:
+            failed = failed or error
+        else:
+            return made._replace(branch=name).told(commit)
+    assert failed is not None
+    raise failed
 
 
 class _Back(NamedTuple):
@@ -155,20 +166,24 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
 
 
 def _renames(ledger: Ledger) -> Mapping[str, Mapping[str, str]]:
-    """By store, what listings are called now, by their former keys; not where one ended since: what has its
-    key now is another one."""
+    """By store, what listings are called now, by any of their former keys; not where one ended since, or where
+    other goods lie under its key."""
     found: dict[str, dict[str, str]] = {}
+    goods: dict[Address, object] = {}
     for entry in ledger.history():
         if entry.event != "write.observed":
             continue
         address = parse_address(str(entry.body["address"]))
         if address.type != "listing":
             continue
-        known = found.setdefault(address.store, {})
+        known, said = found.setdefault(address.store, {}), entry.body.get("attributes")
+        its = said.get("sku") if isinstance(said, dict) else None
         if isinstance(former := entry.body.get("former"), str):
+            known |= {old: address.key for old, key in known.items() if key == former}
             known[former] = address.key
-        elif entry.body.get("attributes") is None and address.key not in known:
+        elif its is None or its != goods.get(address, its):
             found[address.store] = {old: key for old, key in known.items() if key != address.key}
+        goods[address] = its
     return found
 
 

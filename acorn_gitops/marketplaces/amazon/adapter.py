@@ -128,7 +128,8 @@ class AmazonAccount:
 
     def _meaning(self, block: Mapping[str, object]) -> str:
         if block.get("code"):
-            return f"{self._seller} place {block['code']}"
+            # By its code alone: whose account it is says the token, and an option can say anything.
+            return f"place {block['code']}"
         if block.get("marketplaceId"):
             return f"{block.get('sellerId') or self._seller} front {block['marketplaceId']}"
         return ""
