@@ -166,30 +166,100 @@ def test_going_back_behind_two_renames_renames_back(tmp_path: Path, monkeypatch:
     assert (change["address"], change["action"]) == ("amz-de/listing/OLD", "replace")
 
 
-def test_going_back_takes_no_code_from_other_goods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The listing ended after its rename, and its new code is somebody else's by now."""
+def called(code: str, seller_sku: str, price: str = "20.00", **more: str) -> dict[str, Any]:
+    """A SKU that is listed under a code of its own."""
+    made = sku(code, price)
+    made["spec"]["listings"][0] |= {"sellerSku": seller_sku, **more}
+    return made
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        [[called("KETTLE", "NEW", movedFrom="OLD")], [], [called("MUG", "NEW")]],
+        [
+            [called("KETTLE", "MID", movedFrom="OLD")],
+            [called("KETTLE", "NEW", movedFrom="MID")],
+            [],
+            [called("MUG", "MID")],
+        ],
+        [
+            [called("KETTLE", "NEW", movedFrom="OLD")],
+            [called("KETTLE", "OLD", movedFrom="NEW")],
+            [],
+            [called("MUG", "NEW")],
+        ],
+        [[called("KETTLE", "NEW", movedFrom="OLD")], [called("MUG", "NEW")]],
+        [
+            [called("KETTLE", "MID", movedFrom="OLD")],
+            [called("KETTLE", "NEW", movedFrom="MID"), called("MUG", "MID")],
+            [called("MUG", "MID")],
+        ],
+    ],
+    ids=["ended", "the middle one", "there and back", "at once", "beside"],
+)
+def test_going_back_takes_no_code_from_other_goods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, since: list[list[dict[str, Any]]]
+) -> None:
+    """One of the codes that the listing had on its way is somebody else's by now."""
     for name, value in WHO.items():
         monkeypatch.setenv(name, value)
-
-    def called(code: str, seller_sku: str, **more: str) -> dict[str, Any]:
-        made = sku(code, "20.00")
-        made["spec"]["listings"][0] |= {"sellerSku": seller_sku, **more}
-        return made
-
+    (mug,) = (one["spec"]["listings"][0]["sellerSku"] for one in since[-1])
     rest = sku("REST", "1.00")
     made = Repository(tmp_path / "r", storefront(), rest, called("KETTLE", "OLD"))
     published(tmp_path, made)
     made.apply()
     good = git(made.path, "rev-parse", "HEAD").strip()
-    for wished in ([called("KETTLE", "NEW", movedFrom="OLD")], [], [called("MUG", "NEW")]):
+    for wished in since:
         made.write(storefront(), rest, *wished)
         git(made.path, "commit", "-qam", "on")
         made.apply()
     assert made.run("rollback", "--to", good, "--reason", "wrong", "--owner", "ada@example.com").code == 0
     assert {c["address"]: c["action"] for c in made.plan()["changes"]} == {
         "amz-de/listing/OLD": "create",
-        "amz-de/listing/NEW": "delete",
+        f"amz-de/listing/{mug}": "delete",
     }
+
+
+def test_going_back_finds_a_listing_although_its_code_in_between_is_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+    made = Repository(tmp_path / "r", storefront(), called("KETTLE", "OLD"))
+    published(tmp_path, made)
+    made.apply()
+    good = git(made.path, "rev-parse", "HEAD").strip()
+    for wished in (
+        [called("KETTLE", "MID", movedFrom="OLD")],
+        [called("KETTLE", "NEW", movedFrom="MID")],
+        [called("KETTLE", "NEW"), called("MUG", "MID")],
+    ):
+        made.write(storefront(), *wished)
+        git(made.path, "commit", "-qam", "on")
+        made.apply()
+    assert made.run("rollback", "--to", good, "--reason", "wrong", "--owner", "ada@example.com").code == 0
+    assert {c["address"]: c["action"] for c in made.plan()["changes"]} == {
+        "amz-de/listing/OLD": "replace",
+        "amz-de/listing/MID": "delete",
+    }
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["never renamed", "renamed once, long ago"])
+def test_a_rename_of_long_ago_excuses_none_of_today(tmp_path: Path, before: bool) -> None:
+    """A kettle and a mug change places between two codes; the kettle went the same way once."""
+    made = Repository(tmp_path, storefront(), called("A", "K1" if before else "K2", "90.00"))
+    made.apply()
+    if before:
+        made.write(storefront(), called("A", "K2", "90.00", movedFrom="K1"))
+        made.apply()
+        made.write(storefront(), called("A", "K2", "90.00"))
+        made.apply()
+    made.write(storefront(), called("A", "K2", "90.00"), called("B", "K1", "9.00"))
+    made.apply()
+    made.write(storefront(), called("A", "K1", "90.00"), called("B", "K2", "9.00", movedFrom="K1"))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, "ACN-050" in done.err) == (4, True), done
 
 
 @pytest.mark.parametrize(

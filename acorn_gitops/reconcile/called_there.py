@@ -13,6 +13,7 @@ from acorn_gitops.compile.configuration import connections_of
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.reconcile.at_revision import at_revision
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded
 
 _NAMED_THERE = frozenset({"network", "vendure"})
@@ -26,7 +27,7 @@ def called_there(
 ) -> Mapping[str, frozenset[str]] | None:
     """By store of a checkout, what it is called here and in a commit, in any of these environments; None
     where the specs of that commit cannot be read."""
-    here = {store: place for store in stores if (place := _place_of(loaded, store)) is not None}
+    here = {store: place for store in stores if (place := _place_of(loaded.configuration, store)) is not None}
     names = {store: {store} for store in stores}
     if here:
         there = _places_in(workspace, commit, environments)
@@ -57,19 +58,18 @@ def _read(
         with at_revision(workspace, commit) as there:
             for environment in environments:
                 there.environment = environment
-                loaded = there.load()
-                for store in loaded.configuration.stores:
-                    place = _place_of(loaded, store)
+                configuration = there.readable()
+                for store in configuration.stores:
+                    place = _place_of(configuration, store)
                     found |= {(store, place)} if place is not None else set()
     except AcornError:
         return None
     return frozenset(found)
 
 
-def _place_of(loaded: Loaded, store: str) -> Place | None:
+def _place_of(configuration: Configuration, store: str) -> Place | None:
     """Which place a store's name means, in the marketplace's own words; None where the name itself says it,
     or nothing does."""
-    configuration = loaded.configuration
     spec = configuration.stores.get(store)
     connection = connections_of(configuration).get(store, "")
     settings = configuration.connections.get(connection)

@@ -443,3 +443,27 @@ def test_a_rollout_that_ends_asks_for_the_way_back(
     assert git(team.path, "rev-parse", "HEAD").strip() == bad
     assert team.run("sandbox", "fault", "none").code == 0
     assert job(host, "apply", request="").code == 0, "mended, it goes on"
+
+
+@pytest.mark.parametrize("where", ["acorn/rollback", "acorn/rollback/{}/x", "acorn/rollback/{}"])
+def test_a_branch_in_the_way_keeps_no_way_back(
+    team: Repository, forge: FakeForge, job: Job, tmp_path: Path, where: str
+) -> None:
+    """One above or below the name, and one of that name without a parent."""
+    team.write(storefront(), storefront("amz-fr"), sku(), sku("MUG-RED", "12.90", "amz-fr"))
+    project = team.path / "acorn.yaml"
+    phases = "[{name: canary, stores: {names: [amz-de]}}]"
+    project.write_text(f"{project.read_text()}  policies: {{rollout: {phases}}}\n")
+    git(team.path, "commit", "-qam", "two stores")
+    git(team.path, "push", "-q", "origin", "main")
+    team.apply()
+    good = git(team.path, "rev-parse", "HEAD").strip()
+    team.write(storefront(), storefront("amz-fr"), sku(price="9.90"), sku("MUG-RED", "11.90", "amz-fr"))
+    git(team.path, "commit", "-qam", "a slip")
+    git(team.path, "push", "-q", "origin", "main")
+    assert team.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "100").code == 0
+    bare = tmp_path / "team.git"
+    root = git(bare, "commit-tree", "main^{tree}", "-m", "x").strip()
+    git(bare, "update-ref", f"refs/heads/{where.format(good[:10])}", root)
+    assert job("github", "apply", request="").code == 3
+    assert [one["title"] for one in forge.requests] == [f"acorn: go back to {good[:10]}"]

@@ -135,3 +135,48 @@ def _tree(team: Repository, rows: str) -> str:
         .stdout.decode()
         .strip()
     )
+
+
+@pytest.mark.parametrize("branch", ["", "acorn-ledger"])
+def test_a_file_that_the_commit_brings_configures_nothing(
+    team: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, branch: str
+) -> None:
+    """A clone that includes a file of the working tree in its configuration (`include.path ../.gitconfig`), and a stranger
+    whose commit says in it what git is to run; the specs make acorn ask the remote."""
+    if branch:
+        monkeypatch.setenv("ACORN_LEDGER_BRANCH", branch)
+    mark = tmp_path / "was-run"
+    (team.path / ".gitconfig").write_text("[alias]\n\tst = status\n")
+    git(team.path, "add", ".gitconfig")
+    git(team.path, "commit", "-qm", "our settings")
+    git(team.path, "push", "-q", "origin", "main")
+    git(team.path, "config", "--local", "include.path", "../.gitconfig")
+    git(team.path, "checkout", "-q", "-b", "stranger")
+    (team.path / ".gitconfig").write_text(
+        f'[core]\n\tsshCommand = "touch {mark}; false"\n[url "ssh://git@127.0.0.1:1/"]\n\tinsteadOf = {tmp_path}/\n'
+    )
+    _gives_rights(team)
+    git(team.path, "checkout", "-q", "main")
+    team.run("plan", "--ref", "stranger")
+    assert not mark.exists()
+
+
+def test_a_commit_is_looked_at_with_the_ledger_of_the_branch(
+    team: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is where it is checked out."""
+    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
+    git(team.path, "checkout", "-q", "-b", "rights")
+    _gives_rights(team)
+    there = team.run("plan")
+    git(team.path, "checkout", "-q", "main")
+    done = team.run("plan", "--ref", "rights")
+    assert (there.code, done.code) == (0, 0), done
+
+
+def _gives_rights(team: Repository) -> None:
+    file = team.path / "acorn.yaml"
+    file.write_text(file.read_text() + "  policies: {severities: {ROL-012: warning}}\n")
+    team.write(storefront(), sku(), permission("owners", EVERYTHING, ["read", "apply"], "ada@example.com"))
+    git(team.path, "add", "-A")
+    git(team.path, "commit", "-qm", "rights", "--author", "Ada <ada@example.com>")
