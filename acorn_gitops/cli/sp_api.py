@@ -121,13 +121,13 @@ def _read(path: Path) -> list[dict[str, object]]:
     "--static",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="MODELS",
-    help="Answer as Amazon's static sandbox does, and keep nothing: the cases in a folder of its official models.",
+    help="Answer as Amazon's static sandbox does, by a folder of the official models; nothing is kept.",
 )
 @click.option(
     "--ordered",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="MODELS",
-    help="Answer what is ordered by POST /response/API-OPERATION/code/N, as a folder of official models has it.",
+    help="Answer as POST /response/API-OPERATION/code/N orders, by a folder of the official models.",
 )
 def command(
     host: str,

@@ -296,8 +296,8 @@ class Trail(Rows):
             addresses = [_address(text) for text in texts] if isinstance(texts, list) else [None]
             if None in addresses:
                 raise Stale(
-                    f"{self.path}: entry {sequence} says nothing that can be read of what has to stand its time",
-                    hint="`acorn log` shows it; put an older ledger back, or move this one away and run `acorn state rebuild`",
+                    f"{self.path}: entry {sequence} says nothing that can be read of a rollout",
+                    hint="put an older ledger back, or move this one away and run `acorn state rebuild`",
                 )
             yield str(phase), [one for one in addresses if one is not None]
 

@@ -58,8 +58,8 @@ SKEW: Final = timedelta(minutes=5)
 
 def refuse_another_time(workspace: Workspace) -> None:
     """ACORN_NOW is for looking ahead, and so is another clock of a workspace. Where something real is written,
-    waivers, roles, freezes and the history go by the real clock, and what has to stand its time stands it: what a
-    caller gave instead of them is not asked any more."""
+    waivers, roles, freezes and the history go by the real clock, and what has to stand its time stands it:
+    what a caller gave instead of them is not asked any more."""
     said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
     if not said and abs(workspace.now() - present()) > SKEW:
         said = "the clock of this workspace is not this machine's"

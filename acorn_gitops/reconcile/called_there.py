@@ -1,8 +1,8 @@
-"""What the default branch calls the stores that a checkout writes to. Comes in: a workspace, a commit. Goes out:
-names by store. Caller: `standing_still`.
+"""What the default branch calls the stores that a checkout writes to. Comes in: a workspace, a commit. Goes
+out: names by store. Caller: `standing_still`.
 
-At some marketplaces (Amazon's) a store's name is the specs' alone, and a checkout can choose another. What was
-said of a storefront by its name counts for it all the same.
+At some marketplaces (Amazon's) a store's name is the specs' alone, and a checkout can choose another. What
+was said of a storefront by its name counts for it all the same.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ WORTH_TELLING: Final = 60.0
 """Seconds."""
 SHOWN: Final = 3
 READINGS: Final = 2
-"""How often an apply reads what it writes to before it begins: to plan under the lock, and to see that nothing
-moved."""
+"""How often an apply reads what it writes to before it begins: to plan under the lock, and to see that
+nothing moved."""
 
 
 def durations(state: States, results: Sequence[StoreResult], now: datetime) -> Iterator[Finding]:

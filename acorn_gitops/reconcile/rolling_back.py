@@ -69,7 +69,7 @@ def propose_rollback(workspace: Workspace, request: RollbackRequest) -> RolledBa
     """Make the branch at the remote, for whoever agrees; nothing is checked out. `commit` of the answer is ""
     where it is there already. AcornError as `roll_back`, and where the remote does not take it."""
     made = _prepared(workspace, request)
-    # Where a branch of that name, or one above or below it, stands in the way, a name without folders is free.
+    # Where a branch of that name, or one above or below it, is in the way, one without folders is free.
     names = (made.branch, made.branch.replace("/", "-"))
     failed: AcornError | None = None
     for name in names:
@@ -166,8 +166,8 @@ def _changes(workspace: Workspace, loaded: Loaded, *, bad: str, target: str) -> 
 
 
 def _renames(ledger: Ledger) -> Mapping[str, Mapping[str, str]]:
-    """By store, what listings are called now, by any of their former keys; not where one ended since, or where
-    other goods lie under its key."""
+    """By store, what listings are called now, by any of their former keys; not where one ended since, or
+    where other goods lie under its key."""
     found: dict[str, dict[str, str]] = {}
     goods: dict[Address, object] = {}
     for entry in ledger.history():

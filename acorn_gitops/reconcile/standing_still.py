@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from acorn_gitops.model.typed import ProjectData
 
 SETTINGS = ("freezes", "changeWindows", "holds")
-UNREADABLE = f"{FILE} of the default branch cannot be read, or the specs there, so that nobody knows whether it says stop"
+UNREADABLE = (
+    f"{FILE} of the default branch cannot be read, or the specs there,"
+    " so that nobody knows whether it says stop"
+)
 MEND = (
     f"mend {FILE} there; where it is newer than this acorn, install a newer one; in a partial clone, `git fetch --refetch"
     f" --no-filter {REMOTE}` brings it"

@@ -2,9 +2,9 @@
 the entry point `amazon`; what it manages, observes and leaves to people is in docs/amazon.md.
 
 `client` talks (with `login` for tokens and `limits` for how often), `operations` is the table of requests,
-`participations`, `supply_sources`, `listings` and `sales` know one kind of thing each (`catalogue` reads items,
-`offers` reads their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of the
-specs Amazon can hold, `adapter` joins them.
+`participations`, `supply_sources`, `listings` and `sales` know one kind of thing each (`catalogue` reads
+items, `offers` their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of
+the specs Amazon can hold, `adapter` joins them.
 """
 
 from __future__ import annotations

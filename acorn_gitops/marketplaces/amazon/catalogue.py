@@ -40,7 +40,7 @@ class Catalogue:
         return self._every(store) if keys is None else self._these(store, sorted(keys))
 
     def one(self, store: RemoteStore, sku: str) -> Tree | None:
-        """One that is asked for by itself, which knows of it before a search does; None where there is none."""
+        """One, asked for by itself: that knows of it before a search does. None where there is none."""
         query = {"marketplaceIds": store.id, "includedData": DATA}
         try:
             raw: Tree = self._client.call(op.GET_LISTING, path_of(store, sku), query)
@@ -80,7 +80,8 @@ class Catalogue:
         if first["numberOfResults"] > SEARCHED:
             if end - start <= NARROWEST:
                 raise Incomplete(
-                    f"{store.store}: more than {SEARCHED} listings were created in one moment, and a search shows no more"
+                    f"{store.store}: more than {SEARCHED} listings were created in one moment,"
+                    " and a search shows no more"
                 )
             middle = start + (end - start) / 2
             return {**self._window(store, start, middle), **self._window(store, middle, end)}

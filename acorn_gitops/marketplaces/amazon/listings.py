@@ -1,8 +1,8 @@
 """SKU mappings as listings items. Comes in: jobs. Goes out: rows. Caller: adapter.
 
-Written by patches that name only what changes. An instance of an attribute (an offer, a stock channel) is read, changed and sent back
-whole, as Amazon forgets whatever of it is not said again; other instances are not touched. Accepted is not
-applied: a write is done when it is seen.
+Written by patches that name only what changes. An instance of an attribute (an offer, a stock channel) is
+read, changed and sent back whole, as Amazon forgets whatever of it is not said again; other instances are not
+touched. Accepted is not applied: a write is done when it is seen.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ FED: Final = frozenset(
         ("promotion", "delete"),
     }
 )
-"""What can go by a feed. A new listing cannot: each is asked for by itself first, which is what takes time."""
+"""What can go by a feed. A new listing cannot: each is asked for by itself first, and that takes the time."""
 LOOKS: Final = 10
 """How often a feed is looked at until it is done, about."""
 
@@ -97,8 +97,8 @@ LOOKS: Final = 10
 def requests_for(
     waves: Iterable[Wave], pages: Mapping[str, int] = MappingProxyType({}), *, least: int, most: int
 ) -> Counter[Operation]:
-    """What waves ask of Amazon: each write by itself, or `least` and more of a sort by feeds of `most`, with a
-    look before and one after every batch. `pages`: how many searches a reading of a store takes."""
+    """What waves ask of Amazon: each write by itself, or `least` and more of a sort by feeds of `most`, with
+    a look before and one after every batch. `pages`: how many searches a reading of a store takes."""
     found: Counter[Operation] = Counter()
     for wave in waves:
         found[SEARCH_LISTINGS] += wave.readings * pages.get(wave.store, 0)

@@ -1,5 +1,5 @@
-"""Answers as Amazon's own models have them: the cases of its static sandbox, and any answer on order. Comes in:
-a folder of the official models (Swagger 2.0). Goes out: statuses and bodies. Caller: `app`.
+"""Answers as Amazon's own models have them: the cases of its static sandbox, and any answer on order. Comes
+in: a folder of the official models (Swagger 2.0). Goes out: statuses and bodies. Caller: `app`.
 
 Nothing is kept here: the same request is answered alike each time, as by the static sandbox at Amazon. The
 models are not part of acorn; whoever wants these modes names a folder of them.
@@ -73,8 +73,8 @@ class Models:
         return best.status, best.body
 
     def ordered(self, name: str, status: int) -> tuple[int, object]:
-        """An answer of an operation with a status, as its model shows or allows it. Refused where no model has
-        it."""
+        """An answer of an operation with a status, as its model shows or allows it. Refused where no model
+        has it."""
         for operation in self.operations:
             if operation.name == name and status in operation.answers:
                 return status, self._shown(operation, status)
