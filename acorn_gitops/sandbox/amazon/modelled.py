@@ -113,7 +113,7 @@ class Models:
                     answers = {int(code): one for code, one in said["responses"].items() if code.isdigit()}
                     cases = [case for code, one in answers.items() for case in _cases(code, one)]
                     yield Modelled(
-                        model, said["operationId"], verb.upper(), path, cases=cases, answers=answers
+                        model, said["operationId"], verb.upper(), path=path, cases=cases, answers=answers
                     )
 
     def _routed(self, method: str, path: str) -> tuple[Modelled, dict[str, str]]:
