@@ -37,10 +37,11 @@ def operations() -> dict[tuple[str, str], Modelled]:
     found: dict[tuple[str, str], Modelled] = {}
     for file in sorted(FOLDER.glob("*.json")):
         document = json.loads(file.read_bytes())
-        definitions = {name: strict(one) for name, one in document.get("definitions", {}).items()}
+        said = document.get("definitions", {})
+        definitions = {name: strict(whole(one, said)) for name, one in said.items()}
         for path, block in document["paths"].items():
             for method, said in block.items():
-                if method in ("get", "put", "post", "patch", "delete"):
+                if method in ("get", "put", "post", "patch", "delete") and isinstance(said, dict):
                     answers = {
                         status: {**strict(one["schema"]), "definitions": definitions}
                         if "schema" in one
@@ -50,6 +51,19 @@ def operations() -> dict[tuple[str, str], Modelled]:
                     headers = {s: frozenset(one.get("headers") or ()) for s, one in said["responses"].items()}
                     found[method.upper(), path] = Modelled(said["operationId"], answers, headers)
     return found
+
+
+def whole(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema in which what is put together of several (`allOf`) is one."""
+    if not isinstance(schema, dict) or "allOf" not in schema:
+        return schema
+    made: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    for part in schema["allOf"]:
+        named = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        found = whole(named, definitions)
+        made["properties"] |= found.get("properties", {})
+        made["required"] += found.get("required", [])
+    return {name: value for name, value in made.items() if value}
 
 
 def strict(schema: Any) -> Any:

@@ -21,13 +21,17 @@ class Caller:
 
     def __init__(self, amazon: Emulated) -> None:
         self.amazon = amazon
+        self.renew()
+
+    def renew(self) -> None:
+        """Another token: one is good for an hour."""
         form = {
             "grant_type": "refresh_token",
             "refresh_token": SECRETS["refreshToken"],
             "client_id": "client",
             "client_secret": "secret",
         }
-        answer = httpx2.post(f"{amazon.url}/auth/o2/token", data=form)
+        answer = httpx2.post(f"{self.amazon.url}/auth/o2/token", data=form)
         self.headers = {"x-amz-access-token": answer.json()["access_token"]}
 
     def __call__(self, method: str, path: str, body: Any = None, **query: str) -> httpx2.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from acorn_gitops.sandbox.amazon import promotions
 from acorn_gitops.sandbox.amazon.app import OPERATIONS
 from tests.amazon import models
 
@@ -13,7 +14,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
+NOT_THERE = promotions.OPERATIONS
+"""Their model is not among those at hand; the official client knows where they lie (`test_observed`)."""
+
+
+@pytest.mark.parametrize("name", [one.name for one in OPERATIONS if one not in NOT_THERE])
 def test_an_operation_is_called_and_lies_as_the_model_says(name: str) -> None:
     (operation,) = (one for one in OPERATIONS if one.name == name)
     found = models.operations().get((operation.method, operation.path))

@@ -21,7 +21,11 @@ from acorn_gitops.sandbox.amazon import (
     feeds,
     listings,
     login,
+    notifications,
+    pricing,
+    promotions,
     reports,
+    restrictions,
     sellers,
     supply_sources,
 )
@@ -38,6 +42,10 @@ OPERATIONS: Final = (
     *definitions.OPERATIONS,
     *feeds.OPERATIONS,
     *reports.OPERATIONS,
+    *restrictions.OPERATIONS,
+    *pricing.OPERATIONS,
+    *promotions.OPERATIONS,
+    *notifications.OPERATIONS,
 )
 MOST_BODY: Final = 64 << 20
 
@@ -136,8 +144,11 @@ class Emulator:
             )
         return self._json(*models.ordered(*self._order))
 
-    def _account(self, headers: Mapping[str, str]) -> Account:
-        account = self.tokens.account(headers.get("x-amz-access-token", ""))
+    def _account(self, headers: Mapping[str, str], *, grantless: bool = False) -> Account:
+        token = headers.get("x-amz-access-token", "")
+        if grantless and self.tokens.is_an_applications(token):
+            return Account("", "", "")
+        account = self.tokens.account(token) if not grantless else None
         if account is None:
             raise Refused(403, "Unauthorized", "Access to requested resource is denied.", details=_EXPIRED)
         return account
@@ -146,7 +157,7 @@ class Emulator:
         self, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
     ) -> tuple[Response, str]:
         operation, parameters = _routed(method, path)
-        account = self._account(headers)
+        account = self._account(headers, grantless=operation.grantless)
         world = self.world
         world.requests[operation.name] = world.requests.get(operation.name, 0) + 1
         habits, fault = world.habits, world.fault(operation.name)

@@ -92,6 +92,8 @@ class Operation(NamedTuple):
     burst: int
     """Requests that may come at once."""
     handle: Callable[[Call], Answer]
+    grantless: bool = False
+    """It is asked for by an application for itself (`client_credentials`), not for a seller."""
 
 
 def invalid(message: str, details: str = "") -> Refused:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Final
 
-from acorn_gitops.sandbox.amazon import listings
+from acorn_gitops.sandbox.amazon import listings, promotions, restrictions
 from acorn_gitops.sandbox.amazon.call import Json, Refused, invalid
 from acorn_gitops.sandbox.amazon.world import Account, Fault, Habits, World
 
@@ -100,6 +100,30 @@ class Control:
             self._world.verdicts.pop(str(said["sku"]), None)
         return self._world.verdicts
 
+    def _restriction(self, said: Json) -> object:
+        """Nobody may offer a product in a marketplace from now on, for a reason; without one they may again."""
+        key = str(said["asin"]), str(said["marketplaceId"])
+        if said.get("message"):
+            code = str(said.get("code", "APPROVAL_REQUIRED"))
+            if code not in restrictions.REASONS:
+                raise ValueError(f"code is one of {', '.join(restrictions.REASONS)}")
+            self._world.restrictions[key] = code, str(said["message"])
+        else:
+            self._world.restrictions.pop(key, None)
+        return [[*one] for one in self._world.restrictions]
+
+    def _promotion(self, said: Json) -> object:
+        """Somebody makes a coupon or a deal, or cancels one by its id."""
+        if "cancel" in said:
+            self._world.promotions[str(said["cancel"])].cancelled = True
+            return {}
+        account = self._whose(said)
+        if said["marketplaceId"] not in account.marketplaces:
+            raise ValueError("the account does not sell there")
+        one = promotions.made(self._world, account.seller_id, said)
+        self._world.promotions[one.id] = one
+        return {"promotionId": one.id}
+
     def _hand(self, said: Json) -> object:
         """Somebody sets attributes of a listing in Seller Central, deletes it, or archives a place: at
         once."""
@@ -157,5 +181,7 @@ _ACTS: Final[Mapping[str, Callable[[Control, Json], object]]] = {
     "verdict": Control._verdict,
     "productType": Control._product_type,
     "hand": Control._hand,
+    "promotion": Control._promotion,
+    "restriction": Control._restriction,
     "dump": Control._dump,
 }

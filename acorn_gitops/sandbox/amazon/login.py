@@ -53,6 +53,11 @@ class Tokens:
         seller, until = self._given.get(token, ("", self._world.now()))
         return self._world.accounts.get(seller) if until > self._world.now() else None
 
+    def is_an_applications(self, token: str) -> bool:
+        """Whether a token is for an application itself, and its hour is not over."""
+        seller, until = self._given.get(token, (None, self._world.now()))
+        return seller == "" and until > self._world.now()
+
     def expire(self) -> None:
         """All tokens are over at once."""
         self._given.clear()

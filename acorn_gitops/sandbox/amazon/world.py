@@ -8,9 +8,10 @@ Nothing here happens by itself: what was accepted takes effect when its time has
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
@@ -57,6 +58,26 @@ class Account:
 
 
 @dataclass
+class Promotion:
+    """A coupon, a deal or the like, which somebody made in Seller Central."""
+
+    id: str
+    seller: str
+    marketplace: str
+    kind: str
+    title: str
+    start: datetime
+    end: datetime
+    created: datetime
+    asins: Sequence[str] = ()
+    skus: Sequence[str] = ()
+    percent: int | Decimal | None = None
+    code: str = ""
+    """What a buyer says to get it; empty where nothing has to be said."""
+    cancelled: bool = False
+
+
+@dataclass
 class Habits:
     """How the emulator behaves; set through `control`."""
 
@@ -100,6 +121,14 @@ class World:
         """By SKU, the code and the words with which every submission of it is refused."""
         self.product_types: dict[str, object] = {}
         """Schemas by name; PRODUCT alone where there are none."""
+        self.restrictions: dict[tuple[str, str], tuple[str, str]] = {}
+        """By ASIN and marketplace, the code and the words for which nobody may offer it."""
+        self.promotions: dict[str, Promotion] = {}
+        """By id."""
+        self.destinations: dict[str, Json] = {}
+        """By id, where notifications are to go."""
+        self.subscriptions: dict[str, dict[str, Json]] = {}
+        """By seller and type, which are wanted."""
         self.faults: list[Fault] = []
         self.requests: dict[str, int] = {}
         """How often each operation was asked, refusals for haste included."""
