@@ -289,3 +289,76 @@ def test_a_seller_is_no_application_and_an_application_no_seller(amazon: Emulate
 )  # fmt: skip
 def test_a_destination_that_is_none_is_refused(amazon: Emulated, wish: object) -> None:
     assert Application(amazon)("POST", "/destinations", wish).status_code == 400
+
+
+SCHEDULES = "/reports/2021-06-30/schedules"
+
+
+def test_a_schedule_takes_the_place_of_another_of_its_type(amazon: Emulated, ask: Caller) -> None:
+    amazon.world.habits.throttled = False
+    wish = {"reportType": "GET_MERCHANT_LISTINGS_ALL_DATA", "marketplaceIds": [DE], "period": "P1D"}
+    first = ask("POST", SCHEDULES, wish).json()["reportScheduleId"]
+    second = ask("POST", SCHEDULES, {**wish, "period": "PT8H"}).json()["reportScheduleId"]
+    other = ask("POST", SCHEDULES, {**wish, "marketplaceIds": [FR]}).json()["reportScheduleId"]
+    found = ask("GET", SCHEDULES, reportTypes=wish["reportType"]).json()["reportSchedules"]
+    assert {one["reportScheduleId"]: one["period"] for one in found} == {second: "PT8H", other: "P1D"}
+    assert ask("GET", f"{SCHEDULES}/{first}").status_code == 404
+    assert ask("GET", f"{SCHEDULES}/{second}").json()["nextReportCreationTime"] == "2026-11-23T17:00:00+00:00"
+    assert ask("DELETE", f"{SCHEDULES}/{second}").status_code == 200
+    assert ask("GET", f"{SCHEDULES}/{second}").status_code == 404
+    assert ask("POST", SCHEDULES, {**wish, "period": "PT7M"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"),
+    [
+        ("GET_FLAT_FILE_OPEN_LISTINGS_DATA", b"sku\tasin\tprice\tquantity\r\nA\t"),
+        ("GET_V2_SELLER_PERFORMANCE_REPORT", b'{"accountStatuses":[{"marketplaceId":"A1PA6795UKMFR9","status":"NORMAL"}]'),
+    ],
+)  # fmt: skip
+def test_other_reports_are_made_too(amazon: Emulated, ask: Caller, kind: str, begins: bytes) -> None:
+    import gzip
+
+    ask.put("A")
+    id = ask("POST", "/reports/2021-06-30/reports", {"reportType": kind, "marketplaceIds": [DE]}).json()["reportId"]  # fmt: skip
+    amazon.wait(10)
+    document = ask("GET", f"/reports/2021-06-30/reports/{id}").json()["reportDocumentId"]
+    url = ask("GET", f"/reports/2021-06-30/documents/{document}").json()["url"]
+    assert gzip.decompress(httpx2.get(url).content).startswith(begins)
+
+
+def test_what_lies_at_amazon_is_told(amazon: Emulated, ask: Caller) -> None:
+    """By SKU; what the seller ships is not there."""
+    for sku, stock in (
+        ("A", {"fulfillment_channel_code": "AMAZON_EU", "quantity": 7}),
+        ("B", {"fulfillment_channel_code": "DEFAULT", "quantity": 9}),
+    ):
+        ask.put(sku, fulfillment_availability=[stock])
+    asked = {"granularityType": "Marketplace", "granularityId": DE, "marketplaceIds": DE, "details": "true"}
+    found = ask("GET", "/fba/inventory/v1/summaries", **asked).json()["payload"]["inventorySummaries"]
+    assert [(one["sellerSku"], one["totalQuantity"], one["inventoryDetails"]) for one in found] == [
+        ("A", 7, {"fulfillableQuantity": 7})
+    ]
+    assert ask("GET", "/fba/inventory/v1/summaries", marketplaceIds=DE).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"grant_type": "authorization_code", "code": "x"}, "invalid_request"),
+        ({"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_grant"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_login_reads_forms_and_json(
+    amazon: Emulated, form: dict[str, str], error: str, as_json: bool
+) -> None:
+    said = {"client_id": "c", "client_secret": "s", **form}
+    answer = httpx2.post(amazon.login, json=said) if as_json else httpx2.post(amazon.login, data=said)
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b'{"a": 1}', b"[]", b"{" * 100_000])
+def test_a_login_that_is_none_is_refused(amazon: Emulated, body: bytes) -> None:
+    assert httpx2.post(amazon.login, content=body).status_code == 400

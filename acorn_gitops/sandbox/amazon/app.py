@@ -19,6 +19,7 @@ from acorn_gitops.sandbox.amazon import (
     definitions,
     documents,
     feeds,
+    inventory,
     listings,
     login,
     notifications,
@@ -26,6 +27,7 @@ from acorn_gitops.sandbox.amazon import (
     promotions,
     reports,
     restrictions,
+    schedules,
     sellers,
     supply_sources,
 )
@@ -42,7 +44,9 @@ OPERATIONS: Final = (
     *definitions.OPERATIONS,
     *feeds.OPERATIONS,
     *reports.OPERATIONS,
+    *schedules.OPERATIONS,
     *restrictions.OPERATIONS,
+    *inventory.OPERATIONS,
     *pricing.OPERATIONS,
     *promotions.OPERATIONS,
     *notifications.OPERATIONS,
@@ -108,8 +112,7 @@ class Emulator:
         """One request: the answer, and what shall become of it on its way (`lost`, `truncate`, or nothing)."""
         self.world.settle()
         if path == login.PATH and method == "POST":
-            form = dict(parse_qsl(body.decode("latin-1")))
-            status, said = self.tokens.answer(form)
+            status, said = self.tokens.answer(_form(body))
             return self._json(status, said), ""
         if path.startswith(documents.ROOT):
             kind = headers.get("content-type", "")
@@ -212,6 +215,17 @@ def _start(status: int, headers: Mapping[str, str], length: int) -> Message:
 
 
 _ORDERED: Final = re.compile(r"/response/(?:[^/]*-)?(?P<operation>[^/-]+)/code/(?P<status>[1-5][0-9]{2})")
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """What is asked of the login: as a form, or as JSON, which the real one takes as well."""
+    if body.lstrip()[:1] == b"{":
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+        return {name: value for name, value in said.items() if isinstance(value, str)}
+    return dict(parse_qsl(body.decode("latin-1")))
 
 
 def _query(text: str) -> dict[str, str]:

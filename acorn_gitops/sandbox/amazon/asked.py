@@ -46,7 +46,8 @@ class Sort(NamedTuple):
     def cancelled(self, call: Call) -> Answer:
         """Only while it waits."""
         self._one(call).cancel(call.world.now())
-        return Answer(200)
+        # The model has no body here; clients in use read one as JSON.
+        return Answer(200, {})
 
     def fetched(self, call: Call) -> Answer:
         """Where a document can be fetched."""

@@ -38,6 +38,8 @@ class Tokens:
             if not form.get("scope"):
                 return self._refused(400, "invalid_scope", "The request has an invalid scope parameter")
             return 200, {**self._give(""), "scope": form["scope"]}
+        if grant == "authorization_code":
+            return self._refused(400, "invalid_request", "The request has an invalid parameter : code")
         if grant != "refresh_token":
             words = "The authorization grant type is not supported by the authorization server"
             return self._refused(400, "unsupported_grant_type", words)

@@ -52,13 +52,13 @@ class Queued:
             id: self.id,
             type: self.type,
             "marketplaceIds": [*self.marketplaces],
-            "createdTime": _text(self.created),
+            "createdTime": text_of(self.created),
             "processingStatus": status,
         }
         if status not in (IN_QUEUE, CANCELLED):
-            made["processingStartTime"] = _text(self.starts)
+            made["processingStartTime"] = text_of(self.starts)
         if status in (DONE, FATAL):
-            made["processingEndTime"] = _text(self.ends)
+            made["processingEndTime"] = text_of(self.ends)
         if status == DONE and self.result:
             made[document] = self.result
         return made
@@ -101,5 +101,6 @@ class Queue:
             one.status(now)
 
 
-def _text(moment: datetime) -> str:
+def text_of(moment: datetime) -> str:
+    """An instant, as these APIs write it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")

@@ -3,18 +3,22 @@ stock by place, as the real one has none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Final
 
 from acorn_gitops.sandbox.amazon.asked import Sort
-from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation
+from acorn_gitops.sandbox.amazon.call import Answer, Call, Operation, written
 from acorn_gitops.sandbox.amazon.world import Listing
 
 _DOCUMENTS: Final = "/reports/2021-06-30/documents"
 _REPORTS: Final = "/reports/2021-06-30/reports"
 REPORTS: Final = Sort("report", "reportDocumentId", lambda call: call.world.reports)
 LISTINGS: Final = "GET_MERCHANT_LISTINGS_ALL_DATA"
+OPEN: Final = "GET_FLAT_FILE_OPEN_LISTINGS_DATA"
+HEALTH: Final = "GET_V2_SELLER_PERFORMANCE_REPORT"
+SHORT: Final = ("sku", "asin", "price", "quantity")
+"""The columns of OPEN."""
 COLUMNS: Final = (
     "item-name",
     "item-description",
@@ -55,24 +59,37 @@ def created(call: Call) -> Answer:
 
 
 def _worked(call: Call, kind: str, places: Sequence[str]) -> str:
-    if kind != LISTINGS:
+    if kind == HEALTH:
+        return call.world.documents.new("application/json; charset=UTF-8", _health(places), packed=True)
+    columns = {LISTINGS: COLUMNS, OPEN: SHORT}.get(kind)
+    if columns is None:
         return ""
-    rows = ["\t".join(COLUMNS)]
+    rows = ["\t".join(columns)]
     for (sku, place), listing in sorted(call.account.listings.items()):
         if place in places:
-            rows.append("\t".join(_cells(call, sku, listing)))
+            cells = _cells(call, sku, listing)
+            rows.append("\t".join(" ".join(cells.get(name, "").split()) for name in columns))
     content = ("\r\n".join(rows) + "\r\n").encode("cp1252", "replace")
     return call.world.documents.new("text/plain; charset=Cp1252", content, packed=True)
 
 
-def _cells(call: Call, sku: str, listing: Listing) -> Iterator[str]:
+def _health(places: Sequence[str]) -> bytes:
+    """How the account stands: well."""
+    metrics = [{"marketplaceId": one, "orderDefectRate": {"status": "GOOD"}} for one in places]
+    states = [{"marketplaceId": one, "status": "NORMAL"} for one in places]
+    return written({"accountStatuses": states, "performanceMetrics": metrics})
+
+
+def _cells(call: Call, sku: str, listing: Listing) -> Mapping[str, str]:
     stock = call.account.stock.get(sku, [])
     channel = stock[0]["fulfillment_channel_code"] if stock else "DEFAULT"
     price = ""
     for offer in listing.attributes.get("purchasable_offer", ()):
         if offer.get("audience") == "ALL" and offer.get("our_price"):
             price = str(offer["our_price"][0]["schedule"][0]["value_with_tax"])
-    values = {
+    return {
+        "sku": sku,
+        "asin": listing.asin,
         "item-name": _value(listing, "item_name"),
         "seller-sku": sku,
         "price": price,
@@ -88,8 +105,6 @@ def _cells(call: Call, sku: str, listing: Listing) -> Iterator[str]:
         "merchant-shipping-group": _value(listing, "merchant_shipping_group"),
         "status": "Active" if price else "Inactive",
     }
-    for name in COLUMNS:
-        yield " ".join(values.get(name, "").split())
 
 
 def _value(listing: Listing, name: str) -> str:

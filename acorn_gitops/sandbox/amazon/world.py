@@ -129,6 +129,8 @@ class World:
         """By id, where notifications are to go."""
         self.subscriptions: dict[str, dict[str, Json]] = {}
         """By seller and type, which are wanted."""
+        self.schedules: dict[str, dict[str, Json]] = {}
+        """By seller and id, the reports that are wanted again and again."""
         self.faults: list[Fault] = []
         self.requests: dict[str, int] = {}
         """How often each operation was asked, refusals for haste included."""
