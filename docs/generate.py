@@ -450,6 +450,17 @@ def vendure() -> str:
     return "\n".join(out) + "\n"
 
 
+def emulator() -> str:
+    """Every operation of the emulated Selling Partner API, with its limits."""
+    from acorn_gitops.sandbox.amazon.app import OPERATIONS
+
+    out = [NOTE + (Path(__file__).parent / "emulator.head.txt").read_text(encoding="utf-8").lstrip("\n")]
+    out.append("| Operation | Request | A second | At once |\n|---|---|---|---|\n")
+    for one in sorted(OPERATIONS, key=lambda one: (one.path, one.method)):
+        out.append(f"| `{one.name}` | `{one.method} {one.path}` | {one.rate:g} | {one.burst} |\n")
+    return "".join(out)
+
+
 def amazon() -> str:
     """What the Amazon adapter holds of each attribute."""
     from acorn_gitops.marketplaces.amazon.fit import BY_HAND, HELD, NOT_SENT, SILENT
@@ -469,6 +480,7 @@ def amazon() -> str:
 
 PAGES = {
     "amazon.md": amazon,
+    "emulator.md": emulator,
     "rule-cases.md": rule_cases,
     "vendure.md": vendure,
     "commands.md": commands,

@@ -141,8 +141,9 @@ def command(
 ) -> int:
     """An emulator of Amazon's Selling Partner API: it keeps what it is told, until it ends.
 
-    Login with Amazon, Sellers, Supply Sources, Listings Items; limits for each account and operation;
-    writes that are accepted and take effect later; faults on order. No request leaves this machine.
+    Login with Amazon, Sellers, Supply Sources, Listings Items, Product Types, Feeds, Reports, Promotions,
+    Pricing, Restrictions, Notifications; limits for each account and operation; writes that are accepted and
+    take effect later; faults on order. No request leaves this machine.
     """
     if static is not None and ordered is not None:
         raise click.UsageError("--static and --ordered are two ways to answer: choose one")
