@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from acorn_gitops.model.reference import amazon_marketplaces
@@ -31,7 +31,7 @@ def expected(call: Call) -> Answer:
     return Answer(200, {"responses": [_expected(call, one) for one in asked]})
 
 
-def _asked(call: Call, most: int, *names: str) -> list[Mapping[str, Any]]:
+def _asked(call: Call, most: int, *names: str) -> list[Json]:
     said = call.block("requests")["requests"]
     if not isinstance(said, list) or not 1 <= len(said) <= most:
         raise invalid(f"'requests' takes 1 to {most} values.")
@@ -42,7 +42,7 @@ def _asked(call: Call, most: int, *names: str) -> list[Mapping[str, Any]]:
     return said
 
 
-def _summary(call: Call, one: Mapping[str, Any]) -> Json:
+def _summary(call: Call, one: Json) -> Json:
     place, asin = str(one["marketplaceId"]), str(one["asin"])
     data = [str(name) for name in one["includedData"]]
     if place not in call.account.marketplaces or not {*data} <= {*_DATA}:
@@ -67,7 +67,7 @@ def _summary(call: Call, one: Mapping[str, Any]) -> Json:
     return _answered(200, body)
 
 
-def _expected(call: Call, one: Mapping[str, Any]) -> Json:
+def _expected(call: Call, one: Json) -> Json:
     place, sku = str(one["marketplaceId"]), str(one["sku"])
     request = {"marketplaceId": place, "sku": sku}
     listing = call.account.listings.get((sku, place))
@@ -129,7 +129,7 @@ def _offer(call: Call, account: Account, sku: str, *, place: str, listing: Listi
         yield told | ({"promotions": promotions} if promotions else {})
 
 
-def _on_sale(call: Call, offer: Mapping[str, Any], place: str) -> Decimal | None:
+def _on_sale(call: Call, offer: Json, place: str) -> Decimal | None:
     """The sale price of this day of the marketplace; None where there is none."""
     today = call.world.now().astimezone(ZoneInfo(amazon_marketplaces()[place].timezone)).date()
     for block in offer.get("discounted_price", ()):
