@@ -129,6 +129,7 @@ def test_a_rename_that_an_interruption_ended_is_known_by_both_of_its_halves(
         {"web": Snapshot("web", exists=True, resources=there)},
         "2026-11-23T09:01:00Z",
         recorded=lambda _: ("", ""),
+        begun=lambda *_: False,
     )
     (made,) = [row for row in found.settled if row.outcome == "observed"]
     assert (made.address.key, made.former) == ("NEW", former)

@@ -32,9 +32,16 @@ from acorn_gitops.apply.staleness import check_applicable, check_live, check_not
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.records import Intent, PlanStatus
-from acorn_gitops.marketplaces.protocol import Fences, Generation, Marketplace, Scope, Snapshot
+from acorn_gitops.marketplaces.protocol import (
+    Fences,
+    Generation,
+    Marketplace,
+    Scope,
+    Snapshot,
+    is_begun,
+)
 from acorn_gitops.model.finding import AcornError, MarketplaceError, Stale, Superseded
-from acorn_gitops.model.resource import Address, Desired
+from acorn_gitops.model.resource import Address, Attributes, Desired, Live
 from acorn_gitops.model.sound import unfit
 from acorn_gitops.plan.change import Step
 from acorn_gitops.plan.document import Plan
@@ -85,7 +92,9 @@ def apply_plan(
     stores.ask_generations()
     others = stores.others()
     open_before = ledger.open_intents()
-    found = found_done(open_before, stores.snapshots, edges.now(), recorded=ledger.recorded)
+    found = found_done(
+        open_before, stores.snapshots, edges.now(), recorded=ledger.recorded, begun=stores.is_begun
+    )
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
         for one in found.closed
@@ -186,6 +195,11 @@ class _Stores:
         """Stores of which something changes in the ledger alone."""
         forgotten = {c.address.store for c in self.plan.changes if c.action == "forget"}
         return forgotten | {address.store for address in self.terms.recording}
+
+    def is_begun(self, address: Address, wanted: Attributes, live: Live) -> bool:
+        """Whether what is there is the part of a creation that did not come to its end."""
+        connection = self.connections.get(address.store, "")
+        return is_begun(self.marketplaces.get(connection), address, wanted, live)
 
     def leave(self, store: str, why: str) -> None:
         """Nothing is done in a store."""
@@ -335,6 +349,7 @@ def _late(run: Run, stores: _Stores, intents: Sequence[Intent], found: LeftOpen)
                 recorded=stores.ledger.recorded,
                 known=known,
                 ours=run.journal.is_ours,
+                begun=stores.is_begun,
             )
         except MarketplaceError as error:
             why = error.message

@@ -14,9 +14,13 @@ from acorn_gitops.apply.guard import is_over
 from acorn_gitops.apply.observe import gone
 from acorn_gitops.ledger.records import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Snapshot
-from acorn_gitops.model.resource import Address
+from acorn_gitops.model.resource import Address, Attributes, Live
 from acorn_gitops.plan.change import Step
 from acorn_gitops.plan.compare import holds
+from acorn_gitops.plan.diff import part_of
+
+Begun = Callable[[Address, Attributes, Live], bool]
+"""Whether what is there is the part of a creation that did not come to its end (`protocol.is_begun`)."""
 
 
 class LeftOpen(NamedTuple):
@@ -54,13 +58,16 @@ def landed(
     *,
     known: Collection[Step],
     ours: Callable[[Address], bool],
+    begun: Begun,
 ) -> str:
     """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that
     were), in words; empty where none has. `snapshot`: a store, read after a generation began in it, so that
     nothing of those runs comes any more; `ours`: whether anything there is declared or was ever applied."""
     came = {
         str(row.address)
-        for row in found_done(intents, {snapshot.store: snapshot}, now, recorded=recorded).settled
+        for row in found_done(
+            intents, {snapshot.store: snapshot}, now, recorded=recorded, begun=begun
+        ).settled
         if row.outcome == "observed" and ours(row.address)
     }
     new = sorted(came - {str(step.address) for step in known})
@@ -85,11 +92,13 @@ def found_done(
     snapshots: Mapping[str, Snapshot],
     now: str,
     recorded: Callable[[Address], tuple[str, str]],
+    *,
+    begun: Begun,
 ) -> LeftOpen:
     """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless
     a later plan made it so (`recorded`: by which plan a resource was recorded last, and when): then this one
-    may still come. One that is not there a day after it was sent does not come any more. Nothing is written
-    down."""
+    may still come. Of a creation that did not come to its end (`begun`) what is there is ours, and the rest is
+    planned. One that is not there a day after it was sent does not come any more. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
     told: set[tuple[str, Step]] = set()
@@ -100,11 +109,15 @@ def found_done(
         if snapshot is None:
             continue
         have = snapshot.resources.get((intent.address.type, intent.address.key))
+        declared = intent.declared
         if intent.operation == "delete":
             replaced = (intent.plan, intent.address) in created
             happened = have is None or (replaced and gone(have, intent.remote_id))
         else:
             happened = holds(intent.attributes or {}, have)
+            if not happened and have is not None and intent.operation == "create":
+                happened = begun(intent.address, intent.attributes or {}, have)
+                declared = part_of(intent.declared or {}, have) if happened else declared
         if happened and _by_another(intent, recorded(intent.address)):
             happened = False
         if not happened and is_over(intent, now):
@@ -121,7 +134,7 @@ def found_done(
                 intent.action,
                 intent.plan,
                 outcome=outcome,
-                attributes=intent.declared,
+                attributes=declared,
                 origin=intent.origin,
                 message="found after an interrupted run",
                 remote_id=have.remote_id if have is not None else "",

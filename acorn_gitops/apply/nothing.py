@@ -9,6 +9,7 @@ before may still have a batch to send to a store that matches by now.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from acorn_gitops.apply.carry_out import AGAIN
@@ -18,7 +19,7 @@ from acorn_gitops.apply.left_open import landed
 from acorn_gitops.apply.permit import Permit
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.ledger.records import Intent
-from acorn_gitops.marketplaces.protocol import Marketplace, Scope
+from acorn_gitops.marketplaces.protocol import Marketplace, Scope, is_begun
 from acorn_gitops.model.finding import MarketplaceError, Stale
 from acorn_gitops.model.resource import Address, Desired
 from acorn_gitops.plan.document import Plan
@@ -117,7 +118,13 @@ def _late(
 
     try:
         return landed(
-            intents, marketplace.read(Scope(store)), now, recorded=ledger.recorded, known=(), ours=ours
+            intents,
+            marketplace.read(Scope(store)),
+            now,
+            recorded=ledger.recorded,
+            known=(),
+            ours=ours,
+            begun=partial(is_begun, marketplace),
         )
     except MarketplaceError as error:
         return f"{store} could not be looked at again: {error.message}"

@@ -155,6 +155,21 @@ class Batches(Protocol):
 
 
 @runtime_checkable
+class MakesInSteps(Protocol):
+    """An adapter whose marketplace makes something by several requests, so that who dies in between leaves a
+    part of it, implements this too."""
+
+    def is_begun(self, type: str, wanted: Attributes, live: Live) -> bool:
+        """Whether what is there is what a creation of `wanted` leaves that did not come to its end, and
+        nothing else."""
+
+
+def is_begun(marketplace: object, address: Address, wanted: Attributes, live: Live) -> bool:
+    """Whether what is there is the part of a creation that did not come to its end."""
+    return isinstance(marketplace, MakesInSteps) and marketplace.is_begun(address.type, wanted, live)
+
+
+@runtime_checkable
 class Irreplaceable(Protocol):
     """An adapter whose marketplace cannot give up a resource and make it anew under its key implements this
     too."""

@@ -58,16 +58,27 @@ def with_intents(
     applied: Mapping[Key, Applied],
     intents: Iterable[tuple[Key, Attributes, Attributes, bool]],
     live: Mapping[Key, Live],
+    begun: Callable[[Key, Attributes, Live], bool],
 ) -> Mapping[Key, Applied]:
     """What was last applied, counting writes whose end nobody recorded but whose effect is visible: a
-    resource that an interrupted run created is ours, and is never mistaken for somebody else's. An intent:
-    key, what was sent, what was declared, whether it is protected."""
+    resource that an interrupted run created is ours, and is never mistaken for somebody else's; also where
+    it was created in part (`begun`). An intent: key, what was sent, what was declared, whether it is
+    protected."""
     out: dict[Key, Applied] | None = None
     for key, sent, declared, protected in intents:
         if holds(sent, live.get(key)):
             out = dict(applied) if out is None else out
             out[key] = Applied(digest(declared), orjson.dumps(declared), protected=protected)
+        elif key not in applied and (have := live.get(key)) is not None and begun(key, sent, have):
+            out = dict(applied) if out is None else out
+            part = part_of(declared, have)
+            out[key] = Applied(digest(part), orjson.dumps(part), protected=protected)
     return applied if out is None else out
+
+
+def part_of(declared: Attributes, live: Live) -> Attributes:
+    """What of a declaration is there, as it is there."""
+    return {name: live.attributes[name] for name in declared if name in live.attributes}
 
 
 def recordable(

@@ -18,7 +18,7 @@ from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.marketplaces.protocol import Fits, Owns, Scope, Snapshot
+from acorn_gitops.marketplaces.protocol import Fits, Owns, Scope, Snapshot, is_begun
 from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
@@ -555,7 +555,15 @@ def _recover(
             except MarketplaceError:
                 continue
             snapshots[store] = snapshot
-    found = found_done(intents, snapshots, workspace.stamp(), recorded=state.ledger.recorded)
+    found = found_done(
+        intents,
+        snapshots,
+        workspace.stamp(),
+        recorded=state.ledger.recorded,
+        begun=lambda address, sent, live: is_begun(
+            state.marketplaces.get(where[address.store]), address, sent, live
+        ),
+    )
     theirs = {
         row.address
         for row in found.settled

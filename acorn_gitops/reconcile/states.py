@@ -31,6 +31,7 @@ from acorn_gitops.marketplaces.protocol import (
     Marketplace,
     Renames,
     Scope,
+    is_begun,
 )
 from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
@@ -303,6 +304,12 @@ def gather(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool 
     return state
 
 
+def _begun(state: States, view: StoreView) -> Callable[[Key, Attributes, Live], bool]:
+    """Whether what a store shows is the part of a creation that did not come to its end."""
+    there = state.marketplaces.get(view.connection)
+    return lambda key, sent, live: is_begun(there, Address(view.store, *key), sent, live)
+
+
 def _tell(state: States) -> None:
     """Marketplaces that have ids of their own for stores hear which the specs mean."""
     for name, marketplace in state.marketplaces.items():
@@ -418,7 +425,7 @@ def views(
             if store in intents and not view.unchanged:
                 # What is neither declared nor ours by now may have been made by somebody else since.
                 ours = [one for one in intents[store] if one[0] in view.desired or one[0] in view.applied]
-                view.applied = with_intents(view.applied, ours, view.live)
+                view.applied = with_intents(view.applied, ours, view.live, begun=_begun(state, view))
         except MarketplaceError as error:
             view.error = error.message
         if not state.selection.whole_store(store):

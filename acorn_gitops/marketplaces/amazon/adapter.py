@@ -49,7 +49,7 @@ from acorn_gitops.marketplaces.protocol import (
 )
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
-from acorn_gitops.model.resource import Live
+from acorn_gitops.model.resource import Attributes, Live
 
 _CAPABILITIES: Final[Mapping[str, Management]] = {
     "storefront": "observed",
@@ -168,6 +168,12 @@ class AmazonAccount:
             "location": "Amazon never changes a place's address, and never gives its code to another: put the address"
             " back, or declare a new store with a code of its own and take this one out",
         }
+
+    def is_begun(self, type: str, wanted: Attributes, live: Live) -> bool:
+        """A place is made by three requests; until the last it is switched off, and has less than it shall."""
+        if type != "location" or live.attributes.get("status") != "inactive":
+            return False
+        return all(wanted.get(name) == value for name, value in live.attributes.items() if name != "status")
 
     def fit(self, desired: Shards, today: str) -> Fitted:
         """What of the specs Amazon can hold."""
