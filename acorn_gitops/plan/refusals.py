@@ -70,6 +70,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         "A grant would give what a role says that is there and is not as these specs say it: somebody else's,"
         " or one that this plan leaves.",
     ),
+    "ACN-051": (
+        0,
+        "A note: what an earlier run wrote in stores that go first has not stood its time; an apply waits.",
+    ),
     "ACN-040": (
         6,
         "What is checked out is an ancestor of the commit that was applied last (`--older` says that it is meant).",

@@ -358,6 +358,28 @@ def not_rolled_out(results: Iterable[StoreResult], phases: Sequence[Phase]) -> I
         )
 
 
+def still_to_stand(
+    results: Iterable[StoreResult], phases: Sequence[Phase], unsoaked: Mapping[str, Sequence[Address]]
+) -> Iterator[Finding]:
+    """What an earlier run has written in stores that go first, and for which an apply waits before it writes
+    to others."""
+    touched = {result.store for result in results if any(change.writes for change in result.changes)}
+    named = {phase.name for phase in phases}
+    first = [one for name, those in unsoaked.items() if name not in named for one in those]
+    for number, phase in enumerate(phases):
+        waits = [*unsoaked.get(phase.name, ()), *(first if number == 0 else ())]
+        follow = touched.difference(*(one.stores for one in phases[: number + 1]))
+        if phase.soak and waits and follow:
+            more = f" and {len(waits) - 3:,} more" if len(waits) > 3 else ""
+            yield Finding(
+                "ACN-051",
+                "info",
+                f"{', '.join(map(str, waits[:3]))}{more}: an earlier run wrote this in {phase.name}, and it"
+                f" has not stood {phase.soak} s yet: an apply waits for that, and looks, before it writes to others",
+                place=None,
+            )
+
+
 def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Finding]:
     """Listings that take over a key from which another is only about to leave. What nobody declares (texts,
     reviews, the product that it is) stays with the key: prices alone would change places. A rename that the

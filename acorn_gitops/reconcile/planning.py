@@ -277,6 +277,7 @@ def compute(
         ((name, spec.labels) for name, spec in loaded.configuration.stores.items()),
     )
     blocking += guards.not_rolled_out(results, rollout)
+    blocking += guards.still_to_stand(results, rollout, state.ledger.unsoaked())
     blocking += guards.renamed_stores(state)
     blocking += loosened(loaded.configuration, state.ledger)
     if not wishes.lenient and not any(result.error for result in results):

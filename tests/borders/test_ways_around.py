@@ -84,6 +84,15 @@ def test_an_entry_of_which_no_store_has_heard_ends_no_soak(
     assert sum(rolling.paused) == 600
 
 
+def test_a_plan_says_that_an_apply_waits_first(rolling: Rolling, environ: dict[str, str]) -> None:
+    assert "ACN-051" not in rolling.made.run("plan").out
+    broken_off(rolling, environ)
+    said = rolling.made.run("plan").out
+    assert "ACN-051" in said and "has not stood 600 s yet" in " ".join(said.split())
+    assert carried_on(rolling, environ).complete
+    assert "ACN-051" not in rolling.made.run("plan").out
+
+
 @pytest.mark.parametrize(
     "said", [{"canary": ["nonsense"]}, {"canary": [5]}, {"canary": "x"}, {"canary": None}, [], 5]
 )

@@ -170,7 +170,7 @@ class AmazonAccount:
         }
 
     def is_begun(self, type: str, wanted: Attributes, live: Live) -> bool:
-        """A place is made by three requests; until the last it is switched off, and has less than it shall."""
+        """A place is made by three requests, and is off until the last; it has nothing but what it shall."""
         if type != "location" or live.attributes.get("status") != "inactive":
             return False
         return all(wanted.get(name) == value for name, value in live.attributes.items() if name != "status")

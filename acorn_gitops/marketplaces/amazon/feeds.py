@@ -119,7 +119,7 @@ class Feeds:
         if status != "DONE":
             raise Refusal(
                 f"Amazon ended feed {id} as {status}: nothing of it was carried out",
-                hint="run again; where it ends so twice, `feedsFrom: 0` in the connection's options sends none",
+                hint="run again; where it ends so twice, `feedsFrom: 0` of the options sends none",
             )
         try:
             report = self._report(str(told["resultFeedDocumentId"]))

@@ -101,7 +101,7 @@ class Control:
         return self._world.verdicts
 
     def _restriction(self, said: Json) -> object:
-        """Nobody may offer a product in a marketplace from now on, for a reason; without one they may again."""
+        """Nobody may offer a product in a marketplace, for a reason; without one they may again."""
         key = str(said["asin"]), str(said["marketplaceId"])
         if said.get("message"):
             code = str(said.get("code", "APPROVAL_REQUIRED"))

@@ -1,5 +1,5 @@
-"""FBA Inventory v1: how many pieces lie at Amazon, by the stock that listings tell of. Read only: what lies there
-came by truck."""
+"""FBA Inventory v1: how many pieces lie at Amazon, by the stock that listings tell of. Read only: what lies
+there came by truck."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Notifications v1: where messages are to go, and which are wanted. None is ever sent: there is no queue in this
-world to put it in."""
+"""Notifications v1: where messages are to go, and which are wanted. None is ever sent: there is no queue in
+this world to put it in."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ def destined(call: Call) -> Answer:
         raise invalid("Invalid 'arn' provided.")
     if any(one["resource"] == {"sqs": queue} for one in call.world.destinations.values()):
         raise Refused(409, "Conflict", "Destination already exists.")
-    resource: Json = {"sqs": {"arn": queue["arn"]}} if queue is not None else {"eventBridge": {"name": f"aws.partner/sellingpartnerapi.amazon.com/{bus['accountId']}", "region": bus["region"], "accountId": bus["accountId"]}}  # fmt: skip
+    resource: Json = {"sqs": {"arn": queue["arn"]}} if queue is not None else {"eventBridge": _bus(bus)}
     id = call.world.id()
     made: Json = {"name": str(said["name"]), "destinationId": id, "resource": resource}
     call.world.destinations[id] = made
     return Answer(200, {"payload": made})
+
+
+def _bus(said: Json) -> Json:
+    account = str(said["accountId"])
+    name = f"aws.partner/sellingpartnerapi.amazon.com/{account}"
+    return {"name": name, "region": str(said["region"]), "accountId": account}
 
 
 def destinations(call: Call) -> Answer:
