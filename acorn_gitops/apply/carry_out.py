@@ -116,7 +116,7 @@ def apply_plan(
         alone=terms.skip_unreadable,
     )
     run.skip(stores.unread)
-    run.guard.expect(ledger.sendings(since(edges.now())), edges.now())
+    run.expect(ledger.sendings(since(edges.now())))
     parts = _parts(run, done, stores.unread)
     run.gate(parts, ledger.unsoaked())
     head = _begun(run, stores, others, nonce=nonce)

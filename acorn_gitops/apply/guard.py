@@ -325,6 +325,11 @@ def is_over(intent: Intent, now: str) -> bool:
     return _instant(intent.at) < _instant(now) - MAY_COME
 
 
+def seconds_between(one: str, other: str) -> float:
+    """From one instant (ISO text) to another."""
+    return (_instant(other) - _instant(one)).total_seconds()
+
+
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 

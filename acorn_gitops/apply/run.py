@@ -8,32 +8,36 @@ down again (`journal`). A store whose own creation failed, or that stops answeri
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal
 
 from acorn_gitops.apply.edges import Edges
-from acorn_gitops.apply.guard import Guard
+from acorn_gitops.apply.guard import Guard, seconds_between
 from acorn_gitops.apply.journal import Journal
 from acorn_gitops.apply.observe import observe
 from acorn_gitops.apply.parts import Part, Sent, batches, wave_of
 from acorn_gitops.apply.rights import RightsOrder
 from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
 from acorn_gitops.apply.staleness import check_not_empty
+from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import (
     Batches,
     Central,
+    Entangles,
     Marketplace,
     Outcome,
     Scope,
     Snapshot,
+    Write,
 )
 from acorn_gitops.model.finding import MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import Address, Desired, Live
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import belongs_to
-from acorn_gitops.plan.rollout import Phase
+from acorn_gitops.plan.rollout import Phase, in_their_phases
 from acorn_gitops.resources.registry import PRICED, STORES
 
 BATCH: Final = 500
@@ -41,6 +45,8 @@ TRIES: Final = 3
 """How often a batch is sent to a store that somebody else changes at the same time."""
 SOAKS: Final = 10.0
 """Seconds after which a run that waits looks whether it is to stop."""
+FEW: Final = 100
+"""A batch of more takes long, and cannot be ended half-way: it is asked for right before it."""
 ASKS: Final = 60.0
 """Seconds after which a run asks again whether somebody said stop; the next phase always does."""
 Wave = tuple[int, int]
@@ -90,10 +96,26 @@ class Run:
         """Stores in which nothing more is tried, and why."""
         self.fenced: set[str] = set()
         """Stores whose batches are refused when the store is another than the one that was judged."""
+        self.late: dict[tuple[str, str], list[Intent]] = {}
+        """By store and thing (`Entangles`), what earlier runs sent and nobody has seen."""
         self._stopped: Mapping[str, str] = {}
         self._asked = edges.clock()
         """When it was last asked whether somebody said stop."""
         self.done, self.total = 0, sum(c.writes for c in plan.changes)
+
+    def expect(self, intents: Sequence[Intent]) -> None:
+        """What earlier runs sent and nobody has seen may still come."""
+        now = self.edges.now()
+        self.guard.expect(intents, now)
+        together = Counter((one.plan, *one.address[:2], one.operation) for one in intents)
+        for one in intents:
+            store, type, key = one.address
+            marketplace = self.marketplaces.get(self.connections.get(store, ""))
+            if not isinstance(marketplace, Entangles) or not (thing := marketplace.entangled(type, key)):
+                continue
+            count = together[one.plan, store, type, one.operation]
+            if seconds_between(one.at, now) < marketplace.comes_late(type, one.operation, count):
+                self.late.setdefault((store, thing), []).append(one)
 
     # -- what is not sent ------------------------------------------------------------------------------------
 
@@ -173,13 +195,11 @@ class Run:
         it was waited for."""
         phases = self.plan.rollout
         groups = by_phase(parts, phases, self._is_last).phases
+        moved = in_their_phases(phases, before)
         for number, phase in enumerate(phases):
             followed = any(groups[number + 1 :]) or self.edges.part
             mine = {part.change.address for part in groups[number]} if followed else set()
-            left = mine.union(before.get(phase.name, ()))
-            if number == 0:
-                # What waited in a phase that has another name by now has not stood its time for that.
-                left = left.union(*(before[name] for name in before.keys() - {one.name for one in phases}))
+            left = mine.union(before.get(phase.name, ()), moved.get(phase.name, ()))
             if left:
                 self.unsoaked[phase.name] = sorted(left)
 
@@ -296,6 +316,8 @@ class Run:
             return None
         if self.edges.stopping():
             self.interrupted = True
+        if len(parts) > FEW:
+            self._asked = -math.inf
         why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
         why = why or self.why_stopped(store)
         if why:
@@ -375,6 +397,9 @@ class Run:
     def _held_back(self, part: Part) -> bool:
         """Whether the price guard stops this change for now; nothing of it is sent."""
         writes = list(self.journal.writes(part))
+        if why := self._undone_by(writes):
+            self.waiting.append((wave_of(part), part, why))
+            return True
         for write in writes:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place
@@ -384,6 +409,20 @@ class Run:
                 self.waiting.append((wave_of(part), part, why))
                 return True
         return False
+
+    def _undone_by(self, writes: Sequence[Write]) -> str:
+        """Which earlier write would undo these when it comes, in words; empty for none."""
+        for store, type, key in (write.address for write in writes):
+            marketplace = self.marketplaces.get(self.connections.get(store, ""))
+            if not isinstance(marketplace, Entangles):
+                continue
+            for one in self.late.get((store, marketplace.entangled(type, key)), ()):
+                if one.address != Address(store, type, key):
+                    return (
+                        f"{one.address} was sent at {one.at} and is not seen yet; when it comes, it brings back"
+                        " what it was sent with: run again when it is seen, or a day later"
+                    )
+        return ""
 
     def _refused(self, part: Part, status: Literal["conflict", "rejected"], why: str) -> None:
         outcome = Outcome(part.change.address, status, why)

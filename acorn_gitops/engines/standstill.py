@@ -39,12 +39,18 @@ def frozen(
         if not _is_for(freeze, environments):
             continue
         begin, end = instant(freeze.get("from")), instant(freeze["until"])
-        if (begin is not None and now < begin) or (end is not None and now >= end):
+        if (begin is not None and now < begin) or is_past(freeze, now):
             continue
         hit = tuple(store for store in stores if _covers(freeze, store))
         if hit:
             words = f"{freeze['name']} freezes them: {freeze['reason']} ({freeze['owner']})"
             yield Stop("ACN-042", hit, words, until=end)
+
+
+def is_past(freeze: FreezeData, now: datetime) -> bool:
+    """Whether a freeze is over."""
+    end = instant(freeze["until"])
+    return end is not None and now >= end
 
 
 def closed(

@@ -110,6 +110,7 @@ class Trail(Rows):
         anything is left out."""
         self._until = None
         self.__dict__.pop("_void", None)
+        self._said.pop("by_hand", None)
         rows = self._rows(
             "SELECT sequence, event FROM audit WHERE hash IN (SELECT value FROM json_each(?))"
             " ORDER BY sequence DESC LIMIT 1",
@@ -222,11 +223,12 @@ class Trail(Rows):
         """What the last entry that speaks of it says of a store."""
         if what not in self._said:
             found: dict[str, object] = {}
-            for (raw,) in self._rows(
-                f"SELECT body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence"
+            for sequence, raw in self._rows(
+                f"SELECT sequence, body FROM audit WHERE event IN ({BEGINNINGS}) ORDER BY sequence"
             ):
                 said = audit.body_of(raw).get(what)
-                found |= said if isinstance(said, dict) else {}
+                counts = what != "by_hand" or self._counts(sequence)
+                found |= said if counts and isinstance(said, dict) else {}
             self._said[what] = found
         return self._said[what].get(store)
 
@@ -283,7 +285,10 @@ class Trail(Rows):
             "SELECT sequence, body FROM audit WHERE event IN ('apply.begin', 'apply.end')"
             " AND instr(CAST(body AS TEXT), '\"unsoaked\":') ORDER BY sequence DESC"
         ):
-            for phase, addresses in self._waiting(sequence, audit.body_of(raw).get("unsoaked")):
+            body = audit.body_of(raw)
+            if "unsoaked" not in body:
+                continue
+            for phase, addresses in self._waiting(sequence, body["unsoaked"]):
                 found.setdefault(phase, set()).update(addresses)
             if self._counts(sequence):
                 break

@@ -155,6 +155,19 @@ class Batches(Protocol):
 
 
 @runtime_checkable
+class Entangles(Protocol):
+    """An adapter whose marketplace keeps several resources as one thing, of which a write sends all,
+    implements this too: one that comes late undoes what was done to the others meanwhile."""
+
+    def entangled(self, type: str, key: str) -> str:
+        """What a resource is a part of in its store; empty where it is by itself."""
+
+    def comes_late(self, type: str, operation: str, count: int) -> float:
+        """Seconds for which a write may still come that was taken and is not seen. `count`: of so many that
+        were sent together."""
+
+
+@runtime_checkable
 class MakesInSteps(Protocol):
     """An adapter whose marketplace makes something by several requests, so that who dies in between leaves a
     part of it, implements this too."""

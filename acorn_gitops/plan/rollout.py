@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from acorn_gitops.model.resource import Address
 from acorn_gitops.model.selectors import select
 
 if TYPE_CHECKING:
@@ -55,6 +56,21 @@ def phases_of(
             )
         )
     return phases
+
+
+def in_their_phases(
+    phases: Sequence[Phase], before: Mapping[str, Sequence[Address]]
+) -> Mapping[str, Sequence[Address]]:
+    """What waited in phases that have other names by now, by the phase that has its store, or else by the one
+    that stands longest."""
+    found: dict[str, list[Address]] = {}
+    named = {one.name for one in phases}
+    for address in (one for name, those in before.items() if name not in named for one in those):
+        longest = max(phases, key=lambda one: one.soak, default=None)
+        mine = next((one for one in phases if address.store in one.stores and one.soak), longest)
+        if mine is not None:
+            found.setdefault(mine.name, []).append(address)
+    return found
 
 
 def phase_from(document: Mapping[str, object]) -> Phase:

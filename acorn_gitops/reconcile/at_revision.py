@@ -22,8 +22,10 @@ from acorn_gitops.specs.project import FILE
 
 
 @contextmanager
-def at_revision(workspace: Workspace, revision: str) -> Iterator[Workspace]:
-    """The workspace with a revision checked out. Misused where git knows no such revision, or where it holds
+def at_revision(
+    workspace: Workspace, revision: str, *, endings: tuple[str, ...] = ("",)
+) -> Iterator[Workspace]:
+    """The workspace with a revision checked out, or with its files of these endings. Misused where git knows no such revision, or where it holds
     no project here."""
     commit = revision_of(workspace.root, revision)
     repository = find(workspace.root)
@@ -35,7 +37,8 @@ def at_revision(workspace: Workspace, revision: str) -> Iterator[Workspace]:
     with tempfile.TemporaryDirectory(prefix="acorn-ref-") as name:
         top = Path(name).resolve()
         root = top / workspace.root.relative_to(repository.top)
-        for path, content in contents(workspace.root, stored):
+        wanted = {path: one for path, one in stored.items() if path.lower().endswith(endings)}
+        for path, content in contents(workspace.root, wanted):
             files.replace(root / path, content, root=top, lasting=False)
         try:
             _indexed(Questions(apart(repository, top, commit)), top, commit)

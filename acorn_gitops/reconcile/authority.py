@@ -63,8 +63,6 @@ def refuse_another_time(workspace: Workspace) -> None:
     said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
     if not said and abs(workspace.now() - present()) > SKEW:
         said = "the clock of this workspace is not this machine's"
-    if not said and not workspace.is_given_time:
-        return
     connections = workspace.load().configuration.connections
     real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
     if real and not said:

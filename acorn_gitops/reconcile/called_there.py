@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from acorn_gitops.compile.configuration import connections_of
 from acorn_gitops.model.finding import AcornError
+from acorn_gitops.provenance.earlier import SPECS
+from acorn_gitops.reconcile.addresses import one_spelling
 from acorn_gitops.reconcile.at_revision import at_revision
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.configuration import Configuration
@@ -18,8 +20,11 @@ from acorn_gitops.specs.load import Loaded
 
 _NAMED_THERE = frozenset({"network", "vendure"})
 """Adapters whose marketplaces know a store by the name that the specs give it."""
-Place = tuple[str, str]
-"""A sort of place, and what the marketplace calls it."""
+_TEXTS = (*SPECS, ".json")
+"""How files are named that specs are made of."""
+Place = tuple[str, str, str, str, str]
+"""A sort of place, and what the marketplace calls it; whose it is: the seller, the address and the token. Where
+these three are not as in the commit, nobody knows whether it is another one of the same name."""
 
 
 def called_there(
@@ -34,9 +39,8 @@ def called_there(
         if there is None:
             return None
         for store, place in here.items():
-            same = {name for name, one in there if one == place}
             if (store, place) not in there:
-                names[store] |= same
+                names[store] |= {name for name, one in there if one[:2] == place[:2]}
     return {store: frozenset(found) for store, found in names.items()}
 
 
@@ -55,7 +59,7 @@ def _read(
 ) -> frozenset[tuple[str, Place]] | None:
     found: set[tuple[str, Place]] = set()
     try:
-        with at_revision(workspace, commit) as there:
+        with at_revision(workspace, commit, endings=_TEXTS) as there:
             for environment in environments:
                 there.environment = environment
                 configuration = there.readable()
@@ -76,6 +80,9 @@ def _place_of(configuration: Configuration, store: str) -> Place | None:
     if spec is None or settings is None or settings["adapter"] in _NAMED_THERE:
         return None
     front, shop = spec.spec.get("storefront") or {}, spec.spec.get("physical") or {}
+    seller = front.get("sellerId") or (settings.get("options") or {}).get("sellerId")
+    url = one_spelling(settings["adapter"], str(settings.get("url") or ""))
+    whose = str(seller or ""), url, str(settings.get("token") or "")
     if front.get("marketplaceId"):
-        return "front", str(front["marketplaceId"])
-    return ("place", str(shop["code"])) if shop.get("code") else None
+        return "front", str(front["marketplaceId"]), *whose
+    return ("place", str(shop["code"]), *whose) if shop.get("code") else None

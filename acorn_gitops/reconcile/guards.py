@@ -28,7 +28,7 @@ from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, FieldChange, StoreResult
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
-from acorn_gitops.plan.rollout import Phase
+from acorn_gitops.plan.rollout import Phase, in_their_phases
 from acorn_gitops.provenance.earlier import not_here
 from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
@@ -364,10 +364,9 @@ def still_to_stand(
     """What an earlier run has written in stores that go first, and for which an apply waits before it writes
     to others."""
     touched = {result.store for result in results if any(change.writes for change in result.changes)}
-    named = {phase.name for phase in phases}
-    first = [one for name, those in unsoaked.items() if name not in named for one in those]
+    moved = in_their_phases(phases, unsoaked)
     for number, phase in enumerate(phases):
-        waits = [*unsoaked.get(phase.name, ()), *(first if number == 0 else ())]
+        waits = [*unsoaked.get(phase.name, ()), *moved.get(phase.name, ())]
         follow = touched.difference(*(one.stores for one in phases[: number + 1]))
         if phase.soak and waits and follow:
             more = f" and {len(waits) - 3:,} more" if len(waits) > 3 else ""

@@ -122,18 +122,22 @@ class _Search:
 
     def _said(self, ledger: Ledger, store: str, name: str) -> Said:
         """What a ledger says of rights in one of our stores, which it calls `name`."""
-        said = said_of(ledger, name)
         marketplace = self._state.marketplaces.get(self._state.connections.get(store, ""))
+        managed = marketplace is not None and marketplace.capabilities().get("role") == "managed"
+        said = said_of(ledger, name, managed=managed)
         if not said.at or not isinstance(marketplace, Fences):
             return said
         try:
+            if marketplace.generation(store, self._state.owner) is None:
+                return said  # it remembers nobody
             found = marketplace.generation(store, ledger.owner())
         except MarketplaceError:
             return said._replace(heard=False)
-        if found is None:
-            return said
-        known = bool(found.head) and ledger.knows(found.head)
-        return said._replace(heard=known and not ledger.moved_since(name, found.head))
+        head = found.head if found is not None else ""
+        if not head or not ledger.knows(head) or ledger.moved_since(name, head):
+            return said._replace(heard=False)
+        ledger.believe([head])
+        return said_of(ledger, name, managed=managed)
 
     def _is_ours(self, ledger: Ledger) -> bool:
         """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
@@ -317,6 +321,8 @@ def projects_of(root: Path) -> Iterator[Path]:
             yield (repository.top / name.decode("utf-8", "replace")).parent
 
 
-def said_of(ledger: Ledger, store: str) -> Said:
-    """What a ledger says of rights in one of its stores."""
-    return Said(ledger.last_word(store), [*rows_of(ledger.by_hand(store)), *applied_in(ledger, store)])
+def said_of(ledger: Ledger, store: str, *, managed: bool = False) -> Said:
+    """What a ledger says of rights in one of its stores. `managed`: the marketplace has roles of its own, so
+    that nobody is told to make them by hand, whatever the ledger says."""
+    told = [] if managed else rows_of(ledger.by_hand(store))
+    return Said(ledger.last_word(store), [*told, *applied_in(ledger, store)])

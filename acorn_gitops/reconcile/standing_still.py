@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.engines.standstill import Stop, closed, frozen, held
+from acorn_gitops.engines.standstill import Stop, closed, frozen, held, is_past
 from acorn_gitops.model.finding import AcornError, Finding, Refused, Severity
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.branch import bring_default, brought_before, is_elsewhere
@@ -154,7 +154,7 @@ def _stops(
     # default branch, its windows and those of each that leads there have to be open.
     permitting = [own_name] if is_as_there(head, own_name, used) else [own_name, *leading]
     called: Mapping[str, Collection[str]] | None = {name: [name] for name in names}
-    if head_commit and any(one.get("stores") for one in (*kept["freezes"], *kept["changeWindows"])):
+    if head_commit and _names_stores(kept, now):
         environments = {own_name, *leading}.intersection(head.get("environments") or ())
         called = called_there(workspace, loaded, head_commit, environments, names)
     if called is None:
@@ -176,6 +176,12 @@ def _stops(
             overcame=lambda bad: _overcame(root, commit, head_commit, bad),
         ),
     ]
+
+
+def _names_stores(settings: ProjectData, now: datetime) -> bool:
+    """Whether a freeze that is not over, or a change window, is of some stores alone."""
+    freezes = (one for one in settings.get("freezes") or () if not is_past(one, now))
+    return any(one.get("stores") for one in (*freezes, *(settings.get("changeWindows") or ())))
 
 
 def _here(stop: Stop, called: Mapping[str, Collection[str]]) -> tuple[str, ...]:

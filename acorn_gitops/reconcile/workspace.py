@@ -95,18 +95,18 @@ class Workspace:
         self.home = self.root
         """Where what git does not keep lies: ledgers, embedded marketplaces."""
         self.environment = environment
-        self.environ = environ
+        # What is asked is not to change while it is asked.
+        self.environ: Mapping[str, str] = {**environ}
         self.cache = open_cache(environ)
         self.trust = Trust(root, environ)
         self.untrusted = is_untrusted(environ)
         self.owner = ""
         """Project and environment, once a project was read."""
-        self.clock = clock
-        self.pause = pause or time.sleep
+        self._clock, self._pause, self._own_time = clock, pause or time.sleep, False
         self.refusing: Callable[[], str] | None = None
         """Why nothing may be sent any more, empty where it may. Set by a run that applies, and asked before
         each write, and while a request waits for the next try."""
-        self.places: dict[tuple[str, ...], frozenset[tuple[str, tuple[str, str]]] | None] = {}
+        self.places: dict[tuple[str, ...], frozenset[tuple[str, tuple[str, str, str, str, str]]] | None] = {}
         """What `called_there` has read."""
         self._connections: Connections | None = None
         self._verb = ""
@@ -155,18 +155,27 @@ class Workspace:
         return rehearse(self)
 
     @property
+    def clock(self) -> Callable[[], datetime]:
+        """What tells the present instant."""
+        return present if self._own_time else self._clock
+
+    @property
+    def pause(self) -> Callable[[float], None]:
+        """What waits for so many seconds."""
+        return time.sleep if self._own_time else self._pause
+
+    @property
     def is_given_time(self) -> bool:
         """Whether a caller chose a clock or a pause."""
-        return self.clock is not present or self.pause is not time.sleep
+        return self._clock is not present or self._pause is not time.sleep
 
     def go_by_own_time(self) -> None:
-        """From now on this machine's clock and its pauses count, whatever was given."""
-        self.clock, self.pause = present, time.sleep
-        self.environ = {name: value for name, value in self.environ.items() if name != "ACORN_NOW"}
+        """From now on this machine's clock and its pauses count, whatever is given."""
+        self._own_time = True
 
     def now(self) -> datetime:
         """The present instant; ACORN_NOW replaces it, to see what will hold then."""
-        chosen = self.environ.get("ACORN_NOW")
+        chosen = "" if self._own_time else self.environ.get("ACORN_NOW")
         if not chosen:
             return self.clock()
         try:

@@ -75,6 +75,8 @@ _IN_BRACES: Final = re.compile(
     rf"[\w .:,{{}}\[\]/-]*{{ *(?:[\w.-]+: *[\w./-]+ *, *)*{_NAME}[,}}][\w .:,{{}}\[\]/-]*"
 )
 """In a map of one line."""
+_LONG: Final = 1000
+"""Letters of a line that is looked at closely."""
 _WORD: Final = re.compile(r"(?<![\w-])ledger(?![\w-])")
 _KEY: Final = re.compile(r"""ledger["']?[ \t]*:""")
 _MARKS: Final = re.compile(r"""[?&!*{}\[\]"'|>]""")
@@ -93,20 +95,21 @@ def ledgers_plainly(text: str) -> list[str] | None:
     if _ASIDE.search(text):
         return None
     found: list[str] = []
-    lines = text.replace("\r\n", "\n").split("\n")
-    for number, line in enumerate(lines):
-        if not _WORD.search(line) or line.lstrip().startswith("#"):
+    below = ""
+    for line in reversed(text.replace("\r\n", "\n").split("\n")):
+        following, below = below, line if line.strip() else below
+        if "ledger" not in line or not _WORD.search(line) or line.lstrip().startswith("#"):
             continue
-        if not _KEY.search(line) and not _MARKS.search(line):
+        keys = len(_KEY.findall(line.partition(" #")[0]))
+        if not keys and not _MARKS.search(line):
             continue  # a word of some text
+        if keys > 1 or len(line) > _LONG or _indent(following) > _indent(line):
+            return None
         match = _ALONE.fullmatch(line) or _IN_BRACES.fullmatch(line)
-        following = next((one for one in lines[number + 1 :] if one.strip()), "")
-        several = len(_KEY.findall(line.partition(" #")[0])) > 1
-        goes_on = _indent(following) > _indent(line) or not _FOLLOWS.fullmatch(following)
-        if match is None or several or goes_on:
+        if match is None or not _FOLLOWS.fullmatch(following):
             return None
         found.append(match["name"])
-    return found
+    return found[::-1]
 
 
 def _indent(line: str) -> int:

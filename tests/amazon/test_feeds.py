@@ -74,8 +74,19 @@ def test_many_changes_are_one_feed(amazon: Emulated, account: AmazonAccount) -> 
 
 def test_a_few_changes_go_item_by_item(amazon: Emulated, account: AmazonAccount) -> None:
     """A feed takes minutes."""
-    assert statuses(account.write("amz-de", wishes(account)[:39])) == {"observed"}
+    assert statuses(account.write("amz-de", wishes(account)[:20])) == {"observed"}
     assert "createFeed" not in amazon.world.requests
+    assert (account.batch("listing", "update", 39), account.batch("listing", "update", 40)) == (20, 40)
+
+
+def test_what_was_cut_for_a_feed_goes_by_a_feed(amazon: Emulated, account: AmazonAccount) -> None:
+    """Although one change drops out, so that there are fewer than are worth one: item by item, what was looked at would
+    be minutes old."""
+    writes = wishes(account)[:40]
+    amazon.hand(sku="S00000", marketplaceId=DE, set={"condition_type": [{"value": "used_good"}]})
+    outcomes = account.write("amz-de", writes)
+    assert [one.status for one in outcomes] == ["conflict", *["observed"] * 39]
+    assert "patchListingsItem" not in amazon.world.requests
 
 
 def test_what_one_feed_refuses_is_told_and_spoils_no_other(amazon: Emulated, account: AmazonAccount) -> None:
@@ -89,14 +100,31 @@ def test_what_one_feed_refuses_is_told_and_spoils_no_other(amazon: Emulated, acc
     assert prices(amazon) == {12, 10}
 
 
-def test_a_feed_that_is_fatal_has_done_nothing(amazon: Emulated, account: AmazonAccount) -> None:
-    """And is told for each."""
-    amazon.world.faults.append(fault("fatal", "createFeed"))
+@pytest.mark.parametrize(
+    ("kind", "status", "price"), [("fatal", "accepted", 10), ("aborted", "observed", 12)]
+)
+def test_what_a_fatal_feed_did_is_seen_by_looking(
+    amazon: Emulated, account: AmazonAccount, kind: str, status: str, price: int
+) -> None:
+    """Some of it, nothing, or all: the status does not say."""
+    amazon.world.faults.append(fault(kind, "createFeed"))
     outcomes = account.write("amz-de", wishes(account))
-    assert statuses(outcomes) == {"rejected"}
-    assert "FATAL" in outcomes[0].message
-    assert prices(amazon) == {10}
-    assert statuses(account.write("amz-de", wishes(account, mark="again"))) == {"observed"}
+    assert (statuses(outcomes), prices(amazon)) == ({status}, {price})
+    assert ("FATAL" in outcomes[0].message) == (status == "accepted")
+
+
+def test_a_feed_that_somebody_cancelled_has_done_nothing(
+    amazon: Emulated, account: AmazonAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it waited."""
+    monkeypatch.setattr(account.client, "_pause", lambda seconds: cancelled())
+
+    def cancelled() -> None:
+        for one in amazon.world.feeds.of(SELLER):
+            one.cancelled = True
+
+    outcomes = account.write("amz-de", wishes(account))
+    assert (statuses(outcomes), prices(amazon)) == ({"rejected"}, {10})
 
 
 def fault(kind: str, operation: str) -> Any:
@@ -158,6 +186,7 @@ def test_a_feed_that_nobody_tells_of_is_looked_for_all_the_same(
         b'{"issues": null}',
         b'{"issues": [{"severity": "ERROR", "messageId": 46, "code": "1", "message": "x"}]}',
         b'{"issues": [{"severity": "ERROR", "code": "1", "message": "x"}]}',
+        b'{"header": {"feedId": "other"}, "issues": [{"severity": "ERROR", "messageId": 1, "sku": "S00000", "code": "1", "message": "x"}]}',
         b"[" * 100_000,
     ],
 )
@@ -255,11 +284,13 @@ def test_new_listings_go_item_by_item(account: AmazonAccount) -> None:
 
 @pytest.mark.parametrize(
     ("waiting", "batch"),
-    [(1499, 20), (1500, 1500), (10_000, 10_000), (10_001, 5001), (100_000, 10_000), (25_000, 8334)],
+    [(1499, 20), (1500, 1500), (5_000, 5_000), (5_001, 2501), (100_000, 5_000), (12_000, 4_000)],
 )
-def test_a_feed_holds_ten_thousand_changes_at_most_evenly(amazon: Emulated, waiting: int, batch: int) -> None:
+def test_a_feed_holds_five_thousand_changes_at_most_evenly(
+    amazon: Emulated, waiting: int, batch: int
+) -> None:
     assert amazon.adapter(KNOWN).batch("listing", "update", waiting) == batch
-    assert (BY_FEED, FEED) == (1500, 10_000)
+    assert (BY_FEED, FEED) == (1500, 5_000)
 
 
 @pytest.mark.parametrize("said", [True, "1500", -1, 1.5, None])

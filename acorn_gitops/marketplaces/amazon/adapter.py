@@ -18,10 +18,11 @@ from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.feeds import Feeds
 from acorn_gitops.marketplaces.amazon.listings import Listings
+from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
 from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, SEARCH_LISTINGS, requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.product_types import schema_of
-from acorn_gitops.marketplaces.amazon.sales import Sales
+from acorn_gitops.marketplaces.amazon.sales import Sales, sku_of
 from acorn_gitops.marketplaces.amazon.submissions import Submissions
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import (
@@ -64,8 +65,9 @@ AT_ONCE: Final = 20
 """Writes of one batch: at five a second what was looked at before is four seconds old at most."""
 BY_FEED: Final = 1500
 """From so many changes of one store at once they go by a feed: five minutes of requests."""
-FEED: Final = 10_000
-"""Changes in one feed; Amazon takes 25,000. What was looked at before is some hundred seconds old then."""
+FEED: Final = 5_000
+"""Changes in one feed; Amazon takes 25,000. What was looked at before is not a minute old then."""
+DAY: Final = 86_400.0
 FEED_SECONDS: Final = 300.0
 """That a feed is taken to need until one was seen."""
 
@@ -84,7 +86,7 @@ class AmazonAccount:
         self._by_feed = by_feed
         self._pages: dict[str, int] = {}
         """How many searches the last reading of a store took."""
-        self._feeds = Feeds(client, least=by_feed)
+        self._feeds = Feeds(client, least=by_feed, more_than=AT_ONCE)
         submissions = Submissions(client, self._feeds)
         self._listings = Listings(client, submissions)
         self._sales = Sales(self._listings, submissions)
@@ -156,9 +158,18 @@ class AmazonAccount:
     def batch(self, type: str, operation: str, waiting: int) -> int:
         """As many as one search shows: they are looked at right before they are written. Very many go by a
         feed."""
-        if (type, operation) in FED and self._feeds.takes(waiting):
+        if (type, operation) in FED and self._feeds.pays(waiting):
             return -(-waiting // -(-waiting // FEED))
         return AT_ONCE
+
+    def entangled(self, type: str, key: str) -> str:
+        """A sale price is a part of the offer of its SKU, which is sent whole."""
+        return sku_of(key) if type == "promotion" else key if type == "listing" else ""
+
+    def comes_late(self, type: str, operation: str, count: int) -> float:
+        """A feed comes within hours, an item's change within minutes."""
+        fed = (type, operation) in FED and self._feeds.pays(count)
+        return DAY if fed else UNSEEN
 
     def irreplaceable(self) -> Mapping[str, str]:
         """An archived place keeps its code for ever, and a SKU its product."""

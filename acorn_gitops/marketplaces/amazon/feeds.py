@@ -34,6 +34,8 @@ LAST_LOOK: Final = 60.0
 SLOWER: Final = 1.5
 RESULT: Final = 64 << 20
 """Bytes of a feed's result, unpacked, and of memory that it takes."""
+TOLD: Final = 5
+"""Words of Amazon's about one change."""
 WORKS: Final = ("IN_QUEUE", "IN_PROGRESS")
 
 
@@ -53,18 +55,24 @@ class Submission(NamedTuple):
 
 
 class Feeds:
-    """The feeds of one account. `least`: as many changes of one store go by a feed; 0 for none ever."""
+    """The feeds of one account. `more_than`: what comes in one batch and is more goes by a feed; `least`: so
+    many changes of one store are worth one; 0 for none ever."""
 
-    def __init__(self, client: Client, *, least: int) -> None:
-        self._client, self._least = client, least
+    def __init__(self, client: Client, *, least: int, more_than: int) -> None:
+        self._client, self._least, self._more_than = client, least, more_than
         self._under_way: dict[str, frozenset[tuple[str, str]]] = {}
         """By id, the sellers and SKUs in feeds that were not waited for to their end."""
         self.seconds = 0.0
         """How long the last feed of this run needed; 0 where there was none."""
 
-    def takes(self, count: int) -> bool:
-        """Whether so many changes of one store go by a feed."""
+    def pays(self, count: int) -> bool:
+        """Whether so many changes of one store are worth a feed."""
         return 0 < self._least <= count
+
+    def takes(self, count: int) -> bool:
+        """Whether a batch of so many goes by a feed. Which ones are large is decided once, when batches are
+        cut: item by item, what was looked at would be minutes old."""
+        return self._least > 0 and count > self._more_than
 
     def why_not(self, store: RemoteStore, sku: str) -> str:
         """Why a SKU must wait; empty where it need not. In which order Amazon carries out a feed and what
@@ -94,7 +102,7 @@ class Feeds:
             seller = str(store.raw["sellerId"])
             self._under_way[id] = frozenset((seller, one.sku) for one in wishes)
             return [Taken(f"it is in feed {id}, which Amazon has not worked off yet")] * len(wishes)
-        return self._judged(id, told, len(wishes))
+        return self._judged(id, told, wishes)
 
     def _worked_off(self, id: str) -> Tree | None:
         """A feed that came to its end; None for one that takes longer than is waited, or is not answered
@@ -113,25 +121,30 @@ class Feeds:
                 return told
         return None
 
-    def _judged(self, id: str, told: Tree, count: int) -> list[Trouble]:
+    def _judged(self, id: str, told: Tree, wishes: Sequence[Submission]) -> list[Trouble]:
         """What became of each message, in order."""
+        count = len(wishes)
         status = one_line(str(told["processingStatus"]), 20)
+        if status == "CANCELLED":
+            raise Refusal(f"somebody cancelled feed {id} before Amazon came to it")
         if status != "DONE":
-            raise Refusal(
-                f"Amazon ended feed {id} as {status}: nothing of it was carried out",
-                hint="run again; where it ends so twice, `feedsFrom: 0` of the options sends none",
-            )
+            # "Some, none, or all of the operations" were carried out, the model says.
+            return [Taken(f"Amazon ended feed {id} as {status}, and what it did of it is not seen")] * count
         try:
             report = self._report(str(told["resultFeedDocumentId"]))
-            issues = [*_errors(report, count)]
+            issues = [*_errors(report, id, wishes)]
         except (MarketplaceError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
             # It was worked off: what it did is seen by looking.
             return [Taken(f"feed {id} was worked off, and its result cannot be read")] * count
-        found: list[Trouble] = [None] * count
+        said: dict[int, list[str]] = {}
         for number, words in issues:
-            earlier = found[number]
-            found[number] = f"{earlier}; {words}" if earlier else f"Amazon answers INVALID: {words}"
-        return found
+            mine = said.setdefault(number, [])
+            if len(mine) < TOLD:
+                mine.append(words)
+        return [
+            f"Amazon answers INVALID: {'; '.join(said[number])}" if number in said else None
+            for number in range(count)
+        ]
 
     def _report(self, document: str) -> Tree:
         said: Tree = self._client.call(op.GET_FEED_DOCUMENT, {"feedDocumentId": document})
@@ -161,14 +174,18 @@ def _content(store: RemoteStore, wishes: Sequence[Submission]) -> bytes:
     return written({"header": header, "messages": [*messages_in(wishes)]})
 
 
-def _errors(report: Tree, count: int) -> Iterator[tuple[int, str]]:
+def _errors(report: Tree, id: str, wishes: Sequence[Submission]) -> Iterator[tuple[int, str]]:
     """By position, what is wrong. ValueError where it is about another feed than was sent."""
+    if report["header"]["feedId"] != id:
+        raise ValueError("a result of another feed")
     for issue in report["issues"]:
         if issue.get("severity") != "ERROR":
             continue
         number = issue.get("messageId")
-        if type(number) is not int or not 1 <= number <= count:
+        if type(number) is not int or not 1 <= number <= len(wishes):
             raise ValueError("an issue of no message")
+        if issue.get("sku") != wishes[number - 1].sku:
+            raise ValueError("an issue of another SKU")
         yield number - 1, one_line(f"{issue.get('code')} {issue.get('message')}", 300)
 
 

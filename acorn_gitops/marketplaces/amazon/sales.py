@@ -43,7 +43,7 @@ class Sales:
 
     def rows(self, store: RemoteStore, keys: Collection[str] | None) -> Rows:
         """Those of a marketplace, or of these keys."""
-        skus = None if keys is None else {_sku(key) for key in keys}
+        skus = None if keys is None else {sku_of(key) for key in keys}
         return self.rows_of(store, self._listings.items(store, skus))
 
     def rows_of(self, store: RemoteStore, items: Iterable[Tree]) -> Rows:
@@ -63,14 +63,14 @@ class Sales:
         return self._submissions.every(store, jobs, lambda job: self._put(store, job, self._raw(job), None))
 
     def _each(self, store: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        bare = {_sku(job.key) for job in jobs if job.row is None}
+        bare = {sku_of(job.key) for job in jobs if job.row is None}
         items = {str(one["sku"]): one for one in self._listings.items(store, bare)} if bare else {}
 
         def put(job: Job) -> Submission | None:
-            raw = self._raw(job) or items.get(_sku(job.key))
+            raw = self._raw(job) or items.get(sku_of(job.key))
             if not raw:
                 raise MarketplaceError(
-                    f"{_sku(job.key)} is not listed there, so that it has no offer to put on sale"
+                    f"{sku_of(job.key)} is not listed there, so that it has no offer to put on sale"
                 )
             return self._put(store, job, raw, _schedule(store, job.merged))
 
@@ -87,19 +87,19 @@ class Sales:
         several = sum(1 for _ in _entries(offer))
         if several > 1:
             raise MarketplaceError(
-                f"{_sku(job.key)} has {several} sale prices there, and Amazon takes all of them at once: end those there"
+                f"{sku_of(job.key)} has {several} sale prices there, and Amazon takes all of them at once: end those there"
                 " that nobody declares"
             )
         if amount_of(offer, "our_price") is None:
-            raise MarketplaceError(f"{_sku(job.key)} has no price there that a sale could lower")
+            raise MarketplaceError(f"{sku_of(job.key)} has no price there that a sale could lower")
         offer.pop(SALE, None)
         if entry is not None:
             offer[SALE] = [{"schedule": [entry]}]
         return self._submissions.changed(store, raw, [patch("replace", OFFER, offer)])
 
 
-def _sku(key: str) -> str:
-    """A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think
+def sku_of(key: str) -> str:
+    """The SKU of a sale. A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think
     of."""
     return key.partition(":")[2]
 

@@ -21,6 +21,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "html": "answered 503 with a page",
     "truncate": "done, and the answer is cut off",
     "fatal": "of createFeed: taken, and ended as FATAL when it is worked on",
+    "aborted": "of createFeed: worked off, and ended as FATAL",
 }
 
 

@@ -49,13 +49,18 @@ def created(call: Call) -> Answer:
         now=call.world.now(),
         seconds=call.world.habits.feed_seconds,
         id=id,
-        work=lambda: (
-            _worked(call, id, kind, content=_content(call, str(said["inputFeedDocumentId"])), places=places)
-            if call.fault != "fatal"
-            else ""
-        ),
+        work=lambda: _ended(call, id, kind, places=places),
     )
     return Answer(202, {"feedId": id})
+
+
+def _ended(call: Call, id: str, kind: str, *, places: list[str]) -> str:
+    """Work on it, unless somebody ordered otherwise: the id of its report, "" for FATAL."""
+    if call.fault == "fatal":
+        return ""
+    content = _content(call, str(call.body["inputFeedDocumentId"]))
+    report = _worked(call, id, kind, content=content, places=places)
+    return "" if call.fault == "aborted" else report
 
 
 def _content(call: Call, id: str) -> bytes:
