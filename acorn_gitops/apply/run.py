@@ -35,6 +35,7 @@ from acorn_gitops.marketplaces.protocol import (
 from acorn_gitops.model.finding import MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import Address, Desired, Live
 from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.rollout import Phase, in_their_phases
@@ -113,9 +114,19 @@ class Run:
             marketplace = self.marketplaces.get(self.connections.get(store, ""))
             if not isinstance(marketplace, Entangles) or not (thing := marketplace.entangled(type, key)):
                 continue
+            if self._has_come(one):
+                continue
             count = together[one.plan, store, type, one.operation]
             if seconds_between(one.at, now) < marketplace.comes_late(type, one.operation, count):
                 self.late.setdefault((store, thing), []).append(one)
+
+    def _has_come(self, intent: Intent) -> bool:
+        """Whether a store shows what was sent, whoever it is from."""
+        snapshot = self.snapshots.get(intent.address.store)
+        if snapshot is None:
+            return False
+        have = snapshot.resources.get((intent.address.type, intent.address.key))
+        return have is None if intent.operation == "delete" else holds(intent.attributes or {}, have)
 
     # -- what is not sent ------------------------------------------------------------------------------------
 

@@ -222,6 +222,24 @@ def test_a_document_is_put_nowhere_but_at_amazons(
     assert prices(amazon) == {10}
 
 
+@pytest.mark.planted
+def test_of_many_issues_of_one_change_some_are_told(
+    amazon: Emulated, account: AmazonAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty thousand would make a message of megabytes."""
+
+    def told(call: Call) -> Any:
+        issue = {"messageId": 1, "sku": "S00000", "severity": "ERROR", "code": "1", "message": "x" * 300}
+        (feed,) = call.world.feeds.of(SELLER)
+        report = {"header": {"feedId": feed.id}, "issues": [issue] * 30_000}
+        id = call.world.documents.new("application/json", json.dumps(report).encode())
+        return {"feedDocumentId": id, "url": call.base + call.world.documents.address(id)}
+
+    bent(amazon, monkeypatch, "getFeedDocument", told)
+    (first, *_) = account.write("amz-de", wishes(account))
+    assert first.status == "rejected" and len(first.message) < 2000
+
+
 def test_sale_prices_go_by_a_feed_with_what_others_set(amazon: Emulated, account: AmazonAccount) -> None:
     """The whole offer is sent back: a repricer's rule stays."""
     for listing in amazon.account.listings.values():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.amazon.emulated import DE, SELLER
+from tests.amazon.emulated import DE, EUROPE, SECRETS, SELLER
 from tests.amazon.test_flow import SKUS, STORES, Seller
 from tests.borders.clone import WHO, cloned, git, published
 from tests.repository import Repository
@@ -86,6 +86,45 @@ def test_another_name_of_a_store_is_no_way_around_a_stop(
     done = stale.run("apply", "--env", environment, "--auto-approve", "--adopt")
     assert (done.code, price(shared)) == (4, "49.99"), done
     assert "shop-de: " in done.err
+
+
+OTHER = "A2OTHER98765"
+
+
+@pytest.mark.parametrize("said", [FREEZE % ", stores: [amz-de]", WINDOW], ids=["freeze", "window"])
+def test_the_name_of_another_accounts_store_is_no_way_around_a_stop(
+    selling: Seller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Two accounts sell in Germany; a checkout lets the other one's name lead to the account that is stopped."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+    selling.amazon.world.enroll({**EUROPE, "sellerId": OTHER, "refreshToken": "refresh-of-b"})
+    monkeypatch.setenv("AMAZON_B", json.dumps({**SECRETS, "refreshToken": "refresh-of-b"}))
+    project = selling.path / "acorn.yaml"
+    both = project.read_text().replace("  environments:", "    other: OTHER\n  environments:")
+    (line,) = [one for one in both.splitlines() if one.strip().startswith("main: ")]
+    project.write_text(both.replace("OTHER", line.partition("main: ")[2].replace("AMAZON_EU", "AMAZON_B")))
+    front = STORES.partition("---")[0].replace("  type: storefront", "  type: storefront\n  connection: main")
+    second = (
+        front.replace("amz-de", "two-de")
+        .replace("connection: main", "connection: other")
+        .replace(SELLER, OTHER)
+    )
+    kettle = SKUS.partition("    - sku: MUG-RED")[0]
+    selling.text(f"{front}---\n{second}{kettle}")
+    published(tmp_path, selling)
+    selling.apply()
+    stops(selling, said)
+    assert selling.run("plan").code == 0
+    stale = cloned(tmp_path / "team.git", tmp_path / "stale")
+    file = stale.path / "acorn.yaml"
+    file.write_text(file.read_text().replace(said, ""))
+    swapped = second.replace("connection: other", "connection: main").replace(OTHER, SELLER)
+    specs = f"{swapped}{kettle.replace('amz-de', 'two-de')}".replace('"49.99"', '"39.99"')
+    (stale.path / "specs" / "all.yaml").write_text(specs)
+    done = stale.run("apply", "--auto-approve", "--adopt")
+    assert (done.code, price(selling)) == (4, "49.99"), done
 
 
 def test_a_stop_of_another_store_is_none_of_this_one(shared: Seller, tmp_path: Path) -> None:

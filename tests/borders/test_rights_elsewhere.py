@@ -630,6 +630,22 @@ def test_what_is_said_plainly_is_read_without_yaml(text: str, said: list[str] | 
     assert ledgers_plainly(text) == said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{" + "ledger: a," * 100_000 + '"', None),
+        ("a: {" + "b: c, " * 100_000 + "ledger: x.db}", None),
+        ("ledger: " + "a" * 1_000_000, None),
+        ("".join(f"ledger: a{n}\n" for n in range(40_000)), [f"a{n}" for n in range(40_000)]),
+        ("ledger: x.db\n" + "\n" * 1_000_000, ["x.db"]),
+    ],
+    ids=["many keys", "a long line", "a long name", "many lines", "many empty lines"],
+)
+def test_however_long_a_project_file_is_it_is_read_line_by_line(text: str, said: list[str] | None) -> None:
+    """What took minutes would never come to its end here."""
+    assert ledgers_plainly(text) == said
+
+
 def test_a_project_file_has_its_length(team: Team) -> None:
     (team.made.path / "acorn.yaml").write_text(PROJECT + "#" * (1 << 20))
     done = team.made.run("validate")

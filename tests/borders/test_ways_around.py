@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +136,30 @@ def test_a_phase_with_another_name_soaks_what_the_old_one_left(
     rolling.phases(SOAKING.replace("name: canary", "name: first"))
     assert carried_on(rolling, environ).complete
     assert sum(rolling.paused) == 600
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["{name: pre, stores: {names: [amz-at]}}", "{name: pre, stores: {names: [amz-at]}, soakSeconds: 60}"],
+)
+def test_a_later_phase_with_another_name_soaks_as_long(
+    tmp_path: Path, environ: dict[str, str], first: str
+) -> None:
+    """What waits goes by its store: the first phase may have no time to stand."""
+    team = Rolling(tmp_path, first, SOAKING)
+    from tests.test_rollout import _ends_after
+
+    assert _ends_after(team, environ, 90 if "60" in first else 30).interrupted
+    team.phases(first, SOAKING.replace("name: canary", "name: other"))
+    assert carried_on(team, environ).complete
+    assert sum(team.paused) >= 600
+
+
+def test_a_store_may_be_called_unsoaked(tmp_path: Path) -> None:
+    made = Repository(tmp_path, storefront("unsoaked"), sku("S-1", "20.00", "unsoaked"))
+    made.apply()
+    made.write(storefront("unsoaked"), sku("S-1", "19.00", "unsoaked"))
+    made.apply()
 
 
 def test_a_deletion_that_did_not_stay_ends_the_rollout_of_a_later_run(
@@ -273,11 +298,12 @@ def test_a_ledger_is_found_however_it_was_named(
     assert team.price() == "20.00"
 
 
-@pytest.mark.parametrize("forged", [False, True])
+@pytest.mark.parametrize("owner", ["", "test/zz", ".", "..", "a\x01b", "x" * 500, "the true one, continued"])
 def test_a_ledger_of_which_no_store_has_heard_permits_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forged: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str
 ) -> None:
-    """Somebody who may push puts another one on the branch, that spoke last and gives everything away."""
+    """Somebody who may push puts another one on the branch, that spoke last and gives everything away: of an owner whom
+    the store does not know, or cannot be asked about, or a copy of the true one with an entry more."""
     for name, value in WHO.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
@@ -290,8 +316,8 @@ def test_a_ledger_of_which_no_store_has_heard_permits_nothing(
         made.write(storefront(), owners(), sku("S-1", "20.00"))
         bare = published(tmp_path, made)
         assert team("ada", project, storefront(), owners(), sku("S-1", "20.00")).code == 0
-        if forged:
-            _gives_everything(made.path, tmp_path / "decoy.db")
+        if owner:
+            _gives_everything(made.path, tmp_path / "decoy.db", owner)
             work = cloned(bare, tmp_path / "m", "--branch", "acorn-ledger").path
             (name,) = [one for one in git(work, "ls-files").split() if one.endswith(".gz")]
             where = work / name.replace("sandbox", "zz")
@@ -305,18 +331,27 @@ def test_a_ledger_of_which_no_store_has_heard_permits_nothing(
         assert (done.code, "ACN-024" in done.err, market.prices()) == (4, True, {"20.00"}), done
 
 
-def _gives_everything(project: Path, decoy: Path) -> None:
-    own = open_ledger(project / ".acorn" / "sandbox" / "ledger.db")
+def _gives_everything(project: Path, decoy: Path, owner: str) -> None:
+    true = project / ".acorn" / "sandbox" / "ledger.db"
+    own = open_ledger(true)
     where = own.binding("amz-de")
     own.close()
     key = "helpers:user:mallory@example.com"
     role = {"rules": [{"resources": EVERYTHING, "verbs": ["apply"]}]}
     grant = {"role": "helpers", "subject": {"kind": "user", "id": "mallory@example.com"}, "mfa": True}
     told = {"amz-de": [["role", "helpers", role], ["grant", key, grant]]}
-    said = {"owner": "test/zz", "bindings": {"amz-de": where}}
+    copied = owner.startswith("the true")
+    said = {"owner": "test/sandbox" if copied else owner, "bindings": {"amz-de": where}}
+    if copied:
+        shutil.copyfile(true, decoy)
     ledger = open_ledger(decoy, write=True)
     at = "2026-11-24T08:59:59Z"
-    ledger.open_up("apply.begin", at, "ada", {**said, "by_hand": told, "guards": {"access": "enforced"}})
+    about = {**said, "by_hand": told, "guards": {"access": "enforced"}}
+    if copied:
+        ledger.begin_plan("p" * 20, at, "ada", "c" * 40, "sandbox", "run", about=about)
+        ledger.close()
+        return
+    ledger.open_up("apply.begin", at, "ada", about)
     rows = [
         Settled(Address("amz-de", "role", "helpers"), "adopt", "p", outcome="observed", attributes=role),
         Settled(Address("amz-de", "grant", key), "adopt", "p", outcome="observed", attributes=grant),
@@ -382,6 +417,34 @@ def test_where_something_real_is_written_no_other_clock_counts(
         elsewhere = Elsewhere(tmp_path / "r", market.url, environ, "  policies: {budgets: {}}\n" + SHUT)
         with pytest.raises(AcornError, match="nothing may be changed now"):
             elsewhere.apply(clock=_honest_once())
+        assert market.prices() == set()
+
+
+class Late(dict[str, str]):
+    """Variables of which one appears later."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.asked = 0
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The present instant is another one from the third question on."""
+        self.asked += name == "ACORN_NOW"
+        return (
+            "2100-01-01T00:00:00Z" if name == "ACORN_NOW" and self.asked > 2 else super().get(name, default)
+        )
+
+
+def test_variables_are_as_they_were_given(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACORN_NOW")
+    monkeypatch.setattr("acorn_gitops.reconcile.authority._is_trial", lambda url: False)
+    with open_market(tmp_path) as market:
+        elsewhere = Elsewhere(tmp_path / "r", market.url, environ, "  policies: {budgets: {}}\n" + SHUT)
+        elsewhere.environ = Late(elsewhere.environ)
+        with pytest.raises(AcornError, match="nothing may be changed now"):
+            elsewhere.apply()
         assert market.prices() == set()
 
 

@@ -1,0 +1,97 @@
+"""What an earlier run sent and nobody has seen may still come, and brings back the whole offer with which it was sent: what
+it would undo waits for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from acorn_gitops.marketplaces.amazon import feeds
+from acorn_gitops.marketplaces.amazon.adapter import DAY
+from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
+from tests.amazon.emulated import DE, Emulated
+from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+
+DEARER = SKUS.replace('"12.90"', '"15.00"')
+
+
+def price(selling: Seller) -> Any:
+    """What buyers pay for the mug, and its sale."""
+    offer = selling.amazon.account.listings["MUG-RED", DE].attributes["purchasable_offer"][0]
+    return offer["our_price"][0]["schedule"][0]["value_with_tax"], "discounted_price" in offer
+
+
+@pytest.fixture
+def by_feeds(selling: Seller, monkeypatch: pytest.MonkeyPatch) -> Seller:
+    """A seller whose changes go by a feed that takes a while, and is not waited for."""
+    file = selling.path / "acorn.yaml"
+    file.write_text(file.read_text().replace("options: {", "options: {feedsFrom: 1, "))
+    assert selling.run("trust", "main").code == 0
+    monkeypatch.setattr("acorn_gitops.marketplaces.amazon.adapter.AT_ONCE", 0)
+    monkeypatch.setattr(feeds, "PATIENCE", 0.2)
+    monkeypatch.setattr(feeds, "FIRST_LOOK", 0.1)
+    selling.text(STORES + SKUS)
+    selling.amazon.world.habits.feed_seconds = 0.05
+    selling.apply()
+    return selling
+
+
+def test_a_price_waits_for_a_sale_that_is_under_way(by_feeds: Seller) -> None:
+    """The feed with the sale holds the old price, too."""
+    amazon = by_feeds.amazon
+    amazon.world.habits.feed_seconds = 3600
+    by_feeds.text(STORES + SKUS + PROMO)
+    assert by_feeds.run("apply", "--auto-approve", "--wait", "0").code == 3
+    by_feeds.text(STORES + DEARER)
+    done = by_feeds.run("apply", "--auto-approve", "--wait", "0")
+    assert done.code == 3, done
+    assert "amz-de/promotion/sale:MUG-RED was sent at" in " ".join(done.out.split())
+    assert price(by_feeds) == (Decimal("12.90"), False)
+    for one in amazon.world.feeds.of(amazon.account.seller_id):
+        one.ends = one.starts
+        one.starts = one.created
+        one.ends = one.created
+    amazon.world.settle()
+    assert price(by_feeds) == (Decimal("12.90"), True)
+    # Nobody declares that sale any more; it is told, and holds nothing up.
+    amazon.world.habits.feed_seconds = 0.05
+    done = by_feeds.run("apply", "--auto-approve", "--wait", "5")
+    assert (done.code, price(by_feeds)) == (0, (Decimal("15.00"), True)), done
+
+
+def test_what_is_seen_holds_nothing_up(by_feeds: Seller) -> None:
+    by_feeds.text(STORES + SKUS + PROMO)
+    by_feeds.apply()
+    by_feeds.text(STORES + SKUS.replace('"12.90"', '"12.50"') + PROMO)
+    by_feeds.apply()
+    assert price(by_feeds) == (Decimal("12.50"), True)
+
+
+@pytest.mark.parametrize(
+    ("type", "operation", "count", "seconds"),
+    [
+        ("promotion", "create", 1499, UNSEEN),
+        ("promotion", "create", 1500, DAY),
+        ("listing", "update", 20, UNSEEN),
+        ("listing", "create", 100_000, UNSEEN),
+    ],
+)
+def test_a_feed_comes_within_hours_and_an_item_within_minutes(
+    amazon: Emulated, type: str, operation: str, count: int, seconds: float
+) -> None:
+    assert amazon.adapter().comes_late(type, operation, count) == seconds
+
+
+@pytest.mark.parametrize(
+    ("type", "key", "thing"),
+    [
+        ("listing", "A:B", "A:B"),
+        ("promotion", "sale:A:B", "A:B"),
+        ("promotion", "sale-2:A", "A"),
+        ("location", "x", ""),
+    ],
+)
+def test_a_sale_is_a_part_of_the_offer_of_its_sku(amazon: Emulated, type: str, key: str, thing: str) -> None:
+    assert amazon.adapter().entangled(type, key) == thing
