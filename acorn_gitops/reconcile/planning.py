@@ -19,7 +19,7 @@ from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fits, Owns, Scope, Snapshot, is_begun
-from acorn_gitops.model.finding import Finding, MarketplaceError, Misused
+from acorn_gitops.model.finding import AcornError, Finding, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Live, is_money
 from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.budgets import GUARDS
@@ -100,7 +100,11 @@ def plan(workspace: Workspace, request: PlanRequest | None = None) -> Plan:
         from acorn_gitops.reconcile.at_revision import at_revision
 
         with at_revision(workspace, asked.ref) as there:
-            return plan(there, replace(asked, ref=""))
+            try:
+                return plan(there, replace(asked, ref=""))
+            except AcornError as error:
+                error.message = f"{one_line(asked.ref, 60)}: {error.message}"
+                raise
     if asked.since and asked.select:
         raise Misused("since and select are two ways to say what is planned")
     if asked.validate:

@@ -180,3 +180,13 @@ def _gives_rights(team: Repository) -> None:
     team.write(storefront(), sku(), permission("owners", EVERYTHING, ["read", "apply"], "ada@example.com"))
     git(team.path, "add", "-A")
     git(team.path, "commit", "-qm", "rights", "--author", "Ada <ada@example.com>")
+
+
+def test_what_is_wrong_with_a_commit_is_said_of_the_commit(team: Repository) -> None:
+    """Its files are not those that lie here."""
+    git(team.path, "checkout", "-q", "-b", "slip")
+    team.write(storefront(), sku(price="-1"))
+    git(team.path, "commit", "-qam", "a slip")
+    git(team.path, "checkout", "-q", "main")
+    done = team.run("plan", "--ref", "slip")
+    assert (done.code, "1 error: slip: the specs are invalid" in done.err) == (4, True), done
