@@ -117,7 +117,8 @@ class Run:
             if self._has_come(one):
                 continue
             count = together[one.plan, store, type, one.operation]
-            if seconds_between(one.at, now) < marketplace.comes_late(type, one.operation, count):
+            most = marketplace.comes_late(type, one.operation, count, answered=one.accepted)
+            if seconds_between(one.at, now) < most:
                 self.late.setdefault((store, thing), []).append(one)
 
     def _has_come(self, intent: Intent) -> bool:
@@ -259,6 +260,7 @@ class Run:
         self._again(ahead)
         for wave in sorted(waves.keys() - {*ahead}):
             self._wave(waves[wave])
+        self._again(())
 
     def _again(self, waves: Sequence[Wave]) -> None:
         """What the price guard held back may go once something else is done: a price once a promotion has

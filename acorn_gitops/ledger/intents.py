@@ -99,6 +99,7 @@ class Intents(Trail):
                 commit=commit or "",
                 open=o is None,
                 id=id,
+                accepted=o == "accepted",
             )
             for id, p, s, t, k, action, op, key, a, d, origin, remote, protected, at, o, commit in self._rows(
                 "SELECT intent.id, intent.plan, intent.store, intent.type, intent.key, action, operation, idempotency_key, attributes, declared, origin,"

@@ -40,6 +40,8 @@ class Intent(NamedTuple):
     """False: the run ended knowing that it does not know."""
     id: int = 0
     """Its number in the ledger; 0 before it is written down."""
+    accepted: bool = False
+    """The marketplace said that it took it."""
 
     @property
     def step(self) -> Step:

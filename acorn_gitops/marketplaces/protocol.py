@@ -162,9 +162,9 @@ class Entangles(Protocol):
     def entangled(self, type: str, key: str) -> str:
         """What a resource is a part of in its store; empty where it is by itself."""
 
-    def comes_late(self, type: str, operation: str, count: int) -> float:
-        """Seconds for which a write may still come that was taken and is not seen. `count`: of so many that
-        were sent together."""
+    def comes_late(self, type: str, operation: str, count: int, *, answered: bool) -> float:
+        """Seconds after which a write does not come any more that is not seen. `count`: of so many that were
+        sent together; `answered`: whether it was taken, or nobody lived to hear."""
 
 
 @runtime_checkable

@@ -11,7 +11,9 @@ import pytest
 from acorn_gitops.marketplaces.amazon import feeds
 from acorn_gitops.marketplaces.amazon.adapter import DAY
 from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
+from acorn_gitops.sandbox.amazon.world import Fault
 from tests.amazon.emulated import DE, Emulated
+from tests.amazon.test_emulator import Caller
 from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
 
 DEARER = SKUS.replace('"12.90"', '"15.00"')
@@ -69,19 +71,37 @@ def test_what_is_seen_holds_nothing_up(by_feeds: Seller) -> None:
     assert price(by_feeds) == (Decimal("12.50"), True)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("under_way", [True, False])
 @pytest.mark.parametrize(
-    ("type", "operation", "count", "seconds"),
+    ("type", "operation", "count", "fed"),
     [
-        ("promotion", "create", 1499, UNSEEN),
-        ("promotion", "create", 1500, DAY),
-        ("listing", "update", 20, UNSEEN),
-        ("listing", "create", 100_000, UNSEEN),
+        ("promotion", "create", 1499, False),
+        ("promotion", "create", 1500, True),
+        ("listing", "update", 20, False),
+        ("listing", "create", 100_000, False),
     ],
 )
 def test_a_feed_comes_within_hours_and_an_item_within_minutes(
-    amazon: Emulated, type: str, operation: str, count: int, seconds: float
+    amazon: Emulated, type: str, operation: str, count: int, fed: bool, under_way: bool, answered: bool
 ) -> None:
-    assert amazon.adapter().comes_late(type, operation, count) == seconds
+    """As long as any feed of the account is under way; what nobody lived to hear of was an item, or came at once."""
+    if under_way:
+        ask = Caller(amazon)
+        document = ask("POST", "/feeds/2021-06-30/documents", {"contentType": "application/json"}).json()
+        wish = {
+            "feedType": "JSON_LISTINGS_FEED",
+            "marketplaceIds": [DE],
+            "inputFeedDocumentId": document["feedDocumentId"],
+        }
+        ask("POST", "/feeds/2021-06-30/feeds", wish)
+    expected = DAY if fed and under_way else UNSEEN if answered else 0.0
+    assert amazon.adapter().comes_late(type, operation, count, answered=answered) == expected
+
+
+def test_where_amazon_does_not_say_a_feed_may_be_under_way(amazon: Emulated) -> None:
+    amazon.world.faults += [Fault("html", "getFeeds", 50)]
+    assert amazon.adapter().comes_late("promotion", "create", 1500, answered=True) == DAY
 
 
 @pytest.mark.parametrize(

@@ -166,10 +166,11 @@ class AmazonAccount:
         """A sale price is a part of the offer of its SKU, which is sent whole."""
         return sku_of(key) if type == "promotion" else key if type == "listing" else ""
 
-    def comes_late(self, type: str, operation: str, count: int) -> float:
-        """A feed comes within hours, an item's change within minutes."""
-        fed = (type, operation) in FED and self._feeds.pays(count)
-        return DAY if fed else UNSEEN
+    def comes_late(self, type: str, operation: str, count: int, *, answered: bool) -> float:
+        """A feed comes within hours, as long as one is under way; an item's change within minutes."""
+        if (type, operation) in FED and self._feeds.pays(count) and self._feeds.are_under_way():
+            return DAY
+        return UNSEEN if answered else 0.0
 
     def irreplaceable(self) -> Mapping[str, str]:
         """An archived place keeps its code for ever, and a SKU its product."""

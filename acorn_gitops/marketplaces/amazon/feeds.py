@@ -62,6 +62,7 @@ class Feeds:
         self._client, self._least, self._more_than = client, least, more_than
         self._under_way: dict[str, frozenset[tuple[str, str]]] = {}
         """By id, the sellers and SKUs in feeds that were not waited for to their end."""
+        self._any: bool | None = None
         self.seconds = 0.0
         """How long the last feed of this run needed; 0 where there was none."""
 
@@ -82,6 +83,18 @@ class Feeds:
             if mine in those:
                 return f"feed {id} with a change of it is under way: run again when it is done"
         return ""
+
+    def are_under_way(self) -> bool:
+        """Whether any feed of the account is not worked off yet, whoever sent it; also where Amazon does not
+        say. Asked once."""
+        if self._any is None:
+            query = {"feedTypes": LISTINGS, "processingStatuses": ",".join(WORKS), "pageSize": "1"}
+            try:
+                told: Tree = self._client.call(op.GET_FEEDS, query=query)
+                self._any = bool(told["feeds"])
+            except (MarketplaceError, LookupError, TypeError):
+                self._any = True
+        return self._any
 
     def send(self, store: RemoteStore, wishes: Sequence[Submission]) -> list[Trouble]:
         """One feed. Refusal where Amazon could not work on it at all, Unreachable where nobody knows whether

@@ -58,6 +58,7 @@ CREATE_FEED: Final = Operation(
     "createFeed", "POST", "/feeds/2021-06-30/feeds", rate=0.0083, burst=15, repeatable=False
 )
 GET_FEED: Final = Operation("getFeed", "GET", "/feeds/2021-06-30/feeds/{feedId}", rate=2, burst=15)
+GET_FEEDS: Final = Operation("getFeeds", "GET", "/feeds/2021-06-30/feeds", rate=0.0222, burst=10)
 GET_FEED_DOCUMENT: Final = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{feedDocumentId}", rate=0.0222, burst=10
 )
