@@ -25,7 +25,8 @@ from acorn_gitops.reconcile.by_hand import RIGHTS, as_judged
 from acorn_gitops.reconcile.in_force import InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
 from acorn_gitops.reconcile.workspace import Workspace, present
-from acorn_gitops.specs.load import Loaded
+from acorn_gitops.specs.load import Loaded, open_reader
+from acorn_gitops.specs.project import read_project
 
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
@@ -63,7 +64,7 @@ def refuse_another_time(workspace: Workspace) -> None:
     said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
     if not said and abs(workspace.now() - present()) > SKEW:
         said = "the clock of this workspace is not this machine's"
-    connections = workspace.load().configuration.connections
+    connections = read_project(open_reader(workspace.root, None), workspace.environment).connections
     real = sorted(name for name, c in connections.items() if not _is_trial(str(c.get("url") or "sandbox:")))
     if real and not said:
         workspace.go_by_own_time()
