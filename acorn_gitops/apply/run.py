@@ -47,7 +47,8 @@ TRIES: Final = 3
 SOAKS: Final = 10.0
 """Seconds after which a run that waits looks whether it is to stop."""
 FEW: Final = 100
-"""A batch of more takes long, and cannot be ended half-way: it is asked for right before it."""
+"""Where a marketplace chooses how much it is given at once, more takes long and cannot be ended half-way:
+whether somebody said stop is asked right before."""
 ASKS: Final = 60.0
 """Seconds after which a run asks again whether somebody said stop; the next phase always does."""
 Wave = tuple[int, int]
@@ -258,9 +259,10 @@ class Run:
         for wave in ahead:
             self._wave(waves[wave])
         self._again(ahead)
-        for wave in sorted(waves.keys() - {*ahead}):
+        behind = sorted(waves.keys() - {*ahead})
+        for wave in behind:
             self._wave(waves[wave])
-        self._again(())
+        self._again(behind)
 
     def _again(self, waves: Sequence[Wave]) -> None:
         """What the price guard held back may go once something else is done: a price once a promotion has
@@ -329,8 +331,10 @@ class Run:
             return None
         if self.edges.stopping():
             self.interrupted = True
-        if len(parts) > FEW:
+        if len(parts) > FEW and isinstance(self.marketplaces[self.connections[store]], Batches):
             self._asked = -math.inf
+            kind = parts[0].change.address.type
+            self.edges.progress(self.done, self.total, f"{store} {kind}: {len(parts):,} at once")
         why = self.superseded or ("interrupted" if self.interrupted else self.broken.get(store, ""))
         why = why or self.why_stopped(store)
         if why:

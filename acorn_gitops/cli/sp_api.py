@@ -55,6 +55,7 @@ def serve(
             hint='[{"sellerId": "A1…", "region": "eu", "refreshToken": "…", "marketplaces": ["A1PA6795UKMFR9"]}]',
         ) from None
     world.clients = {CLIENT["clientId"]: CLIENT["clientSecret"]} if accounts is None else {}
+    app = Emulator(world, clock.advance, models=_models(static or ordered), ordered=ordered is not None)
     url = f"http://{host}:{port}"
     click.echo(
         f"Selling Partner API on {url} (login: {url}/auth/o2/token; by hand: {url}/_emulator/state)", err=True
@@ -62,7 +63,6 @@ def serve(
     for account in said if accounts is None else ():
         secret = json.dumps(credentials(account))
         click.echo(f"  {account['region']}: seller {account['sellerId']}, secret {secret}", err=True)
-    app = Emulator(world, clock.advance, models=_models(static or ordered), ordered=ordered is not None)
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning"))
     try:
         server.run()

@@ -295,9 +295,8 @@ class Trail(Rows):
         return {phase: sorted(addresses) for phase, addresses in found.items()}
 
     def _waiting(self, sequence: int, said: object) -> Iterator[tuple[str, list[Address]]]:
-        if not isinstance(said, dict):
-            said = {"": [None]}
-        for phase, texts in said.items():
+        phases = said.items() if isinstance(said, dict) else (("", None),)
+        for phase, texts in phases:
             addresses = [_address(text) for text in texts] if isinstance(texts, list) else [None]
             if None in addresses:
                 raise Stale(

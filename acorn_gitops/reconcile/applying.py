@@ -183,7 +183,7 @@ class _Run:
                 finally:
                     state.ledger.close()
             finally:
-                workspace.refusing = None
+                workspace.refusing = workspace.stopping = None
                 self._free(path)
 
     def _bring(self, path: Path, owner: str) -> None:
@@ -348,6 +348,10 @@ class _Run:
         renewal = self._renewal(Path(state.ledger.where))
         self._workspace.refusing = renewal.refusal
 
+        def stopping() -> bool:
+            return not renewal.holds() or self._hooks.stopping()
+
+        self._workspace.stopping = stopping
         return Edges(
             actor=permit.actor,
             now=self._workspace.stamp,
@@ -355,7 +359,7 @@ class _Run:
             # Whoever lost the lease waits for nothing any more.
             clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,
-            stopping=lambda: not renewal.holds() or self._hooks.stopping(),
+            stopping=stopping,
             stopped=lambda stores: stopped(self._workspace, loaded, stores),
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,

@@ -82,6 +82,8 @@ class Connections:
             parts["pause"] = self._workspace.wait
         if adapter in ("amazon", "vendure"):  # the others know by the generation of a store who came first
             parts["why_not"] = self._workspace.why_not
+        if adapter == "amazon":
+            parts["ending"] = self._workspace.is_ending
         return open_marketplace(
             Settings(name, adapter, url, token=token, options=settings.get("options") or {}), **parts
         )

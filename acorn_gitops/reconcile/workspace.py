@@ -108,6 +108,9 @@ class Workspace:
         each write, and while a request waits for the next try."""
         self.places: dict[tuple[str, ...], frozenset[tuple[str, tuple[str, str, str, str, str]]] | None] = {}
         """What `called_there` has read."""
+        self.stopping: Callable[[], bool] | None = None
+        """Whether a run is to end: nothing is waited for any more that goes on without it. Set by a run that
+        applies."""
         self._connections: Connections | None = None
         self._verb = ""
 
@@ -270,6 +273,10 @@ class Workspace:
     def why_not(self) -> str:
         """Why nothing may be sent any more; empty where it may."""
         return self.refusing() if self.refusing is not None else ""
+
+    def is_ending(self) -> bool:
+        """Whether a run is to end."""
+        return self.stopping is not None and self.stopping()
 
     def ledger_path(self, project: Project) -> Path:
         """The environment's ledger file. PassesLink where a link stands in the way, or where it lies outside

@@ -176,6 +176,16 @@ def test_a_feed_that_nobody_tells_of_is_looked_for_all_the_same(
     assert statuses(account.write("amz-de", wishes(account))) == {"observed"}
 
 
+def test_a_server_that_answers_no_more_is_not_waited_for_half_an_hour(
+    amazon: Emulated, account: AmazonAccount
+) -> None:
+    amazon.world.habits.feed_seconds = 3 * 3600
+    amazon.world.faults += [fault("html", "getFeed") for _ in range(500)]
+    before = amazon.spent
+    assert statuses(account.write("amz-de", wishes(account))) == {"accepted"}
+    assert amazon.spent - before < 900
+
+
 @pytest.mark.planted
 @pytest.mark.parametrize(
     "report",
@@ -284,12 +294,10 @@ def test_deletions_go_by_a_feed(amazon: Emulated, account: AmazonAccount) -> Non
 
 
 def test_who_must_stop_does_not_wait_for_a_feed(amazon: Emulated, account: AmazonAccount) -> None:
-    """Somebody else has the lease by now: what was sent is left to Amazon."""
+    """Ctrl-C, or somebody else has the lease by now: what was sent is left to Amazon."""
     amazon.world.habits.feed_seconds = 3600
     writes = wishes(account)
-    account.client._why_not = lambda: (
-        "somebody else applies" if amazon.world.requests.get("createFeed") else ""
-    )
+    account.client.ending = lambda: bool(amazon.world.requests.get("createFeed"))
     before = amazon.spent
     assert statuses(account.write("amz-de", writes)) == {"accepted"}
     assert amazon.spent - before < 60

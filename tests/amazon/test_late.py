@@ -63,6 +63,20 @@ def test_a_price_waits_for_a_sale_that_is_under_way(by_feeds: Seller) -> None:
     assert (done.code, price(by_feeds)) == (0, (Decimal("15.00"), True)), done
 
 
+def test_a_deletion_waits_for_a_sale_that_is_under_way(by_feeds: Seller) -> None:
+    """And is told, as everything that is held back."""
+    by_feeds.amazon.world.habits.feed_seconds = 3600
+    by_feeds.text(STORES + SKUS + PROMO)
+    assert by_feeds.run("apply", "--auto-approve", "--wait", "0").code == 3
+    by_feeds.text(STORES + SKUS.partition("    - sku: MUG-RED")[0])
+    done = by_feeds.run("apply", "--auto-approve", "--wait", "0")
+    assert (done.code, "internal error" in done.err) == (3, False), done
+    assert "amz-de/listing/MUG-RED: rejected: not sent: amz-de/promotion/sale:MUG-RED was sent" in " ".join(
+        done.out.split()
+    )
+    assert ("MUG-RED", DE) in by_feeds.amazon.account.listings
+
+
 def test_what_is_seen_holds_nothing_up(by_feeds: Seller) -> None:
     by_feeds.text(STORES + SKUS + PROMO)
     by_feeds.apply()

@@ -26,9 +26,11 @@ def open_marketplace(
     clock: Callable[[], float] = time.monotonic,
     why_not: Callable[[], str] = str,
     present: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ending: Callable[[], bool] = bool,
 ) -> AmazonAccount:
     """Open a connection; nothing is sent yet. `pause` waits for so many seconds, `clock` tells seconds,
-    `present` the instant, `why_not` why nothing may be written any more (empty where it may)."""
+    `present` the instant, `why_not` why nothing may be written any more (empty where it may), `ending`
+    whether nothing is waited for any more that goes on by itself."""
     from acorn_gitops.marketplaces.amazon.adapter import AmazonAccount
     from acorn_gitops.marketplaces.amazon.client import Client
     from acorn_gitops.marketplaces.amazon.login import LOGIN, Credentials
@@ -42,6 +44,7 @@ def open_marketplace(
         clock=clock,
         why_not=why_not,
         present=present,
+        ending=ending,
     )
     seller = str(settings.options.get("sellerId") or "")
     return AmazonAccount(settings.name, client, seller=seller, by_feed=_by_feed(settings))

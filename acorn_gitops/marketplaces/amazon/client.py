@@ -84,8 +84,11 @@ class Client:
         timeout: float = 60.0,
         why_not: Callable[[], str] = str,
         present: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ending: Callable[[], bool] = bool,
     ) -> None:
         self.name = name
+        self.ending = ending
+        """Whether nothing is waited for any more that goes on by itself."""
         self.present = present
         """What time it is."""
         self._why_not = why_not
@@ -161,10 +164,6 @@ class Client:
     def pause(self, seconds: float) -> None:
         """Wait."""
         self._pause(seconds)
-
-    def why_not(self) -> str:
-        """Why nothing may be sent any more; empty where it may."""
-        return self._why_not()
 
     def fetch(self, url: str) -> bytes:
         """A document behind an address that an answer gave, without any token. MarketplaceError where that

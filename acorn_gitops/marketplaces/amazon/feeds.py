@@ -32,6 +32,10 @@ FIRST_LOOK: Final = 5.0
 """Seconds until it is looked at for the first time; each next time comes later."""
 LAST_LOOK: Final = 60.0
 SLOWER: Final = 1.5
+LOOKS: Final = 1.0
+"""Seconds after which is looked whether the run is to end."""
+UNTOLD: Final = 3
+"""Questions, each with its tries, that are not answered one after the other."""
 RESULT: Final = 64 << 20
 """Bytes of a feed's result, unpacked, and of memory that it takes."""
 TOLD: Final = 5
@@ -118,17 +122,23 @@ class Feeds:
         return self._judged(id, told, wishes)
 
     def _worked_off(self, id: str) -> Tree | None:
-        """A feed that came to its end; None for one that takes longer than is waited, or is not answered
-        for."""
-        began, step = self._client.now(), FIRST_LOOK
-        until = began + PATIENCE
-        while self._client.now() < until and not self._client.why_not():
-            self._client.pause(step)
+        """A feed that came to its end; None for one that takes longer than is waited, is not answered for, or
+        is left to itself as the run is to end: it is worked off whether we are told or not."""
+        began, step, untold = self._client.now(), FIRST_LOOK, 0
+        while self._client.now() < began + PATIENCE and untold < UNTOLD:
+            waited = 0.0
+            while waited < step and not self._client.ending():
+                self._client.pause(min(LOOKS, step - waited))
+                waited += LOOKS
+            if self._client.ending():
+                break
             step = min(step * SLOWER, LAST_LOOK)
             try:
                 told: Tree = self._client.call(op.GET_FEED, {"feedId": id})
             except MarketplaceError:
-                continue  # it is worked off whether we are told or not
+                untold += 1
+                continue
+            untold = 0
             if told["processingStatus"] not in WORKS:
                 self.seconds = self._client.now() - began
                 return told

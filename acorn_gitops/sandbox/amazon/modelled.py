@@ -78,10 +78,7 @@ class Models:
         for operation in self.operations:
             if operation.name == name and status in operation.answers:
                 return status, self._shown(operation, status)
-        known = ", ".join(
-            sorted({one.name for one in self.operations if one.name == name} or {"no such operation"})
-        )
-        raise Refused(404, "NotFound", f"no model answers {name} with {status} ({known})")
+        raise Refused(404, "NotFound", f"no model has an operation {name} that answers {status}")
 
     def contradictions(self) -> Iterator[str]:
         """Cases whose answer is not what their own model says: where and how, one sentence each."""
