@@ -436,8 +436,8 @@ class Run:
             for one in self.late.get((store, marketplace.entangled(type, key)), ()):
                 if one.address != Address(store, type, key):
                     return (
-                        f"{one.address} was sent at {one.at} and is not seen yet; when it comes, it brings back"
-                        " what it was sent with: run again when it is seen, or a day later"
+                        f"{one.address} was sent at {one.at} and is not seen yet; when it comes, it brings"
+                        " back what it was sent with: run again when it is seen, or a day later"
                     )
         return ""
 

@@ -25,8 +25,8 @@ from acorn_gitops.specs.project import FILE
 def at_revision(
     workspace: Workspace, revision: str, *, endings: tuple[str, ...] = ("",)
 ) -> Iterator[Workspace]:
-    """The workspace with a revision checked out, or with its files of these endings. Misused where git knows no such revision, or where it holds
-    no project here."""
+    """The workspace with a revision checked out, or with its files of these endings. Misused where git knows
+    no such revision, or where it holds no project here."""
     commit = revision_of(workspace.root, revision)
     repository = find(workspace.root)
     if not commit or repository is None:

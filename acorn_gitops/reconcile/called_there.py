@@ -23,8 +23,8 @@ _NAMED_THERE = frozenset({"network", "vendure"})
 _TEXTS = (*SPECS, ".json")
 """How files are named that specs are made of."""
 Place = tuple[str, str, str, str, str]
-"""A sort of place, and what the marketplace calls it; whose it is: the seller, the address and the token. Where
-these three are not as in the commit, nobody knows whether it is another one of the same name."""
+"""A sort of place, and what the marketplace calls it; whose it is: the seller, the address and the token.
+Where these three are not as in the commit, nobody knows whether it is another one of the same name."""
 
 
 def called_there(

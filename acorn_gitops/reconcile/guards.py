@@ -374,7 +374,7 @@ def still_to_stand(
                 "ACN-051",
                 "info",
                 f"{', '.join(map(str, waits[:3]))}{more}: an earlier run wrote this in {phase.name}, and it"
-                f" has not stood {phase.soak} s yet: an apply waits for that, and looks, before it writes to others",
+                f" has not stood {phase.soak} s yet: an apply waits for that, and looks, before it goes on",
                 place=None,
             )
 

@@ -4,6 +4,7 @@ where it would have, nothing is made twice, and nothing is sent below its floor 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,8 +103,6 @@ def deadly(selling: Seller, monkeypatch: pytest.MonkeyPatch) -> Deadly:
 
 def emptied(deadly: Deadly) -> None:
     """As before the first run."""
-    import shutil
-
     account = deadly.selling.amazon.account
     account.supply_sources.clear()
     account.listings.clear()
@@ -161,7 +160,7 @@ def test_by_a_feed(deadly: Deadly, first: bool) -> None:
 
     def begun() -> None:
         emptied(deadly)
-        _listed(account, 25)
+        listed(account, 25)
         text.write_text(STORES + shelf(25, "12.90"))
         assert deadly.selling.run("apply", "--auto-approve", "--adopt").code == 0
         text.write_text(STORES + shelf(25, "11.90"))
@@ -188,7 +187,7 @@ def test_by_a_feed(deadly: Deadly, first: bool) -> None:
     assert {str(one) for one in prices} == {"11.90"}
 
 
-def _listed(account: Account, count: int) -> None:
+def listed(account: Account, count: int) -> None:
     """So many are on sale already, at 12.90."""
     for number in range(count):
         offer = {"currency": "EUR", "our_price": [{"schedule": [{"value_with_tax": Decimal("12.90")}]}]}

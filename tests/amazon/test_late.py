@@ -13,8 +13,10 @@ from acorn_gitops.marketplaces.amazon.adapter import DAY
 from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
 from acorn_gitops.sandbox.amazon.world import Fault
 from tests.amazon.emulated import DE, Emulated
+from tests.amazon.test_durations import shelf
 from tests.amazon.test_emulator import Caller
 from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+from tests.amazon.test_killed import listed
 
 DEARER = SKUS.replace('"12.90"', '"15.00"')
 
@@ -75,6 +77,25 @@ def test_a_deletion_waits_for_a_sale_that_is_under_way(by_feeds: Seller) -> None
         done.out.split()
     )
     assert ("MUG-RED", DE) in by_feeds.amazon.account.listings
+
+
+def test_whether_somebody_said_stop_is_asked_right_before_a_feed(
+    selling: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be recalled. That a minute has not gone by since the last question is no reason not to ask."""
+    file = selling.path / "acorn.yaml"
+    file.write_text(file.read_text().replace("options: {", "options: {feedsFrom: 101, "))
+    assert selling.run("trust", "main").code == 0
+    listed(selling.amazon.account, 101)
+    selling.text(STORES + shelf(101, "12.90"))
+    assert selling.run("apply", "--auto-approve", "--adopt").code == 0
+    selling.text(STORES + shelf(101, "11.90"))
+    monkeypatch.setattr(
+        "acorn_gitops.reconcile.applying.stopped", lambda _, __, stores: dict.fromkeys(stores, "peak week")
+    )
+    done = selling.run("apply", "--auto-approve")
+    assert (done.code, "peak week" in done.out) == (3, True), done
+    assert "createFeed" not in selling.amazon.world.requests
 
 
 def test_what_is_seen_holds_nothing_up(by_feeds: Seller) -> None:

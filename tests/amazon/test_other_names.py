@@ -112,11 +112,19 @@ def test_the_name_of_another_accounts_store_is_no_way_around_a_stop(
         .replace(SELLER, OTHER)
     )
     kettle = SKUS.partition("    - sku: MUG-RED")[0]
-    selling.text(f"{front}---\n{second}{kettle}")
+    theirs = (
+        kettle.replace("KTL-17-BLK", "KTL-2")
+        .replace("name: kettles", "name: theirs")
+        .replace("amz-de", "two-de")
+    )
+    theirs = theirs.replace('      gtin: "4006381333931"\n', "")
+    selling.text(f"{front}---\n{second}{kettle}{theirs}")
     published(tmp_path, selling)
     selling.apply()
     stops(selling, said)
-    assert selling.run("plan").code == 0
+    selling.text(f"{front}---\n{second}{kettle}{theirs.replace('49.99', '45.99')}")
+    git(selling.path, "commit", "-qam", "the other account goes on")
+    assert selling.run("apply", "--auto-approve").code == 0
     stale = cloned(tmp_path / "team.git", tmp_path / "stale")
     file = stale.path / "acorn.yaml"
     file.write_text(file.read_text().replace(said, ""))

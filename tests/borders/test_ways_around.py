@@ -18,6 +18,7 @@ from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.document import read
+from acorn_gitops.reconcile.addresses import environments_leading_to
 from acorn_gitops.sandbox import disturb
 from acorn_gitops.sandbox.database import Database
 from tests.borders.clone import WHO, cloned, connected, git, published
@@ -51,6 +52,15 @@ def environ() -> dict[str, str]:
 def rolling(tmp_path: Path) -> Rolling:
     """Four stores with a canary, in all of which a price is to be another one."""
     return Rolling(tmp_path, SOAKING)
+
+
+def of_people(path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    """A repository in which different people apply; ledgers are not carried."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+    git(path, "init", "-q", "-b", "main")
+    (path / ".gitignore").write_text(".acorn/\nstate/\n")
+    return Team(Repository(path), monkeypatch)
 
 
 def carried_on(team: Rolling, environ: dict[str, str], **asked: Any) -> Any:
@@ -121,12 +131,15 @@ def test_a_part_of_a_plan_is_no_whole_apply(rolling: Rolling, environ: dict[str,
     """What was left out of the file was not applied with its commit."""
     file = rolling.made.path / "plan.json"
     assert rolling.made.run("plan", "--out", "plan.json").code == 0
-    part_of(file, lambda address: False)
-    carried_on(rolling, environ, plan=read(file))
+    assert carried_on(rolling, environ, plan=read(file)).complete
+    rolling.made.write(*map(storefront, STORES), everywhere("44.00"))
+    assert rolling.made.run("plan", "--out", "plan.json").code == 0
+    part_of(file, lambda address: address.startswith("amz-it/"))
+    assert carried_on(rolling, environ, plan=read(file)).complete
     ledger = open_ledger(next((rolling.made.path / ".acorn").rglob("ledger.db")))
-    ends = [entry.body for entry in ledger.history() if entry.event == "apply.end"]
+    ends = [bool(entry.body.get("selected")) for entry in ledger.history() if entry.event == "apply.end"]
     ledger.close()
-    assert all(body.get("selected") for body in ends[1:])
+    assert ends[-2:] == [False, True]
 
 
 def test_a_phase_with_another_name_soaks_what_the_old_one_left(
@@ -280,11 +293,7 @@ def test_what_is_only_marked_is_asked_about_when_a_stop_comes(
 def test_a_ledger_is_found_however_it_was_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
-    team = Team(Repository(tmp_path), monkeypatch)
-    git(tmp_path, "init", "-q", "-b", "main")
-    (tmp_path / ".gitignore").write_text(".acorn/\nstate/\n")
+    team = of_people(tmp_path, monkeypatch)
     project = PROJECT.replace("environments: {sandbox: {}}", named) + ENFORCED
     first = [storefront(), owners(), sku("S-1", "20.00")]
     assert team("ada", project, *first).code == 0
@@ -360,16 +369,57 @@ def _gives_everything(project: Path, decoy: Path, owner: str) -> None:
     ledger.close()
 
 
+def test_what_people_are_told_counts_up_to_what_a_store_has_heard_of(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger.db", write=True)
+    heads = []
+    for number in range(2):
+        told = {"amz-de": [["role", f"r{number}", {}]]}
+        about = {"owner": "test/sandbox", "by_hand": told}
+        heads.append(ledger.open_up("apply.begin", f"2026-11-24T09:00:0{number}Z", "ada", about))
+        ledger.end_plan(f"p{number}", "complete", f"2026-11-24T09:00:0{number}Z", "ada", {})
+    assert [*ledger.by_hand("amz-de")] == [("role", "r1")]
+    ledger.believe(heads[:1])
+    assert [*ledger.by_hand("amz-de")] == [("role", "r0")]
+    ledger.believe(heads)
+    assert [*ledger.by_hand("amz-de")] == [("role", "r1")]
+    ledger.close()
+
+
+def at_amazon(seller: str, token: str) -> dict[str, Any]:
+    """A connection to one address, which serves every account."""
+    options = {"sellerId": seller} if seller else {}
+    return {"adapter": "amazon", "url": "https://api.example.com", "token": token, "options": options}
+
+
+@pytest.mark.parametrize(
+    ("seller", "token", "leads"),
+    [
+        ("A", "env:A", ["a"]),
+        ("B", "env:B", ["b"]),
+        ("B", "env:A", ["a", "b"]),
+        ("C", "env:A", ["a", "b"]),
+        ("", "env:A", ["a", "b"]),
+        ("A", "env:C", ["a", "b"]),
+    ],
+)
+def test_an_account_counts_where_the_default_branch_says_it_of_the_token(
+    seller: str, token: str, leads: list[str]
+) -> None:
+    """Two accounts at one address; what is stopped in one goes on in the other."""
+    environments = {
+        name: {"connections": {"x": at_amazon(name.upper(), f"env:{name.upper()}")}} for name in "ab"
+    }
+    settings: Any = {"connections": {"x": at_amazon("", "env:Z")}, "environments": environments}
+    used: Any = {"x": at_amazon(seller, token)}
+    assert environments_leading_to(settings, used) == leads
+
+
 @pytest.mark.parametrize("at", ["2026-11-23T09:00:00Z", "2027-11-23T09:00:00Z"])
 def test_a_clock_that_was_ahead_keeps_no_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """Another environment of the same marketplace took it away afterwards."""
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
-    team = Team(Repository(tmp_path), monkeypatch)
-    git(tmp_path, "init", "-q", "-b", "main")
-    (tmp_path / ".gitignore").write_text(".acorn/\n")
+    team = of_people(tmp_path, monkeypatch)
     both = PROJECT.replace("{sandbox: {}}", "{sandbox: {}, other: {}}") + ENFORCED
     there = both.replace("Environment: sandbox", "Environment: other")
     given = [storefront(), owners(), helpers("amz-de", EVERYTHING)]

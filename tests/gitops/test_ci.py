@@ -413,11 +413,8 @@ def test_drift_becomes_one_request_with_the_specs_as_the_store_is(
     assert team.plan()["changes"] == []
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_rollout_that_ends_asks_for_the_way_back(
-    team: Repository, forge: FakeForge, job: Job, host: str, tmp_path: Path
-) -> None:
-    """One request, with what was applied last as a whole and a hold; whoever mends the cause goes on instead."""
+def slipped(team: Repository) -> str:
+    """Two stores with a canary, applied; then a slip that the canary refuses. The commit from before it."""
     team.write(storefront(), storefront("amz-fr"), sku(), sku("MUG-RED", "12.90", "amz-fr"))
     project = team.path / "acorn.yaml"
     phases = "[{name: canary, stores: {names: [amz-de]}}]"
@@ -430,6 +427,15 @@ def test_a_rollout_that_ends_asks_for_the_way_back(
     git(team.path, "commit", "-qam", "a slip")
     git(team.path, "push", "-q", "origin", "main")
     assert team.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "100").code == 0
+    return good
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_rollout_that_ends_asks_for_the_way_back(
+    team: Repository, forge: FakeForge, job: Job, host: str, tmp_path: Path
+) -> None:
+    """One request, with what was applied last as a whole and a hold; whoever mends the cause goes on instead."""
+    good = slipped(team)
     bad = git(team.path, "rev-parse", "HEAD").strip()
     for _ in range(2):
         assert job(host, "apply", request="").code == 3
@@ -450,18 +456,7 @@ def test_a_branch_in_the_way_keeps_no_way_back(
     team: Repository, forge: FakeForge, job: Job, tmp_path: Path, where: str
 ) -> None:
     """One above or below the name, and one of that name without a parent."""
-    team.write(storefront(), storefront("amz-fr"), sku(), sku("MUG-RED", "12.90", "amz-fr"))
-    project = team.path / "acorn.yaml"
-    phases = "[{name: canary, stores: {names: [amz-de]}}]"
-    project.write_text(f"{project.read_text()}  policies: {{rollout: {phases}}}\n")
-    git(team.path, "commit", "-qam", "two stores")
-    git(team.path, "push", "-q", "origin", "main")
-    team.apply()
-    good = git(team.path, "rev-parse", "HEAD").strip()
-    team.write(storefront(), storefront("amz-fr"), sku(price="9.90"), sku("MUG-RED", "11.90", "amz-fr"))
-    git(team.path, "commit", "-qam", "a slip")
-    git(team.path, "push", "-q", "origin", "main")
-    assert team.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "100").code == 0
+    good = slipped(team)
     bare = tmp_path / "team.git"
     root = git(bare, "commit-tree", "main^{tree}", "-m", "x").strip()
     git(bare, "update-ref", f"refs/heads/{where.format(good[:10])}", root)

@@ -99,8 +99,8 @@ class Sales:
 
 
 def sku_of(key: str) -> str:
-    """The SKU of a sale. A further sale of a SKU has its number before the colon: SKUs may hold any sign that one can think
-    of."""
+    """The SKU of a sale. A further sale of a SKU has its number before the colon: SKUs may hold any sign that
+    one can think of."""
     return key.partition(":")[2]
 
 
