@@ -29,6 +29,7 @@ from tests.borders.test_rights_elsewhere import (
     PRICE,
     PROJECT,
     Team,
+    by,
     helpers,
     owners,
     part_of,
@@ -302,7 +303,10 @@ def test_a_ledger_is_found_however_it_was_named(
     other = PROJECT.replace("{sandbox: {}}", "{sandbox: {ledger: .acorn/new.db}}")
     (tmp_path / "acorn.yaml").write_text(other)
     team.made.write(*first)
-    team.run("mallory", "state", "rebuild")
+    git(tmp_path, "add", "-A")
+    by(team.made, "mallory")
+    rebuilt = team.run("mallory", "state", "rebuild")
+    assert (rebuilt.code, "ACN-024" in rebuilt.err) == (4, True), rebuilt
     team("mallory", other, storefront(), bosses, sku("S-1", "1.00"), words=("--adopt",))
     assert team.price() == "20.00"
 
