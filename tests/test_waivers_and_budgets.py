@@ -384,7 +384,8 @@ def test_price_moves_are_compared_exactly(before: int, after: int, percent: int)
     """In cents, against whole numbers: no rounding decides."""
     money = [{"currency": "EUR", "value": f"{cents // 100}.{cents % 100:02}"} for cents in (before, after)]
     field = FieldChange("price", money[0], money[1], "edited")
-    change = Change("update", Address("s", "listing", "k"), "edited", {}, {}, (field,), None, "")
+    prices = ({"price": money[0]}, {"price": money[1]})
+    change = Change("update", Address("s", "listing", "k"), "edited", *prices, (field,), None, "")
     found = list(
         over_budget("s", [change], {}, {"b": {"priceDrop": str(percent), "priceRise": str(percent)}})
     )

@@ -8,7 +8,7 @@ that were sent and not seen yet, which count both as they were and as they will 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -22,6 +22,14 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, is_money, 
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
+from acorn_gitops.resources.buyers import (
+    BUSINESS_PRICE,
+    BUSINESS_TIERS,
+    Buyer,
+    Listing,
+    as_seen,
+    tiers_of,
+)
 
 
 class Guard:
@@ -138,20 +146,14 @@ class Guard:
     ) -> str:
         """Why a listing must not be put on sale: a lower price was sent for it and may still come."""
         begins = write.attributes.get("status") == "active" and live.get("status") != "active"
-        price = {**live, **write.attributes}.get("price")
-        if not begins or not is_money(price) or price is None:
+        after = {**live, **write.attributes}
+        if not begins:
             return ""
         for sending in self._sendings.get(write.address, ()):
-            coming = sending.attributes.get("price")
-            if (
-                is_money(coming)
-                and coming
-                and coming["currency"] == price["currency"]
-                and _less(coming, price)
-            ):
-                self._counted = (write.address, coming)
-                why = paid_refusal(sku, {**write.attributes, "price": coming}, live, least=least, held=held)
-                if why:
+            for coming in _lower(after, sending.attributes):
+                self._counted = (write.address, coming.price)
+                sent = {**write.attributes, **coming.asked}
+                if why := paid_refusal(sku, sent, live, least=least, held=held):
                     return f"{why}{self._expected()}"
         return ""
 
@@ -273,12 +275,9 @@ class Guard:
                 now = {**sending.attributes, **now}  # it may be there at any moment
             if sending.attributes.get("status") == "active":
                 now["status"] = "active"
-            coming, price = sending.attributes.get("price"), now.get("price")
-            if not is_money(coming) or coming is None or not is_money(price) or price is None:
-                continue
-            if coming["currency"] == price["currency"] and _less(coming, price):
-                now["price"] = coming
-                self._counted = (address, coming)
+            for coming in _lower(now, sending.attributes):
+                now |= coming.asked
+                self._counted = (address, coming.price)
         return now
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
@@ -332,6 +331,44 @@ def seconds_between(one: str, other: str) -> float:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+class _Coming(NamedTuple):
+    """A price that was sent and may still come: in place of which attribute it counts, and the amount."""
+
+    asked: Attributes
+    price: Mapping[str, str]
+
+
+def _lower(now: Listing, sent: Attributes) -> Iterator[_Coming]:
+    """What of a sending lowers what a listing costs for somebody: its price, and what businesses are asked
+    beside what they are asked now."""
+    coming, price = sent.get("price"), now.get("price")
+    if (
+        is_money(coming)
+        and coming
+        and is_money(price)
+        and price
+        and coming["currency"] == price["currency"]
+        and _less(coming, price)
+    ):
+        yield _Coming({"price": coming}, coming)
+    tiers = [*tiers_of(now)]
+    for least, amount in tiers_of({BUSINESS_TIERS: [*_business(sent)]}):
+        held = as_seen(now, Buyer("b2b", least)).get("price")
+        if not isinstance(amount, dict) or not is_money(amount):
+            continue
+        if not is_money(held) or held is None or _less(amount, held):
+            tiers.append((least, amount))
+            every = [{"minimumQuantity": pieces, "price": said} for pieces, said in tiers]
+            yield _Coming({BUSINESS_TIERS: every}, amount)
+
+
+def _business(sent: Attributes) -> Iterator[Attributes]:
+    """What a sending asks of businesses, as tiers."""
+    if sent.get(BUSINESS_PRICE) is not None:
+        yield {"minimumQuantity": 1, "price": sent[BUSINESS_PRICE]}
+    yield from sent.get(BUSINESS_TIERS) or ()
 
 
 def _less(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -20,6 +20,7 @@ from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Attributes, Desired, is_money
 from acorn_gitops.model.window import utc_text
 from acorn_gitops.plan.diff import left_to_others
+from acorn_gitops.resources.buyers import Buyer, Listing, as_seen, buyers_of, write_as_seen
 
 _BOUNDS = (
     ("minPrice", "floor", -1),
@@ -70,6 +71,14 @@ def refusal(
     empty for a creation. `least` is the lowest price that leaves the margin of its policy."""
     if type != "listing":
         return ""
+    for buyer in buyers_of({**live, **sent}):
+        seen, before = write_as_seen(sent, live, buyer)
+        if why := _refused(seen, before, least):
+            return buyer.told(why)
+    return ""
+
+
+def _refused(sent: Listing, live: Listing, least: Mapping[str, str] | None) -> str:
     after = {**live, **sent}
     price = after.get("price")
     begins = "status" in sent and sent["status"] != "inactive" and live.get("status") == "inactive"
@@ -122,7 +131,7 @@ def _too_little(price: Mapping[str, str], least: Mapping[str, str]) -> str:
 def paid_refusal(
     sku: str,
     sent: Mapping[str, object],
-    live: Mapping[str, Any],
+    live: Listing,
     least: Mapping[str, str] | None,
     held: HeldPromotions,
     *,
@@ -131,6 +140,23 @@ def paid_refusal(
     """Why this write of a listing must not be sent: with the promotions that the store holds at this moment,
     buyers would pay less than its floor or margin, and less than they do now. `former`: the SKU that it has
     until now, where it is renamed in place. Empty when it may."""
+    for buyer in buyers_of({**live, **sent}):
+        seen, before = write_as_seen(sent, live, buyer)
+        if why := _paid_too_little(sku, seen, before, least, held=held, former=former, buyer=buyer):
+            return buyer.told(why)
+    return ""
+
+
+def _paid_too_little(
+    sku: str,
+    sent: Mapping[str, object],
+    live: Listing,
+    least: Mapping[str, str] | None,
+    *,
+    held: HeldPromotions,
+    former: str,
+    buyer: Buyer,
+) -> str:
     after = {**live, **sent}
     price, before = after.get("price"), live.get("price")
     if price is None or not held or not (former or {"price", "minPrice", "status"} & sent.keys()):
@@ -139,7 +165,11 @@ def paid_refusal(
         before = None  # it is not for sale now
     try:
         floor = _floor(price["currency"], after.get("minPrice"), least)
-        found = held.breach(sku, price, before, floor[0], former=former) if floor is not None else None
+        found = (
+            held.breach(sku, price, before, floor[0], former=former, buyer=buyer)
+            if floor is not None
+            else None
+        )
     except NotComputable as error:
         return str(error)
     except (KeyError, TypeError, ValueError, InvalidOperation):
@@ -154,26 +184,38 @@ def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]
     below its floor or margin, and lower than it is. One SKU may be listed several times. The minimum
     advertised price is not asked: a promotion may be agreed to go below it."""
     for sku, (listing, least) in offered:
-        price = listing.get("price")
-        if price is None or not is_money(price) or listing.get("status") == "inactive":
+        if listing.get("status") == "inactive":
             continue  # what is put on sale later is judged then
-        bound = listing.get("minPrice")
-        if bound is not None and (not is_money(bound) or bound["currency"] != price["currency"]):
-            return f"the floor of {sku} is not in the currency of its price"
-        try:
-            floor = _floor(price["currency"], bound, least)
-            found = proposed.breach(sku, price, floor[0]) if floor is not None else None
-        except (KeyError, TypeError, ValueError, InvalidOperation):
-            return f"what it takes off {sku} cannot be computed"
-        if found is not None and floor is not None:
-            return f"{sku} {_words(found, price['currency'], floor)}"
+        for buyer in buyers_of(listing):
+            why = _takes_too_much(proposed, sku, as_seen(listing, buyer), least, buyer=buyer)
+            if why:
+                return buyer.told(why)
     return ""
+
+
+def _takes_too_much(
+    proposed: Proposed, sku: str, listing: Attributes, least: Mapping[str, str] | None, *, buyer: Buyer
+) -> str:
+    price = listing.get("price")
+    if price is None or not is_money(price):
+        return ""
+    bound = listing.get("minPrice")
+    if bound is not None and (not is_money(bound) or bound["currency"] != price["currency"]):
+        return f"the floor of {sku} is not in the currency of its price"
+    try:
+        floor = _floor(price["currency"], bound, least)
+        found = proposed.breach(sku, price, floor[0], buyer=buyer) if floor is not None else None
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return f"what it takes off {sku} cannot be computed"
+    if found is None or floor is None:
+        return ""
+    return f"{sku} {_words(found, price['currency'], floor)}"
 
 
 def sold_below(
     sku: str,
     listing: Attributes,
-    live: Mapping[str, Any],
+    live: Listing,
     least: Mapping[str, str] | None,
     falls: Falls,
     *,
@@ -182,6 +224,23 @@ def sold_below(
     """For a plan: at what a listing, as it will be, would be sold below its floor or margin with the
     promotions that will be there; empty where it is not, or where it is sold as low at that time already
     (`live`). `former`: the SKU that it has until now, where it is renamed in place."""
+    for buyer in buyers_of(listing):
+        seen, before = as_seen(listing, buyer), as_seen(live, buyer)
+        if why := _sold_for_less(sku, seen, before, least, falls=falls, former=former, buyer=buyer):
+            return buyer.told(why)
+    return ""
+
+
+def _sold_for_less(
+    sku: str,
+    listing: Attributes,
+    live: Listing,
+    least: Mapping[str, str] | None,
+    *,
+    falls: Falls,
+    former: str,
+    buyer: Buyer,
+) -> str:
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""
@@ -189,7 +248,11 @@ def sold_below(
         floor = _floor(price["currency"], listing.get("minPrice"), least)
         paid: Any = live.get("price")
         sold = paid if is_money(paid) and live.get("status") != "inactive" else None
-        found = falls.breach(sku, sold, price, floor[0], former=former) if floor is not None else None
+        found = (
+            falls.breach(sku, sold, price, floor[0], former=former, buyer=buyer)
+            if floor is not None
+            else None
+        )
     except (KeyError, TypeError, ValueError, InvalidOperation):
         return ""
     if found is None or floor is None:
@@ -206,6 +269,22 @@ def sold_below_now(
 ) -> str:
     """How a listing is sold below its floor or margin at this moment, with the promotions that the store
     holds; empty where it is not, or where nobody can tell."""
+    for buyer in buyers_of(listing):
+        seen = as_seen(listing, buyer)
+        if why := _low_now(sku, seen, least, standing=standing, now=now, buyer=buyer):
+            return buyer.told(why)
+    return ""
+
+
+def _low_now(
+    sku: str,
+    listing: Attributes,
+    least: Mapping[str, str] | None,
+    *,
+    standing: HeldPromotions,
+    now: datetime,
+    buyer: Buyer,
+) -> str:
     price = listing.get("price")
     if not is_money(price) or price is None or listing.get("status") == "inactive":
         return ""
@@ -216,7 +295,7 @@ def sold_below_now(
         amount = minor(price["value"], price["currency"])
         if amount < floor[0]:
             return f"costs {price['value']} {price['currency']}, below {floor[1]} {major(floor[0], price['currency'])}"
-        found = standing.breach(sku, price, None, floor[0])
+        found = standing.breach(sku, price, None, floor[0], buyer=buyer)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return ""
     if found is None or found.start > now:

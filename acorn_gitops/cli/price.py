@@ -125,7 +125,7 @@ def _print(session: Session, one: Asked, name: str, when: str) -> None:
     click.echo(pen(name, "bold") + when)
     click.echo(f"  listed    {money(one.price.listed):>16}")
     if one.worst.listed != one.price.listed:
-        click.echo(f"            {money(one.worst.listed):>16}  ceded down to this")
+        click.echo(f"            {money(one.worst.listed):>16}  {one.for_pieces or 'ceded down to this'}")
     for step in one.worst.steps:
         if step.taken:
             click.echo(f"            {'-' + money(step.taken):>16}  {named(step.offer)}")

@@ -15,11 +15,18 @@ from acorn_gitops.compile.translation import Document, Drafts, Translation
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.resource import Address, Attributes, Desired, Origin
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 from acorn_gitops.resources.listing import BOUNDS, OWN, PRODUCT
 from acorn_gitops.specs.configuration import Configuration
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import CompositionData, InventoryData, PricePolicyData, SkuMappingData
+    from acorn_gitops.model.typed import (
+        BusinessData,
+        CompositionData,
+        InventoryData,
+        PricePolicyData,
+        SkuMappingData,
+    )
 
 
 def _compile(configuration: Configuration, state: DesiredState) -> None:
@@ -55,6 +62,8 @@ def _compile(configuration: Configuration, state: DesiredState) -> None:
                         attributes["price"] = price if exact else {"currency": currency, "value": value}
                 elif "price" in listing:
                     attributes["price"] = None
+                if "business" in listing:
+                    _for_businesses(attributes, listing["business"], currency=currencies[store])
                 if "pricePolicy" in spec:
                     _bounds(attributes, policy, store, currency=currencies[store])
                 if allocation and listing.get("fulfillment") != "afn":
@@ -105,9 +114,27 @@ def _bounds(attributes: Attributes, policy: PricePolicyData | None, store: str, 
         said = policy.get(part, {}) if policy is not None else None
         bound = said.get(store) if said is not None else None
         if bound is not None:
-            attributes[name] = {"currency": currency, "value": canonical(bound, currency)}
+            attributes[name] = _money(bound, currency)
         elif said is None:
             attributes[name] = None  # null: there shall be none
+
+
+def _for_businesses(attributes: Attributes, said: BusinessData | None, currency: str) -> None:
+    """What businesses are asked; what is said to be null shall not be there."""
+    block: BusinessData = said or {}
+    if said is None or "price" in block:
+        value = block.get("price")
+        attributes[BUSINESS_PRICE] = None if value is None else _money(value, currency)
+    if said is None or "tiers" in block:
+        tiers = [
+            {"minimumQuantity": tier["minimumQuantity"], "price": _money(tier["price"], currency)}
+            for tier in sorted(block.get("tiers") or (), key=lambda tier: tier["minimumQuantity"])
+        ]
+        attributes[BUSINESS_TIERS] = tiers or None
+
+
+def _money(value: str, currency: str) -> dict[str, str]:
+    return {"currency": currency, "value": canonical(value, currency)}
 
 
 def _allocation(inventory: InventoryData, store: str) -> dict[str, object]:

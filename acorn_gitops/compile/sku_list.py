@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from acorn_gitops.model.resource import Attributes
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 from acorn_gitops.resources.listing import BOUNDS, OWN, PRODUCT
 from acorn_gitops.specs.resolve import name_of_sku
 
@@ -92,7 +93,22 @@ def _listing(store: str, key: str, sku: str, attributes: Attributes) -> dict[str
     for name in (*OWN, "price"):
         if attributes.get(name) is not None:
             listing[name] = attributes[name]
+    if business := _business(attributes):
+        listing["business"] = business
     return listing
+
+
+def _business(attributes: Attributes) -> dict[str, object]:
+    """What businesses are asked: amounts in the currency of the store."""
+    said: dict[str, object] = {}
+    if attributes.get(BUSINESS_PRICE) is not None:
+        said["price"] = attributes[BUSINESS_PRICE]["value"]
+    if attributes.get(BUSINESS_TIERS):
+        said["tiers"] = [
+            {"minimumQuantity": tier["minimumQuantity"], "price": tier["price"]["value"]}
+            for tier in attributes[BUSINESS_TIERS]
+        ]
+    return said
 
 
 def _bounds(rows: list[tuple[str, str, Attributes]]) -> dict[str, object]:

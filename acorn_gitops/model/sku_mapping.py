@@ -87,6 +87,23 @@ class Price(Strict):
     """A price rule of acorn.yaml."""
 
 
+class BusinessTier(Strict):
+    """Less for more."""
+
+    minimumQuantity: int = Field(ge=2, le=1_000_000)
+    """From so many pieces on."""
+    price: Amount
+    """What one piece costs then."""
+
+
+class Business(Strict):
+    """What registered businesses are asked, in the currency of the listing's price."""
+
+    price: Amount | None = None
+    """For one piece."""
+    tiers: list[BusinessTier] | None = None
+
+
 class Listing(Strict):
     """The SKU in one store."""
 
@@ -100,6 +117,9 @@ class Listing(Strict):
     fulfillment: Literal["mfn", "afn"] | None = None
     """mfn: we ship. afn: the marketplace ships, and owns the stock figure."""
     price: Price | None = None
+    business: Business | None = None
+    """A price of its own for businesses, and less for more pieces. Where it is absent they are asked what
+    everybody is; null: there shall be none."""
     status: Literal["active", "inactive"] | None = None
 
 

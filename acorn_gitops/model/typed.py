@@ -390,6 +390,20 @@ class PriceData(TypedDict, total=False):
     rule: str
 
 
+class BusinessTierData(TypedDict, total=False):
+    """Less for more."""
+
+    minimumQuantity: int
+    price: str
+
+
+class BusinessData(TypedDict, total=False):
+    """What registered businesses are asked, in the currency of the listing's price."""
+
+    price: str
+    tiers: list[BusinessTierData]
+
+
 class ListingData(TypedDict, total=False):
     """The SKU in one store."""
 
@@ -414,6 +428,7 @@ class ListingData(TypedDict, total=False):
     ]
     fulfillment: Literal["mfn", "afn"]
     price: PriceData
+    business: BusinessData
     status: Literal["active", "inactive"]
 
 

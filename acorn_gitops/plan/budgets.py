@@ -15,10 +15,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.model.finding import Finding
-from acorn_gitops.model.resource import Attributes
+from acorn_gitops.model.resource import Attributes, attribute_of, is_money
 from acorn_gitops.plan.change import Action, Change
-from acorn_gitops.plan.document import price_move
 from acorn_gitops.plan.ownership import belongs_to
+from acorn_gitops.resources.buyers import ASKED, Buyer, as_seen, buyers_of
 
 if TYPE_CHECKING:
     from acorn_gitops.model.typed import AllowanceData, BudgetData
@@ -92,8 +92,8 @@ def built_in(
     themselves or by promotions (`prices`), and most of its listings going off sale (`off_sale`). `budgets:
     {}` says that none is wanted."""
     moves: dict[str, list[tuple[Decimal, Decimal]]] = {}
-    for change, move in judged_moves(changes, managed.get("listing", 0)) if prices else ():
-        moves.setdefault(str(change.address), []).append((Decimal(move[1]), Decimal(move[2])))
+    for move in judged_moves(changes, managed.get("listing", 0)) if prices else ():
+        moves.setdefault(str(move.change.address), []).append((Decimal(move.old), Decimal(move.new)))
     for cut in cuts if prices else ():
         moves.setdefault(cut.address, []).append((cut.before, cut.after))
     far = [address for address, some in moves.items() if any(map(_is_far, some))]
@@ -159,24 +159,31 @@ def _all_kept(listing: Attributes) -> bool:
 def _put_back(change: Change) -> bool:
     """Whether only somebody else's hand is undone: the price was reviewed when it was applied. What is taken
     over from others is theirs until then."""
-    return not belongs_to(change) and any(
-        field.path == "price" and field.reason == "drifted" for field in change.fields
-    )
+    asked = [field for field in change.fields if attribute_of(field.path) in ASKED]
+    return not belongs_to(change) and bool(asked) and all(field.reason == "drifted" for field in asked)
 
 
-def judged_moves(
-    changes: Sequence[Change], listings: int
-) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
+class Move(NamedTuple):
+    """What a listing costs for a buyer, before and after: amounts as decimal text."""
+
+    change: Change
+    buyer: Buyer
+    currency: str
+    old: str
+    new: str
+
+
+def judged_moves(changes: Sequence[Change], listings: int) -> Iterator[Move]:
     """The prices that a budget is about: all that move, but for a few that are only put back. Many that were
     changed outside at once are no slip of somebody's hand; rather these specs are old."""
     repaired = sum(map(_put_back, changes))
     mass = repaired >= MANY and repaired * 10 >= listings
-    for change, move in _moves(changes):
-        if mass or not _put_back(change):
-            yield change, move
+    for move in _moves(changes):
+        if mass or not _put_back(move.change):
+            yield move
 
 
-def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, str, str]]]:
+def _moves(changes: Sequence[Change]) -> Iterator[Move]:
     """Prices that move: of a listing, or from one that goes to one that comes for the same SKU or item."""
     gone: dict[tuple[str, str], Attributes] = {}
     for change in changes:
@@ -185,10 +192,12 @@ def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, 
                 if change.before.get(name):
                     gone[name, str(change.before[name])] = change.before
     for change in changes:
-        move = price_move(change)
-        if move is None and change.action == "create" and change.address.type == "listing" and change.after:
+        before = change.before if not {*ASKED}.isdisjoint(change.touched) else None
+        if change.address.type != "listing" or not change.after:
+            continue
+        if change.action == "create":
             after = change.after
-            former = next(
+            before = next(
                 (
                     gone[name, str(after[name])]
                     for name in ("sku", "asin", "gtin")
@@ -196,11 +205,16 @@ def _moves(changes: Sequence[Change]) -> Iterator[tuple[Change, tuple[str, str, 
                 ),
                 None,
             )
-            old, new = (former or {}).get("price"), after.get("price")
-            if old and new and old["currency"] == new["currency"]:
-                move = (new["currency"], old["value"], new["value"], "")
-        if move is not None:
-            yield change, move
+        for buyer in buyers_of(before, change.after) if before is not None else ():
+            yield from _move(change, before or {}, change.after, buyer)
+
+
+def _move(change: Change, before: Attributes, after: Attributes, buyer: Buyer) -> Iterator[Move]:
+    old, new = as_seen(before, buyer).get("price"), as_seen(after, buyer).get("price")
+    if old is None or new is None or old == new or not (is_money(old) and is_money(new)):
+        return
+    if old["currency"] == new["currency"]:
+        yield Move(change, buyer, new["currency"], old=old["value"], new=new["value"])
 
 
 def over_budget(
@@ -336,7 +350,7 @@ def _most(allowance: AllowanceData, have: int) -> tuple[int | None, str]:
 def _prices(most: _Tightest, changes: Sequence[Change], listings: int) -> Iterator[Finding]:
     if most.drop is None and most.rise is None:
         return
-    for change, (currency, old, new, _) in judged_moves(changes, listings):
+    for change, buyer, currency, old, new in judged_moves(changes, listings):
         before, after = Decimal(old), Decimal(new)
         # Compared exactly: the percentage that is shown is rounded.
         if most.drop is not None and after < before and (before - after) * 100 > before * most.drop[0]:
@@ -349,7 +363,7 @@ def _prices(most: _Tightest, changes: Sequence[Change], listings: int) -> Iterat
         yield Finding(
             "BUD-002",
             "warning",
-            f"{change.address} {what} from {old} to {new} {currency}, {percent}; the budget {name} allows {allowed} %",
+            f"{change.address} {what} from {old} to {new} {currency}{buyer.words}, {percent}; the budget {name} allows {allowed} %",
             place=None,
             hint=_HINT,
             source="",
@@ -393,13 +407,14 @@ def _sum(
     most = budget.get("priceSum")
     if most is None:
         return
-    moved = {cut.address: (cut.currency, cut.before, cut.after) for cut in cuts if not cut.new}
-    for change, move in judged_moves(changes, listings):
-        one, other = (move[0], Decimal(move[1]), Decimal(move[2])), moved.get(str(change.address))
+    moved: dict[str, tuple[str, Decimal, Decimal]] = {}
+    every = [(cut.address, (cut.currency, cut.before, cut.after)) for cut in cuts if not cut.new]
+    for move in judged_moves(changes, listings):
+        every.append((str(move.change.address), (move.currency, Decimal(move.old), Decimal(move.new))))
+    for address, one in every:
+        other = moved.get(address)
         if other is None or _part(one) < _part(other):
-            moved[str(change.address)] = (
-                one  # a small cut at one time hides no price that falls at all others
-            )
+            moved[address] = one  # a small cut at one time hides no price that falls at all others
     sums: dict[str, list[Decimal]] = {}
     for currency, old, new in moved.values():
         before, after = sums.setdefault(currency, [Decimal(0), Decimal(0)])

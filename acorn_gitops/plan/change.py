@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 
 from acorn_gitops.model.resource import Address, Attributes, Origin, attribute_of, is_money
+from acorn_gitops.resources.buyers import as_seen, buyers_of
 from acorn_gitops.resources.registry import LAST_WAVE, TYPES
 
 Action = Literal["create", "update", "replace", "delete", "adopt", "forget", "manual"]
@@ -132,15 +133,11 @@ class Change(NamedTuple):
     def _lowers_price(self) -> bool:
         if self.address.type != "listing" or self.action != "update" or self.moved_from is not None:
             return False  # what is renamed goes first: others name it by its new key
-        before, after = (self.before or {}).get("price"), (self.after or {}).get("price")
-        if before is None or after is None or not (is_money(before) and is_money(after)):
-            return False
-        try:
-            return before["currency"] != after["currency"] or Decimal(after["value"]) < Decimal(
-                before["value"]
-            )
-        except InvalidOperation:
-            return True
+        before, after = self.before or {}, self.after or {}
+        return any(
+            _is_lower(as_seen(before, buyer).get("price"), as_seen(after, buyer).get("price"))
+            for buyer in buyers_of(before, after)
+        )
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -155,6 +152,18 @@ class Change(NamedTuple):
             if self.moved_from is None or self.address.type == "promotion"
             else (create, delete)
         )
+
+
+def _is_lower(before: object, after: object) -> bool:
+    """Whether a price falls, or may: in another currency, or where it is no number, nobody can tell."""
+    if not (isinstance(before, dict) and isinstance(after, dict)) or not (
+        is_money(before) and is_money(after)
+    ):
+        return False
+    try:
+        return before["currency"] != after["currency"] or Decimal(after["value"]) < Decimal(before["value"])
+    except InvalidOperation:
+        return True
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import States, StoreView, heard_of
+from acorn_gitops.resources.buyers import ASKED
 from acorn_gitops.resources.registry import FIXED, STORES
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.deciding import place_of_facts, places_of_specs
@@ -247,7 +248,7 @@ def sold_below(
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         if moved is None and sku not in anew:
             continue
-        own = sku in anew and (every or want is None or _is_priced_by_others(want))
+        own = sku in anew and (every or want is None or _is_priced_by_others(want, live))
         if not own and not {sku, was} & reached:
             continue
         why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)
@@ -271,9 +272,10 @@ def sold_below(
             )
 
 
-def _is_priced_by_others(want: Desired) -> bool:
+def _is_priced_by_others(want: Desired, live: Mapping[str, object]) -> bool:
     """Whether what buyers pay of a listing is not what the specs say of it."""
-    return "price" not in want.attributes or not left_to_others(want).isdisjoint(("price", "status"))
+    unsaid = {"price", *(name for name in ASKED if live.get(name) is not None)} - want.attributes.keys()
+    return bool(unsaid) or not left_to_others(want).isdisjoint((*ASKED, "status"))
 
 
 def below_floor(

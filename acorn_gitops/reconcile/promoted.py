@@ -22,6 +22,7 @@ from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.reconcile.states import StoreView
+from acorn_gitops.resources.buyers import EVERYBODY, Buyer, as_seen, buyers_of
 
 MANY: Final = 5_000
 """From so many SKUs on, a promotion is measured by the prices of the whole store."""
@@ -39,6 +40,8 @@ class _Priced(NamedTuple):
     """Whether it comes with this plan, in the place of nothing."""
     former: str = ""
     """The SKU that it has until now, where it is renamed in place."""
+    buyer: Buyer = EVERYBODY
+    """Who is asked these prices."""
 
 
 class Promoted:
@@ -77,7 +80,7 @@ class Promoted:
         """Every listing that will have a price."""
         changes = self._result.changes
         managed = sum(type == "listing" for type, _ in self._view.applied)
-        moves = {change.address.key: move for change, move in judged_moves(changes, managed)}
+        moves = {(move.change.address.key, move.buyer): move for move in judged_moves(changes, managed)}
         written = {c.address.key: c for c in changes if c.address.type == "listing" and c.writes}
         gone = {c.former.key for c in written.values() if c.action in ("replace", "delete") or c.moved_from}
         held = {key: body for key, body in self._view.listings.items() if key not in gone}
@@ -89,15 +92,19 @@ class Promoted:
                 self._view.listings.get(change.former.key, {}) if change and in_place else held.get(key, {})
             )
             listing = _then(change, live)
-            price = listing.get("price") if listing is not None else None
-            if listing is None or price is None or not is_money(price):
+            if listing is None:
                 continue
-            move = moves.get(key)
-            was = {"currency": move[0], "value": move[1]} if move is not None else price
-            new = change is not None and change.action == "create" and move is None
             sku = str(listing.get("sku") or key)
             former = str(live.get("sku") or change.former.key) if change and in_place else ""
-            found.append(_Priced(key, sku, was, then=price, new=new, former=former))
+            for buyer in buyers_of(live, listing):
+                price = as_seen(listing, buyer).get("price")
+                if price is None or not is_money(price):
+                    continue
+                move = moves.get((key, buyer))
+                was = {"currency": move.currency, "value": move.old} if move is not None else price
+                new = change is not None and change.action == "create" and move is None
+                one = _Priced(key, sku, was, then=price, new=new, former=former, buyer=buyer)
+                found.append(one)
         return found
 
     def cuts(self) -> Iterator[Cut]:
@@ -115,7 +122,9 @@ class Promoted:
             if not reaching or (one.was == one.then and not reaching & changed and not one.former):
                 continue
             try:
-                was, least = self.falls.deepest(one.sku, one.was, one.then, former=one.former)
+                was, least = self.falls.deepest(
+                    one.sku, one.was, one.then, former=one.former, buyer=one.buyer
+                )
             except _NO_NUMBERS:
                 continue  # a price that is no amount in the currency of the store: rules and guards tell
             if least < was:
@@ -193,7 +202,7 @@ class Promoted:
                 continue
             judged.add(one.sku.casefold())
             try:
-                most = max(most, proposed.deepest(one.sku, one.then))
+                most = max(most, proposed.deepest(one.sku, one.then, buyer=one.buyer))
             except (NotComputable, *_NO_NUMBERS):
                 return None
         if not proposed.by_percent() and proposed.skus - judged:

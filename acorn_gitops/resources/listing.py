@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address, is_money
+from acorn_gitops.resources.buyers import ASKED, BUSINESS_PRICE, BUSINESS_TIERS
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
 from acorn_gitops.resources.wire import COUNT, FREE, MONEY, block, one_of, text
 
@@ -40,6 +41,8 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
         if (spec["listings"][index].get("price") or {}).get("rule") is not None:
             return ()  # a computed price has no number of its own to edit
         return [SpecPath((*here, "price", "value"), value["value"])]
+    if attribute == BUSINESS_PRICE and is_money(value):
+        return [SpecPath((*here, "business", "price"), value["value"])]
     if attribute in OWN:
         return [SpecPath((*here, attribute), value)]
     if attribute in _POLICY and is_money(value):
@@ -60,7 +63,7 @@ TYPE = ResourceType(
     wave=3,
     needs="listing",
     needs_by_field={
-        **dict.fromkeys(("price", "minPrice", "maxPrice", "mapPrice"), "price"),
+        **dict.fromkeys((*ASKED, *BOUNDS.values()), "price"),
         **dict.fromkeys(("title", "brand", "extra", "productType"), "content"),
         "allocation": "inventory",
     },
@@ -68,7 +71,7 @@ TYPE = ResourceType(
     priced=True,
     told_by_field=True,
     fixed=frozenset({"sku"}),
-    sets=frozenset({"components"}),
+    sets=frozenset({"components", BUSINESS_TIERS}),
     refers={"taxClass": "tax-class"},
     properties={
         "sku": text(40),
@@ -85,6 +88,16 @@ TYPE = ResourceType(
         "fulfillment": one_of("mfn", "afn"),
         "status": one_of("active", "inactive"),
         "price": MONEY,
+        BUSINESS_PRICE: MONEY,
+        BUSINESS_TIERS: {
+            "type": "array",
+            "maxItems": 20,
+            "items": block(
+                {"minimumQuantity": {"type": "integer", "minimum": 2}, "price": MONEY},
+                "minimumQuantity",
+                "price",
+            ),
+        },
         "minPrice": MONEY,
         "maxPrice": MONEY,
         "mapPrice": MONEY,

@@ -19,12 +19,15 @@ class Breach(NamedTuple):
     words: str
     mend: str = ""
     severity: Severity | None = None
+    firm: bool = False
+    """Neither a waiver nor a severity of the project changes it: others rest on it."""
 
     def finding(self, configuration: Configuration, *, id: str, severity: Severity) -> Finding:
         """As a finding of a rule."""
-        return configuration.finding(
+        found = configuration.finding(
             id, self.severity or severity, self.spec, path=self.path, message=self.words, hint=self.mend
         )
+        return found._replace(firm=self.firm)
 
 
 Said = Finding | Breach
@@ -32,7 +35,14 @@ Said = Finding | Breach
 
 
 def breach(
-    spec: Spec, path: Iterable[str | int], words: str, *, mend: str = "", severity: Severity | None = None
+    spec: Spec,
+    path: Iterable[str | int],
+    words: str,
+    *,
+    mend: str = "",
+    severity: Severity | None = None,
+    firm: bool = False,
 ) -> Breach:
-    """At a field of a spec: what is wrong, and what to do. `severity`: where it is not the rule's own."""
-    return Breach(spec, tuple(path), words, mend=mend, severity=severity)
+    """At a field of a spec: what is wrong, and what to do. `severity`: where it is not the rule's own;
+    `firm`: no waiver opens it."""
+    return Breach(spec, tuple(path), words, mend=mend, severity=severity, firm=firm)

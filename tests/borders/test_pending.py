@@ -88,6 +88,35 @@ def test_a_price_that_may_come_is_the_one_that_is_put_on_sale() -> None:
     assert "12.00 EUR was sent for s/listing/A and may still come" in why
 
 
+BUSINESS = (
+    {"businessPrice": euros("50.00")},
+    {"businessTiers": [{"minimumQuantity": 10, "price": euros("50.00")}]},
+)
+
+
+@pytest.mark.parametrize("sent", BUSINESS, ids=["price", "tier"])
+def test_a_price_for_businesses_that_may_come_meets_a_promotion(sent: dict[str, Any]) -> None:
+    """100.00 less 20 % keeps the floor of 45.00, and the 50.00 that was sent for businesses does not."""
+    guard = guarding(A=listing("A", "100.00", "45.00"))
+    made = Write("create", P, promotion("20", "A"), "", "k2")
+    assert guard.refusal(made, "p") == ""
+    accepted(guard, Write("update", A, sent, "1", "k1"))
+    why = guard.refusal(made, "p")
+    assert "A would cost 40.00 EUR" in why and "for businesses" in why
+    assert "50.00 EUR was sent for s/listing/A and may still come" in why
+    assert guard.refusal(Write("create", P, promotion("10", "A"), "", "k3"), "p") == ""
+
+
+@pytest.mark.parametrize("sent", BUSINESS, ids=["price", "tier"])
+def test_a_price_for_businesses_that_may_come_is_put_on_sale(sent: dict[str, Any]) -> None:
+    """50.00 was sent while it slept, and 20 % are off; on sale businesses would pay 40.00."""
+    guard = guarding(A=listing("A", "100.00", "45.00", "inactive"), p=promotion("20", "A"))
+    begins = Write("update", A, {"status": "active"}, "1", "k2")
+    assert guard.refusal(begins, "A") == ""
+    accepted(guard, Write("update", A, sent, "1", "k1"))
+    assert "would cost 40.00 EUR" in guard.refusal(begins, "A")
+
+
 @pytest.mark.parametrize("count", [MOST, MOST + 1])
 def test_more_than_can_be_combined_is_not_judged(count: int) -> None:
     """Nothing of that store is sent that a promotion could reach, and when it may be is said."""

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from acorn_gitops.engines.pricing.floors import floor_of, respected
-from acorn_gitops.engines.pricing.lowest import Lowest, State, lowest, lowest_of_kinds, turns
+from acorn_gitops.engines.pricing.lowest import EXCLUSIVE, Lowest, State, lowest, lowest_of_kinds, turns
 from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, Price
 from acorn_gitops.model.money import MoneyError, canonical, quantum
@@ -26,10 +26,18 @@ from acorn_gitops.model.price_rule import priced_by_rule
 from acorn_gitops.model.reference import minor_units, sale_zone
 from acorn_gitops.model.selectors import Grouped, select
 from acorn_gitops.model.window import instant
+from acorn_gitops.resources.buyers import EVERYBODY, Buyer
 from acorn_gitops.specs.configuration import Configuration, Spec
 
 if TYPE_CHECKING:
-    from acorn_gitops.model.typed import BandData, ListingData, PromoData, SkuMappingData, StoreData
+    from acorn_gitops.model.typed import (
+        BandData,
+        BusinessData,
+        ListingData,
+        PromoData,
+        SkuMappingData,
+        StoreData,
+    )
 
 
 class Dated(NamedTuple):
@@ -51,6 +59,8 @@ class Listed(NamedTuple):
     currency: str
     price: int
     """Minor units; in a `Low` the least that it may be."""
+    buyer: Buyer = EVERYBODY
+    """Who is asked this price."""
 
 
 class Interval(NamedTuple):
@@ -131,6 +141,7 @@ class Calendar:
     """Store and key of listings that are not for sale."""
     _prices: dict[int, list[tuple[str, str, str, int]]] = field(default_factory=dict)
     _least: dict[State, Lowest] = field(default_factory=dict)
+    _to_businesses: dict[int, list[Dated]] = field(default_factory=dict)
 
     @cached_property
     def _currencies(self) -> dict[str, str]:
@@ -225,6 +236,40 @@ class Calendar:
             unit = quantum(currency)
             low = int((Decimal(band["min"]) / unit).to_integral_value(ROUND_CEILING))
             yield store, key, currency, min(price, max(low, floor[0] if floor is not None else 0))
+
+    def of_businesses(self, spec: Spec[SkuMappingData]) -> Iterator[Listed]:
+        """What businesses are asked where that is less than everybody is: for one piece, and by how many they
+        buy."""
+        for entry in spec.spec.get("listings") or ():
+            if said := entry.get("business"):
+                yield from self._asked_of_businesses(spec, entry, said)
+
+    def _asked_of_businesses(
+        self, spec: Spec[SkuMappingData], entry: ListingData, said: BusinessData
+    ) -> Iterator[Listed]:
+        store, currency = entry["store"], self._currencies.get(entry["store"])
+        if currency is None:
+            return
+        key = entry.get("sellerSku") or spec.spec["sku"]
+        asked = [(1, said["price"])] if said.get("price") else []
+        asked += [(tier["minimumQuantity"], tier["price"]) for tier in said.get("tiers") or ()]
+        for pieces, amount in asked:
+            try:
+                price = minor(canonical(amount, currency), currency)
+            except (MoneyError, KeyError):
+                continue  # SKU-014 tells
+            yield Listed(spec, store, key, currency=currency, price=price, buyer=Buyer("b2b", pieces))
+
+    def dated_for(self, dated: list[Dated], buyer: Buyer) -> list[Dated]:
+        """Of the promotions of a listing, those that a buyer can have."""
+        if buyer == EVERYBODY:
+            return dated
+        found = self._to_businesses.get(id(dated))
+        if found is None:
+            kept = [one for one in dated if one.audience not in EXCLUSIVE - {"b2b"}]
+            found = [one._replace(offer=one.offer._replace(audience="all")) for one in kept]
+            self._to_businesses[id(dated)] = found
+        return found
 
     def band(self, listed: Listed, offers: Iterable[Offer]) -> Sequence[int]:
         """The list prices of a listing at which the least may be paid under these offers (`may_be`)."""
@@ -326,17 +371,21 @@ class Calendar:
         promoted = {sku for _, sku in offers}
         for spec in self.configuration.skus if promoted else ():
             sku = spec.spec["sku"]
-            for store, key, currency, price in self.least_of(spec) if sku in promoted else ():
+            for listed in self._asked(spec) if sku in promoted else ():
+                store, key, currency, price = listed.store, listed.key, listed.currency, listed.price
                 dated = offers.get((store, sku))
                 if dated is None or (store, key) in self._asleep:
                     continue
-                every = self.intervals(dated, since, until)
+                every = self.intervals(self.dated_for(dated, listed.buyer), since, until)
                 if not every:
                     continue
                 sorts = kinds.get(id(every))
                 if sorts is None:
                     sorts = kinds[id(every)] = self._sorts(every, kind, memo)
-                prices = may_be(spec, price, currency, (o for i in every for o in i.offers))
+                free = listed.buyer == EVERYBODY  # what is ceded is the price for everybody
+                prices = (
+                    may_be(spec, price, currency, (o for i in every for o in i.offers)) if free else (price,)
+                )
                 for alike in sorts:
                     found, least = alike[0]
                     pays, of = price + 1, price
@@ -348,7 +397,13 @@ class Calendar:
                             left -= looks
                             if less < pays:
                                 pays, found, least, of = less, interval, other, asked
-                    yield Low(Listed(spec, store, key, currency=currency, price=of), pays, found, least=least)
+                    yield Low(listed._replace(price=of), pays, found, least=least)
+
+    def _asked(self, spec: Spec[SkuMappingData]) -> Iterator[Listed]:
+        """Every price of a SKU at the least that it may have, whoever is asked it."""
+        for store, key, currency, price in self.least_of(spec):
+            yield Listed(spec, store, key, currency=currency, price=price)
+        yield from self.of_businesses(spec)
 
     def _sorts(
         self,

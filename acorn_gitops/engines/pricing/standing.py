@@ -18,11 +18,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.pricing.lowest import Lowest, lowest
+from acorn_gitops.engines.pricing.lowest import EXCLUSIVE, Lowest, lowest
 from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
+from acorn_gitops.resources.buyers import EVERYBODY, Buyer
 
 Money = Mapping[str, str]
+_Memo = tuple[frozenset[str], frozenset[str], str, str]
+"""Promotions before and after, the currency, the audience of the buyer."""
 
 
 class Running(NamedTuple):
@@ -61,7 +64,7 @@ class HeldPromotions:
         self._content: dict[str, Mapping[str, object]] = {}
         self._skus: dict[str, set[str]] = {}
         self._running: dict[tuple[str, str], Running | None] = {}
-        self._stretches: dict[tuple[frozenset[str], frozenset[str], str], list[_Stretch]] = {}
+        self._stretches: dict[_Memo, list[_Stretch]] = {}
         for key, attributes in promotions:
             self.put(key, attributes)
 
@@ -88,20 +91,29 @@ class HeldPromotions:
         return frozenset((*names, *self._skus.get(_ANY, ())))
 
     def breach(
-        self, sku: str, after: Money, before: Money | None, floor: int, *, former: str = ""
+        self,
+        sku: str,
+        after: Money,
+        before: Money | None,
+        floor: int,
+        *,
+        former: str = "",
+        buyer: Buyer = EVERYBODY,
     ) -> Breach | None:
         """The first time at which a price `after` would be paid below a floor (minor units), and lower than
         `before` is paid then; before None: it is not for sale. `former`: the SKU that it has until now, where
-        it is renamed in place: promotions on it may follow it. NotComputable when a promotion is in another
-        currency."""
+        it is renamed in place: promotions on it may follow it. `buyer`: who is asked these prices.
+        NotComputable when a promotion is in another currency."""
         there = self.on(former or sku)
         here = there | self.on(sku)
         if not here:
             return None
         currency = after["currency"]
-        memo = (here, there, currency)
+        memo = (here, there, currency, buyer.audience)
         if memo not in self._stretches:
-            self._stretches[memo] = _stretches(self.running(here, currency), self.running(there, currency))
+            self._stretches[memo] = _stretches(
+                reaching(self.running(here, currency), buyer), reaching(self.running(there, currency), buyer)
+            )
         paid = None
         if before is not None and before["currency"] == currency:
             paid = minor(before["value"], currency)
@@ -160,13 +172,13 @@ class Proposed:
         self._held, self._key, self._content, self._now = held, key, content, now
         self._ended, self._without = ended, without
         self.skus = frozenset(_skus(content))
-        self._stretches: dict[tuple[frozenset[str], bool, str], list[_Stretch]] = {}
+        self._stretches: dict[tuple[frozenset[str], bool, str, str], list[_Stretch]] = {}
 
-    def breach(self, sku: str, price: Money, floor: int) -> Breach | None:
+    def breach(self, sku: str, price: Money, floor: int, *, buyer: Buyer = EVERYBODY) -> Breach | None:
         """The first time at which the price of a SKU would be paid below a floor, and lower than without the
-        change. NotComputable when a promotion is in another currency."""
+        change. `buyer`: who is asked that price. NotComputable when a promotion is in another currency."""
         here, currency = self._held.on(sku) - self._without, price["currency"]
-        memo = (here, sku.casefold() in self.skus, currency)
+        memo = (here, sku.casefold() in self.skus, currency, buyer.audience)
         if memo not in self._stretches:
             before = self._held.running(here, currency)
             after = {key: one for key, one in before.items() if key not in self._ended}
@@ -176,7 +188,7 @@ class Proposed:
                 )
                 if mine is not None:
                     after[self._key] = mine
-            self._stretches[memo] = _stretches(after, before)
+            self._stretches[memo] = _stretches(reaching(after, buyer), reaching(before, buyer))
         amount = minor(price["value"], currency)
         return _first_breach(self._stretches[memo], amount, amount, floor=floor)
 
@@ -198,21 +210,24 @@ class Proposed:
         said = discount.get("percent")
         return Fraction(said) / 100 if isinstance(said, str) else Fraction(0)
 
-    def deepest(self, sku: str, price: Money) -> Fraction:
+    def deepest(self, sku: str, price: Money, *, buyer: Buyer = EVERYBODY) -> Fraction:
         """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds:
-        by it alone, and with all that hold beside it where it makes the buyer pay less. NotComputable when a
-        promotion cannot be understood."""
+        by it alone, and with all that hold beside it where it makes the buyer pay less. `buyer`: who is asked
+        that price. NotComputable when a promotion cannot be understood."""
         currency, amount = price["currency"], minor(price["value"], price["currency"])
         if self._content is None or not amount:
             return Fraction(0)
-        mine = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
+        own = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
+        mine = reaching({self._key: own}, buyer).get(self._key) if own is not None else None
         if mine is None:
             return Fraction(0)
         if mine.offer.kind == "percent":
             most = Fraction(mine.offer.value, WHOLE)  # as it is said, not as it is rounded
         else:
             most = Fraction(amount - lowest([mine.offer]).pays(amount), amount)
-        others = self._held.running(self._held.on(sku) - self._ended - self._without, currency)
+        others = reaching(
+            self._held.running(self._held.on(sku) - self._ended - self._without, currency), buyer
+        )
         for stretch in _stretches({**others, self._key: mine}, others):
             beside = len(stretch.names) > 1 and self._key in stretch.names
             if beside and (pays := stretch.after(amount)) < stretch.before(amount):
@@ -227,40 +242,52 @@ class Falls:
 
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
-        self._stretches: dict[tuple[frozenset[str], frozenset[str], str], list[_Stretch]] = {}
-        self._times: dict[tuple[frozenset[str], frozenset[str], str], list[_Time]] = {}
+        self._stretches: dict[_Memo, list[_Stretch]] = {}
+        self._times: dict[_Memo, list[_Time]] = {}
 
     def breach(
-        self, sku: str, was: Money | None, then: Money, floor: int, *, former: str = ""
+        self,
+        sku: str,
+        was: Money | None,
+        then: Money,
+        floor: int,
+        *,
+        former: str = "",
+        buyer: Buyer = EVERYBODY,
     ) -> Breach | None:
         """The first time at which less than a floor (minor units) would be paid at the list price `then`, and
-        less than is paid at that time at the list price `was` (None: it is not for sale). `former`: as in
-        `deepest`. NotComputable when a promotion is in another currency."""
+        less than is paid at that time at the list price `was` (None: it is not for sale). `former`, `buyer`:
+        as in `deepest`. NotComputable when a promotion is in another currency."""
         currency = then["currency"]
-        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
+        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
         if memo not in self._stretches:
             before, after = self._before.running(memo[0], currency), self._after.running(memo[1], currency)
-            self._stretches[memo] = _stretches(after, before)
+            self._stretches[memo] = _stretches(reaching(after, buyer), reaching(before, buyer))
         paid = minor(was["value"], currency) if was is not None and was["currency"] == currency else None
         return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor=floor)
 
-    def deepest(self, sku: str, was: Money, then: Money, *, former: str = "") -> tuple[int, int]:
+    def deepest(
+        self, sku: str, was: Money, then: Money, *, former: str = "", buyer: Buyer = EVERYBODY
+    ) -> tuple[int, int]:
         """What is paid before and after (minor units) where it falls most, at the list prices `was` and
         `then`: looked for among all times from now on with promotions: those who pay least, those who meet
         each condition, and everybody who does nothing for it. `former`: the SKU that it has until now, where
-        it is renamed in place; promotions on it may follow it."""
+        it is renamed in place; promotions on it may follow it. `buyer`: who is asked these prices."""
         currency = then["currency"]
-        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency)
+        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
         if memo not in self._times:
-            self._times[memo] = [*self._between(*memo)]
+            self._times[memo] = [*self._between(memo[0], memo[1], currency, buyer=buyer)]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
         paid = (pair for time in self._times[memo] for pair in time.paid(first, second))
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
-    def _between(self, before: frozenset[str], after: frozenset[str], currency: str) -> Iterator[_Time]:
+    def _between(
+        self, before: frozenset[str], after: frozenset[str], currency: str, *, buyer: Buyer
+    ) -> Iterator[_Time]:
         """Each set of offers that there is at some time, once. What is paid between promotions is the list
         price: others judge it."""
-        old, new = self._before.computable(before, currency), self._after.computable(after, currency)
+        old = reaching(self._before.computable(before, currency), buyer)
+        new = reaching(self._after.computable(after, currency), buyer)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         seen = set()
         for start, _ in pairwise(edges):
@@ -312,6 +339,18 @@ def _who(offer: Offer | None) -> tuple[str, str, int, int]:
 def _for(who: tuple[str, str, int, int], offers: Iterable[Offer]) -> list[Offer]:
     """What those have who meet one condition, and what everybody has."""
     return [offer for offer in offers if _who(offer) in (who, _who(None))]
+
+
+def reaching(running: Mapping[str, Running], buyer: Buyer) -> Mapping[str, Running]:
+    """Of these promotions, those that a buyer can have. To a business those for businesses are like those for
+    everybody."""
+    if buyer == EVERYBODY:
+        return running
+    return {
+        key: one._replace(offer=one.offer._replace(audience="all"))
+        for key, one in running.items()
+        if one.offer.audience not in EXCLUSIVE - {"b2b"}
+    }
 
 
 def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:

@@ -18,6 +18,7 @@ from acorn_gitops.marketplaces.amazon import fit
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.feeds import Feeds
 from acorn_gitops.marketplaces.amazon.listings import Listings
+from acorn_gitops.marketplaces.amazon.offers import PRICES
 from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
 from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, SEARCH_LISTINGS, requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
@@ -51,6 +52,7 @@ from acorn_gitops.marketplaces.protocol import (
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.reference import AmazonMarketplace, amazon_marketplaces
 from acorn_gitops.model.resource import Attributes, Live
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 
 _CAPABILITIES: Final[Mapping[str, Management]] = {
     "storefront": "observed",
@@ -365,8 +367,11 @@ def _wrong_currency(write: Write, store: RemoteStore) -> str:
     sale = (write.attributes.get("discount") or {}).get("salePrice")
     if sale and own and sale["currency"] != own:
         return f"the sale price is in {sale['currency']}, the marketplace sells in {own}"
-    for name in ("price", "minPrice", "maxPrice", "mapPrice"):
-        said = write.attributes.get(name) if write.address.type == "listing" else None
+    if write.address.type != "listing":
+        return ""
+    asked = [write.attributes.get(name) for name in (*PRICES, BUSINESS_PRICE)]
+    asked += [tier["price"] for tier in write.attributes.get(BUSINESS_TIERS) or ()]
+    for said in asked:
         if said and own and said["currency"] != own:
             return f"the price is in {said['currency']}, the marketplace sells in {own}"
     return ""

@@ -24,9 +24,12 @@ from acorn_gitops.marketplaces.protocol import Fitted, Shards
 from acorn_gitops.model.money import canonical
 from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.model.resource import Address, Attributes, Desired
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 
 Key = tuple[str, str]
 
+MOST_TIERS: Final = 5
+"""Levels of a quantity discount plan; the definitions of product types say so."""
 HELD: Final[Mapping[str, frozenset[str]]] = {
     "storefront": frozenset({"platform", "currency", "marketplaceId", "country", "region"}),
     "location": frozenset(
@@ -44,6 +47,8 @@ HELD: Final[Mapping[str, frozenset[str]]] = {
             "fulfillment",
             "status",
             *PRICES,
+            BUSINESS_PRICE,
+            BUSINESS_TIERS,
         }
     ),
 }
@@ -253,7 +258,14 @@ class _Work(LeftOut):
         if "allocation" in said:
             said.pop("allocation")
         if said.get("status") == "inactive":
-            return {name: value for name, value in said.items() if name not in PRICES}
+            gone = {*PRICES, BUSINESS_PRICE, BUSINESS_TIERS}
+            return {name: value for name, value in said.items() if name not in gone}
+        if said.get(BUSINESS_TIERS) and said.get(BUSINESS_PRICE) is None:
+            raise Impossible(
+                "it has tiers for businesses, and Amazon knows them only beside a business price"
+            )
+        if len(said.get(BUSINESS_TIERS) or ()) > MOST_TIERS:
+            raise Impossible(f"it has more than {MOST_TIERS} tiers for businesses, and Amazon takes no more")
         if said.get("status") is None and said.get("price") is not None:
             said["status"] = "active"
         return said

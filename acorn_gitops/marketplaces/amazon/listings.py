@@ -17,21 +17,25 @@ from acorn_gitops.marketplaces.amazon.catalogue import Catalogue, path_of, summa
 from acorn_gitops.marketplaces.amazon.client import Client
 from acorn_gitops.marketplaces.amazon.feeds import Submission
 from acorn_gitops.marketplaces.amazon.offers import (
+    BUSINESS,
     OFFER,
     PRICES,
     SALE,
     ambiguous,
     amount_of,
+    business_of,
     is_on,
     is_sold,
+    money_of,
     offer_of,
     offers_of,
+    to_businesses,
 )
 from acorn_gitops.marketplaces.amazon.submissions import Submissions, issues_in, patch
 from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
-from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 
 Tree = Raw
 STOCK: Final = "fulfillment_availability"
@@ -129,11 +133,16 @@ class Listings:
             amount = amount_of(offer, theirs)
             # Nobody pays the price of an offer that has ended, or has not begun.
             if amount is not None and (ours != "price" or is_on(offer, now)):
-                currency = str(offer["currency"])
-                made[ours] = {"currency": currency, "value": canonical(format(amount, "f"), currency)}
+                made[ours] = money_of(amount, str(offer["currency"]))
+        made |= business_of(store, attributes, now)
         # Of an offer what a listing says; its sale price is a promotion, with a version of its own.
         rest = {name: value for name, value in offer.items() if name != SALE}
-        told = {OFFER: str(sorted(rest.items())), STOCK: str(attributes.get(STOCK))}
+        business = offer_of(store, attributes, BUSINESS)
+        told = {
+            OFFER: str(sorted(rest.items())),
+            BUSINESS: str(sorted(business.items())),
+            STOCK: str(attributes.get(STOCK)),
+        }
         return Row(live(made, {}, str(raw["sku"]), told), raw)
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -168,6 +177,8 @@ class Listings:
         for name, value in self._instances(store, {"sku": job.key}, wish).items():
             if value:
                 attributes[name] = [value]
+        if business := self._business(store, {}, wish):
+            attributes[OFFER] = [*attributes.get(OFFER, ()), business]
         return {
             "productType": wish.get("productType") or "PRODUCT",
             "requirements": "LISTING_OFFER_ONLY" if wish.get("asin") else "LISTING",
@@ -190,6 +201,7 @@ class Listings:
                 # What is not for sale is for sale to nobody: businesses have an offer of their own.
                 gone = offers_of(store, have) if name == OFFER else [_instance(store, have, name, language)]
                 patches += [patch("delete", name, one) for one in gone if one]
+        patches += self._business_patches(store, have, job.attributes)
         if "fulfillment" in job.attributes:
             patches += self._other_channel(store, have, job.attributes)
         summary = summary_of(store, raw)
@@ -236,6 +248,27 @@ class Listings:
             # It has ended, or has not begun.
             offer = {name: value for name, value in offer.items() if name not in ("start_at", "end_at")}
         return offer
+
+    def _business_patches(self, store: RemoteStore, have: Tree, wish: Attributes) -> list[Tree]:
+        """What changes the offer to businesses; it goes with the others where the listing is no longer
+        sold."""
+        if wish.get("status") == "inactive" or {BUSINESS_PRICE, BUSINESS_TIERS}.isdisjoint(wish):
+            return []
+        old = offer_of(store, have, BUSINESS)
+        made = self._business(store, old, wish)
+        if made:
+            return [patch("replace", OFFER, made)]
+        return [patch("delete", OFFER, old)] if old else []
+
+    def _business(self, store: RemoteStore, old: Tree, wish: Attributes) -> Tree:
+        """The offer to businesses as it shall be; empty for none."""
+        if wish.get("status") == "inactive" or {BUSINESS_PRICE, BUSINESS_TIERS}.isdisjoint(wish):
+            return {}
+        ends = old and not is_on(old, self._client.present())
+        kept = {name: value for name, value in old.items() if not ends or name not in ("start_at", "end_at")}
+        made = to_businesses(kept, wish)
+        whose = {"marketplace_id": store.id, "currency": store.raw["currency"], "audience": BUSINESS}
+        return {**whose, **made} if made else {}
 
     def _channel(self, store: RemoteStore, wish: Attributes) -> Tree:
         code = _CHANNELS[store.raw["region"]] if wish.get("fulfillment") == "afn" else SELLER_SHIPS

@@ -6,14 +6,17 @@ An instance of an attribute belongs to a marketplace; an offer to a currency and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.marketplaces.by_looking import Raw, RemoteStore
-from acorn_gitops.model.finding import Incomplete
+from acorn_gitops.model.finding import Incomplete, MarketplaceError
+from acorn_gitops.model.money import canonical, quantum
+from acorn_gitops.model.resource import Attributes
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
 
 Tree = Raw
 PRICES: Final[Mapping[str, str]] = {
@@ -24,32 +27,36 @@ PRICES: Final[Mapping[str, str]] = {
 }
 OFFER: Final = "purchasable_offer"
 SALE: Final = "discounted_price"
+BUSINESS: Final = "B2B"
+PLAN: Final = "quantity_discount_plan"
+"""Of an offer to businesses: what a piece costs from so many on."""
 
 
 def ambiguous(store: RemoteStore, attributes: Tree) -> str:
     """Why nobody can say what an item costs; empty where it can be said."""
-    mine = [
-        one
-        for one in attributes.get(OFFER) or ()
-        if one.get("marketplace_id", store.id) == store.id
-        and one.get("audience", "ALL") == "ALL"
-        and one.get("currency") == store.raw["currency"]
-    ]
-    if len(mine) > 1:
-        return f"there are {len(mine)} offers to everybody, and which one counts cannot be known"
-    for name in PRICES.values() if mine else ():
-        blocks = mine[0].get(name) or []
-        if len(blocks) > 1 or any(len(block.get("schedule") or ()) > 1 for block in blocks):
-            return f"its {name} has several amounts, and which one counts cannot be known"
+    for audience, whom in (("ALL", "everybody"), (BUSINESS, "businesses")):
+        mine = _offers_to(store, attributes, audience)
+        if len(mine) > 1:
+            return f"there are {len(mine)} offers to {whom}, and which one counts cannot be known"
+        for name in PRICES.values() if mine else ():
+            blocks = mine[0].get(name) or []
+            if len(blocks) > 1 or any(len(block.get("schedule") or ()) > 1 for block in blocks):
+                return f"its {name} has several amounts, and which one counts cannot be known"
     return ""
 
 
-def offer_of(store: RemoteStore, attributes: Tree) -> Tree:
-    """The offer to everybody, in the marketplace's currency."""
-    for one in offers_of(store, attributes):
-        if one.get("audience", "ALL") == "ALL" and one.get("currency") == store.raw["currency"]:
-            return one
-    return {}
+def offer_of(store: RemoteStore, attributes: Tree, audience: str = "ALL") -> Tree:
+    """The offer to an audience (everybody), in the marketplace's currency."""
+    return next(iter(_offers_to(store, attributes, audience)), {})
+
+
+def _offers_to(store: RemoteStore, attributes: Tree, audience: str) -> list[Tree]:
+    currency = store.raw["currency"]
+    return [
+        one
+        for one in offers_of(store, attributes)
+        if one.get("audience", "ALL") == audience and one.get("currency") == currency
+    ]
 
 
 def offers_of(store: RemoteStore, attributes: Tree) -> list[Tree]:
@@ -87,10 +94,77 @@ def amount_of(offer: Tree, name: str) -> Decimal | None:
     blocks = offer.get(name)
     if not blocks:
         return None
-    amount = blocks[0]["schedule"][0]["value_with_tax"]
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
-        raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
-    found = Decimal(amount)
+    return _amount(blocks[0]["schedule"][0]["value_with_tax"])
+
+
+def _amount(said: object) -> Decimal:
+    if isinstance(said, bool) or not isinstance(said, int | Decimal):
+        raise Incomplete(f"a price makes no sense: {one_line(str(said), 40)}")
+    found = Decimal(said)
     if not 0 <= found < Decimal(10) ** 12 or -int(found.normalize().as_tuple().exponent) > 4:
-        raise Incomplete(f"a price makes no sense: {one_line(str(amount), 40)}")
+        raise Incomplete(f"a price makes no sense: {one_line(str(said), 40)}")
     return found
+
+
+def money_of(amount: Decimal, currency: str) -> dict[str, str]:
+    """An amount as acorn writes it."""
+    return {"currency": currency, "value": canonical(format(amount, "f"), currency)}
+
+
+def business_of(store: RemoteStore, attributes: Tree, now: datetime) -> Tree:
+    """What an item asks of businesses, in acorn's attributes: nothing where they have no offer of their own,
+    or it does not hold now."""
+    offer = offer_of(store, attributes, BUSINESS)
+    price = amount_of(offer, "our_price")
+    if price is None or not is_on(offer, now):
+        return {}
+    currency = str(offer["currency"])
+    made: Tree = {BUSINESS_PRICE: money_of(price, currency)}
+    tiers = sorted(_tiers(offer, price, currency))
+    if tiers:
+        made[BUSINESS_TIERS] = [
+            {"minimumQuantity": pieces, "price": money_of(amount, currency)} for pieces, amount in tiers
+        ]
+    return made
+
+
+def _tiers(offer: Tree, price: Decimal, currency: str) -> Iterator[tuple[int, Decimal]]:
+    """(from so many pieces on, what one costs), of every schedule: a share off is taken of the business
+    price."""
+    for block in offer.get(PLAN) or ():
+        for schedule in block.get("schedule") or ():
+            for level in schedule.get("levels") or ():
+                pieces, value = level.get("lower_bound"), _amount(level.get("value"))
+                if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces > 10**9:
+                    raise Incomplete(f"a number of pieces makes no sense: {one_line(str(pieces), 40)}")
+                if schedule.get("discount_type") == "percent":
+                    left = price * (100 - min(value, Decimal(100))) / 100
+                    value = left.quantize(quantum(currency), ROUND_HALF_UP)
+                yield max(pieces, 1), value
+
+
+def to_businesses(offer: Tree, wish: Attributes) -> Tree:
+    """An offer to businesses with what is wished for in the place of what it has; empty where none is left.
+    MarketplaceError where it would have tiers and no price."""
+    made = dict(offer)
+    if BUSINESS_PRICE in wish:
+        price = wish[BUSINESS_PRICE]
+        if price is None:
+            made.pop("our_price", None)
+        else:
+            made["our_price"] = [{"schedule": [{"value_with_tax": Decimal(price["value"])}]}]
+    if BUSINESS_TIERS in wish:
+        tiers = wish[BUSINESS_TIERS]
+        if not tiers:
+            made.pop(PLAN, None)
+        else:
+            levels = [
+                {"lower_bound": tier["minimumQuantity"], "value": Decimal(tier["price"]["value"])}
+                for tier in sorted(tiers, key=lambda tier: int(tier["minimumQuantity"]))
+            ]
+            made[PLAN] = [{"schedule": [{"discount_type": "fixed", "levels": levels}]}]
+    if "our_price" in made:
+        return made
+    if wish.get(BUSINESS_TIERS):
+        raise MarketplaceError("Amazon knows tiers only beside a business price for one piece")
+    return {}

@@ -14,15 +14,16 @@ from typing import Final
 from acorn_gitops.marketplaces.amazon.days import begins, is_over, whole_days
 from acorn_gitops.marketplaces.amazon.feeds import Submission
 from acorn_gitops.marketplaces.amazon.listings import Listings
-from acorn_gitops.marketplaces.amazon.offers import OFFER, SALE, amount_of, offer_of
+from acorn_gitops.marketplaces.amazon.offers import BUSINESS, OFFER, SALE, amount_of, money_of, offer_of
 from acorn_gitops.marketplaces.amazon.submissions import Submissions, patch
 from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live
 from acorn_gitops.model.finding import MarketplaceError
-from acorn_gitops.model.money import canonical
 from acorn_gitops.model.resource import Attributes
 
 Tree = Raw
 PREFIX: Final = "sale:"
+FOR_BUSINESSES: Final = "business-sale"
+"""What the key of a sale price in an offer to businesses begins with."""
 ALWAYS: Final = ("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
 """When a sale holds of which nobody says when."""
 
@@ -81,6 +82,10 @@ class Sales:
         return dict(job.row.raw) if job.row is not None else {}
 
     def _put(self, store: RemoteStore, job: Job, raw: Tree, entry: Tree | None) -> Submission | None:
+        if job.key.startswith(FOR_BUSINESSES):
+            raise MarketplaceError(
+                f"{sku_of(job.key)} has a sale price for businesses there, which acorn sees and does not write: end it there"
+            )
         offer = self._submissions.offer(store, raw)
         if entry is None and not offer:
             return None  # its offer is on its way out, and the sale with it
@@ -117,21 +122,25 @@ def _schedule(store: RemoteStore, wish: Attributes) -> Tree:
 
 
 def _sales(store: RemoteStore, raw: Tree) -> Iterator[tuple[str, Row]]:
-    """Every sale price of an item; more than one can only be somebody else's."""
-    offer = offer_of(store, raw.get("attributes") or {})
+    """Every sale price of an item; more than one, and one for businesses, can only be somebody else's."""
+    attributes = raw.get("attributes") or {}
+    yield from _sales_of(store, raw, offer_of(store, attributes), "sale")
+    yield from _sales_of(store, raw, offer_of(store, attributes, BUSINESS), FOR_BUSINESSES)
+
+
+def _sales_of(store: RemoteStore, raw: Tree, offer: Tree, prefix: str) -> Iterator[tuple[str, Row]]:
     for number, (entry, amount) in enumerate(_entries(offer), start=1):
-        currency = str(offer["currency"])
         start, end = _held(entry, store.raw["timezone"])
         attributes: Attributes = {
             "type": "salePrice",
             "skus": [raw["sku"]],
             "start": start,
             "end": end,
-            "discount": {
-                "salePrice": {"currency": currency, "value": canonical(format(amount, "f"), currency)}
-            },
+            "discount": {"salePrice": money_of(amount, str(offer["currency"]))},
         }
-        key = key_of(raw["sku"]) if number == 1 else f"sale-{number}:{raw['sku']}"
+        if prefix == FOR_BUSINESSES:
+            attributes["audience"] = "b2b"
+        key = f"{prefix}:{raw['sku']}" if number == 1 else f"{prefix}-{number}:{raw['sku']}"
         yield key, Row(live(attributes, {}, key), raw)
 
 

@@ -134,11 +134,14 @@ def _way(store: RemoteStore, sku: str) -> Key:
 
 
 def _offer_in(body: Tree) -> Tree | None:
-    """The offer that a request leaves behind: empty for none, None where it says nothing of it."""
+    """The offer to everybody that a request leaves behind: empty for none, None where it says nothing of it."""
     if "attributes" in body:
-        said = body["attributes"].get(OFFER)
-        return dict(said[0]) if said else None
+        return next(filter(_is_to_everybody, body["attributes"].get(OFFER) or ()), None)
     for step in body["patches"]:
-        if step["path"] == f"/attributes/{OFFER}":
+        if step["path"] == f"/attributes/{OFFER}" and _is_to_everybody(step["value"][0]):
             return {} if step["op"] == "delete" else dict(step["value"][0])
     return None
+
+
+def _is_to_everybody(offer: Tree) -> bool:
+    return bool(offer.get("audience", "ALL") == "ALL")

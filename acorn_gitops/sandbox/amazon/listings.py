@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.model.reference import amazon_marketplaces, minor_units
@@ -314,7 +315,31 @@ def _offer(offer: Mapping[str, object], marketplace: str) -> list[Json]:
             if words:
                 code = "99022" if words == _TOO_FEW else "4000000"
                 issues.append(_issue(code, f"'{price}': {words}", [name], ["INVALID_PRICE"]))
+    if words := _plan(offer):
+        issues.append(_issue("90000900", f"'quantity_discount_plan': {words}", [name], _BAD))
     return issues
+
+
+def _plan(offer: Mapping[str, object]) -> str:
+    """What is wrong with the tiers of an offer; empty for nothing. As the definitions of product types have
+    it."""
+    blocks = offer.get("quantity_discount_plan")
+    if blocks is None:
+        return ""
+    if offer.get("audience") != "B2B" or "our_price" not in offer:
+        return "only an offer to businesses with a price has one"
+    if not isinstance(blocks, list) or not blocks:
+        return _TOO_FEW
+    every: list[list[Json]] = [block.get("schedule") or [{}] for block in blocks]
+    for schedule in chain.from_iterable(every):
+        levels = schedule.get("levels") or ()
+        if schedule.get("discount_type") not in ("fixed", "percent") or not 1 <= len(levels) <= 5:
+            return "a schedule has a discount_type, and one to five levels"
+        for level in levels:
+            bound, value = level.get("lower_bound"), level.get("value")
+            if type(bound) is not int or not isinstance(value, int | Decimal) or value < 0:
+                return "a level has a lower_bound and a value"
+    return ""
 
 
 _TOO_FEW: Final = "too few values"

@@ -16,6 +16,7 @@ from acorn_gitops.engines.sales import turning_points
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.reference import coupon_fee
 from acorn_gitops.model.window import utc_text
+from acorn_gitops.resources.buyers import EVERYBODY
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.families.promo.price import _calendar, _culprit, _lows, _names, margins_of
 from acorn_gitops.rules.families.sku.stock import inventory_of
@@ -60,9 +61,15 @@ def margin(context: Context) -> Iterator[Said]:
             continue
         least = sku.spec["pricePolicy"]["minMarginPercent"]
         judge = margins.enough(sku, least)
-        for store, key, currency, price in calendar.least_of(sku):
+        asked = [
+            (store, key, currency, price, EVERYBODY) for store, key, currency, price in calendar.least_of(sku)
+        ]
+        asked += [(b.store, b.key, b.currency, b.price, b.buyer) for b in calendar.of_businesses(sku)]
+        for store, key, currency, price, buyer in asked:
             low = lows.get((store, key))
-            pays = low.pays if low is not None else price
+            pays = low.pays if low is not None and low.pays < price else price
+            if (store, key) in told:
+                continue
             enough = judge(store, currency, pays)
             if enough is False:
                 left = _left(margins, sku, store, currency=currency, pays=pays, least=least)
@@ -78,7 +85,7 @@ def margin(context: Context) -> Iterator[Said]:
                     culprit or sku,
                     ("spec", "discount") if culprit else ("spec", "pricePolicy", "minMarginPercent"),
                     (
-                        f"{sku.spec['sku']} in {store} leaves {left} % at {major(pays, currency)} {currency}{why};"
+                        f"{sku.spec['sku']} in {store} leaves {left} % at {major(pays, currency)} {currency}{buyer.words}{why};"
                         f" its policy is {least} %"
                     ),
                     mend="`acorn view prices` shows every listing",

@@ -17,6 +17,7 @@ from acorn_gitops.engines.pricing.lowest import State
 from acorn_gitops.engines.pricing.margin import Margins
 from acorn_gitops.engines.pricing.offer import groups_hold, major
 from acorn_gitops.model.window import utc_text
+from acorn_gitops.resources.buyers import EVERYBODY
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
@@ -78,6 +79,8 @@ def _culprit(context: Context, low: Low) -> Spec:
 
 def _listed(listed: Listed) -> str:
     """At which price, and whether it is somebody else's to set."""
+    if listed.buyer != EVERYBODY:
+        return f"{major(listed.price, listed.currency)}{listed.buyer.words}"
     ceded = "price" in ((listed.sku.lifecycle or {}).get("ceded") or {})
     return f"{'ceded down to' if ceded else 'listed'} {major(listed.price, listed.currency)}"
 
