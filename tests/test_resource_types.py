@@ -189,7 +189,7 @@ def test_what_is_derived_is_what_it_always_was() -> None:
     assert {
         *("languages", "skus", "rules", "carriers", "resources", "verbs", "components", "combinableWith"),
         *("shipFrom", "shipTo", "territoryExclude", "taxClass", "ptc", "establishedIn", "registeredIn"),
-        "exceptions",
+        *("exceptions", "businessTiers"),
     } == SETS
     assert {type.name: type.wave for type in TYPES.values()} == {
         "location": 0,

@@ -42,7 +42,7 @@ def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Par
     if not phases:
         return Groups([], [every])
     where = {store: number for number, phase in enumerate(phases) for store in phase.stores}
-    divided = {part.change.address.key for part in every if _divides(part.change)}
+    divided = _divided(part.change for part in every)
     # Rights in a store that this plan makes wait for it.
     new = {
         p.change.address.store
@@ -60,9 +60,16 @@ def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Par
     return found
 
 
+def _divided(changes: Iterable[Change]) -> set[str]:
+    """Keys of what is divided anew."""
+    return {change.address.key for change in changes if _divides(change)}
+
+
 def _joins(change: Change, divided: Collection[str]) -> bool:
-    """Whether a change divides stock, or gives a share of what others are about to divide anew."""
-    return _divides(change) or (DIVIDES in (change.after or {}) and change.address.key in divided)
+    """Whether a change divides stock, or gives a share of what others are about to divide anew. One that
+    leaves its share as it is gives none."""
+    gives = change.action != "update" and DIVIDES in (change.after or {})
+    return _divides(change) or (gives and change.address.key in divided)
 
 
 def _divides(change: Change) -> bool:
@@ -72,17 +79,26 @@ def _divides(change: Change) -> bool:
 
 
 def mixed(changes: Iterable[Change], phases: Sequence[Phase]) -> list[Address]:
-    """Listings of a phase whose division of stock changes with something else: they would go last, and
-    nothing would be tried in their phase."""
+    """Listings of a phase whose division of stock changes with something else, or that are made there and
+    elsewhere while it is divided anew: they would go last, and nothing would be tried in their phase."""
     early = {store for phase in phases for store in phase.stores}
+    everything = [*changes]
+    divided = _divided(everything)
+    every = [change for change in everything if change.address.type == "listing"]
+    late = {c.address.key for c in every if c.address.store not in early and _does_more(c)}
     return [
         change.address
-        for change in changes
+        for change in every
         if change.address.store in early
-        and change.address.type == "listing"
-        and _divides(change)
-        and change.touched - {DIVIDES}
+        and _joins(change, divided)
+        and _does_more(change)
+        and (change.action == "update" or change.address.key in late)
     ]
+
+
+def _does_more(change: Change) -> bool:
+    """Whether it does something else than dividing stock."""
+    return change.action != "update" or bool(change.touched - {DIVIDES})
 
 
 def why_it_ends(phase: Phase, parts: Sequence[Part], outcomes: Mapping[Address, Outcome]) -> str:

@@ -203,15 +203,15 @@ class Run:
             self._asked = -math.inf
 
     def gate(self, parts: Sequence[Part], before: Mapping[str, Sequence[Address]]) -> None:
-        """Note what has to stand its time in each phase that others follow, in this plan or, where it is a
-        part of everything, in a later one. `before`: what had not when an earlier run ended, and has to until
-        it was waited for."""
+        """Note what has to stand its time in each phase that others follow: in this plan, or in a later one,
+        as stores may be out of reach today, or wait for somebody's word. A whole plan that comes to its end
+        lets go of it (`stands`). `before`: what had not when an earlier run ended, and has to until it was
+        waited for."""
         phases = self.plan.rollout
         groups = by_phase(parts, phases, self._is_last).phases
         moved = in_their_phases(phases, before)
         for number, phase in enumerate(phases):
-            followed = any(groups[number + 1 :]) or self.edges.part
-            mine = {part.change.address for part in groups[number]} if followed else set()
+            mine = {part.change.address for part in groups[number]}
             left = mine.union(before.get(phase.name, ()), moved.get(phase.name, ()))
             if left:
                 self.unsoaked[phase.name] = sorted(left)

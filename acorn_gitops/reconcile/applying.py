@@ -272,7 +272,7 @@ class _Run:
             if asks:
                 self._hooks.approve(plan)
                 # Somebody may have said stop meanwhile.
-                refuse_standing_still(self._workspace, loaded, written_to(plan.changes, recording, state))
+                refuse_standing_still(self._workspace, state, written_to(plan.changes, recording, state))
             plan = apart(plan, content)
         edges = self._edges(loaded, state, permit, plan=plan)
         if quiet:
@@ -360,7 +360,7 @@ class _Run:
             clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,
             stopping=stopping,
-            stopped=lambda stores: stopped(self._workspace, loaded, stores),
+            stopped=lambda stores: stopped(self._workspace, state, stores),
             nonce=lambda: secrets.token_hex(16),
             publish=(lambda: self._send(state.ledger)) if self._branch else None,
             committed=committed_at(self._workspace.root),

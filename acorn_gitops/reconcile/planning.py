@@ -267,7 +267,7 @@ def compute(
         blocking += guards.older(workspace.root, state.ledger)
         changes = [change for result in results for change in result.changes]
         equal = [address for result in results for address in result.to_record]
-        blocking += told(workspace, loaded, written_to(changes, equal, state))
+        blocking += told(workspace, state, written_to(changes, equal, state))
     blocking += as_they_count(loaded.configuration, budgeted, workspace.now().date(), known=GUARDS)
     if any(isinstance(marketplace, Fits) for marketplace in state.marketplaces.values()):
         blocking += state.fitted[1]

@@ -73,7 +73,7 @@ class Sibling(NamedTuple):
     gave: bool
     """Whether it ever knew of a right."""
     said: Mapping[str, Said]
-    """By the name that a store has here."""
+    """By the name that a store has here, in the specs or, where it left them, in the ledger."""
 
 
 def siblings_of(workspace: Workspace, state: States) -> Sequence[Sibling]:
@@ -122,7 +122,7 @@ class _Search:
 
     def _said(self, ledger: Ledger, store: str, name: str) -> Said:
         """What a ledger says of rights in one of our stores, which it calls `name`."""
-        marketplace = self._state.marketplaces.get(self._state.connections.get(store, ""))
+        marketplace = self._state.marketplaces.get(self._state.connection_of(store))
         managed = marketplace is not None and marketplace.capabilities().get("role") == "managed"
         said = said_of(ledger, name, managed=managed)
         if not said.at or not isinstance(marketplace, Fences):
@@ -149,7 +149,8 @@ class _Search:
         project, whose embedded marketplaces are files there."""
         state, found = self._state, dict[str, str]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
-        for store in state.connections:
+        # What left the specs is about to be deleted: it is asked for as well.
+        for store in dict.fromkeys((*state.connections, *state.ledger.stores())):
             here = state.marketplaces_like(store)
             if not here or (not near and state.is_embedded(store)):
                 continue

@@ -22,11 +22,11 @@ from acorn_gitops.reconcile.addresses import environments_leading_to, is_as_ther
 from acorn_gitops.reconcile.called_there import called_there
 from acorn_gitops.reconcile.ledger_branch import REMOTE
 from acorn_gitops.reconcile.workspace import Workspace
-from acorn_gitops.specs.load import Loaded
 from acorn_gitops.specs.project import FILE, settings_of
 
 if TYPE_CHECKING:
     from acorn_gitops.model.typed import ProjectData
+    from acorn_gitops.reconcile.states import States
 
 SETTINGS = ("freezes", "changeWindows", "holds")
 UNREADABLE = (
@@ -44,7 +44,7 @@ HINTS = {
 }
 
 
-def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Finding]:
+def told(workspace: Workspace, state: States, stores: Iterable[str]) -> list[Finding]:
     """For a plan: that apply would be refused now, by what this clone has last seen of the default branch."""
     found: dict[Stop, None] = {}
     for commit in _last_seen(workspace):
@@ -53,18 +53,18 @@ def told(workspace: Workspace, loaded: Loaded, stores: Iterable[str]) -> list[Fi
             continue  # whoever applies fetches more, or is told
         if head is None:
             return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
-        stops = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+        stops = _stops(workspace, state, stores, head=head, head_commit=commit)
         if stops is None:
             return [Finding("ACN-042", "warning", f"{LATER}{UNREADABLE}", hint=MEND, firm=True)]
         found |= dict.fromkeys(stops)
     return [_finding(stop, "warning", LATER) for stop in found]
 
 
-def refuse_standing_still(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> None:
+def refuse_standing_still(workspace: Workspace, state: States, stores: Collection[str]) -> None:
     """Refused where a freeze, a closed window or a hold forbids to write to these stores (`_now`)."""
     if not stores:
         return
-    found = _now(workspace, loaded, stores)
+    found = _now(workspace, state, stores)
     if found is None:
         findings = [Finding("ACN-042", "error", UNREADABLE, hint=MEND, firm=True)]
     else:
@@ -73,15 +73,15 @@ def refuse_standing_still(workspace: Workspace, loaded: Loaded, stores: Collecti
         raise Refused("nothing may be changed now; nothing was written", findings=findings)
 
 
-def stopped(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> dict[str, str]:
+def stopped(workspace: Workspace, state: States, stores: Collection[str]) -> dict[str, str]:
     """While something is carried out: to which of these stores nothing more may be written, and why."""
-    found = _now(workspace, loaded, stores) if stores else []
+    found = _now(workspace, state, stores) if stores else []
     if found is None:
         return dict.fromkeys(stores, UNREADABLE)
     return {store: f"{stop.id}: {stop.words}" for stop in found for store in stop.stores or stores}
 
 
-def _now(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> list[Stop] | None:
+def _now(workspace: Workspace, state: States, stores: Collection[str]) -> list[Stop] | None:
     """What stands in the way now; None where acorn.yaml of the default branch cannot be read. The remote is
     asked first what its default branch says: the one that this clone takes for it, and the one that the
     remote does, where these differ."""
@@ -90,7 +90,7 @@ def _now(workspace: Workspace, loaded: Loaded, stores: Collection[str]) -> list[
         head = workspace.trust.settings(commit)
         if head is None:
             return None
-        stops = _stops(workspace, loaded, stores, head=head, head_commit=commit)
+        stops = _stops(workspace, state, stores, head=head, head_commit=commit)
         if stops is None:
             return None
         found |= dict.fromkeys(stops)
@@ -129,12 +129,13 @@ def _last_seen(workspace: Workspace) -> list[str]:
 
 def _stops(
     workspace: Workspace,
-    loaded: Loaded,
+    state: States,
     stores: Iterable[str],
     *,
     head: ProjectData,
     head_commit: str,
 ) -> list[Stop] | None:
+    loaded = state.loaded
     own, now = loaded.configuration.settings, workspace.now()
     names = sorted({*stores})
     if not names or not any(settings.get(name) for settings in (own, head) for name in SETTINGS):
@@ -156,7 +157,7 @@ def _stops(
     called: Mapping[str, Collection[str]] | None = {name: [name] for name in names}
     if head_commit and _names_stores(kept, now):
         environments = {own_name, *leading}.intersection(head.get("environments") or ())
-        called = called_there(workspace, loaded, head_commit, environments, names)
+        called = called_there(workspace, state, head_commit, environments, names)
     if called is None:
         return None
     every = sorted({one for those in called.values() for one in those})

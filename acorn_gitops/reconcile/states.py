@@ -158,15 +158,18 @@ class States:
 
     def is_embedded(self, store: str) -> bool:
         """Whether a store is on a marketplace that is a file of this folder."""
-        settings = self.loaded.configuration.connections.get(self.connections.get(store, "")) or {}
+        settings = self.loaded.configuration.connections.get(self.connection_of(store)) or {}
         return str(settings.get("url") or "sandbox:").startswith("sandbox:")
 
     def has_identity(self, store: str) -> bool:
-        """Whether the marketplace knows a store by an id of its own: then no other store is the same."""
-        return bool(self._meant(store))
+        """Whether the marketplace knows a store by an id of its own: then no other store is the same. Of one
+        that left the specs: whether it knows stores so at all."""
+        has_left = store not in self.connections and store in self.ledger.stores()
+        marketplace = self.marketplaces.get(self.connection_of(store))
+        return isinstance(marketplace, Knows) and (has_left or bool(marketplace.identity(store)))
 
     def _meant(self, store: str) -> str:
-        marketplace = self.marketplaces.get(self.connections.get(store, ""))
+        marketplace = self.marketplaces.get(self.connection_of(store))
         return marketplace.identity(store) if isinstance(marketplace, Knows) else ""
 
     def marketplace_behind(self, connection: str, meant: str = "") -> str:
@@ -176,8 +179,15 @@ class States:
 
     def marketplaces_like(self, store: str) -> frozenset[str]:
         """The marketplace of a store, and what it may be by another scheme, as digests: for what other ledgers
-        say of it."""
-        return frozenset(self._digests(self.connections.get(store, ""), self._meant(store)))
+        say of it. Of one that left the specs, what the ledger says as well."""
+        found = frozenset(self._digests(self.connection_of(store), self._meant(store)))
+        if store in self.connections:
+            return found
+        return found | {where for where in [self.ledger.binding(store)] if where}
+
+    def connection_of(self, store: str) -> str:
+        """The connection of a store, also of one that left the specs; "" where there is none any more."""
+        return self.connections.get(store) or left_behind(store, self)
 
     def _digests(self, connection: str, meant: str) -> Iterator[str]:
         settings = self.loaded.configuration.connections.get(connection)
@@ -200,7 +210,7 @@ class States:
 
     def connections_of(self, stores: Iterable[str]) -> dict[str, str]:
         """The connections of stores, also of those that left the specs; "" where there is none any more."""
-        return {store: self.connections.get(store) or left_behind(store, self) for store in stores}
+        return {store: self.connection_of(store) for store in stores}
 
     @property
     def owner(self) -> str:
