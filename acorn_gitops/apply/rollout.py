@@ -121,14 +121,17 @@ def why_unread(phase: Phase, unread: Mapping[str, str]) -> str:
     )
 
 
-def why_not_still(phase: Phase, writes: Iterable[Write], latest: Mapping[str, Snapshot]) -> str:
-    """Why the next phase must not follow although everything was seen: it is not there any more."""
+def why_not_still(
+    phase: Phase, writes: Iterable[Write], latest: Mapping[str, Snapshot], failed: int = 0
+) -> str:
+    """Why the next phase must not follow although enough was seen: it is not there any more. `failed`: how
+    many others were not seen; they count with it."""
     sent = [*writes]
     # Half of a replacement: what was deleted is there again, as it was made.
     made = {write.address for write in sent if write.operation != "delete"}
     sent = [write for write in sent if write.operation != "delete" or write.address not in made]
     gone = [write.address for write in sent if not _is_there(write, latest[write.address.store])]
-    if not phase.stops_at(len(gone), len(sent)):
+    if not gone or not phase.stops_at(len(gone) + failed, len(sent) + failed):
         return ""
     return f"the rollout ended after {phase.name}: {gone[0]} was there, and after {phase.soak} s it is not"
 

@@ -247,7 +247,7 @@ class Run:
         seen = self._fine_so_far(parts)
         sent = [write for part in seen for write in self.journal.writes(part)]
         sent += [write for one in sorted(theirs) if (write := self.journal.applied_to(one)) is not None]
-        return why_not_still(phase, sent, self.latest)
+        return why_not_still(phase, sent, self.latest, failed=len(parts) - len(seen))
 
     def _carry(self, parts: Iterable[Part]) -> None:
         """Wave by wave; what takes things away comes after all that the price guard held back was tried

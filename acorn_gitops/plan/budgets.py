@@ -63,6 +63,8 @@ BUILT_IN: Final = "built-in"
 """The name of the budget that holds where none is written."""
 MANY: Final = 5
 """From so many listings on it is judged."""
+MANY_UNITS: Final = 1_000
+"""From so many pieces on that are kept back, ten times as many as before count as all."""
 HALVED: Final = Decimal(50)
 DOUBLED: Final = Decimal(100)
 
@@ -141,19 +143,30 @@ def _off_sale(change: Change) -> bool:
         return before.get("status") != "inactive"
     if change.action not in ("update", "replace"):
         return False
-    stopped = after.get("status") == "inactive" and before.get("status") != "inactive"
-    stopped = stopped or (_all_kept(after) and not _all_kept(before))
-    cap = (after.get("allocation") or {}).get("cap")
-    return stopped or (cap == 0 and (before.get("allocation") or {}).get("cap") != 0)
+    if after.get("status") == "inactive" and before.get("status") != "inactive":
+        return True
+    return (_is_given_nothing(after) and not _is_given_nothing(before)) or _keeps_far_more(before, after)
 
 
-def _all_kept(listing: Attributes) -> bool:
-    """Whether all of the stock is kept back from a listing."""
-    said = ((listing.get("allocation") or {}).get("buffer") or {}).get("percent")
+def _is_given_nothing(listing: Attributes) -> bool:
+    """Whether a division of stock leaves a listing none: all is kept back, none may be given, or those are
+    named that share it, and this one is not."""
+    said = listing.get("allocation") or {}
+    percent = (said.get("buffer") or {}).get("percent")
     try:
-        return said is not None and Decimal(str(said)) >= 100
+        kept = percent is not None and Decimal(str(percent)) >= 100
     except ArithmeticError:
-        return False
+        kept = False
+    return kept or said.get("cap") == 0 or (said.get("mode") == "weighted" and not said.get("weight"))
+
+
+def _keeps_far_more(before: Attributes, after: Attributes) -> bool:
+    """Whether so many more pieces are kept back that a slip is likelier than so large a stock."""
+    old, new = (
+        ((listing.get("allocation") or {}).get("buffer") or {}).get("units") or 0
+        for listing in (before, after)
+    )
+    return bool(new >= MANY_UNITS and new >= 10 * old)
 
 
 def _put_back(change: Change) -> bool:

@@ -26,6 +26,7 @@ from acorn_gitops.model.resource import (
 from acorn_gitops.plan.change import Action, Applied, Change, FieldChange, Reason, StoreResult
 from acorn_gitops.plan.compare import field_differences, holds, inside_band, same
 from acorn_gitops.plan.ownership import change_of_owner, is_foreign, is_unmarked, left_to_owners, why_kept
+from acorn_gitops.resources.buyers import ASKED
 from acorn_gitops.resources.registry import CLEARED, FIXED, REFERENCES, STORES
 
 
@@ -86,17 +87,17 @@ def recordable(
 ) -> Attributes:
     """What a ledger may say was last applied: of fields that are left to others (`ignoreFields`, `ceded`) not
     what the specs say now, as that was never sent, but what it said before. `sent`: fields that were, after
-    all; `whole`: everything was."""
-    left = left_to_others(want) - {*sent}
-    if whole or not left:
+    all; `whole`: everything was. What a listing asks is not said at all while others set it: whoever takes it
+    back changes it, and repairs nothing."""
+    every = left_to_others(want)
+    if not every:
         return want.attributes
-    before = last or {}
-    kept = {
-        name: before[name] if name in left else value
+    before = want.attributes if whole else {**(last or {}), **project(want.attributes, every & {*sent})}
+    return {
+        name: before[name] if name in every else value
         for name, value in want.attributes.items()
-        if name not in left or name in before
+        if name not in every or (name in before and name not in ASKED)
     }
-    return kept
 
 
 def left_to_others(want: Desired) -> frozenset[str]:
@@ -149,8 +150,12 @@ def diff_store(
         if (now := moved.key_of(key)) is not None:
             renamed.add(now)
             left = _left_alone(want, live[now])
+            known = applied.get(key)
+            last = orjson.loads(known.attributes) if known is not None else {}
             result.changes.append(
-                _renamed(result.store, key, now, want=want, old=live[now], reason="drifted", left=left)
+                _renamed(
+                    result.store, key, now, want=want, old=live[now], reason="drifted", left=left, last=last
+                )
             )
             continue
         _missing(
@@ -409,15 +414,23 @@ def _with(want: Desired, have: Live, left: frozenset[str]) -> Attributes:
 
 
 def _renamed(
-    store: str, key: Key, former: Key, want: Desired, old: Live, reason: Reason, left: frozenset[str]
+    store: str,
+    key: Key,
+    former: Key,
+    want: Desired,
+    old: Live,
+    *,
+    reason: Reason,
+    left: frozenset[str],
+    last: Attributes | None = None,
 ) -> Change:
     """The same resource under another key, with whatever else differs; `left`: fields that are left to
-    others."""
+    others; `last`: what was last applied, where somebody else has renamed it."""
     before = project(old.attributes, want.attributes)
     fields = [FieldChange("key", former[1], key[1], reason=reason)]
     for name, value in want.attributes.items():
         if name not in left and not same(value, old.attributes.get(name), name):
-            why: Reason = "drifted" if reason == "drifted" else "edited"
+            why: Reason = "edited" if last is None else _reason(name, value, old.attributes.get(name), last)
             fields += [
                 FieldChange(p, b, a, reason=why)
                 for p, b, a in field_differences(name, old.attributes.get(name), value)

@@ -243,7 +243,7 @@ def _beyond_limits(
             continue
         store = change.address.store
         by_specs = [source.constraints for source in access.rights([who], store).get(right, [])]
-        for limits in (by_specs, held.limits(store, right)):
+        for limits in (by_specs, *held.limits(store, right)):
             if not limits or any(not _exceeds(change, depths, one, stores(change)) for one in limits):
                 continue
             why = _exceeds(change, depths, limits[0], stores(change))

@@ -90,7 +90,7 @@ def blocked(view: StoreView, result: StoreResult) -> Iterator[Finding]:
                 f"{change.address} would be {what}, and its spec says preventDestroy",
                 hint="undo the edit of its fixed attributes, or remove preventDestroy",
             )
-        elif want is None and last is not None and last.protected:
+        elif last is not None and last.protected:
             yield _finding(
                 "ACN-020",
                 change,

@@ -60,6 +60,8 @@ class InForce:
         self._state, self._siblings = state, siblings
         self._stores: dict[str, tuple[_Rights | None, list[_Rights]]] = {}
         """By store, what is in force, and what it must be in besides."""
+        self._each: dict[str, list[_Rights]] = {}
+        """By store, what each of those says that spoke last."""
         self.enforcers = [one for one in siblings if enforces(one.guards)]
         """Other ledgers that say that access is enforced."""
 
@@ -80,12 +82,13 @@ class InForce:
             return True
         return any(right in found for found in others)
 
-    def limits(self, store: str, right: Right) -> list[ConstraintsData]:
-        """Those that bind a right in a store: where no grant was applied yet, those of all other stores."""
-        here = self._of(store)
-        if here is not None:
-            return here.get(right, [])
-        return [one for found in self._elsewhere() for one in found.get(right, ())]
+    def limits(self, store: str, right: Right) -> list[Sequence[ConstraintsData]]:
+        """Those that bind a right in a store, each of which has to leave room: of what one of them says, any
+        does. Where no grant was applied yet, those of all other stores."""
+        here, besides = self._said_in(store)
+        if here is None:
+            return [[one for found in self._elsewhere() for one in found.get(right, ())]]
+        return [found.get(right, []) for found in (*self._each[store], *besides)]
 
     def stores(self) -> list[str]:
         """Every store that the specs or the ledger know, and in which rights are asked for."""
@@ -102,6 +105,7 @@ class InForce:
             last, besides = self._last_said(store)
             found = [self._in_force(self._with_theirs(store, rows)) for rows in last]
             more = [self._in_force(self._with_theirs(store, rows)) for rows in besides]
+            self._each[store] = [one for one in found if one is not None]
             self._stores[store] = _common(found), [one for one in more if one is not None]
         return self._stores[store]
 
@@ -154,7 +158,7 @@ class InForce:
 
 
 def _common(found: Sequence[_Rights | None]) -> _Rights | None:
-    """The rights that all of them give, with the limits of the first; None where none gives any."""
+    """The rights that all of them give; None where none gives any. Whoever asks for limits asks each."""
     known = [one for one in found if one is not None]
     if len(known) < 2:
         return known[0] if known else None
