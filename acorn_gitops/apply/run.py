@@ -8,7 +8,6 @@ down again (`journal`). A store whose own creation failed, or that stops answeri
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -109,7 +108,6 @@ class Run:
         """What earlier runs sent and nobody has seen may still come."""
         now = self.edges.now()
         self.guard.expect(intents, now)
-        together = Counter((one.plan, *one.address[:2], one.operation) for one in intents)
         for one in intents:
             store, type, key = one.address
             marketplace = self.marketplaces.get(self.connections.get(store, ""))
@@ -117,8 +115,7 @@ class Run:
                 continue
             if self._has_come(one):
                 continue
-            count = together[one.plan, store, type, one.operation]
-            most = marketplace.comes_late(type, one.operation, count, answered=one.accepted)
+            most = marketplace.comes_late(type, one.operation, answered=one.accepted)
             if seconds_between(one.at, now) < most:
                 self.late.setdefault((store, thing), []).append(one)
 
@@ -429,12 +426,15 @@ class Run:
 
     def _undone_by(self, writes: Sequence[Write]) -> str:
         """Which earlier write would undo these when it comes, in words; empty for none."""
-        for store, type, key in (write.address for write in writes):
+        for write in writes:
+            store, type, key = write.address
             marketplace = self.marketplaces.get(self.connections.get(store, ""))
             if not isinstance(marketplace, Entangles):
                 continue
             for one in self.late.get((store, marketplace.entangled(type, key)), ()):
-                if one.address != Address(store, type, key):
+                again = one.operation == write.operation and one.attributes == write.attributes
+                other = one.address != write.address
+                if other or (not again and marketplace.is_overtaken(type, one.operation)):
                     return (
                         f"{one.address} was sent at {one.at} and is not seen yet; when it comes, it brings"
                         " back what it was sent with: run again when it is seen, or a day later"

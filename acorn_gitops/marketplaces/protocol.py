@@ -162,9 +162,12 @@ class Entangles(Protocol):
     def entangled(self, type: str, key: str) -> str:
         """What a resource is a part of in its store; empty where it is by itself."""
 
-    def comes_late(self, type: str, operation: str, count: int, *, answered: bool) -> float:
-        """Seconds after which a write does not come any more that is not seen. `count`: of so many that were
-        sent together; `answered`: whether it was taken, or nobody lived to hear."""
+    def comes_late(self, type: str, operation: str, *, answered: bool) -> float:
+        """Seconds after which a write does not come any more that is not seen. `answered`: whether it was
+        taken, or nobody lived to hear."""
+
+    def is_overtaken(self, type: str, operation: str) -> bool:
+        """Whether such a write may be carried out after what is sent now to the same resource."""
 
 
 @runtime_checkable

@@ -109,18 +109,14 @@ def test_what_is_seen_holds_nothing_up(by_feeds: Seller) -> None:
 @pytest.mark.parametrize("answered", [True, False])
 @pytest.mark.parametrize("under_way", [True, False])
 @pytest.mark.parametrize(
-    ("type", "operation", "count", "fed"),
-    [
-        ("promotion", "create", 1499, False),
-        ("promotion", "create", 1500, True),
-        ("listing", "update", 20, False),
-        ("listing", "create", 100_000, False),
-    ],
+    ("type", "operation", "fed"),
+    [("promotion", "create", True), ("listing", "update", True), ("listing", "create", False)],
 )
 def test_a_feed_comes_within_hours_and_an_item_within_minutes(
-    amazon: Emulated, type: str, operation: str, count: int, fed: bool, under_way: bool, answered: bool
+    amazon: Emulated, type: str, operation: str, fed: bool, under_way: bool, answered: bool
 ) -> None:
-    """As long as any feed of the account is under way; what nobody lived to hear of was an item, or came at once."""
+    """As long as any feed of the account is under way, whatever may be in it; what nobody lived to hear of was an item,
+    or came at once."""
     if under_way:
         ask = Caller(amazon)
         document = ask("POST", "/feeds/2021-06-30/documents", {"contentType": "application/json"}).json()
@@ -131,12 +127,12 @@ def test_a_feed_comes_within_hours_and_an_item_within_minutes(
         }
         ask("POST", "/feeds/2021-06-30/feeds", wish)
     expected = DAY if fed and under_way else UNSEEN if answered else 0.0
-    assert amazon.adapter().comes_late(type, operation, count, answered=answered) == expected
+    assert amazon.adapter().comes_late(type, operation, answered=answered) == expected
 
 
 def test_where_amazon_does_not_say_a_feed_may_be_under_way(amazon: Emulated) -> None:
     amazon.world.faults += [Fault("html", "getFeeds", 50)]
-    assert amazon.adapter().comes_late("promotion", "create", 1500, answered=True) == DAY
+    assert amazon.adapter().comes_late("promotion", "create", answered=True) == DAY
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,17 @@ class AmazonAccount:
         """A sale price is a part of the offer of its SKU, which is sent whole."""
         return sku_of(key) if type == "promotion" else key if type == "listing" else ""
 
-    def comes_late(self, type: str, operation: str, count: int, *, answered: bool) -> float:
-        """A feed comes within hours, as long as one is under way; an item's change within minutes."""
-        if (type, operation) in FED and self._feeds.pays(count) and self._feeds.are_under_way():
+    def comes_late(self, type: str, operation: str, *, answered: bool) -> float:
+        """What a feed may hold comes within hours, as long as one is under way; another change of an item
+        within minutes. How it was sent nobody asks: that may have been set otherwise, and most of a feed may
+        have come."""
+        if self.is_overtaken(type, operation):
             return DAY
         return UNSEEN if answered else 0.0
+
+    def is_overtaken(self, type: str, operation: str) -> bool:
+        """In which order Amazon carries out a feed and what comes after it, nobody knows."""
+        return (type, operation) in FED and self._feeds.are_under_way()
 
     def irreplaceable(self) -> Mapping[str, str]:
         """An archived place keeps its code for ever, and a SKU its product."""
