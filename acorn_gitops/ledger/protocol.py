@@ -180,6 +180,10 @@ class Ledger(Protocol):
         where that is not known."""
         ...
 
+    def bindings(self, store: str) -> frozenset[str]:
+        """Every marketplace that it was ever said to be on, also by what counts for nothing."""
+        ...
+
     def last_commit(self) -> tuple[str, int]:
         """The commit of the last run that began, and when it was committed (seconds since 1970; 0: not
         known); "" where none is known. What a run that died or was not answered has sent may come."""

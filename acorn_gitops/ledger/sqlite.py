@@ -31,8 +31,8 @@ SMALL: Final = 2 << 20
 _TOLD: Final = 100
 """Resources that were recorded without a write, of which the audit trail says what they were; of more it
 would grow by a catalogue."""
-_OF_STORE: Final = "SELECT type, key, digest, protected FROM resource WHERE store=? ORDER BY type, key"
-_APPLIED: Final = _OF_STORE.replace(" FROM", ", adopted FROM")
+_OF_STORE: Final = "SELECT type, key, digest, protected, adopted, applied_at, remote_id FROM resource WHERE store=? ORDER BY type, key"
+"""All of a row that decides anything: what was sealed is that."""
 _WHOLE_STORE: Final = _OF_STORE.replace(" FROM", ", attributes FROM")
 
 
@@ -50,8 +50,8 @@ class SqliteLedger(Intents):
     def applied(self, store: str) -> dict[tuple[str, str], Applied]:
         """Last-applied resources of a store; their content is read when it is asked for. Stale where they are
         not those that the trail vouches for."""
-        rows = self._rows(_APPLIED, (store,))
-        if not self._vouched(store, [row[:4] for row in rows]):
+        rows = self._rows(_OF_STORE, (store,))
+        if not self._vouched(store, rows):
             raise self._unsound(f"what was last applied to {store} is not what its history says")
         return {
             (type, key): Applied(
@@ -60,7 +60,7 @@ class SqliteLedger(Intents):
                 protected=bool(protected),
                 found=adopted == 2,
             )
-            for type, key, dig, protected, adopted in rows
+            for type, key, dig, protected, adopted, _, _ in rows
         }
 
     def _content(self, store: str, type: str, key: str, expected: str) -> bytes:
@@ -80,7 +80,7 @@ class SqliteLedger(Intents):
             return not rows
         value, sequence = found[0]
         try:
-            if value != audit.seal(rows):
+            if value != audit.seal(rows, like=value):
                 return False
         except (TypeError, ValueError):  # a value of a type that no seal was ever made of
             return False
@@ -113,9 +113,9 @@ class SqliteLedger(Intents):
                 raise self._unsound("the end of its history was cut off")
         for store in sorted(stores):
             rows = self._rows(_WHOLE_STORE, (store,))
-            if not self._vouched(store, [row[:4] for row in rows]):
+            if not self._vouched(store, [row[:-1] for row in rows]):
                 raise self._unsound(f"what was last applied to {store} is not what its history says")
-            for type, key, dig, _, content in rows:
+            for type, key, dig, *_, content in rows:
                 if not _honest(content, dig):
                     raise self._unsound(f"{store}/{type}/{key} was changed in the file itself")
         self._check_intents()

@@ -219,6 +219,15 @@ class Trail(Rows):
         said = self._said_of("bindings", store)
         return said if isinstance(said, str) else ""
 
+    def bindings(self, store: str) -> frozenset[str]:
+        """Every marketplace that it was ever said to be on, also by entries that count for nothing: for whoever
+        asks what may bind."""
+        found = {self.binding(store)}
+        for (raw,) in self._each(f"SELECT body FROM audit WHERE event IN ({BEGINNINGS})"):
+            said = audit.body_of(raw).get("bindings")
+            found.add(str(said.get(store) or "") if isinstance(said, dict) else "")
+        return frozenset(found - {""})
+
     def _said_of(self, what: str, store: str) -> object:
         """What the last entry that speaks of it says of a store."""
         if what not in self._said:
@@ -332,13 +341,14 @@ class Trail(Rows):
         instant); "" where they never were."""
         subjects = [f"{store}/{type}/*" for type in ("role", "grant")]
         said = (
-            f"SELECT at FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB ? OR {SUBJECT} GLOB ?)"
-            " UNION ALL SELECT applied_at FROM resource WHERE store=? AND type IN ('role', 'grant')"
+            f"SELECT sequence, at FROM audit WHERE event='write.observed' AND ({SUBJECT} GLOB ? OR {SUBJECT} GLOB ?)"
+            " UNION ALL SELECT 0, applied_at FROM resource WHERE store=? AND type IN ('role', 'grant')"
         )
-        every = [at for (at,) in self._each(said, (*subjects, store))]
+        rows = self._each(said, (*subjects, store))
+        every = [at for sequence, at in rows if not sequence or self._counts(sequence)]
         rights: dict[tuple[str, str], Attributes] = {}
         for one in self._ever_told():
-            if one.store == store:
+            if one.store == store and self._counts(one.sequence):
                 now = {name: said for name, said in one.told.items() if name[0] in ("role", "grant")}
                 # That something else is to be done there says nothing.
                 every += [one.at] if now != rights else []
@@ -373,9 +383,12 @@ class Trail(Rows):
         wanted = {str(address): address for address in addresses}
         seen: set[str] = set()
         recorded = (
-            "SELECT body FROM audit WHERE event IN ('import', 'adopt', 'forget', 'state.rebuild', 'state.rm')"
+            "SELECT sequence, body FROM audit"
+            " WHERE event IN ('import', 'adopt', 'forget', 'state.rebuild', 'state.rm')"
         )
-        for (raw,) in self._each(recorded):
+        for sequence, raw in self._each(recorded):
+            if not self._counts(sequence):
+                continue
             before = audit.body_of(raw).get("before")
             for name, was in before.items() if isinstance(before, dict) else ():
                 if name in wanted and (one := _earlier(was)) is not None:

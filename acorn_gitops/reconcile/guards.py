@@ -389,17 +389,18 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
     renamed = [(key, want) for key, want in view.desired.items() if want.moved_from and key[0] == "listing"]
     if not renamed:
         return
+    circles = _circles(view, [key for key, _ in renamed])
     moving = {(c.address.type, c.address.key) for c in result.changes if c.action in ("update", "replace")}
     for key, want in renamed:
         former = _former(view, key)
-        if former is None or not _crosses(view, key, former, moves=key in moving):
+        if former is None or not _crosses(view, key, former, moves=key in moving, back=key in circles):
             continue
         if done is None:
             done = {(new, old) for _, new, old in ledger.renames(view.store, "listing")}
         if key in view.live and (key[1], former[1]) in done and _same_goods(view, key):
             continue
         subject = f"{view.store}/listing/{key[1]}"
-        words, mend = _how_they_cross(view, key, former)
+        words, mend = _how_they_cross(view, key, former, back=key in circles)
         yield Finding(
             "ACN-050",
             "error",
@@ -414,13 +415,13 @@ def _same_goods(view: StoreView, key: Key) -> bool:
     return view.live[key].attributes.get("sku") == view.desired[key].attributes.get("sku")
 
 
-def _how_they_cross(view: StoreView, key: Key, former: Key) -> tuple[str, str]:
-    """What is wrong, and what to do."""
+def _how_they_cross(view: StoreView, key: Key, former: Key, *, back: bool) -> tuple[str, str]:
+    """What is wrong, and what to do. `back`: they go round in a circle."""
     third = _former(view, former)
     if former not in view.desired:
         mend = f"take {key[1]} out of the specs and apply that; then rename {former[1]}"
         return "another listing has that code", mend
-    if third is not None and not _leads_back(view, key):
+    if third is not None and not back:
         first = f"{former[1]} to {key[1]} first; once that is applied, {third[1]} to {former[1]}"
         mend = f"make two changes of it: {first}"
         return f"{former[1]} what {third[1]} is", mend
@@ -430,14 +431,14 @@ def _how_they_cross(view: StoreView, key: Key, former: Key) -> tuple[str, str]:
     )
 
 
-def _crosses(view: StoreView, key: Key, former: Key, *, moves: bool) -> bool:
+def _crosses(view: StoreView, key: Key, former: Key, *, moves: bool, back: bool) -> bool:
     """Whether a listing cannot take over its former one's place. `moves`: it is to be another one than it
-    is; where it is not, `movedFrom` is only old."""
+    is; where it is not, `movedFrom` is only old. `back`: renames go round in a circle."""
     is_there = key in view.live and key in view.applied
     if former not in view.desired:
         return is_there and moves
     if _former(view, former) is not None:
-        return key not in view.live or moves or _leads_back(view, key)
+        return key not in view.live or moves or back
     goods = view.desired[key].attributes.get("sku")
     return (
         is_there
@@ -455,13 +456,21 @@ def _former(view: StoreView, key: Key) -> Key | None:
     return former if former in view.live and former in view.applied and former != key else None
 
 
-def _leads_back(view: StoreView, key: Key) -> bool:
-    """Whether renames go round in a circle."""
-    seen, at = {key}, _former(view, key)
-    while at is not None and at not in seen:
-        seen.add(at)
-        at = _former(view, at)
-    return at == key
+def _circles(view: StoreView, renamed: Iterable[Key]) -> set[Key]:
+    """Those whose renames go round in a circle. Each is walked over once."""
+    found: set[Key] = set()
+    seen: set[Key] = set()
+    for key in renamed:
+        way: dict[Key, None] = {}
+        at: Key | None = key
+        while at is not None and at not in seen:
+            seen.add(at)
+            way[at] = None
+            at = _former(view, at)
+        if at in way:
+            every = [*way]
+            found.update(every[every.index(at) :])
+    return found
 
 
 def irreplaceable(view: StoreView, result: StoreResult, state: States) -> Iterator[Finding]:

@@ -148,15 +148,15 @@ class _Search:
         """By the name of one of our stores, the one that it has there. `near`: it lies in the folder of this
         project, whose embedded marketplaces are files there."""
         state, found = self._state, dict[str, str]()
-        theirs = {name: where for name in ledger.stores() if (where := ledger.binding(name))}
+        theirs = {name: where for name in ledger.stores() if (where := ledger.bindings(name))}
         # What left the specs is about to be deleted: it is asked for as well.
         for store in dict.fromkeys((*state.connections, *state.ledger.stores())):
             here = state.marketplaces_like(store)
             if not here or (not near and state.is_embedded(store)):
                 continue
             if state.has_identity(store):
-                found.update((store, name) for name, where in theirs.items() if where in here)
-            elif theirs.get(store) in here:
+                found.update((store, name) for name, where in theirs.items() if where & here)
+            elif theirs.get(store, frozenset()) & here:
                 found[store] = store
         return found
 
