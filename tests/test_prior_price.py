@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acorn_gitops.engines.pricing.prior_price import prior_price, spans_of, thirty_days_before
+from acorn_gitops.model.resource import Address
+from acorn_gitops.sandbox import disturb
+from acorn_gitops.sandbox.database import Database
 from tests.repository import Repository, document, sku, storefront
 
 
@@ -469,3 +472,76 @@ def test_codes_that_come_back_keep_the_price_of_the_goods(
     monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
     shop_.write(storefront(country="DE"), called(new, "69.99", old), sale("20"))
     assert told(shop_) == {"PRO-040"}
+
+
+@pytest.mark.parametrize(
+    "how", ["from now on", "backdated", "for a further SKU", "prolonged after its end", "goes on"]
+)
+def test_a_reduction_begins_when_it_is_applied(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Dearer for two weeks, and then 10 % off: whatever the window says, the thirty days before hold the lower price. What
+    was applied in October, and goes on, is judged by the days before October."""
+    front, other = storefront(country="DE"), sku("OTHER-1")
+    kettle = "KTL-17-BLK"
+
+    def off(skus: str, start: str, end: str = "2027-01-10") -> dict[str, Any]:
+        return sale("10", start, end, skus={"names": skus.split()})
+
+    earlier = {
+        "for a further SKU": off("OTHER-1", "2026-10-15"),
+        "prolonged after its end": off(kettle, "2026-10-15", "2026-10-25"),
+        "goes on": off(kettle, "2026-10-15"),
+    }.get(how)
+    monkeypatch.setenv("ACORN_NOW", "2026-10-14T09:00:00Z")
+    shop_.write(front, sku(), other, *([earlier] if earlier else []))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-14T09:00:00Z")
+    shop_.write(front, sku(price="59.99"), other, *([earlier] if earlier else []))
+    if how == "goes on":  # a dearer price under a reduction that runs
+        assert told(shop_) == {"PRO-040"}
+        shop_.write(front, sku(), other, earlier)
+    else:
+        shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-28T09:00:00Z")
+    now = {
+        "from now on": off(kettle, "2026-11-28"),
+        "for a further SKU": off(f"OTHER-1 {kettle}", "2026-10-15"),
+        "goes on": off(kettle, "2026-10-15", "2027-01-20"),
+    }.get(how, off(kettle, "2026-10-15"))
+    shop_.write(front, sku(price="49.99" if how == "goes on" else "59.99"), other, now)
+    assert told(shop_) == (set() if how == "goes on" else {"PRO-040"})
+
+
+@pytest.mark.parametrize("who", ["made by hand", "changed by hand", "changed by hand, and seen just now"])
+def test_a_promotion_of_somebody_elses_was_a_price(
+    shop_: Repository, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """18 % off for everybody in November, which nobody declared; 44.00 in December is no reduction."""
+    front = storefront(country="DE")
+    mine = sale("2", "2026-11-01", "2026-11-25", name="mine")
+    monkeypatch.setenv("ACORN_NOW", "2026-10-30T09:00:00Z")
+    shop_.write(front, sku(), *([] if who == "made by hand" else [mine]))
+    shop_.apply()
+    monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
+    database = Database(shop_.path / ".acorn" / "sandbox.db")
+    at = Address("amz-de", "promotion", "hand" if who == "made by hand" else "mine")
+    if who == "made by hand":
+        window = {"start": "2026-11-05T00:00:00Z", "end": "2026-11-25T00:00:00Z"}
+        there = {"type": "percentOff", "skus": ["KTL-17-BLK"], **window, "discount": {"percent": "18"}}
+        disturb.insert(database, at, there)
+    else:
+        disturb.set_attribute(database, at, "discount", value={"percent": "18"})
+    database.close()
+    if who == "changed by hand":
+        shop_.apply()
+        monkeypatch.setenv("ACORN_NOW", "2026-11-20T09:00:00Z")
+    money = {"amz-de": {"currency": "EUR", "value": "44.00"}}
+    later = sale(
+        "1", "2026-12-01", "2026-12-20", type="salePrice", discount={"salePrice": money}, name="later"
+    )
+    shop_.write(front, sku(), *([] if who == "made by hand" else [mine]), later)
+    assert told(shop_) == {"PRO-040"}
+    money["amz-de"]["value"] = "40.98"  # 49.99 less 18 % is 40.99
+    shop_.write(front, sku(), *([] if who == "made by hand" else [mine]), later)
+    assert told(shop_) == set()

@@ -319,7 +319,11 @@ def _outcome(change: Change, results: Sequence[tuple[Step, Outcome]]) -> Outcome
 
 
 def _overwritten(change: Change) -> Attributes | None:
-    """The price that somebody else had set, where a write ends it."""
+    """The price that somebody else had set, or the promotion as somebody else had made it, where a write ends
+    it: for whoever asks what was paid."""
+    if change.address.type == "promotion":
+        by_hand = any(field.reason in ("drifted", "edited+drifted") for field in change.fields)
+        return change.before if by_hand else None
     price = (change.before or {}).get("price") if change.address.type == "listing" else None
     drifted = any(
         attribute_of(field.path) == "price" and field.reason not in ("edited", "renamed")

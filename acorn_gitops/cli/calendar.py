@@ -57,7 +57,7 @@ def command(
         )
     ledger = open_ledger(session.ledger_path(loaded.project))
     history = PriceHistory(config, ledger, session.now())
-    sums = laws_of(reductions(config, session.now(), history.prices, certain=True))
+    sums = laws_of(reductions(config, session.now(), history.prices, begins=history.begins, certain=True))
     ledger.close()
     calendar, now, pen = calendar_of(config), session.now(), session.pen
     rows: list[dict[str, object]] = []

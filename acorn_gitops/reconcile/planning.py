@@ -49,6 +49,7 @@ from acorn_gitops.reconcile.siblings import siblings_of
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
+    StoreView,
     Wishes,
     about,
     check_place,
@@ -224,6 +225,7 @@ def compute(
                 ids=partial(state.ledger.remote_ids, view.store),
             )
             state.by_hand[view.store] = steps_that_are_judged(result)
+            state.promotions[view.store] = _of_others(view, result)
             settle(result, attested, workspace.now().date(), where=state.marketplace_of(view.store))
             result.notes[:0] = [stays(one) for one in view.left]
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
@@ -364,6 +366,21 @@ def _binding(settings: Mapping[str, object]) -> str:
     return hashlib.sha256(orjson.dumps(where, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
+def _of_others(view: StoreView, result: StoreResult) -> dict[str, Attributes]:
+    """Promotions of a store that nobody applied as they are: not managed, or changed by a hand."""
+    keys = {one.key for one in result.unmanaged if one.type == "promotion"}
+    keys |= {
+        change.former.key
+        for change in result.changes
+        if change.address.type == "promotion" and any(f.reason not in _OURS for f in change.fields)
+    }
+    return {key: view.promotions[key] for key in keys if key in view.promotions}
+
+
+_OURS: Final = frozenset({"declared", "edited", "renamed", "undeclared"})
+"""Reasons of a change that no hand from outside has given."""
+
+
 def least_price(loaded: Loaded, now: datetime) -> Callable[[Address], dict[str, str] | None]:
     """For the guards of prices: the lowest price that leaves the margin of a listing's policy."""
     from acorn_gitops.engines.pricing.margin import least_prices
@@ -420,7 +437,9 @@ def plan_findings(
         and "price" in c.touched
         if any(f.reason != "edited" for f in c.fields if f.path.startswith("price"))
     }
-    history = PriceHistory(loaded.configuration, state.ledger, workspace.now(), seen=seen)
+    history = PriceHistory(
+        loaded.configuration, state.ledger, workspace.now(), seen=seen, standing=state.promotions
+    )
 
     def applied(store: str, type: str, key: str) -> Attributes | None:
         found = state.ledger.applied(store).get((type, key))
@@ -434,6 +453,7 @@ def plan_findings(
         history.prices,
         actor,
         author=author,
+        begins=history.begins,
         applied=applied,
         untaxed=untaxed,
         follows=authors.follows,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from acorn_gitops.engines.pricing.calendar import Listed, calendar_of
+from acorn_gitops.engines.pricing.calendar import Dated, Listed, calendar_of
 from acorn_gitops.engines.pricing.offer import NotComputable, audience_of, minor, offer_of
 from acorn_gitops.engines.pricing.price import Offer, effective
 from acorn_gitops.engines.pricing.prior_price import DAYS, Span, spans_of
@@ -32,12 +32,14 @@ KEPT: Final = 64
 
 
 class _Past(NamedTuple):
-    """A promotion that held."""
+    """A promotion that held. `instead`: it took the place of what the ledger says of `key` in that time."""
 
     start: datetime
     end: datetime
     skus: frozenset[str]
     offer: Offer
+    key: str = ""
+    instead: bool = False
 
 
 class PriceHistory:
@@ -49,9 +51,12 @@ class PriceHistory:
         ledger: Ledger,
         now: datetime,
         seen: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
+        standing: Mapping[str, Mapping[str, Attributes]] | None = None,
     ) -> None:
-        """`seen`: prices by store and listing that stores hold at this moment and nobody applied."""
+        """`seen`: prices by store and listing that stores hold at this moment and nobody applied; `standing`:
+        likewise promotions, by store and key."""
         self._config, self._ledger, self._now, self._seen = config, ledger, now, seen or {}
+        self._standing = standing or {}
         self._lists: dict[str, dict[str, list[tuple[datetime, str, str]]]] = {}
         self._former: dict[str, dict[str, set[str]]] = {}
         """By store and SKU, under which keys it was listed and is no longer."""
@@ -60,6 +65,8 @@ class PriceHistory:
         self._skus: dict[str, dict[str, set[str]]] = {}
         """By store and key, what was sold under it."""
         self._promos: dict[str, list[_Past]] = {}
+        self._times: dict[str, dict[str, list[tuple[datetime, datetime, frozenset[str]]]]] = {}
+        """By store and key, when promotions really held, and for what."""
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
         self._paid: dict[tuple[str, str, bool, bool], list[Span]] = {}
@@ -78,6 +85,29 @@ class PriceHistory:
         spans = self._paid[sort]
         first = start - timedelta(days=DAYS + 2)
         return [span for span in spans if span.start < start and (span.end is None or span.end > first)]
+
+    def begins(self, dated: Dated, listed: Listed) -> datetime:
+        """When a promotion begins, or really began without a break, to lower what a listing costs. Its window
+        says only when it may: what was not applied before begins now."""
+        if dated.start >= self._now:
+            return dated.start
+        store, sku = listed.store, listed.sku.spec["sku"]
+        if store not in self._lists:
+            self._load(store)
+        promo, times = dated.promo, self._times.get(store, {})
+        names = {
+            promo.spec.get("key") or promo.name,
+            promo.name,
+            promo.moved_from or "",
+            f"sale:{listed.key}",
+        }
+        held = [one for name in names for one in times.get(name, ()) if {sku, listed.key} & one[2]]
+        began = self._now
+        for start, end, _ in sorted(held, key=lambda one: one[1], reverse=True):
+            if end < began - timedelta(seconds=1):
+                break
+            began = min(began, start)
+        return began
 
     def _prices(self, listed: Listed, *, ahead: bool, coming: bool) -> list[Span]:
         sku = listed.sku.spec["sku"]
@@ -148,16 +178,18 @@ class PriceHistory:
         past = [p for p in self._promos.get(store, ()) if not p.skus.isdisjoint(skus)]
         if not planned and not past:
             return list(spans)
-        holding = [(p.start, p.end, p.offer) for p in past] + [
-            (max(d.start, self._now), d.end, d.offer) for d in planned
+        holding = past + [
+            _Past(max(d.start, self._now), d.end, frozenset(), d.offer, key=d.promo.name) for d in planned
         ]
-        edges = sorted({edge for begin, end, _ in holding for edge in (begin, end)})
+        edges = sorted({edge for one in holding for edge in (one.start, one.end)})
         out: list[Span] = []
         for span in spans:
             cuts = [span.start, *(e for e in edges if e > span.start and (span.end is None or e < span.end))]
             for index, begin in enumerate(cuts):
                 end = cuts[index + 1] if index + 1 < len(cuts) else span.end
-                offers = [offer for since, until, offer in holding if since <= begin < until]
+                at_once = [one for one in holding if one.start <= begin < one.end]
+                taken = {one.key for one in at_once if one.instead}
+                offers = [one.offer for one in at_once if one.instead or one.key not in taken]
                 out.append(Span(begin, end, effective(span.amount, offers).pays))
         return out
 
@@ -218,6 +250,9 @@ class PriceHistory:
                 open_promos[key] = (when, attributes)
         for key, (since, attributes) in open_promos.items():
             self._close(store, key, since, attributes, self._now)
+        applied = self._ledger.applied(store) if self._standing.get(store) else {}
+        for key, attributes in self._standing.get(store, {}).items():
+            self._stands(store, key, attributes, known=("promotion", key) in applied)
 
     def _renames(self, store: str) -> dict[str, list[tuple[datetime, str]]]:
         """Which keys listings had before: as the ledger knows, and as the specs are about to say."""
@@ -245,13 +280,47 @@ class PriceHistory:
 
     def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:
         """Of an applied promotion, the time in which it really held."""
-        offer = _offer(key, attributes)
-        start = max(since, datetime.fromisoformat(attributes["start"]))
-        end = min(until, datetime.fromisoformat(attributes["end"]))
-        if offer is not None and start < end:
-            self._promos.setdefault(store, []).append(
-                _Past(start, end, frozenset(attributes.get("skus") or ()), offer=offer)
+        self._note(
+            store,
+            key,
+            attributes,
+            start=max(since, datetime.fromisoformat(attributes["start"])),
+            end=min(until, datetime.fromisoformat(attributes["end"])),
+        )
+
+    def _stands(self, store: str, key: str, attributes: Attributes, *, known: bool) -> None:
+        """A promotion that is there as nobody applied it. `known`: the ledger knows it, as another; since when
+        it is as it is nobody can tell, so that it counts as of this moment. Else it holds as it says, until
+        the specs say otherwise."""
+        try:
+            start, end = (
+                datetime.fromisoformat(attributes[edge]).astimezone(UTC) for edge in ("start", "end")
             )
+        except (KeyError, TypeError, ValueError):
+            return  # nobody knows when it holds; guards tell
+        if known:
+            start, end = max(start, self._now - timedelta(seconds=1)), min(end, self._now)
+        elif any(name == store and d.promo.name == key for name, d in self._calendar.promotions):
+            end = min(end, self._now)
+        self._note(store, key, attributes, start=start, end=end, instead=known)
+
+    def _note(
+        self,
+        store: str,
+        key: str,
+        attributes: Attributes,
+        *,
+        start: datetime,
+        end: datetime,
+        instead: bool = False,
+    ) -> None:
+        if start >= end:
+            return
+        skus, offer = frozenset(attributes.get("skus") or ()), _offer(key, attributes)
+        self._times.setdefault(store, {}).setdefault(key, []).append((start, end, skus))
+        if offer is not None:
+            one = _Past(start, end, skus, offer, key=key, instead=instead)
+            self._promos.setdefault(store, []).append(one)
 
 
 def _left_to_others(listed: Listed) -> bool:

@@ -131,6 +131,8 @@ class States:
     """By store and key of a role, who has it there by what is live (ids as the store spells them)."""
     siblings: list[Sibling] | None = None
     """What other ledgers say of these stores, once somebody has looked."""
+    promotions: dict[str, Mapping[str, Attributes]] = field(default_factory=dict)
+    """By store that was read, the promotions that nobody applied as they are, by key."""
     by_hand: dict[str, list[Change]] = field(default_factory=dict)
     """By store, the roles, grants and promotions that people make there, done or not."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
-from acorn_gitops.engines.pricing.calendar import Listed
+from acorn_gitops.engines.pricing.calendar import Dated, Listed
 from acorn_gitops.engines.pricing.prior_price import Span
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.rules.said import Said
@@ -71,6 +71,8 @@ class Known(NamedTuple):
     actor: str
     author: Callable[[str, int], tuple[str, str] | None]
     """(file, line): e-mail address of who wrote it, and the day (ISO text); None where git does not know."""
+    begins: Callable[[Dated, Listed], datetime] = lambda dated, listed: dated.start
+    """(promotion in a store, listing): when it begins, or really began, to lower what that costs."""
     applied: Callable[[str, str, str], Attributes | None] = lambda store, type, key: None
     """(store, type, key): a resource as it was last applied."""
     untaxed: frozenset[str] = frozenset()

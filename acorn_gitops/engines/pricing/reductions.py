@@ -31,6 +31,9 @@ class Reduction(NamedTuple):
     """What a promotion does to one listing. Amounts in minor units."""
 
     dated: Dated
+    begin: datetime
+    """When it begins, or began, to lower the price of this listing: whatever its window says, not before it
+    was applied to it."""
     sku: str
     store: str
     currency: str
@@ -67,10 +70,11 @@ def reductions(
     now: datetime,
     prices: Callable[[Listed, datetime], Sequence[Span]],
     *,
+    begins: Callable[[Dated, Listed], datetime],
     certain: bool = False,
 ) -> Iterator[Reduction]:
-    """Every announced reduction in the EU that holds now or later. `certain`: also those whose thirty days
-    are all to come, with nothing else that lowers the price in them."""
+    """Every announced reduction in the EU that holds now or later. `begins`: when one really began. `certain`:
+    also those whose thirty days are all to come, with nothing else that lowers the price in them."""
     stores = configuration.stores.values()
     european = {s.name for s in stores if s.spec.get("storefront") and country_of(s.spec["storefront"]) in EU}
     if not configuration.promos or not european:
@@ -93,11 +97,18 @@ def reductions(
             if not certain and dated.start - month >= now and len(every) == 1:
                 continue
             for listed in calendar.listings_of(skus[sku], store):
-                prior = prior_price(prices(listed, dated.start), dated.start, zones[store])
+                begin = begins(dated, listed)
+                prior = prior_price(prices(listed, begin), begin, zones[store])
                 amount, complete = (prior.amount, prior.complete) if prior is not None else (None, False)
-                pays = standing.pays(dated, listed.price)
                 yield Reduction(
-                    dated, sku, store, currency=listed.currency, pays=pays, before=amount, complete=complete
+                    dated,
+                    begin,
+                    sku,
+                    store,
+                    currency=listed.currency,
+                    pays=standing.pays(dated, listed.price),
+                    before=amount,
+                    complete=complete,
                 )
 
 

@@ -27,7 +27,7 @@ def _reductions(context: Context) -> list[Reduction]:
     if found is None:
         assert context.known is not None
         found = context.shared["reductions"] = list(
-            reductions(context.configuration, context.now, context.known.prices)
+            reductions(context.configuration, context.now, context.known.prices, begins=context.known.begins)
         )
     return found
 
@@ -50,7 +50,8 @@ def _words(real: Decimal) -> str:
 )
 def prior(context: Context) -> Iterator[Said]:
     """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an
-    announced percentage is not larger than the one from that price. Perishables, new goods and reductions
+    announced percentage is not larger than the one from that price. What counts is when the reduction was
+    applied to a listing, whatever its window says of a time that is over. Perishables, new goods and reductions
     that grow step by step, for which states may differ, are not told apart: a waiver names them. Of a
     promotion that is there already and that a plan leaves as it is, a warning: refusing the plan would leave
     it there as well, and a price by hand beside it."""
@@ -106,12 +107,12 @@ def prior(context: Context) -> Iterator[Said]:
     phase="plan",
 )
 def history(context: Context) -> Iterator[Said]:
-    """In EU stores: for every announced reduction that begins within thirty days, the prices in force in all
+    """In EU stores: for every announced reduction that begins now or within thirty days, the prices in force in all
     of the thirty days before it are known. What begins later will be known by then. Told once for a
     promotion."""
     unknown: dict[str, list[str]] = {}
     for one in _reductions(context):
-        soon = context.now < one.dated.start <= context.now + timedelta(days=DAYS)
+        soon = context.now <= one.begin <= context.now + timedelta(days=DAYS)
         if not one.complete and soon:
             unknown.setdefault(one.dated.promo.name, []).append(f"{one.sku} in {one.store}")
     for name, listings in sorted(unknown.items()):
