@@ -3,12 +3,14 @@ nothing, and every failure is told in words."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -563,3 +565,81 @@ def test_a_reader_that_goes_away_is_no_failure(repository: Repository) -> None:
     producer.stderr.close()
     assert producer.wait(60) == 0, said
     assert said == b""
+
+
+def teas(store: str, title: str, tax: str, floor: str, **more: Any) -> list[dict[str, Any]]:
+    """A SKU that another store has as well, with facts of its own."""
+    price = {"currency": "EUR", "value": "10.00"}
+    bound = {"currency": "EUR", "value": floor}
+    there = {"sku": "TEA-1", "title": title, "taxClass": tax, "status": "active", "price": price, "minPrice": bound}
+    front = {"platform": "network", "currency": "EUR", "timezone": "Europe/Berlin"}
+    return [
+        {"address": f"{store}/storefront/{store}", "attributes": front},
+        {"address": f"{store}/tax-class/{tax}", "attributes": {"name": tax}},
+        {"address": f"{store}/listing/TEA-1", "attributes": {**there, **more}},
+    ]
+
+
+def seeded(made: Repository, rows: list[dict[str, Any]]) -> None:
+    (made.path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert made.run("sandbox", "seed", "rows.jsonl").code == 0
+
+
+def test_a_fact_that_differs_among_listings_is_told_and_not_declared(tmp_path: Path) -> None:
+    """A spec says it once for a SKU; and a plan of what was taken in is empty."""
+    made = Repository(tmp_path / "r")
+    seeded(made, teas("web-de", "Tee", "food", "8.00") + teas("web-fr", "Thé", "standard", "8.00"))
+    found = made.run("import")
+    assert found.code == 0, found
+    words = " ".join(found.err.split())
+    assert "taxClass of TEA-1 is not declared: it differs among listings" in words
+    assert "title of TEA-1 is not declared" in words and "minPrice" not in words and "pricePolicy" not in words
+    assert made.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_listing_that_would_get_anothers_facts_is_left_alone_and_told(tmp_path: Path) -> None:
+    """The specs say Tee for the SKU; the store that is looked at later calls it Thé."""
+    made = Repository(tmp_path / "r")
+    seeded(made, teas("web-de", "Tee", "food", "8.00"))
+    assert made.run("import").code == 0
+    seeded(made, teas("web-fr", "Thé", "food", "8.00") + teas("web-it", "Tee", "food", "8.00"))
+    found = made.run("import", "--store", "web-fr", "--store", "web-it")
+    assert found.code == 0, found
+    assert "web-fr/listing/TEA-1 stays unmanaged: its title is not what" in " ".join(found.err.split())
+    plan = made.run("plan", "--detailed-exitcode", "--adopt")
+    assert plan.code == 0 and "not managed and left alone: listing TEA-1" in plan.out, plan.out
+    assert "web-it" in "".join(path.read_text() for path in (made.path / "specs").rglob("skus*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("allocation", "words"),
+    [
+        ({"buffer": {"units": 0}}, "units: 0"),
+        ({"cap": 5}, "cap: {amz-de: 5}"),
+        ({"pool": "other"}, "pool: other"),
+        ({"min": None}, "edit"),
+    ],
+)
+def test_each_part_of_a_division_is_taken_in_or_told(
+    allocation: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    """Never "wrote" for a file that is as it was."""
+    inventory = {
+        "pool": "main",
+        "buffer": {"units": 3},
+        "allocation": {"mode": "weighted", "weights": {"amz-de": 1}, "min": {"amz-de": 2}},
+    }
+    made = Repository(tmp_path / "r", storefront(), sku(inventory=inventory))
+    made.apply()
+    there = {"pool": "main", "mode": "weighted", "weight": 1, "min": 2, "buffer": {"units": 3}}
+    hand = {name: value for name, value in {**there, **allocation}.items() if value is not None}
+    assert made.run("sandbox", "disturb", f"amz-de/listing/KTL-17-BLK.allocation={json.dumps(hand)}").code == 0
+    before = (made.path / "specs" / "all.yaml").read_text()
+    found = made.run("import", "--drifted")
+    after = (made.path / "specs" / "all.yaml").read_text()
+    assert found.code == 0, found
+    if words == "edit":
+        assert before == after and "wrote" not in found.out and "by hand" in found.err
+    else:
+        assert words in after
+        assert made.run("plan", "--detailed-exitcode").code == 0

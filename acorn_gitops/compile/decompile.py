@@ -28,6 +28,8 @@ class Decompiled(NamedTuple):
     skus: list[Document]
     others: list[Document]
     unsaid: list[tuple[Address, str]]
+    undeclared: list[str]
+    """What stays undeclared of that which is taken in, in sentences."""
 
 
 def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()) -> Decompiled:
@@ -47,9 +49,22 @@ def decompile(resources: Mapping[Address, Attributes], taken: Iterable[str] = ()
     drafts.unsaid += [(address, why) for address, why in drafts.words if tuple(address) not in drafts.named]
     used = set(taken)
     named = {name.partition("/")[2] for name in used if name.startswith("SkuMapping/")}
-    entries = sku_list(drafts.skus.get("listing", ()), drafts.skus.get("stock", ()), named)
+    differing: dict[str, list[str]] = {}
+    entries = sku_list(
+        drafts.skus.get("listing", ()), drafts.skus.get("stock", ()), named, differing=differing
+    )
     stores = sorted(drafts.stores, key=lambda document: str(document["metadata"]["name"]))
-    return Decompiled(stores, entries, _whole(drafts, used), unsaid=drafts.unsaid)
+    undeclared = [_not_the_same(name, skus) for name, skus in sorted(differing.items())]
+    return Decompiled(stores, entries, _whole(drafts, used), unsaid=drafts.unsaid, undeclared=undeclared)
+
+
+def _not_the_same(name: str, skus: list[str]) -> str:
+    """That a fact is not declared, as it is said once for a SKU."""
+    more = f" and {len(skus) - 3:,} more" if len(skus) > 3 else ""
+    return (
+        f"{name} of {', '.join(skus[:3])}{more} is not declared: it differs among listings, and a spec says it once;"
+        " whatever it is there stays"
+    )
 
 
 def _unsayable(type: str, attributes: Attributes) -> str:

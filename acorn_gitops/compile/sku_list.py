@@ -4,7 +4,7 @@ entry. Comes in: rows. Goes out: entries. Callers: `listing`, `stock`, `decompil
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from acorn_gitops.model.resource import Attributes
@@ -17,12 +17,16 @@ def sku_list(
     listings: Iterable[tuple[str, str, Attributes]],
     stocks: Iterable[tuple[str, str, Attributes]],
     taken: Collection[str] = (),
+    *,
+    differing: dict[str, list[str]] | None = None,
 ) -> list[dict[str, object]]:
     """Entries of a SKU list that would compile to these (store, key, attributes) resources, by SKU. `taken`:
     names that other mappings have; two codes can have one short name.
 
-    Facts that differ between a SKU's listings cannot be said once for the SKU; they are left undeclared.
+    Facts that differ between a SKU's listings cannot be said once for the SKU; they are left undeclared, and
+    go into `differing`: by fact, of which SKUs.
     """
+    told = differing if differing is not None else {}
     by_sku: dict[str, list[tuple[str, str, Attributes]]] = {}
     for row in listings:
         by_sku.setdefault(str(row[2].get("sku") or row[1]), []).append(row)
@@ -54,7 +58,29 @@ def sku_list(
         if inventory:
             item["inventory"] = inventory
         items.append(item)
+        for fact in _left_out(item, rows):
+            told.setdefault(fact, []).append(sku)
     return items
+
+
+def _left_out(item: Mapping[str, object], rows: list[tuple[str, str, Attributes]]) -> Iterator[str]:
+    """What listings hold of facts that an entry does not say."""
+    said = {*item, *_keys(item.get("attributes"))}
+    for name in ("gtin", "composition", *PRODUCT):
+        if name not in said and any(row[2].get(name) is not None for row in rows):
+            yield name
+    policy = _keys(item.get("pricePolicy"))
+    for part, name in BOUNDS.items():
+        stores = {store for store, _, attributes in rows if attributes.get(name) is not None}
+        if part not in policy and stores:
+            yield f"pricePolicy.{part}"
+    allocated = any((row[2].get("allocation") or {}).get("pool") for row in rows)
+    if "inventory" not in item and allocated:
+        yield "inventory"
+
+
+def _keys(block: object) -> set[str]:
+    return {*block} if isinstance(block, dict) else set()
 
 
 def _free(name: str, used: Collection[str], numbers: dict[str, int]) -> str:

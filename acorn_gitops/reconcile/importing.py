@@ -22,6 +22,7 @@ from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import AcornError, Finding, InvalidSpecs, Misused
 from acorn_gitops.model.resource import Address, Attributes, protects
+from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import recordable
 from acorn_gitops.plan.ownership import left_to_owners
 from acorn_gitops.provenance.revision import Revision
@@ -42,6 +43,7 @@ from acorn_gitops.reconcile.states import (
 )
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.reconcile.written_back import written_back
+from acorn_gitops.resources.registry import FIXED
 from acorn_gitops.rules.registry import check
 from acorn_gitops.rules.waivers import NEVER_LEFT
 from acorn_gitops.specs.edit import save
@@ -199,22 +201,60 @@ def _taken(
     if not files:
         return files, notes
     refused: dict[str, str] = {}
+    unlike: dict[Address, str] = {}
     earlier = {finding.subject for finding in _errors(workspace)}
     for _ in range(ROUNDS):
         before = {path: _bytes(workspace.root / path) for path in files}
         _write(workspace, files)
         known = {*earlier, *refused, ""}
         new = {f.subject: f.message for f in _errors(workspace) if f.subject not in known}
-        if not new:
+        other = _made_unlike(workspace, collected) if not new else {}
+        if not new and not other.keys() - unlike.keys():
             break  # all is well, or wrong for a reason of its own: `_record` tells
         _put_back(workspace, before)
         refused |= new
-        files, notes = new_specs(workspace.root, state, collected, to=to, refused=refused)
+        unlike |= other
+        files, notes = new_specs(workspace.root, state, collected, to=to, refused=refused, without=unlike)
     told = [
         f"{name} stays unmanaged: rules of this project refuse it ({one_line(why, 200)})"
         for name, why in sorted(refused.items())
     ]
+    told += [f"{address} stays unmanaged: {why}" for address, why in sorted(unlike.items())]
     return files, [*notes, *told]
+
+
+def _made_unlike(workspace: Workspace, collected: Sequence[StoreView]) -> dict[Address, str]:
+    """What was declared by what was written, and would become another than it is there: where a spec, a
+    default or a template says once what holds for several. Told with what differs."""
+    try:
+        loaded = workspace.load()
+        state = gather(workspace, loaded, Wishes(lenient=True))
+    except AcornError:
+        return {}  # `_record` tells
+    try:
+        found: dict[Address, str] = {}
+        for view in collected:
+            shard = state.desired.stores.get(view.store, {})
+            for key, have in view.live.items():
+                want = shard.get(key)
+                if want is None or key in view.desired:
+                    continue
+                # What is fixed and was never said can be said once.
+                once = {n for n in FIXED.get(key[0], ()) if have.attributes.get(n) is None}
+                names = [
+                    name
+                    for name, value in want.attributes.items()
+                    if name not in once and not same(value, have.attributes.get(name), name)
+                ]
+                if names:
+                    found[Address(view.store, *key)] = (
+                        f"its {', '.join(sorted(names))} is not what {want.origin} says, and would not stay as it is"
+                    )
+        return found
+    except NONSENSE:
+        return {}
+    finally:
+        state.ledger.close()
 
 
 def _errors(workspace: Workspace) -> list[Finding]:

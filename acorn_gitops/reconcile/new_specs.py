@@ -27,16 +27,18 @@ def new_specs(
     collected: list[StoreView],
     to: str,
     refused: Collection[str] = (),
+    without: Collection[Address] = (),
 ) -> tuple[dict[str, str], list[str]]:
-    """New documents for resources that no spec declares, but for those that are refused (`Kind/name`). Of a store
-    that is refused nothing is said: what others have as well is said for them."""
+    """New documents for resources that no spec declares, but for those that are refused (`Kind/name`), and
+    `without` these. Of a store that is refused nothing is said: what others have as well is said for them."""
     config = state.loaded.configuration
     collected = [view for view in collected if f"Store/{view.store}" not in refused]
     foreign: dict[Address, Attributes] = {}
     for view in collected:
         for key, have in view.live.items():
-            if key not in view.desired and state.selection.resource(view.store, *key):
-                foreign[Address(view.store, *key)] = have.attributes
+            address = Address(view.store, *key)
+            if key not in view.desired and state.selection.resource(*address) and address not in without:
+                foreign[address] = have.attributes
     twice = _of_others(state, collected)
     for address in foreign.keys() & twice.keys():
         del foreign[address]
@@ -44,6 +46,7 @@ def new_specs(
     made = decompile(foreign, taken)
     files: dict[str, str] = {}
     notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
+    notes += made.undeclared
     notes += [
         f"{address} is {store}'s: this marketplace has it here, too"
         for address, store in sorted(twice.items())

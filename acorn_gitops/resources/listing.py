@@ -43,6 +43,9 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
         return [SpecPath((*here, "price", "value"), value["value"])]
     if attribute == BUSINESS_PRICE and is_money(value):
         return [SpecPath((*here, "business", "price"), value["value"])]
+    if attribute == BUSINESS_TIERS and isinstance(value, list):
+        tiers = [{**tier, "price": tier["price"]["value"]} for tier in value]
+        return [SpecPath((*here, "business", "tiers"), tiers)]
     if attribute in OWN:
         return [SpecPath((*here, attribute), value)]
     if attribute in _POLICY and is_money(value):
@@ -51,10 +54,33 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
         return [SpecPath(("spec", "gtin"), value)]
     if attribute in PRODUCT:
         return [SpecPath(("spec", "attributes", attribute), value)]
-    if attribute == "allocation" and isinstance(value, dict) and "weight" in value:
-        share = ("spec", "inventory", "allocation", "weights", address.store)
-        return [SpecPath(share, value["weight"])]
+    if attribute == "allocation" and isinstance(value, dict):
+        return _division_paths(address.store, value, spec.get("inventory") or {})
     return ()
+
+
+_SHARES: Final = {"weight": "weights", "min": "min", "cap": "cap"}
+"""Of a division of stock, by attribute, the map of a spec that says it by store."""
+
+
+def _division_paths(store: str, value: Mapping[str, Any], inventory: Mapping[str, Any]) -> Sequence[SpecPath]:
+    """Each part of a division that a spec says otherwise; none where it says one that is gone, which no value
+    can be written for."""
+    allocation = inventory.get("allocation") or {}
+    here = ("spec", "inventory")
+    said: dict[str, tuple[Any, tuple[str, ...]]] = {
+        part: (inventory.get(part), (*here, part)) for part in ("pool", "buffer")
+    }
+    said["mode"] = allocation.get("mode"), (*here, "allocation", "mode")
+    for part, name in _SHARES.items():
+        said[part] = (allocation.get(name) or {}).get(store), (*here, "allocation", name, store)
+    if any(now is not None and value.get(part) is None for part, (now, _) in said.items()):
+        return ()
+    return [
+        SpecPath(path, value[part])
+        for part, (now, path) in said.items()
+        if part in value and value[part] != now
+    ]
 
 
 TYPE = ResourceType(

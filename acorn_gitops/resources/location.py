@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
@@ -14,10 +14,13 @@ SERVICES: Final[tuple[Literal["shipFromStore", "bopis"], ...]] = ("shipFromStore
 
 
 def _spec_paths(
-    address: Address, attribute: str, value: object, spec: Mapping[str, object]
+    address: Address, attribute: str, value: object, spec: Mapping[str, Any]
 ) -> Sequence[SpecPath]:
     here = ("spec", "physical")
     if attribute == "address" and isinstance(value, dict):
+        said = (spec.get("physical") or {}).get("address") or {}
+        if said.keys() - value.keys() - {"verification"}:
+            return ()  # a part is gone, and no value can be written for it
         return [SpecPath((*here, "address", part), said) for part, said in value.items()]
     return [SpecPath((*here, attribute), value)]
 

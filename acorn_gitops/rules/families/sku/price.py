@@ -13,6 +13,7 @@ from acorn_gitops.model.money import MoneyError, as_written
 from acorn_gitops.model.price_rule import can_end, priced_by_rule
 from acorn_gitops.model.reference import minor_units
 from acorn_gitops.rules.context import Context
+from acorn_gitops.rules.families.general.exchange_rates import OVER
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
 from acorn_gitops.specs.configuration import Configuration, Spec
@@ -192,8 +193,8 @@ def _currencies(context: Context) -> dict[str, str]:
 )
 def price_rules(context: Context) -> Iterator[Said]:
     """No rule takes its price from a store that is itself priced by rule for that SKU; between two currencies
-    it has an exchange rate; rates are at most 7 days old (older: a warning), and of no day to come. It ends
-    in what the store's currency can end in."""
+    it has an exchange rate; rates are at most 7 days old (older: a warning; older than a year: an error), and
+    of no day to come. It ends in what the store's currency can end in."""
     config = context.configuration
     today, currencies = context.now.date(), _currencies(context)
     for name, price_rule in config.price_rules.items():
@@ -202,7 +203,7 @@ def price_rules(context: Context) -> Iterator[Said]:
         if fx is not None and not 0 <= days <= 7:
             yield config.setting(
                 "SKU-015",
-                "warning" if days > 0 else "error",
+                "warning" if 0 < days <= OVER else "error",
                 path,
                 f"the exchange rate of price rule {name} is of {fx['asOf']}"
                 + ("" if days > 0 else ", a day that is still to come"),
