@@ -571,7 +571,14 @@ def teas(store: str, title: str, tax: str, floor: str, **more: Any) -> list[dict
     """A SKU that another store has as well, with facts of its own."""
     price = {"currency": "EUR", "value": "10.00"}
     bound = {"currency": "EUR", "value": floor}
-    there = {"sku": "TEA-1", "title": title, "taxClass": tax, "status": "active", "price": price, "minPrice": bound}
+    there = {
+        "sku": "TEA-1",
+        "title": title,
+        "taxClass": tax,
+        "status": "active",
+        "price": price,
+        "minPrice": bound,
+    }
     front = {"platform": "network", "currency": "EUR", "timezone": "Europe/Berlin"}
     return [
         {"address": f"{store}/storefront/{store}", "attributes": front},
@@ -593,7 +600,9 @@ def test_a_fact_that_differs_among_listings_is_told_and_not_declared(tmp_path: P
     assert found.code == 0, found
     words = " ".join(found.err.split())
     assert "taxClass of TEA-1 is not declared: it differs among listings" in words
-    assert "title of TEA-1 is not declared" in words and "minPrice" not in words and "pricePolicy" not in words
+    assert (
+        "title of TEA-1 is not declared" in words and "minPrice" not in words and "pricePolicy" not in words
+    )
     assert made.run("plan", "--detailed-exitcode").code == 0
 
 
@@ -633,7 +642,9 @@ def test_each_part_of_a_division_is_taken_in_or_told(
     made.apply()
     there = {"pool": "main", "mode": "weighted", "weight": 1, "min": 2, "buffer": {"units": 3}}
     hand = {name: value for name, value in {**there, **allocation}.items() if value is not None}
-    assert made.run("sandbox", "disturb", f"amz-de/listing/KTL-17-BLK.allocation={json.dumps(hand)}").code == 0
+    assert (
+        made.run("sandbox", "disturb", f"amz-de/listing/KTL-17-BLK.allocation={json.dumps(hand)}").code == 0
+    )
     before = (made.path / "specs" / "all.yaml").read_text()
     found = made.run("import", "--drifted")
     after = (made.path / "specs" / "all.yaml").read_text()

@@ -35,7 +35,9 @@ def _add(drafts: Drafts, address: Address, attributes: Attributes) -> None:
     """A subject of its role's document."""
     role = drafts.others.get((address.store, "RolePermission", str(attributes.get("role"))))
     if role is None:
-        drafts.unsaid.append((address, "its role does not exist"))
+        drafts.unsaid.append(
+            (address, "its role is not taken in here: where a spec says it, name the person there")
+        )
         return
     subject = {
         "kind": attributes["subject"]["kind"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -103,10 +103,17 @@ def next_opening(window: ChangeWindowData, now: datetime) -> datetime | None:
         if not _on(window, day):
             continue
         hour, minute = (int(part) for part in window["from"].split(":"))
-        opens = day.replace(hour=hour % 24, minute=minute, second=0, microsecond=0)
-        if opens > here:
-            return opens.astimezone(now.tzinfo)
+        opens = day.replace(hour=hour % 24, minute=minute, second=0, microsecond=0).astimezone(UTC)
+        if opens <= here or not _is_open(window, opens):
+            continue  # it is over, or that hour is left out when clocks go forward
+        # Where only its beginning is left out, it opens with what comes after.
+        while opens - _MINUTE > here and _is_open(window, opens - _MINUTE):
+            opens -= _MINUTE
+        return opens.astimezone(now.tzinfo)
     return None
+
+
+_MINUTE: Final = timedelta(minutes=1)
 
 
 def _is_open(window: ChangeWindowData, now: datetime) -> bool:

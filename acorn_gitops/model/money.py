@@ -79,6 +79,8 @@ def percent_change(before: str, after: str) -> Decimal | None:
     return ((Decimal(after) - old) * 100 / old).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
 
 
+BOUNDS: Final = frozenset({"max", "above"})
+"""Beside a currency, bounds of a value: decimal numbers, too."""
 NUMBERS: Final = frozenset({"percent", "discountPercent", "maxDiscountPercent", "lat", "lon"})
 """Names of values that are decimal numbers and no amounts."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
@@ -87,7 +89,8 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 def one_spelling(value: object, name: str = "") -> Any:
     """A value in which every decimal number has one spelling: 15.0 is 15, 52.520 is 52.52."""
     if isinstance(value, dict):
-        return {k: one_spelling(v, k) for k, v in value.items()}
+        bounds = BOUNDS if "currency" in value else frozenset()
+        return {k: one_spelling(v, "percent" if k in bounds else k) for k, v in value.items()}
     if isinstance(value, list):
         return [one_spelling(item) for item in value]
     if name in NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):

@@ -13,7 +13,7 @@ from typing import Any
 
 from acorn_gitops.confine.text import safe
 from acorn_gitops.model.language import canonical_tag
-from acorn_gitops.model.money import NUMBERS, MoneyError, canonical, one_spelling
+from acorn_gitops.model.money import BOUNDS, NUMBERS, MoneyError, canonical, one_spelling
 from acorn_gitops.model.resource import Attributes, Live, is_money
 from acorn_gitops.resources.registry import SETS
 
@@ -29,8 +29,11 @@ def normal(value: object, name: str = "") -> object:
                 }
             except MoneyError:
                 return value
+        numbers = NUMBERS | BOUNDS if "currency" in value else NUMBERS
         out = {
-            k: one_spelling(v, k) if k in NUMBERS else normal(v, k) for k, v in value.items() if v is not None
+            k: one_spelling(v, "percent") if k in numbers else normal(v, k)
+            for k, v in value.items()
+            if v is not None
         }
         return out or None
     if isinstance(value, list) and name == "languages":

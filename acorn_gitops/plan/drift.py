@@ -55,8 +55,7 @@ def store_drift(
     unapplied = ceded = 0
     for key, known in applied.items():
         want = desired.get(key)
-        if want is None or digest(want.attributes) != known.digest:
-            unapplied += 1
+        unapplied += want is None or not _is_as_applied(want.attributes, known)
         have = live.get(key)
         if have is None:
             found.append(Drifted(Address(store, *key), True, ()))
@@ -91,6 +90,14 @@ def store_drift(
         watched=len(applied),
         ceded=ceded,
     )
+
+
+def _is_as_applied(attributes: Attributes, known: Applied) -> bool:
+    """Whether specs say what was last applied, in whatever spelling."""
+    if digest(attributes) == known.digest:
+        return True
+    last: Attributes = orjson.loads(known.attributes)
+    return all(same(attributes.get(n), last.get(n), n) for n in attributes.keys() | last.keys())
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,11 @@ def new_specs(
             notes.append(
                 f"{item['sku']!r} stays unmanaged: but for letters' case or blanks it is {other!r}; rename one of them"
             )
+    notes += [
+        f"{address} stays unmanaged: {address.key} is mapped already; name the place in its `inventory.sources`"
+        for address in sorted(foreign)
+        if address.type == "stock" and address.key in mapped
+    ]
     extended: list[Spec[SkuMappingData]] = []
     for item in made.skus:
         spec = mapped.get(item["sku"])
