@@ -2,8 +2,8 @@
 the entry point `amazon`; what it manages, observes and leaves to people is in docs/amazon.md.
 
 `client` talks (with `login` for tokens and `limits` for how often), `operations` is the table of requests,
-`participations`, `supply_sources`, `listings` and `sales` know one kind of thing each (`catalogue` reads
-items, `offers` their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of
+`participations`, `supply_sources`, `listings`, `sales` and `promotions` know one kind of thing each
+(`catalogue` reads items, `offers` their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of
 the specs Amazon can hold, `adapter` joins them.
 """
 
@@ -47,7 +47,25 @@ def open_marketplace(
         ending=ending,
     )
     seller = str(settings.options.get("sellerId") or "")
-    return AmazonAccount(settings.name, client, seller=seller, by_feed=_by_feed(settings))
+    return AmazonAccount(
+        settings.name,
+        client,
+        seller=seller,
+        by_feed=_by_feed(settings),
+        promotions=_reads_promotions(settings),
+    )
+
+
+def _reads_promotions(settings: Settings) -> bool:
+    from acorn_gitops.model.finding import MarketplaceError
+
+    said = settings.options.get("promotions", "ignored")
+    if said not in ("read", "ignored"):
+        raise MarketplaceError(
+            f"{settings.name}: options.promotions is neither read nor ignored",
+            hint="`read` reckons with coupons and deals of Seller Central; each takes ten seconds",
+        )
+    return bool(said == "read")
 
 
 def _by_feed(settings: Settings) -> int:

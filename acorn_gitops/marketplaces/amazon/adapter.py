@@ -23,6 +23,7 @@ from acorn_gitops.marketplaces.amazon.on_its_way import UNSEEN
 from acorn_gitops.marketplaces.amazon.operations import CREATE_FEED, FED, SEARCH_LISTINGS, requests_for
 from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.product_types import schema_of
+from acorn_gitops.marketplaces.amazon.promotions import Promotions
 from acorn_gitops.marketplaces.amazon.sales import Sales, sku_of
 from acorn_gitops.marketplaces.amazon.submissions import Submissions
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
@@ -77,7 +78,16 @@ FEED_SECONDS: Final = 300.0
 class AmazonAccount:
     """One connection: an account in a region."""
 
-    def __init__(self, name: str, client: Client, *, seller: str = "", by_feed: int = BY_FEED) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        *,
+        seller: str = "",
+        by_feed: int = BY_FEED,
+        promotions: bool = False,
+    ) -> None:
+        """`promotions`: what people made in Seller Central is read, too."""
         self._name = name
         self._client = client
         self._seller = seller
@@ -92,6 +102,7 @@ class AmazonAccount:
         submissions = Submissions(client, self._feeds)
         self._listings = Listings(client, submissions)
         self._sales = Sales(self._listings, submissions)
+        self._promotions, self._reads_promotions = Promotions(client), promotions
         kinds: list[Kind] = [self._sources, self._listings, self._sales]
         self._kinds = {kind.type: kind for kind in kinds}
 
@@ -230,6 +241,8 @@ class AmazonAccount:
                 self._pages[scope.store] = self._client.calls[SEARCH_LISTINGS.name] - before
                 found.append(("listing", self._listings.rows_of(store, items)))
                 found.append(("promotion", self._sales.rows_of(store, items)))
+                if self._reads_promotions:
+                    found.append(("promotion", self._promotions.rows(store, items)))
             else:
                 found.append(("location", self._sources.rows(store, None)))
             for kind, rows in found:

@@ -94,10 +94,11 @@ def amount_of(offer: Tree, name: str) -> Decimal | None:
     blocks = offer.get(name)
     if not blocks:
         return None
-    return _amount(blocks[0]["schedule"][0]["value_with_tax"])
+    return as_amount(blocks[0]["schedule"][0]["value_with_tax"])
 
 
-def _amount(said: object) -> Decimal:
+def as_amount(said: object) -> Decimal:
+    """What somebody asks, or takes off; Incomplete where it makes no sense."""
     if isinstance(said, bool) or not isinstance(said, int | Decimal):
         raise Incomplete(f"a price makes no sense: {one_line(str(said), 40)}")
     found = Decimal(said)
@@ -134,7 +135,7 @@ def _tiers(offer: Tree, price: Decimal, currency: str) -> Iterator[tuple[int, De
     for block in offer.get(PLAN) or ():
         for schedule in block.get("schedule") or ():
             for level in schedule.get("levels") or ():
-                pieces, value = level.get("lower_bound"), _amount(level.get("value"))
+                pieces, value = level.get("lower_bound"), as_amount(level.get("value"))
                 if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces > 10**9:
                     raise Incomplete(f"a number of pieces makes no sense: {one_line(str(pieces), 40)}")
                 if schedule.get("discount_type") == "percent":

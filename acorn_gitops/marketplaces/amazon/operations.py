@@ -62,6 +62,11 @@ GET_FEEDS: Final = Operation("getFeeds", "GET", "/feeds/2021-06-30/feeds", rate=
 GET_FEED_DOCUMENT: Final = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{feedDocumentId}", rate=0.0222, burst=10
 )
+_PROMOTIONS: Final = "/promotions/2025-12-01/promotions"
+SEARCH_PROMOTIONS: Final = Operation("searchPromotions", "GET", _PROMOTIONS, rate=0.1, burst=4)
+GET_SELECTION: Final = Operation(
+    "getSelection", "GET", f"{_PROMOTIONS}/{{promotionId}}/selections/{{selectionId}}", rate=0.1, burst=2
+)
 # Asked for a verdict only (`mode=VALIDATION_PREVIEW`): sellers report one a second for an account.
 PREVIEW_PUT: Final = PUT_LISTING._replace(name="putListingsItem, as a preview", rate=1, burst=1)
 PREVIEW_PATCH: Final = PATCH_LISTING._replace(name="patchListingsItem, as a preview", rate=1, burst=1)

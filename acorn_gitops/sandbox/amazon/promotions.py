@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
+from acorn_gitops.model.reference import amazon_marketplaces
 from acorn_gitops.sandbox.amazon.call import Answer, Call, Json, Operation, Refused, invalid
 from acorn_gitops.sandbox.amazon.world import Promotion, World
 
@@ -18,6 +20,9 @@ STATUSES: Final = ("PROCESSING", "UPCOMING", "RUNNING", "EXPIRED", "FAILED", "CA
 _MOST: Final = 100
 _CODE: Final = re.compile("[0-9A-Z]{6,12}")
 _DATES: Final = ("start", "end")
+_MORE: Final = ("amount", "price", "quantity", "basket", "free", "segment", "catalog")
+_BY_ITEM: Final = frozenset({"DEAL", "PRICE_DISCOUNT"})
+"""Types whose benefit is said item by item."""
 
 
 def searched(call: Call) -> Answer:
@@ -65,7 +70,10 @@ def selected(call: Call) -> Answer:
     one = _one(call)
     if call.path["selectionId"] != _selection(one)["selectionId"]:
         raise Refused(404, "NotFound", f"{call.path['selectionId']} is not found.")
-    items = [{"asin": asin, "sku": sku} for asin, sku in zip(one.asins, one.skus, strict=False)]
+    if one.catalog:
+        raise invalid("Selections of type CATALOG have no items.")
+    benefit = {"benefit": _of_item(one)} if one.kind in _BY_ITEM else {}
+    items = [{"asin": asin, "sku": sku, **benefit} for asin, sku in zip(one.asins, one.skus, strict=False)]
     return Answer(200, {"selection": {**_selection(one), "selectionDetails": {"items": items}}})
 
 
@@ -98,6 +106,7 @@ def made(world: World, seller: str, said: Json) -> Promotion:
         asins=_texts(said.get("asins")),
         skus=_texts(said.get("skus")),
         percent=said.get("percent"),
+        **{name: said[name] for name in _MORE if name in said},
         code=code,
         created=world.now(),
     )
@@ -147,16 +156,49 @@ def _told(one: Promotion, world: World) -> Json:
     }
     if one.kind == "COUPON":
         told["couponType"] = "STANDARD"
-    if one.percent is not None:
-        told["benefit"] = {"discount": {"type": "PERCENTAGE_OFF", "percentOff": one.percent}}
-    if one.code:
-        claim = {"type": "GROUP", "value": one.code}
-        told["purchaseRequirements"] = {"selection": _selection(one), "condition": {}, "claimCode": claim}
+    if one.kind not in _BY_ITEM and (found := _discount(one)):
+        free = {"benefitQuantity": one.free} if one.free else {}
+        told["benefit"] = {"discount": found, **free}
+    if one.segment:
+        told["customerSegments"] = [{"segmentType": "PROGRAM", "segmentId": one.segment}]
+    if one.code or one.quantity or one.basket is not None:
+        claim = {"claimCode": {"type": "GROUP", "value": one.code}} if one.code else {}
+        told["purchaseRequirements"] = {"selection": _selection(one), "condition": _condition(one), **claim}
     return told
 
 
+def _condition(one: Promotion) -> Json:
+    if one.quantity:
+        return {"quantityThreshold": {"type": "AT_LEAST", "quantity": one.quantity}}
+    if one.basket is not None:
+        return {"amountThreshold": {"type": "AT_LEAST", "currency": _money(one, one.basket)}}
+    return {}
+
+
+def _discount(one: Promotion) -> Json:
+    if one.free:
+        return {"type": "FREE_ITEM"}
+    if one.percent is not None:
+        return {"type": "PERCENTAGE_OFF", "percentOff": one.percent}
+    if one.amount is None:
+        return {}
+    money = _money(one, one.amount)
+    return {"type": "AMOUNT_OFF", "amountOff": money["amount"], "currencyCode": money["currencyCode"]}
+
+
+def _of_item(one: Promotion) -> Json:
+    if one.price is not None:
+        return {"type": "FIXED_PRICE", "price": _money(one, one.price)}
+    return {"type": "DISCOUNTED_PRICE", "discount": _discount(one)}
+
+
+def _money(one: Promotion, amount: Decimal) -> Json:
+    return {"amount": amount, "currencyCode": amazon_marketplaces()[one.marketplace].currency}
+
+
 def _selection(one: Promotion) -> Json:
-    return {"selectionId": f"S-{one.id[:8]}", "revisionId": 1, "type": "ITEMS"}
+    kind = "CATALOG" if one.catalog else "ITEMS"
+    return {"selectionId": f"S-{one.id[:8]}", "revisionId": 1, "type": kind}
 
 
 def _text(moment: datetime) -> str:

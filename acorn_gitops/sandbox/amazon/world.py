@@ -72,6 +72,20 @@ class Promotion:
     asins: Sequence[str] = ()
     skus: Sequence[str] = ()
     percent: int | Decimal | None = None
+    amount: Decimal | None = None
+    """Taken off, in the marketplace's currency."""
+    price: Decimal | None = None
+    """What a piece costs: deals and price discounts only."""
+    quantity: int = 0
+    """From so many pieces on."""
+    basket: Decimal | None = None
+    """From a basket of this amount on."""
+    free: int = 0
+    """So many pieces are given."""
+    segment: str = ""
+    """Who gets it (`PRIME_EXCLUSIVE`); empty for everybody."""
+    catalog: bool = False
+    """It is for all of the seller's goods."""
     code: str = ""
     """What a buyer says to get it; empty where nothing has to be said."""
     cancelled: bool = False
