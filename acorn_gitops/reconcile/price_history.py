@@ -179,7 +179,8 @@ class PriceHistory:
         if not planned and not past:
             return list(spans)
         holding = past + [
-            _Past(max(d.start, self._now), d.end, frozenset(), d.offer, key=d.promo.name) for d in planned
+            _Past(max(d.start, self._now), d.end, frozenset(), offer=d.offer, key=d.promo.name)
+            for d in planned
         ]
         edges = sorted({edge for one in holding for edge in (one.start, one.end)})
         out: list[Span] = []
@@ -319,7 +320,7 @@ class PriceHistory:
         skus, offer = frozenset(attributes.get("skus") or ()), _offer(key, attributes)
         self._times.setdefault(store, {}).setdefault(key, []).append((start, end, skus))
         if offer is not None:
-            one = _Past(start, end, skus, offer, key=key, instead=instead)
+            one = _Past(start, end, skus, offer=offer, key=key, instead=instead)
             self._promos.setdefault(store, []).append(one)
 
 

@@ -103,8 +103,8 @@ def reductions(
                 yield Reduction(
                     dated,
                     begin,
-                    sku,
-                    store,
+                    sku=sku,
+                    store=store,
                     currency=listed.currency,
                     pays=standing.pays(dated, listed.price),
                     before=amount,
