@@ -13,7 +13,7 @@ added later goes into `Scope` or `Write`, never into a signature.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from acorn_gitops.model.finding import Finding
@@ -276,6 +276,15 @@ class Describes(Protocol):
 
     def describe(self, store: str, product_type: str) -> bytes:
         """The JSON Schema of a product type in a store. MarketplaceError where there is none."""
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """An adapter of a marketplace that tells what buyers are shown implements this too."""
+
+    def shown(self, store: str, skus: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """By SKU (the key of a listing), the price that everybody is shown, in the store's currency; without
+        those of which nothing is shown. MarketplaceError where it cannot be asked."""
 
 
 class Wave(NamedTuple):

@@ -9,7 +9,7 @@ country (`amazon-de`) or its code.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from acorn_gitops.marketplaces.amazon.participations import Participations
 from acorn_gitops.marketplaces.amazon.product_types import schema_of
 from acorn_gitops.marketplaces.amazon.promotions import Promotions
 from acorn_gitops.marketplaces.amazon.sales import Sales, sku_of
+from acorn_gitops.marketplaces.amazon.shown import shown
 from acorn_gitops.marketplaces.amazon.submissions import Submissions
 from acorn_gitops.marketplaces.amazon.supply_sources import SupplySources, address_sent
 from acorn_gitops.marketplaces.by_looking import (
@@ -148,6 +149,15 @@ class AmazonAccount:
         if block.get("marketplaceId"):
             return f"{block.get('sellerId') or self._seller} front {block['marketplaceId']}"
         return ""
+
+    def shown(self, store: str, skus: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """By the summary of each product."""
+        with self._in_shape():
+            self._client.begin()
+            there = self._there(store)
+            if "sellerId" not in there.raw:
+                raise MarketplaceError(f"{store} is a place, and sells nothing by itself")
+            return shown(self._client, there, self._listings.items(there, skus))
 
     def describe(self, store: str, product_type: str) -> bytes:
         """As the store's marketplace has it, in its first language."""

@@ -62,6 +62,13 @@ GET_FEEDS: Final = Operation("getFeeds", "GET", "/feeds/2021-06-30/feeds", rate=
 GET_FEED_DOCUMENT: Final = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{feedDocumentId}", rate=0.0222, burst=10
 )
+COMPETITIVE_SUMMARY: Final = Operation(
+    "getCompetitiveSummary",
+    "POST",
+    "/batches/products/pricing/2022-05-01/items/competitiveSummary",
+    rate=0.033,
+    burst=1,
+)
 _PROMOTIONS: Final = "/promotions/2025-12-01/promotions"
 SEARCH_PROMOTIONS: Final = Operation("searchPromotions", "GET", _PROMOTIONS, rate=0.1, burst=4)
 GET_SELECTION: Final = Operation(
