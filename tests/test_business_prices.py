@@ -378,3 +378,20 @@ def test_a_promotion_is_judged_at_a_price_for_businesses_that_nobody_declares(
     assert made.run("sandbox", "disturb", hand).code == 0
     found = made.run("plan")
     assert found.code == 4 and "ACN-025" in found.out and "(for businesses)" in " ".join(found.out.split())
+
+
+def test_a_table_has_a_column_for_what_businesses_are_asked(tmp_path: Path) -> None:
+    """An empty cell says nothing; a hand on one is taken into its cell, and an export holds it."""
+    table = {"table": {"file": "skus.csv", "decimalComma": True, "delimiter": ";"}}
+    made = Repository(tmp_path / "r", storefront(), document("SkuMapping", "all", table))
+    rows = "sku;store;price;currency;businessPrice\nKTL-1;amz-de;100,00;EUR;95,00\nMUG-1;amz-de;10,00;EUR;\n"
+    (made.path / "specs" / "skus.csv").write_text(rows)
+    made.apply()
+    live = made.live()
+    assert live["amz-de/listing/KTL-1"]["businessPrice"] == euros("95.00")
+    assert "businessPrice" not in live["amz-de/listing/MUG-1"]
+    hand = 'amz-de/listing/KTL-1.businessPrice={"currency": "EUR", "value": "91.00"}'
+    assert made.run("sandbox", "disturb", hand).code == 0
+    assert made.run("import", "--drifted").code == 0
+    assert (made.path / "specs" / "skus.csv").read_text() == rows.replace("95,00", "91,00")
+    assert made.run("plan", "--detailed-exitcode").code == 0

@@ -23,6 +23,7 @@ from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.model.resource import Address, Attributes, is_money, project
 from acorn_gitops.reconcile.states import States, Wishes, gather, views
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.resources.buyers import BUSINESS_PRICE
 from acorn_gitops.specs.edit import written
 from acorn_gitops.specs.load import Loaded, load
 
@@ -268,6 +269,7 @@ def _listings(live: Mapping[Address, Attributes]) -> str:
         "status",
         "price",
         "currency",
+        "businessPrice",
         "min",
         "max",
         "map",
@@ -282,6 +284,7 @@ def _listings(live: Mapping[Address, Attributes]) -> str:
         row |= {"sku": attributes.get("sku"), "store": address.store, "sellerSku": address.key}
         for column, name in (
             ("price", "price"),
+            ("businessPrice", BUSINESS_PRICE),
             ("min", "minPrice"),
             ("max", "maxPrice"),
             ("map", "mapPrice"),

@@ -38,12 +38,13 @@ FIELDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "price": ("listing", ("price", "value")),
     "currency": ("listing", ("price", "currency")),
     "priceRule": ("listing", ("price", "rule")),
+    "businessPrice": ("listing", ("business", "price")),
     "status": ("listing", ("status",)),
     "min": ("policy", ("min",)),
     "max": ("policy", ("max",)),
     "map": ("policy", ("map",)),
 }
-_MONEY: Final = frozenset({"price", "min", "max", "map"})
+_MONEY: Final = frozenset({"price", "businessPrice", "min", "max", "map"})
 # Numbers in scientific notation; error values in any language (#REF!, #WERT!, #NV); a column too narrow to
 # show.
 _SPOILT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-][0-9]+\Z|#\S{1,16}[!?]\Z|#N/?[ADV]\Z|#{3,}\Z")
@@ -124,7 +125,7 @@ def put(text: str, file: str, *, table: Document, edits: Sequence[Put]) -> str |
         if place is None:
             return None
         begin = starts[place.line - 1] + place.column - 1
-        amount = path[0] == "pricePolicy" or path[-2:] == ("price", "value")
+        amount = path[0] == "pricePolicy" or path[-2:] in (("price", "value"), ("business", "price"))
         shown = value.replace(".", ",") if amount and table.get("decimalComma") is True else texts.cell(value)
         if any(letter in shown for letter in (delimiter, '"', "\n", "\r")):
             shown = '"' + shown.replace('"', '""') + '"'
