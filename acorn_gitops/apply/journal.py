@@ -22,6 +22,7 @@ from acorn_gitops.ledger.records import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, attribute_of, protects
 from acorn_gitops.plan.change import Applied, Change, Step
+from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others, recordable
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import OWNER
@@ -285,6 +286,8 @@ class Journal:
         want = self._declared(change.address)
         cleared = CLEARED.get(change.address.type, ())
         after = {k: v for k, v in (change.after or {}).items() if v is not None or k not in cleared}
+        if want is not None and change.action == "update":
+            after = self._without_others(change, want, after)
         if want is None or not want.lifecycle:
             return after
         return recordable(
@@ -300,6 +303,19 @@ class Journal:
             self._applied[address.store] = self._ledger.applied(address.store)
         found = self._applied[address.store].get((address.type, address.key))
         return orjson.loads(found.attributes) if found is not None else None
+
+    def _without_others(self, change: Change, want: Desired, after: Attributes) -> Attributes:
+        """What an update says of a resource, without what it leaves as somebody else has set it: of that the
+        ledger says what it said before."""
+        left = {
+            name
+            for name in after.keys() - change.touched
+            if name in want.attributes and not same(after[name], want.attributes[name], name)
+        }
+        if not left:
+            return after
+        last = self._last(change.address) or {}
+        return {n: last[n] if n in left else v for n, v in after.items() if n not in left or n in last}
 
     def _protected(self, change: Change) -> bool:
         want = self._declared(change.address)

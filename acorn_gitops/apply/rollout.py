@@ -61,15 +61,22 @@ def by_phase(parts: Iterable[Part], phases: Sequence[Phase], last: Callable[[Par
 
 
 def _divided(changes: Iterable[Change]) -> set[str]:
-    """Keys of what is divided anew."""
-    return {change.address.key for change in changes if _divides(change)}
+    """SKUs whose stock is divided anew."""
+    return {_sku(change) for change in changes if _divides(change)}
+
+
+def _sku(change: Change) -> str:
+    """What a division is about: a SKU may have another key in each store."""
+    said = change.after or change.before or {}
+    return str(said.get("sku") or change.address.key)
 
 
 def _joins(change: Change, divided: Collection[str]) -> bool:
     """Whether a change divides stock, or gives a share of what others are about to divide anew. One that
     leaves its share as it is gives none."""
-    gives = change.action != "update" and DIVIDES in (change.after or {})
-    return _divides(change) or (gives and change.address.key in divided)
+    begins = (change.before or {}).get("status") == "inactive" != (change.after or {}).get("status")
+    gives = (change.action != "update" or begins) and DIVIDES in (change.after or {})
+    return _divides(change) or (gives and _sku(change) in divided)
 
 
 def _divides(change: Change) -> bool:
@@ -85,14 +92,14 @@ def mixed(changes: Iterable[Change], phases: Sequence[Phase]) -> list[Address]:
     everything = [*changes]
     divided = _divided(everything)
     every = [change for change in everything if change.address.type == "listing"]
-    late = {c.address.key for c in every if c.address.store not in early and _does_more(c)}
+    late = {_sku(c) for c in every if c.address.store not in early and _does_more(c)}
     return [
         change.address
         for change in every
         if change.address.store in early
         and _joins(change, divided)
         and _does_more(change)
-        and (change.action == "update" or change.address.key in late)
+        and (change.action == "update" or _sku(change) in late)
     ]
 
 

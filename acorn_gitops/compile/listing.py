@@ -154,6 +154,8 @@ def _allocation(inventory: InventoryData, store: str) -> dict[str, object]:
             share = (by_store or {}).get(store)
             if share is not None:
                 out[name] = share
+            elif name == "weight" and by_store and allocation["mode"] == "weighted":
+                out[name] = 0  # others are named that share it
     return out
 
 

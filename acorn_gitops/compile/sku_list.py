@@ -188,6 +188,8 @@ def _inventory(
             inventory["allocation"] = {"mode": first["mode"]}
             for part, name in (("weights", "weight"), ("min", "min"), ("cap", "cap")):
                 shares = {store: a[name] for store, a in allocations if a.get(name) is not None}
+                if name == "weight":  # who is not named has none
+                    shares = {store: weight for store, weight in shares.items() if weight}
                 if shares:
                     inventory["allocation"][part] = shares
     return inventory

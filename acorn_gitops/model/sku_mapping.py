@@ -101,7 +101,7 @@ class Business(Strict):
 
     price: Amount | None = None
     """For one piece."""
-    tiers: list[BusinessTier] | None = None
+    tiers: list[BusinessTier] | None = Field(default=None, max_length=20)
 
 
 class Listing(Strict):

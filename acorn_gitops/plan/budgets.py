@@ -157,7 +157,7 @@ def _is_given_nothing(listing: Attributes) -> bool:
         kept = percent is not None and Decimal(str(percent)) >= 100
     except ArithmeticError:
         kept = False
-    return kept or said.get("cap") == 0 or (said.get("mode") == "weighted" and not said.get("weight"))
+    return kept or said.get("cap") == 0 or (said.get("mode") == "weighted" and said.get("weight") == 0)
 
 
 def _keeps_far_more(before: Attributes, after: Attributes) -> bool:

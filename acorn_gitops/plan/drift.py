@@ -19,6 +19,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live, dige
 from acorn_gitops.plan.acknowledged import Left
 from acorn_gitops.plan.change import Applied
 from acorn_gitops.plan.compare import field_differences, inside_band, same
+from acorn_gitops.plan.diff import recordable
 
 
 class Drifted(NamedTuple):
@@ -55,7 +56,7 @@ def store_drift(
     unapplied = ceded = 0
     for key, known in applied.items():
         want = desired.get(key)
-        unapplied += want is None or not _is_as_applied(want.attributes, known)
+        unapplied += want is None or not _is_as_applied(want, known)
         have = live.get(key)
         if have is None:
             found.append(Drifted(Address(store, *key), True, ()))
@@ -77,6 +78,16 @@ def store_drift(
             if want is not None and name in want.attributes and same(want.attributes[name], current, name):
                 continue  # the specs say so by now: the next apply records it
             fields += field_differences(name, value, current)
+        # What others set within a band is not recorded.
+        for name in bands.keys() - last.keys() - ignored if want is not None else ():
+            assert want is not None
+            value, current = want.attributes.get(name), have.attributes.get(name)
+            if value is None or same(value, current, name):
+                continue
+            if inside_band(name, current, bands[name], whole=want.whole or want.attributes):
+                moves = True
+            else:
+                fields += field_differences(name, value, current)
         ceded += moves
         if fields:
             found.append(Drifted(Address(store, *key), False, tuple(fields)))
@@ -92,11 +103,12 @@ def store_drift(
     )
 
 
-def _is_as_applied(attributes: Attributes, known: Applied) -> bool:
+def _is_as_applied(want: Desired, known: Applied) -> bool:
     """Whether specs say what was last applied, in whatever spelling."""
-    if digest(attributes) == known.digest:
+    if digest(want.attributes) == known.digest:
         return True
     last: Attributes = orjson.loads(known.attributes)
+    attributes = recordable(want, last)
     return all(same(attributes.get(n), last.get(n), n) for n in attributes.keys() | last.keys())
 
 

@@ -24,6 +24,8 @@ from acorn_gitops.model.resource import Address, Attributes
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.facts import at
 
+_NONSENSE: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a promotion ends in that somebody else's hand, or a broken marketplace, has made."""
 _BASKETS: Final = frozenset({"promoCode", "buyXGetY", "quantityTier", "freeShipping"})
 """Not coupons: whoever sees one may clip it."""
 
@@ -65,8 +67,8 @@ class PriceHistory:
         self._skus: dict[str, dict[str, set[str]]] = {}
         """By store and key, what was sold under it."""
         self._promos: dict[str, list[_Past]] = {}
-        self._times: dict[str, dict[str, list[tuple[datetime, datetime, frozenset[str]]]]] = {}
-        """By store and key, when promotions really held, and for what."""
+        self._times: dict[str, dict[str, list[_Past]]] = {}
+        """By store and key, when promotions really held, for whom, for what, and how deep."""
         self._recorded: dict[tuple[str, str], list[tuple[datetime, str, str]]] | None = None
         self._calendar = calendar_of(config)
         self._paid: dict[tuple[str, str, bool, bool], list[Span]] = {}
@@ -95,18 +97,16 @@ class PriceHistory:
         if store not in self._lists:
             self._load(store)
         promo, times = dated.promo, self._times.get(store, {})
-        names = {
-            promo.spec.get("key") or promo.name,
-            promo.name,
-            promo.moved_from or "",
-            f"sale:{listed.key}",
-        }
-        held = [one for name in names for one in times.get(name, ()) if {sku, listed.key} & one[2]]
+        names = {promo.spec.get("key") or promo.name, promo.name, f"sale:{listed.key}"}
+        if promo.moved_from and promo.moved_from not in self._config.promos:
+            names.add(promo.moved_from)
+        held = [one for name in names for one in times.get(name, ()) if {sku, listed.key} & one.skus]
         began = self._now
-        for start, end, _ in sorted(held, key=lambda one: one[1], reverse=True):
-            if end < began - timedelta(seconds=1):
+        for one in sorted(held, key=lambda one: one.end, reverse=True):
+            gap = one.end < began - timedelta(seconds=1)
+            if gap or not _goes_on(one.offer, dated.offer, listed.price):
                 break
-            began = min(began, start)
+            began = min(began, one.start)
         return began
 
     def _prices(self, listed: Listed, *, ahead: bool, coming: bool) -> list[Span]:
@@ -281,13 +281,13 @@ class PriceHistory:
 
     def _close(self, store: str, key: str, since: datetime, attributes: Attributes, until: datetime) -> None:
         """Of an applied promotion, the time in which it really held."""
-        self._note(
-            store,
-            key,
-            attributes,
-            start=max(since, datetime.fromisoformat(attributes["start"])),
-            end=min(until, datetime.fromisoformat(attributes["end"])),
-        )
+        try:
+            start, end = (
+                datetime.fromisoformat(attributes[edge]).astimezone(UTC) for edge in ("start", "end")
+            )
+        except _NONSENSE:
+            return  # somebody else's, as it was there: nobody knows when it held
+        self._note(store, key, attributes, start=max(since, start), end=min(until, end))
 
     def _stands(self, store: str, key: str, attributes: Attributes, *, known: bool) -> None:
         """A promotion that is there as nobody applied it. `known`: the ledger knows it, as another; since when
@@ -297,7 +297,7 @@ class PriceHistory:
             start, end = (
                 datetime.fromisoformat(attributes[edge]).astimezone(UTC) for edge in ("start", "end")
             )
-        except (KeyError, TypeError, ValueError):
+        except _NONSENSE:
             return  # nobody knows when it holds; guards tell
         if known:
             start, end = max(start, self._now - timedelta(seconds=1)), min(end, self._now)
@@ -317,11 +317,26 @@ class PriceHistory:
     ) -> None:
         if start >= end:
             return
-        skus, offer = frozenset(attributes.get("skus") or ()), _offer(key, attributes)
-        self._times.setdefault(store, {}).setdefault(key, []).append((start, end, skus))
-        if offer is not None:
-            one = _Past(start, end, skus, offer=offer, key=key, instead=instead)
+        offer = _offer(key, attributes)
+        if offer is None:
+            return
+        skus = frozenset(map(str, attributes.get("skus") or ()))
+        one = _Past(start, end, skus, offer=offer, key=key, instead=instead)
+        self._times.setdefault(store, {}).setdefault(key, []).append(one)
+        if not _shown_to_few(attributes):
             self._promos.setdefault(store, []).append(one)
+
+
+def _goes_on(held: Offer, now: Offer, price: int) -> bool:
+    """Whether what held is what is offered now, to the same buyers and no less deep: a reduction that grows,
+    or that others are shown, begins when it does."""
+    return _whose(held) == _whose(now) and effective(price, [held]).pays <= effective(price, [now]).pays
+
+
+def _whose(offer: Offer) -> tuple[str, str, int, int]:
+    """Who has an offer. A coupon is one coupon, whatever it is called."""
+    choice = "coupon" if offer.choice.startswith("coupon ") else offer.choice
+    return offer.audience, choice, offer.quantity, offer.basket
 
 
 def _left_to_others(listed: Listed) -> bool:
@@ -339,13 +354,11 @@ def _shown_to_few(promotion: Mapping[str, object]) -> bool:
 
 
 def _offer(key: str, attributes: Attributes) -> Offer | None:
-    """What everybody was offered."""
-    if _shown_to_few(attributes):
-        return None
-    discount = attributes.get("discount") or {}
-    money = discount.get("amount") or discount.get("salePrice") or {}
+    """What was offered, to whomever; None where it lowered no price, or nobody can tell."""
     try:
+        discount = attributes.get("discount") or {}
+        money = discount.get("amount") or discount.get("salePrice") or {}
         # Of a percentage the currency does not matter.
         return offer_of(key, attributes, money.get("currency") or "EUR")
-    except NotComputable:
+    except (NotComputable, *_NONSENSE):
         return None

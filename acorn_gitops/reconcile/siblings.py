@@ -107,7 +107,7 @@ class _Search:
         found = 0
         for count, (ledger, where, near) in enumerate(self._found()):
             self._open.callback(ledger.close)
-            names = {} if self._is_ours(ledger) else self._names(ledger, near=near)
+            names = [] if self._is_ours(ledger) else self._names(ledger, near=near)
             found += bool(names)
             if found > _MOST or count >= _MOST_IN_ALL:
                 words = (
@@ -116,8 +116,11 @@ class _Search:
                     else "there are too many ledgers"
                 )
                 raise Refused(f"{words}; nothing was written", hint=_MOVE)
-            if names:
-                said = {store: self._said(ledger, store, name) for store, name in names.items()}
+            # Of several names that one of our stores may have there, each says something.
+            while names:
+                first = dict(reversed(names))
+                names = [one for one in names if first[one[0]] != one[1]]
+                said = {store: self._said(ledger, store, name) for store, name in first.items()}
                 yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
 
     def _said(self, ledger: Ledger, store: str, name: str) -> Said:
@@ -144,10 +147,10 @@ class _Search:
         theirs = ledger.trail()
         return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
-    def _names(self, ledger: Ledger, *, near: bool) -> dict[str, str]:
-        """By the name of one of our stores, the one that it has there. `near`: it lies in the folder of this
+    def _names(self, ledger: Ledger, *, near: bool) -> list[tuple[str, str]]:
+        """Our stores that it knows, each with a name that it has, or once had, there. `near`: it lies in the folder of this
         project, whose embedded marketplaces are files there."""
-        state, found = self._state, dict[str, str]()
+        state, found = self._state, list[tuple[str, str]]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.bindings(name))}
         # What left the specs is about to be deleted: it is asked for as well.
         for store in dict.fromkeys((*state.connections, *state.ledger.stores())):
@@ -155,9 +158,9 @@ class _Search:
             if not here or (not near and state.is_embedded(store)):
                 continue
             if state.has_identity(store):
-                found.update((store, name) for name, where in theirs.items() if where & here)
+                found += [(store, name) for name, where in theirs.items() if where & here]
             elif theirs.get(store, frozenset()) & here:
-                found[store] = store
+                found.append((store, store))
         return found
 
     def _found(self) -> Iterator[tuple[Ledger, str, bool]]:

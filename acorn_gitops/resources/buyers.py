@@ -15,6 +15,8 @@ from acorn_gitops.model.resource import Attributes, is_money
 
 BUSINESS_PRICE: Final = "businessPrice"
 BUSINESS_TIERS: Final = "businessTiers"
+MOST_TIERS: Final = 20
+"""Of one listing: whoever says more says nothing that can be judged."""
 ASKED: Final = ("price", BUSINESS_PRICE, BUSINESS_TIERS)
 """Attributes of a listing that say what a piece costs."""
 
@@ -58,7 +60,7 @@ def tiers_of(listing: Listing) -> Iterator[tuple[int, object]]:
     """(from so many pieces on, what one costs). A tier that makes no sense holds from the first piece on, with
     what it says in the place of a price."""
     said = listing.get(BUSINESS_TIERS) or ()
-    for tier in said if isinstance(said, list | tuple) else (said,):
+    for tier in said if isinstance(said, list | tuple) and len(said) <= MOST_TIERS else (said,):
         least = tier.get("minimumQuantity") if isinstance(tier, dict) else None
         if isinstance(least, int) and not isinstance(least, bool) and least > 0:
             yield least, tier.get("price") or tier

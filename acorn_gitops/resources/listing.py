@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address, is_money
-from acorn_gitops.resources.buyers import ASKED, BUSINESS_PRICE, BUSINESS_TIERS
+from acorn_gitops.resources.buyers import ASKED, BUSINESS_PRICE, BUSINESS_TIERS, MOST_TIERS
 from acorn_gitops.resources.resource_type import ResourceType, SpecPath
 from acorn_gitops.resources.wire import COUNT, FREE, MONEY, block, one_of, text
 
@@ -43,7 +43,7 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
         return [SpecPath((*here, "price", "value"), value["value"])]
     if attribute == BUSINESS_PRICE and is_money(value):
         return [SpecPath((*here, "business", "price"), value["value"])]
-    if attribute == BUSINESS_TIERS and isinstance(value, list):
+    if attribute == BUSINESS_TIERS and isinstance(value, list) and all(map(_is_tier, value)):
         tiers = [{**tier, "price": tier["price"]["value"]} for tier in value]
         return [SpecPath((*here, "business", "tiers"), tiers)]
     if attribute in OWN:
@@ -57,6 +57,10 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
     if attribute == "allocation" and isinstance(value, dict):
         return _division_paths(address.store, value, spec.get("inventory") or {})
     return ()
+
+
+def _is_tier(said: object) -> bool:
+    return isinstance(said, dict) and said.keys() == {"minimumQuantity", "price"} and is_money(said["price"])
 
 
 _SHARES: Final = {"weight": "weights", "min": "min", "cap": "cap"}
@@ -73,7 +77,10 @@ def _division_paths(store: str, value: Mapping[str, Any], inventory: Mapping[str
     }
     said["mode"] = allocation.get("mode"), (*here, "allocation", "mode")
     for part, name in _SHARES.items():
-        said[part] = (allocation.get(name) or {}).get(store), (*here, "allocation", name, store)
+        shares = allocation.get(name) or {}
+        # Whoever is not named where others have weights has none.
+        left_out = 0 if part == "weight" and shares and allocation.get("mode") == "weighted" else None
+        said[part] = shares.get(store, left_out), (*here, "allocation", name, store)
     if any(now is not None and value.get(part) is None for part, (now, _) in said.items()):
         return ()
     return [
@@ -117,7 +124,7 @@ TYPE = ResourceType(
         BUSINESS_PRICE: MONEY,
         BUSINESS_TIERS: {
             "type": "array",
-            "maxItems": 20,
+            "maxItems": MOST_TIERS,
             "items": block(
                 {"minimumQuantity": {"type": "integer", "minimum": 2}, "price": MONEY},
                 "minimumQuantity",

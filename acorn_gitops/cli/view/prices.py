@@ -55,7 +55,10 @@ def command(
     chosen = {s.name for s in chosen_stores(config, stores, fronts=True)}
     when = _instant(moment, session.now())
     calendar, margins = Calendar(config), Margins(config, when.date().isoformat())
-    lows = {(low.listed.store, low.listed.key): low.pays for low in calendar.lows(since=when)}
+    lows: dict[tuple[str, str], int] = {}
+    for low in calendar.lows(since=when):
+        at = (low.listed.store, low.listed.key)
+        lows[at] = min(low.pays, lows.get(at, low.pays))
     rows = []
     for spec in config.skus:
         if skus and not any(fnmatchcase(spec.spec["sku"], p) for p in skus):

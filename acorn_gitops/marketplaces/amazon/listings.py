@@ -264,9 +264,8 @@ class Listings:
         """The offer to businesses as it shall be; empty for none."""
         if wish.get("status") == "inactive" or {BUSINESS_PRICE, BUSINESS_TIERS}.isdisjoint(wish):
             return {}
-        ends = old and not is_on(old, self._client.present())
-        kept = {name: value for name, value in old.items() if not ends or name not in ("start_at", "end_at")}
-        made = to_businesses(kept, wish)
+        # Of an offer that has ended, or has not begun, nobody was shown anything: nothing of it comes back.
+        made = to_businesses(old if is_on(old, self._client.present()) else {}, wish)
         whose = {"marketplace_id": store.id, "currency": store.raw["currency"], "audience": BUSINESS}
         return {**whose, **made} if made else {}
 

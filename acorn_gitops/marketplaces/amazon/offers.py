@@ -6,9 +6,10 @@ An instance of an attribute belongs to a marketplace; an offer to a currency and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import islice
 from typing import Final
 
 from acorn_gitops.confine.text import one_line
@@ -16,7 +17,7 @@ from acorn_gitops.marketplaces.by_looking import Raw, RemoteStore
 from acorn_gitops.model.finding import Incomplete, MarketplaceError
 from acorn_gitops.model.money import canonical, quantum
 from acorn_gitops.model.resource import Attributes
-from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS
+from acorn_gitops.resources.buyers import BUSINESS_PRICE, BUSINESS_TIERS, MOST_TIERS
 
 Tree = Raw
 PRICES: Final[Mapping[str, str]] = {
@@ -121,7 +122,9 @@ def business_of(store: RemoteStore, attributes: Tree, now: datetime) -> Tree:
         return {}
     currency = str(offer["currency"])
     made: Tree = {BUSINESS_PRICE: money_of(price, currency)}
-    tiers = sorted(_tiers(offer, price, currency))
+    tiers = sorted(islice(_tiers(offer, price, currency), MOST_TIERS + 1))
+    if len(tiers) > MOST_TIERS:
+        raise Incomplete(f"more than {MOST_TIERS} tiers of one price make no sense")
     if tiers:
         made[BUSINESS_TIERS] = [
             {"minimumQuantity": pieces, "price": money_of(amount, currency)} for pieces, amount in tiers
@@ -144,10 +147,19 @@ def _tiers(offer: Tree, price: Decimal, currency: str) -> Iterator[tuple[int, De
                 yield max(pieces, 1), value
 
 
+def _plan(tiers: Iterable[tuple[int, Decimal]]) -> list[Tree]:
+    levels = [{"lower_bound": pieces, "value": amount} for pieces, amount in sorted(tiers)]
+    return [{"schedule": [{"discount_type": "fixed", "levels": levels}]}]
+
+
 def to_businesses(offer: Tree, wish: Attributes) -> Tree:
     """An offer to businesses with what is wished for in the place of what it has; empty where none is left.
     MarketplaceError where it would have tiers and no price."""
     made = dict(offer)
+    before = amount_of(offer, "our_price")
+    if before is not None and PLAN in offer and BUSINESS_TIERS not in wish:
+        # A share off would move with the price: what was judged is what it makes now.
+        made[PLAN] = _plan(_tiers(offer, before, str(offer["currency"])))
     if BUSINESS_PRICE in wish:
         price = wish[BUSINESS_PRICE]
         if price is None:
@@ -159,11 +171,7 @@ def to_businesses(offer: Tree, wish: Attributes) -> Tree:
         if not tiers:
             made.pop(PLAN, None)
         else:
-            levels = [
-                {"lower_bound": tier["minimumQuantity"], "value": Decimal(tier["price"]["value"])}
-                for tier in sorted(tiers, key=lambda tier: int(tier["minimumQuantity"]))
-            ]
-            made[PLAN] = [{"schedule": [{"discount_type": "fixed", "levels": levels}]}]
+            made[PLAN] = _plan((int(t["minimumQuantity"]), Decimal(t["price"]["value"])) for t in tiers)
     if "our_price" in made:
         return made
     if wish.get(BUSINESS_TIERS):

@@ -107,13 +107,14 @@ def prior(context: Context) -> Iterator[Said]:
     phase="plan",
 )
 def history(context: Context) -> Iterator[Said]:
-    """In EU stores: for every announced reduction that begins now or within thirty days, the prices in force in all
+    """In EU stores: for every announced reduction that begins now or within thirty days, or that a plan changes, the prices in force in all
     of the thirty days before it are known. What begins later will be known by then. Told once for a
     promotion."""
     unknown: dict[str, list[str]] = {}
     for one in _reductions(context):
         soon = context.now <= one.begin <= context.now + timedelta(days=DAYS)
-        if not one.complete and soon:
+        made = context.known is not None and context.known.announces(one.store, one.dated.promo.name, one.sku)
+        if not one.complete and (soon or (one.before is None and made)):
             unknown.setdefault(one.dated.promo.name, []).append(f"{one.sku} in {one.store}")
     for name, listings in sorted(unknown.items()):
         more = f" and {len(listings) - 1:,} more" if len(listings) > 1 else ""
