@@ -315,7 +315,7 @@ class PriceHistory:
         end: datetime,
         instead: bool = False,
     ) -> None:
-        if start >= end:
+        if start >= end or attributes.get("enabled") is False:
             return
         offer = _offer(key, attributes)
         if offer is None:

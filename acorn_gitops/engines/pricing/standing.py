@@ -379,6 +379,8 @@ def running(
 ) -> Running | None:
     """What a promotion offers from now on; None when it is over, or leaves prices alone. NotComputable when
     it is wrong."""
+    if attributes.get("enabled") is False:
+        return None  # it is switched off
     try:
         start = _instant(attributes["start"])
         end = _instant(attributes["end"])

@@ -85,8 +85,9 @@ class VendureMarketplace:
         return fit.fitted(desired, today)
 
     def renames(self) -> frozenset[str]:
-        """A variant can be given another SKU, and keeps its product, its texts and its pictures."""
-        return frozenset({"listing"})
+        """A variant can be given another SKU, and keeps its product, its texts and its pictures; a promotion
+        another name, and keeps its uses."""
+        return frozenset({"listing", "promotion"})
 
     def central(self) -> str:
         """The default channel."""

@@ -81,7 +81,8 @@ class Listings:
     def _said(self, raw: Raw, channel: RemoteStore) -> Attributes:
         currency = channel.raw["defaultCurrencyCode"]
         price = next((p["price"] for p in raw["prices"] if p["currencyCode"] == currency), None)
-        own = not raw["useGlobalOutOfStockThreshold"]
+        # Of what is not counted everything can be bought, whatever is kept back.
+        own = not raw["useGlobalOutOfStockThreshold"] and raw["trackInventory"] != "FALSE"
         return {
             "sku": raw["sku"],
             "title": raw["name"] or None,
@@ -135,14 +136,16 @@ class Listings:
 
     def _left_behind(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, str]:
         """Products that an interrupted run made, and whose variants it did not: they are used, not made
-        again."""
+        again. What other channels have is none of them: its variants would be sold there, too."""
         slugs = {web_name(job): job.key for job in jobs}
         options = {"filter": {"slug": {"in": sorted(slugs)}}}
         found = self._client.every(op.EMPTY_PRODUCTS, "products", {"options": options}, channel.token)
         return {
             slugs[raw["slug"]]: raw["id"]
             for raw in found
-            if raw["slug"] in slugs and raw["variantList"]["totalItems"] == 0
+            if raw["slug"] in slugs
+            and raw["variantList"]["totalItems"] == 0
+            and {one["code"] for one in raw["channels"]} <= {DEFAULT, channel.raw["code"]}
         }
 
     def _new(self, channel: RemoteStore, job: Job) -> Raw:
@@ -213,16 +216,19 @@ class Listings:
         if not waiting:
             return {}
         options = {"filter": {"id": {"in": sorted(waiting)}}}
-        counted = {
-            raw["id"]: raw["variantList"]["totalItems"]
-            for raw in self._client.every(op.PRODUCTS, "products", {"options": options}, channel.token)
+        # By the whole server: a product is switched on for every channel that has it. What is off by itself
+        # stays off.
+        on = {
+            str(raw["id"]): raw["variantList"]
+            for raw in self._client.every(op.PRODUCTS, "products", {"options": options})
         }
         troubles: dict[str, Trouble] = {}
         for id, keys in sorted(waiting.items()):
-            if counted.get(id) == len(keys):
+            held = on.get(id, {"totalItems": 1, "items": []})
+            others = held["totalItems"] - sum(one["sku"] in keys for one in held["items"])
+            if not others:
                 self._client.write(op.ENABLE_PRODUCT, {"id": id}, channel.token)
                 continue
-            others = counted.get(id, 0) - len(keys)
             why = f"its product (id {id}) is switched off, and {others} more variants would go on sale with it: switch it on there"
             troubles |= dict.fromkeys(keys, why)
         return troubles

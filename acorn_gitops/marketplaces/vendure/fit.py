@@ -37,7 +37,10 @@ HELD: Final[dict[str, frozenset[str]]] = {
     "listing": frozenset({"sku", "title", "status", "price", "taxClass", "fulfillment", "allocation"}),
     "stock": frozenset(),
     "promotion": frozenset(
-        {"type", "skus", "start", "end", "discount", "minimumOrder", "code", "limits", "foreign"}
+        {
+            *("type", "skus", "start", "end", "discount"),
+            *("minimumOrder", "minimumQuantity", "code", "limits", "foreign"),
+        }
     ),
 }
 """By type, the attributes that are sent and compared."""
@@ -288,6 +291,16 @@ class _Work(LeftOut):
             raise Impossible("Vendure has no sale price for a time: change the listing's price")
         if said["type"] in ("quantityTier", "storeOnly", "primeExclusive"):
             raise Impossible(f"Vendure has nothing like {said['type']}")
+        keys = self._listed(address.store)
+        named = {key for sku in said["skus"] for key in keys.get(sku, [sku])}
+        unnamed = sorted({key for those in keys.values() for key in those} - named)
+        if "amount" in discount and said.get("minimumOrder") and unnamed:
+            raise Impossible(
+                "Vendure takes the amount off the whole order, also of what it does not name"
+                f" ({', '.join(unnamed[:3])}): name all goods, or write a percentage"
+            )
+        if x is not None and said.get("minimumQuantity"):
+            raise Impossible("Vendure cannot ask for pieces beside those that are bought and got")
         if "amount" in discount:
             self.lost_of("promotion", "an amount off each item (it is taken off once from an order)")
         kind = "freeShipping"
@@ -299,14 +312,14 @@ class _Work(LeftOut):
             kind = "amountOff"
         if said.get("code") and kind in ("percentOff", "amountOff"):
             kind = "promoCode"
-        keys = self._listed(address.store)
         made = {
             "type": kind,
-            "skus": sorted({key for sku in said["skus"] for key in keys.get(sku, [sku])}),
+            "skus": sorted(named),
             "start": said["start"],
             "end": said["end"],
             "discount": discount or None,
             "minimumOrder": said.get("minimumOrder"),
+            "minimumQuantity": said.get("minimumQuantity"),
             "code": said.get("code"),
             "limits": limits or None,
         }

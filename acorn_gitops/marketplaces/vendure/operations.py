@@ -104,7 +104,7 @@ UPDATE_ADMINISTRATOR: Final = """mutation UpdateAdministrator($input: UpdateAdmi
 
 VARIANTS: Final = """query Variants($options: ProductVariantListOptions) {
   productVariants(options: $options) { totalItems items {
-    id sku name enabled updatedAt useGlobalOutOfStockThreshold outOfStockThreshold
+    id sku name enabled updatedAt useGlobalOutOfStockThreshold outOfStockThreshold trackInventory
     prices { currencyCode price } taxCategory { id name } product { id enabled }
   } }
 }"""
@@ -118,7 +118,7 @@ STOCK: Final = """query Stock($options: ProductVariantListOptions) {
   productVariants(options: $options) { totalItems items { id sku stockLevels { stockLocationId stockOnHand } } }
 }"""
 EMPTY_PRODUCTS: Final = """query EmptyProducts($options: ProductListOptions) {
-  products(options: $options) { totalItems items { id slug variantList { totalItems } } }
+  products(options: $options) { totalItems items { id slug variantList { totalItems } channels { code } } }
 }"""
 CREATE_PRODUCT: Final = (
     "createProduct(input: {{enabled: true, translations: $t{n}}}) {{ id }}",
@@ -129,7 +129,9 @@ CREATE_VARIANTS: Final = """mutation CreateVariants($input: [CreateProductVarian
   createProductVariants(input: $input) { id sku }
 }"""
 PRODUCTS: Final = """query Products($options: ProductListOptions) {
-  products(options: $options) { totalItems items { id variantList(options: {take: 1}) { totalItems } } }
+  products(options: $options) { totalItems items {
+    id variantList(options: {take: 100, filter: {enabled: {eq: true}}}) { totalItems items { sku } }
+  } }
 }"""
 ENABLE_PRODUCT: Final = (
     "mutation EnableProduct($id: ID!) { updateProduct(input: {id: $id, enabled: true}) { id } }"
@@ -157,6 +159,9 @@ PROMOTIONS: Final = """query Promotions($options: PromotionListOptions) {
     id name enabled startsAt endsAt couponCode usageLimit perCustomerUsageLimit updatedAt
     conditions { code args { name value } } actions { code args { name value } }
   } }
+}"""
+PROMOTION_IDS: Final = """query PromotionIds($options: PromotionListOptions) {
+  promotions(options: $options) { totalItems items { id } }
 }"""
 CREATE_PROMOTION: Final = """mutation CreatePromotion($input: CreatePromotionInput!) {
   createPromotion(input: $input) { __typename ... on Promotion { id } ... on ErrorResult { errorCode message } }

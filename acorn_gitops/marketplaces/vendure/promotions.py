@@ -17,6 +17,7 @@ import orjson
 from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
+from acorn_gitops.marketplaces.vendure.channels import DEFAULT, channels, slug
 from acorn_gitops.marketplaces.vendure.client import Client
 from acorn_gitops.model.finding import MarketplaceError
 from acorn_gitops.model.resource import Attributes
@@ -63,7 +64,7 @@ class Promotions:
         except (KeyError, ValueError, IndexError) as error:
             return {**said, "foreign": f"conditions and actions that no spec can say ({error})"}
         if not raw["enabled"]:
-            said["foreign"] = "it is switched off"
+            said |= {"foreign": "it is switched off", "enabled": False}
         return said
 
     def _meaning(self, raw: Raw, skus: Mapping[str, str], channel: RemoteStore) -> Attributes:
@@ -77,21 +78,24 @@ class Promotions:
         out: Attributes = {}
         smallest = conditions.pop("minimum_order_amount", None)
         if smallest is not None:
+            if smallest["taxInclusive"] != _flag(channel.raw["pricesIncludeTax"]):
+                raise ValueError("the smallest basket is not counted as prices are: with tax, or without")
             out["minimumOrder"] = self._amounts.money(int(smallest["amount"]), currency)
         if action == "buy_x_get_y_free":
             x = conditions.pop("buy_x_get_y_free")
             ids = orjson.loads(x["variantIdsX"])
             if sorted(ids) != sorted(orjson.loads(x["variantIdsY"])):
                 raise ValueError("other products are bought than got")
-            out |= {
-                "type": "buyXGetY",
-                "discount": {"buyXGetY": {"buy": int(x["amountX"]), "get": int(x["amountY"])}},
-            }
+            # Where the same goods are bought and got, those that are got count among the bought.
+            buy, get = int(x["amountX"]) - int(x["amountY"]), int(x["amountY"])
+            if buy < 1:
+                raise ValueError("as many are given as must be taken")
+            out |= {"type": "buyXGetY", "discount": {"buyXGetY": {"buy": buy, "get": get}}}
         else:
             held = conditions.pop("contains_products")
             ids = orjson.loads(held["productVariantIds"])
-            if int(held["minimum"]) != 1:
-                raise ValueError("more than one product must be in the basket")
+            if int(held["minimum"]) > 1:
+                out["minimumQuantity"] = int(held["minimum"])
             if action == "products_percentage_discount":
                 if sorted(orjson.loads(given["productVariantIds"])) != sorted(ids):
                     raise ValueError("other products are asked for than are discounted")
@@ -123,20 +127,37 @@ class Promotions:
 
         def do(job: Job) -> None:
             assert job.row is not None
+            self._check_alone(channel, job)
             fields = {"id": job.row.raw["id"], **self._fields(channel, job)}
-            del fields["translations"]  # the name is the key, and the description is not ours
+            if job.row.raw["name"] == job.key:
+                del fields["translations"]  # the name is the key, and the description is not ours
             self._client.write(op.UPDATE_PROMOTION, {"input": fields}, channel.token)
 
         return one_by_one(jobs, do)
 
     def delete(self, channel: RemoteStore, jobs: Sequence[Job]) -> Sequence[Trouble]:
-        """From the server: a promotion is one channel's."""
+        """From the server, where it is one channel's."""
 
         def do(job: Job) -> None:
             assert job.row is not None
+            self._check_alone(channel, job)
             self._client.write(op.DELETE_PROMOTION, {"id": job.row.raw["id"]}, channel.token)
 
         return one_by_one(jobs, do)
+
+    def _check_alone(self, channel: RemoteStore, job: Job) -> None:
+        """MarketplaceError where other channels have it, too: it is one thing for all of them, and what is
+        written or deleted here would be so there. The default channel has everything."""
+        assert job.row is not None
+        id = str(job.row.raw["id"])
+        for code, other in sorted(channels(self._client).items()):
+            if code in (slug(DEFAULT), channel.store) or channel.raw["code"] == DEFAULT:
+                continue
+            options = {"filter": {"id": {"eq": id}}}
+            if self._client.every(op.PROMOTION_IDS, "promotions", {"options": options}, other.token):
+                raise MarketplaceError(
+                    f"channel {code} has this promotion, too, and would be changed with it: take it out of one of them there"
+                )
 
     def _fields(self, channel: RemoteStore, job: Job) -> dict[str, object]:
         wanted = job.merged
@@ -147,12 +168,17 @@ class Promotions:
             x = discount["buyXGetY"]
             conditions.append(
                 _operation(
-                    "buy_x_get_y_free", amountX=x["buy"], variantIdsX=ids, amountY=x["get"], variantIdsY=ids
+                    "buy_x_get_y_free",
+                    amountX=x["buy"] + x["get"],  # those that are got count among the bought
+                    variantIdsX=ids,
+                    amountY=x["get"],
+                    variantIdsY=ids,
                 )
             )
             action = _operation("buy_x_get_y_free")
         else:
-            conditions.append(_operation("contains_products", minimum=1, productVariantIds=ids))
+            least = wanted.get("minimumQuantity") or 1
+            conditions.append(_operation("contains_products", minimum=least, productVariantIds=ids))
             if "percent" in discount:
                 action = _operation(
                     "products_percentage_discount", discount=discount["percent"], productVariantIds=ids
@@ -166,7 +192,7 @@ class Promotions:
                 _operation(
                     "minimum_order_amount",
                     amount=self._amounts.minor(wanted["minimumOrder"]),
-                    taxInclusive="true" if channel.raw["pricesIncludeTax"] else "false",
+                    taxInclusive=_flag(channel.raw["pricesIncludeTax"]),
                 )
             )
         limits = wanted.get("limits") or {}
@@ -193,6 +219,10 @@ class Promotions:
         if missing:
             raise MarketplaceError(f"{channel.store} does not list {', '.join(missing[:5])}")
         return [held[sku] for sku in skus]
+
+
+def _flag(said: object) -> str:
+    return "true" if said else "false"
 
 
 def _percent(text: str) -> str:

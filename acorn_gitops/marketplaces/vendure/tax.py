@@ -127,11 +127,14 @@ class Rates:
             members = [m["code"] for m in raw["zone"]["members"]]
             if (
                 match is None
-                or members != [match["country"]]
+                or match["country"] not in members
                 or slug(raw["category"]["name"]) != match["category"]
             ):
                 found.append((raw["name"], self._foreign(raw, members)))
                 continue
+            if others := [one for one in members if one != match["country"]]:
+                # Somebody added countries to the zone: they are taxed as well, and no rule says so.
+                found.append((raw["name"], self._foreign(raw, others)))
             group = groups.setdefault(match["rule"], {})
             cell = (match["country"], match["category"])
             if cell in group:
@@ -145,13 +148,16 @@ class Rates:
         return Rows("tax rates", found).only(keys)
 
     def _row(self, group: dict[tuple[str, str], Raw]) -> Row:
-        percents = {cell: percent(raw["value"]) for cell, raw in group.items()}
-        raws = [group[cell] for cell in sorted(group)]
+        # A country all of whose rates are switched off has none.
+        on = {country for (country, _), raw in group.items() if raw["enabled"]}
+        said = {cell: raw for cell, raw in group.items() if not on or cell[0] in on}
+        percents = {cell: percent(raw["value"]) for cell, raw in said.items()}
+        raws = [said[cell] for cell in sorted(said)]
         age = {"updatedAt": " ".join(str(raw["updatedAt"]) for raw in raws)}
         attributes = self._said(
-            sorted({c for c, _ in group}), sorted({n for _, n in group}), rate_form(percents), raws
+            sorted({c for c, _ in said}), sorted({n for _, n in said}), rate_form(percents), raws
         )
-        return Row(live(attributes, age, raws[0]["id"]), group)
+        return Row(live(attributes, age, group[min(group)]["id"]), group)
 
     def _foreign(self, raw: Raw, members: Sequence[str]) -> Row:
         category = slug(raw["category"]["name"])
