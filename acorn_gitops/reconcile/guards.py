@@ -19,11 +19,12 @@ from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.engines.pricing.offer import NotComputable
 from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
-from acorn_gitops.model.resource import Address, Desired, attribute_of, protects
+from acorn_gitops.model.resource import Address, Desired, attribute_of, is_money, protects
 from acorn_gitops.plan.budgets import built_in, over_budget
 from acorn_gitops.plan.change import Change, FieldChange, StoreResult
 from acorn_gitops.plan.compare import same
@@ -270,6 +271,50 @@ def sold_below(
                 source="",
                 subject=str(address),
             )
+
+
+def beside_what_nobody_knows(
+    view: StoreView,
+    result: StoreResult,
+    promoted: Promoted,
+    least: Callable[[Address], Mapping[str, str] | None],
+) -> Iterator[Finding]:
+    """Prices with a floor that the last guard before the write will refuse, since the store holds a promotion on
+    them of which nobody knows what it takes off, and which this plan leaves as it is."""
+    written = {c.former.key for c in result.changes if c.address.type == "promotion" and c.writes}
+    kept = {key for key in view.promotions if key not in written and ("promotion", key) not in view.desired}
+    refused: dict[str, list[Change]] = {}
+    for change in result.changes:
+        price = (change.after or {}).get("price")
+        if change.address.type != "listing" or not is_money(price) or price is None or not _asks(change):
+            continue
+        have = view.live.get((change.former.type, change.former.key))
+        want = view.desired.get((change.address.type, change.address.key))
+        live = have.attributes if have is not None else {}
+        floor = {**live, **(change.after or {}), **bounds_of(want, live)}.get("minPrice")
+        if floor is None and least(change.address) is None:
+            continue
+        sku = str((change.after or {}).get("sku") or change.address.key)
+        for key in promoted.before.on(sku) & kept:
+            try:
+                promoted.before.running(frozenset({key}), price["currency"])
+            except NotComputable as error:
+                refused.setdefault(str(error), []).append(change)
+    for why, changes in sorted(refused.items()):
+        count = f" and {len(changes) - 1:,} more" if len(changes) > 1 else ""
+        yield _finding(
+            "ACN-025",
+            changes[0],
+            f"{changes[0].address}{count} would not be sent: {why}, so that nobody knows what buyers would pay",
+            hint="end that promotion at the marketplace, or mend it there",
+        )
+
+
+def _asks(change: Change) -> bool:
+    """Whether a change asks another price, or puts something on sale, or moves a floor."""
+    if change.action not in ("create", "update", "replace"):
+        return False
+    return change.action != "update" or not change.touched.isdisjoint((*ASKED, "status", "minPrice"))
 
 
 def _is_priced_by_others(want: Desired, live: Mapping[str, object]) -> bool:

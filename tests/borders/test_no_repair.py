@@ -154,3 +154,25 @@ def _way(steps: dict[str, str], key: str) -> set[str]:
         seen.add(at)
         at = steps.get(at)
     return seen
+
+
+@pytest.mark.parametrize(
+    ("floor", "edit", "code"), [("40.00", "49.00", 4), ("", "49.00", 0), ("40.00", "", 0)]
+)
+def test_what_stands_beside_a_promotion_that_nobody_understands_is_refused_in_the_plan(
+    tmp_path: Path, floor: str, edit: str, code: int
+) -> None:
+    """By the code with which apply would end, and before anything is written; without a floor, or without a price that
+    moves, there is nothing to judge."""
+    policy = {"pricePolicy": {"min": {"amz-de": floor}}} if floor else {}
+    made = Repository(tmp_path, storefront(), sku("S-1", "50.00", **policy))
+    made.apply()
+    database = Database(tmp_path / ".acorn" / "sandbox.db")
+    odd = {"type": "percentOff", "skus": ["S-1"], "discount": {"percent": "90"}}
+    disturb.insert(database, Address("amz-de", "promotion", "hand"), odd)
+    database.close()
+    made.write(storefront(), sku("S-1", edit or "50.00", **policy))
+    found = made.run("plan")
+    assert found.code == code, found.out
+    assert ("hand has no window" in " ".join(found.out.split())) is (code == 4)
+    assert made.run("apply", "--auto-approve").code == code
