@@ -147,6 +147,36 @@ class Journal:
     def __init__(self) -> None:
         self.done: dict[str, Outcome] = {}
         self.sent: set[str] = set()
+        self._moved: dict[str, _Moved] = {}
+        """By the marketplace's own name, what this run has changed of a thing that several stores share."""
+
+    def note(self, before: Row, after: Row) -> None:
+        """This run has changed a thing."""
+        old, new = before.live.attributes, after.live.attributes
+        changed = {n for n in old.keys() | new.keys() if old.get(n) != new.get(n)}
+        first = self._moved.get(before.live.remote_id)
+        at = first.at if first is not None else str(before.raw.get("updatedAt") or "")
+        was = {**{n: old.get(n) for n in changed}, **(first.was if first is not None else {})}
+        now = {**(first.now if first is not None else {}), **{n: new.get(n) for n in changed}}
+        self._moved[before.live.remote_id] = _Moved(at, was, now)
+
+    def is_own(self, row: Row, etag: str) -> bool:
+        """Whether a thing is as it was read, but for what this run has changed of it, in another store that has
+        it, too."""
+        moved = self._moved.get(row.live.remote_id)
+        if moved is None:
+            return False
+        held = dict(row.live.attributes)
+        held.update((n, moved.was[n]) for n, value in moved.now.items() if held.get(n) == value)
+        return live(held, {"updatedAt": moved.at}, row.live.remote_id).etag == etag
+
+
+class _Moved(NamedTuple):
+    """What was changed of a thing: how old it was, and fields before and now."""
+
+    at: str
+    was: Attributes
+    now: Attributes
 
 
 def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal: Journal) -> list[Outcome]:
@@ -191,7 +221,10 @@ def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal
     for number, trouble in troubles.items():
         write = writes[number]
         twins = after.twins.get(write.address.key)
-        outcomes[number] = _seen(write, after.get(write.address.key), trouble or twins)
+        seen, was = after.get(write.address.key), _row(write, before)
+        outcomes[number] = _seen(write, seen, trouble or twins)
+        if trouble is None and was is not None and seen is not None:
+            journal.note(was, seen)
         journal.done[write.key] = outcomes[number]
     return [outcomes[number] for number in range(len(writes))]
 
@@ -311,7 +344,8 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
     if write.etag and write.etag != row.live.etag:
         if again and write.operation == "update" and holds(write.attributes, row.live):
             return _done(write, row)
-        return Outcome(write.address, "conflict", "it was changed since it was read")
+        if not journal.is_own(row, write.etag):
+            return Outcome(write.address, "conflict", "it was changed since it was read")
     return None
 
 
