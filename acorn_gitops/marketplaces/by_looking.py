@@ -150,21 +150,22 @@ class Journal:
         self._moved: dict[str, _Moved] = {}
         """By the marketplace's own name, what this run has changed of a thing that several stores share."""
 
-    def note(self, before: Row, after: Row) -> None:
-        """This run has changed a thing."""
+    def note(self, store: str, before: Row, after: Row) -> None:
+        """This run has changed a thing in a store."""
         old, new = before.live.attributes, after.live.attributes
         changed = {n for n in old.keys() | new.keys() if old.get(n) != new.get(n)}
         first = self._moved.get(before.live.remote_id)
         at = first.at if first is not None else str(before.raw.get("updatedAt") or "")
         was = {**{n: old.get(n) for n in changed}, **(first.was if first is not None else {})}
         now = {**(first.now if first is not None else {}), **{n: new.get(n) for n in changed}}
-        self._moved[before.live.remote_id] = _Moved(at, was, now)
+        stores = {store} | (first.stores if first is not None else frozenset())
+        self._moved[before.live.remote_id] = _Moved(at, was, now, stores=frozenset(stores))
 
-    def is_own(self, row: Row, etag: str) -> bool:
-        """Whether a thing is as it was read, but for what this run has changed of it, in another store that has
-        it, too."""
+    def is_own(self, store: str, row: Row, etag: str) -> bool:
+        """Whether a thing is as it was read in a store, but for what this run has changed of it in others that
+        have it, too."""
         moved = self._moved.get(row.live.remote_id)
-        if moved is None:
+        if moved is None or store in moved.stores:
             return False
         held = dict(row.live.attributes)
         held.update((n, moved.was[n]) for n, value in moved.now.items() if held.get(n) == value)
@@ -177,6 +178,7 @@ class _Moved(NamedTuple):
     at: str
     was: Attributes
     now: Attributes
+    stores: frozenset[str]
 
 
 def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal: Journal) -> list[Outcome]:
@@ -224,7 +226,7 @@ def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal
         seen, was = after.get(write.address.key), _row(write, before)
         outcomes[number] = _seen(write, seen, trouble or twins)
         if trouble is None and was is not None and seen is not None:
-            journal.note(was, seen)
+            journal.note(channel.store, was, seen)
         journal.done[write.key] = outcomes[number]
     return [outcomes[number] for number in range(len(writes))]
 
@@ -344,7 +346,7 @@ def _judge(kind: Kind, write: Write, row: Row | None, journal: Journal) -> Outco
     if write.etag and write.etag != row.live.etag:
         if again and write.operation == "update" and holds(write.attributes, row.live):
             return _done(write, row)
-        if not journal.is_own(row, write.etag):
+        if not journal.is_own(write.address.store, row, write.etag):
             return Outcome(write.address, "conflict", "it was changed since it was read")
     return None
 
