@@ -212,3 +212,19 @@ def test_what_two_stores_share_is_changed_in_one_run(shop: Shop) -> None:  # noq
     done = shop.run("apply", "plan.json", "--auto-approve")
     assert done.code in (3, 6), done
     assert variant(shop.server, "MUG-RED", "shop-us")["prices"][0]["price"] == 9900
+
+
+def test_a_variant_that_is_made_anew_is_sold_where_it_is_said_to_be(shop: Shop) -> None:  # noqa: F811
+    """Its product was left in both channels; made anew for one it is in no other, at no price that nobody said."""
+    listed = '        - {store: shop-de, status: active, price: {currency: EUR, value: "12.90"}}\n'
+    more = '        - {store: shop-us, status: active, price: {currency: USD, value: "500.00"}}\n'
+    applied(shop, SHOP.replace(listed, listed + more) + US)
+    shop.server.ask(
+        "mutation($i: [ID!]!) { deleteProductVariants(ids: $i) { result } }",
+        i=[variant(shop.server, "MUG-RED")["id"]],
+    )
+    shop.text(SHOP + US)
+    shop.run("apply", "--auto-approve", "--select", "shop-de/*")
+    found = shop.server.ask("{ productVariants { items { sku } } }", "shop-us")["productVariants"]["items"]
+    assert found == []
+    assert variant(shop.server, "MUG-RED")["prices"] == [{"currencyCode": "EUR", "price": 1290}]

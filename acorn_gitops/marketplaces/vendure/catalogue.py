@@ -139,13 +139,15 @@ class Listings:
         again. What other channels have is none of them: its variants would be sold there, too."""
         slugs = {web_name(job): job.key for job in jobs}
         options = {"filter": {"slug": {"in": sorted(slugs)}}}
-        found = self._client.every(op.EMPTY_PRODUCTS, "products", {"options": options}, channel.token)
+        # By the whole server: a channel says of a product that it is its own, and nothing of others.
+        found = self._client.every(op.EMPTY_PRODUCTS, "products", {"options": options})
+        own = {DEFAULT, channel.raw["code"]}
         return {
             slugs[raw["slug"]]: raw["id"]
             for raw in found
             if raw["slug"] in slugs
             and raw["variantList"]["totalItems"] == 0
-            and {one["code"] for one in raw["channels"]} <= {DEFAULT, channel.raw["code"]}
+            and {one["code"] for one in raw["channels"]} == own
         }
 
     def _new(self, channel: RemoteStore, job: Job) -> Raw:
