@@ -358,10 +358,16 @@ def _lower(now: Listing, sent: Attributes) -> Iterator[_Coming]:
         held = as_seen(now, Buyer("b2b", least)).get("price")
         if not isinstance(amount, dict) or not is_money(amount):
             continue
-        if not is_money(held) or held is None or _less(amount, held):
-            tiers.append((least, amount))
-            every = [{"minimumQuantity": pieces, "price": said} for pieces, said in tiers]
-            yield _Coming({BUSINESS_TIERS: every}, amount)
+        if held is not None and is_money(held) and not _less(amount, held):
+            continue
+        if least == 1:
+            yield _Coming({BUSINESS_PRICE: amount}, amount)
+            continue
+        if is_money(held):
+            tiers = [one for one in tiers if one[0] != least]  # dearer than what comes in its place
+        tiers.append((least, amount))
+        every = [{"minimumQuantity": pieces, "price": said} for pieces, said in tiers]
+        yield _Coming({BUSINESS_TIERS: every}, amount)
 
 
 def _business(sent: Attributes) -> Iterator[Attributes]:

@@ -196,10 +196,11 @@ def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]
 def _takes_too_much(
     proposed: Proposed, sku: str, listing: Attributes, least: Mapping[str, str] | None, *, buyer: Buyer
 ) -> str:
-    price = listing.get("price")
-    if price is None or not is_money(price):
+    price, bound = listing.get("price"), listing.get("minPrice")
+    if price is None or (bound is None and least is None):
         return ""
-    bound = listing.get("minPrice")
+    if not is_money(price):
+        return f"what {sku} costs cannot be told, so that nobody knows what it takes off"
     if bound is not None and (not is_money(bound) or bound["currency"] != price["currency"]):
         return f"the floor of {sku} is not in the currency of its price"
     try:

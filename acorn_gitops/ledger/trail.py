@@ -220,8 +220,8 @@ class Trail(Rows):
         return said if isinstance(said, str) else ""
 
     def bindings(self, store: str) -> frozenset[str]:
-        """Every marketplace that it was ever said to be on, also by entries that count for nothing: for whoever
-        asks what may bind."""
+        """Every marketplace that it was ever said to be on, also by entries that count for nothing: for
+        whoever asks what may bind."""
         found = {self.binding(store)}
         for (raw,) in self._each(f"SELECT body FROM audit WHERE event IN ({BEGINNINGS})"):
             said = audit.body_of(raw).get("bindings")

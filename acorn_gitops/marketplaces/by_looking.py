@@ -151,7 +151,10 @@ class Journal:
         """By the marketplace's own name, what this run has changed of a thing that several stores share."""
 
     def note(self, store: str, before: Row, after: Row) -> None:
-        """This run has changed a thing in a store."""
+        """This run has changed a thing in a store. Of interest is what several stores share, which has an age
+        (`updatedAt`) and a name of its own on the whole server."""
+        if not before.raw.get("updatedAt"):
+            return
         old, new = before.live.attributes, after.live.attributes
         changed = {n for n in old.keys() | new.keys() if old.get(n) != new.get(n)}
         first = self._moved.get(before.live.remote_id)

@@ -17,7 +17,7 @@ from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.marketplaces.protocol import Describes
 from acorn_gitops.model.finding import AcornError, Misused
 from acorn_gitops.model.resource import Attributes
-from acorn_gitops.reconcile.states import Wishes, gather
+from acorn_gitops.reconcile.states import Wishes, gather, marketplace_of_declared
 from acorn_gitops.reconcile.workspace import Workspace
 
 FOLDER: Final = "product-types"
@@ -42,9 +42,7 @@ def bring_schema(workspace: Workspace, name: str, *, store: str) -> Brought:
         loaded, _ = workspace.checked()
         state = gather(workspace, loaded, Wishes())
         state.ledger.close()
-        marketplace = state.marketplaces.get(state.connections.get(store, ""))
-        if marketplace is None:
-            raise Misused(f"there is no store {store}", hint=f"known: {', '.join(sorted(state.connections))}")
+        marketplace = marketplace_of_declared(state, store)
         if not isinstance(marketplace, Describes):
             raise Misused(f"the marketplace of {store} has no product types")
         content = marketplace.describe(store, name)

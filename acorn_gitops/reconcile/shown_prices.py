@@ -15,7 +15,7 @@ from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.marketplaces.protocol import Shows
 from acorn_gitops.model.finding import Misused
 from acorn_gitops.model.resource import Desired, is_money
-from acorn_gitops.reconcile.states import Wishes, gather
+from acorn_gitops.reconcile.states import Wishes, gather, marketplace_of_declared
 from acorn_gitops.reconcile.workspace import Workspace
 
 
@@ -42,9 +42,7 @@ def shown_prices(workspace: Workspace, store: str, only: Collection[str] = ()) -
         loaded, _ = workspace.checked()
         state = gather(workspace, loaded, Wishes())
         state.ledger.close()
-        marketplace = state.marketplaces.get(state.connections.get(store, ""))
-        if marketplace is None:
-            raise Misused(f"there is no store {store}", hint=f"known: {', '.join(sorted(state.connections))}")
+        marketplace = marketplace_of_declared(state, store)
         if not isinstance(marketplace, Shows):
             raise Misused(f"the marketplace of {store} does not tell what buyers are shown")
         shard = state.desired.stores.get(store, {})

@@ -148,8 +148,8 @@ class _Search:
         return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
     def _names(self, ledger: Ledger, *, near: bool) -> list[tuple[str, str]]:
-        """Our stores that it knows, each with a name that it has, or once had, there. `near`: it lies in the folder of this
-        project, whose embedded marketplaces are files there."""
+        """Our stores that it knows, each with a name that it has, or once had, there. `near`: it lies in the
+        folder of this project, whose embedded marketplaces are files there."""
         state, found = self._state, list[tuple[str, str]]()
         theirs = {name: where for name in ledger.stores() if (where := ledger.bindings(name))}
         # What left the specs is about to be deleted: it is asked for as well.

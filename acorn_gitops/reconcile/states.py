@@ -599,6 +599,14 @@ def neighbours_of(state: States, store: str) -> Mapping[str, Mapping[Key, Desire
     return {name: state.desired.stores.get(name, {}) for name in others}
 
 
+def marketplace_of_declared(state: States, store: str) -> Marketplace:
+    """The marketplace of a store of the specs. Misused where they have no such store."""
+    marketplace = state.marketplaces.get(state.connections.get(store, ""))
+    if marketplace is None:
+        raise Misused(f"there is no store {store}", hint=f"known: {', '.join(sorted(state.connections))}")
+    return marketplace
+
+
 def is_central(state: States, store: str) -> bool:
     """Whether a store is the one in which all others of its marketplace are."""
     marketplace = state.marketplaces.get(state.connections.get(store, ""))

@@ -22,6 +22,15 @@ def amazon(sp_api_server: tuple[str, Switch]) -> Emulated:
     return Emulated(*sp_api_server)
 
 
+@pytest.fixture
+def by_the_wall_clock(sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Emulated:
+    """The same on the clock of the wall, in no haste, with its secrets in the environment."""
+    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
+    found = Emulated(*sp_api_server, WallClock())
+    found.world.habits.throttled = False
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _as_the_models_say(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever the emulator answers in a test is what Amazon's models say, where these are at hand."""
@@ -46,9 +55,6 @@ def _as_the_models_say(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def selling(tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Seller:
+def selling(tmp_path: Path, by_the_wall_clock: Emulated) -> Seller:
     """A storefront, a shop and two SKUs, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return Seller(tmp_path / "r", found)
+    return Seller(tmp_path / "r", by_the_wall_clock)

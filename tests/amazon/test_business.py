@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,7 @@ import pytest
 
 from acorn_gitops.marketplaces.protocol import Scope, Write
 from acorn_gitops.model.resource import Address
-from acorn_gitops.sandbox.amazon.clock import WallClock
-from acorn_gitops.sandbox.amazon.serving import Switch
-from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated
+from tests.amazon.emulated import DE, SELLER, Emulated
 from tests.amazon.test_durations import priced
 from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
 
@@ -26,12 +23,9 @@ def with_business(said: str) -> str:
 
 
 @pytest.fixture
-def amazon(sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Emulated:
-    """An emulator on the clock of the wall, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return found
+def amazon(by_the_wall_clock: Emulated) -> Emulated:
+    """As commands meet it."""
+    return by_the_wall_clock
 
 
 def offers(amazon: Emulated, sku: str = "MUG-RED") -> dict[str, Any]:

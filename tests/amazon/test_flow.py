@@ -3,14 +3,11 @@ hand, find it, repair it, take in what is there. What Amazon has no interface fo
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from acorn_gitops.sandbox.amazon.clock import WallClock
-from acorn_gitops.sandbox.amazon.serving import Switch
-from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated
+from tests.amazon.emulated import DE, SELLER, Emulated
 from tests.repository import Repository
 
 PROJECT = """apiVersion: acorn/v1
@@ -94,12 +91,9 @@ class Seller(Repository):
 
 
 @pytest.fixture
-def amazon(sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Emulated:
-    """An emulator on the clock of the wall, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return found
+def amazon(by_the_wall_clock: Emulated) -> Emulated:
+    """As commands meet it."""
+    return by_the_wall_clock
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ there."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,16 @@ import pytest
 from acorn_gitops.marketplaces.amazon.days import Days, begins, instants, is_over, whole_days
 from acorn_gitops.marketplaces.protocol import Scope, Write
 from acorn_gitops.model.resource import Address
-from acorn_gitops.sandbox.amazon.clock import WallClock
-from acorn_gitops.sandbox.amazon.serving import Switch
-from tests.amazon.emulated import DE, SECRETS, SELLER, Emulated
+from tests.amazon.emulated import DE, SELLER, Emulated
 from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller, by_hand, price
 
 SALE = Address("amz-de", "promotion", "sale:MUG-RED")
 
 
 @pytest.fixture
-def amazon(sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch) -> Emulated:
-    """An emulator on the clock of the wall, in no haste."""
-    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
-    found = Emulated(*sp_api_server, WallClock())
-    found.world.habits.throttled = False
-    return found
+def amazon(by_the_wall_clock: Emulated) -> Emulated:
+    """As commands meet it."""
+    return by_the_wall_clock
 
 
 def sale(amazon: Emulated, sku: str = "MUG-RED") -> Any:

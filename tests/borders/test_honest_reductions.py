@@ -102,16 +102,17 @@ def test_later_plans_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
     assert not bad, bad
 
 
+def two_stores(price: str) -> list[dict[str, Any]]:
+    """A store with a sale, and another one; `price` in the other one."""
+    other = sku("OTHER-1", price, store="amz-at")
+    mine = sale("2", "2026-11-01", "2026-12-25", name="mine", stores={"names": ["amz-de"]})
+    return [storefront(country="DE"), storefront("amz-at", country="AT"), sku(), other, mine]
+
+
 def test_other_stores_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one store once showed keeps nobody from a price in another one, nor that store for ever."""
-
-    def specs(price: str) -> list[dict[str, Any]]:
-        other = sku("OTHER-1", price, store="amz-at")
-        mine = sale("2", "2026-11-01", "2026-12-25", name="mine", stores={"names": ["amz-de"]})
-        return [storefront(country="DE"), storefront("amz-at", country="AT"), sku(), other, mine]
-
     monkeypatch.setenv("ACORN_NOW", "2026-10-30T09:00:00Z")
-    made = Repository(tmp_path / "r", *specs("20.00"))
+    made = Repository(tmp_path / "r", *two_stores("20.00"))
     made.apply()
     monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
     database = Database(made.path / ".acorn" / "sandbox.db")
@@ -119,7 +120,7 @@ def test_other_stores_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     database.close()
     made.apply()  # put right
     monkeypatch.setenv("ACORN_NOW", "2026-11-20T09:00:00Z")
-    made.write(*specs("21.00"))
+    made.write(*two_stores("21.00"))
     found = made.run("apply", "--auto-approve")
     assert found.code == 0, found
     assert made.live()["amz-at/listing/OTHER-1"]["price"]["value"] == "21.00"
@@ -139,13 +140,8 @@ def test_other_stores_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_odd_promotion_that_nobody_declares_stops_no_other_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
 ) -> None:
-    def specs(price: str) -> list[dict[str, Any]]:
-        other = sku("OTHER-1", price, store="amz-at")
-        mine = sale("2", "2026-11-01", "2026-12-25", name="mine", stores={"names": ["amz-de"]})
-        return [storefront(country="DE"), storefront("amz-at", country="AT"), sku(), other, mine]
-
     monkeypatch.setenv("ACORN_NOW", "2026-10-30T09:00:00Z")
-    made = Repository(tmp_path / "r", *specs("20.00"))
+    made = Repository(tmp_path / "r", *two_stores("20.00"))
     made.apply()
     monkeypatch.setenv("ACORN_NOW", "2026-11-10T09:00:00Z")
     database = Database(made.path / ".acorn" / "sandbox.db")
@@ -158,7 +154,7 @@ def test_an_odd_promotion_that_nobody_declares_stops_no_other_store(
     }
     disturb.insert(database, Address("amz-de", "promotion", "hand"), {**there, name: value})
     database.close()
-    made.write(*specs("21.00"))
+    made.write(*two_stores("21.00"))
     for command in ("plan", "calendar", "drift"):
         found = made.run(command)
         assert "internal error" not in found.out + found.err, found

@@ -1,5 +1,5 @@
-"""What was sent and may still come is judged together with what is sent next at the same place, in either order; and what is open at one
-marketplace is not closed by a look at another one."""
+"""What was sent and may still come is judged together with what is sent next at the same place, in either
+order; and what is open at one marketplace is not closed by a look at another one."""
 
 from __future__ import annotations
 
@@ -115,6 +115,32 @@ def test_a_price_for_businesses_that_may_come_is_put_on_sale(sent: dict[str, Any
     assert guard.refusal(begins, "A") == ""
     accepted(guard, Write("update", A, sent, "1", "k1"))
     assert "would cost 40.00 EUR" in guard.refusal(begins, "A")
+
+
+def tiers(*prices: int, more: int = 0) -> list[dict[str, Any]]:
+    """Prices for businesses from 2, 3, … pieces on; `more`: so many pieces later."""
+    return [{"minimumQuantity": n + more, "price": euros(f"{price}.00")} for n, price in enumerate(prices, 2)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "least", "most"),
+    [
+        ({"businessPrice": euros("95.00")}, "30", "40"),
+        ({"businessTiers": tiers(*range(89, 69, -1))}, "30", "40"),
+        ({"businessTiers": tiers(*range(50, 30, -1), more=20)}, "", "1"),
+    ],
+    ids=["price", "other tiers", "more tiers than can be judged"],
+)
+def test_prices_that_may_come_beside_twenty_tiers(sent: dict[str, Any], least: str, most: str) -> None:
+    """Twenty is as many as there may be. What comes beside them is judged, or nothing is sent: businesses pay
+    71.00 for many pieces, or 70.00, which 30 % off takes to 49.70 or 49.00, and 40 % below the floor."""
+    held = listing("A", "100.00", "46.00") | {"businessTiers": tiers(*range(90, 70, -1))}
+    guard = guarding(A=held)
+    accepted(guard, Write("update", A, sent, "1", "k1"))
+    if least:
+        assert guard.refusal(Write("create", P, promotion(least, "A"), "", "k2"), "p") == ""
+    why = guard.refusal(Write("create", P, promotion(most, "A"), "", "k3"), "p")
+    assert ("A would cost" if least else "what A costs cannot be told") in why, why
 
 
 @pytest.mark.parametrize("count", [MOST, MOST + 1])

@@ -12,7 +12,7 @@ import pytest
 
 from acorn_gitops.ledger.opening import open_ledger
 from tests.borders.clone import WHO, cloned, connected, git, published
-from tests.borders.market import open_market
+from tests.borders.market import Market, open_market
 from tests.borders.test_rights_elsewhere import (
     ASKED,
     ENFORCED,
@@ -95,6 +95,39 @@ def test_what_left_a_store_of_which_another_ledger_asks_for_rights(
 # -- an entry of which no store has heard does not make a ledger the one that spoke last of rights
 
 
+GIVEN = [storefront(), owners(), helpers("amz-de", EVERYTHING)]
+
+
+def two_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: Market
+) -> tuple[Team, Path, str, str]:
+    """A project with ledgers on a branch: its team, the published repository, and its acorn.yaml for either of
+    two environments of one marketplace."""
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
+    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
+    made = Repository(tmp_path / "r")
+    here = connected(market.url).replace("{sandbox: {}}", "{sandbox: {}, other: {}}") + ENFORCED
+    (made.path / "acorn.yaml").write_text(here)
+    made.write(*GIVEN, sku("S-1", "20.00"))
+    there = here.replace("Environment: sandbox", "Environment: other")
+    return Team(made, monkeypatch), published(tmp_path, made), here, there
+
+
+def given_and_taken_away(team: Team, first: str, second: str) -> None:
+    """One environment gives a right on the 23rd; the other one says so, too, and takes it away on the 25th."""
+    price = sku("S-1", "20.00")
+    for day, where, specs in (
+        ("23", first, [*GIVEN, price]),
+        ("24", second, [*GIVEN, price]),
+        ("25", second, [storefront(), owners(), price]),
+    ):
+        team.monkeypatch.setenv("ACORN_NOW", f"2026-11-{day}T09:00:00Z")
+        done = team("ada", where, *specs, words=("--adopt",) if where is second else ())
+        assert done.code == 0, done
+
+
 @pytest.mark.parametrize("by", ["nobody", "sandbox", "other"])
 @pytest.mark.parametrize("event", ["write.observed", "write.observed of a grant", "the time of a row"])
 def test_an_entry_of_which_no_store_has_heard_speaks_last_of_nothing(
@@ -102,29 +135,11 @@ def test_an_entry_of_which_no_store_has_heard_speaks_last_of_nothing(
 ) -> None:
     """Ledgers are on the branch. `by`: whose ledger somebody who may push adds one entry to: it gave a right, and the other
     environment of the same marketplace took it away afterwards."""
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
-    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
     with open_market(tmp_path) as market:
-        made = Repository(tmp_path / "r")
-        team = Team(made, monkeypatch)
-        here = connected(market.url).replace("{sandbox: {}}", "{sandbox: {}, other: {}}") + ENFORCED
-        there = here.replace("Environment: sandbox", "Environment: other")
-        (made.path / "acorn.yaml").write_text(here)
-        given = [storefront(), owners(), helpers("amz-de", EVERYTHING)]
-        made.write(*given, sku("S-1", "20.00"))
-        bare = published(tmp_path, made)
+        team, bare, here, there = two_environments(tmp_path, monkeypatch, market)
         # Who gives, and who takes away afterwards: the forged ledger is of the one that gave.
         first, second = (there, here) if by == "other" else (here, there)
-        monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
-        assert team("ada", first, *given, sku("S-1", "20.00")).code == 0
-        monkeypatch.setenv("ACORN_NOW", "2026-11-24T09:00:00Z")
-        done = team("ada", second, *given, sku("S-1", "20.00"), words=("--adopt",))
-        assert done.code == 0, done
-        monkeypatch.setenv("ACORN_NOW", "2026-11-25T09:00:00Z")
-        done = team("ada", second, storefront(), owners(), sku("S-1", "20.00"), words=("--adopt",))
-        assert done.code == 0, done
+        given_and_taken_away(team, first, second)
         if by != "nobody":
             work = cloned(bare, tmp_path / "m", "--branch", "acorn-ledger").path
             (name,) = [one for one in git(work, "ls-files").split() if one.endswith(f"{by}/ledger.db.gz")]
@@ -150,7 +165,7 @@ def test_an_entry_of_which_no_store_has_heard_speaks_last_of_nothing(
             git(work, "commit", "-qm", "more")
             git(work, "push", "-q", "origin", "acorn-ledger")
         monkeypatch.setenv("ACORN_NOW", "2026-11-26T09:00:00Z")
-        done = team("mallory", here, *given, sku("S-1", "1.00"), words=("--select", PRICE, "--adopt"))
+        done = team("mallory", here, *GIVEN, sku("S-1", "1.00"), words=("--select", PRICE, "--adopt"))
         # A row that was changed makes one's own ledger useless, and another's a reason to write nothing.
         refused = 6 if (event, by) == ("the time of a row", "sandbox") else 4
         assert (done.code, market.prices()) == (refused, {"20.00"}), done
@@ -165,28 +180,9 @@ def test_an_entry_of_which_no_store_has_heard_moves_no_ledger(
 ) -> None:
     """Ledgers are on the branch. Another environment of the same marketplace took a right away; somebody who may push adds to its
     ledger that it was about another marketplace."""
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ACORN_LEDGER_BRANCH", "acorn-ledger")
-    monkeypatch.setenv("ACORN_DEFAULT_BRANCH", "main")
     with open_market(tmp_path) as market:
-        made = Repository(tmp_path / "r")
-        team = Team(made, monkeypatch)
-        here = connected(market.url).replace("{sandbox: {}}", "{sandbox: {}, other: {}}") + ENFORCED
-        there = here.replace("Environment: sandbox", "Environment: other")
-        (made.path / "acorn.yaml").write_text(here)
-        given = [storefront(), owners(), helpers("amz-de", EVERYTHING)]
-        made.write(*given, sku("S-1", "20.00"))
-        bare = published(tmp_path, made)
-        first, second = here, there
-        monkeypatch.setenv("ACORN_NOW", "2026-11-23T09:00:00Z")
-        assert team("ada", first, *given, sku("S-1", "20.00")).code == 0
-        monkeypatch.setenv("ACORN_NOW", "2026-11-24T09:00:00Z")
-        done = team("ada", second, *given, sku("S-1", "20.00"), words=("--adopt",))
-        assert done.code == 0, done
-        monkeypatch.setenv("ACORN_NOW", "2026-11-25T09:00:00Z")
-        done = team("ada", second, storefront(), owners(), sku("S-1", "20.00"), words=("--adopt",))
-        assert done.code == 0, done
+        team, bare, here, there = two_environments(tmp_path, monkeypatch, market)
+        given_and_taken_away(team, here, there)
         if event != "nothing":
             work = cloned(bare, tmp_path / "m", "--branch", "acorn-ledger").path
             (name,) = [one for one in git(work, "ls-files").split() if one.endswith("other/ledger.db.gz")]
@@ -202,9 +198,9 @@ def test_an_entry_of_which_no_store_has_heard_moves_no_ledger(
             git(work, "commit", "-qm", "more")
             git(work, "push", "-q", "origin", "acorn-ledger")
         # Another machine, which has the other ledger from the branch alone.
-        shutil.rmtree(made.path / ".acorn" / "other")
+        shutil.rmtree(team.made.path / ".acorn" / "other")
         monkeypatch.setenv("ACORN_NOW", "2026-11-26T09:00:00Z")
-        done = team("mallory", here, *given, sku("S-1", "1.00"), words=("--select", PRICE, "--adopt"))
+        done = team("mallory", here, *GIVEN, sku("S-1", "1.00"), words=("--select", PRICE, "--adopt"))
         assert (done.code, market.prices()) == (4, {"20.00"}), done
 
 

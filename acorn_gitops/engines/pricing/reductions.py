@@ -73,8 +73,9 @@ def reductions(
     begins: Callable[[Dated, Listed], datetime],
     certain: bool = False,
 ) -> Iterator[Reduction]:
-    """Every announced reduction in the EU that holds now or later. `begins`: when one really began. `certain`:
-    also those whose thirty days are all to come, with nothing else that lowers the price in them."""
+    """Every announced reduction in the EU that holds now or later. `begins`: when one really began.
+    `certain`: also those whose thirty days are all to come, with nothing else that lowers the price in
+    them."""
     stores = configuration.stores.values()
     european = {s.name for s in stores if s.spec.get("storefront") and country_of(s.spec["storefront"]) in EU}
     if not configuration.promos or not european:

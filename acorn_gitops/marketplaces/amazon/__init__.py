@@ -3,8 +3,8 @@ the entry point `amazon`; what it manages, observes and leaves to people is in d
 
 `client` talks (with `login` for tokens and `limits` for how often), `operations` is the table of requests,
 `participations`, `supply_sources`, `listings`, `sales` and `promotions` know one kind of thing each
-(`catalogue` reads items, `offers` their prices, `submissions` sends changes of them, `feeds` many at once), `fit` says what of
-the specs Amazon can hold, `adapter` joins them.
+(`catalogue` reads items, `offers` their prices, `submissions` sends changes of them, `feeds` many at once),
+`fit` says what of the specs Amazon can hold, `adapter` joins them.
 """
 
 from __future__ import annotations

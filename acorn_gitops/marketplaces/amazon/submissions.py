@@ -134,7 +134,8 @@ def _way(store: RemoteStore, sku: str) -> Key:
 
 
 def _offer_in(body: Tree) -> Tree | None:
-    """The offer to everybody that a request leaves behind: empty for none, None where it says nothing of it."""
+    """The offer to everybody that a request leaves behind: empty for none, None where it says nothing of
+    it."""
     if "attributes" in body:
         return next(filter(_is_to_everybody, body["attributes"].get(OFFER) or ()), None)
     for step in body["patches"]:
