@@ -114,7 +114,7 @@ class Untrusted:
 
     def __init__(self, name: str, why: str) -> None:
         self.name = name
-        self._why = why
+        self.why = why
 
     def capabilities(self) -> Mapping[str, Management]:
         """Nothing is known of what it manages."""
@@ -122,19 +122,19 @@ class Untrusted:
 
     def stores(self) -> Sequence[str]:
         """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
+        raise MarketplaceError(self.why)
 
     def read(self, scope: Scope) -> Snapshot:
         """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
+        raise MarketplaceError(self.why)
 
     def validate(self, store: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
+        raise MarketplaceError(self.why)
 
     def write(self, store: str, writes: Sequence[Write], at: str = "") -> Sequence[Outcome]:
         """MarketplaceError with the reason."""
-        raise MarketplaceError(self._why)
+        raise MarketplaceError(self.why)
 
     def close(self) -> None:
         """Nothing was opened."""

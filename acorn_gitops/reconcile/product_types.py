@@ -44,7 +44,10 @@ def bring_schema(workspace: Workspace, name: str, *, store: str) -> Brought:
         state.ledger.close()
         marketplace = marketplace_of_declared(state, store)
         if not isinstance(marketplace, Describes):
-            raise Misused(f"the marketplace of {store} has no product types")
+            raise Misused(
+                f"the marketplace of {store} has no product types",
+                hint="name a store of a connection with the adapter amazon",
+            )
         content = marketplace.describe(store, name)
     file = f"{FOLDER}/{name}-{store}.json"
     writable(workspace.root / file, workspace.root)

@@ -44,7 +44,10 @@ def shown_prices(workspace: Workspace, store: str, only: Collection[str] = ()) -
         state.ledger.close()
         marketplace = marketplace_of_declared(state, store)
         if not isinstance(marketplace, Shows):
-            raise Misused(f"the marketplace of {store} does not tell what buyers are shown")
+            raise Misused(
+                f"the marketplace of {store} does not tell what buyers are shown",
+                hint="name a store of a connection with the adapter amazon",
+            )
         shard = state.desired.stores.get(store, {})
         every = sorted(_meant(shard, workspace.now()), key=lambda one: one.key)
         wanted = [one for one in every if (one.key in only if only else one.through)]

@@ -40,7 +40,7 @@ from acorn_gitops.plan.change import Applied, Change
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.reconcile.addresses import by_either_scheme, one_spelling
-from acorn_gitops.reconcile.connections import marketplaces
+from acorn_gitops.reconcile.connections import Untrusted, marketplaces
 from acorn_gitops.reconcile.spelling import folded, moved, respelt, spellings
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules.waivers import acknowledges
@@ -600,10 +600,13 @@ def neighbours_of(state: States, store: str) -> Mapping[str, Mapping[Key, Desire
 
 
 def marketplace_of_declared(state: States, store: str) -> Marketplace:
-    """The marketplace of a store of the specs. Misused where they have no such store."""
+    """The marketplace of a store of the specs. Misused where they have no such store, MarketplaceError where
+    it may not be asked."""
     marketplace = state.marketplaces.get(state.connections.get(store, ""))
     if marketplace is None:
         raise Misused(f"there is no store {store}", hint=f"known: {', '.join(sorted(state.connections))}")
+    if isinstance(marketplace, Untrusted):
+        raise MarketplaceError(marketplace.why)
     return marketplace
 
 

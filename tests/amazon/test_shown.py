@@ -69,11 +69,24 @@ def test_where_nothing_is_shown_nothing_is_said(sold: Seller, monkeypatch: pytes
     assert (found.code, found.out) == (0, "? MUG-RED  10.32 EUR (sale:MUG-RED): nothing is shown\n")
 
 
-@pytest.mark.parametrize("arguments", [("nowhere",), ("de-ber-mitte",)])
-def test_a_store_that_shows_nothing_is_refused(arguments: tuple[str, ...], sold: Seller) -> None:
-    found = sold.run("amazon", "prices", *arguments, "--sku", "MUG-RED")
-    assert found.code in (0, 64) and "internal error" not in found.err
-    assert found.code == 64 or found.out == "nothing is on sale now\n"
+@pytest.mark.parametrize(
+    ("store", "code", "told"),
+    [("nowhere", 64, "there is no store nowhere"), ("de-ber-mitte", 0, "nothing is on sale now")],
+)
+def test_a_store_that_sells_nothing_shows_nothing(store: str, code: int, told: str, sold: Seller) -> None:
+    """A physical shop has no buyers at Amazon; a slip of the pen is told as that."""
+    found = sold.run("amazon", "prices", store, "--sku", "MUG-RED")
+    assert (found.code, told in found.out + found.err) == (code, True), found
+
+
+@pytest.mark.parametrize("words", [("prices", "amz-de"), ("schema", "HOME", "--store", "amz-de")])
+def test_an_address_that_nobody_trusts_is_told_as_that(words: tuple[str, ...], sold: Seller) -> None:
+    """And not as a marketplace that does not tell."""
+    project = (sold.path / "acorn.yaml").read_text()
+    (sold.path / "acorn.yaml").write_text(project.replace("127.0.0.1", "localhost"))
+    found = sold.run("amazon", *words)
+    assert (found.code, "is not trusted" in found.err) == (1, True), found
+    assert "acorn trust main" in found.err
 
 
 def test_twenty_products_are_asked_for_at_once(amazon: Emulated) -> None:
