@@ -66,6 +66,7 @@ def commands() -> str:
         "| `ACORN_DEFAULT_BRANCH` | Which branch of `origin` says what is trusted, where neither GitLab, GitHub nor `origin/HEAD` does |\n"
         "| `ACORN_TRUST_FILE` | What `acorn trust` keeps; default `acorn/trusted.json` in the user's folder for settings |\n"
         "| `ACORN_SECRETS_DIR` | The folder that `file:` secrets come from, outside the repository |\n"
+        "| `ACORN_SIGNERS` | A file, or a folder of files, with the keys that may sign commits, outside the repository |\n"
         "| `ACORN_LEDGER_BRANCH` | A branch that `apply` brings the ledger from and keeps it on; `none`: it is kept nowhere else |\n"
         "| `ACORN_NOW` | An instant that replaces the present, e.g. `2026-11-27T00:00:00Z` |\n"
         "| `ACORN_ACTOR` | Who acts, in the ledger; otherwise the forge's user or the login |\n"

@@ -970,6 +970,7 @@ class PoliciesData(TypedDict, total=False):
     rollout: list[RolloutPhaseData]
     onboarding: Literal["required", "optional"]
     rehearsal: Literal["required", "optional"]
+    signedCommits: Literal["required", "optional"]
     onUnreadable: Literal["stop", "skip"]
     access: Literal["enforced", "open"]
     floors: Literal["required", "optional"]

@@ -74,6 +74,10 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
         0,
         "A note: what an earlier run wrote in stores that go first has not stood its time; an apply waits.",
     ),
+    "ACN-052": (
+        4,
+        "A signed commit is asked for (`policies.signedCommits`), and none of the keys that count has signed this one.",
+    ),
     "ACN-040": (
         6,
         "What is checked out is an ancestor of the commit that was applied last (`--older` says that it is meant).",

@@ -20,6 +20,7 @@ from acorn_gitops.specs.configuration import Configuration
 
 GUARDS: Final = (
     "access", "budgets", "severities", "floors", "adopt", "prune", "onUnreadable", "rehearsal", "rollout",
+    "signedCommits",
 )  # fmt: skip
 """Policies that decide what may be applied."""
 MOST: Final = 20_000

@@ -35,7 +35,7 @@ from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
-from acorn_gitops.reconcile import guards
+from acorn_gitops.reconcile import guards, signed
 from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
@@ -268,6 +268,7 @@ def compute(
     blocking += guards.unheard(state)
     if not write:
         blocking += guards.older(workspace.root, state.ledger)
+        blocking += signed.told(workspace, loaded, state.ledger)
         changes = [change for result in results for change in result.changes]
         equal = [address for result in results for address in result.to_record]
         blocking += told(workspace, state, written_to(changes, equal, state))

@@ -2,8 +2,8 @@
 who acts. Goes out: a permit, or why there is none. Caller: `applying`.
 
 In this order: whether every store could be read, whether the reviewed plan is this one and was not applied
-yet, budgets, findings that forbid, whether something newer was applied, what whoever acts may do, what must
-be proved first, and whether the ledger is the one that others have.
+yet, budgets, findings that forbid, whether something newer was applied, whether somebody signed for it, what
+whoever acts may do, what must be proved first, and whether the ledger is the one that others have.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from acorn_gitops.reconcile.authority import authorise
 from acorn_gitops.reconcile.guards import OLDER, older_than
 from acorn_gitops.reconcile.ledger_branch import refuse_behind
 from acorn_gitops.reconcile.planning import to_record, written_to
+from acorn_gitops.reconcile.signed import refuse_unsigned
 from acorn_gitops.reconcile.standing_still import refuse_standing_still
 from acorn_gitops.reconcile.states import CLOSED, States
 from acorn_gitops.reconcile.workspace import Workspace
@@ -69,6 +70,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
+    refuse_unsigned(workspace, loaded, state.ledger)
     refuse_standing_still(workspace, state, written_to(plan.changes, to_record(plan), state))
     actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)

@@ -101,8 +101,8 @@ def rehearse(
 
 
 def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) -> None:
-    """The repository's own files, with every connection embedded. Access, budgets and the rehearsal itself
-    are no part of it: an empty marketplace is filled at once."""
+    """The repository's own files, with every connection embedded. Access, budgets, signatures and the
+    rehearsal itself are no part of it: an empty marketplace is filled at once."""
     spec = dict(project["spec"])
     wanted = [
         *spec["specs"],
@@ -130,7 +130,7 @@ def _copy(root: Path, stage: Path, project: dict[str, Any], environment: str) ->
     chosen = {
         k: v for k, v in (spec["environments"][environment] or {}).items() if k in ("overlays", "policies")
     }
-    asked = {"access", "budgets", "rehearsal"}
+    asked = {"access", "budgets", "rehearsal", "signedCommits"}
     if chosen.get("policies"):
         chosen["policies"] = {k: v for k, v in chosen["policies"].items() if k not in asked}
     if spec.get("policies"):

@@ -21,6 +21,14 @@ _KINDS: Final = {
     "float": "a number",
 }
 """What pydantic calls a type, in words."""
+_EXAMPLES: Final = {
+    "list": "write `{}: [ONE, TWO]`, or each entry on a line that begins with `- `",
+    "string": "write one text",
+    "int": "write it in digits alone, as in `{}: 10`",
+    "bool": "write `{0}: true` or `{0}: false`",
+    "float": "write it in digits, as in `{}: 10`",
+}
+"""How a value of a kind is written, where what stands there does not say it."""
 _SHOWN: Final = 60
 _AMOUNT: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SHARE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
@@ -41,7 +49,53 @@ def needs(error: str, field: str, node: Mapping[str, Any], value: object) -> tup
     elif kind in ("dict", "model") and fields:
         words = f"{field} is a map of {', '.join(fields[:6])}"
     form = _form(kind, fields, required, node=node, value=value)
-    return words, f"write `{field.partition('[')[0]}: {form}`" if form else ""
+    name = field.partition("[")[0]
+    return words, f"write `{name}: {form}`" if form else _EXAMPLES.get(kind, "").format(name)
+
+
+def bounds(error: str, field: str, limits: Mapping[str, Any], value: object) -> tuple[str, str] | None:
+    """(what is beyond which bound, what to do) for pydantic's error of a length or a size, with what it says
+    about it (`ctx`); None for other errors."""
+    if error in ("too_long", "too_short", "string_too_long", "string_too_short") and hasattr(
+        value, "__len__"
+    ):
+        return _of_length(error, field, limits, size=len(value))
+    for name, words in _BOUNDS.items():
+        if error == name:
+            limit = next(limits[key] for key in ("ge", "le", "gt", "lt") if key in limits)
+            return f"{field} cannot be {_said_plainly(value)}", f"write a number {words} {limit:,}"
+    return None
+
+
+_BOUNDS: Final = {
+    "greater_than_equal": "of at least",
+    "less_than_equal": "of at most",
+    "greater_than": "above",
+    "less_than": "below",
+}
+
+
+def _of_length(error: str, field: str, limits: Mapping[str, Any], *, size: int) -> tuple[str, str]:
+    unit = "character" if error.startswith("string") else "entry"
+    if error.endswith("short"):
+        least = _counted(limits["min_length"], unit)
+        if not size:
+            return f"{field} is empty", f"write at least {least}, or remove the line"
+        return f"{field} has {_counted(size, unit)}", f"write at least {least}"
+    most = _counted(limits["max_length"], unit)
+    return f"{field} has {_counted(size, unit)}, and {most} {'is' if most[:2] == '1 ' else 'are'} the most", (
+        f"shorten it to {most}" if unit == "character" else f"keep at most {most}"
+    )
+
+
+def _counted(number: int, unit: str) -> str:
+    if number == 1:
+        return f"1 {unit}"
+    return f"{number:,} {'entries' if unit == 'entry' else f'{unit}s'}"
+
+
+def _said_plainly(value: object) -> str:
+    return cut(str(value), _SHOWN)
 
 
 def _form(
@@ -51,6 +105,10 @@ def _form(
         return f"[{_said(value)}]" if isinstance(value, str | int) else ""
     if kind == "string":
         return quoted(str(value)) if isinstance(value, int | float) else ""
+    if kind == "int":
+        return digits[1] if (digits := re.fullmatch(r"(-?[0-9]{1,18})(\.0+)?", str(value))) else ""
+    if kind == "bool":
+        return {"true": "true", "yes": "true", "false": "false", "no": "false"}.get(str(value).lower(), "")
     if kind not in ("dict", "model"):
         return ""
     if {"currency", "value"} <= set(fields):

@@ -19,7 +19,7 @@ from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import FieldPath
 from acorn_gitops.model.resource import Document
 from acorn_gitops.specs.amounts import advice
-from acorn_gitops.specs.form import needs
+from acorn_gitops.specs.form import bounds, needs
 from acorn_gitops.specs.scalars import quoted
 
 if TYPE_CHECKING:
@@ -248,6 +248,9 @@ def _problem(kind: str, part: str, detail: Any, document: dict[str, object]) -> 
     form = needs(type_, _last_name(path), _walk_schema(kind, part, location), value=value)
     if form is not None:
         return Problem("GEN-007", path, *form)
+    beyond = bounds(type_, _last_name(path), detail.get("ctx") or {}, value=value)
+    if beyond is not None:
+        return Problem("GEN-007", path, *beyond)
     message = detail["msg"].removeprefix("Value error, ")
     return Problem(
         "GEN-007", path, f"{_last_name(path)}: {_short(message[:1].lower() + message[1:])}", hint=""

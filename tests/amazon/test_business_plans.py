@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +130,8 @@ def test_a_business_price_takes_no_tier_below_the_floor(
             assert pays >= 9, (found.code, pays, b2b)
 
 
-@pytest.mark.parametrize("levels", [5_000])
-def test_very_many_levels(levels: int, tmp_path: Path, amazon: Emulated) -> None:  # noqa: F811
+def test_very_many_levels_let_no_promotion_pass(tmp_path: Path, amazon: Emulated) -> None:  # noqa: F811
+    """Five thousand of them, 150 KB, where twenty can be."""
     floor = SKUS.replace(
         "taxClass: standard}\n      listings:\n        - {store: amz-de, asin: B0EXAMPLE2",
         'taxClass: standard}\n      pricePolicy: {min: {amz-de: "1.00"}}\n      listings:\n        - {store: amz-de, asin: B0EXAMPLE2',
@@ -144,16 +143,12 @@ def test_very_many_levels(levels: int, tmp_path: Path, amazon: Emulated) -> None
             "schedule": [
                 {
                     "discount_type": "fixed",
-                    "levels": [{"lower_bound": n + 2, "value": 9} for n in range(levels)],
+                    "levels": [{"lower_bound": n + 2, "value": 9} for n in range(5_000)],
                 }
             ]
         }
     ]
     to_businesses(amazon, quantity_discount_plan=plan)
     seller.text(STORES + floor + PROMO)
-    began = time.monotonic()
     found = seller.run("plan")
-    took = time.monotonic() - began
-    print(found.code, took, (found.out + found.err)[-800:])
-    # 5,000 levels are some 150 KB; it costs with the square
-    assert took < 30, took
+    assert (found.code, "more than 20 tiers" in found.out) == (1, True), found

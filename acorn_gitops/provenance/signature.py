@@ -1,0 +1,120 @@
+"""Who signed a commit. Comes in: a commit, keys that somebody trusts. Goes out: the signer, or why there is
+none. Caller: `reconcile.signed`.
+
+Git checks a signature with `ssh-keygen` (SSH) or `gpg` (OpenPGP), as `git verify-commit` does. Which keys
+count is said outside the repository, so that a commit cannot bring its own: neither the configuration of the
+clone nor the keyring of whoever runs acorn is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.confine.text import one_line
+from acorn_gitops.model.finding import AcornError
+
+VARIABLE: Final = "ACORN_SIGNERS"
+MOST: Final = 1 << 20
+"""Bytes of all keys together."""
+SECONDS: Final = 30.0
+"""How long gpg may take to read the keys."""
+_OPENPGP: Final = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_WHY: Final[Mapping[str, str]] = {
+    "N": "is not signed",
+    "B": "has a signature that is not of this commit",
+    "U": f"is signed with a key that {VARIABLE} does not hold",
+    "E": f"is signed with a key that {VARIABLE} does not hold, or that cannot be read",
+    "X": "has a signature that has expired",
+    "Y": "is signed with a key that has expired",
+    "R": "is signed with a key that was revoked",
+}
+"""By git's letter for a signature (`%G?` in the manual of git-log)."""
+
+
+class Signature(NamedTuple):
+    """`by`: the signer, as the keys name them; "" where no trusted key has signed, and `why` says the rest of
+    "this commit …"."""
+
+    by: str
+    why: str = ""
+
+
+def signature_of(root: Path, commit: str, environ: Mapping[str, str]) -> Signature:
+    """Whose key of `ACORN_SIGNERS` has signed a commit. AcornError where the variable names no keys, or keys
+    that lie in the repository."""
+    ssh, openpgp = _keys(root, environ)
+    repository = find(root)
+    if repository is None:
+        return Signature("", "lies in no repository")
+    with tempfile.TemporaryDirectory(prefix="acorn-keys-") as name:
+        folder = Path(name)
+        allowed = folder / "allowed_signers"
+        allowed.write_bytes(b"\n".join(ssh) + b"\n")
+        _make_keyring(folder, openpgp)
+        questions = Questions(repository, {**environ, "GNUPGHOME": name})
+        settings = (
+            f"gpg.ssh.allowedSignersFile={allowed}", "gpg.ssh.program=ssh-keygen", "gpg.program=gpg",
+            "gpg.ssh.revocationFile=", "gpg.minTrustLevel=fully",
+        )  # fmt: skip
+        chosen = [part for one in settings for part in ("-c", one)]
+        try:
+            said = questions.ask(root, *chosen, "log", "-1", "--no-mailmap", "--format=%G?%n%GS", commit)
+        except NoAnswer:
+            return Signature("", "has a signature that git cannot check")
+    letter, _, signer = said.decode("utf-8", "replace").strip().partition("\n")
+    if letter != "G" or not signer.strip():
+        return Signature("", _WHY.get(letter, _WHY["E"]))
+    return Signature(one_line(signer.strip(), 100))
+
+
+def _keys(root: Path, environ: Mapping[str, str]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Lists of SSH signers, and OpenPGP keys, of the file or the folder that the variable names."""
+    chosen = environ.get(VARIABLE, "")
+    hint = (
+        f"let {VARIABLE} name a file, or a folder of files, outside the repository: lists of SSH signers"
+        " (`man ssh-keygen`, ALLOWED SIGNERS) or armoured OpenPGP keys"
+    )
+    if not chosen:
+        raise AcornError(f"{VARIABLE} names no keys", hint=hint)
+    place = Path(chosen).resolve()
+    if place == root or root in place.parents:
+        raise AcornError(f"keys of signers cannot lie in the repository ({chosen})", hint=hint)
+    try:
+        files = [p for p in sorted(place.iterdir()) if p.is_file()] if place.is_dir() else [place]
+        if sum(path.stat().st_size for path in files) > MOST:
+            raise AcornError(f"{VARIABLE} holds more than {MOST >> 20} MiB of keys", hint=hint)
+        held = [path.read_bytes() for path in files]
+    except OSError as error:
+        raise AcornError(f"{VARIABLE} cannot be read: {chosen}: {error.strerror}", hint=hint) from None
+    openpgp = [one for one in held if one.lstrip().startswith(_OPENPGP)]
+    ssh = [one for one in held if one not in openpgp]
+    if not any(one.strip() for one in held):
+        raise AcornError(f"{VARIABLE} names no keys", hint=hint)
+    return ssh, openpgp
+
+
+def _make_keyring(folder: Path, keys: Sequence[bytes]) -> None:
+    """A keyring of these keys alone, all of them trusted: whoever named them has said so."""
+    if not keys:
+        return
+    (folder / "gpg.conf").write_text("trust-model always\nno-autostart\nno-auto-key-retrieve\n")
+    environ = {"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": str(folder), "LC_ALL": "C.UTF-8"}
+    try:
+        subprocess.run(
+            ["gpg", "--batch", "--quiet", "--import"],
+            input=b"\n".join(keys),
+            env=environ,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,  # a key that gpg cannot read signs nothing
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AcornError(
+            f"the keys of {VARIABLE} cannot be read: {error}", hint="install gpg, or use SSH signatures"
+        ) from None
