@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from acorn_gitops.apply.generation import Fenced
 from acorn_gitops.marketplaces.protocol import Outcome
+from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.plan.change import Change
 
 
@@ -28,6 +29,8 @@ class Edges:
     began. Whoever asks asks a remote."""
     nonce: Callable[[], str]
     """Text that was never used before: it keeps idempotency keys of two runs apart."""
+    spans: Spans = untold
+    """Is told which part of the run begins and ends."""
     wait_seconds: float = 10.0
     """How long an accepted write may take to be seen."""
     publish: Callable[[], None] | None = None

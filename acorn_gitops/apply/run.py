@@ -370,15 +370,16 @@ class Run:
         """A batch, and what was answered. Moved or Superseded where nothing of it was carried out."""
         writes = [write for part in parts for write in self.journal.writes(part)]
         judged_at = self.latest[store].version
+        kind = parts[0].change.address.type
         try:
-            answers = list(self.marketplaces[self.connections[store]].write(store, writes, judged_at))
+            with self.edges.spans("write", {"store": store, "type": kind, "changes": len(parts)}):
+                answers = list(self.marketplaces[self.connections[store]].write(store, writes, judged_at))
         except Moved:
             raise
         except MarketplaceError as error:
             answers = [Outcome(w.address, "unknown", error.message) for w in writes]
         self.guard.sent(store, writes, answers)
         self.done += len(parts)
-        kind = parts[0].change.address.type
         self.edges.progress(min(self.done, self.total), self.total, f"{store} {kind}")
         return Sent(parts, writes, answers)
 
@@ -472,15 +473,16 @@ class Run:
         """Read the store once for all batches of a wave, and write down what became of them."""
         writes = [write for batch in sent for write in batch.writes]
         answers = [answer for batch in sent for answer in batch.answers]
-        seen = observe(
-            self.marketplaces[self.connections[store]],
-            writes,
-            answers,
-            before=self.latest[store],
-            pause=self.edges.pause,
-            clock=self.edges.clock,
-            wait_seconds=self.edges.wait_seconds,
-        )
+        with self.edges.spans("look", {"store": store, "changes": len(writes)}):
+            seen = observe(
+                self.marketplaces[self.connections[store]],
+                writes,
+                answers,
+                before=self.latest[store],
+                pause=self.edges.pause,
+                clock=self.edges.clock,
+                wait_seconds=self.edges.wait_seconds,
+            )
         if seen.snapshot is not None:
             self.latest[store] = seen.snapshot
         self.guard.seen(seen.snapshot, writes, seen.outcomes)

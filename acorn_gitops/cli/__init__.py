@@ -169,6 +169,8 @@ def run(arguments: list[str] | None = None) -> int:
     sys.stdout, sys.stderr = cast(TextIO, said), cast(TextIO, told)
     try:
         code = _run(arguments)
+        if (spans := sys.modules.get("acorn_gitops.cli.spans")) is not None:
+            spans.end()
         said.flush()
         # Whoever closed the pipe (`| head`) has what they wanted; a full disk keeps a result from whoever
         # waits for it.

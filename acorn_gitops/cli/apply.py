@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from acorn_gitops.cli import plan_place
+from acorn_gitops.cli.plan_place import Place, place_of
 from acorn_gitops.cli.session import Session, output, select, shared
 from acorn_gitops.cli.stopping import Stop
 from acorn_gitops.confine.text import OWN
@@ -35,7 +37,7 @@ SECONDS = _Seconds(min=0, max=86_400)
 
 
 @click.command("apply")
-@click.argument("plan_file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("plan_file", required=False, callback=place_of)
 @shared
 @select
 @output("text", "json")
@@ -71,7 +73,7 @@ SECONDS = _Seconds(min=0, max=86_400)
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show every change, also where many are alike.")
 def command(
-    plan_file: Path | None,
+    plan_file: Place | None,
     environment: str | None,
     root: Path | None,
     no_color: bool,
@@ -89,7 +91,6 @@ def command(
 ) -> int:
     """Make every store match the specs: a saved plan exactly as reviewed, or plan now and ask."""
     from acorn_gitops.cli.plan import rendered
-    from acorn_gitops.plan.document import read
     from acorn_gitops.reconcile.applying import ApplyRequest, Hooks, apply
 
     if plan_file is not None and (selected or adopt):
@@ -106,7 +107,7 @@ def command(
         if not auto_approve:
             _ask(session)
 
-    saved = read(plan_file) if plan_file is not None else None
+    saved = plan_place.load(plan_file) if plan_file is not None else None
     stop = Stop("the batch that is under way")
     request = ApplyRequest(
         plan=saved,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from acorn_gitops.cli import plan_place
+from acorn_gitops.cli.plan_place import Place, place_of
 from acorn_gitops.cli.session import Session, select, shared
 from acorn_gitops.model.finding import AcornError, Finding
 
@@ -48,11 +50,11 @@ def command() -> None:
 @select
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("plan.acorn.json"),
+    callback=place_of,
+    default="plan.acorn.json",
     show_default=True,
     metavar="FILE",
-    help="Save the plan, for `acorn ci apply FILE`.",
+    help="Save the plan, for `acorn ci apply FILE`. Also s3://BUCKET/KEY.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @reports
@@ -62,7 +64,7 @@ def plan_command(
     root: Path | None,
     no_color: bool,
     selected: tuple[str, ...],
-    out: Path,
+    out: Place,
     detailed_exitcode: bool,
     reports: Path | None,
     no_comment: bool,
@@ -70,17 +72,16 @@ def plan_command(
     """Check the specs, bring the ledger, plan, and tell it beside the change: log, summary, annotations,
     reports, one comment, a status."""
     from acorn_gitops.cli.plan import exit_code, rendered
-    from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.reconcile.planning import PlanRequest
     from acorn_gitops.reconcile.planning import plan as planned
 
     session = Session(root, environment, no_color)
     told = _Told(session, reports, silent=no_comment)
     try:
-        check_replaceable(out, session.root)
+        plan_place.check(out, session.root)
         _bring_ledger(session)
         plan = planned(session, PlanRequest(selected))
-        write(plan, out, session.root)
+        plan_place.save(plan, out, session.root)
     except AcornError as error:
         told.no_plan(error, session.environment or "")
         raise
@@ -91,14 +92,14 @@ def plan_command(
 
 
 @command.command("apply")
-@click.argument("plan_file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("plan_file", required=False, callback=place_of)
 @shared
 @reports
 @quiet
 @click.pass_context
 def apply_command(
     context: click.Context,
-    plan_file: Path | None,
+    plan_file: Place | None,
     environment: str | None,
     root: Path | None,
     no_color: bool,

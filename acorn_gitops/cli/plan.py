@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from acorn_gitops.cli import plan_place
+from acorn_gitops.cli.plan_place import Place, place_of
 from acorn_gitops.cli.session import Session, language, output, select, shared
 from acorn_gitops.plan.document import Plan
 
@@ -18,9 +20,9 @@ from acorn_gitops.plan.document import Plan
 @language
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    callback=place_of,
     metavar="FILE",
-    help="Save the plan, for `acorn apply FILE`.",
+    help="Save the plan, for `acorn apply FILE`. Also s3://BUCKET/KEY.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option(
@@ -60,7 +62,7 @@ def command(
     selected: tuple[str, ...],
     output: str,
     language: str,
-    out: Path | None,
+    out: Place | None,
     detailed_exitcode: bool,
     adopt: bool,
     allow_empty: tuple[str, ...],
@@ -71,13 +73,12 @@ def command(
     verbose: bool,
 ) -> int:
     """Show what apply would change, and why. Reads every store; writes nothing."""
-    from acorn_gitops.plan.document import check_replaceable, write
     from acorn_gitops.reconcile.planning import PlanRequest
     from acorn_gitops.reconcile.planning import plan as planned
 
     session = Session(root, environment, no_color)
     if out is not None:
-        check_replaceable(out, session.root)
+        plan_place.check(out, session.root)
     if since is not None and selected:
         raise click.UsageError("--since and --select are two ways to say the same")
     request = PlanRequest(
@@ -85,7 +86,7 @@ def command(
     )
     plan = planned(session, request)
     if out is not None:
-        write(plan, out, session.root)
+        plan_place.save(plan, out, session.root)
     click.echo(rendered(plan, output, session, verbose=verbose, language=language), nl=False)
     if out is not None and output == "text":
         first = f"check {ref} out, and " if ref else ""
@@ -93,7 +94,7 @@ def command(
     return exit_code(plan, detailed_exitcode)
 
 
-def _next(plan: Plan, out: Path) -> str:
+def _next(plan: Plan, out: Place) -> str:
     from acorn_gitops.plan.verdict import verdict_on
 
     if words := verdict_on(plan).words:

@@ -131,6 +131,11 @@ class Session(Workspace):
         self.pen = Pen(_wants_colour(sys.stdout, no_color, self.environ), _width())
         self.err = error_pen(no_color)
         self._warned: list[Finding] = []
+        if any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ):
+            from acorn_gitops.cli import spans
+
+            if spans.are_wanted(os.environ):
+                self.spans = spans.spans(os.environ, self.say)
 
     def say(self, text: str) -> None:
         """Progress and diagnostics, to standard error."""

@@ -227,11 +227,15 @@ def plan_id(document: Mapping[str, object]) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def to_bytes(plan: Plan) -> bytes:
+    """A plan as it is saved."""
+    return orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n"
+
+
 def write(plan: Plan, path: Path, root: Path) -> None:
     """Save a plan, whole or not at all. `root`: of the repository, none of whose links is followed."""
     try:
-        content = orjson.dumps(to_json(plan), option=orjson.OPT_INDENT_2) + b"\n"
-        replace(path, content, root=root, anywhere=True, folders=False)
+        replace(path, to_bytes(plan), root=root, anywhere=True, folders=False)
     except OSError as error:
         raise AcornError(
             f"the plan cannot be saved as {path}: {error.strerror}", hint="choose a folder that exists"
@@ -250,43 +254,61 @@ def check_replaceable(path: Path, root: Path) -> None:
     if not path.exists():
         return
     try:
-        document = orjson.loads(path.read_bytes()) if path.is_file() else None
-    except (OSError, orjson.JSONDecodeError):
+        there = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        there = b""
+    check_replaces_plan(there, str(path))
+
+
+def check_replaces_plan(there: bytes, name: str) -> None:
+    """AcornError when what is there is not a plan, and would be lost."""
+    try:
+        document = orjson.loads(there)
+    except orjson.JSONDecodeError:
         document = None
     if not (isinstance(document, dict) and {"format_version", "acorn_version", "changes"} <= document.keys()):
         raise AcornError(
-            f"{path} exists and is not a plan; it was left as it is", hint="choose a name that is free"
+            f"{name} exists and is not a plan; it was left as it is", hint="choose a name that is free"
         )
+
+
+MAKE_ONE: Final = "make one with `acorn plan --out FILE`"
 
 
 def read(path: Path) -> Plan:
     """Load a saved plan. Stale when it was edited, truncated, or made by another format."""
     try:
-        document = orjson.loads(_content(path))
-        version = str(document["format_version"])
+        content = _content(path)
     except OSError as error:
-        raise Stale(
-            f"cannot read the plan {path}: {error.strerror}", hint="make one with `acorn plan --out FILE`"
-        ) from None
+        raise Stale(f"cannot read the plan {path}: {error.strerror}", hint=MAKE_ONE) from None
+    return from_bytes(content, str(path))
+
+
+def from_bytes(content: bytes, name: str) -> Plan:
+    """A plan from what was saved. Stale when it was edited, truncated, or made by another format; `name`: of
+    the place, for people."""
+    try:
+        document = orjson.loads(content)
+        version = str(document["format_version"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise Stale(f"{path} is not a plan", hint="make one with `acorn plan --out FILE`") from None
+        raise Stale(f"{name} is not a plan", hint=MAKE_ONE) from None
     if version.split(".")[0] != FORMAT.split(".")[0]:
         raise Stale(
-            f"{path} has plan format {version}; this acorn reads {FORMAT}",
+            f"{name} has plan format {version}; this acorn reads {FORMAT}",
             hint="plan again with this version",
         )
     if plan_id(document) != document.get("id"):
         raise Stale(
-            f"{path} was changed after it was made",
+            f"{name} was changed after it was made",
             hint="plan again; a plan is applied as reviewed or not at all",
         )
     wrong = misformed(document)
     if wrong:
-        raise Stale(f"{path} is not a usable plan: {wrong}", hint="plan again")
+        raise Stale(f"{name} is not a usable plan: {wrong}", hint="plan again")
     try:
         return _from_json(document)
     except (KeyError, TypeError, ValueError) as error:
-        raise Stale(f"{path} is not a usable plan: {error}", hint="plan again") from None
+        raise Stale(f"{name} is not a usable plan: {error}", hint="plan again") from None
 
 
 def change_digests(plan: Plan) -> dict[Address, tuple[str, str]]:
@@ -327,11 +349,11 @@ MOST: Final = 256 << 20
 
 def _content(path: Path) -> bytes:
     if path.exists() and not path.is_file():
-        raise Stale(f"{path} is no file", hint="make one with `acorn plan --out FILE`")
+        raise Stale(f"{path} is no file", hint=MAKE_ONE)
     with path.open("rb") as file:
         content = file.read(MOST + 1)
     if len(content) > MOST:
-        raise Stale(f"{path} is larger than any plan", hint="make one with `acorn plan --out FILE`")
+        raise Stale(f"{path} is larger than any plan", hint=MAKE_ONE)
     return content
 
 

@@ -359,6 +359,7 @@ class _Run:
             # Whoever lost the lease waits for nothing any more.
             clock=lambda: math.inf if renewal.lost else time.monotonic(),
             progress=self._hooks.progress,
+            spans=self._workspace.spans,
             stopping=stopping,
             stopped=lambda stores: stopped(self._workspace, state, stores),
             nonce=lambda: secrets.token_hex(16),

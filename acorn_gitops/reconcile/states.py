@@ -35,6 +35,7 @@ from acorn_gitops.marketplaces.protocol import (
 )
 from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Misused
 from acorn_gitops.model.resource import Address, Attributes, Desired, Live, platform_of
+from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied, Change
 from acorn_gitops.plan.diff import Policy, with_intents
@@ -121,6 +122,7 @@ class States:
 
     today: str = ""
     now: datetime | None = None
+    spans: Spans = untold
     read_at: dict[str, tuple[Fences, Generation]] = field(default_factory=dict)
     """The generation of each store as it was read."""
     unfenced: set[str] = field(default_factory=set)
@@ -308,6 +310,7 @@ def gather(workspace: Workspace, loaded: Loaded, wishes: Wishes, *, write: bool 
         selection=selection,
         today=today,
         now=workspace.now(),
+        spans=workspace.spans,
     )
     _tell(state)
     ledger.check_owner(state.owner)
@@ -378,7 +381,8 @@ def views(
                     f" `acorn state rm --closed {store}` forgets it"
                 )
             version = known(store, connection) if known is not None else ""
-            snapshot = state.marketplaces[connection].read(Scope(store, version, state.owner))
+            with state.spans("read", {"store": store, "connection": connection}):
+                snapshot = state.marketplaces[connection].read(Scope(store, version, state.owner))
             view.version, view.unchanged = snapshot.version, snapshot.unchanged
             last = snapshot.generation
             view.behind = last is not None and is_behind(state.ledger, store, last)

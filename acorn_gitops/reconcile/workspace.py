@@ -27,6 +27,7 @@ from acorn_gitops.model.finding import (
     PassesLink,
     Refused,
 )
+from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.provenance.trust import Trust
 from acorn_gitops.specs.configuration import Configuration
 from acorn_gitops.specs.load import Loaded, load
@@ -73,7 +74,7 @@ def present() -> datetime:
 class Workspace:
     """One repository in one environment. `root`: the folder of acorn.yaml, or one below it; `environ`: the
     variables that name actor, secrets, cache and trust, as a process has them; `clock`: the present instant;
-    `pause`: waits for so many seconds."""
+    `pause`: waits for so many seconds; `spans`: is told which part of a run begins and ends."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Workspace:
         environ: Mapping[str, str],
         clock: Callable[[], datetime] = present,
         pause: Callable[[float], None] | None = None,
+        spans: Spans = untold,
     ) -> None:
         link = carried_link(root.absolute())
         if link is not None:
@@ -111,6 +113,7 @@ class Workspace:
         self.stopping: Callable[[], bool] | None = None
         """Whether a run is to end: nothing is waited for any more that goes on without it. Set by a run that
         applies."""
+        self.spans = spans
         self._connections: Connections | None = None
         self._verb = ""
 
@@ -225,7 +228,8 @@ class Workspace:
         """Load the specs."""
         from acorn_gitops.engines.access import MOST_GRANTS, grants_of
 
-        loaded = load(self.root, self.environment, self.cache)
+        with self.spans("load", {}):
+            loaded = load(self.root, self.environment, self.cache)
         grants = grants_of(loaded.configuration)
         if grants > MOST_GRANTS:
             raise InvalidSpecs(
@@ -239,10 +243,9 @@ class Workspace:
         from acorn_gitops.rules.registry import check
 
         loaded = self.load()
-        findings = [
-            *loaded.findings,
-            *check(loaded.configuration, self.now(), after_errors=bool(loaded.findings)),
-        ]
+        with self.spans("rules", {}):
+            found = check(loaded.configuration, self.now(), after_errors=bool(loaded.findings))
+        findings = [*loaded.findings, *found]
         errors = [f for f in findings if f.severity == "error"]
         if errors:
             raise InvalidSpecs(
@@ -329,7 +332,8 @@ class Workspace:
             )
         self._verb = verb
         try:
-            yield
+            with self.spans(verb, {}):
+                yield
         finally:
             self._verb = ""
             self.close()
