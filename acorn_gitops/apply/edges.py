@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from acorn_gitops.apply.generation import Fenced
 from acorn_gitops.marketplaces.protocol import Outcome
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.plan.change import Change
 
@@ -39,6 +40,8 @@ class Edges:
     """The settings of the project that guarded this run, for whoever compares the next with it."""
     by_hand: Mapping[str, Sequence[object]] = field(default_factory=dict)
     """By store, what people are to do there (type, key, attributes), where it is otherwise than before."""
+    standing: Mapping[str, Mapping[str, Attributes]] = field(default_factory=dict)
+    """By store, promotions that people have made there by hand and no reading shows."""
     committed: int = 0
     """When the commit was made that is applied, in seconds since 1970; 0: not known."""
     part: bool = False

@@ -15,11 +15,11 @@ from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
-from acorn_gitops.engines.pricing.standing import HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions, beside
 from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Attributes, Desired, is_money, platform_of
-from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.change import Change, products_of
 from acorn_gitops.plan.compare import same
 from acorn_gitops.plan.diff import left_to_others
 from acorn_gitops.resources.buyers import (
@@ -45,7 +45,10 @@ class Guard:
         declared: Callable[[Address], Desired | None],
         least: Callable[[Address], Mapping[str, str] | None],
         now: Callable[[], str],
+        standing: Mapping[str, Mapping[str, Attributes]] | None = None,
     ) -> None:
+        """`standing`: by store, promotions that people have made there and no reading shows."""
+        self._standing = standing or {}
         self._changes = list(changes)
         self._stores = dict(stores)
         self._outcomes = outcomes
@@ -58,6 +61,8 @@ class Guard:
         """By store, why nothing can be judged there; as old as its promotions."""
         self._sendings: dict[Address, list[_Sending]] = {}
         """What was sent and nobody has seen, by earlier runs and this one, in order: each may still come."""
+        self._going: list[tuple[Address, _Sending]] = []
+        """Of these, promotions that go out with the batch that is judged now."""
         self._counted: tuple[Address, Mapping[str, str]] | None = None
         """The listing that was judged last, and the price that was counted for it, where that was sent and
         not seen."""
@@ -86,6 +91,25 @@ class Guard:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             return f"it cannot be judged by what the store holds ({type(error).__name__})"
 
+    def goes(self, writes: Iterable[Write]) -> None:
+        """These writes go out with the next batch: what else goes with them is judged beside them, as any of
+        them may come first, or alone."""
+        for write in writes:
+            if write.address.type == "promotion" and write.operation != "delete":
+                sending = _Sending(write.operation, write.attributes, own=True)
+                self._going.append((write.address, sending))
+                sendings = self._sendings.setdefault(write.address, [])
+                sendings.append(sending)
+                held = self._promotions_of(write.address.store)
+                self._put_unseen(held, write.address.key, sendings)
+
+    def stays(self) -> None:
+        """Nothing of the batch that was judged goes out, or all of it is answered."""
+        for address, sending in self._going:
+            self._sendings[address] = [one for one in self._sendings[address] if one is not sending]
+            self._promotions.pop(address.store, None)
+        self._going.clear()
+
     def _refusal(self, write: Write, former: str) -> str:
         address = write.address
         if address.type == "listing" and write.operation != "delete":
@@ -111,7 +135,7 @@ class Guard:
             listings = [
                 (sku, Address(address.store, "listing", key))
                 for sku in sorted(skus)
-                for key in keys.get(sku) or (sku,)
+                for key in keys.get(sku.casefold()) or (sku,)
             ]
             self._counted = None
             unseen = self._unseen_of(address) | self._unseen_of(address._replace(key=former))
@@ -182,14 +206,13 @@ class Guard:
         """What the store holds of promotions at this moment of the run, and what may still come of them."""
         if store not in self._promotions:
             now = datetime.fromisoformat(self._now()).astimezone(UTC)
+            there = self._stores[store].resources
+            shown = {key: live.attributes for (type, key), live in there.items() if type == "promotion"}
             self._promotions[store] = HeldPromotions(
                 now,
-                (
-                    (key, live.attributes)
-                    for (type, key), live in self._stores[store].resources.items()
-                    if type == "promotion"
-                ),
-                platform_of(store, self._stores[store].resources),
+                beside(shown, self._standing.get(store, {})).items(),
+                platform=platform_of(store, there),
+                products=products_of(self._changes, store),
             )
             self._crowded[store] = ""
             for address, sendings in self._sendings.items():
@@ -220,6 +243,7 @@ class Guard:
         """What was answered, before anybody has looked: "done" is what a marketplace says. A promotion that
         was taken counts as both, as it was and as it will be; one that is to end counts until it is seen to
         be gone."""
+        self.stays()
         for write, answer in zip(writes, answers, strict=True):
             if write.address.type == "promotion" and answer.read_back and answer.status == "observed":
                 held = self._promotions_of(store)
@@ -281,21 +305,21 @@ class Guard:
         return now
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
-        """Keys of a store's listings by their SKU: one can be listed several times, also by others. Those of
-        this run come last."""
+        """Keys of a store's listings by their SKU, in lower case: one can be listed several times, also by
+        others. Those of this run come last."""
         if store not in self._listings:
             found: dict[str, dict[str, None]] = {}
             for (type, key), live in self._stores[store].resources.items():
                 if type == "listing":
-                    found.setdefault(str(live.attributes.get("sku") or key), {})[key] = None
+                    found.setdefault(str(live.attributes.get("sku") or key).casefold(), {})[key] = None
             for address, sendings in self._sendings.items():
                 if address.store == store and address.type == "listing" and sendings:
                     sku = next((one.attributes["sku"] for one in sendings if one.attributes.get("sku")), None)
-                    found.setdefault(str(sku or address.key), {})[address.key] = None
+                    found.setdefault(str(sku or address.key).casefold(), {})[address.key] = None
             for change in self._changes:
                 if change.address.store == store and change.address.type == "listing":
                     sku = (change.after or {}).get("sku") or change.address.key
-                    found.setdefault(str(sku), {})[change.address.key] = None
+                    found.setdefault(str(sku).casefold(), {})[change.address.key] = None
             self._listings[store] = {sku: [*keys] for sku, keys in found.items()}
         return self._listings[store]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import orjson
 
@@ -326,12 +327,13 @@ def _outcome(change: Change, results: Sequence[tuple[Step, Outcome]]) -> Outcome
     """What became of a change, by its steps."""
     failed = next((answer for _, answer in results if answer.status != "observed"), None)
     last = failed or results[-1][1]
-    half = (
-        " (the old one is already deleted; run apply again)"
-        if failed is not None and len(results) == 2 and failed is results[1][1]
-        else ""
-    )
-    return last._replace(address=change.address, message=last.message + half)
+    after_the_old = len(results) == 2 or change.address.type == "promotion"
+    step, answer = results[-1]
+    half = change.action == "replace" and step.operation == "create" and failed is answer and after_the_old
+    return last._replace(address=change.address, message=last.message + (HALF if half else ""))
+
+
+HALF: Final = " (the old one is already deleted; run apply again)"
 
 
 def _overwritten(change: Change) -> Attributes | None:

@@ -4,12 +4,14 @@ parts, the waves to which they belong, batches. Callers: `carry_out`, `run`, `jo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Outcome, Write
+from acorn_gitops.model.resource import Address
 from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.resources.registry import TYPES
@@ -17,7 +19,8 @@ from acorn_gitops.resources.registry import TYPES
 
 class Part(NamedTuple):
     """The steps of one change that are sent together. A rename has two parts: its former is deleted at the
-    end."""
+    end. So has a promotion that is made anew: its former is seen to be gone first, as two of them would take
+    the discount off twice."""
 
     change: Change
     steps: tuple[Step, ...]
@@ -38,9 +41,27 @@ def done_steps(plan: Plan, ledger: Ledger) -> frozenset[Step]:
 
 
 def parts_of(change: Change, left: tuple[Step, ...]) -> list[Part]:
-    if change.moved_from is None or change.address.type == "promotion":
+    if change.moved_from is None and change.address.type != "promotion":
         return [Part(change, left)]
     return [Part(change, (step,)) for step in left]
+
+
+def in_turn(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Parts of one store and one wave in rounds, each of which is seen before the next is sent: of a change
+    in two parts the second one waits. In a round what ends a promotion goes first."""
+    rounds: list[list[Part]] = []
+    met: Counter[Address] = Counter()
+    for part in sorted(parts, key=lambda p: (not _ends_promotion(p), p.change.address)):
+        number = met[part.change.address]
+        met[part.change.address] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(part)
+    yield from rounds
+
+
+def _ends_promotion(part: Part) -> bool:
+    return part.change.address.type == "promotion" and part.steps[-1].operation == "delete"
 
 
 def wave_of(part: Part) -> tuple[int, int]:

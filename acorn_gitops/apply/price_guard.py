@@ -19,7 +19,6 @@ from acorn_gitops.engines.pricing.standing import Breach, Falls, HeldPromotions,
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Attributes, Desired, is_money
 from acorn_gitops.model.window import utc_text
-from acorn_gitops.plan.diff import left_to_others
 from acorn_gitops.resources.buyers import Buyer, Listing, as_seen, buyers_of, write_as_seen
 
 _BOUNDS = (
@@ -30,17 +29,18 @@ _BOUNDS = (
 
 
 def bounds_of(want: Desired | None, live: Mapping[str, object]) -> dict[str, object]:
-    """What the spec of a listing says of bounds that no write says: those that the marketplace cannot hold,
-    and those that are left to others. Of a bound that is left to others and of what the store shows (`live`)
-    the stricter one counts: whoever else keeps it does not open what the specs have closed."""
+    """The bounds of a listing by its spec and by what the store shows, or will show (`live`). What the
+    marketplace cannot hold is as the spec says it. Of the others the stricter one counts: a floor that was
+    raised and is not there yet binds already, and whoever else keeps a bound does not open what the specs
+    have closed."""
     if want is None:
         return {}
     said = {name: value for name, value in (want.whole or {}).items() if value is not None}
-    left = left_to_others(want)
     found: dict[str, object] = {}
     for name, _, sign in _BOUNDS:
-        if name in left and want.attributes.get(name) is not None:
-            found[name] = _stricter(want.attributes[name], live.get(name), sign)
+        declared = want.attributes.get(name)
+        if declared is not None:
+            found[name] = _stricter(declared, live.get(name), sign)
         elif name in said:
             found[name] = said[name]
     return found

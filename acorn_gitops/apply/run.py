@@ -14,9 +14,9 @@ from typing import Final, Literal
 
 from acorn_gitops.apply.edges import Edges
 from acorn_gitops.apply.guard import Guard, seconds_between
-from acorn_gitops.apply.journal import Journal
+from acorn_gitops.apply.journal import HALF, Journal
 from acorn_gitops.apply.observe import observe
-from acorn_gitops.apply.parts import Part, Sent, batches, wave_of
+from acorn_gitops.apply.parts import Part, Sent, batches, in_turn, wave_of
 from acorn_gitops.apply.rights import RightsOrder
 from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
 from acorn_gitops.apply.staleness import check_not_empty
@@ -79,7 +79,13 @@ class Run:
         self.outcomes: dict[Address, Outcome] = {}
         """By the change's address; of a rename that of its last part."""
         self.guard = Guard(
-            plan.changes, snapshots, self.outcomes, declared=declared, least=least, now=edges.now
+            plan.changes,
+            snapshots,
+            self.outcomes,
+            declared=declared,
+            least=least,
+            now=edges.now,
+            standing=edges.standing,
         )
         self.rights = RightsOrder(plan.changes, self.outcomes)
         self.unread: dict[str, str] = {}
@@ -278,20 +284,24 @@ class Run:
     def _wave(self, parts: Iterable[Part]) -> None:
         """All that can be done at once, store by store: sent batch by batch, then looked at once, then
         written down."""
-        ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address))
+        ordered = sorted(parts, key=lambda p: (self._is_last(p), p.change.address.store))
         for store, group in groupby(ordered, lambda p: p.change.address.store):
-            of_store = list(group)
-            self._read_prices(store, of_store[0].change.address.type)
-            sent: list[Sent] = []
-            for some in self._batches(store, of_store):
-                batch = self._send(store, some)
-                sent += [batch] if batch is not None else []
-                if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
-                    # Whether more can be sent is known when somebody has looked.
-                    self._look(store, sent)
-                    sent = []
-            if sent:
+            for of_store in in_turn(group):
+                self._at_once(store, of_store)
+
+    def _at_once(self, store: str, parts: Sequence[Part]) -> None:
+        """Parts of one store, none of which waits for another: sent batch by batch, then looked at once."""
+        self._read_prices(store, parts[0].change.address.type)
+        sent: list[Sent] = []
+        for some in self._batches(store, parts):
+            batch = self._send(store, some)
+            sent += [batch] if batch is not None else []
+            if batch is not None and any(answer.status == "unknown" for answer in batch.answers):
+                # Whether more can be sent is known when somebody has looked.
                 self._look(store, sent)
+                sent = []
+        if sent:
+            self._look(store, sent)
 
     def _is_last(self, part: Part) -> bool:
         """Whether a part waits for all other stores: a deletion where it would delete there, too."""
@@ -338,6 +348,7 @@ class Run:
             for part in parts:
                 self._skipped(part.change, why)
             return None
+        self.guard.stays()
         left = [part for part in parts if not self._held_back(part)]
         self.journal.intend(left)
         for _ in range(TRIES):
@@ -398,6 +409,7 @@ class Run:
             for part in parts:
                 self._skipped(part.change, self.broken[store])
             return []
+        self.guard.stays()
         before, latest = self.snapshots[store].resources, self.latest[store]
         kept = []
         for part in parts:
@@ -423,6 +435,7 @@ class Run:
             if why:
                 self.waiting.append((wave_of(part), part, why))
                 return True
+        self.guard.goes(writes)
         return False
 
     def _undone_by(self, writes: Sequence[Write]) -> str:
@@ -443,6 +456,8 @@ class Run:
         return ""
 
     def _refused(self, part: Part, status: Literal["conflict", "rejected"], why: str) -> None:
+        if self._status(part) == "observed" and part.change.address in self.outcomes:
+            why += HALF
         outcome = Outcome(part.change.address, status, why)
         self.outcomes[part.change.address] = outcome
         self.journal.refused(part, outcome, withdrawn=status == "conflict")

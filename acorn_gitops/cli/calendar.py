@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +14,9 @@ from acorn_gitops.model.reference import sale_zone
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+NEAR: Final = timedelta(days=730)
+"""So far from now changes of the clocks are told: those of a promotion without end have none either."""
 
 
 @click.command("calendar")
@@ -72,7 +76,8 @@ def command(
             law = together(
                 [sums[name, promo, span.start] for promo in span.promos if (name, promo, span.start) in sums]
             )
-            changes = clock_changes(local.key, span.start, span.end)
+            begin = max(span.start, now - NEAR)
+            changes = clock_changes(local.key, begin, min(span.end, max(span.start, now) + NEAR))
             gap = span.start - before if before is not None and before < span.start else None
             before = span.end
             wrong = wrong or bool(span.below) or bool(law and law.none)

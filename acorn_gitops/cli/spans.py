@@ -70,15 +70,17 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
+            # Only what acorn says itself is fit to be told: it holds no secret.
+            words = "it was ended"
             try:
                 yield
-            except BaseException as error:
-                # Only what acorn says itself is fit to be told: it holds no secret.
-                words = (
-                    f"{error.id}: {error.message}" if isinstance(error, AcornError) else type(error).__name__
-                )
-                span.set_status(trace.StatusCode.ERROR, one_line(words, 300))
+                words = ""
+            except AcornError as error:
+                words = one_line(f"{error.id}: {error.message}", 300)
                 raise
+            finally:
+                if words:
+                    span.set_status(trace.StatusCode.ERROR, words)
 
     return begin
 

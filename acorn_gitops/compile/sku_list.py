@@ -132,7 +132,7 @@ def _business(attributes: Attributes) -> dict[str, object]:
     if attributes.get(BUSINESS_TIERS):
         said["tiers"] = [
             {"minimumQuantity": tier["minimumQuantity"], "price": tier["price"]["value"]}
-            for tier in attributes[BUSINESS_TIERS]
+            for tier in sorted(attributes[BUSINESS_TIERS], key=lambda tier: tier["minimumQuantity"])
         ]
     return said
 

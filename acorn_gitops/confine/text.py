@@ -12,8 +12,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cache
 from html import escape
-from typing import IO, Final
+from typing import IO, Final, Literal
 from urllib.parse import quote, quote_plus
 
 import orjson
@@ -39,6 +40,30 @@ _OBEYED: Final = re.compile(
 _COMMANDS: Final = re.compile(r"^(?P<before>[^\S\n]*):(?=:)|(?P<mark>##[A-Za-z]*)\[", re.MULTILINE)
 """What a CI runner obeys in a log: GitHub Actions a line that begins with `::`, and `##[` anywhere
 (actions/runner, ActionCommand.cs); Azure Pipelines `##vso[`, TeamCity `##teamcity[`."""
+
+
+MARKS: Final = 30
+"""Combining marks after one letter, at most: Unicode's stream-safe text has no more, nor has any language.
+Bringing more into order takes time with the square of their number."""
+
+
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    marks = "".join(mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(mark))
+    return re.compile(f"[{marks}]{{{MARKS + 1}}}")
+
+
+def piled_up(text: str) -> int:
+    """Where more combining marks stand after one letter than any language has; -1 where nowhere."""
+    if text.isascii():
+        return -1
+    found = _too_many_marks().search(text)
+    return found.start() if found is not None else -1
+
+
+def normal(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
+    """A text in a normal form of Unicode; as it is where marks are piled up in it."""
+    return text if piled_up(text) >= 0 else unicodedata.normalize(form, text)
 
 
 def safe(text: str) -> str:

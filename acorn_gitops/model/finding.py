@@ -150,9 +150,14 @@ class Locked(AcornError):
 
 
 class MarketplaceError(AcornError):
-    """The marketplace refused or failed, and said so."""
+    """The marketplace refused or failed, and said so. Of its words the first `MOST` letters are kept."""
 
     id = "ACN-010"
+    MOST = 4_000
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[Finding] = ()) -> None:
+        said = message if len(message) <= self.MOST else f"{message[: self.MOST]}…"
+        super().__init__(said, hint=hint, findings=findings)
 
 
 class Shut(MarketplaceError):

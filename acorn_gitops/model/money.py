@@ -72,11 +72,15 @@ def round_half_up(amount: Decimal, currency: str) -> Decimal:
 
 
 def percent_change(before: str, after: str) -> Decimal | None:
-    """Change from `before` to `after` in percent with one decimal; None from zero."""
-    old = Decimal(before)
-    if not old:
+    """Change from `before` to `after` in percent with one decimal; None from zero, and where one of them is no
+    number or out of all proportion to the other."""
+    try:
+        old = Decimal(before)
+        if not old:
+            return None
+        return ((Decimal(after) - old) * 100 / old).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
+    except InvalidOperation:
         return None
-    return ((Decimal(after) - old) * 100 / old).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
 
 
 BOUNDS: Final = frozenset({"max", "above"})

@@ -6,7 +6,7 @@ Closed unions: an action or reason added here makes the type checker stop wherev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
@@ -164,6 +164,17 @@ def _is_lower(before: object, after: object) -> bool:
         return before["currency"] != after["currency"] or Decimal(after["value"]) < Decimal(before["value"])
     except InvalidOperation:
         return True
+
+
+def products_of(changes: Iterable[Change], store: str = "") -> dict[str, str]:
+    """Of listings that are made (in one store, or of all that are given), by SKU the product that they
+    offer."""
+    found = {}
+    for change in changes:
+        after = change.after or {}
+        if change.address.type == "listing" and after.get("asin") and store in ("", change.address.store):
+            found[str(after.get("sku") or change.address.key)] = str(after["asin"])
+    return found
 
 
 @dataclass(slots=True)

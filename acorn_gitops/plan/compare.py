@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from acorn_gitops.confine.text import safe
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.model.money import BOUNDS, NUMBERS, MoneyError, canonical, one_spelling
 from acorn_gitops.model.resource import Attributes, Live, is_money
-from acorn_gitops.resources.registry import SETS
+from acorn_gitops.resources.registry import KEYED, SETS
 
 
 def normal(value: object, name: str = "") -> object:
@@ -88,12 +88,18 @@ def field_differences(name: str, before: object, after: object) -> Iterator[tupl
     if name in SETS and all(isinstance(v, str) for v in (*before, *after)):
         yield name, before, after
         return
+    old, new = _by_key(name, before), _by_key(name, after)
+    if old is not None and new is not None:
+        yield from _of_blocks(name, old, new)
+        return
     from deepdiff import DeepDiff  # here: 270 ms, and only blocks that differ need it
 
     found = DeepDiff(before, after, view="tree", ignore_order=False, threshold_to_diff_deeper=0)
     rows: dict[str, tuple[object, object]] = {}
     for levels in found.values():
         for level in levels:
+            if is_money(getattr(level.up, "t1", None)) and is_money(getattr(level.up, "t2", None)):
+                level = level.up  # an amount is one thing
             path = "".join(
                 f"[{step}]" if isinstance(step, int) else f".{safe(str(step))}"
                 for step in level.path(output_format="list")
@@ -101,6 +107,35 @@ def field_differences(name: str, before: object, after: object) -> Iterator[tupl
             rows[name + path] = (_present(level.t1), _present(level.t2))
     for path in sorted(rows):
         yield path, *rows[path]
+
+
+def _by_key(name: str, blocks: object) -> dict[int | str, dict[str, Any]] | None:
+    """A list of blocks by the part that tells one from another; None where it is no such list."""
+    part = KEYED.get(name)
+    if part is None or not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
+        return None
+    found: dict[int | str, dict[str, Any]] = {}
+    for block in blocks:
+        key = block.get(part)
+        found[key if isinstance(key, int) else str(key)] = block
+    return found if len(found) == len(blocks) else None
+
+
+_NO_BLOCK: Final[Mapping[str, Any]] = {}
+
+
+def _of_blocks(
+    name: str, before: Mapping[int | str, Mapping[str, Any]], after: Mapping[int | str, Mapping[str, Any]]
+) -> Iterator[tuple[str, object, object]]:
+    """What differs, block by block: what stands in the brackets is the part that tells one from another."""
+    every: set[int | str] = {*before, *after}
+    ordered: list[int | str] = [*sorted(key for key in every if isinstance(key, int))]
+    ordered += sorted(key for key in every if isinstance(key, str))
+    for key in ordered:
+        old, new = before.get(key) or _NO_BLOCK, after.get(key) or _NO_BLOCK
+        for part in sorted({*old, *new} - {KEYED[name]}):
+            if old.get(part) != new.get(part):
+                yield f"{name}[{safe(str(key))}].{safe(str(part))}", old.get(part), new.get(part)
 
 
 def _present(value: object) -> object:

@@ -22,10 +22,11 @@ from acorn_gitops import __version__
 from acorn_gitops.confine.files import replace, writable
 from acorn_gitops.model.finding import AcornError, Finding, Place, Stale
 from acorn_gitops.model.money import percent_change
-from acorn_gitops.model.resource import Address, Document, Origin, digest, is_money
+from acorn_gitops.model.resource import Address, Document, Origin, attribute_of, digest, is_money
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 from acorn_gitops.plan.rollout import Phase, phase_from
+from acorn_gitops.resources.buyers import ASKED, asked
 from acorn_gitops.resources.registry import TYPES, parse_address
 
 FORMAT: Final = "1.4"
@@ -151,6 +152,22 @@ def price_move(change: Change) -> tuple[str, str, str, str] | None:
             shown = "" if percent is None else f"{percent:+}"
             return item.after["currency"], item.before["value"], item.after["value"], shown
     return None
+
+
+def deepest_move(change: Change) -> Decimal | None:
+    """By how much the price of a listing moves, in percent, for the buyer for whom it falls most, or rises
+    most where it falls for nobody; None where it moves for nobody."""
+    if change.address.type != "listing" or not any(attribute_of(f.path) in ASKED for f in change.fields):
+        return None
+    before = change.before or {}
+    after = {**before, **{k: v for k, v in (change.after or {}).items() if k in change.touched}}
+    moves = [
+        percent_change(was["value"], then["value"])
+        for was, then in asked(before, after)
+        if was is not None and then is not None and was["currency"] == then["currency"]
+    ]
+    found = [move for move in moves if move]
+    return min(found) if any(move < 0 for move in found) else max(found, default=None)
 
 
 def to_json(plan: Plan) -> dict[str, object]:

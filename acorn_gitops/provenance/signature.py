@@ -8,22 +8,18 @@ clone nor the keyring of whoever runs acorn is asked.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.confine.keyring import keyring
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError
 
 VARIABLE: Final = "ACORN_SIGNERS"
 MOST: Final = 1 << 20
 """Bytes of all keys together."""
-SECONDS: Final = 30.0
-"""How long gpg may take to read the keys."""
 _OPENPGP: Final = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _WHY: Final[Mapping[str, str]] = {
     "N": "is not signed",
@@ -52,14 +48,10 @@ def signature_of(root: Path, commit: str, environ: Mapping[str, str]) -> Signatu
     repository = find(root)
     if repository is None:
         return Signature("", "lies in no repository")
-    with tempfile.TemporaryDirectory(prefix="acorn-keys-") as name:
-        folder = Path(name)
-        allowed = folder / "allowed_signers"
-        allowed.write_bytes(b"\n".join(ssh) + b"\n")
-        _make_keyring(folder, openpgp)
-        questions = Questions(repository, {**environ, "GNUPGHOME": name})
+    with keyring(ssh, openpgp) as keys:
+        questions = Questions(repository, {**environ, "GNUPGHOME": str(keys.home)})
         settings = (
-            f"gpg.ssh.allowedSignersFile={allowed}", "gpg.ssh.program=ssh-keygen", "gpg.program=gpg",
+            f"gpg.ssh.allowedSignersFile={keys.signers}", "gpg.ssh.program=ssh-keygen", "gpg.program=gpg",
             "gpg.ssh.revocationFile=", "gpg.minTrustLevel=fully",
         )  # fmt: skip
         chosen = [part for one in settings for part in ("-c", one)]
@@ -97,24 +89,3 @@ def _keys(root: Path, environ: Mapping[str, str]) -> tuple[Sequence[bytes], Sequ
     if not any(one.strip() for one in held):
         raise AcornError(f"{VARIABLE} names no keys", hint=hint)
     return ssh, openpgp
-
-
-def _make_keyring(folder: Path, keys: Sequence[bytes]) -> None:
-    """A keyring of these keys alone, all of them trusted: whoever named them has said so."""
-    if not keys:
-        return
-    (folder / "gpg.conf").write_text("trust-model always\nno-autostart\nno-auto-key-retrieve\n")
-    environ = {"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": str(folder), "LC_ALL": "C.UTF-8"}
-    try:
-        subprocess.run(
-            ["gpg", "--batch", "--quiet", "--import"],
-            input=b"\n".join(keys),
-            env=environ,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,  # a key that gpg cannot read signs nothing
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AcornError(
-            f"the keys of {VARIABLE} cannot be read: {error}", hint="install gpg, or use SSH signatures"
-        ) from None

@@ -376,6 +376,7 @@ class _Run:
                 state,
                 gives=may_give(self._workspace, loaded, state, [*state.by_hand]),
             ),
+            standing=state.standing,
             part=self._part,
             wait_seconds=self._request.wait,
         )

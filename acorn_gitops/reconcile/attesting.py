@@ -10,7 +10,7 @@ or the day has come, the step is there again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,18 +20,24 @@ import orjson
 
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.paths import Escape, read_inside
+from acorn_gitops.engines.pricing.standing import ATTESTED
 from acorn_gitops.model.finding import AcornError, Finding, Misused, Place
-from acorn_gitops.model.resource import Address, Desired, digest
+from acorn_gitops.model.resource import Address, Attributes, Desired, digest
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile.states import Wishes
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
 _FOLDER: Final = "evidence"
 LONGEST: Final = timedelta(days=400)
 """So long an attestation counts at most: everything by hand is looked at once a year."""
 _MOST: Final = 16 << 20
+MOST_SKUS: Final = 2_000
+"""SKUs that a record names."""
+UNKNOWN: Final[Attributes] = {"start": "1970-01-01T00:00:00Z", "end": "9999-12-31T00:00:00Z"}
+"""A promotion of which nobody knows what it takes off what."""
 
 
 class Attestation(NamedTuple):
@@ -48,6 +54,9 @@ class Attestation(NamedTuple):
     at: str
     """An ISO day, as `until`: the first on which it no longer counts."""
     until: str
+    content: Attributes | None = None
+    """Of a promotion, what it takes off which goods: it stands until somebody says otherwise, whatever the
+    specs say by then. None: of anything else, and of records of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +111,45 @@ def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
             by=workspace.actor(),
             at=today.isoformat(),
             until=until.isoformat(),
+            content=_content_of(step),
         )
-    rows = [{"address": str(address), **one._asdict()} for address, one in sorted(kept.items())]
+    rows = [
+        {"address": str(address), **{name: said for name, said in one._asdict().items() if said is not None}}
+        for address, one in sorted(kept.items())
+    ]
     document = {"format_version": "1.0", "environment": plan.environment, "attested": rows}
     content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     replace(workspace.root / file, content + b"\n", root=workspace.root)
     return [step.address for step in steps]
+
+
+def _content_of(step: Change) -> Attributes | None:
+    """What a promotion says, for the record. Of very many SKUs: that it is for everything."""
+    if step.address.type != "promotion":
+        return None
+    said = {name: value for name, value in (step.after or {}).items() if value is not None}
+    return said if len(said.get("skus") or ()) <= MOST_SKUS else {**said, "skus": [], JOINS: [EVERYTHING]}
+
+
+def standing(
+    known: Mapping[Address, Attestation],
+    desired: Mapping[str, Mapping[tuple[str, str], Desired]],
+    today: date,
+    where: Callable[[str], str],
+) -> dict[str, dict[str, Attributes]]:
+    """By store, the promotions that people have made there by hand and that the specs say otherwise by now, or
+    no longer: nobody has said yet that they are gone, so that buyers may pay by them. `where`: the digest of
+    a store's marketplace. One of which the record does not say what it is, is for anything."""
+    found: dict[str, dict[str, Attributes]] = {}
+    for address, one in known.items():
+        if address.type != "promotion" or not one.at <= today.isoformat() < one.until:
+            continue
+        want = desired.get(address.store, {}).get((address.type, address.key))
+        if want is not None and digest(want.attributes) == one.digest:
+            continue
+        if one.where == where(address.store):
+            found.setdefault(address.store, {})[f"{ATTESTED}:{address.key}"] = one.content or UNKNOWN
+    return found
 
 
 def by_hand(plan: Plan) -> list[Change]:
@@ -185,13 +227,16 @@ def _listed(addresses: Sequence[Address]) -> str:
 
 
 def _read(row: Mapping[str, Any]) -> Attestation:
-    parts = [row[name] for name in Attestation._fields]
+    parts = [row[name] for name in Attestation._fields[:-1]]
+    content = row.get("content")
+    if content is not None and not isinstance(content, dict):
+        raise ValueError("what was attested is no map")
     if not all(isinstance(one, str) and 0 < len(one) <= 300 for one in parts):
         raise ValueError("a part that is no text")
     at, until = (date.fromisoformat(row[name]) for name in ("at", "until"))
     if (at.isoformat(), until.isoformat()) != (row["at"], row["until"]) or until - at > LONGEST:
         raise ValueError("a day that is written otherwise, or later than anything may count")
-    return Attestation(*parts)
+    return Attestation(*parts)._replace(content=content)
 
 
 def _until(said: str, today: date) -> date:

@@ -19,18 +19,19 @@ import orjson
 
 from acorn_gitops.ledger.records import Settled
 from acorn_gitops.model.finding import Finding, Misused, Refused
+from acorn_gitops.model.resource import Address, Desired
 from acorn_gitops.plan.change import Change
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.by_hand import RIGHTS, as_judged
 from acorn_gitops.reconcile.in_force import InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
+from acorn_gitops.reconcile.states import declared
 from acorn_gitops.reconcile.workspace import Workspace, present
 from acorn_gitops.specs.load import Loaded, open_reader
 from acorn_gitops.specs.project import read_project
 
 if TYPE_CHECKING:
     from acorn_gitops.engines.access import Access, Right, Subject
-    from acorn_gitops.model.resource import Address
     from acorn_gitops.model.typed import ConstraintsData
 
     _Rights = Mapping[Right, list[Mapping[str, object]]]
@@ -106,7 +107,7 @@ def _emergencies(loaded: Loaded, plan: Plan, state: States, held: InForce) -> se
     # What people make by hand is nobody's write, and a promotion of theirs is limited like any other.
     by_hand = [one for one in as_judged([], state) if one.address.type == "promotion"]
     changes = [one for one in plan.changes if one.writes or _forgets(one)] + by_hand
-    changes += _rights_recorded(plan, state)
+    changes += _recorded(plan, state)
     for change in changes:
         store = change.address.store
         if not held.asks(store):
@@ -184,11 +185,31 @@ def _forgets(change: Change) -> bool:
     return change.action == "forget" and change.reason != "gone"
 
 
-def _rights_recorded(plan: Plan, state: States) -> list[Change]:
-    """Rights that are in a store as declared and not as last applied: recorded, they count. Somebody made
-    them there by hand, or an apply that died did."""
-    rights = (one for one in as_recorded(state, plan.stores) if one.address.type in RIGHTS)
-    return [one for one in rights if one.before != one.after]
+def _recorded(plan: Plan, state: States) -> list[Change]:
+    """What a store holds as declared, and this plan would write down. Rights that are not as last applied:
+    recorded, they count. And whatever was never applied: recorded, it is ours, bears our mark, and is deleted
+    when it leaves the specs. Somebody made it there by hand, or an apply that died did."""
+    found = [
+        one
+        for one in as_recorded(state, plan.stores)
+        if one.before != one.after and (one.before is None or one.address.type in RIGHTS)
+    ]
+    known = {one.address for one in found}
+    for store in plan.stores:
+        applied = state.ledger.applied(store.store) if store.to_record else {}
+        for address in store.to_record:
+            want = declared(state, address)
+            if want is not None and (address.type, address.key) not in applied and address not in known:
+                found.append(_made(address, want))
+    return found
+
+
+def _made(address: Address, want: Desired) -> Change:
+    """What is there already, as if this plan made it: taking it over is no less."""
+    after = want.attributes
+    return Change(
+        "create", address, "exists", before=None, after=after, fields=(), origin=want.origin, fingerprint=""
+    )
 
 
 def _needed(change: Change) -> set[Right]:

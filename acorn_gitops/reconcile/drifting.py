@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.plan.drift import DriftReport, store_drift
 from acorn_gitops.reconcile import guards
 from acorn_gitops.reconcile.planning import NONSENSE, has_margins, least_price, nonsense
@@ -58,7 +59,7 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
             refuse_idle(state)
         state.ledger.close()
     fields = [
-        (row.address, path.split(".")[0])
+        (row.address, attribute_of(path))
         for store in report.stores
         for row in store.drifted
         for path, _, _ in row.fields

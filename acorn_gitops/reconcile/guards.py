@@ -20,7 +20,7 @@ from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.pricing.offer import NotComputable
-from acorn_gitops.engines.pricing.standing import HeldPromotions
+from acorn_gitops.engines.pricing.standing import ATTESTED, HeldPromotions, holds_for
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
@@ -229,10 +229,7 @@ def sold_below(
     touched = {c.address.key: c for c in result.changes if c.address.type == "listing" and c.writes}
     if not (touched or changed):
         return
-    reached = {sku for body in foreign.values() for sku in body.get("skus") or ()}
-    anew = {
-        sku for c in changed.values() if c.action != "delete" for sku in (c.after or {}).get("skus") or ()
-    }
+    anew = {sku for c in changed.values() if c.action != "delete" for sku in _skus_of(c.after or {})}
     listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
     away = {c.former.key for c in touched.values()} - touched.keys()
     for key in sorted({*listings, *touched} - away):
@@ -244,20 +241,21 @@ def sold_below(
         address = Address(view.store, "listing", key)
         want = view.desired.get(("listing", key))
         after = (moved.after or {}) if moved is not None else {}
-        listing = {**live, **after, **bounds_of(want, live)}
+        listing = {**live, **after}
+        listing |= bounds_of(want, {**listing, **_left_as_they_are(want, live)})
         sku = str(listing.get("sku") or key)
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
-        if moved is None and sku not in anew:
+        named = sku.casefold() in anew
+        if moved is None and not named:
             continue
-        own = sku in anew and (every or want is None or _is_priced_by_others(want, live))
-        if not own and not {sku, was} & reached:
+        own = named and (every or want is None or moved is None or _is_priced_by_others(want, live))
+        product = str(listing.get("asin") or "")
+        theirs = sorted(k for k, body in foreign.items() if holds_for(body, (sku, was), product))
+        if not own and not theirs:
             continue
         why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)
         if why:
-            theirs = ", ".join(
-                sorted(k for k, body in foreign.items() if {sku, was} & {*(body.get("skus") or ())})
-            )
-            beside = f"; {theirs} is there, and this plan leaves it as it is" if theirs else ""
+            beside = f"; {', '.join(theirs)} is there, and this plan leaves it as it is" if theirs else ""
             yield Finding(
                 "ACN-025",
                 "error",
@@ -265,12 +263,27 @@ def sold_below(
                 place=None
                 if moved is None or moved.origin is None
                 else Place(moved.origin.file, moved.origin.line),
-                hint="select it too, end it at the marketplace, or declare it (`acorn import`)"
-                if theirs
-                else "no waiver opens this: change the promotion, the price or the bound",
+                hint=_way_out(theirs),
                 source="",
                 subject=str(address),
             )
+
+
+def _way_out(theirs: Sequence[str]) -> str:
+    if any(key.startswith(f"{ATTESTED}:") for key in theirs):
+        return (
+            "end it there by hand and take its entry out of the record in evidence/, or change it there and attest that"
+            " (`acorn attest`)"
+        )
+    if theirs:
+        return "select it too, end it at the marketplace, or declare it (`acorn import`)"
+    return "no waiver opens this: change the promotion, the price or the bound"
+
+
+def _skus_of(promotion: Mapping[str, object]) -> set[str]:
+    """What a promotion names, in lower case: stores take a SKU in any."""
+    skus = promotion.get("skus")
+    return {sku.casefold() for sku in skus if isinstance(sku, str)} if isinstance(skus, list) else set()
 
 
 def beside_what_nobody_knows(
@@ -315,6 +328,12 @@ def _asks(change: Change) -> bool:
     if change.action not in ("create", "update", "replace"):
         return False
     return change.action != "update" or not change.touched.isdisjoint((*ASKED, "status", "minPrice"))
+
+
+def _left_as_they_are(want: Desired | None, live: Mapping[str, object]) -> dict[str, object]:
+    """What a listing leaves to others, as the store shows it: no plan changes that."""
+    left = left_to_others(want) if want is not None else frozenset()
+    return {name: live[name] for name in left & live.keys()}
 
 
 def _is_priced_by_others(want: Desired, live: Mapping[str, object]) -> bool:

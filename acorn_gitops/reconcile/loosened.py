@@ -67,7 +67,7 @@ def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
     # What lets more through is read first: ten harmless lines must not hide it.
     told = [
         f"{path} {_words(old)} → {_words(new)}"
-        for path, old, new in sorted(found, key=lambda one: _tightens(*one))
+        for path, old, new in sorted(found, key=lambda one: (_tightens(*one), _rank(one[0])))
     ]
     if told:
         more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
@@ -140,6 +140,8 @@ def last_guards(ledger: Ledger) -> list[Mapping[str, object]]:
 def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
     if old == new:
         return
+    if path == "severities":  # each rule is told by itself
+        old, new = old or {}, new or {}
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _differences(f"{path}.{name}", old.get(name), new.get(name))
@@ -152,10 +154,33 @@ def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, obj
         yield path, old, new
 
 
+_MANY: Final = ("budgets", "waivers", "severities", "freezes", "holds", "changeWindows", OWN)
+"""Settings of which there may be many: what there is once is read before them."""
+
+
+def _rank(path: str) -> int:
+    name = path.partition(".")[0]
+    return _MANY.index(name) + 1 if name in _MANY else 0
+
+
+def _strictness(path: str, said: object) -> int:
+    """How much a severity stops: the rule's own where nothing is said."""
+    from acorn_gitops.rules.registry import all_rules
+
+    if not isinstance(said, str):
+        id = path.partition(".")[2]
+        said = next((rule.severity for rule in all_rules() if rule.id == id), "warning")
+    return ("info", "warning", "error").index(said) if said in ("info", "warning", "error") else 0
+
+
 def _tightens(path: str, old: object, new: object) -> bool:
     """Whether a difference surely lets less through than before."""
     if path == "waivers":
         return new is None
+    if path in ("freezes", "holds"):
+        return old is None
+    if path.startswith("severities."):
+        return _strictness(path, new) > _strictness(path, old)
     if not path.startswith("budgets"):
         return False
     try:

@@ -36,7 +36,7 @@ from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards, signed
-from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle
+from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle, standing
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
@@ -170,6 +170,9 @@ def compute(
     clean: dict[str, StoreResult] = {}
     attested, faults = attestations(workspace.root, loaded.project.environment)
     blocking += faults
+    if any(address.type == "promotion" for address in attested):
+        today = workspace.now().date()
+        state.standing = standing(attested, state.desired.stores, today, where=state.marketplace_of)
     taken: dict[Address, str] = {}
     behind: list[str] = []
 

@@ -20,7 +20,7 @@ from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves
-from acorn_gitops.plan.change import Change, StoreResult
+from acorn_gitops.plan.change import Change, StoreResult, products_of
 from acorn_gitops.reconcile.states import StoreView
 from acorn_gitops.resources.buyers import EVERYBODY, Buyer, as_seen, buyers_of
 
@@ -54,17 +54,21 @@ class Promoted:
     @cached_property
     def before(self) -> HeldPromotions:
         """The promotions that the store holds."""
-        return HeldPromotions(self._now, self._view.promotions.items(), self._view.platform)
+        return self._held()
 
     @cached_property
     def after(self) -> HeldPromotions:
         """Those that it will hold."""
-        held = HeldPromotions(self._now, self._view.promotions.items(), self._view.platform)
+        held = self._held()
         for change in self._promotions:
             held.put(change.former.key, None)
             if change.action != "delete":
                 held.put(change.address.key, self._content(change))
         return held
+
+    def _held(self) -> HeldPromotions:
+        view, products = self._view, products_of(self._result.changes)
+        return HeldPromotions(self._now, view.promotions.items(), platform=view.platform, products=products)
 
     @cached_property
     def falls(self) -> Falls:

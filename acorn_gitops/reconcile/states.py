@@ -20,6 +20,7 @@ from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.engines.pricing.standing import beside
 from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import (
@@ -137,6 +138,8 @@ class States:
     """By store that was read, the promotions that nobody applied as they are, by key."""
     by_hand: dict[str, list[Change]] = field(default_factory=dict)
     """By store, the roles, grants and promotions that people make there, done or not."""
+    standing: dict[str, dict[str, Attributes]] = field(default_factory=dict)
+    """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""
@@ -423,9 +426,8 @@ def views(
                     view.desired, view.applied, view.left = set_aside(
                         store, view.desired, view.live, applied=view.applied, acknowledges=acknowledges
                     )
-                view.promotions = {
-                    key: live.attributes for (type, key), live in view.live.items() if type == "promotion"
-                }
+                shown = {key: one.attributes for (type, key), one in view.live.items() if type == "promotion"}
+                view.promotions = beside(shown, state.standing.get(store, {}))
                 view.roles = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "role"
                 }

@@ -16,7 +16,6 @@ from acorn_gitops.specs.configuration import Configuration
 LABEL: Final = "owner"
 BEGIN: Final = "# Written by `acorn codeowners` from the label `owner`; edit that instead."
 END: Final = "# End of what acorn writes."
-_SECTION: Final = re.compile(rf"^{re.escape(BEGIN)}$.*?^{re.escape(END)}$\n?", re.MULTILINE | re.DOTALL)
 _SIGNS: Final = re.compile(r"([ #!*?\[\]\\])")
 """What a pattern would take for more than itself."""
 
@@ -38,7 +37,12 @@ def with_owners(text: str, configuration: Configuration, *, below: str = "") -> 
         for file, owners in owners_of_files(configuration).items()
     ]
     section = "\n".join([BEGIN, *rows, END]) + "\n"
-    if _SECTION.search(text):
-        return _SECTION.sub(lambda _: section, text, count=1)
+    lines = text.splitlines(keepends=True)
+    begins = None
+    for number, line in enumerate(lines):
+        if line.rstrip("\n") == BEGIN:
+            begins = number
+        elif line.rstrip("\n") == END and begins is not None:
+            return "".join(lines[:begins]) + section + "".join(lines[number + 1 :])
     before = text if not text or text.endswith("\n") else f"{text}\n"
     return f"{before}\n{section}" if before else section

@@ -17,14 +17,14 @@ from typing import Any, Final, Literal
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.finding import Finding
 from acorn_gitops.plan.change import Change
-from acorn_gitops.plan.document import Plan, price_move, signature
+from acorn_gitops.plan.document import Plan, signature
 from acorn_gitops.plan.drift import DriftReport
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import phrases
 from acorn_gitops.report.markdown import headline
 from acorn_gitops.report.order import gravest_first, worst_first
-from acorn_gitops.report.words import in_words, plural, value
+from acorn_gitops.report.words import in_words, plural, share_words, value
 
 Language = Literal["en", "zh"]
 ROWS: Final = 20_000
@@ -115,7 +115,8 @@ def plan_html(plan: Plan, *, version: str, language: Language = "en") -> str:
     verdict = verdict_on(plan)
     words = say("will refuse", verdict.words) if verdict.code else f"{say('may')}: {headline(plan)}"
     shown, cut_off = _groups(plan, say)
-    needs = [_need(f) for f in plan.findings if f.severity != "info"]
+    # A budget that was waived is a note, and still the first thing to look at.
+    needs = [_need(f) for f in plan.findings if f.severity != "info" or f.id.startswith("BUD-")]
     needs += [
         {"id": "ACN-010", "style": "bad", "message": safe(f"{s.store}: {s.error}")}
         for s in plan.stores
@@ -273,14 +274,13 @@ def _rows(change: Change, plan: Plan, say: Callable[..., str]) -> Iterator[dict[
     if not change.fields:
         content = "; ".join(phrases(change.address.type, change.after or change.before or {}))
         price = (change.after or {}).get("price")
-        told = content or (value(price) if price is not None else "")
+        told = "; ".join([*([value(price)] if price is not None else []), *([content] if content else [])])
         shown = safe(cut(told, 400))
         before, after = (shown, "") if change.action == "delete" else ("", shown)
         yield {**base, **means, "field": "", "before": before, "after": after}
         return
     for number, field in enumerate(change.fields):
-        move = price_move(change) if field.path == "price" else None
-        percent = f" ({move[3]} %)" if move is not None and move[3] else ""
+        percent = share_words(field.before, field.after)
         first = means if number == 0 else {"means": "", "style": ""}
         yield {**base, **first, "field": safe(field.path), "before": safe(cut(value(field.before), 300)), "after": safe(cut(value(field.after), 300)) + percent}  # fmt: skip
 

@@ -13,14 +13,14 @@ from typing import Final
 from acorn_gitops.confine.text import cut, safe
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
-from acorn_gitops.plan.document import Plan, alike, price_move, signature
+from acorn_gitops.plan.document import Plan, alike, deepest_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.rollout import rollout_words
 from acorn_gitops.plan.verdict import verdict_on
 from acorn_gitops.report.facts import changed_rights, phrases
 from acorn_gitops.report.order import gravest_first, worst_first
 from acorn_gitops.report.text import Pen, plan_text
-from acorn_gitops.report.words import REASONS, in_words, plural, value
+from acorn_gitops.report.words import REASONS, in_words, plural, share_words, value
 from acorn_gitops.resources.registry import TYPES
 
 LIMIT: Final = 60_000
@@ -96,9 +96,9 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT, betwe
         danger.append(
             f"{plural('resource', counts['delete'] + counts['replace'])} will be **deleted or replaced**."
         )
-    moves = [m for c in plan.changes if (m := price_move(c)) and m[3]]
+    moves = [m for c in plan.changes if (m := deepest_move(c)) is not None]
     if moves:
-        down = sum(m[3].startswith("-") for m in moves)
+        down = sum(m < 0 for m in moves)
         many = f"{len(moves):,} prices move" if len(moves) != 1 else "1 price moves"
         danger.append(f"{many}: {down:,} down, {len(moves) - down:,} up.")
         danger += [
@@ -254,10 +254,7 @@ def _what(change: Change) -> str:
         fields = tuple(item for item in fields if attribute_of(item.path) != "rules")
     most = MOST_FIELDS if TYPES[change.address.type].told_apart else 4
     for item in fields[:most]:
-        percent = ""
-        move = price_move(change)
-        if item.path == "price" and move is not None and move[3]:
-            percent = f" ({move[3]} %)"
+        percent = share_words(item.before, item.after)
         parts.append(
             f"{escape(cut(item.path, 60))} {escape(cut(value(item.before), 60))} → **{escape(cut(value(item.after), 60))}**{percent}"
         )
@@ -270,7 +267,7 @@ def _content(type_: str, attributes: Mapping[str, object]) -> str:
     told = phrases(type_, attributes)
     price = attributes.get("price") if type_ == "listing" else None
     if price is not None and is_money(price):
-        told = [value(price)]
+        told = [value(price), *told]
     return "".join(f"<br>{escape(cut(phrase, 600))}" for phrase in told)
 
 

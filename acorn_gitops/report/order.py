@@ -11,7 +11,8 @@ from typing import Final
 from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import Address, is_money
 from acorn_gitops.plan.change import Change
-from acorn_gitops.plan.document import Plan, groups, price_move
+from acorn_gitops.plan.document import Plan, deepest_move, groups
+from acorn_gitops.resources.buyers import asked
 from acorn_gitops.resources.registry import TYPES
 
 _WHOLE: Final = Decimal(-100)
@@ -27,8 +28,8 @@ def effect(change: Change, plan: Plan) -> Decimal:
 def fall(change: Change, plan: Plan) -> Decimal:
     """How far the amount that falls most falls, in percent: -90 for what loses nine tenths. A promotion that
     comes or changes counts with what it takes off at most."""
-    move = price_move(change)
-    moved = [Decimal(move[3])] if move is not None and move[3] else []
+    deepest = deepest_move(change)
+    moved = [deepest] if deepest is not None else []
     moved += [moves(f.before, f.after) for f in change.fields]
     if change.address.type == "promotion" and change.action != "delete":
         said = plan.taken.get(change.address)
@@ -58,8 +59,9 @@ def rights_first(addresses: Sequence[Address]) -> list[Address]:
 
 
 def _asked(change: Change) -> Decimal:
-    price = (change.after or {}).get("price") if not change.fields else None
-    return Decimal(price["value"]) if price is not None and is_money(price) else Decimal(0)
+    """The least that anybody is asked for a listing that comes."""
+    prices = [price for (price,) in asked(change.after or {})] if not change.fields else []
+    return min((Decimal(price["value"]) for price in prices if price is not None), default=Decimal(0))
 
 
 def _taken(discount: object) -> Decimal:

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from acorn_gitops.confine.text import OWN, safe
 from acorn_gitops.model.finding import Finding
+from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import attribute_of, is_money
 from acorn_gitops.plan.change import SYMBOLS, Change, FieldChange
-from acorn_gitops.plan.document import Plan, Risk, alike, groups, price_move, signature
+from acorn_gitops.plan.document import Plan, Risk, alike, deepest_move, groups, price_move, signature
 from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.rollout import rollout_words
@@ -30,6 +31,7 @@ from acorn_gitops.report.words import (
     value,
     wrapped,
 )
+from acorn_gitops.resources.buyers import ASKED, asked
 from acorn_gitops.resources.registry import TYPES
 
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
@@ -185,13 +187,13 @@ def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
     for item in change.fields:
         if change.address.type == "role" and attribute_of(item.path) == "rules":
             continue  # told right by right
-        lines.append(_field(item, width, pen, percent=move[3] if item.path == "price" and move else ""))
+        lines.append(_field(item, width, pen))
         if item.path == "price" and move and risk is not None:
             lines.append(pen(cut(f"      {'':<{width}}  {_means(risk, move[0])}", pen.width), "dim"))
     return lines
 
 
-def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
+def _field(item: FieldChange, width: int, pen: Pen) -> str:
     label = f"      {padded(cut(item.path, 24), width)}  "
     difference = set_difference(item.before, item.after)
     if difference is not None:
@@ -200,9 +202,9 @@ def _field(item: FieldChange, width: int, pen: Pen, percent: str) -> str:
         more = max(0, len(added) - 4) + max(0, len(removed) - 4)
         text += f" (+{more} more)" if more else ""
     elif is_money(item.before) and is_money(item.after) and item.before["currency"] == item.after["currency"]:
-        text = f"{item.before['value']} → {item.after['value']} {item.after['currency']}" + (
-            f"  {percent} %" if percent else ""
-        )
+        percent = percent_change(item.before["value"], item.after["value"])
+        told = f"  {percent:+} %" if percent is not None else ""
+        text = f"{item.before['value']} → {item.after['value']} {item.after['currency']}{told}"
     else:
         room = max(8, (pen.width - cells(label) - len(REASONS[item.reason]) - 6) // 2)
         text = f"{cut(value(item.before), room)} → {cut(value(item.after), room)}"
@@ -234,8 +236,10 @@ _FACTS: Final = (
 
 def content_lines(type_: str, attributes: dict[str, object], pen: Pen) -> list[str]:
     """What a resource holds, in lines for people."""
-    told = phrases(type_, attributes)
-    return [line for phrase in told for line in _paragraph(phrase, pen)] or _facts(attributes, pen)
+    told = [line for phrase in phrases(type_, attributes) for line in _paragraph(phrase, pen)]
+    known = TYPES.get(type_)
+    beside = known is not None and known.told_by_field  # its words say what its facts leave out
+    return [*(_facts(attributes, pen) if beside or not told else ()), *told]
 
 
 def _paragraph(text: str, pen: Pen) -> list[str]:
@@ -266,7 +270,9 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
     same_values = bool(first.fields) and not TYPES[first.address.type].told_by_field
     for change in worst_first(members, plan)[:SHOWN]:
         move = price_move(change)
-        detail = f"  {move[1]} → {move[2]} {move[0]}" if move else ""
+        # Where businesses are asked otherwise, too, what falls most is told.
+        only = sum(attribute_of(field.path) in ASKED for field in change.fields) == 1
+        detail = f"  {move[1]} → {move[2]} {move[0]}" if move and only else ""
         if not change.fields:
             detail = _asked(change)
         elif not detail and not same_values:
@@ -300,10 +306,17 @@ def _group(members: Sequence[Change], pen: Pen, plan: Plan) -> list[str]:
 
 def _asked(change: Change) -> str:
     """The price of a listing that comes or goes; empty where it has none."""
-    price = (change.after or change.before or {}).get("price")
-    return (
-        f"  {safe(price['value'])} {safe(price['currency'])}" if price is not None and is_money(price) else ""
+    held = change.after or change.before or {}
+    price = held.get("price")
+    if price is None or not is_money(price):
+        return ""
+    least = min(
+        (one for (one,) in asked(held) if one is not None),
+        key=lambda one: Decimal(one["value"]),
+        default=price,
     )
+    others = f" ({safe(least['value'])} for businesses)" if least["value"] != price["value"] else ""
+    return f"  {safe(price['value'])} {safe(price['currency'])}{others}"
 
 
 def _notes(plan: Plan, pen: Pen, verbose: bool) -> list[str]:
@@ -347,11 +360,10 @@ def _summary(plan: Plan, pen: Pen, between: str) -> list[str]:
     counts = plan.counts()
     in_sync = sum(s.in_sync for s in plan.stores)
     lines: list[str] = []
-    moves = [m for c in plan.changes if c.writes and (m := price_move(c)) and m[3]]
+    moves = [m for c in plan.changes if c.writes and (m := deepest_move(c)) is not None]
     if moves:
-        down = sum(m[3].startswith("-") for m in moves)
-        deepest = min(Decimal(m[3]) for m in moves)
-        highest = max(Decimal(m[3]) for m in moves)
+        down = sum(m < 0 for m in moves)
+        deepest, highest = min(moves), max(moves)
         spread = f"{deepest:+} %" if deepest == highest else f"from {deepest:+} % to {highest:+} %"
         lines.append(f"Prices: {down:,} down, {len(moves) - down:,} up, {spread}")
         for total in totals(plan.changes, plan.risks):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from acorn_gitops.confine.text import safe
+from acorn_gitops.model.money import percent_change
 from acorn_gitops.model.resource import is_money
 from acorn_gitops.resources.registry import TYPES
 
@@ -61,6 +62,16 @@ def value(thing: Any) -> str:
     if isinstance(thing, dict) and 0 < len(thing) <= 3 and all(isinstance(v, str) for v in thing.values()):
         return safe(" ".join(f"{name} {inner}" for name, inner in thing.items()))
     return safe(orjson.dumps(thing).decode())
+
+
+def share_words(before: object, after: object) -> str:
+    """By how much an amount moves: ` (-10.0 %)`; nothing for what is none."""
+    if not (isinstance(before, dict) and isinstance(after, dict) and is_money(before) and is_money(after)):
+        return ""
+    moved = (
+        percent_change(before["value"], after["value"]) if before["currency"] == after["currency"] else None
+    )
+    return f" ({moved:+} %)" if moved is not None else ""
 
 
 _NARROW: Final = re.compile(r"[ -\u02ff\u2010-\u2300\u2713-\u2717]*\Z")

@@ -79,6 +79,14 @@ def as_seen(listing: Listing, buyer: Buyer) -> Attributes:
     return {**listing, "price": _least([one for one in asked if one is not None])}
 
 
+def asked(*listings: Listing) -> Iterator[tuple[Mapping[str, str] | None, ...]]:
+    """What each buyer is asked by these forms of a listing, one after the other; None where that is no
+    amount."""
+    for buyer in buyers_of(*listings):
+        prices = [as_seen(listing, buyer).get("price") for listing in listings]
+        yield tuple(price if _amount(price) is not None else None for price in prices)
+
+
 def write_as_seen(sent: Listing, live: Listing, buyer: Buyer) -> tuple[Attributes, Attributes]:
     """What a write sends, and what it is laid over, as a buyer sees both: `price` is sent where what he is
     asked becomes another."""

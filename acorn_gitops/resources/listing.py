@@ -6,8 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from acorn_gitops.model.resource import Address, is_money
-from acorn_gitops.resources.buyers import ASKED, BUSINESS_PRICE, BUSINESS_TIERS, MOST_TIERS
-from acorn_gitops.resources.resource_type import ResourceType, SpecPath
+from acorn_gitops.resources.buyers import (
+    ASKED,
+    BUSINESS_PRICE,
+    BUSINESS_TIERS,
+    EVERYBODY,
+    MOST_TIERS,
+    as_seen,
+    buyers_of,
+)
+from acorn_gitops.resources.resource_type import Held, ResourceType, Show, SpecPath
 from acorn_gitops.resources.wire import COUNT, FREE, MONEY, block, one_of, text
 
 PRODUCT: Final = ("brand", "title", "productType", "taxClass", "ptc", "hs6", "extra")
@@ -44,7 +52,7 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
     if attribute == BUSINESS_PRICE and is_money(value):
         return [SpecPath((*here, "business", "price"), value["value"])]
     if attribute == BUSINESS_TIERS and isinstance(value, list) and all(map(_is_tier, value)):
-        tiers = [{**tier, "price": tier["price"]["value"]} for tier in value]
+        tiers = [{**tier, "price": tier["price"]["value"]} for tier in sorted(value, key=_pieces)]
         return [SpecPath((*here, "business", "tiers"), tiers)]
     if attribute in OWN:
         return [SpecPath((*here, attribute), value)]
@@ -61,6 +69,21 @@ def _spec_paths(address: Address, attribute: str, value: Any, spec: Mapping[str,
 
 def _is_tier(said: object) -> bool:
     return isinstance(said, dict) and said.keys() == {"minimumQuantity", "price"} and is_money(said["price"])
+
+
+def _pieces(tier: Mapping[str, Any]) -> int:
+    said = tier["minimumQuantity"]
+    return said if isinstance(said, int) else 0
+
+
+def _words(held: Held, show: Show) -> Sequence[str]:
+    """What businesses are asked: it stands beside the price that everybody sees."""
+    others = [buyer for buyer in buyers_of(held) if buyer != EVERYBODY]
+    if not others:
+        return ()
+    asked = [(buyer.pieces, show(as_seen(held, buyer).get("price"), 40)) for buyer in others]
+    told = [price + (f" from {pieces:,}" if pieces > 1 else "") for pieces, price in asked]
+    return [f"for businesses {', '.join(told)}"]
 
 
 _SHARES: Final = {"weight": "weights", "min": "min", "cap": "cap"}
@@ -105,6 +128,7 @@ TYPE = ResourceType(
     told_by_field=True,
     fixed=frozenset({"sku"}),
     sets=frozenset({"components", BUSINESS_TIERS}),
+    keyed={BUSINESS_TIERS: "minimumQuantity"},
     refers={"taxClass": "tax-class"},
     properties={
         "sku": text(40),
@@ -150,5 +174,6 @@ TYPE = ResourceType(
         ),
     },
     required=("sku",),
+    words=_words,
     spec_paths=_spec_paths,
 )

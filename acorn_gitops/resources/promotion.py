@@ -9,6 +9,10 @@ from acorn_gitops.model.resource import Address
 from acorn_gitops.resources.resource_type import Held, Lookup, ResourceType, Show, SpecPath
 from acorn_gitops.resources.wire import FREE, INSTANT, MONEY, TEXTS, text
 
+JOINS: Final = "joins"
+"""The attribute of a promotion of others that names products for which it holds, whatever SKU offers them."""
+EVERYTHING: Final = "*"
+"""In place of a product: all that there is and will be."""
 NAMED: Final = 12
 """So many SKUs of a promotion are named."""
 

@@ -40,6 +40,8 @@ FIXED: Final[Mapping[str, frozenset[str]]] = {t.name: t.fixed for t in TYPES.val
 """By type, attributes that a marketplace fixes at creation."""
 SETS: Final = frozenset[str]().union(*(type.sets for type in TYPES.values()))
 """Names of attributes whose order means nothing; compile sorts them."""
+KEYED: Final[Mapping[str, str]] = {name: part for t in TYPES.values() for name, part in t.keyed.items()}
+"""By the name of a list of blocks, the part by which one block is told from another."""
 CLEARED: Final[Mapping[str, frozenset[str]]] = {t.name: t.cleared for t in TYPES.values() if t.cleared}
 """By type, what ends with its declaration."""
 STORES: Final = frozenset(type.name for type in TYPES.values() if type.is_store)

@@ -70,6 +70,8 @@ class ResourceType:
     """Attributes that a marketplace fixes at creation: a change of one is a replacement."""
     sets: frozenset[str] = frozenset()
     """Names of attributes, at any depth, whose order means nothing."""
+    keyed: Mapping[str, str] = field(default_factory=dict)
+    """Of these, lists of blocks: the part of a block by which one is told from another."""
     cleared: frozenset[str] = frozenset()
     """Attributes that end with their declaration: unsaid, they are cleared."""
     refers: Mapping[str, str] = field(default_factory=dict)

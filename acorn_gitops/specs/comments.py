@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\n]*[^\s#][^\n]*", re.MULTILINE)
+_BEGINS: Final = re.compile(r"(?:^|(?<=\s))#")
 
 
 class Lost(NamedTuple):
@@ -23,11 +24,18 @@ class Lost(NamedTuple):
 
 def lost_comment(before: str, after: str) -> Lost | None:
     """The first comment of one text that the other no longer holds; None where all are there."""
-    found = [(match.group().strip(), match.start()) for match in _COMMENT.finditer(before)]
-    there = Counter(match.group().strip() for match in _COMMENT.finditer(after))
+    found = [*_comments(before)]
+    there = Counter(words for words, _ in _comments(after))
     for words, count in Counter(words for words, _ in found).items():
         # What looks like a comment there is one in nearly all cases: only for the others the text is searched.
         if there[words] < count and after.count(words) < min(count, before.count(words)):
-            at = next(start for one, start in found if one == words)
-            return Lost(words, before.count("\n", 0, at) + 1)
+            return Lost(words, next(line for one, line in found if one == words))
     return None
+
+
+def _comments(text: str) -> Iterator[tuple[str, int]]:
+    """What looks like a comment and says something: its words, and its line."""
+    for number, line in enumerate(text.split("\n"), 1):
+        begins = _BEGINS.search(line)
+        if begins is not None and line[begins.start() :].replace("#", " ").strip():
+            yield line[begins.start() :].strip(), number

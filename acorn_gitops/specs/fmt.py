@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 from functools import cache
 from typing import Any, Final
 
-from acorn_gitops.confine.text import one_line
+from acorn_gitops.confine.text import normal, one_line
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.model.language import canonical_tag
 from acorn_gitops.specs.comments import lost_comment
@@ -55,7 +54,7 @@ def _resolver() -> object:
 
 def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
     """The canonical text of a file, or findings (then the text is as it was)."""
-    nfc = unicodedata.normalize("NFC", data.decode("utf-8", "replace")).encode()
+    nfc = normal("NFC", data.decode("utf-8", "replace")).encode()
     text, findings = decode(nfc if data.decode("utf-8", "ignore").encode() == data else data, file)
     if findings:
         return text, findings
@@ -153,7 +152,7 @@ def _movable(document: Any) -> bool:
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)
+    text = "\n".join(line.rstrip(" ") for line in text.split("\n"))
     text = re.sub(r"\n(---\n)+(?=---\n)", "\n", text)
     return text.strip("\n") + "\n" if text.strip() else ""
 

@@ -12,7 +12,7 @@ import unicodedata
 from itertools import islice
 from typing import Final
 
-from acorn_gitops.confine.text import INVISIBLE, LONE_SELECTOR
+from acorn_gitops.confine.text import INVISIBLE, LONE_SELECTOR, MARKS, piled_up
 from acorn_gitops.model.finding import Finding, Place
 
 SHOWN: Final = 20
@@ -52,6 +52,8 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
         if told:
             return text, told
     findings = [_unsafe(text, match.start(), file) for match in islice(_UNSAFE.finditer(text), SHOWN)]
+    if not findings and (at := piled_up(text)) >= 0:
+        findings.append(_piled_up(text, at, file))
     if not findings and not text.isascii() and not unicodedata.is_normalized("NFC", text):
         for number, line_text in enumerate(text.split("\n"), 1):
             if len(findings) == SHOWN:
@@ -76,6 +78,18 @@ def decode(data: bytes, file: str) -> tuple[str, list[Finding]]:
     return text, findings
 
 
+def _piled_up(text: str, at: int, file: str) -> Finding:
+    line = text.count("\n", 0, at)
+    column = at - (text.rfind("\n", 0, at) + 1)
+    return Finding(
+        "GEN-009",
+        "error",
+        f"more than {MARKS} combining marks stand after one letter, which no language has",
+        place=Place(file, line + 1, column + 1),
+        hint="delete them",
+    )
+
+
 def unseen(value: str) -> tuple[str, str] | None:
     """Of a value that was written with escapes, what `decode` would have refused of its characters: the
     finding's id, and what it is in words; None where nothing is wrong."""
@@ -85,6 +99,8 @@ def unseen(value: str) -> tuple[str, str] | None:
     if found is not None:
         name = unicodedata.name(found.group()[0], "without a name")
         return "GEN-009", f"an invisible or control character {name} (U+{ord(found.group()[0]):04X})"
+    if piled_up(value) >= 0:
+        return "GEN-009", f"more than {MARKS} combining marks after one letter"
     if not unicodedata.is_normalized("NFC", value):
         return (
             "GEN-013",

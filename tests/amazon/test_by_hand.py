@@ -146,3 +146,56 @@ def test_strangers_attest_nothing(seller: Seller, monkeypatch: pytest.MonkeyPatc
     proof = str(seller.path.parent / "screenshot.png")
     done = seller.run("attest", "amz-de/role/*", "--proof", proof, "--until", "2027-01-01")
     assert done.code == 4 and not (seller.path / RECORD).exists()
+
+
+FLOOR = "taxClass: standard}\n      listings:\n        - {store: amz-de, asin: B0EXAMPLE2"
+"""Of the mug, without a floor yet."""
+
+
+def floored(price: str, code: str) -> str:
+    """The mug at a price with a floor of 9.00, and a code."""
+    mug = SKUS.replace(
+        FLOOR,
+        FLOOR.replace("\n      listings", '\n      pricePolicy: {min: {amz-de: "9.00"}}\n      listings'),
+    )
+    return STORES + mug.replace("12.90", price) + ROLE + code
+
+
+@pytest.mark.parametrize("code", ["", CODE.replace('"20"', '"5"')], ids=["gone", "less"])
+def test_a_code_that_was_attested_holds_prices_back_until_somebody_says_that_it_ended(
+    seller: Seller, code: str
+) -> None:
+    """12.90 less 20 % keeps a floor of 9.00, and 11.00 does not: people may not have taken the code back yet."""
+    seller.text(floored("12.90", CODE))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    assert seller.run("plan").code == 0
+    seller.text(floored("11.00", code))
+    found = seller.run("plan")
+    said = " ".join(found.out.split())
+    assert (found.code, "would cost 8.80 EUR with attested:black-friday" in said) == (4, True), found
+    assert seller.run("apply", "--auto-approve").code == 4
+    # The remedies work: it is changed there and attested, or gone and taken out of the record.
+    if code:
+        attested(seller, "amz-de/promotion/*")
+    else:
+        record = json.loads((seller.path / RECORD).read_text())
+        record["attested"] = [row for row in record["attested"] if "/promotion/" not in row["address"]]
+        (seller.path / RECORD).write_text(json.dumps(record))
+    done = seller.run("apply", "--auto-approve")
+    assert done.code == 0, done
+
+
+def test_of_a_code_that_an_older_record_knows_nobody_knows_what_it_takes(seller: Seller) -> None:
+    seller.text(floored("12.90", CODE))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    record = json.loads((seller.path / RECORD).read_text())
+    for row in record["attested"]:
+        row.pop("content", None)
+    (seller.path / RECORD).write_text(json.dumps(record))
+    assert seller.run("plan").code == 0
+    seller.text(floored("12.80", ""))
+    found = seller.run("plan")
+    said = " ".join(found.out.split())
+    assert (found.code, "does not say what it is for" in said) == (4, True), found

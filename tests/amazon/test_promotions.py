@@ -80,11 +80,16 @@ EUR = {"currency": "EUR"}
         ),
         (
             {"skus": ["", ""], "asins": ["B0NOBODYS1", ASIN]},
-            {"type": "coupon", "discount": {"percent": "20"}},
+            {"type": "coupon", "discount": {"percent": "20"}, "joins": [ASIN, "B0NOBODYS1"]},
         ),
         (
             {"catalog": True},
-            {"type": "coupon", "discount": {"percent": "20"}, "skus": ["KTL-17-BLK", "MUG-RED"]},
+            {
+                "type": "coupon",
+                "discount": {"percent": "20"},
+                "skus": ["KTL-17-BLK", "MUG-RED"],
+                "joins": ["*"],
+            },
         ),
     ],
 )
@@ -130,6 +135,52 @@ def test_a_price_is_judged_with_the_coupon_of_somebody_else(reading: Seller) -> 
     assert reading.run("apply", "--auto-approve").code == 4
     reading.text(text.replace("12.90", "12.60") + PROMO)
     assert "ACN-025" in reading.run("plan").out
+
+
+POT = """    - sku: POT-1
+      attributes: {title: Topf, taxClass: standard}
+      pricePolicy: {min: {amz-de: "95.00"}}
+      listings:
+        - {store: amz-de, asin: B0EXAMPLE7, status: active, price: {currency: EUR, value: "100.00"}}
+"""
+
+
+@pytest.mark.parametrize(
+    "reaches", [{"catalog": True}, {"asins": ["B0EXAMPLE7"], "skus": [""]}], ids=["everything", "its product"]
+)
+def test_a_listing_that_comes_is_judged_with_what_will_hold_for_it(
+    reading: Seller, reaches: dict[str, Any]
+) -> None:
+    """A coupon on the whole catalogue, or on the product, holds for a SKU from its first moment."""
+    made(reading.amazon, **reaches)
+    reading.text(STORES + SKUS + POT)
+    found = reading.run("plan")
+    assert (found.code, "would cost 80.00 EUR with seen:" in " ".join(found.out.split())) == (4, True), found
+    assert reading.run("apply", "--auto-approve").code == 4
+    assert ("POT-1", DE) not in reading.amazon.account.listings
+
+
+def test_the_last_look_judges_a_listing_that_comes_by_it_as_well(
+    reading: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing of it was known when it was planned."""
+    from acorn_gitops.apply.run import Run
+
+    honest = Run._held_back
+
+    def meanwhile(run: Run, part: Any) -> bool:
+        if not reading.amazon.world.promotions:
+            made(reading.amazon, catalog=True)
+            for name in run.marketplaces:
+                run.marketplaces[name]._promotions._read.clear()  # type: ignore[attr-defined]
+            run._refresh(part.change.address.store)
+        return honest(run, part)
+
+    monkeypatch.setattr(Run, "_held_back", meanwhile)
+    reading.text(STORES + SKUS + POT)
+    done = reading.run("apply", "--auto-approve")
+    assert (done.code, "would cost 80.00 EUR" in " ".join(done.out.split())) == (3, True), done
+    assert ("POT-1", DE) not in reading.amazon.account.listings
 
 
 def test_without_the_option_nobody_asks(selling: Seller) -> None:

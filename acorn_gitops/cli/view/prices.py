@@ -70,6 +70,7 @@ def command(
             pays = effective(listed.price, offers).pays
             floor = floor_of(spec, listed.store, listed.currency, respect=frozenset({"min", "map"}))
             unit = quantum(listed.currency)
+            asked = min((listed.price, *(one.price for one in calendar.beside(listed))))
             margin = margins.percent(spec, listed.store, Decimal(pays) * unit, listed.currency)
             row = {
                 "sku": spec.spec["sku"],
@@ -77,7 +78,7 @@ def command(
                 "currency": listed.currency,
                 "listed": major(listed.price, listed.currency),
                 "pays": major(pays, listed.currency),
-                "lowest": major(lows.get((listed.store, listed.key), listed.price), listed.currency),
+                "lowest": major(lows.get((listed.store, listed.key), asked), listed.currency),
                 "floor": major(floor[0], listed.currency) if floor else None,
                 "margin_percent": str(margin) if margin is not None else None,
             }

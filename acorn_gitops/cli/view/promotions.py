@@ -28,9 +28,11 @@ def command(
 ) -> int:
     """Every promotion in every store: when, in local time, on how many SKUs, how deep."""
     from acorn_gitops.engines.pricing.calendar import Calendar
+    from acorn_gitops.engines.pricing.lowest import EXCLUSIVE
     from acorn_gitops.engines.pricing.price import effective
     from acorn_gitops.model.window import zone
     from acorn_gitops.report.table import Table
+    from acorn_gitops.resources.buyers import EVERYBODY
 
     session, config = open_specs(root, environment, no_color)
     chosen = {s.name for s in chosen_stores(config, stores, fronts=True)}
@@ -63,9 +65,10 @@ def command(
             )
             row["skus"] += 1
             at = listed.get((store, sku))
-            if at is not None and at.price:
-                off = Decimal(at.price - effective(at.price, [one.offer]).pays) * 100 / at.price
-                row["deepest_percent"] = max(row["deepest_percent"], off)
+            for asked in (at, *calendar.beside(at)) if at is not None else ():
+                if asked.price and (asked.buyer == EVERYBODY or one.audience not in EXCLUSIVE - {"b2b"}):
+                    off = Decimal(asked.price - effective(asked.price, [one.offer]).pays) * 100 / asked.price
+                    row["deepest_percent"] = max(row["deepest_percent"], off)
     rows = [
         {**row, "deepest_percent": str(row["deepest_percent"].quantize(Decimal("0.1")))}
         for _, row in sorted(found.items())

@@ -260,6 +260,12 @@ class Calendar:
                 continue  # SKU-014 tells
             yield Listed(spec, store, key, currency=currency, price=price, buyer=Buyer("b2b", pieces))
 
+    def beside(self, listed: Listed) -> Iterator[Listed]:
+        """What businesses are asked for the same listing."""
+        for one in self.of_businesses(listed.sku):
+            if (one.store, one.key) == (listed.store, listed.key):
+                yield one
+
     def dated_for(self, dated: list[Dated], buyer: Buyer) -> list[Dated]:
         """Of the promotions of a listing, those that a buyer can have."""
         if buyer == EVERYBODY:
@@ -289,30 +295,37 @@ class Calendar:
     def timeline(self, store: str) -> Iterator[Span]:
         """One store's calendar from boundary to boundary; times without a promotion are left out."""
         here = {sku: dated for (name, sku), dated in self.offers.items() if name == store}
-        listings = [listed for listed in self.listings(store) if listed.sku.spec["sku"] in here]
+        listings = [
+            one
+            for listed in self.listings(store)
+            if listed.sku.spec["sku"] in here
+            for one in (listed, *self.beside(listed))
+        ]
         edges = sorted({edge for dated in here.values() for d in dated for edge in (d.start, d.end)})
         sorts: dict[State, Mapping[Hashable, Lowest]] = {}
         for start, end in pairwise(edges):
             names: set[str] = set()
             skus = stacked = 0
             cuts: list[Cut] = []
-            low: list[Cut] = []
+            low: dict[str, Cut] = {}
             for listed in listings:
-                sku = listed.sku.spec["sku"]
-                dated = [d for d in here[sku] if d.start <= start < d.end]
-                offers = tuple(d.offer for d in dated)
+                dated = self.dated_for(here[listed.sku.spec["sku"]], listed.buyer)
+                offers = tuple(d.offer for d in dated if d.start <= start < d.end)
                 if not offers:
                     continue
                 names.update(offer.name for offer in offers)
-                skus += 1
-                stacked += len(offers) > 1
+                skus += listed.buyer == EVERYBODY
+                stacked += len(offers) > 1 and listed.buyer == EVERYBODY
                 here_low = [*self._cuts(listed, offers, sorts)]
                 cuts.append(min(here_low, key=lambda c: c.pays))
-                low += [c for c in here_low if c.floor is not None and c.pays < c.floor][:1]
+                below = [c for c in here_low if c.floor is not None and c.pays < c.floor]
+                for cut in below[:1]:
+                    lowest_yet = low.setdefault(listed.key, cut)
+                    low[listed.key] = min(cut, lowest_yet, key=lambda c: Fraction(c.pays, c.floor or 1))
             if cuts:
-                most = max(cuts, key=lambda c: Fraction(c.listed - c.pays, c.listed or 1))
+                most = max(cuts, key=lambda c: (Fraction(c.listed - c.pays, c.listed or 1), -c.pays))
                 deepest = Decimal(most.listed - most.pays) * 100 / (most.listed or 1)
-                worst = min(low, key=lambda c: Fraction(c.pays, c.floor or 1), default=None)
+                worst = min(low.values(), key=lambda c: Fraction(c.pays, c.floor or 1), default=None)
                 yield Span(
                     start,
                     end,

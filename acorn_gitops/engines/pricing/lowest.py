@@ -30,6 +30,9 @@ from acorn_gitops.engines.pricing.price import WHOLE, Offer, Price, effective, p
 MOST: Final = 4096
 """Combinations of one time that are looked at."""
 
+MOST_BUYERS: Final = 1024
+"""Sorts of buyers that are told apart."""
+
 BESIDES: Final = 4
 """What computing a combination costs beside its offers, in offers."""
 
@@ -129,6 +132,23 @@ def lowest_of_kinds(offers: Sequence[Offer], kind: Callable[[State], Hashable]) 
     for state in states:
         sorts.setdefault(kind(state), []).append(state)
     return {which: Lowest(tuple(some), exact) for which, some in sorts.items()}
+
+
+def buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
+    """What each buyer can have at most, of whom these offers tell one from another: by audience, pieces,
+    basket, and the codes and coupons that he has. None where there are more than `MOST_BUYERS`. What he pays
+    is the least under what he can have, as nobody enters a code that makes it dearer."""
+    choices = sorted({o.choice for o in offers} - {""})
+    if len(choices) > MOST_BUYERS.bit_length():
+        return None
+    found: dict[frozenset[Offer], None] = {}
+    for there in _reach(offers):
+        for number in range(len(choices) + 1):
+            for some in combinations(choices, number):
+                found[frozenset(o for o in there if not o.choice or o.choice in some)] = None
+                if len(found) > MOST_BUYERS:
+                    return None
+    return [*found]
 
 
 def turns(offers: Sequence[Offer]) -> Iterator[int]:

@@ -18,10 +18,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from acorn_gitops.engines.pricing.lowest import EXCLUSIVE, Lowest, lowest
+from acorn_gitops.engines.pricing.lowest import EXCLUSIVE, Lowest, buyers, lowest
 from acorn_gitops.engines.pricing.offer import NotComputable, minor, offer_of
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
+from acorn_gitops.model.resource import Attributes
 from acorn_gitops.resources.buyers import EVERYBODY, Buyer
+from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
 Money = Mapping[str, str]
 _Memo = tuple[frozenset[str], frozenset[str], str, str]
@@ -44,23 +46,64 @@ class Breach(NamedTuple):
     start: datetime
 
 
-class _Stretch(NamedTuple):
-    """A time in which nothing changes: what is paid at a list price after the change, and before it."""
+@dataclass(frozen=True)
+class _Stretch:
+    """A time in which nothing changes: what is on offer after the change, and before it."""
 
     start: datetime
     names: tuple[str, ...]
-    after: Callable[[int], int]
-    before: Callable[[int], int]
+    then: tuple[Offer, ...]
+    was: tuple[Offer, ...]
+
+    @cached_property
+    def after(self) -> Callable[[int], int]:
+        """The least that anybody pays of a list price after the change."""
+        return lowest(self.then).pays
+
+    @cached_property
+    def before(self) -> Callable[[int], int]:
+        """The least that anybody pays of a list price before it."""
+        return lowest(self.was).pays
+
+    def worst(self, after: int, before: int, floor: int) -> int | None:
+        """The least that a buyer pays who pays less than a floor and less than he does now; None where there
+        is none. That somebody else (staff, who has a code) pays little already opens nothing for others."""
+        if after == before and {*self.then} == {*self.was}:
+            return None
+        if self._each is None:
+            same = {*self.then} == {*self.was} and not any(o.group or o.kind == "sale" for o in self.then)
+            return None if same and after >= before else self.after(after)
+        paid = ((then.pays(after), was.pays(before)) for then, was in self._each)
+        return min((pays for pays, paid_now in paid if pays < floor and pays < paid_now), default=None)
+
+    @cached_property
+    def _each(self) -> list[tuple[Lowest, Lowest]] | None:
+        """Of each sort of buyer, what he can have after the change and before it; None where there are too
+        many."""
+        sorts = buyers([*dict.fromkeys((*self.then, *self.was))])
+        if sorts is None:
+            return None
+        reach = {
+            (tuple(o for o in self.then if o in has), tuple(o for o in self.was if o in has)) for has in sorts
+        }
+        return [(lowest(then), lowest(was)) for then, was in reach]
 
 
 class HeldPromotions:
     """The promotions of one store, as they are at this moment of a run."""
 
     def __init__(
-        self, now: datetime, promotions: Iterable[tuple[str, Mapping[str, object]]] = (), platform: str = ""
+        self,
+        now: datetime,
+        promotions: Iterable[tuple[str, Mapping[str, object]]] = (),
+        platform: str = "",
+        products: Mapping[str, str] | None = None,
     ) -> None:
+        """`products`: of SKUs that are not listed yet, the product (ASIN) that they will offer: a promotion on
+        a product, or on everything, holds for them from their first moment."""
         self._now = now
         self.platform = platform
+        self._products = {sku.casefold(): product for sku, product in (products or {}).items()}
         self._content: dict[str, Mapping[str, object]] = {}
         self._skus: dict[str, set[str]] = {}
         self._running: dict[tuple[str, str], Running | None] = {}
@@ -88,7 +131,10 @@ class HeldPromotions:
         """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what
         they name."""
         names = (name for sku in skus for name in self._skus.get(sku.casefold(), ()))
-        return frozenset((*names, *self._skus.get(_ANY, ())))
+        products = [self._products[sku.casefold()] for sku in skus if sku.casefold() in self._products]
+        joined = (name for product in products for name in self._skus.get(_joining(product), ()))
+        everything = self._skus.get(_joining(EVERYTHING), ())
+        return frozenset((*names, *joined, *everything, *self._skus.get(_ANY, ())))
 
     def breach(
         self,
@@ -360,17 +406,18 @@ def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> l
         then = {key: one.offer for key, one in after.items() if one.start <= start < one.end}
         earlier = [one.offer for one in before.values() if one.start <= start < one.end]
         if then:
-            found.append(
-                _Stretch(start, tuple(then), lowest([*then.values()]).pays, before=lowest(earlier).pays)
-            )
+            found.append(_Stretch(start, tuple(then), tuple(then.values()), was=tuple(earlier)))
     return found
 
 
 def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None, floor: int) -> Breach | None:
     for stretch in stretches:
-        pays = stretch.after(after)
-        if pays < floor and (before is None or pays < stretch.before(before)):
-            return Breach(pays, stretch.names, stretch.start)
+        pays: int | None = stretch.after(after)
+        if pays is not None and pays < floor:
+            if before is not None and pays >= stretch.before(before):
+                pays = stretch.worst(after, before, floor)
+            if pays is not None:
+                return Breach(pays, stretch.names, stretch.start)
     return None
 
 
@@ -402,14 +449,40 @@ _ANY: Final = ""
 """In place of a SKU: whatever there is."""
 
 
+def _joining(product: str) -> str:
+    """In place of a SKU: those of a product. No SKU holds this letter."""
+    return f"\0{product}"
+
+
 def _skus(attributes: Mapping[str, object] | None) -> Iterable[str]:
     """What a promotion names; `_ANY` where that is not a list of texts."""
     if attributes is None:
         return ()
-    skus = attributes.get("skus")
-    if not isinstance(skus, list) or not all(isinstance(sku, str) for sku in skus):
+    skus, joins = attributes.get("skus"), attributes.get(JOINS) or []
+    if not isinstance(skus, list) or not isinstance(joins, list):
         return (_ANY,)
-    return {sku.casefold() for sku in skus}
+    if not all(isinstance(one, str) for one in (*skus, *joins)):
+        return (_ANY,)
+    return {*(sku.casefold() for sku in skus), *map(_joining, joins)}
+
+
+ATTESTED: Final = "attested"
+"""What the key of a promotion begins with that people made by hand, and no reading shows."""
+
+
+def beside(promotions: Mapping[str, Attributes], attested: Mapping[str, Attributes]) -> dict[str, Attributes]:
+    """What a store shows, and what people say that they made there: without what it shows by its code."""
+    codes = {str(one.get("code")).casefold() for one in promotions.values()}
+    hidden = {key: one for key, one in attested.items() if str(one.get("code")).casefold() not in codes}
+    return {**promotions, **hidden}
+
+
+def holds_for(promotion: Mapping[str, object], skus: Iterable[str], product: str = "") -> bool:
+    """Whether a promotion is for one of these SKUs, in any letter case, or for their product, or of a kind of
+    which nobody knows."""
+    named = {*_skus(promotion)}
+    of_product = {_joining(EVERYTHING), _joining(product)}
+    return bool(named & {*(sku.casefold() for sku in skus), *of_product, _ANY})
 
 
 def _instant(text: object) -> datetime:

@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from math import inf
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -269,7 +269,7 @@ class Client:
                     hint=_FAULT,
                 )
         try:
-            return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_number)
+            return json.loads(answer.body, parse_float=_decimal, parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise self._lost(operation, "the answer is cut off or not JSON") from None
 
@@ -311,6 +311,22 @@ def _number(value: object) -> object:
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} is no JSON")
     return orjson.Fragment(format(value, "f"))
+
+
+LARGEST: Final = 100
+"""Digits of a number that somebody writes, before and after its point."""
+
+
+def _decimal(text: str) -> Decimal:
+    """A number with all of its digits. ValueError for one that only names how many it has: written out it
+    takes memory without bound."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{one_line(text, 40)} is no number") from None
+    if len(text) > 2 * LARGEST or abs(int(found.as_tuple().exponent)) > LARGEST:
+        raise ValueError(f"{one_line(text, 40)} has too many digits")
+    return found
 
 
 def _no_number(text: str) -> object:

@@ -21,6 +21,7 @@ from acorn_gitops.marketplaces.amazon.sales import ALWAYS
 from acorn_gitops.marketplaces.by_looking import Raw, RemoteStore, Row, Rows, live
 from acorn_gitops.model.finding import Incomplete
 from acorn_gitops.model.resource import Attributes
+from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
 Tree = Raw
 SEEN: Final = "seen"
@@ -41,6 +42,8 @@ class _Offered(NamedTuple):
 
     discount: Tree
     skus: Sequence[str]
+    joins: Sequence[str] = ()
+    """ASINs that it is for, whatever SKU offers them, or everything."""
     pieces: int = 0
     """From so many on."""
     basket: Tree | None = None
@@ -64,7 +67,8 @@ class Promotions:
                 by_asin.setdefault(str(asin), []).append(str(one["sku"]))
         found: list[tuple[str, Row]] = []
         for raw, chosen in self._every(store):
-            every = [one for one in _offers(store, raw, _named(chosen, skus, by_asin)) if one.skus]
+            named = _named(chosen, skus, by_asin)
+            every = [one for one in _offers(store, raw, named) if one.skus or one.joins]
             for number, offered in enumerate(every, start=1):
                 id = one_line(str(raw["promotionId"]), 60)
                 key = f"{SEEN}:{id}" if number == 1 else f"{SEEN}-{number}:{id}"
@@ -118,38 +122,48 @@ class Promotions:
         raise Incomplete(f"the items of promotion {one_line(path['promotionId'], 60)} do not come to an end")
 
 
-def _named(
-    chosen: Sequence[Tree], skus: Sequence[str], by_asin: Mapping[str, Sequence[str]]
-) -> list[tuple[Tree, Sequence[str]]]:
+class _Item(NamedTuple):
+    """An entry of a selection: the SKUs of the seller that it is now, and what else it will be."""
+
+    said: Tree
+    skus: Sequence[str]
+    joins: str
+
+
+def _named(chosen: Sequence[Tree], skus: Sequence[str], by_asin: Mapping[str, Sequence[str]]) -> list[_Item]:
     """Each item of a promotion, with the SKUs of the seller that it is."""
     known = {*skus}
-    found: list[tuple[Tree, Sequence[str]]] = []
+    found: list[_Item] = []
     for item in chosen:
+        asin = str(item.get("asin") or "")
         if not item:
-            found.append((item, skus))
+            found.append(_Item(item, skus, EVERYTHING))
         elif item.get("sku") in known:
-            found.append((item, [str(item["sku"])]))
+            found.append(_Item(item, [str(item["sku"])], ""))
         else:
-            found.append((item, by_asin.get(str(item.get("asin") or ""), ())))
+            found.append(_Item(item, by_asin.get(asin, ()), asin))
     return found
 
 
-def _offers(store: RemoteStore, raw: Tree, items: Sequence[tuple[Tree, Sequence[str]]]) -> Iterator[_Offered]:
+def _offers(store: RemoteStore, raw: Tree, items: Sequence[_Item]) -> Iterator[_Offered]:
     """What a promotion gives: once for all of its items, tier by tier, or item by item."""
-    every = sorted({sku for _, those in items for sku in those})
+    every = sorted({sku for item in items for sku in item.skus})
+    joins = sorted({item.joins for item in items} - {""})
     benefit, required = raw.get("benefit") or {}, raw.get("purchaseRequirements") or {}
     if benefit.get("discount"):
         free = int(benefit.get("benefitQuantity") or 1)
-        yield _given(store, benefit["discount"], required.get("condition") or {}, every, free)
+        given = [_given(store, benefit["discount"], required.get("condition") or {}, every, free)]
         for tier in benefit.get("additionalTiers") or ():
-            yield _given(store, tier["discount"], tier.get("purchaseCondition") or {}, every, free)
+            given.append(_given(store, tier["discount"], tier.get("purchaseCondition") or {}, every, free))
+        yield from (one._replace(joins=joins) for one in given)
         return
-    by_item: dict[str, tuple[Tree, list[str]]] = {}
-    for item, those in items:
-        said = _of_item(store, item.get("benefit") or {})
-        by_item.setdefault(str(said), (said, []))[1].extend(those)
+    by_item: dict[str, tuple[Tree, list[_Item]]] = {}
+    for item in items:
+        said = _of_item(store, item.said.get("benefit") or {})
+        by_item.setdefault(str(said), (said, []))[1].append(item)
     for said, those in by_item.values():
-        yield _Offered(said, sorted({*those}))
+        named = sorted({sku for item in those for sku in item.skus})
+        yield _Offered(said, named, sorted({item.joins for item in those} - {""}))
 
 
 def _of_item(store: RemoteStore, benefit: Tree) -> Tree:
@@ -196,6 +210,8 @@ def _attributes(raw: Tree, one: _Offered) -> Attributes:
         "discount": one.discount,
         "foreign": WHY,
     }
+    if one.joins:
+        made[JOINS] = [*one.joins]
     if segments := raw.get("customerSegments"):
         prime = all("PRIME" in str(segment.get("segmentId")) for segment in segments)
         made["audience"] = "prime" if prime else "segment"

@@ -81,8 +81,12 @@ def _bare(schema: Schema) -> Schema:
     if "items" in schema:
         found["items"] = _bare(schema["items"])
     if "properties" in schema:
-        found["properties"] = {name: _nullable(_bare(inner)) for name, inner in schema["properties"].items()}
-        found["required"] = schema.get("required", [])
+        required = schema.get("required", [])
+        found["properties"] = {
+            name: _bare(inner) if name in required else _nullable(_bare(inner))
+            for name, inner in schema["properties"].items()
+        }
+        found["required"] = required
     return found
 
 

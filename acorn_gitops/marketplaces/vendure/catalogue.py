@@ -10,11 +10,11 @@ that dies leaves none half made.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
+from acorn_gitops.confine.text import normal
 from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
@@ -314,9 +314,7 @@ def _on_sale(job: Job) -> bool:
 
 def web_name(job: Job) -> str:
     """The part of a web address that a product gets: its title and its SKU in plain letters."""
-    plain = unicodedata.normalize("NFKD", f"{job.merged.get('title') or ''} {job.key}").encode(
-        "ascii", "ignore"
-    )
+    plain = normal("NFKD", f"{job.merged.get('title') or ''} {job.key}").encode("ascii", "ignore")
     return re.sub(r"[^a-z0-9]+", "-", plain.decode().lower()).strip("-") or "product"
 
 

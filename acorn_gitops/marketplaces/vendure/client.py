@@ -217,7 +217,7 @@ class Client:
         result = self._data(answer)["login"]
         if result["__typename"] != "CurrentUser":
             raise MarketplaceError(
-                f"{self.name}: {self._user} cannot sign in: {result.get('message', 'refused')}",
+                f"{self.name}: {self._user} cannot sign in: {one_line(str(result.get('message', 'refused')), 300)}",
                 hint="check `options.user` and the secret that `token` names",
             )
         self._token = answer.headers.get("vendure-auth-token", "")

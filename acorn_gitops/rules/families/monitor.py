@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from acorn_gitops.engines.onboarding import duty
 from acorn_gitops.engines.signals import Reading, readings
 from acorn_gitops.model.finding import Finding, Place
+from acorn_gitops.resources.buyers import ASKED
 from acorn_gitops.rules.context import Context
 from acorn_gitops.rules.registry import rule
 from acorn_gitops.rules.said import Said, breach
@@ -153,7 +154,7 @@ def own_price(context: Context) -> Iterator[Said]:
     assert context.known is not None
     stores: dict[str, list[str]] = {}
     for address, path in context.known.drifted:
-        if address.type == "listing" and path == "price":
+        if address.type == "listing" and path in ASKED:
             stores.setdefault(address.store, []).append(address.key)
     left: dict[str, list[str]] = {}
     for address, path in context.known.acknowledged:

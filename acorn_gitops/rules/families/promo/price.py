@@ -382,7 +382,9 @@ def overlaps(context: Context) -> Iterator[Said]:
         seen.add(alike)
         for index, one in enumerate(dated):
             for other in dated[index + 1 :]:
-                pair = (min(one.promo.name, other.promo.name), max(one.promo.name, other.promo.name))
+                # By name, not by the order of files: a waiver is for one of the two.
+                first, second = sorted((one, other), key=lambda d: d.promo.name)
+                pair = (first.promo.name, second.promo.name)
                 if pair in told or one.offer.tier != other.offer.tier:
                     continue
                 if one.end <= other.start or other.end <= one.start:
@@ -394,13 +396,13 @@ def overlaps(context: Context) -> Iterator[Said]:
                 if {one.audience, other.audience} == {"b2b", "prime"}:
                     continue  # nobody is both
                 told.add(pair)
-                count[one.promo.name] += 1
-                if count[one.promo.name] > PAIRS:
+                count[first.promo.name] += 1
+                if count[first.promo.name] > PAIRS:
                     continue
                 sales = one.offer.kind == other.offer.kind == "sale"
                 how = "the lower sale price holds" if sales else "they stack"
                 yield breach(
-                    one.promo,
+                    first.promo,
                     ("spec", "stacking"),
                     f"{pair[0]} and {pair[1]} meet on {sku} in {store} from {utc_text(max(one.start, other.start))}, and {how}",
                     mend="give both one stacking.group (the better one holds), or say `stacking.mode`"
