@@ -26,7 +26,7 @@ from acorn_gitops.model.resource import Address, Document, Origin, attribute_of,
 from acorn_gitops.plan.change import Action, Change, FieldChange, StoreResult
 from acorn_gitops.plan.form import misformed
 from acorn_gitops.plan.rollout import Phase, phase_from
-from acorn_gitops.resources.buyers import ASKED, asked
+from acorn_gitops.resources.buyers import ASKED, BUSINESS_PRICE, BUSINESS_TIERS, asked
 from acorn_gitops.resources.registry import TYPES, parse_address
 
 FORMAT: Final = "1.4"
@@ -160,14 +160,21 @@ def deepest_move(change: Change) -> Decimal | None:
     if change.address.type != "listing" or not any(attribute_of(f.path) in ASKED for f in change.fields):
         return None
     before = change.before or {}
+    if _ASKS_BUSINESSES.isdisjoint(before) and _ASKS_BUSINESSES.isdisjoint(change.after or ()):
+        move = price_move(change)
+        return Decimal(move[3]) if move is not None and move[3] else None
     after = {**before, **{k: v for k, v in (change.after or {}).items() if k in change.touched}}
     moves = [
         percent_change(was["value"], then["value"])
         for was, then in asked(before, after)
         if was is not None and then is not None and was["currency"] == then["currency"]
+        if was["value"] != then["value"]
     ]
-    found = [move for move in moves if move]
-    return min(found) if any(move < 0 for move in found) else max(found, default=None)
+    found = [move for move in moves if move is not None]
+    return min(found) if any(move.is_signed() for move in found) else max(found, default=None)
+
+
+_ASKS_BUSINESSES: Final = frozenset({BUSINESS_PRICE, BUSINESS_TIERS})
 
 
 def to_json(plan: Plan) -> dict[str, object]:

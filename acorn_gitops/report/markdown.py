@@ -98,7 +98,7 @@ def plan_markdown(plan: Plan, *, verbose: bool = False, most: int = LIMIT, betwe
         )
     moves = [m for c in plan.changes if (m := deepest_move(c)) is not None]
     if moves:
-        down = sum(m < 0 for m in moves)
+        down = sum(m.is_signed() for m in moves)
         many = f"{len(moves):,} prices move" if len(moves) != 1 else "1 price moves"
         danger.append(f"{many}: {down:,} down, {len(moves) - down:,} up.")
         danger += [

@@ -362,7 +362,7 @@ def _summary(plan: Plan, pen: Pen, between: str) -> list[str]:
     lines: list[str] = []
     moves = [m for c in plan.changes if c.writes and (m := deepest_move(c)) is not None]
     if moves:
-        down = sum(m < 0 for m in moves)
+        down = sum(m.is_signed() for m in moves)
         deepest, highest = min(moves), max(moves)
         spread = f"{deepest:+} %" if deepest == highest else f"from {deepest:+} % to {highest:+} %"
         lines.append(f"Prices: {down:,} down, {len(moves) - down:,} up, {spread}")
