@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from acorn_gitops.ledger.records import Settled
+from acorn_gitops.marketplaces.protocol import Owns
 from acorn_gitops.model.finding import Finding, Misused, Refused
 from acorn_gitops.model.resource import Address, Desired
 from acorn_gitops.plan.change import Change
@@ -187,16 +188,18 @@ def _forgets(change: Change) -> bool:
 
 def _recorded(plan: Plan, state: States) -> list[Change]:
     """What a store holds as declared, and this plan would write down. Rights that are not as last applied:
-    recorded, they count. And whatever was never applied: recorded, it is ours, bears our mark, and is deleted
-    when it leaves the specs. Somebody made it there by hand, or an apply that died did."""
+    recorded, they count. And where owners are kept, whatever was never applied: recorded, it bears our mark,
+    and is deleted when it leaves the specs. Somebody made it there by hand, or an apply that died did."""
     found = [
         one
         for one in as_recorded(state, plan.stores)
-        if one.before != one.after and (one.before is None or one.address.type in RIGHTS)
+        if one.before != one.after and one.address.type in RIGHTS
     ]
     known = {one.address for one in found}
     for store in plan.stores:
-        applied = state.ledger.applied(store.store) if store.to_record else {}
+        if not store.to_record or not isinstance(state.marketplaces.get(store.connection), Owns):
+            continue
+        applied = state.ledger.applied(store.store)
         for address in store.to_record:
             want = declared(state, address)
             if want is not None and (address.type, address.key) not in applied and address not in known:

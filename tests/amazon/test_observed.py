@@ -3,7 +3,7 @@ Asked by the official client, whose classes refuse what is not as its models say
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -65,10 +65,11 @@ def test_a_coupon_that_somebody_made_is_found(amazon: Emulated, official: Any) -
     assert (found.total_results, one.promotion_id, one.status) == (1, id, "RUNNING")
     assert one.benefit.discount.percent_off == 20
     assert one.purchase_requirements.claim_code.value == "FALL2026"
-    assert (one.schedule.start_date, one.schedule.end_date) == (
-        "2026-11-23T09:00:00Z",
-        "2026-11-30T09:00:00Z",
+    # A text, or an instant where its client finds a library for dates.
+    begins, ends = (
+        datetime.fromisoformat(str(at)) for at in (one.schedule.start_date, one.schedule.end_date)
     )
+    assert (begins, ends) == (datetime(2026, 11, 23, 9, tzinfo=UTC), datetime(2026, 11, 30, 9, tzinfo=UTC))
     assert api.get_promotion(id).promotion_title == "A fifth off"
     selection = api.get_selection(id, one.selection.selection_id, one.selection.revision_id).selection
     assert [(item.asin, item.sku) for item in selection.selection_details.items] == [("B0EXAMPLE1", "A")]
