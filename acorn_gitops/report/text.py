@@ -500,9 +500,12 @@ def report_text(
         )
     elif bad or left_out:
         stores = f", {plural('store', len(left_out))} left out" if left_out else ""
+        # What is on its way has no cause to be mended.
+        waits = not left_out and all(outcome.status == "accepted" for _, outcome in bad)
+        way_on = "wait until it is there" if waits else "mend the cause"
         lines.append(
             pen("Partly applied.", "red")
-            + f" {done:,} done, {len(bad):,} not{stores}; mend the cause and run the same command again."
+            + f" {done:,} done, {len(bad):,} not{stores}; {way_on} and run the same command again."
         )
     else:
         lines.append(pen("Applied.", "green") + f" {plural('change', done)} done and seen.")

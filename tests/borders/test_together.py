@@ -230,3 +230,15 @@ def test_taking_over_what_is_there_needs_the_right_to_make_it(
     assert (done.code, "ACN-024" in done.err) == (4, True), done
     monkeypatch.setenv("ACORN_ACTOR", "ada@example.com")
     made.apply()
+
+
+def test_what_is_on_its_way_has_no_cause_to_be_mended(tmp_path: Path) -> None:
+    made = applied(tmp_path, kettle("100.00", "80.00"))
+    made.run("sandbox", "fault", "accept", "amz-de/listing/*", "--times", "1", "--reads", "0")
+    made.write(storefront(), kettle("101.00", "80.00"))
+    done = made.run("apply", "--auto-approve", "--wait", "0")
+    assert (done.code, "wait until it is there and run the same command again" in done.out) == (3, True), done
+    made.run("sandbox", "fault", "none")
+    made.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "1")
+    made.write(storefront(), kettle("102.00", "80.00"))
+    assert "mend the cause and run the same command again" in made.run("apply", "--auto-approve").out
