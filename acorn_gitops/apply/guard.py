@@ -110,6 +110,19 @@ class Guard:
             self._promotions.pop(address.store, None)
         self._going.clear()
 
+    def refusal_anew(self, write: Write, former: str, content: Attributes | None) -> str:
+        """As `refusal`, of a promotion that takes the place of another one (`former`, and what it was when it
+        was planned): compared with what was paid while that one stood, also where it is gone by now."""
+        held = self._promotions_of(write.address.store)
+        now = held.content(former)
+        if now is None and content is not None:
+            held.put(former, content)
+        try:
+            return self.refusal(write, former)
+        finally:
+            if now is None and content is not None:
+                held.put(former, None)
+
     def _refusal(self, write: Write, former: str) -> str:
         address = write.address
         if address.type == "listing" and write.operation != "delete":

@@ -46,6 +46,11 @@ def parts_of(change: Change, left: tuple[Step, ...]) -> list[Part]:
     return [Part(change, (step,)) for step in left]
 
 
+def is_made_anew(change: Change) -> bool:
+    """Whether a promotion takes the place of another one, or of itself with other fixed attributes."""
+    return change.action == "replace" and change.address.type == "promotion"
+
+
 def in_turn(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Parts of one store and one wave in rounds, each of which is seen before the next is sent: of a change
     in two parts the second one waits. In a round what ends a promotion goes first."""

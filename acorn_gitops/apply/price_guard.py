@@ -161,7 +161,9 @@ def _paid_too_little(
     price, before = after.get("price"), live.get("price")
     if price is None or not held or not (former or {"price", "minPrice", "status"} & sent.keys()):
         return ""
-    if live.get("status") == "inactive" and after.get("status") != "inactive":
+    if after.get("status") == "inactive":
+        return ""  # nobody can buy it; it is judged when it is put on sale
+    if live.get("status") == "inactive":
         before = None  # it is not for sale now
     try:
         floor = _floor(price["currency"], after.get("minPrice"), least)

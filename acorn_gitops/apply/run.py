@@ -16,7 +16,7 @@ from acorn_gitops.apply.edges import Edges
 from acorn_gitops.apply.guard import Guard, seconds_between
 from acorn_gitops.apply.journal import HALF, Journal
 from acorn_gitops.apply.observe import observe
-from acorn_gitops.apply.parts import Part, Sent, batches, in_turn, wave_of
+from acorn_gitops.apply.parts import Part, Sent, batches, in_turn, is_made_anew, wave_of
 from acorn_gitops.apply.rights import RightsOrder
 from acorn_gitops.apply.rollout import by_phase, why_it_ends, why_not_still, why_unread
 from acorn_gitops.apply.staleness import check_not_empty
@@ -33,7 +33,7 @@ from acorn_gitops.marketplaces.protocol import (
 )
 from acorn_gitops.model.finding import MarketplaceError, Moved, Superseded
 from acorn_gitops.model.resource import Address, Desired, Live
-from acorn_gitops.plan.change import Change
+from acorn_gitops.plan.change import Change, Step
 from acorn_gitops.plan.compare import holds
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.plan.ownership import belongs_to
@@ -277,8 +277,13 @@ class Run:
                 self._wave(part for when, part, _ in waiting if when == wave)
             if len(self.waiting) == len(waiting):
                 break
+        promotions = [part for _, part, _ in self.waiting if part.change.address.type == "promotion"]
         for _, part, why in self.waiting:
-            self._refused(part, "rejected", f"not sent: {why}")
+            if self._status(part) != "observed":
+                continue  # its first part is refused, and says why
+            many = part in promotions and len({p.change.address for p in promotions}) > 1
+            way_out = "; where they wait for each other, end one, apply, and make it anew" if many else ""
+            self._refused(part, "rejected", f"not sent: {why}{way_out}")
         self.waiting = []
 
     def _wave(self, parts: Iterable[Part]) -> None:
@@ -422,21 +427,50 @@ class Run:
         return kept
 
     def _held_back(self, part: Part) -> bool:
-        """Whether the price guard stops this change for now; nothing of it is sent."""
+        """Whether this change is stopped for now; nothing of it is sent."""
         writes = list(self.journal.writes(part))
-        if why := self._undone_by(writes):
+        why = self._undone_by(writes) or self._waits_for_former(part) or self._why_not(part, writes)
+        if why:
             self.waiting.append((wave_of(part), part, why))
             return True
+        self.guard.goes(writes)
+        return False
+
+    def _why_not(self, part: Part, writes: Sequence[Write]) -> str:
+        """Why the price guard does not let a part pass; empty where it does. A promotion that is made anew
+        is judged in the place of its former, before that is ended and after."""
+        former = part.change.former
+        if is_made_anew(part.change):
+            had = self.snapshots[former.store].resources.get((former.type, former.key))
+            content = had.attributes if had is not None else None
+            anew = Part(part.change, (Step(part.change.address, "create"),))
+            return next(
+                (
+                    why
+                    for write in self.journal.writes(anew)
+                    if (why := self.guard.refusal_anew(write, former.key, content))
+                ),
+                "",
+            )
         for write in writes:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place
-            former = part.change.former.key if len(writes) == 2 else write.address.key
-            why = self.guard.refusal(write, write.former or former)
-            if why:
-                self.waiting.append((wave_of(part), part, why))
-                return True
-        self.guard.goes(writes)
-        return False
+            key = former.key if len(writes) == 2 else write.address.key
+            if why := self.guard.refusal(write, write.former or key):
+                return why
+        return ""
+
+    def _waits_for_former(self, part: Part) -> str:
+        """Of a promotion that is made anew: why its former is not ended, as the key is taken, or the new one
+        not sent, as the former is still there."""
+        if not is_made_anew(part.change):
+            return ""
+        address, former = part.change.address, part.change.former
+        there = self.latest[address.store].resources
+        if part.steps[-1].operation == "delete":
+            taken = address != former and (address.type, address.key) in there
+            return f"{address} is there already" if taken else ""
+        return f"{former} is still there" if (former.type, former.key) in there else ""
 
     def _undone_by(self, writes: Sequence[Write]) -> str:
         """Which earlier write would undo these when it comes, in words; empty for none."""

@@ -51,9 +51,13 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
         return untold
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its words would be among ours
     known = {} if environ.get("OTEL_SERVICE_NAME") else {"service.name": "acorn"}
-    resource = Resource.create({**known, "service.version": __version__})
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=SECONDS)))
+    try:
+        resource = Resource.create({**known, "service.version": __version__})
+        provider = TracerProvider(resource=resource)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=SECONDS)))
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        warn(f"spans cannot be sent, by what the variables OTEL_… say: {one_line(str(error), 200)}")
+        return untold
     tracer = provider.get_tracer("acorn", __version__)
     carrier = {name.lower(): environ[name] for name in ("TRACEPARENT", "TRACESTATE") if environ.get(name)}
     pipeline = TraceContextTextMapPropagator().extract(carrier)

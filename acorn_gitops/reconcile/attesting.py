@@ -10,7 +10,7 @@ or the day has come, the step is there again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, digest
 from acorn_gitops.plan.change import Change, StoreResult
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.provenance.revision import Revision
-from acorn_gitops.reconcile.states import Wishes
+from acorn_gitops.reconcile.states import States, Wishes, declared
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
@@ -131,24 +131,25 @@ def _content_of(step: Change) -> Attributes | None:
     return said if len(said.get("skus") or ()) <= MOST_SKUS else {**said, "skus": [], JOINS: [EVERYTHING]}
 
 
-def standing(
-    known: Mapping[Address, Attestation],
-    desired: Mapping[str, Mapping[tuple[str, str], Desired]],
-    today: date,
-    where: Callable[[str], str],
-) -> dict[str, dict[str, Attributes]]:
-    """By store, the promotions that people have made there by hand and that the specs say otherwise by now, or
-    no longer: nobody has said yet that they are gone, so that buyers may pay by them. `where`: the digest of
-    a store's marketplace. One of which the record does not say what it is, is for anything."""
+def standing(workspace: Workspace, state: States) -> dict[str, dict[str, Attributes]]:
+    """By store, the promotions that people say they made there by hand: buyers may pay by them, until their
+    own end or until somebody says that they are gone (the record no longer holds them). What the specs say of
+    them by now changes nothing of that, nor that nobody has looked for a year. One of which the record does
+    not say what it is, is for anything."""
+    known, _ = attestations(workspace.root, state.loaded.project.environment)
+    today = workspace.now().date().isoformat()
     found: dict[str, dict[str, Attributes]] = {}
     for address, one in known.items():
-        if address.type != "promotion" or not one.at <= today.isoformat() < one.until:
+        if address.type != "promotion" or one.where != state.marketplace_of(address.store):
             continue
-        want = desired.get(address.store, {}).get((address.type, address.key))
-        if want is not None and digest(want.attributes) == one.digest:
-            continue
-        if one.where == where(address.store):
-            found.setdefault(address.store, {})[f"{ATTESTED}:{address.key}"] = one.content or UNKNOWN
+        want = declared(state, address)
+        content = one.content
+        if content is None and want is not None and digest(want.attributes) == one.digest:
+            content = want.attributes
+        if content is None and today < one.until:
+            content = UNKNOWN
+        if content is not None:
+            found.setdefault(address.store, {})[f"{ATTESTED}:{address.key}"] = content
     return found
 
 

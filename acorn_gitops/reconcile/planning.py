@@ -170,9 +170,7 @@ def compute(
     clean: dict[str, StoreResult] = {}
     attested, faults = attestations(workspace.root, loaded.project.environment)
     blocking += faults
-    if any(address.type == "promotion" for address in attested):
-        today = workspace.now().date()
-        state.standing = standing(attested, state.desired.stores, today, where=state.marketplace_of)
+    state.standing = standing(workspace, state)
     taken: dict[Address, str] = {}
     behind: list[str] = []
 

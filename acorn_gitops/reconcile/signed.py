@@ -16,8 +16,10 @@ from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.provenance.signature import VARIABLE, signature_of
+from acorn_gitops.reconcile import attesting
 from acorn_gitops.reconcile.loosened import last_guards
 from acorn_gitops.reconcile.workspace import Workspace
+from acorn_gitops.rules import rehearsal
 from acorn_gitops.specs.deciding import files_that_decide, place_of_facts, places_of_specs
 from acorn_gitops.specs.load import Loaded
 
@@ -47,8 +49,12 @@ def _why_not(workspace: Workspace, loaded: Loaded, ledger: Ledger) -> Finding | 
     if not commit:
         return _unsigned("what is applied is in no commit, and a signed one is asked for")
     settings = loaded.configuration.settings
-    places = [*places_of_specs(settings), place_of_facts(settings)]
-    if not Authors(root).are_committed(files_that_decide(loaded), places):
+    # What people attested, and a rehearsal, decide as well.
+    places = [*places_of_specs(settings), place_of_facts(settings), rehearsal.FOLDER]
+    environment = loaded.project.environment
+    records = [attesting.record_file(environment), rehearsal.record_file(environment)]
+    there = {file for file in records if (root / file).exists()}
+    if not Authors(root).are_committed(files_that_decide(loaded) | there, places):
         return _unsigned(
             f"what is checked out is not what commit {commit[:10]} holds, and a signed one is asked for"
         )

@@ -199,3 +199,75 @@ def test_of_a_code_that_an_older_record_knows_nobody_knows_what_it_takes(seller:
     found = seller.run("plan")
     said = " ".join(found.out.split())
     assert (found.code, "does not say what it is for" in said) == (4, True), found
+
+
+KETTLE_SALE = """---
+apiVersion: acorn/v1
+kind: Promo
+metadata: {name: kettles}
+spec:
+  type: percentOff
+  stores: {names: [amz-de]}
+  skus: {names: [KTL-17-BLK]}
+  window: {start: {local: "2026-11-27T00:00:00", tz: store}, end: {local: "2027-11-27T00:00:00", tz: store}}
+  discount: {percent: "1"}
+"""
+COUPON = (
+    PROMO.replace("type: percentOff", "type: coupon") + '  limits: {budget: {currency: EUR, value: "9000"}}\n'
+)
+
+
+@pytest.mark.parametrize("beside", ["", KETTLE_SALE], ids=["alone", "beside a sale"])
+def test_a_coupon_without_a_code_is_not_hidden_by_another_promotion(seller: Seller, beside: str) -> None:
+    seller.text(floored("12.90", COUPON + beside))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    assert seller.run("plan").code == 0
+    seller.text(floored("11.00", beside))
+    found = seller.run("plan")
+    said = " ".join(found.out.split())
+    assert (found.code, "would cost 8.80 EUR with attested:black-friday" in said) == (4, True), found
+
+
+def test_what_was_attested_holds_until_its_own_end_whatever_day_was_named(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That nobody has looked since changes nothing of what buyers pay."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-26T10:00:00Z")
+    seller.text(floored("12.90", CODE))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*", until="2026-11-27")
+    seller.text(floored("11.00", ""))
+    for now, code in (("2026-11-26T11:00:00Z", 4), ("2026-11-28T10:00:00Z", 4), ("2028-01-01T00:00:00Z", 0)):
+        monkeypatch.setenv("ACORN_NOW", now)
+        assert seller.run("plan").code == code, now
+
+
+def test_a_code_that_is_as_attested_is_reckoned_with_beside_what_somebody_else_makes(
+    tmp_path: Path, sp_api_server: tuple[str, Switch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12.00 less 20 % and 20 % is 7.20, below a floor of 9.00; and at 12.90 it is told that it is sold so now."""
+    from tests.amazon.test_promotions import made
+
+    monkeypatch.setenv("AMAZON_EU", json.dumps(SECRETS))
+    amazon = Emulated(*sp_api_server, WallClock())
+    amazon.world.habits.throttled = False
+    seller = Seller(tmp_path / "r", amazon, floored("12.90", CODE))
+    file = seller.path / "acorn.yaml"
+    file.write_text(file.read_text().replace("options: {", "options: {promotions: read, "))
+    assert seller.run("trust", "main").code == 0
+    (tmp_path / "screenshot.png").write_bytes(b"codes")
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    monkeypatch.setenv("ACORN_NOW", "2026-11-28T10:00:00Z")
+    days = {"start": "2026-11-20T00:00:00+00:00", "end": "2099-01-01T00:00:00+00:00"}
+    coupon = made(amazon, **days)
+    for said in (seller.run("plan", "--refresh").out, seller.run("drift").out):
+        assert "ACN-033" in said and "attested:black-friday" in said
+    seller.text(floored("12.00", CODE))
+    found = seller.run("plan")
+    assert (found.code, "would cost 7.20 EUR" in " ".join(found.out.split())) == (4, True), found
+    # What Amazon shows under the same code is that promotion, and no second one.
+    amazon.emulator.control.answer("promotion", {"cancel": coupon})
+    made(amazon, type="BASKET_BUILDING", code="KETTLE20", **days)
+    assert seller.run("plan", "--refresh").code == 0

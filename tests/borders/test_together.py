@@ -242,3 +242,104 @@ def test_what_is_on_its_way_has_no_cause_to_be_mended(tmp_path: Path) -> None:
     made.run("sandbox", "fault", "reject", "amz-de/listing/*", "--times", "1")
     made.write(storefront(), kettle("102.00", "80.00"))
     assert "mend the cause and run the same command again" in made.run("apply", "--auto-approve").out
+
+
+def by_hand(made: Repository, tmp_path: Path, percent: str) -> None:
+    """Somebody makes a coupon on K-1 in a console."""
+    body = (
+        '{"address": "amz-de/promotion/hand", "attributes": {"type": "coupon", "skus": ["K-1"], "start":'
+        ' "2026-11-01T00:00:00Z", "end": "2027-11-01T00:00:00Z", "discount": {"percent": "%s"}}}\n'
+    )
+    (tmp_path / "seed.jsonl").write_text(body % percent)
+    assert made.run("sandbox", "seed", str(tmp_path / "seed.jsonl")).code == 0
+
+
+def renamed(percent: str) -> dict[str, Any]:
+    new = promo("new", percent)
+    new["metadata"]["movedFrom"] = "old"
+    return new
+
+
+def test_a_rename_beside_a_coupon_that_is_too_deep_already_changes_nothing_for_anybody(
+    tmp_path: Path,
+) -> None:
+    """It is judged in the place of its former: 75.00 with both is below a floor of 80.00, before and after."""
+    made = applied(tmp_path, kettle("100.00", "80.00"), promo("old", "15"))
+    by_hand(made, tmp_path, "10")
+    made.write(storefront(), kettle("100.00", "80.00"), renamed("15"))
+    made.apply()
+    assert discounts(made) == {"hand": "10", "new": "15"}
+    assert "No changes" in made.run("plan").out
+
+
+def test_a_rename_that_makes_it_worse_ends_nothing(tmp_path: Path) -> None:
+    """The former is not ended where the new one would not be sent."""
+    made = applied(tmp_path, kettle("100.00", "70.00"), promo("old", "15"))
+    made.write(storefront(), kettle("100.00", "70.00"), renamed("22"))
+    workspace = Workspace(made.path, environ={"ACORN_CACHE_DIR": ""})
+    done = workspace.apply(ApplyRequest(), Hooks(approve=lambda _: by_hand(made, tmp_path, "10")))
+    assert [outcome.status for _, outcome in done.outcomes] == ["rejected"]
+    assert discounts(made) == {"hand": "10", "old": "15"}
+
+
+@pytest.mark.parametrize("count", [3, 12])
+@pytest.mark.parametrize("beside", [{}, {"stacking": {"group": "g"}}], ids=["stacked", "one group"])
+def test_codes_that_go_below_a_new_floor_can_be_ended(
+    tmp_path: Path, count: int, beside: dict[str, Any]
+) -> None:
+    """However many there are: fewer of them are never a lower price for anybody."""
+    codes = [promo(f"c{n}", "5", type="promoCode", code=f"CODE{n}", **beside) for n in range(count)]
+    made = applied(tmp_path, kettle("100.00", "10.00"), *codes)
+    made.write(storefront(), kettle("100.00", "99.00"))
+    made.apply()
+    assert discounts(made) == {}
+
+
+def test_with_too_many_codes_to_tell_buyers_apart_a_price_may_rise_and_not_fall(tmp_path: Path) -> None:
+    codes = [promo(f"c{n}", "5", type="promoCode", code=f"CODE{n}") for n in range(12)]
+    made = applied(tmp_path, kettle("100.00", "10.00"), *codes)
+    made.run("sandbox", "fault", "reject", "amz-de/promotion/*", "--times", "50")
+    made.write(storefront(), kettle("105.00", "99.00"))
+    assert made.run("apply", "--auto-approve").code == 3  # no code can be ended
+    assert made.live()[PRICE]["price"]["value"] == "105.00"
+    made.write(storefront(), kettle("104.00", "99.00"))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, made.live()[PRICE]["price"]["value"]) == (3, "105.00"), done
+
+
+def test_a_listing_is_taken_off_sale_whatever_it_will_cost(tmp_path: Path) -> None:
+    """Nobody can buy it; it is judged when it is put on sale again."""
+    made = applied(tmp_path, kettle("100.00", "80.00"), promo("p", "15"))
+    made.write(storefront(), kettle("90.00", "80.00", status="inactive"), promo("p", "15"))
+    made.apply()
+    assert made.live()[PRICE]["status"] == "inactive"
+    made.write(storefront(), kettle("90.00", "80.00"), promo("p", "15"))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, made.live()[PRICE]["status"]) == (4, "inactive"), done
+
+
+def test_two_that_wait_for_each_other_say_the_way_out(tmp_path: Path) -> None:
+    def week(first: int) -> dict[str, Any]:
+        edges = (("start", f"2026-12-{first:02}"), ("end", f"2026-12-{first + 7:02}"))
+        return {"window": {edge: {"local": f"{day}T00:00", "tz": "UTC"} for edge, day in edges}}
+
+    made = applied(
+        tmp_path, kettle("100.00", "80.00"), promo("a", "15", **week(1)), promo("b", "15", **week(8))
+    )
+    made.write(
+        storefront(), kettle("100.00", "80.00"), promo("a", "15", **week(8)), promo("b", "15", **week(1))
+    )
+    done = made.run("apply", "--auto-approve")
+    said = " ".join(done.out.split())
+    assert (done.code, "where they wait for each other, end one, apply, and make it anew" in said) == (
+        3,
+        True,
+    ), done
+    made.write(storefront(), kettle("100.00", "80.00"), promo("b", "15", **week(8)))
+    made.apply()
+    made.write(storefront(), kettle("100.00", "80.00"), promo("b", "15", **week(1)))
+    made.apply()
+    made.write(
+        storefront(), kettle("100.00", "80.00"), promo("a", "15", **week(8)), promo("b", "15", **week(1))
+    )
+    made.apply()

@@ -125,6 +125,20 @@ def test_what_is_not_committed_is_signed_by_nobody(team: Repository, keys: Path)
     refused(team, "is not what commit")
 
 
+@pytest.mark.parametrize("file", ["attested-sandbox.json", "rehearsal-sandbox.json"])
+def test_records_that_decide_are_what_the_commit_holds(team: Repository, keys: Path, file: str) -> None:
+    """What people attested, and a rehearsal."""
+    commit(team, keys / "ada")
+    (team.path / "evidence").mkdir()
+    record = team.path / "evidence" / file
+    record.write_text('{"format_version": "1.0", "environment": "sandbox", "attested": []}')
+    refused(team, "is not what commit")
+    commit(team, keys / "ada")
+    assert team.run("plan", "--detailed-exitcode").code == 2
+    record.unlink()
+    refused(team, "is not what commit")
+
+
 def test_without_keys_nobody_counts(
     team: Repository, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

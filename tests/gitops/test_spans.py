@@ -127,3 +127,14 @@ def test_no_value_and_no_secret_is_told(tmp_path: Path, collector: Collector) ->
     everything = b"".join(span.SerializeToString() for span in collector.spans)
     assert b"acorn.store" in everything
     assert b"77.77" not in everything
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_BSP_MAX_QUEUE_SIZE", "1"), ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x")]
+)
+def test_variables_that_make_no_sense_change_nothing(
+    tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    done = Repository(tmp_path / "r", storefront(), sku()).run("plan")
+    assert (done.code, "spans cannot be sent" in done.err) == (0, True), done

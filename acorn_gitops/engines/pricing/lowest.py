@@ -30,7 +30,7 @@ from acorn_gitops.engines.pricing.price import WHOLE, Offer, Price, effective, p
 MOST: Final = 4096
 """Combinations of one time that are looked at."""
 
-MOST_BUYERS: Final = 1024
+MOST_BUYERS: Final = 128
 """Sorts of buyers that are told apart."""
 
 BESIDES: Final = 4

@@ -66,15 +66,16 @@ class _Stretch:
         return lowest(self.was).pays
 
     def worst(self, after: int, before: int, floor: int) -> int | None:
-        """The least that a buyer pays who pays less than a floor and less than he does now; None where there
-        is none. That somebody else (staff, who has a code) pays little already opens nothing for others."""
-        if after == before and {*self.then} == {*self.was}:
+        """What a buyer pays who pays less than a floor and less than he does now; None where there is none. That somebody else (staff, who has a code) pays little already opens nothing for others."""
+        if after >= before and {*self.then} <= {*self.was} and _is_monotone(self.was):
             return None
         if self._each is None:
-            same = {*self.then} == {*self.was} and not any(o.group or o.kind == "sale" for o in self.then)
-            return None if same and after >= before else self.after(after)
-        paid = ((then.pays(after), was.pays(before)) for then, was in self._each)
-        return min((pays for pays, paid_now in paid if pays < floor and pays < paid_now), default=None)
+            return self.after(after)
+        for then, was in self._each:
+            pays = then.pays(after)
+            if pays < floor and pays < was.pays(before):
+                return pays
+        return None
 
     @cached_property
     def _each(self) -> list[tuple[Lowest, Lowest]] | None:
@@ -83,10 +84,31 @@ class _Stretch:
         sorts = buyers([*dict.fromkeys((*self.then, *self.was))])
         if sorts is None:
             return None
-        reach = {
+        reach = dict.fromkeys(
             (tuple(o for o in self.then if o in has), tuple(o for o in self.was if o in has)) for has in sorts
-        }
-        return [(lowest(then), lowest(was)) for then, was in reach]
+        )
+        found: list[tuple[Lowest, Lowest]] = []
+        left = MOST_STATES
+        for then, was in reach:
+            found.append((lowest(then), lowest(was)))
+            left -= len(found[-1][0].states) + len(found[-1][1].states)
+            if left < 0:
+                return None
+        return found
+
+
+MOST_STATES: Final = 4_096
+"""Combinations of offers that are looked at to tell one buyer from another."""
+
+
+def _is_monotone(offers: Iterable[Offer]) -> bool:
+    """Whether fewer of these offers, or a higher list price, are never a lower price for anybody: of each
+    group the best one is the same at any price, and whichever takes its place counts in the same way."""
+    groups: dict[str, set[tuple[str, str]]] = {}
+    for one in offers:
+        if one.group:
+            groups.setdefault(one.group, set()).add((one.kind, one.mode))
+    return all(len(sorts) == 1 for sorts in groups.values())
 
 
 class HeldPromotions:
@@ -471,10 +493,21 @@ ATTESTED: Final = "attested"
 
 
 def beside(promotions: Mapping[str, Attributes], attested: Mapping[str, Attributes]) -> dict[str, Attributes]:
-    """What a store shows, and what people say that they made there: without what it shows by its code."""
-    codes = {str(one.get("code")).casefold() for one in promotions.values()}
-    hidden = {key: one for key, one in attested.items() if str(one.get("code")).casefold() not in codes}
+    """What a store shows, and what people say that they made there: without what it shows as well."""
+    shown = [*promotions.values()]
+    hidden = {key: one for key, one in attested.items() if not any(_is_shown(one, by) for by in shown)}
     return {**promotions, **hidden}
+
+
+def _is_shown(attested: Attributes, by: Attributes) -> bool:
+    """Whether what people made is what a store shows: by its code; without one, what somebody made in a
+    console that takes as much off the same goods, for the same buyers."""
+    code = attested.get("code")
+    if code or by.get("code"):
+        return str(code).casefold() == str(by.get("code")).casefold()
+    alike = all(attested.get(name) == by.get(name) for name in ("discount", "audience", "minimumOrder"))
+    everything = EVERYTHING in (by.get(JOINS) or ())
+    return bool(by.get("foreign")) and alike and (everything or {*_skus(attested)} <= {*_skus(by)})
 
 
 def holds_for(promotion: Mapping[str, object], skus: Iterable[str], product: str = "") -> bool:
