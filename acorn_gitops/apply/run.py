@@ -418,8 +418,10 @@ class Run:
         before, latest = self.snapshots[store].resources, self.latest[store]
         kept = []
         for part in parts:
-            keys = {(step.address.type, step.address.key) for step in part.steps}
-            keys.add((part.change.former.type, part.change.former.key))
+            former = (part.change.former.type, part.change.former.key)
+            keys = {(step.address.type, step.address.key) for step in part.steps} | {former}
+            if self._follows(part):
+                keys.discard(former)  # this run has ended it
             if any(_etag(before.get(key)) != _etag(latest.resources.get(key)) for key in keys):
                 self._refused(part, "conflict", f"it was changed by somebody else meanwhile ({why})")
             elif not self._held_back(part):
@@ -472,6 +474,11 @@ class Run:
             return f"{address} is there already" if taken else ""
         return f"{former} is still there" if (former.type, former.key) in there else ""
 
+    def _follows(self, part: Part) -> bool:
+        """Whether a promotion that is made anew is to be sent, and its former was ended by this run."""
+        outcome = self.outcomes.get(part.change.address)
+        return is_made_anew(part.change) and outcome is not None and outcome.status == "observed"
+
     def _undone_by(self, writes: Sequence[Write]) -> str:
         """Which earlier write would undo these when it comes, in words; empty for none."""
         for write in writes:
@@ -490,7 +497,7 @@ class Run:
         return ""
 
     def _refused(self, part: Part, status: Literal["conflict", "rejected"], why: str) -> None:
-        if self._status(part) == "observed" and part.change.address in self.outcomes:
+        if self._follows(part):
             why += HALF
         outcome = Outcome(part.change.address, status, why)
         self.outcomes[part.change.address] = outcome

@@ -343,3 +343,22 @@ def test_two_that_wait_for_each_other_say_the_way_out(tmp_path: Path) -> None:
         storefront(), kettle("100.00", "80.00"), promo("a", "15", **week(8)), promo("b", "15", **week(1))
     )
     made.apply()
+
+
+def test_a_rename_goes_on_where_somebody_changes_something_else_in_between(tmp_path: Path) -> None:
+    """The store is another one by the time the new one is sent: what this run has ended is no change of others."""
+    made = applied(tmp_path, kettle("100.00", "70.00"), promo("old", "15"))
+    made.write(storefront(), kettle("100.00", "70.00"), renamed("15"))
+    seen: list[str] = []
+
+    def meanwhile() -> bool:
+        if not seen and "old" not in discounts(made):
+            seen.append("once")
+            by_hand(made, tmp_path, "1")
+        return False
+
+    done = Workspace(made.path, environ={"ACORN_CACHE_DIR": ""}).apply(
+        ApplyRequest(), Hooks(stopping=meanwhile)
+    )
+    assert (done.complete, seen) == (True, ["once"]), done.outcomes
+    assert discounts(made) == {"hand": "1", "new": "15"}
