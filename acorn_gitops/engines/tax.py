@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from acorn_gitops.engines.pricing.exchange import exchanged
@@ -319,8 +320,11 @@ def _crosses_border(result: ResultData) -> bool:
 
 
 def _territory(wanted: Sequence[str] | None, place: str, other: str, words: str) -> int | str:
-    if not wanted:
-        return 0
+    return _of_territory(tuple(wanted), place, other, words) if wanted else 0
+
+
+@lru_cache(maxsize=1 << 16)  # a matrix asks each rule for the same places again and again
+def _of_territory(wanted: tuple[str, ...], place: str, other: str, words: str) -> int | str:
     found = [name for name in wanted if covers(name, place, other)]
     if found:
         return max(map(specificity, found))
