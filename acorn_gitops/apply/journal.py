@@ -327,9 +327,8 @@ def _outcome(change: Change, results: Sequence[tuple[Step, Outcome]]) -> Outcome
     """What became of a change, by its steps."""
     failed = next((answer for _, answer in results if answer.status != "observed"), None)
     last = failed or results[-1][1]
-    after_the_old = len(results) == 2 or change.address.type == "promotion"
     step, answer = results[-1]
-    half = change.action == "replace" and step.operation == "create" and failed is answer and after_the_old
+    half = failed is answer and step.operation == "create" and change.steps[0].operation == "delete"
     return last._replace(address=change.address, message=last.message + (HALF if half else ""))
 
 

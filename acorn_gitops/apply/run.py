@@ -445,20 +445,12 @@ class Run:
         if is_made_anew(part.change):
             had = self.snapshots[former.store].resources.get((former.type, former.key))
             content = had.attributes if had is not None else None
-            anew = Part(part.change, (Step(part.change.address, "create"),))
-            return next(
-                (
-                    why
-                    for write in self.journal.writes(anew)
-                    if (why := self.guard.refusal_anew(write, former.key, content))
-                ),
-                "",
-            )
+            (write,) = self.journal.writes(Part(part.change, (Step(part.change.address, "create"),)))
+            return self.guard.refusal_anew(write, former.key, content)
         for write in writes:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place
-            key = former.key if len(writes) == 2 else write.address.key
-            if why := self.guard.refusal(write, write.former or key):
+            if why := self.guard.refusal(write, write.former or write.address.key):
                 return why
         return ""
 

@@ -1,6 +1,6 @@
-"""Runs as OpenTelemetry spans. Comes in: a process's environment. Goes out: what a workspace calls when a part
-of a run begins (`model.spans`), and one call that sends what was gathered. Callers: `Session`, the command's
-end.
+"""Runs as OpenTelemetry spans. Comes in: a process's environment. Goes out: what a workspace calls when a
+part of a run begins (`model.spans`), and one call that sends what was gathered. Callers: `Session`, the
+command's end.
 
 OpenTelemetry's own variables say whether and where: `OTEL_EXPORTER_OTLP_ENDPOINT` and its neighbours. A
 `TRACEPARENT` makes a run part of the pipeline that it runs in. A collector that is away costs some seconds at
@@ -46,7 +46,7 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     except ImportError:
         warn(
-            "spans are asked for (OTEL_EXPORTER_OTLP_ENDPOINT), and `pip install 'acorn-gitops[otel]'` is missing"
+            "spans are asked for (OTEL_EXPORTER_OTLP_ENDPOINT), which takes `pip install 'acorn-gitops[otel]'`"
         )
         return untold
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its words would be among ours

@@ -2,8 +2,8 @@
 bytes. Caller: cli.
 
 Region, endpoint and credentials are those of the environment, under the names that every client of such
-stores knows (`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` …). What comes back is believed as little
-as a file is: a plan has a name that its content gives it.
+stores knows (`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` …). What comes back is believed as
+little as a file is: a plan has a name that its content gives it.
 """
 
 from __future__ import annotations

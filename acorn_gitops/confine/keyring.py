@@ -1,5 +1,5 @@
-"""Keys that may sign, laid out for git in a folder of their own. Comes in: lists of SSH signers, OpenPGP keys.
-Goes out: a folder, gone when it was used. Caller: `provenance.signature`.
+"""Keys that may sign, laid out for git in a folder of their own. Comes in: lists of SSH signers, OpenPGP
+keys. Goes out: a folder, gone when it was used. Caller: `provenance.signature`.
 
 Neither the keyring nor the settings of whoever runs acorn are asked, and no agent is started.
 """

@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache
+from contextlib import suppress
 from html import escape
 from typing import IO, Final, Literal
 from urllib.parse import quote, quote_plus
@@ -47,17 +47,14 @@ MARKS: Final = 30
 Bringing more into order takes time with the square of their number."""
 
 
-@cache
-def _too_many_marks() -> re.Pattern[str]:
-    marks = "".join(mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(mark))
-    return re.compile(f"[{marks}]{{{MARKS + 1}}}")
-
-
 def piled_up(text: str) -> int:
     """Where more combining marks stand after one letter than any language has; -1 where nowhere."""
-    if text.isascii():
+    with suppress(UnicodeEncodeError):
+        text.encode("latin-1")  # at no cost, and Latin-1 has no marks
         return -1
-    found = _too_many_marks().search(text)
+    # Which marks there are is found quickly, and in most languages there is none.
+    marks = "".join(sorted(letter for letter in {*text} if unicodedata.combining(letter)))
+    found = re.search(f"[{marks}]{{{MARKS + 1}}}", text) if marks else None
     return found.start() if found is not None else -1
 
 

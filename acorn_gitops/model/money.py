@@ -72,8 +72,8 @@ def round_half_up(amount: Decimal, currency: str) -> Decimal:
 
 
 def percent_change(before: str, after: str) -> Decimal | None:
-    """Change from `before` to `after` in percent with one decimal; None from zero, and where one of them is no
-    number or out of all proportion to the other."""
+    """Change from `before` to `after` in percent with one decimal; None from zero, and where one of them is
+    no number or out of all proportion to the other."""
     try:
         old = Decimal(before)
         if not old:

@@ -131,13 +131,13 @@ def _content_of(step: Change) -> Attributes | None:
     return said if len(said.get("skus") or ()) <= MOST_SKUS else {**said, "skus": [], JOINS: [EVERYTHING]}
 
 
-def standing(workspace: Workspace, state: States) -> dict[str, dict[str, Attributes]]:
+def standing(
+    known: Mapping[Address, Attestation], state: States, today: date
+) -> dict[str, dict[str, Attributes]]:
     """By store, the promotions that people say they made there by hand: buyers may pay by them, until their
     own end or until somebody says that they are gone (the record no longer holds them). What the specs say of
     them by now changes nothing of that, nor that nobody has looked for a year. One of which the record does
     not say what it is, is for anything."""
-    known, _ = attestations(workspace.root, state.loaded.project.environment)
-    today = workspace.now().date().isoformat()
     found: dict[str, dict[str, Attributes]] = {}
     for address, one in known.items():
         if address.type != "promotion" or one.where != state.marketplace_of(address.store):
@@ -146,7 +146,7 @@ def standing(workspace: Workspace, state: States) -> dict[str, dict[str, Attribu
         content = one.content
         if content is None and want is not None and digest(want.attributes) == one.digest:
             content = want.attributes
-        if content is None and today < one.until:
+        if content is None and today.isoformat() < one.until:
             content = UNKNOWN
         if content is not None:
             found.setdefault(address.store, {})[f"{ATTESTED}:{address.key}"] = content

@@ -20,7 +20,7 @@ from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.engines.pricing.offer import NotComputable
-from acorn_gitops.engines.pricing.standing import ATTESTED, HeldPromotions, holds_for
+from acorn_gitops.engines.pricing.standing import ATTESTED, HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place
@@ -249,8 +249,7 @@ def sold_below(
         if moved is None and not named:
             continue
         own = named and (every or want is None or moved is None or _is_priced_by_others(want, live))
-        product = str(listing.get("asin") or "")
-        theirs = sorted(k for k, body in foreign.items() if holds_for(body, (sku, was), product))
+        theirs = sorted(promoted.before.on(sku, was) & foreign.keys())
         if not own and not theirs:
             continue
         why = sold_at(sku, listing, live, least=least(address), falls=promoted.falls, former=was)

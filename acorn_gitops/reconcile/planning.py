@@ -170,7 +170,7 @@ def compute(
     clean: dict[str, StoreResult] = {}
     attested, faults = attestations(workspace.root, loaded.project.environment)
     blocking += faults
-    state.standing = standing(workspace, state)
+    state.standing = standing(attested, state, workspace.now().date())
     taken: dict[Address, str] = {}
     behind: list[str] = []
 

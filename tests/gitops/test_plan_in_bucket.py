@@ -93,3 +93,13 @@ def test_a_store_that_is_away_ends_nothing_half_way(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = made.run("plan", "--out", PLACE)
     assert (done.code, done.out, PLACE in done.err) == (1, "", True), done
+
+
+def test_what_is_larger_than_any_plan_is_not_taken_in(
+    made: Repository, bucket: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.run("plan", "--out", PLACE)
+    monkeypatch.setattr("acorn_gitops.plan.document.MOST", 10)
+    for verb in ("show", "apply"):
+        done = made.run(verb, PLACE)
+        assert (done.code, f"{PLACE} is larger than any plan" in done.err) == (1, True), done

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,7 @@ from ruamel.yaml import YAML
 from tests.borders.clone import git, published
 from tests.repository import Repository, sku, storefront
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
-    for program in ("ssh-keygen",)
-]
-Sign = Callable[[Repository], None]
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 
 def policy(made: Repository, said: str | None) -> None:

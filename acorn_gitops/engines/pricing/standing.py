@@ -65,12 +65,19 @@ class _Stretch:
         """The least that anybody pays of a list price before it."""
         return lowest(self.was).pays
 
-    def worst(self, after: int, before: int, floor: int) -> int | None:
-        """What a buyer pays who pays less than a floor and less than he does now; None where there is none. That somebody else (staff, who has a code) pays little already opens nothing for others."""
+    def below(self, after: int, before: int | None, floor: int) -> int | None:
+        """What a buyer pays at a list price `after` who pays less than a floor, and less than he does at
+        `before` (None: it is not for sale); None where there is none. That somebody else (staff, who has a
+        code) pays little already opens nothing for others."""
+        least = self.after(after)
+        if least >= floor:
+            return None
+        if before is None or least < self.before(before):
+            return least
         if after >= before and {*self.then} <= {*self.was} and _is_monotone(self.was):
             return None
         if self._each is None:
-            return self.after(after)
+            return least
         for then, was in self._each:
             pays = then.pays(after)
             if pays < floor and pays < was.pays(before):
@@ -121,8 +128,8 @@ class HeldPromotions:
         platform: str = "",
         products: Mapping[str, str] | None = None,
     ) -> None:
-        """`products`: of SKUs that are not listed yet, the product (ASIN) that they will offer: a promotion on
-        a product, or on everything, holds for them from their first moment."""
+        """`products`: of SKUs that are not listed yet, the product (ASIN) that they will offer: a promotion
+        on a product, or on everything, holds for them from their first moment."""
         self._now = now
         self.platform = platform
         self._products = {sku.casefold(): product for sku, product in (products or {}).items()}
@@ -434,12 +441,9 @@ def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> l
 
 def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None, floor: int) -> Breach | None:
     for stretch in stretches:
-        pays: int | None = stretch.after(after)
-        if pays is not None and pays < floor:
-            if before is not None and pays >= stretch.before(before):
-                pays = stretch.worst(after, before, floor)
-            if pays is not None:
-                return Breach(pays, stretch.names, stretch.start)
+        pays = stretch.below(after, before, floor)
+        if pays is not None:
+            return Breach(pays, stretch.names, stretch.start)
     return None
 
 
@@ -508,14 +512,6 @@ def _is_shown(attested: Attributes, by: Attributes) -> bool:
     alike = all(attested.get(name) == by.get(name) for name in ("discount", "audience", "minimumOrder"))
     everything = EVERYTHING in (by.get(JOINS) or ())
     return bool(by.get("foreign")) and alike and (everything or {*_skus(attested)} <= {*_skus(by)})
-
-
-def holds_for(promotion: Mapping[str, object], skus: Iterable[str], product: str = "") -> bool:
-    """Whether a promotion is for one of these SKUs, in any letter case, or for their product, or of a kind of
-    which nobody knows."""
-    named = {*_skus(promotion)}
-    of_product = {_joining(EVERYTHING), _joining(product)}
-    return bool(named & {*(sku.casefold() for sku in skus), *of_product, _ANY})
 
 
 def _instant(text: object) -> datetime:

@@ -216,8 +216,9 @@ class Client:
         answer = self._bounded(self._send(body, "", repeatable=True), reads=True)
         result = self._data(answer)["login"]
         if result["__typename"] != "CurrentUser":
+            why = one_line(str(result.get("message", "refused")), 300)
             raise MarketplaceError(
-                f"{self.name}: {self._user} cannot sign in: {one_line(str(result.get('message', 'refused')), 300)}",
+                f"{self.name}: {self._user} cannot sign in: {why}",
                 hint="check `options.user` and the secret that `token` names",
             )
         self._token = answer.headers.get("vendure-auth-token", "")
