@@ -146,7 +146,7 @@ def fresh(*documents: dict[str, Any]) -> Repository:
 
 
 @given(configurations(), configurations())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_planning_what_was_applied_finds_nothing_to_do(first: list[Any], second: list[Any]) -> None:
     """plan(apply(x)) is empty, from nothing and from any other configuration."""
     repository = fresh(*first)
@@ -251,7 +251,7 @@ class _Crash(BaseException):
 
 
 @given(configurations(), configurations(), st.integers(0, 9), st.sampled_from(["intend", "settle"]))
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_an_interrupted_apply_run_again_ends_where_the_uninterrupted_one_does(
     first: list[Any], second: list[Any], point: int, where: str
 ) -> None:

@@ -414,21 +414,21 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=200, deadline=None, suppress_health_check=RELAXED)
 @given(damaged())
 def test_damaged_documents_are_never_misread(text: str) -> None:
     """Whatever the bulk parser accepts of a damaged document, the strict one reads the same."""
     event("accepted" if agree(text) else "declined")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=120, deadline=None, suppress_health_check=RELAXED)
 @given(st.lists(st.sampled_from([*PIECES, "a", "b", "key", " ", "  ", "\n"]), max_size=14).map("".join))
 def test_punctuation_soup_is_never_misread(text: str) -> None:
     """Short strings of punctuation are declined or read alike."""
     event("accepted" if agree(text) else "declined")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=120, deadline=None, suppress_health_check=RELAXED)
 @given(
     st.lists(
         st.sampled_from(
@@ -470,7 +470,7 @@ def catalogue_lines(draw: st.DrawFn) -> str:
     return "spec:\n  items:\n" + "".join(f"    - {row}{tail}\n" for row in rows)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=120, deadline=None, suppress_health_check=RELAXED)
 @given(catalogue_lines(), catalogue_lines())
 def test_what_was_read_before_changes_nothing(before: str, text: str) -> None:
     """A file is read the same alone as after any other file, though line shapes and values are remembered."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import orjson
+
 from acorn_gitops.apply.carry_out import AGAIN
 from acorn_gitops.apply.edges import Edges
 from acorn_gitops.apply.generation import begin, finish, generations, is_behind
@@ -33,11 +35,14 @@ class Quiet(NamedTuple):
     untold: Mapping[str, str]
 
 
-def is_news(plan: Plan, ledger: Ledger, *, part: bool) -> bool:
-    """Whether that the stores match this commit is to be remembered: it is another one than the last, and all
-    of it was looked at (not a `part`); or something of an earlier run may still come."""
-    other = bool(plan.commit) and not part and ledger.last_commit()[0] != plan.revision
-    return other or bool(ledger.open_intents())
+def is_news(plan: Plan, ledger: Ledger, *, guards: Mapping[str, object], part: bool) -> bool:
+    """Whether that the stores match this commit is to be remembered: it is another one than the last, or
+    other settings guard it, and all of it was looked at (not a `part`); or something of an earlier run may
+    still come."""
+    other = bool(plan.commit) and ledger.last_commit()[0] != plan.revision
+    last = ledger.last_guards()
+    guarded = bool(last) and last != orjson.loads(orjson.dumps(guards))
+    return (not part and (other or guarded)) or bool(ledger.open_intents())
 
 
 def apply_nothing(

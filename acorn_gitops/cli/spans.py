@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from acorn_gitops import __version__
 from acorn_gitops.confine.text import one_line
@@ -38,6 +39,7 @@ def are_wanted(environ: Mapping[str, str]) -> bool:
 def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
     """Begins spans of this process. `warn` is told where the packages for it are not installed."""
     try:
+        import requests
         from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -51,10 +53,21 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
         return untold
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its words would be among ours
     known = {} if environ.get("OTEL_SERVICE_NAME") else {"service.name": "acorn"}
+
+    class Deaf(requests.Session):
+        """Reads of an answer what it is, and not what it says: that may have no end."""
+
+        def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+            answer = super().send(request, **{**how, "stream": True, "allow_redirects": False})
+            answer._content, answer._content_consumed = b"", True
+            answer.close()
+            return answer
+
     try:
         resource = Resource.create({**known, "service.version": __version__})
-        provider = TracerProvider(resource=resource)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=SECONDS)))
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = OTLPSpanExporter(timeout=SECONDS, session=Deaf())
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         warn(f"spans cannot be sent, by what the variables OTEL_… say: {one_line(str(error), 200)}")
         return untold
@@ -90,6 +103,8 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
 
 
 def end() -> None:
-    """Send what is not sent yet, and end."""
+    """Send what is not sent yet, and end; what a collector does not take in time is lost."""
     while _ends:
-        _ends.pop()()
+        sending = threading.Thread(target=_ends.pop(), daemon=True)
+        sending.start()
+        sending.join(SECONDS)

@@ -103,6 +103,7 @@ def _run(work: Callable[[Step], bytes], limits: Limits, writing: int, *, origina
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # an engine that breaks has words of its own
         _end_with(original)
         _limit(limits)
         send(b"R", work(step))

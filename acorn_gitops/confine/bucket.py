@@ -9,10 +9,13 @@ little as a file is: a plan has a name that its content gives it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
+
+from acorn_gitops.confine.bounded import Limits, Step, Unbounded, bounded
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError
 
@@ -44,23 +47,60 @@ def stored_object(written: str) -> StoredObject:
 
 def put(place: StoredObject, content: bytes) -> None:
     """Keep this, in place of what is there. AcornError where the store does not take it."""
-    with _asking(place) as store:
-        store.put(place.key, content)
+
+    def ask(_: Step) -> bytes:
+        with _asking(place) as store:
+            store.put(place.key, content)
+        return _THERE
+
+    _apart(place, ask, len(content))
 
 
 def get(place: StoredObject, most: int) -> bytes | None:
     """What is kept there; None where nothing is. AcornError where the store does not answer, or with more
     than `most` bytes."""
-    content = bytearray()
-    try:
+
+    def ask(_: Step) -> bytes:
+        content = bytearray(_THERE)
         with _asking(place) as store:
             for part in store.get(place.key).stream(min_chunk_size=1 << 20):
                 content += part
-                if len(content) > most:
+                if len(content) > most + len(_THERE):
                     raise AcornError(f"{place} is larger than any plan", hint=_HINT)
-    except FileNotFoundError:
-        return None
-    return bytes(content)
+        return bytes(content)
+
+    answer = _apart(place, ask, most)
+    return None if answer is None else answer[len(_THERE) :]
+
+
+_THERE: Final = b"there"
+_ABSENT: Final = b"absent"
+_FAILED: Final = b"failed"
+SECONDS: Final = 180.0
+ROOM: Final = 512
+"""MiB that the client may take beside three copies of the content."""
+
+
+def _apart(place: StoredObject, ask: Callable[[Step], bytes], size: int) -> bytes | None:
+    """What is answered; None where nothing is there. In a process of its own, with limits: the client reads
+    the whole of what a store says of an error, however long that is."""
+
+    def work(step: Step) -> bytes:
+        try:
+            return ask(step)
+        except FileNotFoundError:
+            return _ABSENT
+        except AcornError as error:
+            return _FAILED + orjson.dumps([error.message, error.hint])
+
+    try:
+        answer = bounded(work, Limits(step=SECONDS, whole=SECONDS, memory=ROOM + 3 * (size >> 20)))
+    except Unbounded as error:
+        raise AcornError(f"{place}: no usable answer: {error.why}", hint=_HINT) from None
+    if answer.startswith(_FAILED):
+        message, hint = orjson.loads(answer[len(_FAILED) :])
+        raise AcornError(message, hint=hint)
+    return None if answer == _ABSENT else answer
 
 
 @contextmanager

@@ -278,11 +278,10 @@ class Questions:
         try:
             answer = _read_all(process, began + seconds)
         except _TooMuch as error:
-            process.kill()
-            process.wait()
+            _end(process)
             raise NoAnswer(f"git {verb} {error.words(seconds)}", ended=True) from None
         except BaseException:
-            process.kill()
+            _end(process)
             raise
         finally:
             self._left -= time.monotonic() - began
@@ -445,8 +444,8 @@ def _children(process: int) -> list[int]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End git and what it started to talk to a remote: that one may hold on to a connection that says
-    nothing."""
+    """End git and what it started to talk to a remote, or to check a signature: that one may hold on to a
+    connection that says nothing."""
     for child in _children(process.pid):
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)

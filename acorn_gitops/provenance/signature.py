@@ -3,12 +3,19 @@ none. Caller: `reconcile.signed`.
 
 Git checks a signature with `ssh-keygen` (SSH) or `gpg` (OpenPGP), as `git verify-commit` does. Which keys
 count is said outside the repository, so that a commit cannot bring its own: neither the configuration of the
-clone nor the keyring of whoever runs acorn is asked.
+clone nor the keyring of whoever runs acorn is asked. Certificates (S/MIME) are not looked at: gpgsm asks the
+addresses that stand in them.
+
+Git judges an SSH key by the day that the commit names, and whoever signs chooses it. A key must hold now as
+well.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -41,18 +48,18 @@ class Signature(NamedTuple):
     why: str = ""
 
 
-def signature_of(root: Path, commit: str, environ: Mapping[str, str]) -> Signature:
-    """Whose key of `ACORN_SIGNERS` has signed a commit. AcornError where the variable names no keys, or keys
-    that lie in the repository."""
-    ssh, openpgp = _keys(root, environ)
+def signature_of(root: Path, commit: str, environ: Mapping[str, str], now: datetime) -> Signature:
+    """Whose key of `ACORN_SIGNERS` has signed a commit, and holds `now`. AcornError where the variable names
+    no keys, or keys that lie in the repository."""
     repository = find(root)
+    ssh, openpgp = _keys(root if repository is None else repository.top, environ)
     if repository is None:
         return Signature("", "lies in no repository")
-    with keyring(ssh, openpgp) as keys:
+    with keyring([_still(one, now) for one in ssh], openpgp) as keys:
         questions = Questions(repository, {**environ, "GNUPGHOME": str(keys.home)})
         settings = (
             f"gpg.ssh.allowedSignersFile={keys.signers}", "gpg.ssh.program=ssh-keygen", "gpg.program=gpg",
-            "gpg.ssh.revocationFile=", "gpg.minTrustLevel=fully",
+            f"gpg.x509.program={os.devnull}", "gpg.ssh.revocationFile=", "gpg.minTrustLevel=fully",
         )  # fmt: skip
         chosen = [part for one in settings for part in ("-c", one)]
         try:
@@ -63,6 +70,32 @@ def signature_of(root: Path, commit: str, environ: Mapping[str, str]) -> Signatu
     if letter != "G" or not signer.strip():
         return Signature("", _WHY.get(letter, _WHY["E"]))
     return Signature(one_line(signer.strip(), 100))
+
+
+_TIMES: Final = re.compile(rb"valid-(after|before)", re.I)
+_TIME: Final = re.compile(rb'valid-(after|before)="?(\d{8}|\d{12}|\d{14})(Z?)"?(?![\dZ])', re.I)
+"""As `man ssh-keygen` writes them: YYYYMMDD[HHMM[SS]][Z], in local time without a Z."""
+
+
+def _still(signers: bytes, now: datetime) -> bytes:
+    """Of a list of SSH signers, the lines that hold now."""
+    return b"\n".join(line for line in signers.splitlines() if _holds(line, now))
+
+
+def _holds(line: bytes, now: datetime) -> bool:
+    said = [*_TIME.finditer(line)]
+    if len(said) != len(_TIMES.findall(line)):
+        return False  # a time that nobody can read holds no key
+    try:
+        return all((_instant(one) <= now) == (one[1].lower() == b"after") for one in said)
+    except (ValueError, OverflowError):
+        return False
+
+
+def _instant(said: re.Match[bytes]) -> datetime:
+    """ValueError or OverflowError for a day that there is not."""
+    moment = datetime.strptime(said[2].decode().ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - just below
+    return moment.replace(tzinfo=UTC) if said[3] else moment.astimezone()
 
 
 def _keys(root: Path, environ: Mapping[str, str]) -> tuple[Sequence[bytes], Sequence[bytes]]:

@@ -323,7 +323,7 @@ class _Run:
 
     def _nothing(self, plan: Plan, state: States, edges: Edges, permit: Permit) -> Applied:
         """Nothing differs: that is remembered where it is news."""
-        if not (is_news(plan, state.ledger, part=self._part) or edges.by_hand):
+        if not (is_news(plan, state.ledger, guards=edges.guards, part=self._part) or edges.by_hand):
             if self._claim is not None and state.ledger.exists:
                 self._claim.frees()
                 self._send(state.ledger)  # what was found of it is known to all
@@ -369,7 +369,7 @@ class _Run:
             # What a part of everything no longer asks for is still asked for in the rest.
             guards={}
             if self._part and opens(loaded.configuration, state.ledger)
-            else guards_of(loaded.configuration),
+            else guards_of(loaded.configuration, state.attested),
             by_hand=accepted(
                 self._workspace,
                 plan,

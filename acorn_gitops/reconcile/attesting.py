@@ -153,6 +153,16 @@ def standing(
     return found
 
 
+def on_record(known: Mapping[Address, Attestation]) -> dict[str, object]:
+    """Promotions on record, by address, with all by which prices are judged: for the ledger, so that a change
+    of the record is told."""
+    return {
+        str(address): {"where": one.where, "until": one.until, **(one.content or {})}
+        for address, one in sorted(known.items())
+        if address.type == "promotion"
+    }
+
+
 def by_hand(plan: Plan) -> list[Change]:
     """The steps of a plan that people have to do."""
     return [change for change in plan.changes if change.action == "manual"]

@@ -24,12 +24,16 @@ GUARDS: Final = (
 )  # fmt: skip
 """Policies that decide what may be applied."""
 MOST: Final = 20_000
-"""Characters of one such setting that are kept."""
+"""Characters of one such setting that are kept, and of what is told in all."""
 SHOWN: Final = 20
+"""Of what lets less through, and of waivers of one rule, so many are told and the rest counted."""
+RECORD: Final = "attested"
+"""Among what guards: promotions that people say they made by hand, by which prices are judged."""
 
 
-def guards_of(configuration: Configuration) -> dict[str, object]:
-    """Every setting that guards, also those that are not there; waivers by rule and scope."""
+def guards_of(configuration: Configuration, attested: Mapping[str, object]) -> dict[str, object]:
+    """Every setting that guards, also those that are not there; waivers by rule and scope. `attested`:
+    promotions on record by address (`attesting.on_record`)."""
     policies = configuration.policies
     found = {name: policies.get(name) for name in GUARDS}
     found["waivers"] = sorted(
@@ -42,7 +46,7 @@ def guards_of(configuration: Configuration) -> dict[str, object]:
     own = {id: sorted(said) for id in OWN_RIGHTS if (said := _softening(found, id))}
     return {
         name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
-        for name, said in {**found, OWN: own}.items()
+        for name, said in {**found, RECORD: attested, OWN: own}.items()
     }
 
 
@@ -57,27 +61,60 @@ def hash_of(said: object) -> str:
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def loosened(configuration: Configuration, ledger: Ledger) -> Iterator[Finding]:
-    """What is said otherwise than in the last apply, setting by setting."""
-    now = guards_of(configuration)
-    found: list[tuple[str, object, object]] = []
-    for before in last_guards(ledger):
+def loosened(
+    configuration: Configuration,
+    last: Sequence[Mapping[str, object]],
+    attested: Mapping[str, object],
+) -> Iterator[Finding]:
+    """What is said otherwise than in the last apply, setting by setting. `last`: what guarded the last runs
+    (`last_guards`). `attested`: as in `guards_of`."""
+    now = guards_of(configuration, attested)
+    found: list[_Difference] = []
+    for before in last:
         every = (one for name in now if name in before for one in _differences(name, before[name], now[name]))
         found += [one for one in every if one not in found]
-    # What lets more through is read first: ten harmless lines must not hide it.
-    told = [
-        f"{path} {_words(old)} → {_words(new)}"
-        for path, old, new in sorted(found, key=lambda one: (_tightens(*one), _rank(one[0])))
-    ]
-    if told:
-        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    if found:
         yield Finding(
             "ACN-036",
             "warning",
-            f"what guards applies is another than in the last one: {'; '.join(told[:SHOWN])}{more}",
+            f"what guards applies is another than in the last one: {_told(found)}",
             place=None,
-            hint="look at these settings of acorn.yaml together with what this plan does",
+            hint="look at these settings of acorn.yaml, and at the record in evidence/, together with what this plan does",
         )
+
+
+_Difference = tuple[str, object, object]
+"""A setting, and what it said before and says now."""
+
+
+def _told(found: Iterable[_Difference]) -> str:
+    """What lets more through is read first, and all of it: harmless lines must not hide it. Waivers are told
+    rule by rule."""
+    groups: dict[tuple[bool, int, int, str], list[_Difference]] = {}
+    for one in found:
+        path, old, new = one
+        rule = str(new or old).partition(" ")[0] if path == "waivers" else ""
+        stops = -_strictness(rule, None) if rule else 0
+        # An own place for each setting, but for waivers of one rule and for what lets less through.
+        name = rule or path
+        groups.setdefault((_tightens(*one), _rank(path), stops, name), []).append(one)
+    told: list[str] = []
+    for (tightens, *_, name), alike in sorted(groups.items()):
+        words = [f"{path} {_words(old)} → {_words(new)}" for path, old, new in alike]
+        few = tightens or alike[0][0] == "waivers"
+        told += words[:SHOWN] if few else words
+        if few and len(words) > SHOWN:
+            told.append(f"{len(words) - SHOWN} more of {name}")
+    kept = [*_within(told, MOST)]
+    return "; ".join(kept) + (f" and {len(told) - len(kept)} more" if len(told) > len(kept) else "")
+
+
+def _within(words: Iterable[str], most: int) -> Iterator[str]:
+    for one in words:
+        most -= len(one)
+        if most < 0:
+            return
+        yield one
 
 
 def hardened(
@@ -88,7 +125,7 @@ def hardened(
     next apply on. `last`: what guarded the last runs of every ledger that knows the stores."""
     if not last or not (configuration.policies.get("access") == "enforced" or enforces(last)):
         return [*findings]
-    now = guards_of(configuration)
+    now = guards_of(configuration, {})
     new = {id for id in OWN_RIGHTS if any(_softening(now, id) - _softening(before, id) for before in last)}
     return [
         one._replace(
@@ -154,7 +191,7 @@ def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, obj
         yield path, old, new
 
 
-_MANY: Final = ("budgets", "waivers", "severities", "freezes", "holds", "changeWindows", OWN)
+_MANY: Final = ("severities", "budgets", RECORD, "freezes", "holds", "changeWindows", "waivers", OWN)
 """Settings of which there may be many: what there is once is read before them."""
 
 
@@ -163,12 +200,11 @@ def _rank(path: str) -> int:
     return _MANY.index(name) + 1 if name in _MANY else 0
 
 
-def _strictness(path: str, said: object) -> int:
-    """How much a severity stops: the rule's own where nothing is said."""
+def _strictness(id: str, said: object) -> int:
+    """How much a rule stops as bad as somebody says it is: the rule's own severity where nothing is said."""
     from acorn_gitops.rules.registry import all_rules
 
     if not isinstance(said, str):
-        id = path.partition(".")[2]
         said = next((rule.severity for rule in all_rules() if rule.id == id), "warning")
     return ("info", "warning", "error").index(said) if said in ("info", "warning", "error") else 0
 
@@ -177,10 +213,11 @@ def _tightens(path: str, old: object, new: object) -> bool:
     """Whether a difference surely lets less through than before."""
     if path == "waivers":
         return new is None
-    if path in ("freezes", "holds"):
+    if path in ("freezes", "holds") or path.startswith(f"{RECORD}."):
         return old is None
     if path.startswith("severities."):
-        return _strictness(path, new) > _strictness(path, old)
+        id = path.partition(".")[2]
+        return _strictness(id, new) > _strictness(id, old)
     if not path.startswith("budgets"):
         return False
     try:

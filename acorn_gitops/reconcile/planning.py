@@ -36,7 +36,7 @@ from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards, signed
-from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, settle, standing
+from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, on_record, settle, standing
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
@@ -45,7 +45,7 @@ from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, last_guards, l
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.remote_check import remarks
-from acorn_gitops.reconcile.siblings import siblings_of
+from acorn_gitops.reconcile.siblings import guards_everywhere
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
@@ -171,6 +171,7 @@ def compute(
     attested, faults = attestations(workspace.root, loaded.project.environment)
     blocking += faults
     state.standing = standing(attested, state, workspace.now().date())
+    state.attested = on_record(attested)
     taken: dict[Address, str] = {}
     behind: list[str] = []
 
@@ -269,7 +270,7 @@ def compute(
     blocking += guards.unheard(state)
     if not write:
         blocking += guards.older(workspace.root, state.ledger)
-        blocking += signed.told(workspace, loaded, state.ledger)
+        blocking += signed.told(workspace, loaded, state)
         changes = [change for result in results for change in result.changes]
         equal = [address for result in results for address in result.to_record]
         blocking += told(workspace, state, written_to(changes, equal, state))
@@ -288,7 +289,9 @@ def compute(
     blocking += guards.not_rolled_out(results, rollout)
     blocking += guards.still_to_stand(results, rollout, state.ledger.unsoaked())
     blocking += guards.renamed_stores(state)
-    blocking += loosened(loaded.configuration, state.ledger)
+    # A ledger that never guarded anything may have been chosen so that nothing is told.
+    last = last_guards(state.ledger) or guards_everywhere(workspace, state)
+    blocking += loosened(loaded.configuration, last, state.attested)
     if not wishes.lenient and not any(result.error for result in results):
         refuse_idle(state)
     changes = [change for result in results for change in result.changes]
@@ -485,8 +488,7 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
     """What softens rules about one's own rights is looked for only where such a rule has found something."""
     if not any(one.id in OWN_RIGHTS and one.severity != "error" for one in found):
         return [*found]
-    theirs = (guards for one in siblings_of(workspace, state) for guards in one.guards)
-    return hardened(found, state.loaded.configuration, [*last_guards(state.ledger), *theirs])
+    return hardened(found, state.loaded.configuration, guards_everywhere(workspace, state))
 
 
 def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, RolePermissionData]]:

@@ -70,7 +70,7 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
-    refuse_unsigned(workspace, loaded, state.ledger)
+    refuse_unsigned(workspace, loaded, state)
     refuse_standing_still(workspace, state, written_to(plan.changes, to_record(plan), state))
     actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)

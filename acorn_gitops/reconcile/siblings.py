@@ -85,6 +85,13 @@ def siblings_of(workspace: Workspace, state: States) -> Sequence[Sibling]:
     return state.siblings
 
 
+def guards_everywhere(workspace: Workspace, state: States) -> list[Mapping[str, object]]:
+    """What guarded the last run, by the own ledger and by every other one that knows a store: whoever names
+    another ledger, or another environment of the same stores, leaves none of it behind."""
+    theirs = (guards for one in siblings_of(workspace, state) for guards in one.guards)
+    return [*last_guards(state.ledger), *theirs]
+
+
 def rows_of(told: Mapping[tuple[str, str], Attributes]) -> list[Row]:
     """The roles and grants among what people were told to make."""
     return [(*name, said) for name, said in told.items() if name[0] in RIGHTS]

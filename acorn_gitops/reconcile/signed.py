@@ -1,48 +1,54 @@
 """Whether the commit that is applied is signed, where that is asked for. Comes in: a workspace, loaded
-specs, a ledger. Goes out: findings. Callers: planning (told), preconditions (refused).
+specs, the states of an environment. Goes out: findings. Callers: planning (told), preconditions (refused).
 
 Whoever signs a commit vouches for all that it holds, as a merge does for what it merges: only the commit that
 is checked out is looked at. What asks for it (`policies.signedCommits`) is asked of the last apply as well,
-so that a commit which no longer asks is still judged by it.
+and of the last one by every other ledger that knows the stores: a commit which no longer asks, or which names
+another environment or ledger, is still judged by it.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.model.finding import AcornError, Finding, Refused
 from acorn_gitops.plan.verdict import LATER
 from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.provenance.signature import VARIABLE, signature_of
 from acorn_gitops.reconcile import attesting
-from acorn_gitops.reconcile.loosened import last_guards
+from acorn_gitops.reconcile.siblings import guards_everywhere
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules import rehearsal
 from acorn_gitops.specs.deciding import files_that_decide, place_of_facts, places_of_specs
 from acorn_gitops.specs.load import Loaded
 
+if TYPE_CHECKING:
+    from acorn_gitops.reconcile.states import States
+
 POLICY: Final = "signedCommits"
 """In `policies` of acorn.yaml."""
 
 
-def told(workspace: Workspace, loaded: Loaded, ledger: Ledger) -> list[Finding]:
+def told(workspace: Workspace, loaded: Loaded, state: States) -> list[Finding]:
     """For a plan: that apply would refuse. Nothing of a change request: its merge is another commit."""
-    why = None if workspace.untrusted else _why_not(workspace, loaded, ledger)
+    try:
+        why = None if workspace.untrusted else _why_not(workspace, loaded, state)
+    except AcornError as error:  # another ledger cannot be read: apply says so as well
+        why = _unsigned(error.message, error.hint)
     return [why._replace(severity="warning", message=f"{LATER}{why.message}")] if why else []
 
 
-def refuse_unsigned(workspace: Workspace, loaded: Loaded, ledger: Ledger) -> None:
+def refuse_unsigned(workspace: Workspace, loaded: Loaded, state: States) -> None:
     """Refused where a signature is asked for, and none counts."""
-    why = _why_not(workspace, loaded, ledger)
+    why = _why_not(workspace, loaded, state)
     if why:
         raise Refused("nobody vouches for this commit; nothing was written", findings=[why])
 
 
-def _why_not(workspace: Workspace, loaded: Loaded, ledger: Ledger) -> Finding | None:
+def _why_not(workspace: Workspace, loaded: Loaded, state: States) -> Finding | None:
     asked = loaded.configuration.policies.get(POLICY) == "required"
-    if not asked and not any(one.get(POLICY) == "required" for one in last_guards(ledger)):
+    if not asked and not any(one.get(POLICY) == "required" for one in guards_everywhere(workspace, state)):
         return None
     root = workspace.root
     commit, _ = Revision(root).get()
@@ -59,7 +65,7 @@ def _why_not(workspace: Workspace, loaded: Loaded, ledger: Ledger) -> Finding | 
             f"what is checked out is not what commit {commit[:10]} holds, and a signed one is asked for"
         )
     try:
-        signature = signature_of(root, commit, workspace.environ)
+        signature = signature_of(root, commit, workspace.environ, workspace.now())
     except AcornError as error:
         return _unsigned(f"a signed commit is asked for, and {error}", error.hint)
     if signature.by:

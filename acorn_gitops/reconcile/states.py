@@ -140,6 +140,8 @@ class States:
     """By store, the roles, grants and promotions that people make there, done or not."""
     standing: dict[str, dict[str, Attributes]] = field(default_factory=dict)
     """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
+    attested: dict[str, object] = field(default_factory=dict)
+    """What the record says of promotions that were made by hand (`attesting.on_record`)."""
     depths: dict[Address, Decimal | None] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""

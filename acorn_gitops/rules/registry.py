@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple
 
 from acorn_gitops.model.finding import AcornError, Finding, Severity
@@ -206,7 +207,9 @@ def all_rules() -> list[Rule]:
     return sorted([*RULES.values(), *loading], key=lambda r: r.id)
 
 
+@cache
 def _load_families() -> None:
+    """Once in a process: the files themselves are looked for."""
     import acorn_gitops.rules.families as package
 
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.amazon.emulated import DE, FR, SECRETS, SELLER, UK, US, Emulated
+from tests.amazon.web import WEB
 
 ITEMS = f"/listings/2021-08-01/items/{SELLER}"
 SOURCES = "/supplySources/2020-07-01/supplySources"
@@ -31,12 +32,12 @@ class Caller:
             "client_id": "client",
             "client_secret": "secret",
         }
-        answer = httpx2.post(f"{self.amazon.url}/auth/o2/token", data=form)
+        answer = WEB.post(f"{self.amazon.url}/auth/o2/token", data=form)
         self.headers = {"x-amz-access-token": answer.json()["access_token"]}
 
     def __call__(self, method: str, path: str, body: Any = None, **query: str) -> httpx2.Response:
         """One request."""
-        return httpx2.request(
+        return WEB.request(
             method, self.amazon.url + path, params=query, json=body, headers=self.headers, timeout=10
         )
 
@@ -93,7 +94,7 @@ class TestLogin:
         """An error has its name, a sentence, an index and the id of the request."""
         amazon.world.clients = {"client": "secret"}
         sent = {"client_id": "client", "client_secret": "secret", **form}
-        answer = httpx2.post(f"{amazon.url}/auth/o2/token", data=sent)
+        answer = WEB.post(f"{amazon.url}/auth/o2/token", data=sent)
         assert (answer.status_code, answer.json()["error"]) == (status, error)
         assert {*answer.json()} == {"error", "error_description", "error_index", "request_id"}
 
@@ -106,7 +107,7 @@ class TestLogin:
 
     def test_nobody_is_let_in_without_a_token(self, amazon: Emulated) -> None:
         """Without one everything is refused."""
-        assert httpx2.get(amazon.url + "/sellers/v1/account").status_code == 403
+        assert WEB.get(amazon.url + "/sellers/v1/account").status_code == 403
 
 
 class TestHaste:
@@ -391,32 +392,32 @@ class TestHands:
         ask.put("S")
         amazon.world.habits.delay = 3600
         said = {"sku": "S", "marketplaceId": DE, "set": {"condition_type": [{"value": "used_good"}]}}
-        assert httpx2.post(amazon.url + "/_emulator/hand", json=said).status_code == 200
+        assert WEB.post(amazon.url + "/_emulator/hand", json=said).status_code == 200
         assert ask.attributes("S")["condition_type"][0]["value"] == "used_good"
         assert amazon.world.habits.delay == 3600
 
     def test_the_clock_is_moved_over_http(self, amazon: Emulated) -> None:
         """And tells its time."""
-        answer = httpx2.post(amazon.url + "/_emulator/clock", json={"advance": 90})
+        answer = WEB.post(amazon.url + "/_emulator/clock", json={"advance": 90})
         assert answer.json()["now"] == datetime(2026, 11, 23, 9, 1, 30, tzinfo=UTC).isoformat()
 
     def test_what_is_unknown_is_answered_with_what_there_is(self, amazon: Emulated) -> None:
         """A list of what can be done."""
-        answer = httpx2.post(amazon.url + "/_emulator/nothing", json={})
+        answer = WEB.post(amazon.url + "/_emulator/nothing", json={})
         assert "clock" in answer.json()["errors"][0]["message"]
 
     @pytest.mark.parametrize("body", [{"kind": "flood"}, {}, {"kind": "fail", "times": "many"}])
     def test_nonsense_is_refused(self, amazon: Emulated, body: dict[str, Any]) -> None:
         """400, nothing done."""
-        assert httpx2.post(amazon.url + "/_emulator/fault", json=body).status_code == 400
+        assert WEB.post(amazon.url + "/_emulator/fault", json=body).status_code == 400
         assert amazon.world.faults == []
 
     def test_an_account_is_enrolled_in_its_own_region_only(self, amazon: Emulated) -> None:
         """A marketplace of another region is refused."""
         said = {"sellerId": "A2", "region": "na", "refreshToken": "r", "marketplaces": [UK]}
-        assert httpx2.post(amazon.url + "/_emulator/account", json=said).status_code == 400
+        assert WEB.post(amazon.url + "/_emulator/account", json=said).status_code == 400
         said["marketplaces"] = [US]
-        assert httpx2.post(amazon.url + "/_emulator/account", json=said).status_code == 200
+        assert WEB.post(amazon.url + "/_emulator/account", json=said).status_code == 200
 
 
 def _many(amazon: Emulated, count: int) -> None:
@@ -431,6 +432,6 @@ def _many(amazon: Emulated, count: int) -> None:
 def test_bodies_that_are_no_json_are_refused(amazon: Emulated) -> None:
     """400, as every nonsense."""
     ask = Caller(amazon)
-    answer = httpx2.post(amazon.url + SOURCES, content=b"{", headers=ask.headers)
+    answer = WEB.post(amazon.url + SOURCES, content=b"{", headers=ask.headers)
     assert answer.status_code == 400
     assert json.loads(answer.text)["errors"][0]["code"] == "InvalidInput"

@@ -18,6 +18,7 @@ from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.modelled import Case, Modelled, Models
 from tests.amazon import models
 from tests.amazon.emulated import EUROPE, SECRETS
+from tests.amazon.web import WEB
 
 SMALL: dict[str, Any] = {
     "paths": {
@@ -118,12 +119,12 @@ class Served:
         self.url = url
         form = {"grant_type": "refresh_token", "refresh_token": SECRETS["refreshToken"]}
         form |= {"client_id": "c", "client_secret": "s"}
-        token = httpx2.post(f"{url}/auth/o2/token", data=form).json()["access_token"]
+        token = WEB.post(f"{url}/auth/o2/token", data=form).json()["access_token"]
         self.headers = {"x-amz-access-token": token}
 
     def ask(self, method: str, path: str, body: object = None, **query: str) -> httpx2.Response:
         """One request."""
-        return httpx2.request(method, self.url + path, headers=self.headers, params=query, json=body)
+        return WEB.request(method, self.url + path, headers=self.headers, params=query, json=body)
 
 
 def test_an_order_holds_until_the_next(
@@ -134,7 +135,7 @@ def test_an_order_holds_until_the_next(
     assert served.ask("POST", "/response/some-getA/code/404").status_code == 204
     assert [served.ask("GET", f"/b/{n}").status_code for n in (1, 2)] == [404, 404]
     form = {"grant_type": "refresh_token", "refresh_token": "anything"}
-    assert httpx2.post(f"{served.url}/auth/o2/token", data=form).status_code == 200
+    assert WEB.post(f"{served.url}/auth/o2/token", data=form).status_code == 200
     assert served.ask("POST", "/response/dropA/code/204").status_code == 204
     assert served.ask("GET", "/b/1").status_code == 204
     assert served.ask("POST", "/response/some-getA/code/503").status_code == 204

@@ -11,6 +11,7 @@ import pytest
 
 from tests.amazon.emulated import BEGIN, DE, FR, SECRETS, SELLER, US, Emulated
 from tests.amazon.test_emulator import Caller
+from tests.amazon.web import WEB
 
 PRICING = "/batches/products/pricing/2022-05-01"
 QUEUE = "arn:aws:sqs:eu-west-1:1:changes"
@@ -244,11 +245,11 @@ class Application:
         self.url = amazon.url
         form = {"grant_type": "client_credentials", "scope": "sellingpartnerapi::notifications"}
         form |= {"client_id": SECRETS["clientId"], "client_secret": SECRETS["clientSecret"]}
-        token = httpx2.post(amazon.login, data=form).json()["access_token"]
+        token = WEB.post(amazon.login, data=form).json()["access_token"]
         self.headers = {"x-amz-access-token": token}
 
     def __call__(self, method: str, path: str, body: object = None) -> httpx2.Response:
-        return httpx2.request(method, f"{self.url}/notifications/v1{path}", headers=self.headers, json=body)
+        return WEB.request(method, f"{self.url}/notifications/v1{path}", headers=self.headers, json=body)
 
 
 def test_messages_are_wanted_and_are_not_any_more(amazon: Emulated, ask: Caller) -> None:
@@ -325,7 +326,7 @@ def test_other_reports_are_made_too(amazon: Emulated, ask: Caller, kind: str, be
     amazon.wait(10)
     document = ask("GET", f"/reports/2021-06-30/reports/{id}").json()["reportDocumentId"]
     url = ask("GET", f"/reports/2021-06-30/documents/{document}").json()["url"]
-    assert gzip.decompress(httpx2.get(url).content).startswith(begins)
+    assert gzip.decompress(WEB.get(url).content).startswith(begins)
 
 
 def test_what_lies_at_amazon_is_told(amazon: Emulated, ask: Caller) -> None:
@@ -356,10 +357,10 @@ def test_the_login_reads_forms_and_json(
     amazon: Emulated, form: dict[str, str], error: str, as_json: bool
 ) -> None:
     said = {"client_id": "c", "client_secret": "s", **form}
-    answer = httpx2.post(amazon.login, json=said) if as_json else httpx2.post(amazon.login, data=said)
+    answer = WEB.post(amazon.login, json=said) if as_json else WEB.post(amazon.login, data=said)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
 
 
 @pytest.mark.parametrize("body", [b"{", b"{}", b'{"a": 1}', b"[]", b"{" * 100_000])
 def test_a_login_that_is_none_is_refused(amazon: Emulated, body: bytes) -> None:
-    assert httpx2.post(amazon.login, content=body).status_code == 400
+    assert WEB.post(amazon.login, content=body).status_code == 400

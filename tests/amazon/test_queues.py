@@ -6,11 +6,11 @@ import gzip
 import json
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.amazon.emulated import DE, FR, SELLER, Emulated
 from tests.amazon.test_emulator import OFFER, Caller
+from tests.amazon.web import WEB
 
 FEEDS = "/feeds/2021-06-30"
 REPORTS = "/reports/2021-06-30"
@@ -41,7 +41,7 @@ def fed(ask: Caller, *messages: Any, kind: str = "JSON_LISTINGS_FEED", **header:
     document = ask("POST", f"{FEEDS}/documents", {"contentType": JSON}).json()
     head = {"sellerId": SELLER, "version": "2.0", **header}
     body = json.dumps({"header": head, "messages": list(messages)})
-    put = httpx2.put(document["url"], content=body, headers={"content-type": JSON})
+    put = WEB.put(document["url"], content=body, headers={"content-type": JSON})
     assert put.status_code == 200
     wish = {"feedType": kind, "marketplaceIds": [DE], "inputFeedDocumentId": document["feedDocumentId"]}
     made = ask("POST", f"{FEEDS}/feeds", wish)
@@ -58,7 +58,7 @@ def result(ask: Caller, id: str) -> Any:
     """The report of a feed that is done."""
     told = ask("GET", f"{FEEDS}/documents/{status(ask, id)['resultFeedDocumentId']}").json()
     assert told["compressionAlgorithm"] == "GZIP"
-    return json.loads(gzip.decompress(httpx2.get(told["url"]).content))
+    return json.loads(gzip.decompress(WEB.get(told["url"]).content))
 
 
 def test_a_feed_waits_and_is_worked_on_and_is_done(amazon: Emulated, ask: Caller) -> None:
@@ -130,10 +130,10 @@ def test_only_what_waits_can_be_cancelled(amazon: Emulated, ask: Caller) -> None
 def test_an_address_of_a_document_is_good_for_five_minutes(amazon: Emulated, ask: Caller) -> None:
     """After that it answers 403 with XML, as it was recorded; and another type of content does not fit."""
     document = ask("POST", f"{FEEDS}/documents", {"contentType": JSON}).json()
-    other = httpx2.put(document["url"], content=b"{}", headers={"content-type": "text/xml"})
+    other = WEB.put(document["url"], content=b"{}", headers={"content-type": "text/xml"})
     assert other.status_code == 403
     amazon.wait(300)
-    late = httpx2.put(document["url"], content=b"{}", headers={"content-type": JSON})
+    late = WEB.put(document["url"], content=b"{}", headers={"content-type": JSON})
     assert late.status_code == 403 and b"Request has expired" in late.content
 
 
@@ -156,7 +156,7 @@ def test_a_report_is_a_table_of_what_is_listed(amazon: Emulated, ask: Caller) ->
     amazon.wait(10)
     told = ask("GET", f"{REPORTS}/reports/{id}").json()
     document = ask("GET", f"{REPORTS}/documents/{told['reportDocumentId']}").json()
-    answer = httpx2.get(document["url"])
+    answer = WEB.get(document["url"])
     assert answer.headers["content-type"] == "text/plain; charset=Cp1252"
     heading, *rows = gzip.decompress(answer.content).decode("cp1252").split("\r\n")[:-1]
     (row,) = (dict(zip(heading.split("\t"), one.split("\t"), strict=True)) for one in rows)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from acorn_gitops.cli.sp_api import command, main
 from acorn_gitops.sandbox.amazon.serving import Emulated, credentials, seller
+from tests.amazon.web import WEB
 
 
 def test_it_prints_a_secret_with_which_somebody_is_let_in() -> None:
@@ -37,12 +38,12 @@ def test_it_prints_a_secret_with_which_somebody_is_let_in() -> None:
         }
         for _ in range(100):
             try:
-                answer = httpx2.post(f"{url.group()}/auth/o2/token", data=form)
+                answer = WEB.post(f"{url.group()}/auth/o2/token", data=form)
                 break
             except httpx2.ConnectError:
                 continue
         headers = {"x-amz-access-token": answer.json()["access_token"]}
-        found = httpx2.get(f"{url.group()}/sellers/v1/marketplaceParticipations", headers=headers)
+        found = WEB.get(f"{url.group()}/sellers/v1/marketplaceParticipations", headers=headers)
         assert len(found.json()["payload"]) > 10
     finally:
         running.send_signal(signal.SIGINT)
@@ -79,7 +80,7 @@ def test_the_fixture_is_for_everybody(sp_api: Emulated) -> None:
     """An emulator without accounts, until a test enrols one."""
     account = sp_api.world.enroll(seller("fe"))
     form = credentials({"refreshToken": account.refresh_token})
-    answer = httpx2.post(
+    answer = WEB.post(
         sp_api.login,
         data={
             "grant_type": "refresh_token",

@@ -104,6 +104,8 @@ class _Stretch:
         return found
 
 
+MOST_OFFERS: Final = 100_000
+"""Offers that are looked at, time by time, to tell those who meet one condition from others."""
 MOST_STATES: Final = 4_096
 """Combinations of offers that are looked at to tell one buyer from another."""
 
@@ -318,7 +320,7 @@ class Falls:
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
         self._stretches: dict[_Memo, list[_Stretch]] = {}
-        self._times: dict[_Memo, list[_Time]] = {}
+        self._pairs: dict[_Memo, list[tuple[Lowest, Lowest]]] = {}
 
     def breach(
         self,
@@ -350,70 +352,60 @@ class Falls:
         it is renamed in place; promotions on it may follow it. `buyer`: who is asked these prices."""
         currency = then["currency"]
         memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
-        if memo not in self._times:
-            self._times[memo] = [*self._between(memo[0], memo[1], currency, buyer=buyer)]
+        if memo not in self._pairs:
+            sorts = dict.fromkeys(self._between(memo[0], memo[1], currency, buyer=buyer))
+            self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in sorts]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
-        paid = (pair for time in self._times[memo] for pair in time.paid(first, second))
+        paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo])
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _between(
         self, before: frozenset[str], after: frozenset[str], currency: str, *, buyer: Buyer
-    ) -> Iterator[_Time]:
-        """Each set of offers that there is at some time, once. What is paid between promotions is the list
-        price: others judge it."""
+    ) -> Iterator[tuple[tuple[Offer, ...], tuple[Offer, ...]]]:
+        """Of each time with promotions, what somebody had then and has: who pays least, who meets one
+        condition, and who does nothing for it. What is paid between promotions is the list price: others
+        judge it. Where there are too many to tell them apart, all count as if they had paid the list
+        price."""
         old = reaching(self._before.computable(before, currency), buyer)
         new = reaching(self._after.computable(after, currency), buyer)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
-        seen = set()
+        seen, left = set(), MOST_OFFERS
         for start, _ in pairwise(edges):
             was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
             then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
             if (was or then) and (was, then) not in seen:
                 seen.add((was, then))
-                yield _Time(was, then)
+                yield was, then
+                pairs = _each_condition(was, then) if was and left > 0 else ()  # without any, all paid alike
+                for pair in pairs:
+                    left -= 1 + len(pair[0]) + len(pair[1])
+                    yield pair
+                if was and left <= 0:
+                    yield (), then
 
 
-@dataclass(frozen=True)
-class _Time:
-    """A time in which nothing changes: what was on offer then, and what will be."""
-
-    was: tuple[Offer, ...]
-    then: tuple[Offer, ...]
-
-    def paid(self, first: int, second: int) -> Iterator[tuple[int, int]]:
-        """What is paid at a list price before (`first`) and after (`second`), by those for whom it may fall
-        most. Nobody pays less than who pays least after, so that another buyer is looked at only where they
-        paid more before."""
-        if self.was == self.then and first == second:
-            return
-        least = self._least[0].pays(first)
-        yield least, self._least[1].pays(second)
-        for before, after in self._each:
-            if (paid := before.pays(first)) > least:
-                yield paid, after.pays(second)
-
-    @cached_property
-    def _least(self) -> tuple[Lowest, Lowest]:
-        return lowest(self.was), lowest(self.then)
-
-    @cached_property
-    def _each(self) -> list[tuple[Lowest, Lowest]]:
-        """By condition, what those have who meet it; without any offer before, all paid alike."""
-        conditions = {_who(offer) for offer in (*self.was, *self.then)} | {_who(None)} if self.was else ()
-        return [(lowest(_for(who, self.was)), lowest(_for(who, self.then))) for who in conditions]
+def _each_condition(
+    was: tuple[Offer, ...], then: tuple[Offer, ...]
+) -> Iterator[tuple[tuple[Offer, ...], tuple[Offer, ...]]]:
+    """What those had and have who meet one condition, with what everybody has."""
+    had, has = _by_condition(was), _by_condition(then)
+    none, every = had.pop(_EVERYBODY, ()), has.pop(_EVERYBODY, ())
+    yield none, every
+    for who in dict.fromkeys((*had, *has)):
+        yield (*none, *had.get(who, ())), (*every, *has.get(who, ()))
 
 
-def _who(offer: Offer | None) -> tuple[str, str, int, int]:
-    """For whom an offer is: audience, code or coupon, pieces, basket; None: for everybody, who does nothing
-    for it."""
-    if offer is None:
-        return "all", "", 1, 0
-    return offer.audience, offer.choice, offer.quantity, offer.basket
+_Condition = tuple[str, str, int, int]
+"""For whom an offer is: audience, code or coupon, pieces, basket."""
+_EVERYBODY: Final[_Condition] = ("all", "", 1, 0)
+"""Whoever does nothing for it."""
 
 
-def _for(who: tuple[str, str, int, int], offers: Iterable[Offer]) -> list[Offer]:
-    """What those have who meet one condition, and what everybody has."""
-    return [offer for offer in offers if _who(offer) in (who, _who(None))]
+def _by_condition(offers: Iterable[Offer]) -> dict[_Condition, tuple[Offer, ...]]:
+    found: dict[_Condition, list[Offer]] = {}
+    for one in offers:
+        found.setdefault((one.audience, one.choice, one.quantity, one.basket), []).append(one)
+    return {who: tuple(some) for who, some in found.items()}
 
 
 def reaching(running: Mapping[str, Running], buyer: Buyer) -> Mapping[str, Running]:
