@@ -18,8 +18,10 @@ import pytest
 from acorn_gitops.compile.sku_list import sku_list
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
+from acorn_gitops.engines.pricing import standing
 from acorn_gitops.engines.pricing.lowest import lowest
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
+from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
 from acorn_gitops.engines.standstill import frozen
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address
@@ -728,3 +730,24 @@ def test_a_pattern_for_stores_is_made_once_for_all() -> None:
     stores = ["amz-de", "amz-fr", "s7-x", "s7", *(f"t{n}" for n in range(500))]
     (stop,) = frozen({"freezes": [freeze]}, "sandbox", stores, now)
     assert stop.stores == ("amz-de", "s7-x")
+
+
+def test_codes_that_overlap_are_told_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred of them, each for other days: what who has one code pays is computed once."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+
+    def code(number: int) -> dict[str, object]:
+        return {
+            "type": "percentOff", "skus": ["A"], "code": f"C{number}", "discount": {"percent": f"{number % 60 + 1}"},
+            "start": f"2026-{number % 11 + 1:02}-{number % 28 + 1:02}T{number % 24:02}:00:00Z",
+            "end": f"2027-{number % 11 + 1:02}-{number % 28 + 1:02}T{number % 24:02}:00:00Z",
+        }  # fmt: skip
+
+    held = HeldPromotions(now, ((f"c{number}", code(number)) for number in range(300)))
+    looked: list[int] = []
+    searched = standing.lowest
+    monkeypatch.setattr(standing, "lowest", lambda offers: looked.append(len(offers)) or searched(offers))
+    money = {"currency": "EUR", "value": "20.00"}
+    was, then = Falls(held, held).deepest("A", money, money)
+    assert was == then
+    assert sum(looked) < 200_000

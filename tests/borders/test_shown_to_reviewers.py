@@ -3,6 +3,7 @@ terminal, in a comment, on a page; and what loses most comes first."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from acorn_gitops.rules.registry import all_rules
-from tests.repository import Repository, document, storefront
+from tests.repository import Repository, document, sku, storefront
+from tests.test_access import permission
 from tests.test_business_prices import kettle, money
 
 FORMS = [("plan",), ("plan", "--verbose"), ("plan", "-o", "markdown"), ("plan", "-o", "html")]
@@ -164,3 +166,61 @@ def test_a_budget_that_is_waived_is_on_the_page(tmp_path: Path) -> None:
         yaml.dump(project, opened)
     made.write(*kettle(price="75.00"))
     assert "BUD-002" in made.run("plan", "-o", "html").out
+
+
+@pytest.mark.parametrize("form", [*FORMS, ("plan", "-o", "json")], ids=" ".join)
+def test_harmless_waivers_hide_none_of_what_opens_more(tmp_path: Path, form: tuple[str, ...]) -> None:
+    """A role that may do everything, waived among waivers without any effect, beside softened rules."""
+    made = Repository(tmp_path / "r", storefront())
+    made.apply()
+    boss = permission(
+        "boss", ["iam", "payout"], ["grant", "write"], "mallory@example.com", stores={"all": True}
+    )
+    made.write(storefront(), boss)
+    harmless = [("MON-003", f"Store/amz-{number:03}") for number in range(50)]
+    waived = [*harmless, ("ROL-002", "RolePermission/boss"), ("ROL-010", "RolePermission/boss")]
+    rows = "".join(
+        f'    - {{rule: {id}, scope: {scope}, reason: agreed, owner: eve, until: "2027-01-01"}}\n'
+        for id, scope in waived
+    )
+    with (made.path / "acorn.yaml").open("a") as file:
+        file.write(f"  policies: {{severities: {{PRO-030: info, SKU-016: info}}}}\n  waivers:\n{rows}")
+    said = made.run(*form)
+    assert said.code == 0, said
+    assert all(id in said.out for id in ("ROL-002", "ROL-010", "PRO-030", "SKU-016"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, "attested.amz-de/promotion/hand"),
+        ({"end": "2026-11-01T00:00:00Z"}, "attested.amz-de/promotion/hand.end 2028-01-01T00:00:00Z →"),
+        ({"skus": ["Z"]}, "attested.amz-de/promotion/hand.skus (none) → Z"),
+        ({"discount": {"percent": "5"}}, "attested.amz-de/promotion/hand.discount.percent 50 → 5"),
+    ],
+)
+def test_a_record_that_says_otherwise_is_told(
+    tmp_path: Path, change: dict[str, object] | None, told: str
+) -> None:
+    """Prices are judged by what people made by hand: whoever takes it out of the record opens them."""
+    made = Repository(tmp_path / "r", storefront(), sku("S-0", "20.00"))
+    made.apply()
+    (made.path / "evidence").mkdir()
+    content = {
+        "type": "percentOff", "skus": ["S-0"], "start": "2026-01-01T00:00:00Z", "end": "2028-01-01T00:00:00Z",
+        "discount": {"percent": "50"},
+    }  # fmt: skip
+    row = {"address": "amz-de/promotion/hand", "digest": "x", "where": "w", "proof": "sha256:1", "by": "ada"}
+    row |= {"at": "2026-11-01", "until": "2027-03-01"}
+
+    def record(*rows: dict[str, object]) -> None:
+        said = {"format_version": "1.0", "environment": "sandbox", "attested": rows}
+        (made.path / "evidence" / "attested-sandbox.json").write_text(json.dumps(said))
+
+    record({**row, "content": content})
+    made.apply()
+    assert "ACN-036" not in made.run("plan").out
+    record(*([] if change is None else [{**row, "content": {**content, **change}}]))
+    said = " ".join(made.run("plan").out.split())
+    assert "ACN-036" in said
+    assert told in said

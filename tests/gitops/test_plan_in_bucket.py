@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -103,3 +107,32 @@ def test_what_is_larger_than_any_plan_is_not_taken_in(
     for verb in ("show", "apply"):
         done = made.run(verb, PLACE)
         assert (done.code, f"{PLACE} is larger than any plan" in done.err) == (1, True), done
+
+
+def test_what_a_store_says_of_an_error_has_an_end(
+    made: Repository, bucket: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client reads all of it: in a process of its own, which has no more memory than a plan takes."""
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(400)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"x" * (1 << 20))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr("acorn_gitops.confine.bucket.ROOM", 200)
+    try:
+        done = made.run("show", PLACE)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (done.code, "no usable answer" in done.err) == (1, True), done
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2_000_000

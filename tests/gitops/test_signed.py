@@ -3,6 +3,7 @@ has signed it; real git, ssh-keygen and gpg."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.borders.clone import git, published
-from tests.repository import Repository, sku, storefront
+from tests.borders.clone import WHO, git, published
+from tests.borders.market import open_market
+from tests.repository import PROJECT, Repository, promo, sku, storefront
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
@@ -171,6 +173,109 @@ def test_a_change_request_is_not_asked(team: Repository, keys: Path, monkeypatch
     monkeypatch.setenv("ACORN_UNTRUSTED", "1")
     done = team.run("plan")
     assert "ACN-052" not in done.out + done.err, done
+
+
+def test_whoever_signs_does_not_choose_the_day(
+    team: Repository, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git judges a key by the day that the commit names: a key that has ended could sign for the past."""
+    with (tmp_path / "signers" / "team").open("a") as file:
+        file.write(f'eve@example.com valid-before="20250101" {(keys / "eve.pub").read_text()}')
+    monkeypatch.setitem(WHO, "GIT_COMMITTER_DATE", "2024-06-01T00:00:00Z")
+    commit(team, keys / "eve")
+    refused(team, "ACORN_SIGNERS does not hold")
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ('valid-before="20270101"', True),
+        ('VALID-AFTER="20250101",valid-before="202701010000Z"', True),
+        ('valid-before="20261123085959Z"', False),
+        ('valid-after="20261124"', False),
+        ('valid-before="20261323"', False),
+        ('valid-before="tomorrow"', False),
+        ('valid-before="2027"', False),
+    ],
+)
+def test_a_key_holds_at_the_time_at_which_it_is_asked(
+    team: Repository, keys: Path, tmp_path: Path, said: str, holds: bool
+) -> None:
+    """It is 2026-11-23 09:00 UTC; a time that nobody can read holds nothing."""
+    (tmp_path / "signers" / "team").write_text(f"ada@example.com {said} {(keys / 'ada.pub').read_text()}")
+    commit(team, keys / "ada")
+    assert team.run("apply", "--auto-approve").code == (0 if holds else 4)
+
+
+def test_keys_in_the_repository_above_the_project_are_nobodys(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project is a folder of a larger repository, which a commit can change as a whole."""
+    above = tmp_path / "above"
+    team = Repository(above / "stores", storefront(), sku())
+    policy(team, "required")
+    (above / "signers").write_text(f"eve@example.com {(keys / 'eve.pub').read_text()}")
+    monkeypatch.setenv("ACORN_SIGNERS", str(above / "signers"))
+    (above / ".gitignore").write_text(".acorn/\n")
+    git(above, "init", "-q", "-b", "main")
+    commit(team, keys / "eve")
+    refused(team, "keys of signers cannot lie in the repository")
+
+
+def test_certificates_are_not_asked(
+    team: Repository, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What checks them asks addresses that stand in them."""
+    programs, asked = tmp_path / "programs", tmp_path / "asked"
+    programs.mkdir()
+    (programs / "gpgsm").write_text(f"#!/bin/sh\necho asked > {asked}\n")
+    (programs / "gpgsm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    commit(team, None)
+    head, _, rest = git(team.path, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "-----BEGIN SIGNED MESSAGE-----\n MIIB\n -----END SIGNED MESSAGE-----"
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=team.path, input=f"{head}\ngpgsig {signature}\n\n{rest}".encode(), capture_output=True, check=True,
+    )  # fmt: skip
+    git(team.path, "reset", "-q", "--hard", made.stdout.decode().strip())
+    refused(team, "sign it with a key of ACORN_SIGNERS")
+    assert not asked.exists()
+
+
+REQUIRED = "  policies: {signedCommits: required}\n"
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "project"),
+    [
+        ("other: {}", ""),
+        ("other: {policies: {signedCommits: optional}}", REQUIRED),
+        ("other: {ledger: .acorn/next.db}", ""),
+    ],
+)
+def test_another_environment_of_the_same_stores_is_no_way_around(
+    tmp_path: Path, keys: Path, elsewhere: str, project: str
+) -> None:
+    """Nor is another ledger: what the last apply asked for is asked by whoever knows the stores."""
+    with open_market(tmp_path) as market:
+        made = Repository(tmp_path / "r", storefront(), sku())
+        base = PROJECT.replace('url: "sandbox:"', f'url: "{market.url}"')
+        (made.path / "acorn.yaml").write_text(base + REQUIRED)
+        published(tmp_path, made)
+        commit(made, keys / "ada")
+        assert made.run("apply", "--auto-approve").code == 0
+        told = base.replace("{sandbox: {}}", f"{{sandbox: {{}}, {elsewhere}}}")
+        (made.path / "acorn.yaml").write_text(
+            told.replace("Environment: sandbox", "Environment: other") + project
+        )
+        made.write(storefront(), sku(), promo("deep", "90"))
+        commit(made, None)
+        made.run("state", "rebuild", "--auto-approve")
+        planned, done = made.run("plan"), made.run("apply", "--auto-approve")
+        assert "ACN-052" in planned.out, planned
+        assert (done.code, "ACN-052" in done.err) == (4, True), done
+        assert not [address for address in market.live() if "/promotion/" in address]
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")

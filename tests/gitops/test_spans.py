@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,32 @@ def test_variables_that_make_no_sense_change_nothing(
     monkeypatch.setenv(name, value)
     done = Repository(tmp_path / "r", storefront(), sku()).run("plan")
     assert (done.code, "spans cannot be sent" in done.err) == (0, True), done
+
+
+def test_what_a_collector_answers_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could unpack to anything, or have no end."""
+    sent = []
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"x" * (1 << 20))
+                    sent.append(1)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    try:
+        assert Repository(tmp_path / "r", storefront(), sku()).run("plan").code == 0
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(sent) < 50, "megabytes"

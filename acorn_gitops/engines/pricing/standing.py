@@ -353,15 +353,15 @@ class Falls:
         currency = then["currency"]
         memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
         if memo not in self._pairs:
-            sorts = dict.fromkeys(self._between(memo[0], memo[1], currency, buyer=buyer))
-            self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in sorts]
+            pairs = self._between(memo[0], memo[1], currency, buyer=buyer)
+            self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in pairs]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
         paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo])
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _between(
         self, before: frozenset[str], after: frozenset[str], currency: str, *, buyer: Buyer
-    ) -> Iterator[tuple[tuple[Offer, ...], tuple[Offer, ...]]]:
+    ) -> Iterable[_Pair]:
         """Of each time with promotions, what somebody had then and has: who pays least, who meets one
         condition, and who does nothing for it. What is paid between promotions is the list price: others
         judge it. Where there are too many to tell them apart, all count as if they had paid the list
@@ -369,24 +369,32 @@ class Falls:
         old = reaching(self._before.computable(before, currency), buyer)
         new = reaching(self._after.computable(after, currency), buyer)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
-        seen, left = set(), MOST_OFFERS
+        times = set[_Pair]()
+        found = dict[_Pair, None]()
+        left = MOST_OFFERS
         for start, _ in pairwise(edges):
             was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
             then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
-            if (was or then) and (was, then) not in seen:
-                seen.add((was, then))
-                yield was, then
-                pairs = _each_condition(was, then) if was and left > 0 else ()  # without any, all paid alike
-                for pair in pairs:
+            if not (was or then) or (was, then) in times:
+                continue
+            times.add((was, then))
+            found[was, then] = None
+            if not was:
+                continue  # all paid alike
+            for pair in _each_condition(was, then) if left > 0 else ():
+                if pair not in found:
+                    found[pair] = None
                     left -= 1 + len(pair[0]) + len(pair[1])
-                    yield pair
-                if was and left <= 0:
-                    yield (), then
+            if left <= 0 and was != then:
+                found[(), then] = None
+        return found
 
 
-def _each_condition(
-    was: tuple[Offer, ...], then: tuple[Offer, ...]
-) -> Iterator[tuple[tuple[Offer, ...], tuple[Offer, ...]]]:
+_Pair = tuple[tuple[Offer, ...], tuple[Offer, ...]]
+"""What somebody had, and has."""
+
+
+def _each_condition(was: tuple[Offer, ...], then: tuple[Offer, ...]) -> Iterator[_Pair]:
     """What those had and have who meet one condition, with what everybody has."""
     had, has = _by_condition(was), _by_condition(then)
     none, every = had.pop(_EVERYBODY, ()), has.pop(_EVERYBODY, ())
