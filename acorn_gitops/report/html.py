@@ -21,7 +21,7 @@ from acorn_gitops.plan.document import Plan, signature
 from acorn_gitops.plan.drift import DriftReport
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.verdict import verdict_on
-from acorn_gitops.report.facts import phrases
+from acorn_gitops.report.facts import phrases, rights_apart
 from acorn_gitops.report.markdown import headline
 from acorn_gitops.report.order import gravest_first, worst_first
 from acorn_gitops.report.words import in_words, plural, share_words, value
@@ -32,6 +32,8 @@ ROWS: Final = 20_000
 NEEDS: Final = 100
 ACTIONS: Final = ("create", "update", "replace", "delete", "adopt", "manual")
 BARS: Final = 200
+LONG: Final = 4_000
+"""Letters of one cell."""
 _WIDTH: Final = 760.0
 _LEFT: Final = 230.0
 _WORDS: Final[dict[str, tuple[str, str]]] = {
@@ -275,13 +277,16 @@ def _rows(change: Change, plan: Plan, say: Callable[..., str]) -> Iterator[dict[
         content = "; ".join(phrases(change.address.type, change.after or change.before or {}))
         price = (change.after or {}).get("price")
         told = "; ".join([*([value(price)] if price is not None else []), *([content] if content else [])])
-        shown = safe(cut(told, 400))
+        shown = safe(cut(told, LONG))
         before, after = (shown, "") if change.action == "delete" else ("", shown)
         yield {**base, **means, "field": "", "before": before, "after": after}
         return
-    for number, field in enumerate(change.fields):
+    said, fields = rights_apart(change)
+    if said:
+        yield {**base, **means, "field": "rules", "before": "", "after": safe(cut(", ".join(said), LONG))}
+    for number, field in enumerate(fields):
         percent = share_words(field.before, field.after)
-        first = means if number == 0 else {"means": "", "style": ""}
+        first = means if number == 0 and not said else {"means": "", "style": ""}
         yield {**base, **first, "field": safe(field.path), "before": safe(cut(value(field.before), 300)), "after": safe(cut(value(field.after), 300)) + percent}  # fmt: skip
 
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Final
 
 from acorn_gitops.confine.text import cut, safe
-from acorn_gitops.model.resource import attribute_of, is_money
+from acorn_gitops.model.resource import is_money
 from acorn_gitops.plan.change import SYMBOLS, Change
 from acorn_gitops.plan.document import Plan, alike, deepest_move, signature
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.rollout import rollout_words
 from acorn_gitops.plan.verdict import verdict_on
-from acorn_gitops.report.facts import changed_rights, phrases
+from acorn_gitops.report.facts import phrases, rights_apart
 from acorn_gitops.report.order import gravest_first, worst_first
 from acorn_gitops.report.text import Pen, plan_text
 from acorn_gitops.report.words import REASONS, in_words, plural, share_words, value
@@ -246,12 +246,8 @@ def _what(change: Change) -> str:
         return escape(REASONS[change.reason]) + _content(
             change.address.type, change.after or change.before or {}
         )
-    parts = []
-    fields = change.fields
-    if change.address.type == "role":
-        said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
-        parts += [f"**{escape(cut(', '.join(said), 600))}**"] if said else []
-        fields = tuple(item for item in fields if attribute_of(item.path) != "rules")
+    said, fields = rights_apart(change)
+    parts = [f"**{escape(cut(', '.join(said), 600))}**"] if said else []
     most = MOST_FIELDS if TYPES[change.address.type].told_apart else 4
     for item in fields[:most]:
         percent = share_words(item.before, item.after)

@@ -18,7 +18,7 @@ from acorn_gitops.plan.ownership import belongs_to
 from acorn_gitops.plan.risk import totals
 from acorn_gitops.plan.rollout import rollout_words
 from acorn_gitops.plan.verdict import verdict_on
-from acorn_gitops.report.facts import changed_rights, phrases
+from acorn_gitops.report.facts import phrases, rights_apart
 from acorn_gitops.report.order import effect, fall, moves, rights_first, worst_first
 from acorn_gitops.report.words import (
     REASONS,
@@ -179,14 +179,11 @@ def _change(change: Change, pen: Pen, plan: Plan) -> list[str]:
 def _fields(change: Change, pen: Pen, risk: Risk | None = None) -> list[str]:
     """What a change alters: of roles right by right, of everything else field by field."""
     lines: list[str] = []
-    if change.address.type == "role" and change.fields:
-        said = changed_rights((change.before or {}).get("rules"), (change.after or {}).get("rules"))
-        lines += _paragraph(", ".join(said), pen) if said else []
+    said, fields = rights_apart(change)
+    lines += _paragraph(", ".join(said), pen) if said else []
     width = min(max((cells(f.path) for f in change.fields), default=0), 24)
     move = price_move(change)
-    for item in change.fields:
-        if change.address.type == "role" and attribute_of(item.path) == "rules":
-            continue  # told right by right
+    for item in fields:
         lines.append(_field(item, width, pen))
         if item.path == "price" and move and risk is not None:
             lines.append(pen(cut(f"      {'':<{width}}  {_means(risk, move[0])}", pen.width), "dim"))

@@ -224,3 +224,34 @@ def test_a_record_that_says_otherwise_is_told(
     said = " ".join(made.run("plan").out.split())
     assert "ACN-036" in said
     assert told in said
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_a_right_that_comes_is_told_by_its_name(tmp_path: Path, form: tuple[str, ...]) -> None:
+    """It is the third verb of the tenth rule, which nobody can read."""
+    resources = [
+        "listing",
+        "inventory",
+        "price",
+        "ad",
+        "content",
+        "promo",
+        "order",
+        "shipping",
+        "store",
+        "refund",
+    ]
+
+    def helpers(*more: str) -> dict[str, Any]:
+        made = permission("helpers", ["order"], ["read"], "mallory@example.com", stores={"all": True})
+        made["spec"]["rules"] = [
+            {"resources": [one], "verbs": ["read", "plan", *(more if one == "refund" else ())]}
+            for one in resources
+        ]
+        return made
+
+    made = Repository(tmp_path / "r", storefront(), helpers())
+    made.apply()
+    made.write(storefront(), helpers("write"))
+    said = made.run(*form).out
+    assert "+refund.write" in said
