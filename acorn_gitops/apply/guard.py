@@ -2,8 +2,8 @@
 last read, what the run has sent since. Goes out: why a write must not be sent, or nothing. Caller:
 `run`, before every write.
 
-`price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and promotions
-that were sent and not seen yet, which count both as they were and as they will be.
+`price_guard` judges; this says by what: the fresh state of the store, the bounds of the specs, and what was
+sent and not seen yet, which counts both as it was and as it will be: nobody knows which of it has come.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
-from acorn_gitops.engines.pricing.standing import HeldPromotions, beside
+from acorn_gitops.engines.pricing.standing import Form, HeldPromotions, beside
 from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Attributes, Desired, is_money, platform_of
 from acorn_gitops.plan.change import Change, products_of
 from acorn_gitops.plan.compare import same
-from acorn_gitops.plan.diff import left_to_others
 from acorn_gitops.resources.buyers import (
     BUSINESS_PRICE,
     BUSINESS_TIERS,
@@ -61,11 +60,15 @@ class Guard:
         """By store, why nothing can be judged there; as old as its promotions."""
         self._sendings: dict[Address, list[_Sending]] = {}
         """What was sent and nobody has seen, by earlier runs and this one, in order: each may still come."""
-        self._going: list[tuple[Address, _Sending]] = []
-        """Of these, promotions that go out with the batch that is judged now."""
+        self._written: dict[Address, _Written] = {}
+        """Listings that this run has written and seen, since the store was read."""
+        self._gone: dict[Address, _Moment] = {}
+        """Promotions that this run ends to make them anew, and what there was when that was judged."""
         self._counted: tuple[Address, Mapping[str, str]] | None = None
         """The listing that was judged last, and the price that was counted for it, where that was sent and
         not seen."""
+        self._moment: _Moment | None = None
+        """When what is judged now was ended, of a promotion that is made anew."""
 
     def read(self, snapshot: Snapshot) -> None:
         """A store was read again."""
@@ -77,9 +80,16 @@ class Guard:
         """What earlier runs sent and nobody has seen yet may still come, for a day: prices and promotions
         count as they are and as they will be, and so do listings that are not there yet."""
         for intent in intents:
-            if intent.operation != "delete" and not is_over(intent, now):
-                sending = _Sending(intent.operation, intent.attributes or {}, own=False)
-                self._sendings.setdefault(intent.address, []).append(sending)
+            if is_over(intent, now) or (intent.operation == "delete" and intent.address.type != "promotion"):
+                continue
+            sending = _Sending(
+                intent.operation,
+                intent.attributes or {},
+                key=intent.address.key,
+                former=self._former_of(intent),
+                own=False,
+            )
+            self._sendings.setdefault(intent.address, []).append(sending)
         self._promotions.clear()
         self._listings.clear()
 
@@ -91,37 +101,53 @@ class Guard:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             return f"it cannot be judged by what the store holds ({type(error).__name__})"
 
-    def goes(self, writes: Iterable[Write]) -> None:
+    def _former_of(self, intent: Intent) -> str:
+        """The key that something has until a rename comes: what is there with its id has another one."""
+        store, type, key = intent.address
+        there = self._stores[store].resources if store in self._stores else {}
+        if intent.operation != "update" or not intent.remote_id or (type, key) in there:
+            return ""
+        alike = (k for (t, k), live in there.items() if t == type and live.remote_id == intent.remote_id)
+        return next(alike, "")
+
+    def goes(self, writes: Iterable[Write], follows: Write | None = None) -> None:
         """These writes go out with the next batch: what else goes with them is judged beside them, as any of
-        them may come first, or alone."""
-        for write in writes:
-            if write.address.type == "promotion" and write.operation != "delete":
-                sending = _Sending(write.operation, write.attributes, own=True)
-                self._going.append((write.address, sending))
-                sendings = self._sendings.setdefault(write.address, [])
-                sendings.append(sending)
+        them may come first, or alone. `follows`: what is to come after them, in their place."""
+        for write in (*writes, *([follows] if follows is not None else [])):
+            if write.address.type == "promotion":
                 held = self._promotions_of(write.address.store)
-                self._put_unseen(held, write.address.key, sendings)
+                slot = write.former or write.address.key
+                if write is follows:
+                    slot = next((one.address.key for one in writes), slot)
+                forms, sending = held.forms(slot), _sending(write)
+                held.may_be(slot, _told_apart([*forms, *(_after(form, sending) for form in forms)]))
 
-    def stays(self) -> None:
+    def stays(self, store: str) -> None:
         """Nothing of the batch that was judged goes out, or all of it is answered."""
-        for address, sending in self._going:
-            self._sendings[address] = [one for one in self._sendings[address] if one is not sending]
-            self._promotions.pop(address.store, None)
-        self._going.clear()
+        self._promotions.pop(store, None)
 
-    def refusal_anew(self, write: Write, former: str, content: Attributes | None) -> str:
-        """As `refusal`, of a promotion that takes the place of another one (`former`, and what it was when it
-        was planned): compared with what was paid while that one stood, also where it is gone by now."""
-        held = self._promotions_of(write.address.store)
-        now = held.content(former)
-        if now is None and content is not None:
-            held.put(former, content)
+    def refusal_of_end(self, end: Write, anew: Write) -> str:
+        """As `refusal`, of the end of a promotion that is made anew: what is paid while it is gone, and what
+        once it is there again, so that nothing is ended for something that would not be sent."""
+        former = end.address
+        if why := self.refusal(end, former.key):
+            return f"{why}, while it is gone; give it its former name and kind again, or make the new one beside it first"
+        if why := self.refusal(anew, former.key):
+            return why
+        listings = {
+            at: self._as_it_is(at)[0].attributes for _, at in self._listings_of(former.store, anew.attributes)
+        }
+        self._gone[former] = _Moment(self._held(former.store, self._stores[former.store]), listings)
+        return ""
+
+    def refusal_anew(self, write: Write, former: Address) -> str:
+        """As `refusal`, of a promotion that takes the place of one that is gone by now: compared as well with
+        what was paid when that was ended."""
+        self._moment = self._gone.get(former)
         try:
-            return self.refusal(write, former)
+            return self.refusal(write, former.key)
         finally:
-            if now is None and content is not None:
-                held.put(former, None)
+            self._moment = None
 
     def _refusal(self, write: Write, former: str) -> str:
         address = write.address
@@ -138,40 +164,46 @@ class Guard:
                 or self._on_sale_for_less(write, live, sku, least, held)
             )
         if address.type == "promotion":
-            held = self._promotions_of(address.store)
-            before = held.content(former) or {}
-            forms: list[dict[str, Any] | None] = [None]
-            if write.operation != "delete":
-                forms = [*self._forms(write, before)]
-            keys = self._by_sku(address.store)
-            skus = {sku for form in (before, *forms) for sku in (form or {}).get("skus") or ()}
-            listings = [
-                (sku, Address(address.store, "listing", key))
-                for sku in sorted(skus)
-                for key in keys.get(sku.casefold()) or (sku,)
-            ]
-            self._counted = None
-            unseen = self._unseen_of(address) | self._unseen_of(address._replace(key=former))
             if why := self._too_many(address.store):
                 return why
-            for form in forms:
-                why = promotion_refusal(
-                    held.proposed(address.key, form, instead_of=former, without=unseen),
-                    ((sku, Offered(self._as_it_is(at), self._least(at))) for sku, at in listings),
+            held = self._promotions_of(address.store)
+            moment = self._moment
+            for form in self._forms_after(write, held.forms(former)):
+                self._counted = None
+                proposed = held.proposed(
+                    address.key, form, instead_of=former, stood=moment.held if moment is not None else None
                 )
+                before = [one[1] for one in held.forms(former) if one is not None]
+                why = promotion_refusal(proposed, self._offered(address.store, [*before, form or {}]))
                 if why:
                     return f"{why}{self._expected()}"
         return ""
 
-    def _forms(self, write: Write, before: Mapping[str, object]) -> Iterable[dict[str, object]]:
+    def _offered(self, store: str, contents: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, Offered]]:
+        """The listings that one of these promotions is about, in each way in which they may be."""
+        for sku, at in self._listings_of(store, *contents):
+            stood = self._moment.listings.get(at) if self._moment is not None else None
+            for one in self._as_it_is(at):
+                self._counted = (at, one.coming) if one.coming is not None else None
+                yield sku, Offered(one.attributes, self._least(at), stood)
+
+    def _listings_of(self, store: str, *contents: Mapping[str, object]) -> Iterator[tuple[str, Address]]:
+        """The listings that promotions name, by SKU."""
+        keys = self._by_sku(store)
+        named = {sku for one in contents for sku in _texts(one.get("skus"))}
+        for sku in sorted(named):
+            for key in keys.get(sku.casefold()) or (sku,):
+                yield sku, Address(store, "listing", key)
+
+    def _forms_after(self, write: Write, forms: Sequence[Form]) -> list[Mapping[str, object] | None]:
         """What a promotion may be after a write: as it says, laid over what was sent earlier and comes before
-        it, and under what comes after it."""
-        base = before if write.operation == "update" else {}
-        yield {**base, **write.attributes}
-        for some in _some_of(self._sendings.get(write.address, ())):
-            came = {name: value for one in some for name, value in one.attributes.items()}
-            yield {**base, **came, **write.attributes}
-            yield {**base, **write.attributes, **came}
+        it, and under what comes after it. Nothing comes after an end."""
+        sending = _sending(write)
+        found = [_after(form, sending) for form in forms]
+        if write.operation != "delete":
+            for some in _some_of(self._sendings.get(write.address, ())):
+                found.append(_in_order(found[0], some))
+        return [form[1] if form is not None else None for form in _told_apart(found)]
 
     def _on_sale_for_less(
         self,
@@ -199,73 +231,82 @@ class Guard:
         self._promotions_of(store)
         return self._crowded.get(store, "")
 
-    def _unseen_of(self, address: Address) -> frozenset[str]:
-        """Earlier forms of one promotion that may still come: never beside it, but in its place."""
-        return frozenset(
-            _unseen(address.key, number) for number in range(len(self._sendings.get(address, ())))
-        )
-
     def _expected(self) -> str:
         """That a price was counted which was sent and which nobody has seen."""
         if self._counted is None:
             return ""
         address, coming = self._counted
-        return (
-            f"; {coming['value']} {coming['currency']} was sent for {address} and may still come: run again when it is there, or a day"
-            " after it was sent"
-        )
+        what = f"{coming['value']} {coming['currency']}" if is_money(coming) and coming else "something"
+        return f"; {what} was sent for {address} and may still come: run again when it is there, or a day after it was sent"
 
     def _promotions_of(self, store: str) -> HeldPromotions:
         """What the store holds of promotions at this moment of the run, and what may still come of them."""
         if store not in self._promotions:
-            now = datetime.fromisoformat(self._now()).astimezone(UTC)
-            there = self._stores[store].resources
-            shown = {key: live.attributes for (type, key), live in there.items() if type == "promotion"}
-            self._promotions[store] = HeldPromotions(
-                now,
-                beside(shown, self._standing.get(store, {})).items(),
-                platform=platform_of(store, there),
-                products=products_of(self._changes, store),
-            )
+            held = self._held(store, self._stores[store])
+            self._lay_over(store, held)
             self._crowded[store] = ""
-            for address, sendings in self._sendings.items():
-                if address.store == store and address.type == "promotion":
-                    self._put_unseen(self._promotions[store], address.key, sendings)
-                    if (count := len(_different(sendings))) > MOST:
-                        self._crowded[store] = (
-                            f"{count} writes of {address} were sent and may still come; run again a day after they were sent"
-                        )
+            for key, sendings in self._unseen(store).items():
+                if (count := len(_different(sendings))) > MOST:
+                    self._crowded[store] = (
+                        f"{count} writes of {Address(store, 'promotion', key)} were sent and may still come; run again"
+                        " a day after they were sent"
+                    )
+                forms = held.forms(key)
+                came = (_in_order(form, some) for some in _some_of(sendings) for form in forms)
+                held.may_be(key, _told_apart([*forms, *came]))
+            self._promotions[store] = held
         return self._promotions[store]
 
-    def _put_unseen(self, held: HeldPromotions, key: str, sendings: Sequence[_Sending]) -> None:
-        """Beside a promotion as it is, each other form in which it may come: any of them may be lost, and the
-        rest come. What would change one that is not there changes nothing."""
-        forms = [held.content(key)]
-        for some in _some_of(sendings):
-            content = forms[0]
-            for sending in some:
-                if sending.operation == "update" and content is None:
-                    continue
-                before = content if sending.operation == "update" and content is not None else {}
-                content = {**before, **sending.attributes}
-            if content is not None and not any(form is not None and _has(form, content) for form in forms):
-                held.put(_unseen(key, len(forms) - 1), content)
-                forms.append(content)
+    def _held(self, store: str, snapshot: Snapshot) -> HeldPromotions:
+        """The promotions that a store showed, and those that people have made there."""
+        now = datetime.fromisoformat(self._now()).astimezone(UTC)
+        shown = {
+            key: live.attributes for (type, key), live in snapshot.resources.items() if type == "promotion"
+        }
+        return HeldPromotions(
+            now,
+            beside(shown, self._standing.get(store, {})).items(),
+            platform=platform_of(store, snapshot.resources),
+            products=products_of(self._changes, store),
+        )
+
+    def _lay_over(self, store: str, held: HeldPromotions) -> None:
+        """What this run has written and seen since the store was read."""
+        for address, written in self._written.items():
+            if address.store != store or address.type != "promotion":
+                continue
+            former = written.write.former or address.key
+            have = self._stores[store].resources.get(("promotion", former))
+            if (have.etag if have is not None else "") == written.etag:
+                forms = held.forms(former)
+                sending = _sending(written.write)
+                now = [_after(form, sending, name=address.key) for form in forms]
+                # Where nothing tells one reading from another, what was read may be the newer one.
+                held.may_be(
+                    former, _told_apart([*now, *(forms if have is not None and not have.etag else ())])
+                )
+
+    def _unseen(self, store: str) -> dict[str, list[_Sending]]:
+        """What was sent for promotions of a store and not seen, by the key that each has until it comes."""
+        found: dict[str, list[_Sending]] = {}
+        for address, sendings in self._sendings.items():
+            if address.store == store and address.type == "promotion":
+                for one in sendings:
+                    found.setdefault(one.former or address.key, []).append(one)
+        return found
 
     def sent(self, store: str, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
         """What was answered, before anybody has looked: "done" is what a marketplace says. A promotion that
         was taken counts as both, as it was and as it will be; one that is to end counts until it is seen to
         be gone."""
-        self.stays()
+        self.stays(store)
         for write, answer in zip(writes, answers, strict=True):
-            if write.address.type == "promotion" and answer.read_back and answer.status == "observed":
-                held = self._promotions_of(store)
-                held.put(write.address.key, self._after(write, held.content(write.address.key)))
-            elif write.operation != "delete" and answer.status in _MAY_COME:
-                self._sendings.setdefault(write.address, []).append(
-                    _Sending(write.operation, write.attributes, own=True)
-                )
-                self._promotions.pop(store, None)
+            if answer.read_back and answer.status == "observed":
+                self._note(write)
+            if write.operation == "delete" and write.address.type != "promotion":
+                continue
+            if answer.status in _MAY_COME:
+                self._sendings.setdefault(write.address, []).append(_sending(write))
                 self._listings.pop(store, None)
 
     def seen(self, snapshot: Snapshot | None, writes: Sequence[Write], answers: Sequence[Outcome]) -> None:
@@ -279,15 +320,17 @@ class Guard:
                 # question.
                 kept = [one for one in self._sendings.get(write.address, ()) if not one.own]
                 self._sendings[write.address] = kept
+            if snapshot is None and answer.read_back and answer.status == "observed":
+                self._note(write)
         for store in {write.address.store for write in writes}:
             self._promotions.pop(store, None)
             self._listings.pop(store, None)
 
-    @staticmethod
-    def _after(write: Write, before: Mapping[str, object] | None) -> dict[str, object] | None:
-        if write.operation == "delete":
-            return None
-        return {**((before or {}) if write.operation == "update" else {}), **write.attributes}
+    def _note(self, write: Write) -> None:
+        """This was written and seen: it holds until the store is read again."""
+        there = self._stores[write.address.store].resources
+        have = there.get((write.address.type, write.former or write.address.key))
+        self._written[write.address] = _Written(have.etag if have is not None else "", write)
 
     def _bounded(self, address: Address, *, live: bool, former: str = "") -> dict[str, object]:
         """What is there, and the bounds of the spec: a marketplace that cannot hold a floor does not know it.
@@ -297,25 +340,34 @@ class Guard:
         held = have.attributes if have is not None else {}
         return {**held, **bounds_of(self._declared(address), held)}
 
-    def _as_it_is(self, address: Address) -> dict[str, object]:
-        """A listing at this moment of the run: what was there, and what this run has sent and seen."""
-        self._counted = None
-        outcome, want = self._outcomes.get(address), self._declared(address)
+    def _as_it_is(self, address: Address) -> list[_Possible]:
+        """What a listing may be at this moment of the run: as it was read, with what this run has written
+        since; and with what was sent for it and not seen."""
         live = self._bounded(address, live=True)
-        sent: Attributes = {}
-        if want is not None and outcome is not None and outcome.status == "observed":
-            left = left_to_others(want) & live.keys()
-            sent = {k: v for k, v in want.attributes.items() if v is not None and k not in left}
-        now = {**live, **sent}
-        for sending in self._sendings.get(address, ()):
-            if sending.operation == "create":
-                now = {**sending.attributes, **now}  # it may be there at any moment
-            if sending.attributes.get("status") == "active":
-                now["status"] = "active"
-            for coming in _lower(now, sending.attributes):
-                now |= coming.asked
-                self._counted = (address, coming.price)
-        return now
+        found = [_Possible(live)]
+        written = self._written.get(address)
+        have = self._stores[address.store].resources.get((address.type, address.key))
+        if written is not None and (have.etag if have is not None else "") == written.etag:
+            now = self._laid_over(address, live, written.write.attributes)
+            # Where nothing tells one reading from another, what was read may be the newer one.
+            found = [_Possible(now), *(found if have is not None and not have.etag else ())]
+        sendings = _different(self._sendings.get(address, ()))
+        for base in [*found]:
+            came = base.attributes
+            for one in sendings:
+                price = one.attributes.get("price")
+                found.append(
+                    _Possible(self._laid_over(address, base.attributes, one.attributes), price or {})
+                )
+                came = self._laid_over(address, came, one.attributes)
+            if len(sendings) > 1:
+                found.append(_Possible(came, came.get("price") or {}))
+        return found
+
+    def _laid_over(self, address: Address, live: Attributes, sent: Attributes) -> dict[str, Any]:
+        """A listing after a write; the bounds of the spec hold whatever was sent."""
+        after = {name: value for name, value in {**live, **sent}.items() if value is not None}
+        return {**after, **bounds_of(self._declared(address), after)}
 
     def _by_sku(self, store: str) -> dict[str, list[str]]:
         """Keys of a store's listings by their SKU, in lower case: one can be listed several times, also by
@@ -344,11 +396,73 @@ _MAY_COME: Final = frozenset({"observed", "accepted", "unknown"})
 
 
 class _Sending(NamedTuple):
-    """A write that may still come. `own`: of this run."""
+    """A write that may still come. `key`: of what it is for, once it has come; `former`: until then, where
+    that is another. `own`: of this run."""
 
     operation: str
     attributes: Attributes
-    own: bool
+    key: str
+    former: str = ""
+    own: bool = True
+
+
+class _Written(NamedTuple):
+    """A write that was seen, and the version of what was there when the store was last read."""
+
+    etag: str
+    write: Write
+
+
+class _Moment(NamedTuple):
+    """What there was at some moment: promotions, and the listings that one of them is about."""
+
+    held: HeldPromotions
+    listings: Mapping[Address, Attributes]
+
+
+class _Possible(NamedTuple):
+    """What a listing may be. `coming`: the price that was sent and nobody has seen, where it is so only when
+    that comes; empty where something else was sent."""
+
+    attributes: Attributes
+    coming: Mapping[str, str] | None = None
+
+
+def _sending(write: Write) -> _Sending:
+    return _Sending(write.operation, write.attributes, key=write.address.key, former=write.former)
+
+
+def _after(form: Form, sending: _Sending, name: str = "") -> Form:
+    """What a promotion is once something has come. What would change one that is not there changes
+    nothing. `name`: how people are told of it, where that it was sent is not all that is known."""
+    if sending.operation == "delete" or (sending.operation == "update" and form is None):
+        return None
+    before = form[1] if form is not None and sending.operation == "update" else {}
+    return name or f"{sending.key}{_NOT_SEEN}", {**before, **sending.attributes}
+
+
+def _in_order(form: Form, sendings: Iterable[_Sending]) -> Form:
+    for one in sendings:
+        form = _after(form, one)
+    return form
+
+
+def _told_apart(forms: Iterable[Form]) -> list[Form]:
+    """Each form once."""
+    found: list[Form] = []
+    for one in forms:
+        if not any(_is_same(one, other) for other in found):
+            found.append(one)
+    return found
+
+
+def _is_same(one: Form, other: Form) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(same(one[1].get(name), other[1].get(name), name) for name in {*one[1], *other[1]})
+
+
+_NOT_SEEN: Final = " (sent, not seen)"
 
 
 def since(now: str) -> str:
@@ -427,7 +541,7 @@ def _different(sendings: Sequence[_Sending]) -> list[_Sending]:
     return [
         one
         for one, last in zip(sendings, (None, *sendings), strict=False)
-        if last is None or one[:2] != last[:2]
+        if last is None or (one.operation, one.attributes) != (last.operation, last.attributes)
     ]
 
 
@@ -437,10 +551,7 @@ def _some_of(sendings: Sequence[_Sending]) -> Iterable[Sequence[_Sending]]:
     return (chosen for count in range(1, len(some) + 1) for chosen in combinations(some, count))
 
 
-def _has(form: Mapping[str, object], content: Mapping[str, object]) -> bool:
-    """Whether a promotion is in this form already."""
-    return all(same(value, form.get(name), name) for name, value in content.items())
-
-
-def _unseen(key: str, number: int) -> str:
-    return f"{key} (sent, not seen)" if not number else f"{key} (sent, not seen: {number + 1})"
+def _texts(said: object) -> Iterator[str]:
+    """The texts of a list; nothing of what is none."""
+    if isinstance(said, list):
+        yield from (one for one in said if isinstance(one, str))

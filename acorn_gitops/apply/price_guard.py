@@ -58,10 +58,11 @@ def _stricter(one: Any, other: Any, sign: int) -> object:
 
 class Offered(NamedTuple):
     """A listing that a promotion is about: its attributes, and the least price that leaves its margin (None:
-    no such policy)."""
+    no such policy). `stood`: what it was at an earlier moment with which it is compared as well."""
 
     attributes: Attributes
     least: Mapping[str, str] | None
+    stood: Attributes | None = None
 
 
 def refusal(
@@ -185,18 +186,32 @@ def promotion_refusal(proposed: Proposed, offered: Iterable[tuple[str, Offered]]
     """Why a promotion must not be sent: beside those that the store holds, it takes one of these listings
     below its floor or margin, and lower than it is. One SKU may be listed several times. The minimum
     advertised price is not asked: a promotion may be agreed to go below it."""
-    for sku, (listing, least) in offered:
+    for sku, (listing, least, stood) in offered:
         if listing.get("status") == "inactive":
             continue  # what is put on sale later is judged then
+        sold = stood if stood is not None and stood.get("status") != "inactive" else {}
         for buyer in buyers_of(listing):
-            why = _takes_too_much(proposed, sku, as_seen(listing, buyer), least, buyer=buyer)
+            why = _takes_too_much(
+                proposed,
+                sku,
+                as_seen(listing, buyer),
+                least,
+                buyer=buyer,
+                stood=as_seen(sold, buyer).get("price"),
+            )
             if why:
                 return buyer.told(why)
     return ""
 
 
 def _takes_too_much(
-    proposed: Proposed, sku: str, listing: Attributes, least: Mapping[str, str] | None, *, buyer: Buyer
+    proposed: Proposed,
+    sku: str,
+    listing: Attributes,
+    least: Mapping[str, str] | None,
+    *,
+    buyer: Buyer,
+    stood: Any,
 ) -> str:
     price, bound = listing.get("price"), listing.get("minPrice")
     if price is None or (bound is None and least is None):
@@ -207,7 +222,12 @@ def _takes_too_much(
         return f"the floor of {sku} is not in the currency of its price"
     try:
         floor = _floor(price["currency"], bound, least)
-        found = proposed.breach(sku, price, floor[0], buyer=buyer) if floor is not None else None
+        earlier = stood if stood is not None and is_money(stood) else None
+        found = (
+            proposed.breach(sku, price, floor[0], buyer=buyer, stood=earlier) if floor is not None else None
+        )
+    except NotComputable as error:
+        return f"what {sku} costs then cannot be computed: {error}"
     except (KeyError, TypeError, ValueError, InvalidOperation):
         return f"what it takes off {sku} cannot be computed"
     if found is None or floor is None:

@@ -353,7 +353,7 @@ class Run:
             for part in parts:
                 self._skipped(part.change, why)
             return None
-        self.guard.stays()
+        self.guard.stays(store)
         left = [part for part in parts if not self._held_back(part)]
         self.journal.intend(left)
         for _ in range(TRIES):
@@ -414,7 +414,7 @@ class Run:
             for part in parts:
                 self._skipped(part.change, self.broken[store])
             return []
-        self.guard.stays()
+        self.guard.stays(store)
         before, latest = self.snapshots[store].resources, self.latest[store]
         kept = []
         for part in parts:
@@ -435,18 +435,24 @@ class Run:
         if why:
             self.waiting.append((wave_of(part), part, why))
             return True
-        self.guard.goes(writes)
+        self.guard.goes(writes, follows=self._anew(part))
         return False
+
+    def _anew(self, part: Part) -> Write | None:
+        """Of the end of a promotion that is made anew: what is to come in its place."""
+        if not is_made_anew(part.change) or part.steps[-1].operation != "delete":
+            return None
+        (write,) = self.journal.writes(Part(part.change, (Step(part.change.address, "create"),)))
+        return write
 
     def _why_not(self, part: Part, writes: Sequence[Write]) -> str:
         """Why the price guard does not let a part pass; empty where it does. A promotion that is made anew
         is judged in the place of its former, before that is ended and after."""
-        former = part.change.former
+        anew = self._anew(part)
+        if anew is not None:
+            return self.guard.refusal_of_end(writes[0], anew)
         if is_made_anew(part.change):
-            had = self.snapshots[former.store].resources.get((former.type, former.key))
-            content = had.attributes if had is not None else None
-            (write,) = self.journal.writes(Part(part.change, (Step(part.change.address, "create"),)))
-            return self.guard.refusal_anew(write, former.key, content)
+            return self.guard.refusal_anew(writes[0], part.change.former)
         for write in writes:
             if write.operation == "delete" and len(writes) == 2:
                 continue  # what follows takes its place

@@ -149,7 +149,7 @@ def standing(
         if content is None and today.isoformat() < one.until:
             content = UNKNOWN
         if content is not None:
-            found.setdefault(address.store, {})[f"{ATTESTED}:{address.key}"] = content
+            found.setdefault(address.store, {})[f"{ATTESTED}{address.key}"] = content
     return found
 
 

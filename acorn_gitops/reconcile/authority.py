@@ -263,7 +263,7 @@ def _beyond_limits(
 
     right, found = Right("promo", "apply"), []
     for change in changes:
-        if change.address.type != "promotion" or not change.writes or change.action == "delete":
+        if change.address.type != "promotion" or not change.writes:
             continue
         store = change.address.store
         by_specs = [source.constraints for source in access.rights([who], store).get(right, [])]
@@ -287,14 +287,18 @@ def _beyond_limits(
 def _exceeds(
     change: Change, depths: Mapping[Address, Decimal | None], limits: ConstraintsData, stores: int
 ) -> str:
-    """How a promotion exceeds a role's limits; empty where it does not."""
+    """How a promotion exceeds a role's limits; empty where it does not. The end of one may, too: what others
+    take off in its place."""
     after = {**(change.before or {}), **(change.after or {})}
     most, budget = limits.get("maxDiscountPercent"), limits.get("maxBudget")
     if most is not None:
         cut = depths.get(change.address)
         if cut is None or cut > Decimal(most):
             words = "an amount that cannot be computed" if cut is None else f"{cut} %"
-            return f"takes {words} off, more than {most} %"
+            what = "ends, and what then holds takes" if change.action == "delete" else "takes"
+            return f"{what} {words} off, more than {most} %"
+    if change.action == "delete":
+        return ""
     if budget is not None:
         said = (after.get("limits") or {}).get("budget")
         if said is None:

@@ -269,7 +269,7 @@ def sold_below(
 
 
 def _way_out(theirs: Sequence[str]) -> str:
-    if any(key.startswith(f"{ATTESTED}:") for key in theirs):
+    if any(key.startswith(ATTESTED) for key in theirs):
         return (
             "end it there by hand and take its entry out of the record in evidence/, or change it there and attest that"
             " (`acorn attest`)"

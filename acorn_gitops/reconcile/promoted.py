@@ -187,27 +187,32 @@ class Promoted:
         return [min(every, key=Fraction), max(every, key=Fraction)] if every else []
 
     def depths(self) -> Iterator[tuple[Change, Decimal | None]]:
-        """For each promotion that is made or changed, the most that buyers get off a listing where it makes
-        them pay less, with all that holds then: percent of the price with one decimal, rounded up. None where
-        it cannot be computed. Listings that are not for sale count as well: they may be, tomorrow, by
-        another's hand."""
+        """For each promotion that is made, changed or ended, the most that buyers get off a listing where
+        that makes them pay less, with all that holds then: percent of the price with one decimal, rounded up.
+        None where it cannot be computed. Listings that are not for sale count as well: they may be, tomorrow,
+        by another's hand."""
         for change in self._promotions:
-            if change.action != "delete":
-                yield change, self._depth(change)
+            yield change, self._depth(change)
 
     def _depth(self, change: Change) -> Decimal | None:
-        proposed = self.after.proposed(change.address.key, self._content(change))
+        ends = change.action == "delete"
+        was = self.before.content(change.former.key)
+        content = None if ends else self._content(change)
+        proposed = self.after.proposed(change.address.key, content, instead_of=change.former.key)
+        touched = proposed.skus | {str(sku).casefold() for sku in (was or {}).get("skus") or ()}
         try:
             most, judged = proposed.share(), set[str]()
         except _NO_NUMBERS:
             return None
         for one in self._listings:
-            if one.sku.casefold() not in proposed.skus:
+            if one.sku.casefold() not in touched:
                 continue
             judged.add(one.sku.casefold())
             try:
-                most = max(most, proposed.deepest(one.sku, one.then, buyer=one.buyer))
+                most = max(most, proposed.deepest(one.sku, one.then, buyer=one.buyer, was=was))
             except (NotComputable, *_NO_NUMBERS):
+                if ends:
+                    continue  # of what is left nobody can tell; that it ends takes off nothing
                 return None
         if not proposed.by_percent() and proposed.skus - judged:
             return None  # an amount off a price that nobody knows yet may be all of it

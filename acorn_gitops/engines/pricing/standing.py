@@ -9,13 +9,14 @@ pays least then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import cached_property
-from itertools import pairwise
+from functools import cached_property, lru_cache
+from itertools import pairwise, product
+from math import prod
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.engines.pricing.lowest import EXCLUSIVE, Lowest, buyers, lowest
@@ -29,6 +30,9 @@ Money = Mapping[str, str]
 _Memo = tuple[frozenset[str], frozenset[str], str, str]
 """Promotions before and after, the currency, the audience of the buyer."""
 
+Form = tuple[str, Mapping[str, object]] | None
+"""What a promotion may be at this moment: its key and what it says; None where it may not be there."""
+
 
 class Running(NamedTuple):
     """An offer of a promotion that has not ended, and when it holds."""
@@ -36,6 +40,10 @@ class Running(NamedTuple):
     offer: Offer
     start: datetime
     end: datetime
+
+
+Variants = tuple[Running | None, ...]
+"""What one promotion may be: with two of them nobody knows which one is there."""
 
 
 class Breach(NamedTuple):
@@ -46,14 +54,23 @@ class Breach(NamedTuple):
     start: datetime
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """A time in which nothing changes: what is on offer after the change, and before it."""
+class _Asked(NamedTuple):
+    """List prices to be compared, in minor units: after a change; before it (None: it was not for sale); and
+    at an earlier moment with which it is compared as well."""
 
-    start: datetime
-    names: tuple[str, ...]
+    after: int
+    before: int | None
+    stood: int | None = None
+
+
+@dataclass(frozen=True)
+class _World:
+    """What is on offer at one time, in one of the ways in which it may be: after the change, before it, and at
+    an earlier moment (None: that is not asked)."""
+
     then: tuple[Offer, ...]
     was: tuple[Offer, ...]
+    stood: tuple[Offer, ...] | None = None
 
     @cached_property
     def after(self) -> Callable[[int], int]:
@@ -65,45 +82,98 @@ class _Stretch:
         """The least that anybody pays of a list price before it."""
         return lowest(self.was).pays
 
-    def below(self, after: int, before: int | None, floor: int) -> int | None:
-        """What a buyer pays at a list price `after` who pays less than a floor, and less than he does at
-        `before` (None: it is not for sale); None where there is none. That somebody else (staff, who has a
-        code) pays little already opens nothing for others."""
-        least = self.after(after)
+    def below(self, prices: _Asked, floor: int) -> int | None:
+        """What a buyer pays after the change who pays less than a floor, and less than he does before it, or
+        did then; None where there is none. That somebody else (staff, who has a code) pays little already
+        opens nothing for others."""
+        least = self.after(prices.after)
         if least >= floor:
             return None
-        if before is None or least < self.before(before):
+        compared = [*self._compared(prices)]
+        if least < min((lowest(offers).pays(price) for offers, price in compared), default=least + 1):
             return least
-        if after >= before and {*self.then} <= {*self.was} and _is_monotone(self.was):
+        if any(self._is_less(prices.after, offers, price) for offers, price in compared):
             return None
-        if self._each is None:
-            return least
-        for then, was in self._each:
-            pays = then.pays(after)
-            if pays < floor and pays < was.pays(before):
+        return self._of_each(prices.after, compared, floor)
+
+    def _compared(self, prices: _Asked) -> Iterator[tuple[tuple[Offer, ...], int]]:
+        if prices.before is not None:
+            yield self.was, prices.before
+        if prices.stood is not None and self.stood is not None:
+            yield self.stood, prices.stood
+
+    def _is_less(self, after: int, offers: tuple[Offer, ...], price: int) -> bool:
+        """Whether there are only fewer offers now, at a price that is no lower, and nobody can pay less."""
+        return after >= price and {*self.then} <= {*offers} and _is_monotone(offers)
+
+    def _of_each(self, after: int, compared: list[tuple[tuple[Offer, ...], int]], floor: int) -> int | None:
+        """As `below`, sort of buyer by sort; what the luckiest pays where there are too many sorts."""
+        sorts = buyers([*dict.fromkeys((*self.then, *(one for offers, _ in compared for one in offers)))])
+        if sorts is None:
+            return self.after(after)
+        left, seen = MOST_STATES, set()
+        for has in sorts:
+            reach = tuple(
+                tuple(o for o in offers if o in has) for offers in (self.then, *(c[0] for c in compared))
+            )
+            if reach in seen:
+                continue
+            seen.add(reach)
+            searched = [_searched(offers) for offers in reach]
+            left -= sum(len(one.states) for one in searched)
+            if left < 0:
+                return self.after(after)
+            pays = searched[0].pays(after)
+            paid = min(one.pays(price) for one, (_, price) in zip(searched[1:], compared, strict=True))
+            if pays < floor and pays < paid:
                 return pays
         return None
 
-    @cached_property
-    def _each(self) -> list[tuple[Lowest, Lowest]] | None:
-        """Of each sort of buyer, what he can have after the change and before it; None where there are too
-        many."""
-        sorts = buyers([*dict.fromkeys((*self.then, *self.was))])
-        if sorts is None:
+
+@lru_cache(maxsize=4096)
+def _searched(offers: tuple[Offer, ...]) -> Lowest:
+    return lowest(offers)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """A time in which nothing changes. `worlds`: each way in which it may be; none where there are too many of
+    them, so that only the bound is known."""
+
+    start: datetime
+    worlds: tuple[_World, ...]
+    every: tuple[Offer, ...]
+    """All that may be on offer after the change."""
+
+    def below(self, prices: _Asked, floor: int) -> Breach | None:
+        """As `_World.below`, in any world."""
+        if len(self.worlds) != 1 and (pays := self._bound(prices.after)) >= floor:
             return None
-        reach = dict.fromkeys(
-            (tuple(o for o in self.then if o in has), tuple(o for o in self.was if o in has)) for has in sorts
-        )
-        found: list[tuple[Lowest, Lowest]] = []
-        left = MOST_STATES
-        for then, was in reach:
-            found.append((lowest(then), lowest(was)))
-            left -= len(found[-1][0].states) + len(found[-1][1].states)
-            if left < 0:
-                return None
-        return found
+        if not self.worlds:
+            return Breach(pays, tuple(one.name for one in self.every), self.start)
+        for world in self.worlds:
+            found = world.below(prices, floor)
+            if found is not None:
+                return Breach(found, tuple(one.name for one in world.then), self.start)
+        return None
+
+    def falls(self, amount: int, *, alone: bool) -> Iterator[int]:
+        """What is paid at least after the change where that is less than before it. `alone`: also where there
+        is one offer only."""
+        if not self.worlds:
+            yield self._bound(amount)
+        for world in self.worlds:
+            if len(world.then) > (not alone) and (pays := world.after(amount)) < world.before(amount):
+                yield pays
+
+    @cached_property
+    def _bound(self) -> Callable[[int], int]:
+        """What nobody pays less than, whatever is there."""
+        return lowest(self.every).bounded().pays
 
 
+MOST_WORLDS: Final = 64
+"""Ways in which what is on offer at one time may be, of promotions that were sent and not seen."""
 MOST_OFFERS: Final = 100_000
 """Offers that are looked at, time by time, to tell those who meet one condition from others."""
 MOST_STATES: Final = 4_096
@@ -112,11 +182,12 @@ MOST_STATES: Final = 4_096
 
 def _is_monotone(offers: Iterable[Offer]) -> bool:
     """Whether fewer of these offers, or a higher list price, are never a lower price for anybody: of each
-    group the best one is the same at any price, and whichever takes its place counts in the same way."""
-    groups: dict[str, set[tuple[str, str]]] = {}
+    group the best one is the same at any price, and whichever takes its place counts in the same way, and in
+    the same turn."""
+    groups: dict[str, set[tuple[str, str, int]]] = {}
     for one in offers:
         if one.group:
-            groups.setdefault(one.group, set()).add((one.kind, one.mode))
+            groups.setdefault(one.group, set()).add((one.kind, one.mode, one.tier))
     return all(len(sorts) == 1 for sorts in groups.values())
 
 
@@ -135,28 +206,39 @@ class HeldPromotions:
         self._now = now
         self.platform = platform
         self._products = {sku.casefold(): product for sku, product in (products or {}).items()}
-        self._content: dict[str, Mapping[str, object]] = {}
+        self._forms: dict[str, tuple[Form, ...]] = {}
         self._skus: dict[str, set[str]] = {}
-        self._running: dict[tuple[str, str], Running | None] = {}
+        self._running: dict[tuple[str, str], Variants] = {}
         self._stretches: dict[_Memo, list[_Stretch]] = {}
-        for key, attributes in promotions:
-            self.put(key, attributes)
+        for key, forms in _identified(promotions):
+            self.may_be(key, forms)
 
     def put(self, key: str, attributes: Mapping[str, object] | None) -> None:
         """A promotion is now like this; None: it is gone."""
-        for sku in _skus(self._content.pop(key, None)):
-            self._skus[sku].discard(key)
+        self.may_be(key, [None if attributes is None else (key, attributes)])
+
+    def may_be(self, key: str, forms: Sequence[Form]) -> None:
+        """A promotion is in one of these forms, and nobody knows in which; the first is the one that was
+        seen. One that may have another key by now has that in its form."""
+        for form in self._forms.pop(key, ()):
+            for sku in _skus(form):
+                self._skus[sku].discard(key)
         for memo in [memo for memo in self._running if memo[0] == key]:
             del self._running[memo]
         self._stretches.clear()
-        if attributes is not None:
-            self._content[key] = attributes
-            for sku in _skus(attributes):
+        if any(form is not None for form in forms):
+            self._forms[key] = tuple(forms)
+            for sku in {sku for form in forms for sku in _skus(form)}:
                 self._skus.setdefault(sku, set()).add(key)
 
+    def forms(self, key: str) -> tuple[Form, ...]:
+        """What a promotion may be."""
+        return self._forms.get(key, (None,))
+
     def content(self, key: str) -> Mapping[str, Any] | None:
-        """A promotion as it is."""
-        return self._content.get(key)
+        """A promotion as it was seen."""
+        form = self.forms(key)[0]
+        return form[1] if form is not None else None
 
     def on(self, *skus: str) -> frozenset[str]:
         """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what
@@ -180,21 +262,48 @@ class HeldPromotions:
         """The first time at which a price `after` would be paid below a floor (minor units), and lower than
         `before` is paid then; before None: it is not for sale. `former`: the SKU that it has until now, where
         it is renamed in place: promotions on it may follow it. `buyer`: who is asked these prices.
-        NotComputable when a promotion is in another currency."""
+        NotComputable when a promotion is in another currency, unless nobody pays less by what is known."""
         there = self.on(former or sku)
         here = there | self.on(sku)
         if not here:
             return None
         currency = after["currency"]
-        memo = (here, there, currency, buyer.audience)
-        if memo not in self._stretches:
-            self._stretches[memo] = _stretches(
-                reaching(self.running(here, currency), buyer), reaching(self.running(there, currency), buyer)
-            )
         paid = None
         if before is not None and before["currency"] == currency:
             paid = minor(before["value"], currency)
-        return _first_breach(self._stretches[memo], minor(after["value"], currency), paid, floor=floor)
+        prices = _Asked(minor(after["value"], currency), paid)
+        memo = (here, there, currency, buyer.audience)
+        try:
+            if memo not in self._stretches:
+                self._stretches[memo] = self._between(here, there, currency, buyer=buyer)
+        except NotComputable:
+            if paid is None or prices.after < paid:
+                raise
+            known = self._known(here, currency)
+            stretches = self._between(known, known & there, currency, buyer=buyer)
+            if _first_breach(stretches, prices, floor=_ANY_FALL) is not None:
+                raise
+            return None
+        return _first_breach(self._stretches[memo], prices, floor=floor)
+
+    def _between(
+        self, here: frozenset[str], there: frozenset[str], currency: str, *, buyer: Buyer
+    ) -> list[_Stretch]:
+        """Of promotions that hold for a listing when it has its new SKU (`here`) and that did before."""
+        options = [
+            [(one, one if key in there else None) for one in variants]
+            for key, variants in reaching(self.running(here, currency), buyer).items()
+        ]
+        return _stretches(options)
+
+    def _known(self, keys: frozenset[str], currency: str) -> frozenset[str]:
+        """Those of them that can be understood."""
+        found = set()
+        for key in keys:
+            with suppress(NotComputable, *NONSENSE):
+                self.running(frozenset({key}), currency)
+                found.add(key)
+        return frozenset(found)
 
     def proposed(
         self,
@@ -202,36 +311,46 @@ class HeldPromotions:
         content: Mapping[str, object] | None,
         *,
         instead_of: str = "",
-        without: frozenset[str] = frozenset(),
+        stood: HeldPromotions | None = None,
     ) -> Proposed:
         """A change of one promotion (None: its end), to be judged before it is made; `instead_of` the one
-        whose place it takes, where that has another key. `without`: those that do not count, neither before
-        nor after: earlier versions of the same, of which nobody knows whether they came."""
-        return Proposed(
-            self, key, content, ended=frozenset({key, instead_of or key}), without=without, now=self._now
-        )
+        whose place it takes, where that has another key. `stood`: the promotions of an earlier moment, with
+        which it is compared as well."""
+        ended = frozenset({key, instead_of or key})
+        return Proposed(self, key, content, ended=ended, stood=stood, now=self._now)
 
     def computable(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
-        """Of these promotions, those that lower a price from now on and can be understood: what others do
-        nobody knows."""
+        """Of these promotions, those that lower a price from now on and can be understood, each as it was
+        seen: what others do nobody knows."""
         found: dict[str, Running] = {}
-        for key in keys:
-            with suppress(NotComputable, ArithmeticError, LookupError, TypeError, ValueError):
-                found |= self.running(frozenset({key}), currency)
-        return dict(sorted(found.items()))
+        for key in sorted(self._known(keys, currency)):
+            for variants in self.running(frozenset({key}), currency).values():
+                found |= {one.offer.name: one for one in variants[:1] if one is not None}
+        return found
 
-    def running(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
-        """Of these promotions, those that lower a price from now on."""
+    def running(self, keys: frozenset[str], currency: str) -> dict[str, Variants]:
+        """Of these promotions, those that may lower a price from now on."""
         found = {}
         for key in sorted(keys):
             memo = (key, currency)
             if memo not in self._running:
-                self._running[memo] = running(
-                    key, self._content[key], currency, now=self._now, platform=self.platform
+                self._running[memo] = tuple(
+                    dict.fromkeys(self._one(form, currency) for form in self._forms[key])
                 )
-            if one := self._running[memo]:
-                found[key] = one
+            if any(one is not None for one in self._running[memo]):
+                found[key] = self._running[memo]
         return found
+
+    def _one(self, form: Form, currency: str) -> Running | None:
+        if form is None:
+            return None
+        return running(form[0], form[1], currency, now=self._now, platform=self.platform)
+
+
+NONSENSE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What comes of values that are none."""
+_ANY_FALL: Final = 1 << 200
+"""A floor below which is every price: whoever pays less than before is found."""
 
 
 class Proposed:
@@ -243,31 +362,67 @@ class Proposed:
         key: str,
         content: Mapping[str, object] | None,
         ended: frozenset[str],
-        without: frozenset[str],
+        stood: HeldPromotions | None,
         now: datetime,
     ) -> None:
         self._held, self._key, self._content, self._now = held, key, content, now
-        self._ended, self._without = ended, without
-        self.skus = frozenset(_skus(content))
+        self._ended, self._stood = ended, stood
+        self.skus = frozenset(_skus((key, content) if content is not None else None))
         self._stretches: dict[tuple[frozenset[str], bool, str, str], list[_Stretch]] = {}
 
-    def breach(self, sku: str, price: Money, floor: int, *, buyer: Buyer = EVERYBODY) -> Breach | None:
+    def breach(
+        self,
+        sku: str,
+        price: Money,
+        floor: int,
+        *,
+        buyer: Buyer = EVERYBODY,
+        stood: Money | None = None,
+    ) -> Breach | None:
         """The first time at which the price of a SKU would be paid below a floor, and lower than without the
-        change. `buyer`: who is asked that price. NotComputable when a promotion is in another currency."""
-        here, currency = self._held.on(sku) - self._without, price["currency"]
-        memo = (here, sku.casefold() in self.skus, currency, buyer.audience)
-        if memo not in self._stretches:
-            before = self._held.running(here, currency)
-            after = {key: one for key, one in before.items() if key not in self._ended}
-            if self._content is not None and sku.casefold() in self.skus:
-                mine = running(
-                    self._key, self._content, currency, now=self._now, platform=self._held.platform
-                )
-                if mine is not None:
-                    after[self._key] = mine
-            self._stretches[memo] = _stretches(reaching(after, buyer), reaching(before, buyer))
+        change. `buyer`: who is asked that price. `stood`: the price at the earlier moment with which it is
+        compared as well. NotComputable when a promotion is in another currency, unless nobody pays less by
+        what is known."""
+        here, currency = self._held.on(sku), price["currency"]
         amount = minor(price["value"], currency)
-        return _first_breach(self._stretches[memo], amount, amount, floor=floor)
+        then = (
+            minor(stood["value"], currency) if stood is not None and stood["currency"] == currency else None
+        )
+        prices = _Asked(amount, amount, then)
+        memo = (here, sku.casefold() in self.skus, currency, buyer.audience)
+        try:
+            if memo not in self._stretches:
+                self._stretches[memo] = self._between(sku, here, currency, buyer=buyer)
+        except NotComputable:
+            known = self._held._known(here, currency)
+            stretches = self._between(sku, known, currency, buyer=buyer)
+            if _first_breach(stretches, prices, floor=_ANY_FALL) is not None:
+                raise
+            return None
+        return _first_breach(self._stretches[memo], prices, floor=floor)
+
+    def _between(self, sku: str, here: frozenset[str], currency: str, *, buyer: Buyer) -> list[_Stretch]:
+        mine = None
+        if self._content is not None and sku.casefold() in self.skus:
+            mine = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
+        seen = dict(reaching({**self._held.running(here, currency), "": (mine,)}, buyer))
+        (mine,) = seen.pop("", (None,))
+        ended = {key: seen.pop(key, (None,)) for key in sorted(self._ended)}
+        options = [[(one, one) for one in variants] for variants in seen.values()]
+        for key, variants in ended.items():
+            options.append([(mine if key == self._key else None, one) for one in variants])
+        return _stretches(options, self._earlier(sku, currency, buyer))
+
+    def _earlier(self, sku: str, currency: str, buyer: Buyer) -> list[Running] | None:
+        """What was on offer at the earlier moment, as it was seen; None where nothing is compared with it, or
+        nobody can tell."""
+        if self._stood is None:
+            return None
+        try:
+            there = reaching(self._stood.running(self._stood.on(sku), currency), buyer)
+        except (NotComputable, *NONSENSE):
+            return None
+        return [variants[0] for variants in there.values() if variants[0] is not None]
 
     def by_percent(self) -> bool:
         """Whether it takes off a share, or nothing: then no price need be known for its depth."""
@@ -287,29 +442,57 @@ class Proposed:
         said = discount.get("percent")
         return Fraction(said) / 100 if isinstance(said, str) else Fraction(0)
 
-    def deepest(self, sku: str, price: Money, *, buyer: Buyer = EVERYBODY) -> Fraction:
+    def deepest(
+        self,
+        sku: str,
+        price: Money,
+        *,
+        buyer: Buyer = EVERYBODY,
+        was: Mapping[str, object] | None = None,
+    ) -> Fraction:
         """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds:
-        by it alone, and with all that hold beside it where it makes the buyer pay less. `buyer`: who is asked
-        that price. NotComputable when a promotion cannot be understood."""
+        by it alone, and with all that hold beside it where it makes the buyer pay less. `was`: what it is
+        until now; where its change makes a buyer pay less, what he gets then counts as well, also where
+        others take its place. `buyer`: who is asked that price. NotComputable when a promotion cannot be
+        understood."""
         currency, amount = price["currency"], minor(price["value"], price["currency"])
-        if self._content is None or not amount:
+        if not amount:
             return Fraction(0)
-        own = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
-        mine = reaching({self._key: own}, buyer).get(self._key) if own is not None else None
+        others = {
+            key: variants
+            for key, variants in self._held.running(self._held.on(sku), currency).items()
+            if key not in self._ended
+        }
+        mine = self._reaching(self._content, currency, buyer, sku=sku)
+        former = self._reaching(was, currency, buyer, sku=sku)
+        beside = reaching(others, buyer).values()
+        most = self._alone(mine, amount)
+        for had, has in ((None, mine), (former, mine)):
+            if had == has:
+                continue
+            for stretch in _stretches([*([(one, one) for one in some] for some in beside), [(has, had)]]):
+                for world in stretch.worlds:
+                    if len(world.then) > (had is None) and (pays := world.after(amount)) < world.before(
+                        amount
+                    ):
+                        most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
+        return most
+
+    def _reaching(
+        self, content: Mapping[str, object] | None, currency: str, buyer: Buyer, *, sku: str
+    ) -> Running | None:
+        if content is None or sku.casefold() not in {*_skus((self._key, content))}:
+            return None
+        one = running(self._key, content, currency, now=self._now, platform=self._held.platform)
+        return reaching({"": (one,)}, buyer).get("", (None,))[0]
+
+    @staticmethod
+    def _alone(mine: Running | None, amount: int) -> Fraction:
         if mine is None:
             return Fraction(0)
         if mine.offer.kind == "percent":
-            most = Fraction(mine.offer.value, WHOLE)  # as it is said, not as it is rounded
-        else:
-            most = Fraction(amount - lowest([mine.offer]).pays(amount), amount)
-        others = reaching(
-            self._held.running(self._held.on(sku) - self._ended - self._without, currency), buyer
-        )
-        for stretch in _stretches({**others, self._key: mine}, others):
-            beside = len(stretch.names) > 1 and self._key in stretch.names
-            if beside and (pays := stretch.after(amount)) < stretch.before(amount):
-                most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
-        return most
+            return Fraction(mine.offer.value, WHOLE)  # as it is said, not as it is rounded
+        return Fraction(amount - lowest([mine.offer]).pays(amount), amount)
 
 
 class Falls:
@@ -338,10 +521,11 @@ class Falls:
         currency = then["currency"]
         memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
         if memo not in self._stretches:
-            before, after = self._before.running(memo[0], currency), self._after.running(memo[1], currency)
-            self._stretches[memo] = _stretches(reaching(after, buyer), reaching(before, buyer))
+            before = reaching(self._before.running(memo[0], currency), buyer)
+            after = reaching(self._after.running(memo[1], currency), buyer)
+            self._stretches[memo] = _stretches([*_paired(after, before)])
         paid = minor(was["value"], currency) if was is not None and was["currency"] == currency else None
-        return _first_breach(self._stretches[memo], minor(then["value"], currency), paid, floor=floor)
+        return _first_breach(self._stretches[memo], _Asked(minor(then["value"], currency), paid), floor=floor)
 
     def deepest(
         self, sku: str, was: Money, then: Money, *, former: str = "", buyer: Buyer = EVERYBODY
@@ -366,8 +550,8 @@ class Falls:
         condition, and who does nothing for it. What is paid between promotions is the list price: others
         judge it. Where there are too many to tell them apart, all count as if they had paid the list
         price."""
-        old = reaching(self._before.computable(before, currency), buyer)
-        new = reaching(self._after.computable(after, currency), buyer)
+        old = _single(self._before.computable(before, currency), buyer)
+        new = _single(self._after.computable(after, currency), buyer)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
         times = set[_Pair]()
         found = dict[_Pair, None]()
@@ -416,35 +600,77 @@ def _by_condition(offers: Iterable[Offer]) -> dict[_Condition, tuple[Offer, ...]
     return {who: tuple(some) for who, some in found.items()}
 
 
-def reaching(running: Mapping[str, Running], buyer: Buyer) -> Mapping[str, Running]:
+def reaching(running: Mapping[str, Variants], buyer: Buyer) -> Mapping[str, Variants]:
     """Of these promotions, those that a buyer can have. To a business those for businesses are like those for
     everybody."""
     if buyer == EVERYBODY:
         return running
-    return {
-        key: one._replace(offer=one.offer._replace(audience="all"))
-        for key, one in running.items()
-        if one.offer.audience not in EXCLUSIVE - {"b2b"}
-    }
-
-
-def _stretches(after: Mapping[str, Running], before: Mapping[str, Running]) -> list[_Stretch]:
-    edges = {edge for one in (*after.values(), *before.values()) for edge in (one.start, one.end)}
-    found = []
-    for start, _ in pairwise(sorted(edges)):
-        then = {key: one.offer for key, one in after.items() if one.start <= start < one.end}
-        earlier = [one.offer for one in before.values() if one.start <= start < one.end]
-        if then:
-            found.append(_Stretch(start, tuple(then), tuple(then.values()), was=tuple(earlier)))
+    found = {}
+    for key, variants in running.items():
+        theirs = tuple(_theirs(one) for one in variants)
+        if any(one is not None for one in theirs):
+            found[key] = theirs
     return found
 
 
-def _first_breach(stretches: Iterable[_Stretch], after: int, before: int | None, floor: int) -> Breach | None:
-    for stretch in stretches:
-        pays = stretch.below(after, before, floor)
-        if pays is not None:
-            return Breach(pays, stretch.names, stretch.start)
-    return None
+def _theirs(one: Running | None) -> Running | None:
+    """A promotion to a business."""
+    if one is None or one.offer.audience in EXCLUSIVE - {"b2b"}:
+        return None
+    return one._replace(offer=one.offer._replace(audience="all"))
+
+
+def _single(running: Mapping[str, Running], buyer: Buyer) -> dict[str, Running]:
+    """As `reaching`, of promotions of which each is one."""
+    seen = reaching({key: (one,) for key, one in running.items()}, buyer)
+    return {key: one for key, (one,) in seen.items() if one is not None}
+
+
+_Option = tuple[Running | None, Running | None]
+"""What one promotion is after a change, and before it."""
+
+
+def _paired(after: Mapping[str, Variants], before: Mapping[str, Variants]) -> Iterator[list[_Option]]:
+    """Of each promotion, each way in which it may be after and before."""
+    for key in sorted({*after, *before}):
+        then, was = after.get(key, (None,)), before.get(key, (None,))
+        yield [(one, one) for one in then] if then == was else [*product(then, was)]
+
+
+def _stretches(
+    options: Sequence[Sequence[_Option]], stood: Sequence[Running] | None = None
+) -> list[_Stretch]:
+    """Time by time, what is on offer after a change and before it: of each promotion one of its options, in
+    every combination. `stood`: what was on offer at an earlier moment."""
+    every = [one for some in options for option in some for one in option if one is not None]
+    edges = {edge for one in (*every, *(stood or ())) for edge in (one.start, one.end)}
+    found = []
+    for start, _ in pairwise(sorted(edges)):
+
+        def at(one: Running | None, start: datetime = start) -> Offer | None:
+            return one.offer if one is not None and one.start <= start < one.end else None
+
+        here = [list(dict.fromkeys((at(then), at(was)) for then, was in some)) for some in options]
+        here = [some for some in here if some != [(None, None)]]
+        after = tuple(dict.fromkeys(then for some in here for then, _ in some if then is not None))
+        if not after:
+            continue
+        earlier = None if stood is None else tuple(o for one in stood if (o := at(one)) is not None)
+        count = prod(len(some) for some in here)
+        worlds = tuple(
+            _World(
+                tuple(then for then, _ in chosen if then is not None),
+                tuple(was for _, was in chosen if was is not None),
+                earlier,
+            )
+            for chosen in (product(*here) if count <= MOST_WORLDS else ())
+        )
+        found.append(_Stretch(start, worlds, after))
+    return found
+
+
+def _first_breach(stretches: Iterable[_Stretch], prices: _Asked, floor: int) -> Breach | None:
+    return next((found for one in stretches if (found := one.below(prices, floor)) is not None), None)
 
 
 def running(
@@ -463,8 +689,10 @@ def running(
         raise NotComputable(f"{key} ends before it begins")
     if end <= now:
         return None
-    if _ANY in _skus(attributes):
-        raise NotComputable(f"{key} does not say what it is for")
+    if _ANY in _skus((key, attributes)):
+        raise NotComputable(
+            f"{key} does not say what it is for{_WAY_OUT if key.startswith(ATTESTED) else ''}"
+        )
     offer = offer_of(key, attributes, currency, platform=platform)
     if offer is None:
         return None
@@ -480,10 +708,11 @@ def _joining(product: str) -> str:
     return f"\0{product}"
 
 
-def _skus(attributes: Mapping[str, object] | None) -> Iterable[str]:
+def _skus(form: Form) -> Iterable[str]:
     """What a promotion names; `_ANY` where that is not a list of texts."""
-    if attributes is None:
+    if form is None:
         return ()
+    attributes = form[1]
     skus, joins = attributes.get("skus"), attributes.get(JOINS) or []
     if not isinstance(skus, list) or not isinstance(joins, list):
         return (_ANY,)
@@ -492,26 +721,64 @@ def _skus(attributes: Mapping[str, object] | None) -> Iterable[str]:
     return {*(sku.casefold() for sku in skus), *map(_joining, joins)}
 
 
-ATTESTED: Final = "attested"
+ATTESTED: Final = "attested:"
 """What the key of a promotion begins with that people made by hand, and no reading shows."""
+_WAY_OUT: Final = (
+    ": its record in evidence/ is older than that; attest it again, or take it out once it is gone"
+)
 
 
 def beside(promotions: Mapping[str, Attributes], attested: Mapping[str, Attributes]) -> dict[str, Attributes]:
-    """What a store shows, and what people say that they made there: without what it shows as well."""
+    """What a store shows, and what people say that they made there: without what it surely shows as well."""
     shown = [*promotions.values()]
-    hidden = {key: one for key, one in attested.items() if not any(_is_shown(one, by) for by in shown)}
+    hidden = {key: one for key, one in attested.items() if not any(_shows(by, one) for by in shown)}
     return {**promotions, **hidden}
 
 
-def _is_shown(attested: Attributes, by: Attributes) -> bool:
-    """Whether what people made is what a store shows: by its code; without one, what somebody made in a
-    console that takes as much off the same goods, for the same buyers."""
+def _identified(promotions: Iterable[tuple[str, Mapping[str, object]]]) -> Iterator[tuple[str, list[Form]]]:
+    """Promotions, each with what it may be: one that people made may be one that the store shows, with other
+    days or other goods; it is the one or the other, and never both."""
+    every = dict(promotions)
+    forms: dict[str, list[Form]] = {key: [(key, one)] for key, one in every.items()}
+    for key, one in every.items():
+        if key.startswith(ATTESTED) and (by := _shown_as(one, every)):
+            forms[by] += forms.pop(key)
+    yield from forms.items()
+
+
+def _shown_as(attested: Mapping[str, object], every: Mapping[str, Mapping[str, object]]) -> str:
+    """Which of these promotions it may be: the one that shares most of its goods; "" for none."""
+    mine = {*_skus((ATTESTED, attested))}
+    alike = [key for key, by in every.items() if not key.startswith(ATTESTED) and _may_be_one(attested, by)]
+    return max(alike, key=lambda key: len(mine & {*_skus((key, every[key]))}), default="")
+
+
+def _may_be_one(attested: Mapping[str, object], by: Mapping[str, object]) -> bool:
+    """Whether what people made may be what a store shows: by its code; without one, what somebody made in a
+    console that takes as much off, for the same buyers."""
     code = attested.get("code")
     if code or by.get("code"):
         return str(code).casefold() == str(by.get("code")).casefold()
-    alike = all(attested.get(name) == by.get(name) for name in ("discount", "audience", "minimumOrder"))
+    return bool(by.get("foreign")) and _is_alike(attested, by)
+
+
+def _is_alike(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("discount", "audience", "minimumOrder"))
+
+
+def _shows(by: Attributes, attested: Attributes) -> bool:
+    """Whether a store surely shows what people made: as much off, for the same buyers, on all of its goods and
+    all of its days."""
+    if not _may_be_one(attested, by) or not _is_alike(attested, by):
+        return False
     everything = EVERYTHING in (by.get(JOINS) or ())
-    return bool(by.get("foreign")) and alike and (everything or {*_skus(attested)} <= {*_skus(by)})
+    try:
+        longer = _instant(by["start"]) <= _instant(attested["start"]) and _instant(
+            attested["end"]
+        ) <= _instant(by["end"])
+    except (KeyError, ValueError, OverflowError):
+        return False
+    return longer and (everything or {*_skus((ATTESTED, attested))} <= {*_skus(("", by))})
 
 
 def _instant(text: object) -> datetime:
