@@ -131,7 +131,8 @@ class Guard:
         once it is there again, so that nothing is ended for something that would not be sent."""
         former = end.address
         if why := self.refusal(end, former.key):
-            return f"{why}, while it is gone; give it its former name and kind again, or make the new one beside it first"
+            way_out = "leave it as it was, or make the new one beside it first and end it then"
+            return f"while {former} is gone, {why}; {way_out}"
         if why := self.refusal(anew, former.key):
             return why
         listings = {

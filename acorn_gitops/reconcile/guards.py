@@ -309,7 +309,7 @@ def beside_what_nobody_knows(
         sku = str((change.after or {}).get("sku") or change.address.key)
         for key in promoted.before.on(sku) & kept:
             try:
-                promoted.before.running(frozenset({key}), price["currency"])
+                promoted.before.check(key, price["currency"])
             except NotComputable as error:
                 refused.setdefault(str(error), []).append(change)
     for why, changes in sorted(refused.items()):

@@ -27,7 +27,9 @@ from acorn_gitops.resources.buyers import EVERYBODY, Buyer
 from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
 Money = Mapping[str, str]
-_Memo = tuple[frozenset[str], frozenset[str], str, str]
+Reach = frozenset[tuple[str, int]]
+"""Promotions that hold for a listing: the key of each, and which of its forms."""
+_Memo = tuple[Reach, Reach, str, str]
 """Promotions before and after, the currency, the audience of the buyer."""
 
 Form = tuple[str, Mapping[str, object]] | None
@@ -43,7 +45,7 @@ class Running(NamedTuple):
 
 
 Variants = tuple[Running | None, ...]
-"""What one promotion may be: with two of them nobody knows which one is there."""
+"""What one promotion may be, form by form: with two of them nobody knows which one is there."""
 
 
 class Breach(NamedTuple):
@@ -207,8 +209,8 @@ class HeldPromotions:
         self.platform = platform
         self._products = {sku.casefold(): product for sku, product in (products or {}).items()}
         self._forms: dict[str, tuple[Form, ...]] = {}
-        self._skus: dict[str, set[str]] = {}
-        self._running: dict[tuple[str, str], Variants] = {}
+        self._skus: dict[str, set[tuple[str, int]]] = {}
+        self._running: dict[tuple[str, int, str], Running | None] = {}
         self._stretches: dict[_Memo, list[_Stretch]] = {}
         for key, forms in _identified(promotions):
             self.may_be(key, forms)
@@ -220,16 +222,17 @@ class HeldPromotions:
     def may_be(self, key: str, forms: Sequence[Form]) -> None:
         """A promotion is in one of these forms, and nobody knows in which; the first is the one that was
         seen. One that may have another key by now has that in its form."""
-        for form in self._forms.pop(key, ()):
+        for number, form in enumerate(self._forms.pop(key, ())):
             for sku in _skus(form):
-                self._skus[sku].discard(key)
+                self._skus[sku].discard((key, number))
         for memo in [memo for memo in self._running if memo[0] == key]:
             del self._running[memo]
         self._stretches.clear()
         if any(form is not None for form in forms):
             self._forms[key] = tuple(forms)
-            for sku in {sku for form in forms for sku in _skus(form)}:
-                self._skus.setdefault(sku, set()).add(key)
+            for number, form in enumerate(forms):
+                for sku in _skus(form):
+                    self._skus.setdefault(sku, set()).add((key, number))
 
     def forms(self, key: str) -> tuple[Form, ...]:
         """What a promotion may be."""
@@ -243,6 +246,10 @@ class HeldPromotions:
     def on(self, *skus: str) -> frozenset[str]:
         """The promotions that name one of these SKUs in any letter case, and those of which nobody knows what
         they name."""
+        return frozenset(key for key, _ in self.reach(*skus))
+
+    def reach(self, *skus: str) -> Reach:
+        """As `on`, with the forms of each that do."""
         names = (name for sku in skus for name in self._skus.get(sku.casefold(), ()))
         products = [self._products[sku.casefold()] for sku in skus if sku.casefold() in self._products]
         joined = (name for product in products for name in self._skus.get(_joining(product), ()))
@@ -263,8 +270,8 @@ class HeldPromotions:
         `before` is paid then; before None: it is not for sale. `former`: the SKU that it has until now, where
         it is renamed in place: promotions on it may follow it. `buyer`: who is asked these prices.
         NotComputable when a promotion is in another currency, unless nobody pays less by what is known."""
-        there = self.on(former or sku)
-        here = there | self.on(sku)
+        there = self.reach(former or sku)
+        here = there | self.reach(sku)
         if not here:
             return None
         currency = after["currency"]
@@ -279,31 +286,35 @@ class HeldPromotions:
         except NotComputable:
             if paid is None or prices.after < paid:
                 raise
-            known = self._known(here, currency)
+            known = self.known(here, currency)
             stretches = self._between(known, known & there, currency, buyer=buyer)
             if _first_breach(stretches, prices, floor=_ANY_FALL) is not None:
                 raise
             return None
         return _first_breach(self._stretches[memo], prices, floor=floor)
 
-    def _between(
-        self, here: frozenset[str], there: frozenset[str], currency: str, *, buyer: Buyer
-    ) -> list[_Stretch]:
+    def _between(self, here: Reach, there: Reach, currency: str, *, buyer: Buyer) -> list[_Stretch]:
         """Of promotions that hold for a listing when it has its new SKU (`here`) and that did before."""
+        before = reaching(self.running(there, currency), buyer)
         options = [
-            [(one, one if key in there else None) for one in variants]
+            [*zip(variants, before.get(key, (None,) * len(variants)), strict=True)]
             for key, variants in reaching(self.running(here, currency), buyer).items()
         ]
         return _stretches(options)
 
-    def _known(self, keys: frozenset[str], currency: str) -> frozenset[str]:
+    def known(self, reach: Reach, currency: str) -> Reach:
         """Those of them that can be understood."""
         found = set()
-        for key in keys:
+        for one in reach:
             with suppress(NotComputable, *NONSENSE):
-                self.running(frozenset({key}), currency)
-                found.add(key)
+                self._form(*one, currency)
+                found.add(one)
         return frozenset(found)
+
+    def check(self, key: str, currency: str) -> None:
+        """NotComputable where nobody can tell what a promotion takes off."""
+        for number in range(len(self.forms(key))):
+            self._form(key, number, currency)
 
     def proposed(
         self,
@@ -319,32 +330,33 @@ class HeldPromotions:
         ended = frozenset({key, instead_of or key})
         return Proposed(self, key, content, ended=ended, stood=stood, now=self._now)
 
-    def computable(self, keys: frozenset[str], currency: str) -> dict[str, Running]:
-        """Of these promotions, those that lower a price from now on and can be understood, each as it was
-        seen: what others do nobody knows."""
-        found: dict[str, Running] = {}
-        for key in sorted(self._known(keys, currency)):
-            for variants in self.running(frozenset({key}), currency).values():
-                found |= {one.offer.name: one for one in variants[:1] if one is not None}
-        return found
+    def computable(self, reach: Reach, currency: str) -> dict[str, Running]:
+        """Of these promotions, those that lower a price from now on and can be understood, each in the first
+        of its forms that holds: what others do nobody knows."""
+        found = self.running(self.known(reach, currency), currency).values()
+        first = [next(one for one in variants if one is not None) for variants in found]
+        return {one.offer.name: one for one in first}
 
-    def running(self, keys: frozenset[str], currency: str) -> dict[str, Variants]:
-        """Of these promotions, those that may lower a price from now on."""
+    def running(self, reach: Reach, currency: str) -> dict[str, Variants]:
+        """Of these promotions, those that may lower a price from now on: by key, form by form."""
         found = {}
-        for key in sorted(keys):
-            memo = (key, currency)
-            if memo not in self._running:
-                self._running[memo] = tuple(
-                    dict.fromkeys(self._one(form, currency) for form in self._forms[key])
-                )
-            if any(one is not None for one in self._running[memo]):
-                found[key] = self._running[memo]
+        for key in sorted({key for key, _ in reach}):
+            variants = tuple(
+                self._form(key, number, currency) if (key, number) in reach else None
+                for number in range(len(self._forms[key]))
+            )
+            if any(one is not None for one in variants):
+                found[key] = variants
         return found
 
-    def _one(self, form: Form, currency: str) -> Running | None:
-        if form is None:
-            return None
-        return running(form[0], form[1], currency, now=self._now, platform=self.platform)
+    def _form(self, key: str, number: int, currency: str) -> Running | None:
+        memo = (key, number, currency)
+        if memo not in self._running:
+            form = self.forms(key)[number]
+            self._running[memo] = (
+                running(*form, currency, now=self._now, platform=self.platform) if form is not None else None
+            )
+        return self._running[memo]
 
 
 NONSENSE: Final = (ArithmeticError, LookupError, TypeError, ValueError)
@@ -368,7 +380,7 @@ class Proposed:
         self._held, self._key, self._content, self._now = held, key, content, now
         self._ended, self._stood = ended, stood
         self.skus = frozenset(_skus((key, content) if content is not None else None))
-        self._stretches: dict[tuple[frozenset[str], bool, str, str], list[_Stretch]] = {}
+        self._stretches: dict[tuple[Reach, bool, str, str], list[_Stretch]] = {}
 
     def breach(
         self,
@@ -383,7 +395,7 @@ class Proposed:
         change. `buyer`: who is asked that price. `stood`: the price at the earlier moment with which it is
         compared as well. NotComputable when a promotion is in another currency, unless nobody pays less by
         what is known."""
-        here, currency = self._held.on(sku), price["currency"]
+        here, currency = self._held.reach(sku), price["currency"]
         amount = minor(price["value"], currency)
         then = (
             minor(stood["value"], currency) if stood is not None and stood["currency"] == currency else None
@@ -394,19 +406,16 @@ class Proposed:
             if memo not in self._stretches:
                 self._stretches[memo] = self._between(sku, here, currency, buyer=buyer)
         except NotComputable:
-            known = self._held._known(here, currency)
+            known = self._held.known(here, currency)
             stretches = self._between(sku, known, currency, buyer=buyer)
             if _first_breach(stretches, prices, floor=_ANY_FALL) is not None:
                 raise
             return None
         return _first_breach(self._stretches[memo], prices, floor=floor)
 
-    def _between(self, sku: str, here: frozenset[str], currency: str, *, buyer: Buyer) -> list[_Stretch]:
-        mine = None
-        if self._content is not None and sku.casefold() in self.skus:
-            mine = running(self._key, self._content, currency, now=self._now, platform=self._held.platform)
-        seen = dict(reaching({**self._held.running(here, currency), "": (mine,)}, buyer))
-        (mine,) = seen.pop("", (None,))
+    def _between(self, sku: str, here: Reach, currency: str, *, buyer: Buyer) -> list[_Stretch]:
+        mine = self._reaching(self._content, currency, buyer, sku=sku)
+        seen = dict(reaching(self._held.running(here, currency), buyer))
         ended = {key: seen.pop(key, (None,)) for key in sorted(self._ended)}
         options = [[(one, one) for one in variants] for variants in seen.values()]
         for key, variants in ended.items():
@@ -419,10 +428,10 @@ class Proposed:
         if self._stood is None:
             return None
         try:
-            there = reaching(self._stood.running(self._stood.on(sku), currency), buyer)
+            there = reaching(self._stood.running(self._stood.reach(sku), currency), buyer)
         except (NotComputable, *NONSENSE):
             return None
-        return [variants[0] for variants in there.values() if variants[0] is not None]
+        return [next(one for one in variants if one is not None) for variants in there.values()]
 
     def by_percent(self) -> bool:
         """Whether it takes off a share, or nothing: then no price need be known for its depth."""
@@ -460,7 +469,7 @@ class Proposed:
             return Fraction(0)
         others = {
             key: variants
-            for key, variants in self._held.running(self._held.on(sku), currency).items()
+            for key, variants in self._held.running(self._held.reach(sku), currency).items()
             if key not in self._ended
         }
         mine = self._reaching(self._content, currency, buyer, sku=sku)
@@ -471,11 +480,8 @@ class Proposed:
             if had == has:
                 continue
             for stretch in _stretches([*([(one, one) for one in some] for some in beside), [(has, had)]]):
-                for world in stretch.worlds:
-                    if len(world.then) > (had is None) and (pays := world.after(amount)) < world.before(
-                        amount
-                    ):
-                        most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
+                for pays in stretch.falls(amount, alone=had is not None):
+                    most = max(most, Fraction(amount - pays - 1, amount))  # a cent may come from rounding
         return most
 
     def _reaching(
@@ -519,7 +525,12 @@ class Falls:
         less than is paid at that time at the list price `was` (None: it is not for sale). `former`, `buyer`:
         as in `deepest`. NotComputable when a promotion is in another currency."""
         currency = then["currency"]
-        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
+        memo = (
+            self._before.reach(former or sku),
+            self._after.reach(sku, former or sku),
+            currency,
+            buyer.audience,
+        )
         if memo not in self._stretches:
             before = reaching(self._before.running(memo[0], currency), buyer)
             after = reaching(self._after.running(memo[1], currency), buyer)
@@ -535,7 +546,12 @@ class Falls:
         each condition, and everybody who does nothing for it. `former`: the SKU that it has until now, where
         it is renamed in place; promotions on it may follow it. `buyer`: who is asked these prices."""
         currency = then["currency"]
-        memo = (self._before.on(former or sku), self._after.on(sku, former or sku), currency, buyer.audience)
+        memo = (
+            self._before.reach(former or sku),
+            self._after.reach(sku, former or sku),
+            currency,
+            buyer.audience,
+        )
         if memo not in self._pairs:
             pairs = self._between(memo[0], memo[1], currency, buyer=buyer)
             self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in pairs]
@@ -543,9 +559,7 @@ class Falls:
         paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo])
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
-    def _between(
-        self, before: frozenset[str], after: frozenset[str], currency: str, *, buyer: Buyer
-    ) -> Iterable[_Pair]:
+    def _between(self, before: Reach, after: Reach, currency: str, *, buyer: Buyer) -> Iterable[_Pair]:
         """Of each time with promotions, what somebody had then and has: who pays least, who meets one
         condition, and who does nothing for it. What is paid between promotions is the list price: others
         judge it. Where there are too many to tell them apart, all count as if they had paid the list
