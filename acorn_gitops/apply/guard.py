@@ -356,10 +356,9 @@ class Guard:
         for base in [*found]:
             came = base.attributes
             for one in sendings:
-                price = one.attributes.get("price")
-                found.append(
-                    _Possible(self._laid_over(address, base.attributes, one.attributes), price or {})
-                )
+                found.append(_cheapest(base.attributes, one))
+                after = self._laid_over(address, base.attributes, one.attributes)
+                found.append(_Possible(after, one.attributes.get("price") or {}))
                 came = self._laid_over(address, came, one.attributes)
             if len(sendings) > 1:
                 found.append(_Possible(came, came.get("price") or {}))
@@ -427,6 +426,19 @@ class _Possible(NamedTuple):
 
     attributes: Attributes
     coming: Mapping[str, str] | None = None
+
+
+def _cheapest(live: Attributes, sending: _Sending) -> _Possible:
+    """A listing with all of a sending that makes it cheaper for somebody, and what is dearer as it was: a part
+    of it may come."""
+    now = {**sending.attributes, **live} if sending.operation == "create" else {**live}
+    if sending.attributes.get("status") == "active":
+        now["status"] = "active"
+    price: Mapping[str, str] = {}
+    for coming in _lower(now, sending.attributes):
+        now |= coming.asked
+        price = coming.price
+    return _Possible(now, price)
 
 
 def _sending(write: Write) -> _Sending:

@@ -13,9 +13,10 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from acorn_gitops import __version__
+from acorn_gitops.confine.collector import deaf_session
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.spans import Spans, untold
@@ -39,7 +40,6 @@ def are_wanted(environ: Mapping[str, str]) -> bool:
 def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
     """Begins spans of this process. `warn` is told where the packages for it are not installed."""
     try:
-        import requests
         from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -53,20 +53,10 @@ def spans(environ: Mapping[str, str], warn: Callable[[str], None]) -> Spans:
         return untold
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its words would be among ours
     known = {} if environ.get("OTEL_SERVICE_NAME") else {"service.name": "acorn"}
-
-    class Deaf(requests.Session):
-        """Reads of an answer what it is, and not what it says: that may have no end."""
-
-        def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
-            answer = super().send(request, **{**how, "stream": True, "allow_redirects": False})
-            answer._content, answer._content_consumed = b"", True
-            answer.close()
-            return answer
-
     try:
         resource = Resource.create({**known, "service.version": __version__})
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        exporter = OTLPSpanExporter(timeout=SECONDS, session=Deaf())
+        exporter = OTLPSpanExporter(timeout=SECONDS, session=deaf_session())
         provider.add_span_processor(BatchSpanProcessor(exporter))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         warn(f"spans cannot be sent, by what the variables OTEL_… say: {one_line(str(error), 200)}")

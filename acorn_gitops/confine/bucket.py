@@ -123,4 +123,5 @@ def _asking(place: StoredObject) -> Iterator[S3Store]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError, ValueError) as error:
-        raise AcornError(f"{place}: {one_line(str(error), 300)}", hint=_HINT) from None
+        words = str(error).partition("\n\nDebug source")[0]
+        raise AcornError(f"{place}: {one_line(words, 300)}", hint=_HINT) from None
