@@ -114,14 +114,19 @@ NESTED = b'{"a":' * 9 + b"1" + b"}" * 9
     ],
 )
 def test_no_answer_takes_more_memory_than_it_is_weighed(text: bytes) -> None:
-    """However short it is written; and not ten times less, or nobody could read a large store."""
+    """However short it is written; and not ten times less, or nobody could read a large store. What threads of
+    other tests take meanwhile is not of it: the least of three counts."""
     import tracemalloc
 
-    tracemalloc.start()
-    parsed = orjson.loads(text)
-    taken = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert parsed
+    def once() -> int:
+        tracemalloc.start()
+        parsed = orjson.loads(text)
+        found = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert parsed
+        return found
+
+    taken = min(once() for _ in range(3))
     assert taken <= memory_of(text) <= 10 * taken
 
 
