@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from acorn_gitops.apply.price_guard import Offered, paid_refusal, promotion_refusal, refusal
 from acorn_gitops.engines.pricing.standing import HeldPromotions
+from acorn_gitops.model.resource import Address
 from acorn_gitops.rules import registry
-from tests.faults import KILLED, MOMENTS, ROW, copy, died
+from acorn_gitops.sandbox.disturb import insert
+from tests.faults import KILLED, MOMENTS, ROW, copy, died, sandbox
 from tests.repository import Repository, document, storefront
 from tests.rule_cases import lay_out
 
@@ -545,3 +547,25 @@ def test_what_is_put_on_sale_is_judged_by_the_price_that_is_there(name: str) -> 
     found = refusal("listing", {"status": "active"}, {"status": "inactive", **there}, least)
     assert (words in found) and bool(found) == bool(words)
     assert refusal("listing", {"status": "active"}, {"status": "active", **there}, least) == ""
+
+
+@pytest.mark.parametrize(
+    ("price", "floor", "code"),
+    [("110.00", "70.00", 0), ("110.00", "80.00", 0), ("100.00", "60.00", 0), ("90.00", "70.00", 4)],
+    ids=["a rise", "a rise with its floor", "a floor alone", "a fall"],
+)
+def test_beside_what_nobody_understands_prices_rise(
+    price: str, floor: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion that takes off nobody knows what forbids a fall, in the plan as before the write; a rise makes
+    it no worse."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-26T09:00:00Z")
+    made = Repository(tmp_path / "r", *kettle("100.00", None))
+    made.apply()
+    theirs = {**running({"percent": "15"}), **ODD["a mode that nobody knows"]}
+    with sandbox(made) as database:
+        insert(database, Address("amz-de", "promotion", "theirs"), theirs)
+    made.write(*kettle(price, None, floor))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, "would not be sent" in made.run("plan").out) == (code, bool(code)), done
+    assert made.live()["amz-de/listing/K"]["price"]["value"] == ("100.00" if code else price)

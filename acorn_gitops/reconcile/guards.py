@@ -35,7 +35,7 @@ from acorn_gitops.provenance.revision import is_before
 from acorn_gitops.reconcile.moved_ledger import UNHEARD, unheard_words
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.states import States, StoreView, heard_of
-from acorn_gitops.resources.buyers import ASKED
+from acorn_gitops.resources.buyers import ASKED, asks_no_less
 from acorn_gitops.resources.registry import FIXED, STORES
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.deciding import place_of_facts, places_of_specs
@@ -303,6 +303,8 @@ def beside_what_nobody_knows(
         have = view.live.get((change.former.type, change.former.key))
         want = view.desired.get((change.address.type, change.address.key))
         live = have.attributes if have is not None else {}
+        if change.action == "update" and asks_no_less({**live, **(change.after or {})}, live):
+            continue
         floor = {**live, **(change.after or {}), **bounds_of(want, live)}.get("minPrice")
         if floor is None and least(change.address) is None:
             continue

@@ -45,7 +45,7 @@ from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, last_guards, l
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.remote_check import remarks
-from acorn_gitops.reconcile.siblings import guards_everywhere
+from acorn_gitops.reconcile.siblings import guards_everywhere, recorded_elsewhere
 from acorn_gitops.reconcile.standing_still import told
 from acorn_gitops.reconcile.states import (
     States,
@@ -158,6 +158,8 @@ def compute(
         believe(state, asking=True)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish=publish)
+    elif not wishes.anew:
+        state.made = _left_by_us(workspace, state)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
@@ -594,13 +596,19 @@ def _recover(
             state.marketplaces.get(where[address.store]), address, sent, live
         ),
     )
-    theirs = {
-        row.address
-        for row in found.settled
-        if row.attributes is not None
-        and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
-        and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
-    }
+    theirs = _no_longer_ours(
+        [
+            row.address
+            for row in found.settled
+            if row.attributes is not None
+            and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
+            and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
+        ],
+        snapshots,
+        workspace,
+        state,
+        made={intent.address for intent in intents if intent.operation == "create"},
+    )
     found = found.without(theirs)
     unseen = {i.address for i in intents if not where[i.address.store]}
     late = [i for i in intents if i.address in theirs | unseen and is_over(i, workspace.stamp())]
@@ -624,6 +632,43 @@ def _recover(
     found = found.of(found.stores - left)
     state.ledger.settle(found.settled, found.closed, workspace.stamp(), workspace.actor(), "")
     state.ledger.note_seals()
+
+
+def _left_by_us(workspace: Workspace, state: States) -> frozenset[Address]:
+    """What interrupted runs were about to make, that neither specs nor ledgers know: a plan tells what the next
+    apply does of it."""
+    made = [one.address for one in state.ledger.open_intents() if one.operation == "create"]
+    left = [
+        one
+        for one in made
+        if (one.type, one.key) not in state.desired.stores.get(one.store, {})
+        and one.store in state.connections
+    ]
+    try:
+        return frozenset(left) - recorded_elsewhere(workspace, state, left) if left else frozenset()
+    except AcornError:
+        return frozenset()  # another ledger cannot be read, and apply will say so
+
+
+def _no_longer_ours(
+    addresses: Collection[Address],
+    snapshots: Mapping[str, Snapshot],
+    workspace: Workspace,
+    state: States,
+    *,
+    made: Collection[Address],
+) -> frozenset[Address]:
+    """Of what an interrupted run has sent and no spec declares any more: what may be somebody else's by now.
+    What it made is ours, unless another ledger knows it or the marketplace names another owner."""
+    if not addresses:
+        return frozenset()
+
+    def is_owned(address: Address) -> bool:
+        live = snapshots[address.store].resources.get((address.type, address.key))
+        return live is not None and live.owner not in ("", state.owner)
+
+    others = recorded_elsewhere(workspace, state, addresses)
+    return frozenset(one for one in addresses if one not in made or one in others or is_owned(one))
 
 
 def as_recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:

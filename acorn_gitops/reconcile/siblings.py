@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from acorn_gitops.ledger.opening import is_ledger, may_be_ledger, open_ledger, u
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Fences
 from acorn_gitops.model.finding import AcornError, MarketplaceError, PassesLink, Refused
-from acorn_gitops.model.resource import Attributes
+from acorn_gitops.model.resource import Address, Attributes
 from acorn_gitops.provenance import branch as kept_branch
 from acorn_gitops.provenance.revision import once_named
 from acorn_gitops.reconcile.by_hand import RIGHTS
@@ -92,6 +92,23 @@ def guards_everywhere(workspace: Workspace, state: States) -> list[Mapping[str, 
     return [*last_guards(state.ledger), *theirs]
 
 
+def recorded_elsewhere(
+    workspace: Workspace, state: States, addresses: Iterable[Address]
+) -> frozenset[Address]:
+    """Those of our resources that another ledger has ever recorded."""
+    wanted: dict[str, list[Address]] = {}
+    for address in addresses:
+        wanted.setdefault(address.store, []).append(address)
+    with ExitStack() as opened:
+        return frozenset(
+            address
+            for ledger, _, names in _Search(workspace, state, opened).knowing()
+            for store, name in names
+            for address in wanted.get(store, ())
+            if ledger.recorded(address._replace(store=name))[0]
+        )
+
+
 def rows_of(told: Mapping[tuple[str, str], Attributes]) -> list[Row]:
     """The roles and grants among what people were told to make."""
     return [(*name, said) for name, said in told.items() if name[0] in RIGHTS]
@@ -111,6 +128,18 @@ class _Search:
         self._workspace, self._state, self._open = workspace, state, opened
 
     def run(self) -> Iterator[Sibling]:
+        """What each of them says."""
+        for ledger, where, names in self.knowing():
+            # Of several names that one of our stores may have there, each says something.
+            while names:
+                first = dict(reversed(names))
+                names = [one for one in names if first[one[0]] != one[1]]
+                said = {store: self._said(ledger, store, name) for store, name in first.items()}
+                yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
+
+    def knowing(self) -> Iterator[tuple[Ledger, str, list[tuple[str, str]]]]:
+        """Ledgers that know one of our stores, where they are, and our stores with their names there. Refused
+        where there are too many."""
         found = 0
         for count, (ledger, where, near) in enumerate(self._found()):
             self._open.callback(ledger.close)
@@ -123,12 +152,8 @@ class _Search:
                     else "there are too many ledgers"
                 )
                 raise Refused(f"{words}; nothing was written", hint=_MOVE)
-            # Of several names that one of our stores may have there, each says something.
-            while names:
-                first = dict(reversed(names))
-                names = [one for one in names if first[one[0]] != one[1]]
-                said = {store: self._said(ledger, store, name) for store, name in first.items()}
-                yield Sibling(where, guards=last_guards(ledger), gave=ledger.ever_gave(), said=said)
+            if names:
+                yield ledger, where, names
 
     def _said(self, ledger: Ledger, store: str, name: str) -> Said:
         """What a ledger says of rights in one of our stores, which it calls `name`."""

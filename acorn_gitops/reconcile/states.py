@@ -138,6 +138,8 @@ class States:
     """By store that was read, the promotions that nobody applied as they are, by key."""
     by_hand: dict[str, list[Change]] = field(default_factory=dict)
     """By store, the roles, grants and promotions that people make there, done or not."""
+    made: frozenset[Address] = frozenset()
+    """What interrupted runs made and no spec declares any more, so far as it is nobody else's by now."""
     standing: dict[str, dict[str, Attributes]] = field(default_factory=dict)
     """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
     attested: dict[str, object] = field(default_factory=dict)
@@ -443,8 +445,13 @@ def views(
             del snapshot
             _leave_alone(view, state)
             if store in intents and not view.unchanged:
-                # What is neither declared nor ours by now may have been made by somebody else since.
-                ours = [one for one in intents[store] if one[0] in view.desired or one[0] in view.applied]
+                ours = [
+                    one
+                    for one in intents[store]
+                    if one[0] in view.desired
+                    or one[0] in view.applied
+                    or Address(store, *one[0]) in state.made
+                ]
                 view.applied = with_intents(view.applied, ours, view.live, begun=_begun(state, view))
         except MarketplaceError as error:
             view.error = error.message

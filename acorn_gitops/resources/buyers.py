@@ -87,6 +87,18 @@ def asked(*listings: Listing) -> Iterator[tuple[Mapping[str, str] | None, ...]]:
         yield tuple(price if _amount(price) is not None else None for price in prices)
 
 
+def asks_no_less(after: Listing, before: Listing) -> bool:
+    """Whether nobody is asked less than before, of what was for sale: whatever promotions there are, that makes
+    none of them worse."""
+    if before.get("status") == "inactive":
+        return False
+    for then, was in asked(after, before):
+        paid, pays = _amount(was), _amount(then)
+        if paid is None or pays is None or paid[0] != pays[0] or pays[1] < paid[1]:
+            return False
+    return True
+
+
 def write_as_seen(sent: Listing, live: Listing, buyer: Buyer) -> tuple[Attributes, Attributes]:
     """What a write sends, and what it is laid over, as a buyer sees both: `price` is sent where what he is
     asked becomes another."""

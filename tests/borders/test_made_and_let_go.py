@@ -1,0 +1,95 @@
+"""What a run made and died before it wrote that down is ours: where no spec asks for it any more, it goes; what is somebody else's by
+now stays."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repository import PROJECT, Repository, promo, sku, storefront
+
+DIES = """
+import os, sys
+from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
+inner = NetworkMarketplace.write
+def dies(self, store, writes, at=""):
+    sent = list(writes)
+    found = inner(self, store, sent, at)
+    if any(one.operation == "create" for one in sent):
+        os.kill(os.getpid(), 9)
+    return found
+NetworkMarketplace.write = dies
+from acorn_gitops.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+"""acorn, killed when a creation was sent and is to be written down."""
+APPLY = ("apply", "--auto-approve")
+SALE: dict[str, Any] = {
+    "skus": {"names": ["S-1"]},
+    "window": {
+        "start": {"local": "2026-01-01T00:00", "tz": "store"},
+        "end": {"local": "2028-01-01T00:00", "tz": "store"},
+    },
+}
+BEFORE = [storefront(), sku("S-1", "20.00"), promo("p", "10", **SALE)]
+RENAMED = promo("q", "15", **SALE)
+RENAMED["metadata"]["movedFrom"] = "p"
+MADE: dict[str, tuple[Sequence[dict[str, Any]], str]] = {
+    "a promotion": ([*BEFORE, promo("q", "5", **SALE)], "amz-de/promotion/q"),
+    "a promotion by another name": ([*BEFORE[:2], RENAMED], "amz-de/promotion/q"),
+    "a listing": ([*BEFORE, sku("S-2", "20.00")], "amz-de/listing/S-2"),
+}
+
+
+def dies(team: Repository) -> None:
+    """Apply, and die."""
+    run = subprocess.run(
+        [sys.executable, "-c", DIES, *APPLY], cwd=team.path, capture_output=True, check=False
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+
+
+AFTER = {"as before": BEFORE, "neither": BEFORE[:2]}
+
+
+@pytest.mark.parametrize("after", AFTER)
+@pytest.mark.parametrize("made", MADE)
+def test_what_nobody_asks_for_any_more_goes(made: str, after: str, tmp_path: Path) -> None:
+    """The plan shows it, apply ends it, and nothing is left to do."""
+    wanted, address = MADE[made]
+    team = Repository(tmp_path / "r", *BEFORE)
+    team.apply()
+    team.write(*wanted)
+    dies(team)
+    assert address in team.live()
+
+    team.write(*AFTER[after])
+    _, kind, key = address.split("/")
+    assert f"  - {kind} {key} " in team.run("plan").out
+    team.apply()
+    assert address not in team.live()
+    assert ("amz-de/promotion/p" in team.live()) == (after == "as before")
+    assert "No changes" in team.run("plan").out
+
+
+def test_what_another_ledger_recorded_since_stays(tmp_path: Path) -> None:
+    """An environment of the same repository took it over meanwhile."""
+    team = Repository(tmp_path / "r", *BEFORE)
+    project = PROJECT.replace("{sandbox: {}}", "{sandbox: {}, other: {}}")
+    (team.path / "acorn.yaml").write_text(project)
+    team.apply()
+    wanted, address = MADE["a promotion"]
+    team.write(*wanted)
+    dies(team)
+    other = team.run(*APPLY, "--env", "other", "--adopt")
+    assert other.code == 0, other
+
+    team.write(*BEFORE)
+    done = team.run(*APPLY)
+    assert address in team.live(), done
