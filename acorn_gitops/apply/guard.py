@@ -264,9 +264,10 @@ class Guard:
         shown = {
             key: live.attributes for (type, key), live in snapshot.resources.items() if type == "promotion"
         }
+        listings = (live.attributes for (type, _), live in snapshot.resources.items() if type == "listing")
         return HeldPromotions(
             now,
-            beside(shown, self._standing.get(store, {})).items(),
+            beside(shown, self._standing.get(store, {}), listings).items(),
             platform=platform_of(store, snapshot.resources),
             products=products_of(self._changes, store),
         )

@@ -409,8 +409,7 @@ class _Run:
         attested, where they did."""
         environment, root = loaded.project.environment, self._workspace.root
         records = [rehearsal.record_file(environment)] if rehearsal.asked(loaded.configuration) else []
-        attested = attesting.record_file(environment)
-        records += [attested] if (root / attested).exists() else []
+        records += attesting.record_files(root)
         return not records or Authors(root).are_committed(records)
 
     def _send(self, ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ or the day has come, the step is there again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from acorn_gitops.confine.files import replace
-from acorn_gitops.confine.paths import Escape, read_inside
+from acorn_gitops.confine.paths import Escape, inside, read_inside
 from acorn_gitops.engines.pricing.standing import ATTESTED
 from acorn_gitops.model.finding import AcornError, Finding, Misused, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired, digest
@@ -31,9 +32,12 @@ from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
 _FOLDER: Final = "evidence"
+_RECORD: Final = "attested-"
+_IS_RECORD: Final = re.compile(r"attested-[^/]+\.json").fullmatch
 LONGEST: Final = timedelta(days=400)
 """So long an attestation counts at most: everything by hand is looked at once a year."""
 _MOST: Final = 16 << 20
+MOST_RECORDS: Final = 100
 MOST_SKUS: Final = 2_000
 """SKUs that a record names."""
 UNKNOWN: Final[Attributes] = {"start": "1970-01-01T00:00:00Z", "end": "9999-12-31T00:00:00Z"}
@@ -59,6 +63,10 @@ class Attestation(NamedTuple):
     specs say by then. None: of anything else, and of records of earlier versions."""
 
 
+Records = Mapping[tuple[str, Address], Attestation]
+"""What is recorded, by environment and address."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttestRequest:
     """Which steps were done, and what shows it."""
@@ -71,7 +79,7 @@ class AttestRequest:
 
 def record_file(environment: str) -> str:
     """Where an environment's attestations are kept, from the root."""
-    return f"{_FOLDER}/attested-{environment}.json"
+    return f"{_FOLDER}/{_RECORD}{environment}.json"
 
 
 def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
@@ -111,7 +119,7 @@ def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
             by=workspace.actor(),
             at=today.isoformat(),
             until=until.isoformat(),
-            content=_content_of(step),
+            content=_content_of(step, state),
         )
     rows = [
         {"address": str(address), **{name: said for name, said in one._asdict().items() if said is not None}}
@@ -123,44 +131,117 @@ def attest(workspace: Workspace, request: AttestRequest) -> Sequence[Address]:
     return [step.address for step in steps]
 
 
-def _content_of(step: Change) -> Attributes | None:
-    """What a promotion says, for the record. Of very many SKUs: that it is for everything."""
+def _content_of(step: Change, state: States) -> Attributes | None:
+    """What a promotion says, for the record, with the products of its SKUs: another SKU of one of them may be
+    sold by it, too. Of very many SKUs: that it is for everything."""
     if step.address.type != "promotion":
         return None
     said = {name: value for name, value in (step.after or {}).items() if value is not None}
-    return said if len(said.get("skus") or ()) <= MOST_SKUS else {**said, "skus": [], JOINS: [EVERYTHING]}
+    skus = {*(said.get("skus") or ())}
+    if len(skus) > MOST_SKUS:
+        return {**said, "skus": [], JOINS: [EVERYTHING]}
+    listings = (
+        (str(want.attributes.get("sku") or key), want.attributes.get("asin"))
+        for (type, key), want in state.desired.stores.get(step.address.store, {}).items()
+        if type == "listing"
+    )
+    products = sorted({str(product) for sku, product in listings if product and sku in skus})
+    return {**said, JOINS: products} if products else said
 
 
-def standing(
-    known: Mapping[Address, Attestation], state: States, today: date
-) -> dict[str, dict[str, Attributes]]:
-    """By store, the promotions that people say they made there by hand: buyers may pay by them, until their
-    own end or until somebody says that they are gone (the record no longer holds them). What the specs say of
-    them by now changes nothing of that, nor that nobody has looked for a year. One of which the record does
-    not say what it is, is for anything."""
+def standing(known: Records, state: States, today: date) -> dict[str, dict[str, Attributes]]:
+    """By store, the promotions that people say they made there by hand, in whichever environment that leads to
+    the store, and by whatever name: buyers may pay by them, until their own end or until somebody says that
+    they are gone (the record no longer holds them). What the specs say of them by now changes nothing of that,
+    nor that nobody has looked for a year. One of which the record does not say what it is, is for anything."""
+    stores = _by_marketplace(state) if known else {}
     found: dict[str, dict[str, Attributes]] = {}
-    for address, one in known.items():
-        if address.type != "promotion" or one.where != state.marketplace_of(address.store):
+    for (environment, address), one in known.items():
+        named = [
+            store
+            for store in stores.get(one.where, ())
+            if store == address.store or state.has_identity(store)
+        ]
+        content = _stands(one, declared(state, address), today) if address.type == "promotion" else None
+        if content is None:
             continue
-        want = declared(state, address)
-        content = one.content
-        if content is None and want is not None and digest(want.attributes) == one.digest:
-            content = want.attributes
-        if content is None and today.isoformat() < one.until:
-            content = UNKNOWN
-        if content is not None:
-            found.setdefault(address.store, {})[f"{ATTESTED}{address.key}"] = content
+        for store in named:
+            there = found.setdefault(store, {})
+            key = f"{ATTESTED}{address.key}"
+            if there.get(key, content) != content:
+                key = f"{key} ({environment})"
+            there[key] = content
     return found
 
 
-def on_record(known: Mapping[Address, Attestation]) -> dict[str, object]:
-    """Promotions on record, by address, with all by which prices are judged: for the ledger, so that a change
-    of the record is told."""
+def _by_marketplace(state: States) -> dict[str, list[str]]:
+    """The stores of the specs by the digests of the marketplace that they are in."""
+    found: dict[str, list[str]] = {}
+    for store in state.connections:
+        for where in state.marketplaces_like(store):
+            found.setdefault(where, []).append(store)
+    return found
+
+
+def _stands(one: Attestation, want: Desired | None, today: date) -> Attributes | None:
+    """What stands of a promotion on record; None where nothing does."""
+    if one.content is not None:
+        return one.content
+    if want is not None and digest(want.attributes) == one.digest:
+        return want.attributes
+    return UNKNOWN if today.isoformat() < one.until else None
+
+
+def on_record(known: Records, environment: str) -> dict[str, object]:
+    """Promotions on record, by address (of another environment: with its name), with all by which prices are
+    judged: for the ledger, so that a change of the record is told."""
     return {
-        str(address): {"where": one.where, "until": one.until, **(one.content or {})}
-        for address, one in sorted(known.items())
+        str(address) if where == environment else f"{where}: {address}": {
+            "where": one.where,
+            "until": one.until,
+            **(one.content or {}),
+        }
+        for (where, address), one in sorted(known.items())
         if address.type == "promotion"
     }
+
+
+def all_records(root: Path, environment: str) -> tuple[Records, list[Finding]]:
+    """What is recorded in every environment, and what is wrong with that: others may lead to the same stores
+    as this one."""
+    found: dict[tuple[str, Address], Attestation] = {}
+    faults: list[Finding] = []
+    for name in sorted({environment, *_recorded(root)}):
+        rows, wrong = attestations(root, name)
+        faults += wrong
+        found |= {(name, address): one for address, one in rows.items()}
+    return found, faults
+
+
+def record_files(root: Path) -> list[str]:
+    """The records of all environments that there are, from the root."""
+    return [record_file(environment) for environment in _recorded(root)]
+
+
+def of_environment(known: Records, environment: str) -> dict[Address, Attestation]:
+    """What is recorded in one environment."""
+    return {address: one for (where, address), one in known.items() if where == environment}
+
+
+def _recorded(root: Path) -> list[str]:
+    """The environments that have a record; none where their folder cannot be read, or lies elsewhere: whoever
+    reads a record there is told. AcornError where there are too many."""
+    try:
+        names = [one.name for one in inside(root, _FOLDER, folder=True).iterdir()]
+    except (Escape, OSError):
+        return []
+    found = sorted(one.removeprefix(_RECORD).removesuffix(".json") for one in names if _IS_RECORD(one))
+    if len(found) > MOST_RECORDS:
+        raise AcornError(
+            f"{_FOLDER}/ holds {len(found):,} records of attestations, more than {MOST_RECORDS}",
+            hint="remove those of environments that are no more",
+        )
+    return found
 
 
 def by_hand(plan: Plan) -> list[Change]:

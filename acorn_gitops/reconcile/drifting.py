@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from acorn_gitops.model.resource import attribute_of
 from acorn_gitops.plan.drift import DriftReport, store_drift
 from acorn_gitops.reconcile import guards
-from acorn_gitops.reconcile.attesting import attestations, standing
+from acorn_gitops.reconcile.attesting import all_records, standing
 from acorn_gitops.reconcile.planning import NONSENSE, has_margins, least_price, nonsense
 from acorn_gitops.reconcile.states import Wishes, gather, refuse_idle, views
 from acorn_gitops.reconcile.workspace import Workspace
@@ -39,8 +39,8 @@ def drift(workspace: Workspace, request: DriftRequest | None = None) -> DriftRep
     with workspace.busy("drift"):
         wishes = Wishes(asked.select, allow_empty=asked.allow_empty)
         state = gather(workspace, loaded, wishes)
-        attested, _ = attestations(workspace.root, loaded.project.environment)
-        state.standing = standing(attested, state, workspace.now().date())
+        records, _ = all_records(workspace.root, loaded.project.environment)
+        state.standing = standing(records, state, workspace.now().date())
         unknown = "" if state.ledger.stores() else f"there is no ledger here ({state.ledger.where})"
         now, least = workspace.now(), least_price(loaded, workspace.now())
         report = DriftReport(loaded.project.environment, unknown=unknown)

@@ -36,7 +36,14 @@ from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.reconcile import guards, signed
-from acorn_gitops.reconcile.attesting import attestations, no_longer_declared, on_record, settle, standing
+from acorn_gitops.reconcile.attesting import (
+    all_records,
+    no_longer_declared,
+    of_environment,
+    on_record,
+    settle,
+    standing,
+)
 from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
@@ -170,10 +177,11 @@ def compute(
     )
     serial = state.ledger.serial()
     clean: dict[str, StoreResult] = {}
-    attested, faults = attestations(workspace.root, loaded.project.environment)
+    records, faults = all_records(workspace.root, loaded.project.environment)
     blocking += faults
-    state.standing = standing(attested, state, workspace.now().date())
-    state.attested = on_record(attested)
+    attested = of_environment(records, loaded.project.environment)
+    state.standing = standing(records, state, workspace.now().date())
+    state.attested = on_record(records, loaded.project.environment)
     taken: dict[Address, str] = {}
     behind: list[str] = []
 
@@ -257,7 +265,7 @@ def compute(
         blocking += [*judged, *below]
         budgeted += over
         results.append(result)
-        by_hand = any(address.store == view.store for address in attested)
+        by_hand = view.store in state.standing or any(one.store == view.store for one in attested)
         if state.selection.whole_store(view.store) and not (below or view.behind or view.left or by_hand):
             memory.put(keys(view.store, view.connection), view.version, result)
         del view

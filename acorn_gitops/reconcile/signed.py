@@ -57,9 +57,8 @@ def _why_not(workspace: Workspace, loaded: Loaded, state: States) -> Finding | N
     settings = loaded.configuration.settings
     # What people attested, and a rehearsal, decide as well.
     places = [*places_of_specs(settings), place_of_facts(settings), rehearsal.FOLDER]
-    environment = loaded.project.environment
-    records = [attesting.record_file(environment), rehearsal.record_file(environment)]
-    there = {file for file in records if (root / file).exists()}
+    rehearsed = rehearsal.record_file(loaded.project.environment)
+    there = {*attesting.record_files(root), *([rehearsed] if (root / rehearsed).exists() else ())}
     if not Authors(root).are_committed(files_that_decide(loaded) | there, places):
         return _unsigned(
             f"what is checked out is not what commit {commit[:10]} holds, and a signed one is asked for"

@@ -431,7 +431,8 @@ def views(
                         store, view.desired, view.live, applied=view.applied, acknowledges=acknowledges
                     )
                 shown = {key: one.attributes for (type, key), one in view.live.items() if type == "promotion"}
-                view.promotions = beside(shown, state.standing.get(store, {}))
+                listings = (one.attributes for (type, _), one in view.live.items() if type == "listing")
+                view.promotions = beside(shown, state.standing.get(store, {}), listings)
                 view.roles = {
                     key: live.attributes for (type, key), live in view.live.items() if type == "role"
                 }

@@ -11,7 +11,7 @@ import pytest
 from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.serving import Switch
 from tests.amazon.emulated import SECRETS, Emulated
-from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller
+from tests.amazon.test_flow import PROMO, SKUS, STORES, Seller, price
 
 ROLE = """---
 apiVersion: acorn/v1
@@ -273,3 +273,37 @@ def test_a_code_that_is_as_attested_is_reckoned_with_beside_what_somebody_else_m
     amazon.emulator.control.answer("promotion", {"cancel": coupon})
     made(amazon, type="BASKET_BUILDING", code="KETTLE20", **days)
     assert seller.run("plan", "--refresh").code == 0
+
+
+def test_what_was_attested_in_one_environment_holds_back_another_that_leads_there(seller: Seller) -> None:
+    """The account is the same; the steps are done in each, and what buyers may pay is not counted in one alone.
+    A record that cannot be read says nothing, and stops both."""
+    seller.text(floored("12.90", CODE))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    file = seller.path / "acorn.yaml"
+    file.write_text(
+        file.read_text().replace("environments: {sandbox: {}}", "environments: {sandbox: {}, other: {}}")
+    )
+    seller.text(floored("11.00", ""))
+    for more in ((), ("--adopt",)):
+        seller.run("apply", "--auto-approve", "--env", "other", *more)
+        assert price(seller.amazon, "MUG-RED") == "12.90"
+    said = " ".join(seller.run("plan", "--env", "other", "--adopt").out.split())
+    assert "would cost 8.80 EUR with attested:black-friday" in said
+    (seller.path / RECORD).write_text("{}")
+    assert "ACN-046" in seller.run("plan", "--env", "other").out
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["a rename", "a second SKU"])
+def test_what_was_attested_holds_for_every_sku_of_its_product(seller: Seller, listed: bool) -> None:
+    """Amazon takes a code for a product: another SKU of it costs as much less."""
+    seller.text(floored("12.90", CODE))
+    seller.run("apply", "--auto-approve")
+    attested(seller, "amz-de/*")
+    other = floored("12.90", "").replace("sku: MUG-RED", "sku: MUG-R2")
+    if listed:
+        seller.text(other)
+        seller.run("apply", "--auto-approve")
+        assert price(seller.amazon, "MUG-R2") == "12.90"
+    held_back(seller, other.replace("12.90", "11.00"))

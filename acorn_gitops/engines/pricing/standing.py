@@ -742,11 +742,32 @@ _WAY_OUT: Final = (
 )
 
 
-def beside(promotions: Mapping[str, Attributes], attested: Mapping[str, Attributes]) -> dict[str, Attributes]:
-    """What a store shows, and what people say that they made there: without what it surely shows as well."""
+def beside(
+    promotions: Mapping[str, Attributes],
+    attested: Mapping[str, Attributes],
+    listings: Iterable[Attributes] = (),
+) -> dict[str, Attributes]:
+    """What a store shows, and what people say that they made there: without what it surely shows as well.
+    `listings`: those that it shows; what was made for one SKU of a product may hold for each of them."""
     shown = [*promotions.values()]
     hidden = {key: one for key, one in attested.items() if not any(_shows(by, one) for by in shown)}
-    return {**promotions, **hidden}
+    if not hidden:
+        return {**promotions}
+    offered = [(str(one["sku"]), str(one["asin"])) for one in listings if one.get("sku") and one.get("asin")]
+    return {**promotions, **{key: _on_products(one, offered) for key, one in hidden.items()}}
+
+
+def _on_products(attested: Attributes, offered: Iterable[tuple[str, str]]) -> Attributes:
+    """A promotion, for all SKUs of its products. `offered`: SKUs and their products."""
+    named = _skus(("", attested))
+    if _ANY in named:
+        return attested
+    joins = {str(one) for one in attested.get(JOINS) or ()}
+    joins |= {product for sku, product in offered if sku.casefold() in named}
+    if not joins:
+        return attested
+    more = {sku for sku, product in offered if product in joins}
+    return {**attested, "skus": sorted({*attested["skus"], *more}), JOINS: sorted(joins)}
 
 
 def _identified(promotions: Iterable[tuple[str, Mapping[str, object]]]) -> Iterator[tuple[str, list[Form]]]:
@@ -785,6 +806,9 @@ def _shows(by: Attributes, attested: Attributes) -> bool:
     all of its days."""
     if not _may_be_one(attested, by) or not _is_alike(attested, by):
         return False
+    named = {*_skus(("", {"skus": attested.get("skus")}))}
+    if EVERYTHING in (attested.get(JOINS) or ()):
+        named.add(_joining(EVERYTHING))
     everything = EVERYTHING in (by.get(JOINS) or ())
     try:
         longer = _instant(by["start"]) <= _instant(attested["start"]) and _instant(
@@ -792,7 +816,7 @@ def _shows(by: Attributes, attested: Attributes) -> bool:
         ) <= _instant(by["end"])
     except (KeyError, ValueError, OverflowError):
         return False
-    return longer and (everything or {*_skus((ATTESTED, attested))} <= {*_skus(("", by))})
+    return longer and (everything or named <= {*_skus(("", by))})
 
 
 def _instant(text: object) -> datetime:
