@@ -97,7 +97,8 @@ class Guard:
         """Why a write must not be sent at this moment; empty where it may. `former`: the key of what it takes
         the place of. What cannot be judged is not sent."""
         try:
-            return self._refusal(write, former)
+            why = self._refusal(write, former)
+            return f"{why}; {_WAIT}" if _NOT_SEEN in why and _WAIT not in why else why
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             return f"it cannot be judged by what the store holds ({type(error).__name__})"
 
@@ -238,7 +239,7 @@ class Guard:
             return ""
         address, coming = self._counted
         what = f"{coming['value']} {coming['currency']}" if is_money(coming) and coming else "something"
-        return f"; {what} was sent for {address} and may still come: run again when it is there, or a day after it was sent"
+        return f"; {what} was sent for {address} and may still come: {_WAIT}"
 
     def _promotions_of(self, store: str) -> HeldPromotions:
         """What the store holds of promotions at this moment of the run, and what may still come of them."""
@@ -477,6 +478,7 @@ def _is_same(one: Form, other: Form) -> bool:
 
 
 _NOT_SEEN: Final = " (sent, not seen)"
+_WAIT: Final = "run again when it is there, or a day after it was sent"
 
 
 def since(now: str) -> str:

@@ -20,15 +20,18 @@ from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 inner = NetworkMarketplace.write
 def dies(self, store, writes, at=""):
     sent = list(writes)
+    made = any(one.operation == "create" for one in sent)
+    if made and WHEN == "before":
+        os.kill(os.getpid(), 9)
     found = inner(self, store, sent, at)
-    if any(one.operation == "create" for one in sent):
+    if made:
         os.kill(os.getpid(), 9)
     return found
 NetworkMarketplace.write = dies
 from acorn_gitops.cli import run
 sys.exit(run(sys.argv[1:]))
 """
-"""acorn, killed when a creation was sent and is to be written down."""
+"""acorn, killed before a creation is sent, or before that is written down."""
 APPLY = ("apply", "--auto-approve")
 SALE: dict[str, Any] = {
     "skus": {"names": ["S-1"]},
@@ -47,10 +50,11 @@ MADE: dict[str, tuple[Sequence[dict[str, Any]], str]] = {
 }
 
 
-def dies(team: Repository) -> None:
-    """Apply, and die."""
+def dies(team: Repository, when: str = "after") -> None:
+    """Apply, and die before or after something is made."""
+    code = f"WHEN = {when!r}\n{DIES}"
     run = subprocess.run(
-        [sys.executable, "-c", DIES, *APPLY], cwd=team.path, capture_output=True, check=False
+        [sys.executable, "-c", code, *APPLY], cwd=team.path, capture_output=True, check=False
     )
     assert run.returncode == -signal.SIGKILL, run.stderr
 
@@ -93,3 +97,21 @@ def test_what_another_ledger_recorded_since_stays(tmp_path: Path) -> None:
     team.write(*BEFORE)
     done = team.run(*APPLY)
     assert address in team.live(), done
+
+
+def test_what_may_still_come_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows whether it was sent: what would be too cheap beside it is told when to come again."""
+    monkeypatch.setenv("ACORN_NOW", "2026-11-26T09:00:00Z")
+    floored = sku("S-1", "20.00", pricePolicy={"min": {"amz-de": "17.00"}})
+    before = [storefront(), floored, promo("p", "10", **SALE)]
+    team = Repository(tmp_path / "r", *before)
+    team.apply()
+    team.write(*before[:2], RENAMED)
+    dies(team, "before")
+    team.write(*before)
+    done = team.run(*APPLY)
+    words = "below its floor 17.00; run again when it is there, or a day after it was sent"
+    assert (done.code, words in " ".join(done.out.split())) == (3, True), done
+    monkeypatch.setenv("ACORN_NOW", "2026-11-27T10:00:00Z")
+    team.apply()
+    assert "amz-de/promotion/p" in team.live()
