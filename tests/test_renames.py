@@ -9,7 +9,8 @@ import pytest
 from acorn_gitops.apply.left_open import found_done
 from acorn_gitops.apply.price_guard import paid_refusal
 from acorn_gitops.compile.desired_state import Key
-from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
+from acorn_gitops.engines.pricing.falls import Falls
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.resource import Address, Desired, Live, Origin, digest

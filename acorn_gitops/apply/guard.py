@@ -15,7 +15,9 @@ from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from acorn_gitops.apply.price_guard import Offered, bounds_of, paid_refusal, promotion_refusal, refusal
-from acorn_gitops.engines.pricing.standing import Form, HeldPromotions, beside
+from acorn_gitops.engines.pricing.attested import beside
+from acorn_gitops.engines.pricing.forms import Form
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.records import Intent
 from acorn_gitops.marketplaces.protocol import Outcome, Snapshot, Write
 from acorn_gitops.model.resource import Address, Attributes, Desired, is_money, platform_of

@@ -14,8 +14,10 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from acorn_gitops.engines.pricing.falls import Falls
 from acorn_gitops.engines.pricing.offer import NotComputable, major, minor
-from acorn_gitops.engines.pricing.standing import Breach, Falls, HeldPromotions, Proposed
+from acorn_gitops.engines.pricing.standing import HeldPromotions, Proposed
+from acorn_gitops.engines.pricing.worlds import Breach
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Attributes, Desired, is_money
 from acorn_gitops.model.window import utc_text

@@ -21,7 +21,7 @@ import orjson
 
 from acorn_gitops.confine.files import replace
 from acorn_gitops.confine.paths import Escape, inside, read_inside
-from acorn_gitops.engines.pricing.standing import ATTESTED
+from acorn_gitops.engines.pricing.forms import ATTESTED
 from acorn_gitops.model.finding import AcornError, Finding, Misused, Place
 from acorn_gitops.model.resource import Address, Attributes, Desired, digest
 from acorn_gitops.plan.change import Change, StoreResult

@@ -19,8 +19,9 @@ from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.compile.desired_state import Key
 from acorn_gitops.confine.text import one_line
+from acorn_gitops.engines.pricing.forms import ATTESTED
 from acorn_gitops.engines.pricing.offer import NotComputable
-from acorn_gitops.engines.pricing.standing import ATTESTED, HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import Irreplaceable
 from acorn_gitops.model.finding import Finding, Place

@@ -15,8 +15,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.engines.pricing.falls import Falls
 from acorn_gitops.engines.pricing.offer import NotComputable
-from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves

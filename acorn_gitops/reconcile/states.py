@@ -20,7 +20,7 @@ from acorn_gitops.apply.staleness import check_not_empty
 from acorn_gitops.compile.configuration import compile_configuration, connections_of
 from acorn_gitops.compile.desired_state import DesiredState, Key
 from acorn_gitops.confine.text import one_line
-from acorn_gitops.engines.pricing.standing import beside
+from acorn_gitops.engines.pricing.attested import beside
 from acorn_gitops.ledger.opening import open_ledger
 from acorn_gitops.ledger.protocol import Ledger
 from acorn_gitops.marketplaces.protocol import (

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acorn_gitops.apply.run import Run
+from acorn_gitops.engines.pricing.attested import beside
+from acorn_gitops.engines.pricing.forms import ATTESTED
 from acorn_gitops.engines.pricing.offer import offer_of
-from acorn_gitops.engines.pricing.standing import ATTESTED, HeldPromotions, beside
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 from tests.borders.test_together import PRICE, applied, discounts, kettle, promo
 from tests.repository import Repository, document, storefront

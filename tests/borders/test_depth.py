@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from acorn_gitops.engines.pricing.falls import Falls
 from acorn_gitops.engines.pricing.lowest import lowest
 from acorn_gitops.engines.pricing.offer import offer_of
-from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from tests.borders.test_left_to_others import BUDGET, listing
 from tests.repository import Repository, document, promo, storefront
 from tests.test_access import guarded as guarded

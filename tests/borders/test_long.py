@@ -19,9 +19,10 @@ from acorn_gitops.compile.sku_list import sku_list
 from acorn_gitops.confine import git
 from acorn_gitops.confine.text import safe
 from acorn_gitops.engines.pricing import standing
+from acorn_gitops.engines.pricing.falls import Falls
 from acorn_gitops.engines.pricing.lowest import lowest
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
-from acorn_gitops.engines.pricing.standing import Falls, HeldPromotions
+from acorn_gitops.engines.pricing.standing import HeldPromotions
 from acorn_gitops.engines.standstill import frozen
 from acorn_gitops.model.finding import AcornError
 from acorn_gitops.model.resource import Address

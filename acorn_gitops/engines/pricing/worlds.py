@@ -1,0 +1,203 @@
+"""What is on offer time by time, in each way in which it may be. Comes in: of each promotion its options, before
+a change and after it. Goes out: whether somebody pays less than a floor, and less than before. Callers:
+`standing`, `falls`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache
+from itertools import pairwise, product
+from math import prod
+from typing import Final, NamedTuple
+
+from acorn_gitops.engines.pricing.forms import (
+    Running,
+)
+from acorn_gitops.engines.pricing.lowest import Lowest, buyers, lowest
+from acorn_gitops.engines.pricing.price import Offer
+
+
+class Breach(NamedTuple):
+    """What would be paid below what is allowed: minor units, through which promotions, from when."""
+
+    pays: int
+    promos: tuple[str, ...]
+    start: datetime
+
+
+class Asked(NamedTuple):
+    """List prices to be compared, in minor units: after a change; before it (None: it was not for sale); and
+    at an earlier moment with which it is compared as well."""
+
+    after: int
+    before: int | None
+    stood: int | None = None
+
+
+Option = tuple[Running | None, Running | None]
+"""What one promotion is after a change, and before it."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What is on offer at one time, in one of the ways in which it may be: after the change, before it, and at
+    an earlier moment (None: that is not asked)."""
+
+    then: tuple[Offer, ...]
+    was: tuple[Offer, ...]
+    stood: tuple[Offer, ...] | None = None
+
+    @cached_property
+    def after(self) -> Callable[[int], int]:
+        """The least that anybody pays of a list price after the change."""
+        return lowest(self.then).pays
+
+    @cached_property
+    def before(self) -> Callable[[int], int]:
+        """The least that anybody pays of a list price before it."""
+        return lowest(self.was).pays
+
+    def below(self, prices: Asked, floor: int) -> int | None:
+        """What a buyer pays after the change who pays less than a floor, and less than he does before it, or
+        did then; None where there is none. That somebody else (staff, who has a code) pays little already
+        opens nothing for others."""
+        least = self.after(prices.after)
+        if least >= floor:
+            return None
+        compared = [*self._compared(prices)]
+        if least < min((lowest(offers).pays(price) for offers, price in compared), default=least + 1):
+            return least
+        if any(self._is_less(prices.after, offers, price) for offers, price in compared):
+            return None
+        return self._of_each(prices.after, compared, floor)
+
+    def _compared(self, prices: Asked) -> Iterator[tuple[tuple[Offer, ...], int]]:
+        if prices.before is not None:
+            yield self.was, prices.before
+        if prices.stood is not None and self.stood is not None:
+            yield self.stood, prices.stood
+
+    def _is_less(self, after: int, offers: tuple[Offer, ...], price: int) -> bool:
+        """Whether there are only fewer offers now, at a price that is no lower, and nobody can pay less."""
+        return after >= price and {*self.then} <= {*offers} and _is_monotone(offers)
+
+    def _of_each(self, after: int, compared: list[tuple[tuple[Offer, ...], int]], floor: int) -> int | None:
+        """As `below`, sort of buyer by sort; what the luckiest pays where there are too many sorts."""
+        sorts = buyers([*dict.fromkeys((*self.then, *(one for offers, _ in compared for one in offers)))])
+        if sorts is None:
+            return self.after(after)
+        left, seen = MOST_STATES, set()
+        for has in sorts:
+            reach = tuple(
+                tuple(o for o in offers if o in has) for offers in (self.then, *(c[0] for c in compared))
+            )
+            if reach in seen:
+                continue
+            seen.add(reach)
+            searched = [_searched(offers) for offers in reach]
+            left -= sum(len(one.states) for one in searched)
+            if left < 0:
+                return self.after(after)
+            pays = searched[0].pays(after)
+            paid = min(one.pays(price) for one, (_, price) in zip(searched[1:], compared, strict=True))
+            if pays < floor and pays < paid:
+                return pays
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _searched(offers: tuple[Offer, ...]) -> Lowest:
+    return lowest(offers)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time in which nothing changes. `worlds`: each way in which it may be; none where there are too many of
+    them, so that only the bound is known."""
+
+    start: datetime
+    worlds: tuple[World, ...]
+    every: tuple[Offer, ...]
+    """All that may be on offer after the change."""
+
+    def below(self, prices: Asked, floor: int) -> Breach | None:
+        """As `World.below`, in any world."""
+        if len(self.worlds) != 1 and (pays := self._bound(prices.after)) >= floor:
+            return None
+        if not self.worlds:
+            return Breach(pays, tuple(one.name for one in self.every), self.start)
+        for world in self.worlds:
+            found = world.below(prices, floor)
+            if found is not None:
+                return Breach(found, tuple(one.name for one in world.then), self.start)
+        return None
+
+    def falls(self, amount: int, *, alone: bool) -> Iterator[int]:
+        """What is paid at least after the change where that is less than before it. `alone`: also where there
+        is one offer only."""
+        if not self.worlds:
+            yield self._bound(amount)
+        for world in self.worlds:
+            if len(world.then) > (not alone) and (pays := world.after(amount)) < world.before(amount):
+                yield pays
+
+    @cached_property
+    def _bound(self) -> Callable[[int], int]:
+        """What nobody pays less than, whatever is there."""
+        return lowest(self.every).bounded().pays
+
+
+MOST_WORLDS: Final = 64
+"""Ways in which what is on offer at one time may be, of promotions that were sent and not seen."""
+MOST_STATES: Final = 4_096
+"""Combinations of offers that are looked at to tell one buyer from another."""
+
+ANY_FALL: Final = 1 << 200
+"""A floor below which is every price: whoever pays less than before is found."""
+
+
+def _is_monotone(offers: Iterable[Offer]) -> bool:
+    """Whether fewer of these offers, or a higher list price, are never a lower price for anybody: of each
+    group the best one is the same at any price, and whichever takes its place counts in the same way, and in
+    the same turn."""
+    groups: dict[str, set[tuple[str, str, int]]] = {}
+    for one in offers:
+        if one.group:
+            groups.setdefault(one.group, set()).add((one.kind, one.mode, one.tier))
+    return all(len(sorts) == 1 for sorts in groups.values())
+
+
+def stretches(options: Sequence[Sequence[Option]], stood: Sequence[Running] | None = None) -> list[Stretch]:
+    """Time by time, what is on offer after a change and before it: of each promotion one of its options, in
+    every combination. `stood`: what was on offer at an earlier moment."""
+    every = [one for some in options for option in some for one in option if one is not None]
+    edges = {edge for one in (*every, *(stood or ())) for edge in (one.start, one.end)}
+    found = []
+    for start, _ in pairwise(sorted(edges)):
+
+        def at(one: Running | None, start: datetime = start) -> Offer | None:
+            return one.offer if one is not None and one.start <= start < one.end else None
+
+        here = [list(dict.fromkeys((at(then), at(was)) for then, was in some)) for some in options]
+        here = [some for some in here if some != [(None, None)]]
+        after = tuple(dict.fromkeys(then for some in here for then, _ in some if then is not None))
+        if not after:
+            continue
+        earlier = None if stood is None else tuple(o for one in stood if (o := at(one)) is not None)
+        count = prod(len(some) for some in here)
+        worlds = tuple(
+            World(
+                tuple(then for then, _ in chosen if then is not None),
+                tuple(was for _, was in chosen if was is not None),
+                earlier,
+            )
+            for chosen in (product(*here) if count <= MOST_WORLDS else ())
+        )
+        found.append(Stretch(start, worlds, after))
+    return found
+
+
+def first_breach(stretches: Iterable[Stretch], prices: Asked, floor: int) -> Breach | None:
+    return next((found for one in stretches if (found := one.below(prices, floor)) is not None), None)
