@@ -217,12 +217,22 @@ class Guard:
         least: Mapping[str, str] | None,
         held: HeldPromotions,
     ) -> str:
-        """Why a listing must not be put on sale: a lower price was sent for it and may still come."""
-        begins = write.attributes.get("status") == "active" and live.get("status") != "active"
+        """Why a listing must not be put on sale: a lower price was sent for it and may still come; or why a
+        price must not be sent for it: that it is put on sale was sent, and may still come."""
+        sendings = self._sendings.get(write.address, ())
+        wakes = any(sending.attributes.get("status") == "active" for sending in sendings)
+        begins = (wakes or write.attributes.get("status") == "active") and live.get("status") != "active"
         after = {**live, **write.attributes}
         if not begins:
             return ""
-        for sending in self._sendings.get(write.address, ()):
+        if wakes:
+            active = {**write.attributes, "status": "active"}
+            if why := (
+                refusal("listing", active, {**live}, least=least)
+                or paid_refusal(sku, active, live, least=least, held=held)
+            ):
+                return f"{why}; that it is put on sale was sent: {_WAIT}"
+        for sending in sendings:
             for coming in _lower(after, sending.attributes):
                 self._counted = (write.address, coming.price)
                 sent = {**write.attributes, **coming.asked}

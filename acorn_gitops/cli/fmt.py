@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
 from acorn_gitops.cli.session import Session, shared
 from acorn_gitops.confine.paths import Escape, inside
 from acorn_gitops.model.finding import Finding, InvalidSpecs, Place
+
+_MOST_SECONDS: Final = 900.0
+"""For all files of one run."""
 
 
 @click.command("fmt")
@@ -33,7 +39,7 @@ def command(
 
     from acorn_gitops.confine.files import replace
     from acorn_gitops.confine.paths import Found, spec_files
-    from acorn_gitops.specs.fmt import formatted
+    from acorn_gitops.specs.fmt import MOST_SECONDS, formatted
 
     session = Session(root, environment, no_color)
     findings: list[Finding] = []
@@ -55,11 +61,12 @@ def command(
         findings += [_refused(refused, why) for refused, why in found.refused]
     if not paths:
         files = _all(session, findings)
-    changed = 0
+    changed, last = 0, time.monotonic() + _MOST_SECONDS
     for file in files:
         data = file.read_bytes()
         shown = file.relative_to(session.root).as_posix()
-        text, problems = formatted(data, shown)
+        until = min(last, time.monotonic() + MOST_SECONDS)
+        text, problems = formatted(data, shown, partial(_is_past, until))
         if file not in named and paths and [p.id for p in problems] == ["GEN-011"]:
             click.echo(f"passed over {shown}: it is not acorn's", err=True)
             continue
@@ -85,6 +92,10 @@ def command(
     if not changed:
         click.echo(f"{len(files)} file{'s' if len(files) != 1 else ''} in canonical form", err=True)
     return 1 if changed and (check or diff) else 0
+
+
+def _is_past(until: float) -> bool:
+    return time.monotonic() > until
 
 
 def _named(root: Path, written: Path) -> Path:

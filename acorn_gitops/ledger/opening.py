@@ -205,9 +205,12 @@ def _migrate(path: Path, *, had_content: bool) -> None:
     from sqlalchemy.exc import DBAPIError
 
     if had_content:
-        shutil.copy2(path, path.with_name(f"{path.name}.before-migration"))
+        kept = path.with_name(f"{path.name}.before-migration")
+        kept.unlink(missing_ok=True)  # it may be a link that git has brought
+        shutil.copy2(path, kept)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # A percent sign would begin the name of another option.
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["path"] = path
     try:

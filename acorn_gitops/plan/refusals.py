@@ -12,7 +12,7 @@ from acorn_gitops.plan.budgets import GUARDS
 _TOLD: Final[dict[str, tuple[int, str]]] = {
     "GEN-018": (
         4,
-        "`acorn fmt` would change what a file means, and leaves it as it is. Comments in odd places can do that: one that stands by itself behind a folded text, for example.",
+        "`acorn fmt` would change what a file means, and leaves it as it is. Comments in odd places can do that: one that stands by itself behind a folded text, for example. Or the file is too large, or takes too long.",
     ),
     "ACN-020": (4, "A resource that its spec protects (`preventDestroy`) would be deleted or replaced."),
     "ACN-021": (4, "A store would be replaced while it holds other resources."),
@@ -62,7 +62,7 @@ _TOLD: Final[dict[str, tuple[int, str]]] = {
     "ACN-050": (
         4,
         "A listing would take over the code of another that leaves it in the same change; what nobody"
-        " declares would stay with the code.",
+        " declares would stay with the code. Or something would end for a name that is somebody else's.",
     ),
     "ACN-045": (4, "Spec files of the commit were not brought (a sparse checkout, a submodule)."),
     "ACN-041": (

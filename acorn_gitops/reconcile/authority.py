@@ -26,7 +26,7 @@ from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.by_hand import RIGHTS, as_judged
 from acorn_gitops.reconcile.in_force import InForce, asking
 from acorn_gitops.reconcile.planning import as_recorded
-from acorn_gitops.reconcile.states import declared
+from acorn_gitops.reconcile.states import Depth, declared
 from acorn_gitops.reconcile.workspace import Workspace, present
 from acorn_gitops.specs.load import Loaded, open_reader
 from acorn_gitops.specs.project import read_project
@@ -253,7 +253,7 @@ def _beyond_limits(
     who: Subject,
     access: Access,
     held: InForce,
-    depths: Mapping[Address, Decimal | None],
+    depths: Mapping[Address, Depth],
     *,
     stores: Callable[[Change], int],
 ) -> list[Finding]:
@@ -284,18 +284,18 @@ def _beyond_limits(
     return found
 
 
-def _exceeds(
-    change: Change, depths: Mapping[Address, Decimal | None], limits: ConstraintsData, stores: int
-) -> str:
+def _exceeds(change: Change, depths: Mapping[Address, Depth], limits: ConstraintsData, stores: int) -> str:
     """How a promotion exceeds a role's limits; empty where it does not. The end of one may, too: what others
     take off in its place."""
     after = {**(change.before or {}), **(change.after or {})}
     most, budget = limits.get("maxDiscountPercent"), limits.get("maxBudget")
     if most is not None:
-        cut = depths.get(change.address)
+        cut, gone = depths.get(change.address, Depth(None))
         if cut is None or cut > Decimal(most):
             words = "an amount that cannot be computed" if cut is None else f"{cut} %"
             what = "ends, and what then holds takes" if change.action == "delete" else "takes"
+            if gone:
+                what = f"is made anew, and while {change.former.key} is gone what then holds takes"
             return f"{what} {words} off, more than {most} %"
     if change.action == "delete":
         return ""

@@ -477,6 +477,21 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
         )
 
 
+def onto_taken(view: StoreView, result: StoreResult) -> Iterator[Finding]:
+    """What would end for a name that somebody else's has: nothing would come in its place."""
+    for change in result.changes:
+        former = _former(view, (change.address.type, change.address.key))
+        if change.action != "adopt" or former is None or former in view.desired:
+            continue
+        yield _finding(
+            "ACN-050",
+            change,
+            f"{change.address} is to be what {former[1]} is, and it is there already and not ours: {former[1]} would"
+            " end, and nothing come in its place",
+            hint="give it a name that nobody has; or take over what is there (`--adopt`)",
+        )
+
+
 def _same_goods(view: StoreView, key: Key) -> bool:
     return view.live[key].attributes.get("sku") == view.desired[key].attributes.get("sku")
 

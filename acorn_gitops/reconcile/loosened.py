@@ -20,13 +20,15 @@ from acorn_gitops.specs.configuration import Configuration
 
 GUARDS: Final = (
     "access", "budgets", "severities", "floors", "adopt", "prune", "onUnreadable", "rehearsal", "rollout",
-    "signedCommits",
+    "signedCommits", "onboarding", "financeTolerance",
 )  # fmt: skip
 """Policies that decide what may be applied."""
 MOST: Final = 20_000
 """Characters of one such setting that are kept, and of what is told in all."""
 SHOWN: Final = 20
 """Of what lets less through, and of waivers of one rule, so many are told and the rest counted."""
+RULES: Final = "rules"
+"""Among what guards: the rules of one's own."""
 RECORD: Final = "attested"
 """Among what guards: promotions that people say they made by hand, by which prices are judged."""
 
@@ -43,6 +45,10 @@ def guards_of(configuration: Configuration, attested: Mapping[str, object]) -> d
     for name in ("freezes", "changeWindows", "holds"):
         if configuration.settings.get(name):
             found[name] = configuration.settings[name]
+    found[RULES] = {
+        one.id: f"{one.severity}, {one.target}: {f'{one.when} implies ' if one.when else ''}{one.check}"
+        for one in configuration.own_rules.rules
+    }
     own = {id: sorted(said) for id in OWN_RIGHTS if (said := _softening(found, id))}
     return {
         name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
@@ -79,7 +85,8 @@ def loosened(
             "warning",
             f"what guards applies is another than in the last one: {_told(found)}",
             place=None,
-            hint="look at these settings of acorn.yaml, and at the record in evidence/, together with what this plan does",
+            hint="look at these settings of acorn.yaml, at your own rules, and at the record in evidence/, together with what"
+            " this plan does",
         )
 
 
@@ -191,7 +198,7 @@ def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, obj
         yield path, old, new
 
 
-_MANY: Final = ("severities", "budgets", RECORD, "freezes", "holds", "changeWindows", "waivers", OWN)
+_MANY: Final = ("severities", RULES, "budgets", RECORD, "freezes", "holds", "changeWindows", "waivers", OWN)
 """Settings of which there may be many: what there is once is read before them."""
 
 
@@ -213,7 +220,7 @@ def _tightens(path: str, old: object, new: object) -> bool:
     """Whether a difference surely lets less through than before."""
     if path == "waivers":
         return new is None
-    if path in ("freezes", "holds") or path.startswith(f"{RECORD}."):
+    if path in ("freezes", "holds") or path.startswith((f"{RECORD}.", f"{RULES}.")):
         return old is None
     if path.startswith("severities."):
         id = path.partition(".")[2]

@@ -243,6 +243,7 @@ def compute(
             others, central = neighbours_of(state, view.store), is_central(state, view.store)
             judged += spare_neighbours(result, others, central=central)
             judged += guards.crossed(view, result, state.ledger)
+            judged += guards.onto_taken(view, result)
             judged += guards.irreplaceable(view, result, state)
             judged += guards.blocked(view, result)
             judged += guards.roles_of_grants(view, result)

@@ -22,7 +22,7 @@ from acorn_gitops.model.money import quantum
 from acorn_gitops.model.resource import Address, Attributes, is_money
 from acorn_gitops.plan.budgets import Cut, judged_moves
 from acorn_gitops.plan.change import Change, StoreResult, products_of
-from acorn_gitops.reconcile.states import StoreView
+from acorn_gitops.reconcile.states import Depth, StoreView
 from acorn_gitops.resources.buyers import EVERYBODY, Buyer, as_seen, buyers_of
 
 MANY: Final = 5_000
@@ -187,18 +187,29 @@ class Promoted:
         every = [one.then["value"] for one in self._listings]
         return [min(every, key=Fraction), max(every, key=Fraction)] if every else []
 
-    def depths(self) -> Iterator[tuple[Change, Decimal | None]]:
+    def depths(self) -> Iterator[tuple[Change, Depth]]:
         """For each promotion that is made, changed or ended, the most that buyers get off a listing where
         that makes them pay less, with all that holds then: percent of the price with one decimal, rounded up.
-        None where it cannot be computed. Listings that are not for sale count as well: they may be, tomorrow,
+        Of one that is made anew also while it is gone: the run may end there. Listings that are not for sale count as well: they may be, tomorrow,
         by another's hand."""
         for change in self._promotions:
             yield change, self._depth(change)
 
-    def _depth(self, change: Change) -> Decimal | None:
+    def _depth(self, change: Change) -> Depth:
         ends = change.action == "delete"
+        then = self._deepest(change, None if ends else self._content(change))
+        anew = change.action != "update" and not ends and self._is_there(change)
+        gone = self._deepest(change, None) if anew else Fraction(0)
+        if then is None or gone is None:
+            return Depth(None, gone=then is not None)
+        tenths = max(then, gone) * 1000
+        return Depth(Decimal(-(-tenths.numerator // tenths.denominator)) / 10, gone=gone > then)
+
+    def _is_there(self, change: Change) -> bool:
+        return self.before.content(change.former.key) is not None
+
+    def _deepest(self, change: Change, content: dict[str, object] | None) -> Fraction | None:
         was = self.before.content(change.former.key)
-        content = None if ends else self._content(change)
         proposed = self.after.proposed(change.address.key, content, instead_of=change.former.key)
         touched = proposed.skus | {str(sku).casefold() for sku in (was or {}).get("skus") or ()}
         try:
@@ -210,15 +221,17 @@ class Promoted:
                 continue
             judged.add(one.sku.casefold())
             try:
-                most = max(most, proposed.deepest(one.sku, one.then, buyer=one.buyer, was=was))
+                most = max(
+                    most,
+                    proposed.deepest(one.sku, one.then, buyer=one.buyer, was=was, known=content is None),
+                )
             except (NotComputable, *_NO_NUMBERS):
-                if ends:
-                    continue  # of what is left nobody can tell; that it ends takes off nothing
+                if content is None:
+                    continue  # of itself nobody could tell what it took off; that it ends takes off nothing
                 return None
         if not proposed.by_percent() and proposed.skus - judged:
             return None  # an amount off a price that nobody knows yet may be all of it
-        tenths = most * 1000
-        return Decimal(-(-tenths.numerator // tenths.denominator)) / 10
+        return most
 
 
 def _then(change: Change | None, held: Attributes) -> Attributes | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from acorn_gitops.apply.generation import Fenced, generations, is_behind
 from acorn_gitops.apply.staleness import check_not_empty
@@ -110,6 +110,14 @@ class Wishes:
     """The ledger is made from what is there: what it says so far is not compared with."""
 
 
+class Depth(NamedTuple):
+    """What buyers get off at most where a promotion changes that, in percent; None where it cannot be
+    computed. `gone`: while it is ended to be made anew."""
+
+    percent: Decimal | None
+    gone: bool = False
+
+
 @dataclass
 class States:
     """What is known of an environment before anything is compared: its specs, its ledger, its marketplaces,
@@ -144,7 +152,7 @@ class States:
     """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
     attested: dict[str, object] = field(default_factory=dict)
     """What the record says of promotions that were made by hand (`attesting.on_record`)."""
-    depths: dict[Address, Decimal | None] = field(default_factory=dict)
+    depths: dict[Address, Depth] = field(default_factory=dict)
     """Percent that each promotion of the plan takes off prices at most (`promoted`); None where nobody can
     tell. Empty where no role has a limit."""
 

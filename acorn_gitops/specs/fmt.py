@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -52,24 +53,26 @@ def _resolver() -> object:
     return Resolver
 
 
-def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
-    """The canonical text of a file, or findings (then the text is as it was)."""
+def formatted(data: bytes, file: str, out_of_time: Callable[[], bool] = bool) -> tuple[str, list[Finding]]:
+    """The canonical text of a file, or findings (then the text is as it was). `out_of_time`: asked between
+    documents, whether to give up."""
+    if len(data) > MOST_BYTES:
+        return "", [_too_much(file, f"is larger than {MOST_BYTES >> 20} MiB")]
     nfc = normal("NFC", data.decode("utf-8", "replace")).encode()
     text, findings = decode(nfc if data.decode("utf-8", "ignore").encode() == data else data, file)
     if findings:
         return text, findings
+    text = _EMPTY.sub("---\n", text)
     before = compose(text, file)
     if before.findings:
         return text, before.findings
     strangers = [n for n in before.documents if not _ours(n.data)]
     if strangers:
         return text, [_stranger(file, strangers[0].line)]
-    once, result = text, _again(_MARK.sub(r"\1\2", text))
-    for _ in range(SETTLES):
-        # What stood in the way of one pass, such as a blank line at the end, is gone in the next.
-        if result == once or compose(result, file).findings:
-            break
-        once, result = result, _again(result)
+    try:
+        result = _settled(text, file, out_of_time)
+    except TimeoutError:
+        return text, [_too_much(file, "takes too long to be formatted")]
     after = compose(result, file)
     for known in before.documents:
         _spell(known.data)
@@ -98,16 +101,36 @@ def formatted(data: bytes, file: str) -> tuple[str, list[Finding]]:
 _MARK: Final = re.compile(r"\A((?:[ \t]*(?:#[^\n]*)?\n)*)---[ \t]*(?:(#[^\n]*\n)|\n)")
 """Comments before the first `---`: the emitter drops them with it, and keeps those that stand before a key."""
 
+_EMPTY: Final = re.compile(r"^---[ \t]*\n(?:---[ \t]*\n)+", re.MULTILINE)
+"""Documents of nothing, one after the other."""
+
+MOST_BYTES: Final = 8 << 20
+"""Of one file: the emitter takes some ten seconds for a million bytes."""
+MOST_SECONDS: Final = 60.0
+"""For one file."""
+
 SETTLES: Final = 3
 """Passes after which a text is as it stays."""
 
 
-def _again(text: str) -> str:
+def _settled(text: str, file: str, out_of_time: Callable[[], bool]) -> str:
+    """Pass after pass, until nothing changes any more. TimeoutError when time is up."""
+    once, result = text, _again(_MARK.sub(r"\1\2", text), out_of_time)
+    for _ in range(SETTLES):
+        # What stood in the way of one pass, such as a blank line at the end, is gone in the next.
+        if result == once or compose(result, file).findings:
+            break
+        once, result = result, _again(result, out_of_time)
+    return result
+
+
+def _again(text: str, out_of_time: Callable[[], bool]) -> str:
     """One pass: every document as the emitter writes it, its head in order."""
     yaml = round_trip()
-    documents = list(yaml.load_all(text))
     out = io.StringIO()
-    for index, document in enumerate(documents):
+    for index, document in enumerate(yaml.load_all(text)):
+        if out_of_time():
+            raise TimeoutError
         _spell(document)
         if hasattr(document, "move_to_end"):
             for key in [k for k in _HEAD if k in document] if _movable(document) else []:
@@ -141,6 +164,11 @@ def _stranger(file: str, line: int) -> Finding:
         place=Place(file, max(line, 1), 1),
         hint="`acorn fmt` changes specs only",
     )
+
+
+def _too_much(file: str, why: str) -> Finding:
+    hint = "it was left as it is; make several files of it"
+    return Finding("GEN-018", "error", f"this file {why}", place=Place(file, 1, 1), hint=hint)
 
 
 def _movable(document: Any) -> bool:

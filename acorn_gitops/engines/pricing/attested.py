@@ -4,6 +4,7 @@ that there are, or may be. Callers: `standing`, reconcile `states`, apply `guard
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from acorn_gitops.engines.pricing.forms import (
     ANY,
@@ -16,20 +17,35 @@ from acorn_gitops.engines.pricing.forms import (
 from acorn_gitops.model.resource import Attributes
 from acorn_gitops.resources.promotion import EVERYTHING, JOINS
 
+_MAY_BE: Final = "mayBe"
+"""Of a promotion on record, the key of the one that a store shows and that it may be."""
+
 
 def beside(
     promotions: Mapping[str, Attributes],
     attested: Mapping[str, Attributes],
     listings: Iterable[Attributes] = (),
 ) -> dict[str, Attributes]:
-    """What a store shows, and what people say that they made there: without what it surely shows as well.
-    `listings`: those that it shows; what was made for one SKU of a product may hold for each of them."""
-    shown = [*promotions.values()]
-    hidden = {key: one for key, one in attested.items() if not any(_shows(by, one) for by in shown)}
-    if not hidden:
+    """What a store shows, and what people say that they made there: without what it surely shows as well. One
+    that is shown is one of those at most. `listings`: those that it shows; what was made for one SKU of a
+    product may hold for each of them."""
+    if not attested:
         return {**promotions}
+    sure = {
+        key: [name for name, by in promotions.items() if _shows(by, one)] for key, one in attested.items()
+    }
+    left, taken = {**attested}, set[str]()
+    for key in sorted(sure, key=lambda key: (len(sure[key]), key)):
+        if free := [name for name in sure[key] if name not in taken]:
+            taken.add(free[0])
+            del left[key]
     offered = [(str(one["sku"]), str(one["asin"])) for one in listings if one.get("sku") and one.get("asin")]
-    return {**promotions, **{key: _on_products(one, offered) for key, one in hidden.items()}}
+    found = {**promotions}
+    for key, one in left.items():
+        by = _shown_as(one, {name: by for name, by in promotions.items() if name not in taken})
+        taken.add(by)
+        found[key] = {**_on_products(one, offered), **({_MAY_BE: by} if by else {})}
+    return found
 
 
 def _on_products(attested: Attributes, offered: Iterable[tuple[str, str]]) -> Attributes:
@@ -51,29 +67,38 @@ def identified(promotions: Iterable[tuple[str, Mapping[str, object]]]) -> Iterat
     every = dict(promotions)
     forms: dict[str, list[Form]] = {key: [(key, one)] for key, one in every.items()}
     for key, one in every.items():
-        if key.startswith(ATTESTED) and (by := _shown_as(one, every)):
+        if key.startswith(ATTESTED) and (by := str(one.get(_MAY_BE) or "")) in forms:
             forms[by] += forms.pop(key)
     yield from forms.items()
 
 
-def _shown_as(attested: Mapping[str, object], every: Mapping[str, Mapping[str, object]]) -> str:
+def _shown_as(attested: Attributes, shown: Mapping[str, Attributes]) -> str:
     """Which of these promotions it may be: the one that shares most of its goods; "" for none."""
     mine = {*skus_of((ATTESTED, attested))}
-    alike = [key for key, by in every.items() if not key.startswith(ATTESTED) and _may_be_one(attested, by)]
-    return max(alike, key=lambda key: len(mine & {*skus_of((key, every[key]))}), default="")
+    alike = [key for key, by in shown.items() if _may_be_one(attested, by)]
+    return max(alike, key=lambda key: len(mine & {*skus_of((key, shown[key]))}), default="")
 
 
 def _may_be_one(attested: Mapping[str, object], by: Mapping[str, object]) -> bool:
     """Whether what people made may be what a store shows: by its code; without one, what somebody made in a
     console that takes as much off, for the same buyers."""
-    code = attested.get("code")
-    if code or by.get("code"):
-        return str(code).casefold() == str(by.get("code")).casefold()
-    return bool(by.get("foreign")) and _is_alike(attested, by)
+    code, shown = (str(one.get("code") or "").casefold() for one in (attested, by))
+    if code or shown:
+        return code == shown
+    return bool(by.get("foreign")) and _is_alike(attested, by) and _sort(attested) == _sort(by)
 
 
 def _is_alike(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    return all(one.get(name) == other.get(name) for name in ("discount", "audience", "minimumOrder"))
+    """Whether they take as much off for the same buyers."""
+    pieces = [said.get("minimumQuantity") or 1 for said in (one, other)]
+    alike = all(one.get(name) == other.get(name) for name in ("discount", "audience", "minimumOrder"))
+    return alike and pieces[0] == pieces[1]
+
+
+def _sort(promotion: Mapping[str, object]) -> str:
+    """What a console calls it: it has coupons, deals, and all the rest."""
+    type = str(promotion.get("type")).casefold()
+    return next((sort for sort in ("coupon", "deal") if sort in type), "")
 
 
 def _shows(by: Attributes, attested: Attributes) -> bool:

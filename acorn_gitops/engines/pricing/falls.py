@@ -15,7 +15,7 @@ from acorn_gitops.engines.pricing.forms import (
     Variants,
     reaching,
 )
-from acorn_gitops.engines.pricing.lowest import Lowest, lowest
+from acorn_gitops.engines.pricing.lowest import Lowest, lowest, some_buyers
 from acorn_gitops.engines.pricing.offer import minor
 from acorn_gitops.engines.pricing.price import Offer
 from acorn_gitops.engines.pricing.standing import HeldPromotions
@@ -95,8 +95,8 @@ class Falls:
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _between(self, before: Reach, after: Reach, currency: str, *, buyer: Buyer) -> Iterable[_Pair]:
-        """Of each time with promotions, what somebody had then and has: who pays least, who meets one
-        condition, and who does nothing for it. What is paid between promotions is the list price: others
+        """Of each time with promotions, what somebody had then and has: who pays least, each sort of buyer
+        where something changes, else who meets one condition, and who does nothing for it. What is paid between promotions is the list price: others
         judge it. Where there are too many to tell them apart, all count as if they had paid the list
         price."""
         old = _single(self._before.computable(before, currency), buyer)
@@ -114,7 +114,8 @@ class Falls:
             found[was, then] = None
             if not was:
                 continue  # all paid alike
-            for pair in _each_condition(was, then) if left > 0 else ():
+            some = _each_buyer(was, then) if was != then and left > MOST_OFFERS // 2 else None
+            for pair in (some or _each_condition(was, then)) if left > 0 else ():
                 if pair not in found:
                     found[pair] = None
                     left -= 1 + len(pair[0]) + len(pair[1])
@@ -125,6 +126,14 @@ class Falls:
 
 _Pair = tuple[tuple[Offer, ...], tuple[Offer, ...]]
 """What somebody had, and has."""
+
+
+def _each_buyer(was: tuple[Offer, ...], then: tuple[Offer, ...]) -> list[_Pair] | None:
+    """What each sort of buyer had and has; None where there are too many of them."""
+    sorts = some_buyers([*dict.fromkeys((*was, *then))])
+    if sorts is None:
+        return None
+    return [(tuple(o for o in was if o in has), tuple(o for o in then if o in has)) for has in sorts]
 
 
 def _each_condition(was: tuple[Offer, ...], then: tuple[Offer, ...]) -> Iterator[_Pair]:

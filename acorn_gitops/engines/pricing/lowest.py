@@ -33,6 +33,9 @@ MOST: Final = 4096
 MOST_BUYERS: Final = 128
 """Sorts of buyers that are told apart."""
 
+MOST_SOME_BUYERS: Final = 512
+"""The same, of those who have few codes."""
+
 BESIDES: Final = 4
 """What computing a combination costs beside its offers, in offers."""
 
@@ -138,15 +141,31 @@ def buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
     """What each buyer can have at most, of whom these offers tell one from another: by audience, pieces,
     basket, and the codes and coupons that he has. None where there are more than `MOST_BUYERS`. What he pays
     is the least under what he can have, as nobody enters a code that makes it dearer."""
-    choices = sorted({o.choice for o in offers} - {""})
-    if len(choices) > MOST_BUYERS.bit_length():
-        return None
+    named = sorted({o.choice for o in offers} - {""})
+    return _sorts(offers, named, len(named), MOST_BUYERS) if len(named) <= MOST_BUYERS.bit_length() else None
+
+
+def some_buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
+    """As `buyers`; where there are too many of them, those who have two codes or coupons at most, or one. None
+    where even these are too many."""
+    named = sorted({o.choice for o in offers} - {""})
+    return (
+        buyers(offers)
+        or _sorts(offers, named, 2, MOST_SOME_BUYERS)
+        or _sorts(offers, named, 1, MOST_SOME_BUYERS)
+    )
+
+
+def _sorts(
+    offers: Sequence[Offer], choices: Sequence[str], has: int, most: int
+) -> list[frozenset[Offer]] | None:
+    """Sorts of buyers who have so many of these choices at most."""
     found: dict[frozenset[Offer], None] = {}
     for there in _reach(offers):
-        for number in range(len(choices) + 1):
+        for number in range(min(has, len(choices)) + 1):
             for some in combinations(choices, number):
                 found[frozenset(o for o in there if not o.choice or o.choice in some)] = None
-                if len(found) > MOST_BUYERS:
+                if len(found) > most:
                     return None
     return [*found]
 

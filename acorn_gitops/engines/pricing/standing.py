@@ -306,18 +306,22 @@ class Proposed:
         *,
         buyer: Buyer = EVERYBODY,
         was: Mapping[str, object] | None = None,
+        known: bool = False,
     ) -> Fraction:
         """The most that a buyer gets off a price, as a part of it, at any time at which this promotion holds:
         by it alone, and with all that hold beside it where it makes the buyer pay less. `was`: what it is
         until now; where its change makes a buyer pay less, what he gets then counts as well, also where
-        others take its place. `buyer`: who is asked that price. NotComputable when a promotion cannot be
-        understood."""
+        others take its place. `buyer`: who is asked that price. `known`: with those beside it that can be
+        understood. NotComputable when one cannot."""
         currency, amount = price["currency"], minor(price["value"], price["currency"])
         if not amount:
             return Fraction(0)
+        reach = self._held.reach(sku)
+        if known:
+            reach = self._held.known(reach, currency)
         others = {
             key: variants
-            for key, variants in self._held.running(self._held.reach(sku), currency).items()
+            for key, variants in self._held.running(reach, currency).items()
             if key not in self._ended
         }
         mine = self._reaching(self._content, currency, buyer, sku=sku)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from acorn_gitops.engines.pricing.forms import (
     Running,
 )
-from acorn_gitops.engines.pricing.lowest import Lowest, buyers, lowest
+from acorn_gitops.engines.pricing.lowest import Lowest, buyers, lowest, some_buyers
 from acorn_gitops.engines.pricing.price import Offer
 
 
@@ -71,7 +71,23 @@ class World:
             return least
         if any(self._is_less(prices.after, offers, price) for offers, price in compared):
             return None
-        return self._of_each(prices.after, compared, floor)
+        sorts = buyers(self._all(compared))
+        return next(self._of_each(prices.after, compared, sorts=sorts, floor=floor), None)
+
+    def fall(self, amount: int) -> int | None:
+        """The least that somebody pays after the change, at a list price, who pays more before it; None where
+        there is nobody."""
+        least = self.after(amount)
+        if least < self.before(amount):
+            return least
+        if self._is_less(amount, self.was, amount):
+            return None
+        compared = [(self.was, amount)]
+        sorts = some_buyers(self._all(compared))
+        return min(self._of_each(amount, compared, sorts=sorts, floor=amount), default=None)
+
+    def _all(self, compared: Iterable[tuple[tuple[Offer, ...], int]]) -> list[Offer]:
+        return [*dict.fromkeys((*self.then, *(one for offers, _ in compared for one in offers)))]
 
     def _compared(self, prices: Asked) -> Iterator[tuple[tuple[Offer, ...], int]]:
         if prices.before is not None:
@@ -81,13 +97,26 @@ class World:
 
     def _is_less(self, after: int, offers: tuple[Offer, ...], price: int) -> bool:
         """Whether there are only fewer offers now, at a price that is no lower, and nobody can pay less."""
-        return after >= price and {*self.then} <= {*offers} and _is_monotone(offers)
+        if after < price or not {*self.then} <= {*offers} or not _is_monotone(offers):
+            return False
+        # Several percentages of one base are rounded one by one: a cent more can leave less.
+        return (
+            after == price or sum(one.mode == "additive" and one.kind == "percent" for one in self.then) < 2
+        )
 
-    def _of_each(self, after: int, compared: list[tuple[tuple[Offer, ...], int]], floor: int) -> int | None:
-        """As `below`, sort of buyer by sort; what the luckiest pays where there are too many sorts."""
-        sorts = buyers([*dict.fromkeys((*self.then, *(one for offers, _ in compared for one in offers)))])
+    def _of_each(
+        self,
+        after: int,
+        compared: Sequence[tuple[tuple[Offer, ...], int]],
+        *,
+        sorts: Iterable[frozenset[Offer]] | None,
+        floor: int,
+    ) -> Iterator[int]:
+        """What is paid after the change, below a floor and less than before, sort of buyer by sort; what the
+        luckiest pays where there are too many sorts (None)."""
         if sorts is None:
-            return self.after(after)
+            yield self.after(after)
+            return
         left, seen = MOST_STATES, set()
         for has in sorts:
             reach = tuple(
@@ -99,12 +128,12 @@ class World:
             searched = [_searched(offers) for offers in reach]
             left -= sum(len(one.states) for one in searched)
             if left < 0:
-                return self.after(after)
+                yield self.after(after)
+                return
             pays = searched[0].pays(after)
             paid = min(one.pays(price) for one, (_, price) in zip(searched[1:], compared, strict=True))
             if pays < floor and pays < paid:
-                return pays
-        return None
+                yield pays
 
 
 @lru_cache(maxsize=4096)
@@ -140,7 +169,7 @@ class Stretch:
         if not self.worlds:
             yield self._bound(amount)
         for world in self.worlds:
-            if len(world.then) > (not alone) and (pays := world.after(amount)) < world.before(amount):
+            if len(world.then) > (not alone) and (pays := world.fall(amount)) is not None:
                 yield pays
 
     @cached_property

@@ -5,13 +5,14 @@ import sqlite3
 from alembic import context
 from sqlalchemy import Connection, create_engine, event, pool
 
-engine = create_engine(f"sqlite:///{context.config.attributes['path']}", poolclass=pool.NullPool)
+
+def _connect() -> sqlite3.Connection:
+    """The file that was checked, by its path: in an address `%2e` and `?` would lead to another one. Python's
+    driver begins no transaction before statements that make tables: each would be one, and reach the disk."""
+    return sqlite3.connect(context.config.attributes["path"], isolation_level=None)
 
 
-@event.listens_for(engine, "connect")
-def _leave_transactions_to_us(connection: sqlite3.Connection, record: object) -> None:
-    """Python's driver begins none before statements that make tables: each would be one, and reach the disk."""
-    connection.isolation_level = None
+engine = create_engine("sqlite://", creator=_connect, poolclass=pool.NullPool)
 
 
 @event.listens_for(engine, "begin")
