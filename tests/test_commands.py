@@ -12,6 +12,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from acorn_gitops.specs.edit import written
+from acorn_gitops.specs.fmt import MOST_BYTES, formatted
 from tests.repository import Repository, changes, document, shop, sku, storefront
 
 
@@ -384,3 +386,15 @@ def test_the_sandbox_serves_over_http_and_stops_on_a_signal(tmp_path: Path) -> N
         os.environ.pop("TEST_TOKEN", None)
         process.send_signal(signal.SIGINT)
         process.wait(10)
+
+
+def test_fmt_takes_no_longer_for_nothing(tmp_path: Path) -> None:
+    """A hundred thousand empty documents are one; what takes too long, or is too large, is left as it is."""
+    text = "---\n" * 100_000
+    assert formatted(text.encode(), "a.yaml")[1] == []
+    spec = written([sku("A-1"), sku("A-2")]).encode()
+    assert formatted(spec, "a.yaml")[1] == []
+    (late,) = formatted(spec, "a.yaml", lambda: True)[1]
+    assert (late.id, "takes too long" in late.message) == ("GEN-018", True)
+    (large,) = formatted(b"#" * (MOST_BYTES + 1), "a.yaml")[1]
+    assert (large.id, "larger than 8 MiB" in large.message) == ("GEN-018", True)

@@ -213,3 +213,17 @@ def test_a_rule_cannot_take_for_ever_or_look_around(made: Repository) -> None:
     result = made.run("validate")
     assert result.code == 4
     assert "root:" not in result.out
+
+
+def test_a_rule_that_is_taken_out_is_told(tmp_path: Path) -> None:
+    """In the plan, beside what it would have stopped."""
+    made = Repository(tmp_path / "r", storefront(), sku("A", "9.99"))
+    (made.path / "policies").mkdir()
+    rules(made, GOOD)
+    made.apply()
+    (made.path / "policies" / "house.yaml").unlink()
+    made.write(storefront(), sku("A", "9.90"))
+    said = " ".join(made.run("plan").out.split())
+    assert "ACN-036" in said and "rules.OUR-001" in said, said
+    made.apply()
+    assert "ACN-036" not in made.run("plan").out

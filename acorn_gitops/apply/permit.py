@@ -22,6 +22,10 @@ class Lock(Protocol):
     def is_held(self) -> bool:
         """Whether it still keeps others out."""
 
+    @property
+    def lost(self) -> str:
+        """Why nothing may be written any more; empty where it may."""
+
 
 class Permit:
     """For one plan, while a lock is held. `actor`: who acts, as it is written down."""
@@ -40,10 +44,8 @@ class Permit:
         """Refused where it is for another plan, or where others may write by now."""
         if plan.id != self._plan:
             raise Refused("this permit is for another plan; nothing was written", hint="ask for that plan")
-        if not self._lock.is_held:
-            raise Refused(
-                "the lock of the ledger is not held any more; nothing was written", hint="run again"
-            )
+        if self._lock.lost:
+            raise Refused(f"{self._lock.lost}; nothing was written", hint="run again")
 
 
 def grant(plan: Plan, lock: Lock, actor: str) -> Permit:

@@ -43,22 +43,47 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[HeldL
         ) from None
     try:
         note.write_bytes(orjson.dumps({**holder, "pid": str(os.getpid())}))
-        yield HeldLock(lock)
+        yield HeldLock(lock, ledger)
     finally:
         note.unlink(missing_ok=True)
         lock.release()
 
 
 class HeldLock:
-    """A lock that is held, until it is let go of."""
+    """A lock that is held, until it is let go of. Somebody can take its file away, or the ledger: then it
+    keeps nobody out any more, or nothing is written down."""
 
-    def __init__(self, lock: BaseFileLock) -> None:
-        self._lock = lock
+    def __init__(self, lock: BaseFileLock, ledger: Path) -> None:
+        self._lock, self._ledger, self._own = lock, ledger, _file(Path(lock.lock_file))
+        self._seen: tuple[int, int] | None = None
 
     @property
     def is_held(self) -> bool:
         """Whether it still keeps others out."""
-        return self._lock.is_locked
+        return not self.lost
+
+    @property
+    def lost(self) -> str:
+        """Why nothing may be written any more; empty where it may. A ledger counts once it was seen."""
+        if not self._lock.is_locked:
+            return "the lock of the ledger is not held any more"
+        if _file(Path(self._lock.lock_file)) != self._own:
+            return f"{self._lock.lock_file} was taken away while it was held, and others may apply"
+        there = _file(self._ledger)
+        if self._seen is None:
+            self._seen = there
+        if there != self._seen:
+            return f"the ledger {self._ledger} was taken away while it was written to"
+        return ""
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _holder(note: Path) -> str:

@@ -94,6 +94,18 @@ class Taken(str):
     """Of a job that was taken and is still under way: a sentence about that."""
 
 
+class Unsure(str):
+    """Of a job to which an error came back, and of which nobody knows whether it was done: what was said."""
+
+
+class Doubtful(Unreachable):
+    """An error came back to a write, and it may have been done all the same. `late`: it may still be."""
+
+    def __init__(self, message: str, *, late: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.late = late
+
+
 Trouble = str | None
 """Why a job failed; None when it was done, or taken (`Taken` where there is something to say of it)."""
 
@@ -128,12 +140,15 @@ def live(attributes: Attributes, raw: Mapping[str, object], id: str, told: Attri
 
 
 def one_by_one(jobs: Sequence[Job], do: Callable[[Job], None]) -> list[Trouble]:
-    """Each job by itself; a refusal stays with its row. Unreachable passes: nothing more is known then."""
+    """Each job by itself; a refusal stays with its row, and so does doubt. Unreachable passes: nothing more is
+    known then."""
     troubles: list[Trouble] = []
     for job in jobs:
         try:
             do(job)
             troubles.append(None)
+        except Doubtful as error:
+            troubles.append(Unsure(error.message))
         except Unreachable:
             raise
         except MarketplaceError as error:
@@ -361,6 +376,15 @@ def _done(write: Write, row: Row) -> Outcome:
 
 def _seen(write: Write, row: Row | None, trouble: Trouble) -> Outcome:
     taken = trouble if isinstance(trouble, Taken) else ""
+    if isinstance(trouble, Unsure):
+        is_done = (
+            row is None
+            if write.operation == "delete"
+            else row is not None and holds(write.attributes, row.live)
+        )
+        if not is_done:
+            return Outcome(write.address, "unknown", trouble)
+        trouble = None
     if trouble is not None and not taken:
         return Outcome(write.address, "rejected", trouble)
     if write.operation == "delete":

@@ -274,7 +274,7 @@ class _Run:
                 # Somebody may have said stop meanwhile.
                 refuse_standing_still(self._workspace, state, written_to(plan.changes, recording, state))
             plan = apart(plan, content)
-        edges = self._edges(loaded, state, permit, plan=plan)
+        edges = self._edges(loaded, state, permit, plan=plan, lock=lock)
         if quiet:
             return self._nothing(plan, state, edges, permit)
         report: Report | None = None
@@ -301,12 +301,18 @@ class _Run:
                 "what ended the run half-way was swallowed by a hook",
                 hint="let `Hooks.writing` pass on what it is given; run again to finish",
             )
-        return self._told(plan, state, report)
+        return self._told(plan, state, report, lock)
 
-    def _told(self, plan: Plan, state: States, report: Report) -> Applied:
+    def _told(self, plan: Plan, state: States, report: Report, lock: Lock) -> Applied:
         """Send the ledger, and let the stores remember how the run ended once others can find that."""
-        unsent = None
-        if self._claim is not None:
+        unsent: AcornError | None = None
+        if lock.lost:
+            unsent = Stale(
+                f"{lock.lost}: what was done is told above, and may be written down nowhere",
+                hint="bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state rebuild`; then"
+                " plan again",
+            )
+        elif self._claim is not None:
             self._claim.frees()
             try:
                 self._send(state.ledger)
@@ -344,12 +350,16 @@ class _Run:
             )
         return Applied(plan, ended=quiet.ended)
 
-    def _edges(self, loaded: Loaded, state: States, permit: Permit, *, plan: Plan) -> Edges:
+    def _edges(self, loaded: Loaded, state: States, permit: Permit, *, plan: Plan, lock: Lock) -> Edges:
         renewal = self._renewal(Path(state.ledger.where))
-        self._workspace.refusing = renewal.refusal
+
+        def refusal() -> str:
+            return renewal.refusal() or (f"not sent: {lock.lost}" if lock.lost else "")
+
+        self._workspace.refusing = refusal
 
         def stopping() -> bool:
-            return not renewal.holds() or self._hooks.stopping()
+            return bool(refusal()) or self._hooks.stopping()
 
         self._workspace.stopping = stopping
         return Edges(

@@ -117,6 +117,16 @@ def test_a_price_for_businesses_that_may_come_is_put_on_sale(sent: dict[str, Any
     assert "would cost 40.00 EUR" in guard.refusal(begins, "A")
 
 
+@pytest.mark.parametrize(("price", "refused"), [("75.00", True), ("95.00", False)])
+def test_a_price_of_what_may_be_put_on_sale_is_judged(price: str, refused: bool) -> None:
+    """It sleeps by the last reading; that it is put on sale was sent, and nobody has seen it."""
+    guard = guarding(A=listing("A", "100.00", "70.00", "inactive"), p=promotion("20", "A"))
+    assert guard.refusal(Write("update", A, {"price": euros("75.00")}, "1", "k0"), "A") == ""
+    accepted(guard, Write("update", A, {"status": "active"}, "1", "k1"))
+    why = guard.refusal(Write("update", A, {"price": euros(price)}, "1", "k2"), "A")
+    assert ("would cost 60.00" in why and "a day after it was sent" in why) == refused, why
+
+
 def tiers(*prices: int, more: int = 0) -> list[dict[str, Any]]:
     """Prices for businesses from 2, 3, … pieces on; `more`: so many pieces later."""
     return [{"minimumQuantity": n + more, "price": euros(f"{price}.00")} for n, price in enumerate(prices, 2)]

@@ -15,7 +15,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from acorn_gitops.confine.text import normal
-from acorn_gitops.marketplaces.by_looking import Job, Raw, RemoteStore, Row, Rows, Trouble, live, one_by_one
+from acorn_gitops.marketplaces.by_looking import (
+    Doubtful,
+    Job,
+    Raw,
+    RemoteStore,
+    Row,
+    Rows,
+    Trouble,
+    Unsure,
+    live,
+    one_by_one,
+)
 from acorn_gitops.marketplaces.vendure import operations as op
 from acorn_gitops.marketplaces.vendure.amounts import Amounts
 from acorn_gitops.marketplaces.vendure.channels import DEFAULT, Locations, slug
@@ -111,7 +122,9 @@ class Listings:
         fresh = [job for job in jobs if job.key not in known]
         shared = [job for job in jobs if job.key in known and job.key not in several]
         troubles |= zip(
-            (job.key for job in fresh), self._each(fresh, lambda part: self._make(channel, part)), strict=True
+            (job.key for job in fresh),
+            self._each(fresh, lambda part: self._make(channel, part), once=True),
+            strict=True,
         )
         assigned = self._each(shared, lambda part: self._assign(channel, part, known))
         troubles |= zip((job.key for job in shared), assigned, strict=True)
@@ -289,14 +302,19 @@ class Listings:
             if codes
         }
 
-    def _each(self, jobs: Sequence[Job], carry: Callable[[Sequence[Job]], None]) -> list[Trouble]:
-        """Many together; those that are refused together, each alone."""
+    def _each(
+        self, jobs: Sequence[Job], carry: Callable[[Sequence[Job]], None], *, once: bool = False
+    ) -> list[Trouble]:
+        """Many together; those that are refused together, each alone. `once`: what may have been done must not
+        be done again."""
         troubles: list[Trouble] = []
         for start in range(0, len(jobs), BATCH):
             part = jobs[start : start + BATCH]
             try:
                 carry(part)
                 troubles += [None] * len(part)
+            except Doubtful as doubt:
+                troubles += self._in_doubt(part, carry, doubt, once=once)
             except Refusal as refusal:
                 troubles += (
                     [refusal.message] if len(part) == 1 else one_by_one(part, lambda job: carry([job]))
@@ -306,6 +324,18 @@ class Listings:
                     raise
                 troubles += [error.message] if len(part) == 1 else one_by_one(part, lambda job: carry([job]))
         return troubles
+
+    def _in_doubt(
+        self, part: Sequence[Job], carry: Callable[[Sequence[Job]], None], doubt: Doubtful, *, once: bool
+    ) -> list[Trouble]:
+        """Of many that may have been done, or not: each alone, but for those that are there by now. What may
+        still come is left alone."""
+        if len(part) == 1 or doubt.late:
+            return [Unsure(doubt.message) for _ in part]
+        keys = [job.key for job in part] if once else []
+        there = {raw["sku"] for raw in self._read(op.VARIANTS_OF_SERVER, "", keys)} if keys else set()
+        alone = iter(one_by_one([job for job in part if job.key not in there], lambda job: carry([job])))
+        return [Unsure(doubt.message) if job.key in there else next(alone) for job in part]
 
 
 def _on_sale(job: Job) -> bool:

@@ -3,8 +3,8 @@ or an error that says whether anything may have happened. Callers: the modules o
 
 Signs in with a user and password (the token that comes back is renewed when the server forgets it, once for
 each request) or with an API key. Reads are sent again when there is no answer; writes never are: whoever sent
-one looks first. Whether an answer came decides between `MarketplaceError` (refused) and `Unreachable` (nobody
-knows).
+one looks first. A write is refused (`Refusal`) only where Vendure says so in words that mean it; any other
+error, and no answer, leave it unknown (`Doubtful`, `Unreachable`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from acorn_gitops.confine import http
 from acorn_gitops.confine.retry import Retry, Unanswered, asked_wait
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.confine.weight import memory_of
-from acorn_gitops.marketplaces.by_looking import Raw
+from acorn_gitops.marketplaces.by_looking import Doubtful, Raw
 from acorn_gitops.marketplaces.vendure import operations
 from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 
@@ -37,6 +37,14 @@ PATIENCE: Final = 300.0
 SILENT: Final = 100.0
 """Seconds without an answer after which this connection is asked nothing more in this run."""
 SIGNED_OUT: Final = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
+CERTAIN: Final = SIGNED_OUT | {
+    "USER_INPUT_ERROR", "ENTITY_NOT_FOUND", "ILLEGAL_OPERATION", "CHANNEL_NOT_FOUND",
+    "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT", "BAD_REQUEST",
+    "OPERATION_RESOLUTION_FAILURE",
+}  # fmt: skip
+"""Codes with which Vendure, and the server of GraphQL below it, say that a mutation was not carried out
+(`@vendure/core`, common/error/errors; Apollo Server, built-in error codes). INTERNAL_SERVER_ERROR says nothing of
+that, nor does a code of somebody's plugin."""
 
 
 class Refusal(MarketplaceError):
@@ -185,15 +193,24 @@ class Client:
             self._sign_in()
         body = orjson.dumps({"query": operation, "variables": variables or {}})
         try:
-            return self._data(
-                self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable)
-            )
+            return self._answered(body, channel, repeatable=repeatable)
         except Refusal as refusal:
             if refusal.code not in SIGNED_OUT or not self._user:
                 raise
         # Refused for want of a session: nothing was done, so that even a mutation may be sent again.
         self._sign_in()
-        return self._data(self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable))
+        return self._answered(body, channel, repeatable=repeatable)
+
+    def _answered(self, body: bytes, channel: str, *, repeatable: bool) -> Any:
+        answer = self._bounded(self._send(body, channel, repeatable=repeatable), reads=repeatable)
+        try:
+            return self._data(answer)
+        except Refusal as error:
+            if repeatable or (error.code in CERTAIN and answer.status < 500 and not _holds_data(answer.body)):
+                raise
+            raise Doubtful(
+                f"{error.message}; nobody knows whether it was done", late=answer.status >= 500
+            ) from None
 
     def _bounded(self, answer: http.Answer, *, reads: bool) -> http.Answer:
         """An answer that can be parsed: Incomplete where it would take too much memory, with all others for
@@ -261,9 +278,8 @@ class Client:
                 raise
             raise Unanswered(str(error)) from None
         self._bytes += len(answer.body)
-        if answer.status < 500 and answer.status != 429:
-            return answer
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        if answer.status != 429 and (answer.status < 500 or is_json):
             return answer
         if answer.status != 429 and not repeatable:
             raise http.NoAnswer(f"status {answer.status}")
@@ -294,6 +310,12 @@ class Client:
         if not isinstance(data, dict):
             raise Unreachable(f"{self.name}: the answer holds no data")
         return data
+
+
+def _holds_data(body: bytes) -> bool:
+    """Whether an answer with errors says of a mutation what came of it."""
+    data = orjson.loads(body).get("data")
+    return isinstance(data, dict) and any(one is not None for one in data.values())
 
 
 def _check_result(result: object) -> None:
