@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from acorn_gitops.forge.client import Client, NotThere, address, number
@@ -66,11 +66,14 @@ class GitHub:
         self._client.ask("POST", f"/statuses/{commit}", content | ({"target_url": link} if link else {}))
 
     def approvals(self, request: str) -> Sequence[Approval]:
-        """As `Forge.approvals`: the newest review of each person counts."""
+        """As `Forge.approvals`: the newest review of each person counts. Of a public repository anybody may
+        write one: those of people who belong to it count."""
         newest: dict[str, Approval | None] = {}
         for review in self._client.pages(f"/pulls/{request}/reviews"):
             who = str(_map(review.get("user")).get("login") or "")
             state = review.get("state")
+            if review.get("author_association") not in _OURS:
+                continue
             if state == "APPROVED":
                 newest[who] = Approval(who, str(review.get("commit_id") or ""))
             elif state in ("CHANGES_REQUESTED", "DISMISSED"):
@@ -122,6 +125,10 @@ class GitHub:
         """As `Forge.close`."""
         self._client.close()
         self._account.close()
+
+
+_OURS: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+"""GitHub's words for who belongs to a repository (REST, `author_association`)."""
 
 
 def _map(thing: object) -> Mapping[str, object]:

@@ -87,7 +87,7 @@ def lease_of(content: bytes | None) -> Lease:
         return NOBODY_KNOWS
 
 
-_MOST: Final = 1 << 53
+_MOST: Final = 1 << 52  # a greater one could not grow, and be read again
 NOBODY_KNOWS: Final = Lease(
     0, "somebody (the lease beside the ledger cannot be read)", since="nobody knows when"
 )

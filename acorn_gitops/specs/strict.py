@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import Finding, Place
 from acorn_gitops.specs.fast import MAX_DEPTH
 from acorn_gitops.specs.scalars import Ambiguous, quoted, resolve
@@ -277,8 +278,8 @@ class _Composer:
                     "GEN-001",
                     line,
                     column,
-                    f"{event.value} without quotes means different things to different YAML readers",
-                    f"write {quoted(event.value)}",
+                    f"{cut(event.value, 80)} without quotes means different things to different YAML readers",
+                    f"write {quoted(event.value)}" if len(event.value) <= 80 else "write it in quotes",
                 )
             return event.value
 

@@ -87,10 +87,12 @@ def test_a_change_has_one_comment_which_says_what_is_new_since(
     forge.approved = ["ada"]
     forge.reviews = [
         {
-            "user": {"login": "ada"},
+            "user": {"login": who},
             "state": "APPROVED",
             "commit_id": git(team.path, "rev-parse", "HEAD").strip(),
+            "author_association": belongs,
         }
+        for who, belongs in (("ada", "MEMBER"), ("stranger", "NONE"), ("once", "CONTRIBUTOR"))
     ]
     first = job(host, "plan")
     assert first.code == 0, first

@@ -228,7 +228,9 @@ def test_the_life_of_one_price(
 
     page.tell("## 2. A review, and a change after it")
     head = git(mia.path, "rev-parse", "HEAD").strip()
-    forge.reviews.append({"user": {"login": "otto"}, "state": "APPROVED", "commit_id": head})
+    forge.reviews.append(
+        {"user": {"login": "otto"}, "state": "APPROVED", "commit_id": head, "author_association": "MEMBER"}
+    )
     forge.approved.append("otto")
     edit(mia, "45.99", "46.50")
     git(mia.path, "commit", "-qam", "A little less cheap")
