@@ -4,9 +4,9 @@ texts of new and extended files, and what stays unmanaged. Callers: `importing`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.compile.decompile import decompile
 from acorn_gitops.marketplaces.protocol import Central
@@ -16,6 +16,7 @@ from acorn_gitops.reconcile.written_back import extend
 from acorn_gitops.specs.configuration import Spec
 from acorn_gitops.specs.edit import written
 from acorn_gitops.specs.resolve import name_of_sku
+from acorn_gitops.specs.text import unseen
 
 if TYPE_CHECKING:
     from acorn_gitops.model.typed import SkuMappingData
@@ -34,11 +35,16 @@ def new_specs(
     config = state.loaded.configuration
     collected = [view for view in collected if f"Store/{view.store}" not in refused]
     foreign: dict[Address, Attributes] = {}
+    unsayable: list[str] = []
     for view in collected:
         for key, have in view.live.items():
             address = Address(view.store, *key)
-            if key not in view.desired and state.selection.resource(*address) and address not in without:
-                foreign[address] = have.attributes
+            if key in view.desired or not state.selection.resource(*address) or address in without:
+                continue
+            said, why = _sayable(address, have.attributes)
+            if said is not None:
+                foreign[address] = said
+            unsayable += [why] if why else []
     twice = _of_others(state, collected)
     for address in foreign.keys() & twice.keys():
         del foreign[address]
@@ -46,7 +52,7 @@ def new_specs(
     made = decompile(foreign, taken)
     files: dict[str, str] = {}
     notes = [f"{address} stays unmanaged: {why}" for address, why in made.unsaid]
-    notes += made.undeclared
+    notes += [*made.undeclared, *sorted(unsayable)]
     notes += [
         f"{address} is {store}'s: this marketplace has it here, too"
         for address, store in sorted(twice.items())
@@ -105,6 +111,33 @@ def new_specs(
             path = _unused(root, f"{folder}/{kind}")
             files[path] = written(documents)
     return files, notes
+
+
+_OPTIONAL: Final = frozenset({"title"})
+"""What a spec need not say."""
+
+
+def _sayable(address: Address, attributes: Attributes) -> tuple[Attributes | None, str]:
+    """What a spec can say of a resource (None where it can say nothing), and what it cannot, in words: text
+    that no spec may hold."""
+    said = {name: value for name, value in attributes.items() if not _wrong(value)}
+    odd = sorted(attributes.keys() - said.keys())
+    lost = [f"its {name} holds {_wrong(attributes[name])}" for name in odd]
+    if why := _wrong(address.key):
+        lost.append(f"its key holds {why}")
+    if not lost:
+        return said, ""
+    if not why and _OPTIONAL.issuperset(odd):
+        return said, f"{address} is left as it is in part: {'; '.join(lost)}"
+    return None, f"{address} stays unmanaged: {'; '.join(lost)}"
+
+
+def _wrong(value: object) -> str:
+    """What no spec can say of a value as it is: empty where it can."""
+    if isinstance(value, str):
+        return (unseen(value) or ("", ""))[1]
+    inner = [*value, *value.values()] if isinstance(value, Mapping) else value
+    return next(filter(None, map(_wrong, inner)), "") if isinstance(inner, list) else ""
 
 
 def _of_others(state: States, collected: Sequence[StoreView]) -> dict[Address, str]:
