@@ -25,6 +25,12 @@ ANY: Final = "*"
 """Every operation."""
 
 
+_LATER: Final = (
+    "'apply.begin', 'apply.recovering', 'state.begin', 'import', 'state.rebuild', 'state.rm', 'forget'"
+)
+"""Events that begin, or change what is known, as a list in SQL."""
+
+
 class Intents(Trail):
     """Writes by what is known of them. None is believed that the history does not know."""
 
@@ -62,6 +68,15 @@ class Intents(Trail):
         return self._intents(
             "intent.plan=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))", (plan,)
         )
+
+    def is_newest(self, intent: Intent) -> bool:
+        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down. Whoever
+        has looked since has found nothing of it."""
+        span = next((one for one in self._spans() if one.first <= intent.id <= one.last), None)
+        if span is None:
+            return False
+        later = f"SELECT 1 FROM audit WHERE sequence>? AND event IN ({_LATER}) LIMIT 1"
+        return not self._rows(later, (span.sequence,))
 
     def last_intent(self) -> int:
         """The id of the intent that was written down last; 0 where there is none."""

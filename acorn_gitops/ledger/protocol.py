@@ -71,6 +71,11 @@ class Ledger(Protocol):
         """Writes of which it is not known whether they happened: the process died, or no answer came."""
         ...
 
+    def is_newest(self, intent: Intent) -> bool:
+        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down. Whoever
+        has looked since has found nothing of it."""
+        ...
+
     def sendings(self, since: str = "") -> list[Intent]:
         """All that was sent and is not known to have come or to have been refused, whoever the resource
         belongs to by now: for whoever reckons with what may still come. `since`: a day (ISO text) before

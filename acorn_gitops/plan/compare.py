@@ -56,6 +56,12 @@ def holds(attributes: Attributes, live: Live | None) -> bool:
     )
 
 
+def is_just(attributes: Attributes, live: Live) -> bool:
+    """Whether a live resource has all of these attributes, and nothing else."""
+    said = {name for name, value in attributes.items() if value is not None}
+    return holds(attributes, live) and live.attributes.keys() <= said
+
+
 def inside_band(name: str, value: Any, band: Mapping[str, Any], whole: Attributes) -> bool:
     """Whether a ceded value is within its owner's range. A price is ceded within the bounds of its listing
     (`whole`) only, whatever the range says. Anything unreadable is outside."""

@@ -62,6 +62,7 @@ from acorn_gitops.reconcile.states import (
     check_place,
     declared,
     gather,
+    is_as_made,
     is_central,
     neighbours_of,
     policy_of,
@@ -163,10 +164,10 @@ def compute(
     state = gather(workspace, loaded, wishes, write=write)
     if state.ledger.open_intents():
         believe(state, asking=True)
+    if write or not wishes.anew:
+        state.made = _left_by_us(workspace, state)
     if write:
         _recover(workspace, state, wishes.allow_empty, publish=publish)
-    elif not wishes.anew:
-        state.made = _left_by_us(workspace, state)
     results: list[StoreResult] = []
     blocking: list[Finding] = []
     budgeted: list[Finding] = []
@@ -605,19 +606,14 @@ def _recover(
             state.marketplaces.get(where[address.store]), address, sent, live
         ),
     )
-    theirs = _no_longer_ours(
-        [
-            row.address
-            for row in found.settled
-            if row.attributes is not None
-            and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
-            and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
-        ],
-        snapshots,
-        workspace,
-        state,
-        made={intent.address for intent in intents if intent.operation == "create"},
-    )
+    theirs = {
+        row.address
+        for row in found.settled
+        if row.attributes is not None
+        and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
+        and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
+        and not is_as_made(state, row.address, snapshots[row.address.store].resources)
+    }
     found = found.without(theirs)
     unseen = {i.address for i in intents if not where[i.address.store]}
     late = [i for i in intents if i.address in theirs | unseen and is_over(i, workspace.stamp())]
@@ -643,41 +639,23 @@ def _recover(
     state.ledger.note_seals()
 
 
-def _left_by_us(workspace: Workspace, state: States) -> frozenset[Address]:
-    """What interrupted runs were about to make, that neither specs nor ledgers know: a plan tells what the next
-    apply does of it."""
-    made = [one.address for one in state.ledger.open_intents() if one.operation == "create"]
-    left = [
-        one
-        for one in made
-        if (one.type, one.key) not in state.desired.stores.get(one.store, {})
-        and one.store in state.connections
-    ]
+def _left_by_us(workspace: Workspace, state: States) -> dict[Address, Attributes]:
+    """What interrupted runs were about to make, that neither specs nor ledgers know, and as what: it is ours
+    where a store shows just that, and nobody has looked since. Whoever looked found nothing, and what is there
+    by now may be somebody else's."""
+    left = {
+        one.address: one.attributes or {}
+        for one in state.ledger.open_intents()
+        if one.operation == "create"
+        and (one.address.type, one.address.key) not in state.desired.stores.get(one.address.store, {})
+        and (one.address.type, one.address.key) not in state.ledger.applied(one.address.store)
+        and state.ledger.is_newest(one)
+    }
     try:
-        return frozenset(left) - recorded_elsewhere(workspace, state, left) if left else frozenset()
+        known = recorded_elsewhere(workspace, state, left) if left else frozenset()
     except AcornError:
-        return frozenset()  # another ledger cannot be read, and apply will say so
-
-
-def _no_longer_ours(
-    addresses: Collection[Address],
-    snapshots: Mapping[str, Snapshot],
-    workspace: Workspace,
-    state: States,
-    *,
-    made: Collection[Address],
-) -> frozenset[Address]:
-    """Of what an interrupted run has sent and no spec declares any more: what may be somebody else's by now.
-    What it made is ours, unless another ledger knows it or the marketplace names another owner."""
-    if not addresses:
-        return frozenset()
-
-    def is_owned(address: Address) -> bool:
-        live = snapshots[address.store].resources.get((address.type, address.key))
-        return live is not None and live.owner not in ("", state.owner)
-
-    others = recorded_elsewhere(workspace, state, addresses)
-    return frozenset(one for one in addresses if one not in made or one in others or is_owned(one))
+        return {}  # another ledger cannot be read: it may be in that one
+    return {address: sent for address, sent in left.items() if address not in known}
 
 
 def as_recorded(state: States, results: Iterable[StoreResult]) -> Iterator[Change]:

@@ -39,6 +39,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live, plat
 from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied, Change
+from acorn_gitops.plan.compare import is_just
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.reconcile.addresses import by_either_scheme, one_spelling
@@ -146,8 +147,9 @@ class States:
     """By store that was read, the promotions that nobody applied as they are, by key."""
     by_hand: dict[str, list[Change]] = field(default_factory=dict)
     """By store, the roles, grants and promotions that people make there, done or not."""
-    made: frozenset[Address] = frozenset()
-    """What interrupted runs made and no spec declares any more, so far as it is nobody else's by now."""
+    made: Mapping[Address, Attributes] = field(default_factory=dict)
+    """What interrupted runs were about to make and no spec declares any more, and as what: it is ours where a
+    store shows just that."""
     standing: dict[str, dict[str, Attributes]] = field(default_factory=dict)
     """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
     attested: dict[str, object] = field(default_factory=dict)
@@ -459,7 +461,7 @@ def views(
                     for one in intents[store]
                     if one[0] in view.desired
                     or one[0] in view.applied
-                    or Address(store, *one[0]) in state.made
+                    or is_as_made(state, Address(store, *one[0]), view.live)
                 ]
                 view.applied = with_intents(view.applied, ours, view.live, begun=_begun(state, view))
         except MarketplaceError as error:
@@ -468,6 +470,13 @@ def views(
             _narrow(view, state.selection)
         yield view
         del view
+
+
+def is_as_made(state: States, address: Address, live: Mapping[Key, Live]) -> bool:
+    """Whether a store shows just what an interrupted run was about to make (`States.made`), and not somebody
+    else's."""
+    have, sent = live.get((address.type, address.key)), state.made.get(address)
+    return have is not None and sent is not None and is_just(sent, have) and have.owner in ("", state.owner)
 
 
 def acknowledged(state: States) -> Acknowledges | None:

@@ -16,7 +16,7 @@ from acorn_gitops.engines.pricing.forms import (
     Running,
 )
 from acorn_gitops.engines.pricing.lowest import Lowest, buyers, lowest, some_buyers
-from acorn_gitops.engines.pricing.price import Offer
+from acorn_gitops.engines.pricing.price import WHOLE, Offer
 
 
 class Breach(NamedTuple):
@@ -99,10 +99,7 @@ class World:
         """Whether there are only fewer offers now, at a price that is no lower, and nobody can pay less."""
         if after < price or not {*self.then} <= {*offers} or not _is_monotone(offers):
             return False
-        # Several percentages of one base are rounded one by one: a cent more can leave less.
-        return (
-            after == price or sum(one.mode == "additive" and one.kind == "percent" for one in self.then) < 2
-        )
+        return after == price or _outgrows_rounding(self.then, after - price)
 
     def _of_each(
         self,
@@ -185,6 +182,17 @@ MOST_STATES: Final = 4_096
 
 ANY_FALL: Final = 1 << 200
 """A floor below which is every price: whoever pays less than before is found."""
+
+
+def _outgrows_rounding(offers: Iterable[Offer], more: int) -> bool:
+    """Whether nobody pays less when the list price is so much higher. Several percentages of one base are
+    rounded one by one, so that a cent more can leave less: each takes a cent too many at most."""
+    every = [*offers]
+    shares = [one.value for one in every if one.mode == "additive" and one.kind == "percent"]
+    if len(shares) < 2:
+        return True
+    capped = any(one.kind == "sale" for one in every)
+    return not capped and more * (WHOLE - sum(shares)) >= len(shares) * WHOLE
 
 
 def _is_monotone(offers: Iterable[Offer]) -> bool:
