@@ -26,6 +26,10 @@ class Lock(Protocol):
     def lost(self) -> str:
         """Why nothing may be written any more; empty where it may."""
 
+    @property
+    def keeps_ledger(self) -> bool:
+        """Whether the ledger is still the file that was seen."""
+
 
 class Permit:
     """For one plan, while a lock is held. `actor`: who acts, as it is written down."""

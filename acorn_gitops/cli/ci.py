@@ -232,7 +232,10 @@ class _Told:
         )
 
         def write(forge: Forge, before: Remark | None) -> str:
-            approvals = [(one.by, self._when(one.commit)) for one in forge.approvals(self._job.request)]
+            approvals = [
+                (one.by, "; ".join(filter(None, (self._when(one.commit), one.doubt))))
+                for one in forge.approvals(self._job.request)
+            ]
             return comment(
                 plan, before=before.body if before else "", approvals=approvals, link=self._job.link
             )

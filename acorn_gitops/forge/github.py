@@ -66,16 +66,15 @@ class GitHub:
         self._client.ask("POST", f"/statuses/{commit}", content | ({"target_url": link} if link else {}))
 
     def approvals(self, request: str) -> Sequence[Approval]:
-        """As `Forge.approvals`: the newest review of each person counts. Of a public repository anybody may
-        write one: those of people who belong to it count."""
+        """As `Forge.approvals`: the newest review of each person counts. Anybody may review what is public, and
+        GitHub does not show to a job's token everybody who belongs to a repository: that is told."""
         newest: dict[str, Approval | None] = {}
         for review in self._client.pages(f"/pulls/{request}/reviews"):
             who = str(_map(review.get("user")).get("login") or "")
             state = review.get("state")
-            if review.get("author_association") not in _OURS:
-                continue
             if state == "APPROVED":
-                newest[who] = Approval(who, str(review.get("commit_id") or ""))
+                doubt = "" if review.get("author_association") in _OURS else _NOT_SHOWN
+                newest[who] = Approval(who, str(review.get("commit_id") or ""), doubt)
             elif state in ("CHANGES_REQUESTED", "DISMISSED"):
                 newest[who] = None
         return [one for one in newest.values() if one is not None]
@@ -129,6 +128,7 @@ class GitHub:
 
 _OURS: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """GitHub's words for who belongs to a repository (REST, `author_association`)."""
+_NOT_SHOWN: Final = "GitHub does not show that they belong to this repository"
 
 
 def _map(thing: object) -> Mapping[str, object]:

@@ -24,6 +24,8 @@ class Approval(NamedTuple):
 
     by: str
     commit: str
+    doubt: str = ""
+    """What the forge does not show of whoever approved, in words."""
 
 
 class Forge(Protocol):

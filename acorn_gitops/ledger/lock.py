@@ -73,8 +73,13 @@ class HeldLock:
         if self._seen is None:
             self._seen = there
         if there != self._seen:
-            return f"the ledger {self._ledger} was taken away while it was written to"
+            return f"the ledger {self._ledger} was taken away while it was used"
         return ""
+
+    @property
+    def keeps_ledger(self) -> bool:
+        """Whether the ledger is still the file that was seen."""
+        return _file(self._ledger) == self._seen
 
 
 def _file(path: Path) -> tuple[int, int] | None:

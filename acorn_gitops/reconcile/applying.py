@@ -178,6 +178,8 @@ class _Run:
                     publish=self._send if self._branch else None,
                 )
                 try:
+                    if lock.lost:  # from now on the ledger is that file
+                        raise Refused(f"{lock.lost}; nothing was written", hint="run again")
                     self._refuse_part(loaded, findings, plan)
                     return self._carry_out(loaded, plan, state, lock)
                 finally:
@@ -307,10 +309,14 @@ class _Run:
         """Send the ledger, and let the stores remember how the run ended once others can find that."""
         unsent: AcornError | None = None
         if lock.lost:
-            unsent = Stale(
-                f"{lock.lost}: what was done is told above, and may be written down nowhere",
-                hint="bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state rebuild`; then"
-                " plan again",
+            unsent = (
+                Stale(f"{lock.lost}; what was done is told above", hint="plan again")
+                if lock.keeps_ledger
+                else Stale(
+                    f"{lock.lost}: what was done is told above, and may be written down nowhere",
+                    hint="bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state"
+                    " rebuild`; then plan again",
+                )
             )
         elif self._claim is not None:
             self._claim.frees()

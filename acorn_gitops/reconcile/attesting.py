@@ -168,9 +168,9 @@ def standing(known: Records, state: States, today: date) -> dict[str, dict[str, 
         for store in named:
             there = found.setdefault(store, {})
             key = f"{ATTESTED}{address.key}"
-            if there.get(key, content) != content:
-                key = f"{key} ({environment})"
-            there[key] = content
+            alike = [one for name, one in there.items() if name == key or name.startswith(f"{key} (")]
+            if content not in alike:
+                there[f"{key} ({environment})" if alike else key] = content
     return found
 
 

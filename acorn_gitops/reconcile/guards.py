@@ -304,7 +304,8 @@ def beside_what_nobody_knows(
         have = view.live.get((change.former.type, change.former.key))
         want = view.desired.get((change.address.type, change.address.key))
         live = have.attributes if have is not None else {}
-        if change.action == "update" and asks_no_less({**live, **(change.after or {})}, live):
+        in_place = change.action == "update" and change.moved_from is None
+        if in_place and asks_no_less({**live, **(change.after or {})}, live):
             continue
         floor = {**live, **(change.after or {}), **bounds_of(want, live)}.get("minPrice")
         if floor is None and least(change.address) is None:
@@ -479,9 +480,10 @@ def crossed(view: StoreView, result: StoreResult, ledger: Ledger) -> Iterator[Fi
 
 def onto_taken(view: StoreView, result: StoreResult) -> Iterator[Finding]:
     """What would end for a name that somebody else's has: nothing would come in its place."""
+    ends = {(c.address.type, c.address.key) for c in result.changes if c.action == "delete"}
     for change in result.changes:
         former = _former(view, (change.address.type, change.address.key))
-        if change.action != "adopt" or former is None or former in view.desired:
+        if change.action != "adopt" or former is None or former not in ends:
             continue
         yield _finding(
             "ACN-050",

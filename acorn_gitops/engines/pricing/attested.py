@@ -91,8 +91,9 @@ def _may_be_one(attested: Mapping[str, object], by: Mapping[str, object]) -> boo
 def _is_alike(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether they take as much off for the same buyers."""
     pieces = [said.get("minimumQuantity") or 1 for said in (one, other)]
-    alike = all(one.get(name) == other.get(name) for name in ("discount", "audience", "minimumOrder"))
-    return alike and pieces[0] == pieces[1]
+    audiences = [said.get("audience") or "all" for said in (one, other)]
+    alike = all(one.get(name) == other.get(name) for name in ("discount", "minimumOrder"))
+    return alike and pieces[0] == pieces[1] and audiences[0] == audiences[1]
 
 
 def _sort(promotion: Mapping[str, object]) -> str:

@@ -15,7 +15,7 @@ from acorn_gitops.engines.pricing.forms import (
     Variants,
     reaching,
 )
-from acorn_gitops.engines.pricing.lowest import Lowest, lowest, some_buyers
+from acorn_gitops.engines.pricing.lowest import Lowest, as_is, lowest, some_buyers
 from acorn_gitops.engines.pricing.offer import minor
 from acorn_gitops.engines.pricing.price import Offer
 from acorn_gitops.engines.pricing.standing import HeldPromotions
@@ -114,7 +114,9 @@ class Falls:
             found[was, then] = None
             if not was:
                 continue  # all paid alike
-            some = _each_buyer(was, then) if was != then and left > MOST_OFFERS // 2 else None
+            # Where all take shares and only the list price changes, it falls alike for everybody.
+            alike = was == then and all(one.kind == "percent" for one in was)
+            some = _each_buyer(was, then) if not alike and left > MOST_OFFERS // 2 else None
             for pair in (some or _each_condition(was, then)) if left > 0 else ():
                 if pair not in found:
                     found[pair] = None
@@ -133,7 +135,7 @@ def _each_buyer(was: tuple[Offer, ...], then: tuple[Offer, ...]) -> list[_Pair] 
     sorts = some_buyers([*dict.fromkeys((*was, *then))])
     if sorts is None:
         return None
-    return [(tuple(o for o in was if o in has), tuple(o for o in then if o in has)) for has in sorts]
+    return [(as_is(o for o in was if o in has), as_is(o for o in then if o in has)) for has in sorts]
 
 
 def _each_condition(was: tuple[Offer, ...], then: tuple[Offer, ...]) -> Iterator[_Pair]:

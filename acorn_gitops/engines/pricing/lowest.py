@@ -19,7 +19,7 @@ answer is a bound that no combination goes below, and says so (`exact`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product
@@ -154,6 +154,12 @@ def some_buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
         or _sorts(offers, named, 2, MOST_SOME_BUYERS)
         or _sorts(offers, named, 1, MOST_SOME_BUYERS)
     )
+
+
+def as_is(offers: Iterable[Offer]) -> State:
+    """Offers for one of these sorts of buyers, who has them all: he is who he is, and buys what he buys. Only
+    codes and coupons are left to choose."""
+    return tuple(one._replace(audience="all", quantity=1, basket=0) for one in offers)
 
 
 def _sorts(

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from acorn_gitops.engines.pricing.forms import (
     Running,
 )
-from acorn_gitops.engines.pricing.lowest import Lowest, buyers, lowest, some_buyers
+from acorn_gitops.engines.pricing.lowest import Lowest, as_is, buyers, lowest, some_buyers
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
 
 
@@ -117,7 +117,7 @@ class World:
         left, seen = MOST_STATES, set()
         for has in sorts:
             reach = tuple(
-                tuple(o for o in offers if o in has) for offers in (self.then, *(c[0] for c in compared))
+                as_is(o for o in offers if o in has) for offers in (self.then, *(c[0] for c in compared))
             )
             if reach in seen:
                 continue
