@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from acorn_gitops.apply.generation import BEHIND, CATCH_UP
-from acorn_gitops.apply.price_guard import bounds_of, refusal, sold_below_now
+from acorn_gitops.apply.parts import is_made_anew
+from acorn_gitops.apply.price_guard import Offered, bounds_of, promotion_refusal, refusal, sold_below_now
 from acorn_gitops.apply.price_guard import sold_below as sold_at
 from acorn_gitops.apply.rollout import mixed
 from acorn_gitops.compile.desired_state import Key
@@ -284,6 +285,38 @@ def _skus_of(promotion: Mapping[str, object]) -> set[str]:
     """What a promotion names, in lower case: stores take a SKU in any."""
     skus = promotion.get("skus")
     return {sku.casefold() for sku in skus if isinstance(sku, str)} if isinstance(skus, list) else set()
+
+
+def while_gone(
+    view: StoreView,
+    result: StoreResult,
+    promoted: Promoted,
+    least: Callable[[Address], Mapping[str, str] | None],
+) -> Iterator[Finding]:
+    """Promotions that would be made anew, and that the last guard would not end, by what the store holds now:
+    somebody would pay less than a floor while they are gone."""
+    anew = [change for change in result.changes if is_made_anew(change)]
+    if not anew:
+        return
+    on_sale: dict[str, list[tuple[str, Offered]]] = {}
+    for (type, key), live in view.live.items():
+        if type == "listing":
+            bounds = bounds_of(view.desired.get((type, key)), live.attributes)
+            offered = Offered({**live.attributes, **bounds}, least(Address(view.store, type, key)))
+            sku = str(live.attributes.get("sku") or key)
+            on_sale.setdefault(sku.casefold(), []).append((sku, offered))
+    for change in anew:
+        was = promoted.before.content(change.former.key) or {}
+        skus = sorted(_skus_of({**was}))
+        ended = promoted.before.proposed(change.former.key, None)
+        why = promotion_refusal(ended, (one for sku in skus for one in on_sale.get(sku, ())))
+        if why:
+            yield _finding(
+                "ACN-025",
+                change,
+                f"{change.address} is made anew, and would be held back: while {change.former.key} is gone, {why}",
+                hint="leave it as it was, or make the new one beside it first and end it then",
+            )._replace(severity="warning")
 
 
 def beside_what_nobody_knows(

@@ -255,6 +255,7 @@ def compute(
             promoted = Promoted(view, result, workspace.now())
             judged += guards.sold_below(view, result, promoted, least, every=softened)
             judged += guards.beside_what_nobody_knows(view, result, promoted, least)
+            judged += guards.while_gone(view, result, promoted, least)
             below += guards.below_floor(view, workspace.now(), least, margins=margins)
             over += guards.budgeted(view, result, state, promoted)
             taken |= dict(promoted.taken())

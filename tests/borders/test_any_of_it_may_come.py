@@ -102,6 +102,8 @@ def test_what_is_paid_while_a_promotion_is_gone_is_judged(
     others = [promo("c", "25", stacking=WEAK), promo("d", "20")]
     made = applied(tmp_path, kettle("100.00", "60.00"), *others, promo("a", "30", stacking=BEST))
     made.write(storefront(), kettle("100.00", "60.00"), *others, anew("b", "30", "a", stacking=BEST))
+    told = " ".join(made.run("plan").out.split())
+    assert "would be held back: while a is gone, K-1 would cost 55.00 EUR" in told, told
     seen = lows(made)
     done = made.run("apply", "--auto-approve")
     said = " ".join(done.out.split())
