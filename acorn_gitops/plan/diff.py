@@ -274,6 +274,8 @@ def _differs(
         # What was cleared leaves no trace in a ledger; whatever else it does not speak of was never ours.
         never = last is not None and name not in last and name not in CLEARED.get(key[0], ())
         why: Reason = "edited" if never else _reason(name, value, current, last=last)
+        if never and name in bands:
+            why = "drifted"  # whoever moves it has left the band
         fields += [
             FieldChange(path, b, a, reason=why) for path, b, a in field_differences(name, current, value)
         ]
