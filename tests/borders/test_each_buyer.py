@@ -251,3 +251,48 @@ def test_nothing_ends_for_a_name_that_somebody_else_has(tmp_path: Path) -> None:
     assert made.run("apply", "--auto-approve", "--adopt").code == 0
     assert made.live()["amz-de/promotion/q"]["discount"] == {"percent": "10"}
     assert "amz-de/promotion/p" not in made.live()
+
+
+# -- who somebody is, is no choice -------------------------------------------------------------------------
+
+BIZ = {
+    **FIFTH, "type": "amountOff", "code": "CC", "audience": "b2b", "discount": {"amount": money("51.00")},
+    "stacking": {"group": "g", "mode": "bestOnly"},
+}  # fmt: skip
+"""In its group it keeps a deeper one away, which stands beside a third: 49.00 for businesses, 5.00 for others."""
+OTHERS = {
+    "deep": {**BIZ, "audience": "all", "discount": {"amount": money("50.00")}, "stacking": {"group": "g"}},
+    "half": {**FIFTH, "type": "percentOff", "code": None, "discount": {"percent": "45"}},
+}
+
+
+def test_a_business_does_not_shed_its_audience() -> None:
+    """That others pay 5.00 already says nothing of what businesses lose."""
+    before = HeldPromotions(NOW, {"biz": BIZ, **OTHERS}.items(), platform="network")
+    after = HeldPromotions(NOW, OTHERS.items(), platform="network")
+    falls, price = Falls(before, after), money("100.00")
+    assert falls.breach("K", price, price, 4000) is not None
+    assert falls.deepest("K", price, price) == (4900, 500)
+    assert after.proposed("biz", None).deepest("K", price, was=BIZ) > Fraction(9, 10)
+
+
+@pytest.mark.parametrize("beside", [[], [STAFF]], ids=["alone", "beside a code for staff"])
+def test_a_budget_sees_each_buyer_where_the_list_price_falls(
+    beside: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """90.00 off for members with a code: of 110.00 to 105.00 they lose a quarter, and everybody else 4.5 %."""
+
+    def off(name: str, value: str, **more: Any) -> dict[str, Any]:
+        amount = {"amount": {"amz-de": {"currency": "EUR", "value": value}}}
+        return promo(name, discount=amount, **more, **SMALL)
+
+    code = off("code", "60.00", type="promoCode", code="AAA")
+    members = off("members", "30.00", type="amountOff", audience="prime")
+    promotions = [code, members, *beside]
+    made = Repository(tmp_path / "r", storefront(), listing("A-1", "110.00"), *promotions)
+    made.apply()
+    (made.path / "acorn.yaml").write_text(BUDGET.replace('"30"', '"20"'))
+    made.write(storefront(), listing("A-1", "105.00"), *promotions)
+    done = made.run("apply", "--auto-approve")
+    words = "falls from 20.00 to 15.00 EUR with promotions, by 25.0 %"
+    assert (done.code, words in done.err) == (5, True), done

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.model.resource import Address
+from acorn_gitops.sandbox.disturb import insert
+from tests.faults import sandbox
 from tests.repository import PROJECT, Repository, promo, sku, storefront
 
 DIES = """
@@ -115,3 +118,53 @@ def test_what_may_still_come_is_waited_for(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("ACORN_NOW", "2026-11-27T10:00:00Z")
     team.apply()
     assert "amz-de/promotion/p" in team.live()
+
+
+THEIRS = {
+    "type": "percentOff", "skus": ["S-1"], "discount": {"percent": "5"},
+    "start": "2025-12-31T23:00:00Z", "end": "2027-12-31T23:00:00Z",
+}  # fmt: skip
+"""As acorn would have made it."""
+
+
+def by_hand(team: Repository, **more: Any) -> None:
+    """A colleague makes it in the console."""
+    with sandbox(team) as database:
+        insert(database, Address("amz-de", "promotion", "q"), {**THEIRS, **more})
+
+
+@pytest.mark.parametrize(
+    "then", ["before another apply", "after another apply", "once it was ours and ended"]
+)
+def test_what_somebody_makes_by_hand_stays(then: str, tmp_path: Path) -> None:
+    """Whoever looked since found nothing of it; what says more than what was sent is another one."""
+    wanted, address = MADE["a promotion"]
+    team = Repository(tmp_path / "r", *BEFORE)
+    team.apply()
+    team.write(*wanted)
+    dies(team, "before")
+    if then == "once it was ours and ended":
+        team.apply()
+    if then != "before another apply":
+        team.write(*BEFORE)
+        team.apply()
+        assert address not in team.live()
+    by_hand(team, **({"code": "X"} if then == "before another apply" else {}))
+    team.write(*BEFORE)
+    assert "not managed and left alone: promotion q" in " ".join(team.run("plan").out.split())
+    team.apply()
+    assert address in team.live()
+
+
+@pytest.mark.parametrize("what", ["a store that left the specs too", "its store"])
+def test_a_plan_says_what_apply_will_do(what: str, tmp_path: Path) -> None:
+    """Also in a store that is declared no more."""
+    there = [storefront(), storefront("amz-fr"), sku("S-1", "20.00")]
+    team = Repository(tmp_path / "r", *there)
+    team.apply()
+    team.write(*there, sku("F-1", "20.00", store="amz-fr"))
+    dies(team)
+    team.write(*([there[0], there[2]] if what == "a store that left the specs too" else there))
+    assert "- listing F-1" in team.run("plan").out
+    team.apply()
+    assert "amz-fr/listing/F-1" not in team.live()
