@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +17,10 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.model.finding import Refused
+from acorn_gitops.plan.document import Plan
+from acorn_gitops.reconcile.applying import Hooks
+from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.sandbox.amazon.clock import WallClock
 from acorn_gitops.sandbox.amazon.serving import Switch
 from tests.amazon.emulated import SECRETS, Emulated
@@ -153,3 +158,22 @@ def test_a_ledger_that_is_gone_is_never_all_done(
     done = seller.run("apply", "--auto-approve", "--wait", "1")
     assert (done.code, "may be written down nowhere" in done.err) == (6, True), done
     assert "acorn state rebuild" in done.err
+
+
+@pytest.mark.parametrize("way", ["removed", "another file"])
+def test_a_ledger_is_the_one_that_was_planned_with(way: str, tmp_path: Path) -> None:
+    """While somebody is asked whether to go on, it is taken away, or replaced: nothing is written."""
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    made.write(storefront(), sku("S-1", "21.00"))
+    path = made.path / ".acorn/sandbox/ledger.db"
+
+    def away(_: Plan) -> None:
+        whole = path.read_bytes()
+        path.unlink()
+        if way == "another file":
+            path.write_bytes(whole)
+
+    with pytest.raises(Refused, match=r"was taken away while it was used; nothing was written"):
+        Workspace(made.path, environ=dict(os.environ)).apply(hooks=Hooks(approve=away))
+    assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"
