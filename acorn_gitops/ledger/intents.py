@@ -70,8 +70,8 @@ class Intents(Trail):
         )
 
     def is_newest(self, intent: Intent) -> bool:
-        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down. Whoever
-        has looked since has found nothing of it."""
+        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down.
+        Whoever has looked since has found nothing of it."""
         span = next((one for one in self._spans() if one.first <= intent.id <= one.last), None)
         if span is None:
             return False

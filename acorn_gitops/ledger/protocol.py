@@ -72,8 +72,8 @@ class Ledger(Protocol):
         ...
 
     def is_newest(self, intent: Intent) -> bool:
-        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down. Whoever
-        has looked since has found nothing of it."""
+        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down.
+        Whoever has looked since has found nothing of it."""
         ...
 
     def sendings(self, since: str = "") -> list[Intent]:

@@ -314,7 +314,8 @@ def while_gone(
             yield _finding(
                 "ACN-025",
                 change,
-                f"{change.address} is made anew, and would be held back: while {change.former.key} is gone, {why}",
+                f"{change.address} is made anew, and would be held back: while {change.former.key} is gone,"
+                f" {why}",
                 hint="leave it as it was, or make the new one beside it first and end it then",
             )._replace(severity="warning")
 
@@ -521,8 +522,8 @@ def onto_taken(view: StoreView, result: StoreResult) -> Iterator[Finding]:
         yield _finding(
             "ACN-050",
             change,
-            f"{change.address} is to be what {former[1]} is, and it is there already and not ours: {former[1]} would"
-            " end, and nothing come in its place",
+            f"{change.address} is to be what {former[1]} is, and it is there already and not ours:"
+            f" {former[1]} would end, and nothing come in its place",
             hint="give it a name that nobody has; or take over what is there (`--adopt`)",
         )
 

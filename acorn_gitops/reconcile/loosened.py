@@ -85,8 +85,8 @@ def loosened(
             "warning",
             f"what guards applies is another than in the last one: {_told(found)}",
             place=None,
-            hint="look at these settings of acorn.yaml, at your own rules, and at the record in evidence/, together with what"
-            " this plan does",
+            hint="look at these settings of acorn.yaml, at your own rules, and at the record in evidence/,"
+            " together with what this plan does",
         )
 
 

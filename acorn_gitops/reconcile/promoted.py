@@ -190,8 +190,8 @@ class Promoted:
     def depths(self) -> Iterator[tuple[Change, Depth]]:
         """For each promotion that is made, changed or ended, the most that buyers get off a listing where
         that makes them pay less, with all that holds then: percent of the price with one decimal, rounded up.
-        Of one that is made anew also while it is gone: the run may end there. Listings that are not for sale count as well: they may be, tomorrow,
-        by another's hand."""
+        Of one that is made anew also while it is gone: the run may end there. Listings that are not for sale
+        count as well: they may be, tomorrow, by another's hand."""
         for change in self._promotions:
             yield change, self._depth(change)
 

@@ -88,8 +88,8 @@ def asked(*listings: Listing) -> Iterator[tuple[Mapping[str, str] | None, ...]]:
 
 
 def asks_no_less(after: Listing, before: Listing) -> bool:
-    """Whether nobody is asked less than before, of what was for sale: whatever promotions there are, that makes
-    none of them worse."""
+    """Whether nobody is asked less than before, of what was for sale: whatever promotions there are, that
+    makes none of them worse."""
     if before.get("status") == "inactive":
         return False
     for then, was in asked(after, before):
