@@ -19,10 +19,6 @@ class Lock(Protocol):
     """A lock on a ledger."""
 
     @property
-    def is_held(self) -> bool:
-        """Whether it still keeps others out."""
-
-    @property
     def lost(self) -> str:
         """Why nothing may be written any more; empty where it may."""
 

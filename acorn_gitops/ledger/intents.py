@@ -24,7 +24,6 @@ may still come."""
 ANY: Final = "*"
 """Every operation."""
 
-
 _LATER: Final = (
     "'apply.begin', 'apply.recovering', 'state.begin', 'import', 'state.rebuild', 'state.rm', 'forget'"
 )
@@ -69,14 +68,15 @@ class Intents(Trail):
             "intent.plan=? AND (outcome IS NULL OR outcome IN ('unknown', 'accepted'))", (plan,)
         )
 
-    def is_newest(self, intent: Intent) -> bool:
-        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down.
-        Whoever has looked since has found nothing of it."""
-        span = next((one for one in self._spans() if one.first <= intent.id <= one.last), None)
-        if span is None:
-            return False
-        later = f"SELECT 1 FROM audit WHERE sequence>? AND event IN ({_LATER}) LIMIT 1"
-        return not self._rows(later, (span.sequence,))
+    def undisturbed(self) -> list[Intent]:
+        """Open intents since which no run has begun, and nothing was taken in or forgotten: nobody has looked
+        for what came of them."""
+        found = self.open_intents()
+        if not found:
+            return []
+        last = self._rows(f"SELECT coalesce(max(sequence), 0) FROM audit WHERE event IN ({_LATER})")[0][0]
+        spans = [one for one in self._spans() if one.sequence > last]
+        return [i for i in found if any(one.first <= i.id <= one.last for one in spans)]
 
     def last_intent(self) -> int:
         """The id of the intent that was written down last; 0 where there is none."""

@@ -58,11 +58,6 @@ class HeldLock:
         self._seen: tuple[int, int] | None = None
 
     @property
-    def is_held(self) -> bool:
-        """Whether it still keeps others out."""
-        return not self.lost
-
-    @property
     def lost(self) -> str:
         """Why nothing may be written any more; empty where it may. A ledger counts once it was seen."""
         if not self._lock.is_locked:

@@ -71,9 +71,9 @@ class Ledger(Protocol):
         """Writes of which it is not known whether they happened: the process died, or no answer came."""
         ...
 
-    def is_newest(self, intent: Intent) -> bool:
-        """Whether no run has begun, and nothing was taken in or forgotten, since this was written down.
-        Whoever has looked since has found nothing of it."""
+    def undisturbed(self) -> list[Intent]:
+        """Open intents since which no run has begun, and nothing was taken in or forgotten: nobody has looked
+        for what came of them."""
         ...
 
     def sendings(self, since: str = "") -> list[Intent]:

@@ -644,13 +644,17 @@ def _left_by_us(workspace: Workspace, state: States) -> dict[Address, Attributes
     """What interrupted runs were about to make, that neither specs nor ledgers know, and as what: it is ours
     where a store shows just that, and nobody has looked since. Whoever looked found nothing, and what is there
     by now may be somebody else's."""
-    left = {
+    made = {
         one.address: one.attributes or {}
-        for one in state.ledger.open_intents()
+        for one in state.ledger.undisturbed()
         if one.operation == "create"
         and (one.address.type, one.address.key) not in state.desired.stores.get(one.address.store, {})
-        and (one.address.type, one.address.key) not in state.ledger.applied(one.address.store)
-        and state.ledger.is_newest(one)
+    }
+    applied = {store: state.ledger.applied(store) for store in {address.store for address in made}}
+    left = {
+        address: sent
+        for address, sent in made.items()
+        if (address.type, address.key) not in applied[address.store]
     }
     try:
         known = recorded_elsewhere(workspace, state, left) if left else frozenset()

@@ -60,12 +60,7 @@ class Falls:
         less than is paid at that time at the list price `was` (None: it is not for sale). `former`, `buyer`:
         as in `deepest`. NotComputable when a promotion is in another currency."""
         currency = then["currency"]
-        memo = (
-            self._before.reach(former or sku),
-            self._after.reach(sku, former or sku),
-            currency,
-            buyer.audience,
-        )
+        memo = self._memo(sku, former or sku, currency, buyer)
         if memo not in self._stretches:
             before = reaching(self._before.running(memo[0], currency), buyer)
             after = reaching(self._after.running(memo[1], currency), buyer)
@@ -81,18 +76,16 @@ class Falls:
         each condition, and everybody who does nothing for it. `former`: the SKU that it has until now, where
         it is renamed in place; promotions on it may follow it. `buyer`: who is asked these prices."""
         currency = then["currency"]
-        memo = (
-            self._before.reach(former or sku),
-            self._after.reach(sku, former or sku),
-            currency,
-            buyer.audience,
-        )
+        memo = self._memo(sku, former or sku, currency, buyer)
         if memo not in self._pairs:
             pairs = self._between(memo[0], memo[1], currency, buyer=buyer)
             self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in pairs]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
         paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo])
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
+
+    def _memo(self, sku: str, former: str, currency: str, buyer: Buyer) -> _Memo:
+        return self._before.reach(former), self._after.reach(sku, former), currency, buyer.audience
 
     def _between(self, before: Reach, after: Reach, currency: str, *, buyer: Buyer) -> Iterable[_Pair]:
         """Of each time with promotions, what somebody had then and has: who pays least, and each sort of buyer.

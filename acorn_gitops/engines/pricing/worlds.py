@@ -1,5 +1,5 @@
-"""What is on offer time by time, in each way in which it may be. Comes in: of each promotion its options, before
-a change and after it. Goes out: whether somebody pays less than a floor, and less than before. Callers:
+"""What is on offer time by time, in each way in which it may be. Comes in: of each promotion its options,
+before a change and after it. Goes out: whether somebody pays less than a floor, and less than before. Callers:
 `standing`, `falls`."""
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from itertools import pairwise, product
 from math import prod
 from typing import Final, NamedTuple
 
-from acorn_gitops.engines.pricing.forms import (
-    Running,
-)
+from acorn_gitops.engines.pricing.forms import Running
 from acorn_gitops.engines.pricing.lowest import Lowest, as_is, buyers, lowest, some_buyers
 from acorn_gitops.engines.pricing.price import WHOLE, Offer
 
@@ -42,8 +40,8 @@ Option = tuple[Running | None, Running | None]
 
 @dataclass(frozen=True)
 class World:
-    """What is on offer at one time, in one of the ways in which it may be: after the change, before it, and at
-    an earlier moment (None: that is not asked)."""
+    """What is on offer at one time, in one of the ways in which it may be: after the change, before it, and
+    at an earlier moment (None: that is not asked)."""
 
     then: tuple[Offer, ...]
     was: tuple[Offer, ...]
@@ -140,8 +138,8 @@ def _searched(offers: tuple[Offer, ...]) -> Lowest:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which nothing changes. `worlds`: each way in which it may be; none where there are too many of
-    them, so that only the bound is known."""
+    """A time in which nothing changes. `worlds`: each way in which it may be; none where there are too many
+    of them, so that only the bound is known."""
 
     start: datetime
     worlds: tuple[World, ...]
