@@ -26,6 +26,10 @@ class Lock(Protocol):
     def keeps_ledger(self) -> bool:
         """Whether the ledger is still the file that was seen."""
 
+    @property
+    def remedy(self) -> str:
+        """What helps where it is lost."""
+
 
 class Permit:
     """For one plan, while a lock is held. `actor`: who acts, as it is written down."""
@@ -45,7 +49,7 @@ class Permit:
         if plan.id != self._plan:
             raise Refused("this permit is for another plan; nothing was written", hint="ask for that plan")
         if self._lock.lost:
-            raise Refused(f"{self._lock.lost}; nothing was written", hint="run again")
+            raise Refused(f"{self._lock.lost}; nothing was written", hint=self._lock.remedy)
 
 
 def grant(plan: Plan, lock: Lock, actor: str) -> Permit:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -75,6 +75,14 @@ class HeldLock:
     def keeps_ledger(self) -> bool:
         """Whether the ledger is still the file that was seen."""
         return _file(self._ledger) == self._seen
+
+    @property
+    def remedy(self) -> str:
+        """What helps where it is lost."""
+        return "plan again" if self.keeps_ledger else _MAKE_AGAIN
+
+
+_MAKE_AGAIN: Final = "bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state rebuild`; then plan again"
 
 
 def _file(path: Path) -> tuple[int, int] | None:

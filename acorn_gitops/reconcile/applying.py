@@ -179,7 +179,7 @@ class _Run:
                 )
                 try:
                     if lock.lost:  # from now on the ledger is that file
-                        raise Refused(f"{lock.lost}; nothing was written", hint="run again")
+                        raise Refused(f"{lock.lost}; nothing was written", hint=lock.remedy)
                     self._refuse_part(loaded, findings, plan)
                     return self._carry_out(loaded, plan, state, lock)
                 finally:
@@ -309,15 +309,8 @@ class _Run:
         """Send the ledger, and let the stores remember how the run ended once others can find that."""
         unsent: AcornError | None = None
         if lock.lost:
-            unsent = (
-                Stale(f"{lock.lost}; what was done is told above", hint="plan again")
-                if lock.keeps_ledger
-                else Stale(
-                    f"{lock.lost}: what was done is told above, and may be written down nowhere",
-                    hint="bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state"
-                    " rebuild`; then plan again",
-                )
-            )
+            written = "" if lock.keeps_ledger else ", and may be written down nowhere"
+            unsent = Stale(f"{lock.lost}: what was done is told above{written}", hint=lock.remedy)
         elif self._claim is not None:
             self._claim.frees()
             try:

@@ -174,6 +174,12 @@ def test_a_ledger_is_the_one_that_was_planned_with(way: str, tmp_path: Path) -> 
         if way == "another file":
             path.write_bytes(whole)
 
-    with pytest.raises(Refused, match=r"was taken away while it was used; nothing was written"):
+    with pytest.raises(Refused, match=r"was taken away while it was used; nothing was written") as raised:
         Workspace(made.path, environ=dict(os.environ)).apply(hooks=Hooks(approve=away))
+    assert "`acorn state rebuild`" in raised.value.hint
+    # The remedy works.
+    assert made.run("state", "rebuild").code == 0
+    made.apply()
+    made.write(storefront(), sku("S-1", "20.00"))
+    made.apply()
     assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"
