@@ -123,7 +123,7 @@ def _name(document: Document, used: set[str]) -> None:
             if document["kind"] == "TaxRule"
             else document["spec"]["stores"]
         )
-        name = f"{slug}-{selector['names'][0]}"[:58] + ("" if number == 1 else f"-{number}")
+        name = f"{slug}-{selector['names'][0]}"[:58].rstrip("-") + ("" if number == 1 else f"-{number}")
         number += 1
     used.add(f"{document['kind']}/{name}")
     if name != key:

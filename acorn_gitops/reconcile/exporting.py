@@ -39,7 +39,7 @@ Made by acorn {version} on {at}. Nothing here needs acorn to be read.
 | `declared.jsonl` | the specs themselves, resolved, with everything that is recorded and never sent | JSON lines: `kind`, `name`, `labels`, `lifecycle`, `spec` |
 | `ledger.jsonl` | what was last applied | JSON lines: `address`, `attributes`, `adopted`, `plan`, `commit`, `applied_at` |
 | `history.jsonl` | the audit trail | JSON lines: `sequence`, `at`, `actor`, `event`, `body`, `hash` |
-| `listings.csv` | live listings, a row for each SKU and store | CSV, UTF-8, comma; headings are those of `table` specs |
+| `listings.csv` | live listings, a row for each SKU and store; prices from a number of pieces on and texts in further languages are in `live.jsonl` | CSV, UTF-8, comma; headings are those of `table` specs |
 
 Amounts are decimal text with their currency; instants are UTC. Credentials are never exported.
 """

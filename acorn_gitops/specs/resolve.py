@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from acorn_gitops.model.finding import FieldPath, Finding
 from acorn_gitops.model.resource import Document
@@ -24,14 +24,15 @@ from acorn_gitops.specs.scalars import quoted
 MAX_INHERITANCE = 4
 _WORD = re.compile(r"[A-Za-z]+")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_LONGEST: Final = 63
 
 
 def name_of_sku(sku: str) -> str:
-    """The default name of a listed SKU: lower case, anything unusual as a hyphen."""
+    """The default name of a listed SKU: lower case, anything unusual as a hyphen, no longer than a name is."""
     name = sku.lower()
     if _NAME.match(name):
         return name
-    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "sku"
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:_LONGEST].rstrip("-") or "sku"
 
 
 class Resolver:

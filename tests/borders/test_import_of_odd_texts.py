@@ -57,3 +57,20 @@ def test_an_odd_name_stays_unmanaged(team: Repository) -> None:
     done = team.run("import")
     assert (done.code, "stays unmanaged: its sku holds" in done.out + done.err) == (0, True), done
     assert team.run("validate").code == 0
+
+
+def test_a_long_name_is_cut_and_two_of_one_beginning_differ(team: Repository) -> None:
+    """A promotion is called in a store what people read; a spec's name has 63 letters."""
+    off = {"type": "percentOff", "enabled": True, "skus": ["B-1"], "discount": {"percent": "10"}}
+    off |= {"audience": "all", "stackable": False}
+    off |= {"start": "2027-11-20T00:00:00Z", "end": "2027-11-30T00:00:00Z"}
+    called = [f"{'Summer sale of everything ' * 4}{end}" for end in ("in red", "in blue")]
+    called.append(f"{'s' * 57} sale")  # a hyphen stands where a name with its store ends
+    called.append(called[-1].replace(" ", "_"))
+    with sandbox(team) as database:
+        for name in called:
+            insert(database, Address("amz-de", "promotion", name), off)
+    done = team.run("import")
+    assert (done.code, "stays unmanaged" in done.out + done.err) == (0, False), done
+    assert team.run("validate").code == 0
+    assert "No changes. 6 resources in sync" in team.run("plan").out
