@@ -443,8 +443,8 @@ class _Possible(NamedTuple):
 
 
 def _cheapest(live: Attributes, sending: _Sending) -> _Possible:
-    """A listing with all of a sending that makes it cheaper for somebody, and what is dearer as it was: a part
-    of it may come."""
+    """A listing with all of a sending that makes it cheaper for somebody, and what is dearer as it was: a
+    part of it may come."""
     now = {**sending.attributes, **live} if sending.operation == "create" else {**live}
     if sending.attributes.get("status") == "active":
         now["status"] = "active"

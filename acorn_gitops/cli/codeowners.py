@@ -17,8 +17,8 @@ from acorn_gitops.model.finding import AcornError
 def command(
     file: Path | None, check: bool, environment: str | None, root: Path | None, no_color: bool
 ) -> int:
-    """Write who is asked when a spec changes, from the label `owner` of specs, into FILE (CODEOWNERS of GitHub
-    or GitLab), between two marks; print it without FILE."""
+    """Write who is asked when a spec changes, from the label `owner` of specs, into FILE (CODEOWNERS of
+    GitHub or GitLab), between two marks; print it without FILE."""
     from acorn_gitops.confine.files import replace
     from acorn_gitops.confine.git import find
     from acorn_gitops.report.codeowners import owners_of_files, with_owners

@@ -1,5 +1,5 @@
-"""Sends spans to a collector that may be hostile. Goes out: a session that reads of an answer what it is, and not
-what it says. Caller: cli `spans`.
+"""Sends spans to a collector that may be hostile. Goes out: a session that reads of an answer what it is, and
+not what it says. Caller: cli `spans`.
 """
 
 from __future__ import annotations

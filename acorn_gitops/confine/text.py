@@ -131,9 +131,9 @@ def is_nothing(text: str) -> bool:
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe, also
-    behind a semicolon, and so does a word that others take for nothing; numbers do not. `uncell` takes it off
-    again."""
+    """Text for a cell of a CSV file: what a spreadsheet would run as a formula begins with an apostrophe,
+    also behind a semicolon, and so does a word that others take for nothing; numbers do not. `uncell` takes
+    it off again."""
     held = _RUN_BEHIND.sub(";'", text) if ";" in text else text
     return f"'{held}" if _is_marked(text) else held
 

@@ -66,8 +66,8 @@ class GitHub:
         self._client.ask("POST", f"/statuses/{commit}", content | ({"target_url": link} if link else {}))
 
     def approvals(self, request: str) -> Sequence[Approval]:
-        """As `Forge.approvals`: the newest review of each person counts. Anybody may review what is public, and
-        GitHub does not show to a job's token everybody who belongs to a repository: that is told."""
+        """As `Forge.approvals`: the newest review of each person counts. Anybody may review what is public,
+        and GitHub does not show to a job's token everybody who belongs to a repository: that is told."""
         newest: dict[str, Approval | None] = {}
         for review in self._client.pages(f"/pulls/{request}/reviews"):
             who = str(_map(review.get("user")).get("login") or "")

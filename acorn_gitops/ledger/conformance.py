@@ -230,7 +230,8 @@ class LedgerConformance:
         assert ledger.last_word("s") == _day(4)
 
     def test_what_no_store_has_heard_of_is_told_apart(self, opened: Opened) -> None:
-        """The runs after the newest entry that a store remembers, the newest first; none where no store remembers."""
+        """The runs after the newest entry that a store remembers, the newest first; none where no store
+        remembers."""
         ledger = opened()
         assert (ledger.owner(), ledger.unheard()) == ("", [])
         heads = [

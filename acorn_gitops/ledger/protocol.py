@@ -213,9 +213,9 @@ class Ledger(Protocol):
         ...
 
     def unheard(self) -> list[Mapping[str, object]]:
-        """What entries say (`about`, `commit`) with which runs began that count for nothing (`believe`), after
-        the last one that counts, the newest first. Nothing is permitted because of them; what they forbid may
-        be true."""
+        """What entries say (`about`, `commit`) with which runs began that count for nothing (`believe`),
+        after the last one that counts, the newest first. Nothing is permitted because of them; what they
+        forbid may be true."""
         ...
 
     def last_word(self, store: str) -> str:

@@ -2,8 +2,8 @@
 a kind's own ways of finding, creating, changing and deleting. Goes out: an outcome for every write. Callers:
 adapters; their kinds implement `Kind`.
 
-An adapter asks `in_shape` around everything that reads answers, `carry_out_run` for a run of writes of one type, and
-`checked` for what can be known without writing.
+An adapter asks `in_shape` around everything that reads answers, `carry_out_run` for a run of writes of one
+type, and `checked` for what can be known without writing.
 
 Every batch looks first: what has moved since it was read is a conflict, what exists already is never created
 again, and what a lost answer left behind is found instead of doubled. Afterwards it looks again: a write is
@@ -140,8 +140,8 @@ def live(attributes: Attributes, raw: Mapping[str, object], id: str, told: Attri
 
 
 def one_by_one(jobs: Sequence[Job], do: Callable[[Job], None]) -> list[Trouble]:
-    """Each job by itself; a refusal stays with its row, and so does doubt. Unreachable passes: nothing more is
-    known then."""
+    """Each job by itself; a refusal stays with its row, and so does doubt. Unreachable passes: nothing more
+    is known then."""
     troubles: list[Trouble] = []
     for job in jobs:
         try:
@@ -180,8 +180,8 @@ class Journal:
         self._moved[before.live.remote_id] = _Moved(at, was, now, stores=frozenset(stores))
 
     def is_own(self, store: str, row: Row, etag: str) -> bool:
-        """Whether a thing is as it was read in a store, but for what this run has changed of it in others that
-        have it, too."""
+        """Whether a thing is as it was read in a store, but for what this run has changed of it in others
+        that have it, too."""
         moved = self._moved.get(row.live.remote_id)
         if moved is None or store in moved.stores:
             return False
@@ -251,8 +251,8 @@ def carry_out(kind: Kind, channel: RemoteStore, writes: Sequence[Write], journal
 
 @contextmanager
 def in_shape(name: str, maker: str, *, hint: str, sent: bool = False) -> Iterator[None]:
-    """What a marketplace never answers is the server's fault: MarketplaceError, or with `sent` Unreachable, as
-    nobody knows what a write has done. `name` of the connection, `maker` of the marketplace."""
+    """What a marketplace never answers is the server's fault: MarketplaceError, or with `sent` Unreachable,
+    as nobody knows what a write has done. `name` of the connection, `maker` of the marketplace."""
     try:
         yield
     except NONSENSE as error:

@@ -164,8 +164,8 @@ class Policies(Strict):
     """required: apply needs a passed `acorn rehearse` of these specs, or of specs that differ in everyday
     values only. Default: optional."""
     signedCommits: Literal["required", "optional"] | None = None
-    """required: apply needs a commit that is signed with a key of ACORN_SIGNERS, files outside the repository.
-    Default: optional."""
+    """required: apply needs a commit that is signed with a key of ACORN_SIGNERS, files outside the
+    repository. Default: optional."""
     onUnreadable: Literal["stop", "skip"] | None = None
     """What apply does when a store cannot be read. stop: nothing is written anywhere. skip: the others are
     applied, that one is told, and the exit code is 3. Default: stop."""

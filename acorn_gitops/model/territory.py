@@ -251,7 +251,8 @@ def is_postcode(country: str, postcode: str) -> bool:
         return True
     if country == "FI":
         text = text.removeprefix("AX")
-    # A hyphen stands where a country writes one, and nowhere else: elsewhere the text would name another place.
+    # A hyphen stands where a country writes one, and nowhere else: elsewhere the text would name another
+    # place.
     text = re.sub(_HYPHEN[country], r"\1\2", text) if country in _HYPHEN else text
     lengths = (wanted, *_SHORTER.get(country, ()))
     return re.fullmatch(r"[0-9]+", text) is not None and len(text) in lengths

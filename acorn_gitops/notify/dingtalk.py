@@ -1,7 +1,7 @@
 """DingTalk bots: Markdown, signed where the bot asks for it. Callers: `send`.
 
-The signature is HMAC-SHA256 of `MILLISECONDS\\nSECRET` under the secret, in the address. A refusal is a 200 with an
-`errcode`.
+The signature is HMAC-SHA256 of `MILLISECONDS\\nSECRET` under the secret, in the address. A refusal is a 200
+with an `errcode`.
 """
 
 from __future__ import annotations

@@ -60,8 +60,9 @@ class Kept(NamedTuple):
 def fetch(
     root: Path, remote: str, branch: str, name: str, *, beside: str = "", strangers: bool = False
 ) -> Kept:
-    """The newest version, with that of a file `beside` it; without a name only its commit. `strangers`: no program that the clone's
-    configuration names is started, not even an ssh of its own. AcornError when the remote cannot be asked."""
+    """The newest version, with that of a file `beside` it; without a name only its commit. `strangers`: no
+    program that the clone's configuration names is started, not even an ssh of its own. AcornError when the
+    remote cannot be asked."""
     git = _git(root, strangers=strangers)
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1")
     for _ in range(_FETCHES):
@@ -209,8 +210,8 @@ def bring_default(root: Path, remote: str, branch: str) -> list[str]:
     for row in _run(git, "ls_remote", remote, "HEAD", *named).splitlines():
         commit, _, name = row.partition("\t")
         there[name] = commit
-    # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from would
-    # not be known afterwards.
+    # Only a clone that is cut off anyway is given a commit without those before it: what it is cut off from
+    # would not be known afterwards.
     depth = ["--depth=1"] if _is_cut_off(root) else []
     # A partial clone would bring the commit without what is in it.
     options = ("--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", *depth)
@@ -260,8 +261,8 @@ def propose(
     root: Path, remote: str, branch: str, files: Mapping[str, bytes | None], message: str, *, onto: str
 ) -> str:
     """Put a commit with other contents of some files (paths below `root`; None: gone) on top of a commit, as
-    a branch of the remote: made anew where it is there. Answers the commit, "" where the branch holds the same
-    already."""
+    a branch of the remote: made anew where it is there. Answers the commit, "" where the branch holds the
+    same already."""
     import tempfile
 
     git = _git(root, strangers=False)

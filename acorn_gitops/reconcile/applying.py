@@ -1,8 +1,8 @@
 """From a request to stores that match: the order of events around a plan that is carried out. Comes in: a
 workspace, a request, hooks. Goes out: what became of every change. Callers: `Workspace.apply`, cli `apply`.
 
-Lock, bring the ledger and ask who applies, plan, ask what must be asked (`preconditions`), ask whoever decides, carry out, send
-the ledger, let the stores remember. Whoever calls this cannot leave any of it out.
+Lock, bring the ledger and ask who applies, plan, ask what must be asked (`preconditions`), ask whoever
+decides, carry out, send the ledger, let the stores remember. Whoever calls this cannot leave any of it out.
 """
 
 from __future__ import annotations
@@ -249,8 +249,8 @@ class _Run:
         skip = loaded.configuration.policies.get("onUnreadable") == "skip"
         if saved is not None:
             refuse_changed(saved, plan, state)
-            # What a file says of itself is not believed: each change that was reviewed is carried out as it is
-            # planned now (before, reasons, origin), and what is recorded is the revision that was read.
+            # What a file says of itself is not believed: each change that was reviewed is carried out as it
+            # is planned now (before, reasons, origin), and what is recorded is the revision that was read.
             planned = {_key(c): c for c in plan.changes}
             self._part = self._part or not planned.keys() <= {_key(c) for c in saved.changes}
             self._exact = self._exact and not self._part

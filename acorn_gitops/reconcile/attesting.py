@@ -150,10 +150,11 @@ def _content_of(step: Change, state: States) -> Attributes | None:
 
 
 def standing(known: Records, state: States, today: date) -> dict[str, dict[str, Attributes]]:
-    """By store, the promotions that people say they made there by hand, in whichever environment that leads to
-    the store, and by whatever name: buyers may pay by them, until their own end or until somebody says that
-    they are gone (the record no longer holds them). What the specs say of them by now changes nothing of that,
-    nor that nobody has looked for a year. One of which the record does not say what it is, is for anything."""
+    """By store, the promotions that people say they made there by hand, in whichever environment that leads
+    to the store, and by whatever name: buyers may pay by them, until their own end or until somebody says
+    that they are gone (the record no longer holds them). What the specs say of them by now changes nothing of
+    that, nor that nobody has looked for a year. One of which the record does not say what it is, is for
+    anything."""
     stores = _by_marketplace(state) if known else {}
     found: dict[str, dict[str, Attributes]] = {}
     for (environment, address), one in known.items():

@@ -1,6 +1,6 @@
-"""Whether whoever applies may. Comes in: a plan, or rows for the ledger, who acts, the specs and what was last
-applied. Goes out: who acts, in the words of the ledger, or a refusal. Callers: `preconditions`, and whoever
-records or forgets without a write (`state rm`, `state rebuild`, `import`).
+"""Whether whoever applies may. Comes in: a plan, or rows for the ledger, who acts, the specs and what was
+last applied. Goes out: who acts, in the words of the ledger, or a refusal. Callers: `preconditions`, and
+whoever records or forgets without a write (`state rm`, `state rebuild`, `import`).
 
 A right holds when the specs give it and what was last applied gave it already: what somebody writes into
 their own role becomes a right by somebody else's apply, and what the specs take away is gone at once.
@@ -60,9 +60,9 @@ SKEW: Final = timedelta(minutes=5)
 
 
 def refuse_another_time(workspace: Workspace) -> None:
-    """ACORN_NOW is for looking ahead, and so is another clock of a workspace. Where something real is written,
-    waivers, roles, freezes and the history go by the real clock, and what has to stand its time stands it:
-    what a caller gave instead of them is not asked any more."""
+    """ACORN_NOW is for looking ahead, and so is another clock of a workspace. Where something real is
+    written, waivers, roles, freezes and the history go by the real clock, and what has to stand its time
+    stands it: what a caller gave instead of them is not asked any more."""
     said = "ACORN_NOW is set" if workspace.environ.get("ACORN_NOW") else ""
     if not said and abs(workspace.now() - present()) > SKEW:
         said = "the clock of this workspace is not this machine's"
@@ -315,9 +315,9 @@ def _exceeds(change: Change, depths: Mapping[Address, Depth], limits: Constraint
 
 
 def refuse_recording(workspace: Workspace, state: States, rows: Iterable[Settled]) -> None:
-    """Refused where access is enforced, and whoever acts lacks the right to apply what these rows take into the
-    ledger or out of it. Rights that are recorded count, and those that are forgotten bind nobody any more.
-    What else is recorded is only as it was found."""
+    """Refused where access is enforced, and whoever acts lacks the right to apply what these rows take into
+    the ledger or out of it. Rights that are recorded count, and those that are forgotten bind nobody any
+    more. What else is recorded is only as it was found."""
     from acorn_gitops.engines.access import needed
 
     refuse_another_time(workspace)

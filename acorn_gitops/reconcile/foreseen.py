@@ -1,5 +1,5 @@
-"""How long a plan will take where a marketplace lets in only so much. Comes in: results, marketplaces, the time.
-Goes out: findings. Caller: `planning`.
+"""How long a plan will take where a marketplace lets in only so much. Comes in: results, marketplaces, the
+time. Goes out: findings. Caller: `planning`.
 
 An account's limits are shared by all of its stores, so that it is asked once for all of them.
 """
@@ -26,8 +26,8 @@ nothing moved."""
 
 
 def durations(state: States, results: Sequence[StoreResult], now: datetime) -> Iterator[Finding]:
-    """Which connections will take longer than a minute, and what begins before they are done: a warning, as it
-    would begin late."""
+    """Which connections will take longer than a minute, and what begins before they are done: a warning, as
+    it would begin late."""
     for name, marketplace in state.marketplaces.items():
         if not isinstance(marketplace, Foresees):
             continue

@@ -326,8 +326,8 @@ def beside_what_nobody_knows(
     promoted: Promoted,
     least: Callable[[Address], Mapping[str, str] | None],
 ) -> Iterator[Finding]:
-    """Prices with a floor that the last guard before the write will refuse, since the store holds a promotion on
-    them of which nobody knows what it takes off, and which this plan leaves as it is."""
+    """Prices with a floor that the last guard before the write will refuse, since the store holds a promotion
+    on them of which nobody knows what it takes off, and which this plan leaves as it is."""
     written = {c.former.key for c in result.changes if c.address.type == "promotion" and c.writes}
     kept = {key for key in view.promotions if key not in written and ("promotion", key) not in view.desired}
     refused: dict[str, list[Change]] = {}
@@ -657,8 +657,8 @@ def older(root: Path, ledger: Ledger) -> Iterator[Finding]:
 
 def older_than(root: Path, ledger: Ledger) -> str:
     """The commit that was applied last, where what is checked out is an ancestor of it: an old pipeline that
-    is run again would put old prices back. One of which no store has heard counts as well. Where the history is not there (a shallow clone), the times of the
-    two commits decide."""
+    is run again would put old prices back. One of which no store has heard counts as well. Where the history
+    is not there (a shallow clone), the times of the two commits decide."""
     unheard = ((one.get("commit"), one.get("committed")) for one in ledger.unheard())
     for last, committed in (ledger.last_commit(), *unheard):
         at = committed if isinstance(committed, int) else 0

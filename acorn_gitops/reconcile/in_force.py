@@ -1,5 +1,5 @@
-"""Rights by what was last applied, for one who acts. Comes in: a workspace, the states of an environment. Goes
-out: whether a right is in force in a store, and within which limits. Caller: `authority`.
+"""Rights by what was last applied, for one who acts. Comes in: a workspace, the states of an environment.
+Goes out: whether a right is in force in a store, and within which limits. Caller: `authority`.
 
 What stores hold, what ledgers say that was applied, and what people were told to make where a marketplace has
 no interface for roles. Of several ledgers that know one store of a marketplace (`siblings`), the one counts

@@ -1,5 +1,5 @@
-"""Who applies, where a ledger lives on a branch: one at a time, on whatever machine. Comes in: what lies on the
-branch beside the ledger. Goes out: what lies there next; Locked where somebody else applies, Stale where
+"""Who applies, where a ledger lives on a branch: one at a time, on whatever machine. Comes in: what lies on
+the branch beside the ledger. Goes out: what lies there next; Locked where somebody else applies, Stale where
 somebody took over. Callers: `ledger_branch`, `applying`, cli `lock`.
 
 The lease is claimed with the push that goes before the first write, renewed while the run goes on, and freed

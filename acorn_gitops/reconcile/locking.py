@@ -1,5 +1,5 @@
-"""Who applies, and how somebody else ends that. Comes in: a workspace, a reason. Goes out: who holds the lock of
-an environment's ledger, on this machine or on the ledger's branch. Caller: cli `lock`.
+"""Who applies, and how somebody else ends that. Comes in: a workspace, a reason. Goes out: who holds the lock
+of an environment's ledger, on this machine or on the ledger's branch. Caller: cli `lock`.
 """
 
 from __future__ import annotations

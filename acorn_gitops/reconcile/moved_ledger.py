@@ -1,5 +1,5 @@
-"""Moves a ledger without any write to a store. Comes in: the states of an environment, what to record. Goes out: a
-ledger, and stores that know of it. Callers: `state rm`, `state rebuild`, `import`.
+"""Moves a ledger without any write to a store. Comes in: the states of an environment, what to record. Goes
+out: a ledger, and stores that know of it. Callers: `state rm`, `state rebuild`, `import`.
 
 Whoever has an older copy must not act on it: so the stores remember that something changed, before it
 changes. Whoever dies in between is recognised by the entry with which it began. That entry names what will be

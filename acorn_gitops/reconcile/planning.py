@@ -642,8 +642,8 @@ def _recover(
 
 def _left_by_us(workspace: Workspace, state: States) -> dict[Address, Attributes]:
     """What interrupted runs were about to make, that neither specs nor ledgers know, and as what: it is ours
-    where a store shows just that, and nobody has looked since. Whoever looked found nothing, and what is there
-    by now may be somebody else's."""
+    where a store shows just that, and nobody has looked since. Whoever looked found nothing, and what is
+    there by now may be somebody else's."""
     made = {
         one.address: one.attributes or {}
         for one in state.ledger.undisturbed()

@@ -290,9 +290,9 @@ class PriceHistory:
         self._note(store, key, attributes, start=max(since, start), end=min(until, end))
 
     def _stands(self, store: str, key: str, attributes: Attributes, *, known: bool) -> None:
-        """A promotion that is there as nobody applied it. `known`: the ledger knows it, as another; since when
-        it is as it is nobody can tell, so that it counts as of this moment. Else it holds as it says, until
-        the specs say otherwise."""
+        """A promotion that is there as nobody applied it. `known`: the ledger knows it, as another; since
+        when it is as it is nobody can tell, so that it counts as of this moment. Else it holds as it says,
+        until the specs say otherwise."""
         try:
             start, end = (
                 datetime.fromisoformat(attributes[edge]).astimezone(UTC) for edge in ("start", "end")

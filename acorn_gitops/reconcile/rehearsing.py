@@ -154,8 +154,8 @@ def _left_out(folder: str, names: Sequence[str]) -> set[str]:
 
 
 class _Stage:
-    """A copy of the repository with embedded marketplaces, and what is done there. `files`: those of which the
-    specs consist."""
+    """A copy of the repository with embedded marketplaces, and what is done there. `files`: those of which
+    the specs consist."""
 
     def __init__(self, workspace: Workspace, root: Path, files: frozenset[str]) -> None:
         self._workspace, self._root, self._files = workspace, root, files

@@ -1,8 +1,9 @@
-"""A ledger that is of no use any more, taken off the branch: of an environment that is gone, or of a project that
-was renamed. Comes in: a workspace, a name on the branch. Goes out: that name, gone. Caller: cli `state retire`.
+"""A ledger that is of no use any more, taken off the branch: of an environment that is gone, or of a project
+that was renamed. Comes in: a workspace, a name on the branch. Goes out: that name, gone. Caller: cli `state
+retire`.
 
-What it says of rights would bind for ever otherwise (`siblings`). It is judged by itself: whoever takes it away
-may give rights where it says who may. Older versions of the branch still hold it.
+What it says of rights would bind for ever otherwise (`siblings`). It is judged by itself: whoever takes it
+away may give rights where it says who may. Older versions of the branch still hold it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Other ledgers that know the same marketplaces: of another environment, of another project or folder of the
-repository, or of this environment before it kept its ledger elsewhere. Comes in: a workspace, the states of an
-environment. Goes out: what those ledgers say of rights. Callers: `in_force`, `planning`.
+repository, or of this environment before it kept its ledger elsewhere. Comes in: a workspace, the states of
+an environment. Goes out: what those ledgers say of rights. Callers: `in_force`, `planning`.
 
 A commit chooses the environment, the project's name, and the file of its ledger. What another ledger knows of
 the same marketplaces binds all the same: that access is enforced there, and who may do what, where it was the
@@ -175,7 +175,8 @@ class _Search:
         return said_of(ledger, name, managed=managed)
 
     def _is_ours(self, ledger: Ledger) -> bool:
-        """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it says."""
+        """Whether our own ledger goes on where this one ends, as after a backup: it knows all that it
+        says."""
         theirs = ledger.trail()
         return bool(theirs) and self._state.ledger.trail()[: len(theirs)] == theirs
 
@@ -307,8 +308,8 @@ class _Search:
         return repository.top if repository is not None else self._workspace.home
 
     def _of_the_branch(self) -> Iterator[tuple[Ledger, str, bool]]:
-        """AcornError where the branch cannot be asked that was chosen. Where none was, what cannot be asked is
-        left aside: nobody is kept from applying by a remote that is away."""
+        """AcornError where the branch cannot be asked that was chosen. Where none was, what cannot be asked
+        is left aside: nobody is kept from applying by a remote that is away."""
         workspace = self._workspace
         chosen = workspace.environ.get("ACORN_LEDGER_BRANCH", "")
         branch = chosen or (BRANCH if is_shared(workspace) else "")

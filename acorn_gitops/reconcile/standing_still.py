@@ -142,8 +142,8 @@ def _stops(
         return []
     says = head.get("freezes") or []
     freezes = [one for one in own.get("freezes") or () if one not in says]
-    # A freeze that the default branch does not say may be new here, or lifted there: it holds until this checkout has
-    # what was lifted. Windows are the default branch's alone, where it is known.
+    # A freeze that the default branch does not say may be new here, or lifted there: it holds until this
+    # checkout has what was lifted. Windows are the default branch's alone, where it is known.
     kept: ProjectData = {
         "freezes": [*freezes, *says],
         "changeWindows": (head or own).get("changeWindows") or [],

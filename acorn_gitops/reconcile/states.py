@@ -151,7 +151,8 @@ class States:
     """What interrupted runs were about to make and no spec declares any more, and as what: it is ours where a
     store shows just that."""
     standing: dict[str, dict[str, Attributes]] = field(default_factory=dict)
-    """By store, promotions that people have made there by hand and no reading shows, by a key of their own."""
+    """By store, promotions that people have made there by hand and no reading shows, by a key of their
+    own."""
     attested: dict[str, object] = field(default_factory=dict)
     """What the record says of promotions that were made by hand (`attesting.on_record`)."""
     depths: dict[Address, Depth] = field(default_factory=dict)
@@ -199,8 +200,8 @@ class States:
         return next(self._digests(connection, meant), "")
 
     def marketplaces_like(self, store: str) -> frozenset[str]:
-        """The marketplace of a store, and what it may be by another scheme, as digests: for what other ledgers
-        say of it. Of one that left the specs, what the ledger says as well."""
+        """The marketplace of a store, and what it may be by another scheme, as digests: for what other
+        ledgers say of it. Of one that left the specs, what the ledger says as well."""
         found = frozenset(self._digests(self.connection_of(store), self._meant(store)))
         if store in self.connections:
             return found

@@ -208,7 +208,8 @@ class Workspace:
             return "unknown"
 
     def machine(self) -> str:
-        """This machine since it was started, as far as it says: its name, and on Linux what names its start."""
+        """This machine since it was started, as far as it says: its name, and on Linux what names its
+        start."""
         import socket
 
         try:

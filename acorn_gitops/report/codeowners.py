@@ -1,9 +1,9 @@
 """Who is asked when a file changes, as forges read it (CODEOWNERS). Comes in: specs, the text of a file. Goes
 out: that text with acorn's lines in it. Caller: cli `codeowners`.
 
-A spec says whose it is by the label `owner`: a user or a team of the forge (acme/pricing), without the @ that a
-label cannot hold. Of several rules for a file the last one counts (docs of GitHub and GitLab), so acorn's lines
-stand between two marks, and everything around them stays.
+A spec says whose it is by the label `owner`: a user or a team of the forge (acme/pricing), without the @ that
+a label cannot hold. Of several rules for a file the last one counts (docs of GitHub and GitLab), so acorn's
+lines stand between two marks, and everything around them stays.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _gravity(change: Change, plan: Plan) -> tuple[Decimal, ...]:
 
 
 def gravest_first(plan: Plan) -> list[list[Change]]:
-    """The plan's changes, those that are alike together: what destroys first, then who may do what, then what loses
-    most."""
+    """The plan's changes, those that are alike together: what destroys first, then who may do what, then what
+    loses most."""
     found = [members for _, members in groups(plan.changes)]
     return sorted(found, key=lambda members: min((_gravity(change, plan) for change in members), default=()))

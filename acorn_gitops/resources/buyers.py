@@ -1,5 +1,5 @@
-"""Of whom a listing asks which price. Comes in: attributes of a listing. Goes out: its buyers, and the listing
-as each of them sees it. Callers: whatever judges prices.
+"""Of whom a listing asks which price. Comes in: attributes of a listing. Goes out: its buyers, and the
+listing as each of them sees it. Callers: whatever judges prices.
 
 Businesses may be asked a price of their own, and less for more pieces. A floor, a budget, a limit holds for
 every buyer, and is asked of the listing as that buyer sees it.
@@ -57,8 +57,8 @@ def buyers_of(*listings: Listing | None) -> list[Buyer]:
 
 
 def tiers_of(listing: Listing) -> Iterator[tuple[int, object]]:
-    """(from so many pieces on, what one costs). A tier that makes no sense holds from the first piece on, with
-    what it says in the place of a price."""
+    """(from so many pieces on, what one costs). A tier that makes no sense holds from the first piece on,
+    with what it says in the place of a price."""
     said = listing.get(BUSINESS_TIERS) or ()
     for tier in said if isinstance(said, list | tuple) and len(said) <= MOST_TIERS else (said,):
         least = tier.get("minimumQuantity") if isinstance(tier, dict) else None

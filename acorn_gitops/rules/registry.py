@@ -175,8 +175,8 @@ def rule(
     phase: Phase = "validate",
     references: bool = False,
 ) -> Callable[[Check], Check]:
-    """Register a rule. Ids are unique; the same function may carry one id only. `references`: it is about what
-    another file may hold."""
+    """Register a rule. Ids are unique; the same function may carry one id only. `references`: it is about
+    what another file may hold."""
 
     def register(check: Check) -> Check:
         if id in RULES or id in LOADING:

@@ -1,5 +1,5 @@
-"""What a rule says of a place, without repeating what its decorator says already. Comes in: a spec, a path, words. Goes out: `Breach`.
-Callers: every rule; `registry` makes findings of it.
+"""What a rule says of a place, without repeating what its decorator says already. Comes in: a spec, a path,
+words. Goes out: `Breach`. Callers: every rule; `registry` makes findings of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from acorn_gitops.specs.configuration import Configuration, Spec
 
 
 class Breach(NamedTuple):
-    """Something wrong at a field of a spec. Its id, and how bad it is unless it says so itself, are the rule's."""
+    """Something wrong at a field of a spec. Its id, and how bad it is unless it says so itself, are the
+    rule's."""
 
     spec: Spec
     path: FieldPath

@@ -27,7 +27,8 @@ def lost_comment(before: str, after: str) -> Lost | None:
     found = [*_comments(before)]
     there = Counter(words for words, _ in _comments(after))
     for words, count in Counter(words for words, _ in found).items():
-        # What looks like a comment there is one in nearly all cases: only for the others the text is searched.
+        # What looks like a comment there is one in nearly all cases: only for the others the text is
+        # searched.
         if there[words] < count and after.count(words) < min(count, before.count(words)):
             return Lost(words, next(line for one, line in found if one == words))
     return None

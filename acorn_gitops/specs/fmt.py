@@ -99,7 +99,8 @@ def formatted(data: bytes, file: str, out_of_time: Callable[[], bool] = bool) ->
 
 
 _MARK: Final = re.compile(r"\A((?:[ \t]*(?:#[^\n]*)?\n)*)---[ \t]*(?:(#[^\n]*\n)|\n)")
-"""Comments before the first `---`: the emitter drops them with it, and keeps those that stand before a key."""
+"""Comments before the first `---`: the emitter drops them with it, and keeps those that stand before a
+key."""
 
 _EMPTY: Final = re.compile(r"^---[ \t]*\n(?:---[ \t]*\n)+", re.MULTILINE)
 """Documents of nothing, one after the other."""

@@ -28,7 +28,8 @@ _LONGEST: Final = 63
 
 
 def name_of_sku(sku: str) -> str:
-    """The default name of a listed SKU: lower case, anything unusual as a hyphen, no longer than a name is."""
+    """The default name of a listed SKU: lower case, anything unusual as a hyphen, no longer than a name
+    is."""
     name = sku.lower()
     if _NAME.match(name):
         return name

@@ -103,8 +103,8 @@ def _sort(promotion: Mapping[str, object]) -> str:
 
 
 def _shows(by: Attributes, attested: Attributes) -> bool:
-    """Whether a store surely shows what people made: as much off, for the same buyers, on all of its goods and
-    all of its days."""
+    """Whether a store surely shows what people made: as much off, for the same buyers, on all of its goods
+    and all of its days."""
     if not _may_be_one(attested, by) or not _is_alike(attested, by):
         return False
     named = {*skus_of(("", {"skus": attested.get("skus")}))}

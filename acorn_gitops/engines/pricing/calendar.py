@@ -374,8 +374,8 @@ class Calendar:
         until: datetime | None = None,
     ) -> Iterator[Low]:
         """For every listing with promotions that is for sale, the lowest price of any buyer over the whole
-        calendar, or over what of it is to come `since` an instant and `until` another. `kind` sorts what a buyer can have at
-        once; of each kind the lowest is told."""
+        calendar, or over what of it is to come `since` an instant and `until` another. `kind` sorts what a
+        buyer can have at once; of each kind the lowest is told."""
         offers = self.offers
         kinds: dict[int, list[list[tuple[Interval, Lowest]]]] = {}
         memo: dict[State, Mapping[Hashable, Lowest]] = {}

@@ -88,10 +88,10 @@ class Falls:
         return self._before.reach(former), self._after.reach(sku, former), currency, buyer.audience
 
     def _between(self, before: Reach, after: Reach, currency: str, *, buyer: Buyer) -> Iterable[_Pair]:
-        """Of each time with promotions, what somebody had then and has: who pays least, and each sort of buyer.
-        Where all fall alike, or there are very many sorts: who meets one condition, and who does nothing for
-        it. What is paid between promotions is the list price: others judge it. Where there are too many to
-        tell them apart, all count as if they had paid the list price."""
+        """Of each time with promotions, what somebody had then and has: who pays least, and each sort of
+        buyer. Where all fall alike, or there are very many sorts: who meets one condition, and who does
+        nothing for it. What is paid between promotions is the list price: others judge it. Where there are
+        too many to tell them apart, all count as if they had paid the list price."""
         old = _single(self._before.computable(before, currency), buyer)
         new = _single(self._after.computable(after, currency), buyer)
         edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})

@@ -110,8 +110,8 @@ class RecordedFees:
             today = [row for row in about if self._holds(row)]
             if not today:
                 return None
-            # The closest of those that hold today: what is announced, or over, hides nothing. Of equals the last that
-            # was written.
+            # The closest of those that hold today: what is announced, or over, hides nothing. Of equals the
+            # last that was written.
             most = max(map(_closeness, today))
             row = [one for one in today if _closeness(one) == most][-1]
             rate = self._minor(row["currency"], currency)

@@ -7,12 +7,12 @@ basket. More offers are not always a lower price: in a group a code may win agai
 best-only offer may push others aside. So the least is searched, not assumed.
 
 What makes the search small, without losing any combination:
-- An offer that is no sale price and in no group never makes a price dearer (it takes its part, and a best-only one holds
-  only where it is better): whoever can have it has it.
-- Of a group only the winner matters. A buyer's choices in a group of n are therefore n + 1, not 2 to the n; of sale prices
-  without a group likewise.
-- What a combination pays is bounded from below by its percentages and amounts alone; one whose bound is not below the
-  least found so far is not computed.
+- An offer that is no sale price and in no group never makes a price dearer (it takes its part, and a
+  best-only one holds only where it is better): whoever can have it has it.
+- Of a group only the winner matters. A buyer's choices in a group of n are therefore n + 1, not 2 to the n;
+  of sale prices without a group likewise.
+- What a combination pays is bounded from below by its percentages and amounts alone; one whose bound is not
+  below the least found so far is not computed.
 Twelve offers have 4 to the 4 combinations of winners at worst. Where there are more than `MOST` in all, the
 answer is a bound that no combination goes below, and says so (`exact`).
 """
@@ -146,8 +146,8 @@ def buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
 
 
 def some_buyers(offers: Sequence[Offer]) -> list[frozenset[Offer]] | None:
-    """As `buyers`; where there are too many of them, those who have two codes or coupons at most, or one. None
-    where even these are too many."""
+    """As `buyers`; where there are too many of them, those who have two codes or coupons at most, or one.
+    None where even these are too many."""
     named = sorted({o.choice for o in offers} - {""})
     return (
         buyers(offers)
@@ -177,8 +177,8 @@ def _sorts(
 
 
 def turns(offers: Sequence[Offer]) -> Iterator[int]:
-    """List prices at which another offer of a group becomes the best one of it. Only there can a price that is
-    higher leave far less: the new winner may stand beside offers that the old one kept away."""
+    """List prices at which another offer of a group becomes the best one of it. Only there can a price that
+    is higher leave far less: the new winner may stand beside offers that the old one kept away."""
     for one, other in combinations((offer for offer in offers if offer.group), 2):
         if one.group != other.group or one.kind == other.kind:
             continue

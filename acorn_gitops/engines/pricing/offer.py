@@ -149,8 +149,8 @@ def _discount(discount: object, currency: str, basket: int) -> tuple[Kind, int, 
     if one == "salePrice":
         return "sale", _minor_of(discount[one], currency), 1
     block = discount[one]
-    # Of a whole set: two for the price of one is half off each. A sixth of three cents is half a cent, which is
-    # rounded up: so is the share.
+    # Of a whole set: two for the price of one is half off each. A sixth of three cents is half a cent, which
+    # is rounded up: so is the share.
     get, pieces = _count(block["get"]), _count(block["buy"]) + _count(block["get"])
     return "percent", -(-_billionths(block.get("discountPercent") or "100") * get // pieces), pieces
 

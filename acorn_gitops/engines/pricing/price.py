@@ -10,10 +10,11 @@ raises
    nothing.
 4. Additive offers each take their part of the base; multiplicative ones of what is left; a best-only offer
 holds
-   alone, when alone it is better than everything else together. Every discount is rounded half up to the currency's
-   minor unit before it is subtracted, and nothing costs less than nothing.
+   alone, when alone it is better than everything else together. Every discount is rounded half up to the
+   currency's minor unit before it is subtracted, and nothing costs less than nothing.
 
-Amounts are integers in the currency's minor unit; percentages are integers in billionths (15 % is 150,000,000).
+Amounts are integers in the currency's minor unit; percentages are integers in billionths (15 % is
+150,000,000).
 """
 
 from __future__ import annotations

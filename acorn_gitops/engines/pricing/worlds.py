@@ -1,6 +1,6 @@
 """What is on offer time by time, in each way in which it may be. Comes in: of each promotion its options,
-before a change and after it. Goes out: whether somebody pays less than a floor, and less than before. Callers:
-`standing`, `falls`."""
+before a change and after it. Goes out: whether somebody pays less than a floor, and less than before.
+Callers: `standing`, `falls`."""
 
 from __future__ import annotations
 

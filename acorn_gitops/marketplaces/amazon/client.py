@@ -30,14 +30,16 @@ from acorn_gitops.model.finding import Incomplete, MarketplaceError, Unreachable
 TRIES: Final = 6
 MOST_PAUSE: Final = 120.0
 STORE_SECONDS: Final = 3600.0
-"""How long one store may take to be read: a catalogue of a million listings at the rate that Amazon allows."""
+"""How long one store may take to be read: a catalogue of a million listings at the rate that Amazon
+allows."""
 GRACE: Final = 120.0
 CRAWL: Final = 5.0
 """Once answers to one store were waited for so many seconds, each may have taken so many on an average."""
 PATIENCE: Final = 900.0
 """Seconds that are waited between tries, all together, for one connection of one run."""
 ANSWER_MEMORY: Final = 64 << 20
-"""Bytes that one answer may take in memory: a page of twenty listings with all attributes takes one or two."""
+"""Bytes that one answer may take in memory: a page of twenty listings with all attributes takes one or
+two."""
 STORE_MEMORY: Final = 3 << 30
 """That all answers for one store may."""
 MOST_WORDS: Final = 1 << 20

@@ -26,8 +26,8 @@ LOST: Final = 1800.0
 """Seconds that one operation may cost a run beyond what the documented rate asks for, before anybody
 wonders."""
 FACTOR: Final = 8.0
-"""So many times the documented time may be lost: more than by the lowest rate that is believed. An account with
-a lower rate is slow, and not held up."""
+"""So many times the documented time may be lost: more than by the lowest rate that is believed. An account
+with a lower rate is slow, and not held up."""
 RATE_HEADER: Final = "x-amzn-ratelimit-limit"
 
 

@@ -98,7 +98,8 @@ class Listings:
         return self._submissions.every(store, jobs, lambda job: Submission(op.DELETE_LISTING, _raw(job)))
 
     def preview(self, store: RemoteStore, job: Job) -> Trouble:
-        """Amazon's own verdict on a creation or a change, which has no effect; None where it would take it."""
+        """Amazon's own verdict on a creation or a change, which has no effect; None where it would take
+        it."""
         try:
             body = self._change(store, job) if job.row is not None else self._creation(store, job)
             if body.get("patches") == []:

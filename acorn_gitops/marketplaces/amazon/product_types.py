@@ -1,5 +1,5 @@
-"""The schema of a product type, as Amazon has it for a marketplace and a language. Comes in: a client. Goes out:
-the schema's bytes, checked by Amazon's own checksum. Caller: `adapter`.
+"""The schema of a product type, as Amazon has it for a marketplace and a language. Comes in: a client. Goes
+out: the schema's bytes, checked by Amazon's own checksum. Caller: `adapter`.
 
 Schemas are written into the repository and reviewed there: what is validated is never fetched by the way.
 """

@@ -305,8 +305,8 @@ class Listings:
     def _each(
         self, jobs: Sequence[Job], carry: Callable[[Sequence[Job]], None], *, once: bool = False
     ) -> list[Trouble]:
-        """Many together; those that are refused together, each alone. `once`: what may have been done must not
-        be done again."""
+        """Many together; those that are refused together, each alone. `once`: what may have been done must
+        not be done again."""
         troubles: list[Trouble] = []
         for start in range(0, len(jobs), BATCH):
             part = jobs[start : start + BATCH]

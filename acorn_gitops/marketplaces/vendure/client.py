@@ -43,8 +43,8 @@ CERTAIN: Final = SIGNED_OUT | {
     "OPERATION_RESOLUTION_FAILURE",
 }  # fmt: skip
 """Codes with which Vendure, and the server of GraphQL below it, say that a mutation was not carried out
-(`@vendure/core`, common/error/errors; Apollo Server, built-in error codes). INTERNAL_SERVER_ERROR says nothing of
-that, nor does a code of somebody's plugin."""
+(`@vendure/core`, common/error/errors; Apollo Server, built-in error codes). INTERNAL_SERVER_ERROR says
+nothing of that, nor does a code of somebody's plugin."""
 
 
 class Refusal(MarketplaceError):

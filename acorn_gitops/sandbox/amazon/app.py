@@ -109,7 +109,8 @@ class Emulator:
     def handle(
         self, method: str, path: str, query: str, *, headers: Mapping[str, str], body: bytes
     ) -> tuple[Response, str]:
-        """One request: the answer, and what shall become of it on its way (`lost`, `truncate`, or nothing)."""
+        """One request: the answer, and what shall become of it on its way (`lost`, `truncate`, or
+        nothing)."""
         self.world.settle()
         if path == login.PATH and method == "POST":
             status, said = self.tokens.answer(_form(body))

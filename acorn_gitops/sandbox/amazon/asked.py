@@ -1,4 +1,5 @@
-"""What is asked of feeds and of reports alike. Comes in: requests. Goes out: answers. Callers: `feeds`, `reports`."""
+"""What is asked of feeds and of reports alike. Comes in: requests. Goes out: answers. Callers: `feeds`,
+`reports`."""
 
 from __future__ import annotations
 

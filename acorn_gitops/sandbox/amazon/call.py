@@ -53,7 +53,8 @@ class Call(NamedTuple):
         return found
 
     def marketplaces(self, *, most: int = 0) -> list[str]:
-        """The marketplaces that are asked about. Refused where there are none, or one is not the account's."""
+        """The marketplaces that are asked about. Refused where there are none, or one is not the
+        account's."""
         found = self.values("marketplaceIds", most=most)
         if not found:
             raise invalid("Missing required parameter 'marketplaceIds'.")

@@ -94,7 +94,8 @@ class Control:
         return sorted(self._world.product_types)
 
     def _verdict(self, said: Json) -> object:
-        """Submissions of a SKU are INVALID from now on, with these words; without any they are judged again."""
+        """Submissions of a SKU are INVALID from now on, with these words; without any they are judged
+        again."""
         if said.get("message"):
             self._world.verdicts[str(said["sku"])] = str(said.get("code", "99010")), str(said["message"])
         else:

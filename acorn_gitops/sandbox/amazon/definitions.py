@@ -1,5 +1,5 @@
-"""Product Type Definitions 2020-09-01: which product types there are, and the JSON Schema of each, behind a link
-that is good for some minutes. Without any of its own a world has one, PRODUCT."""
+"""Product Type Definitions 2020-09-01: which product types there are, and the JSON Schema of each, behind a
+link that is good for some minutes. Without any of its own a world has one, PRODUCT."""
 
 from __future__ import annotations
 

@@ -51,10 +51,10 @@ def _words(real: Decimal) -> str:
 def prior(context: Context) -> Iterator[Said]:
     """In EU stores: what is paid lies below the lowest price in force in the thirty days before, and an
     announced percentage is not larger than the one from that price. What counts is when the reduction was
-    applied to a listing, whatever its window says of a time that is over. Perishables, new goods and reductions
-    that grow step by step, for which states may differ, are not told apart: a waiver names them. Of a
-    promotion that is there already and that a plan leaves as it is, a warning: refusing the plan would leave
-    it there as well, and a price by hand beside it."""
+    applied to a listing, whatever its window says of a time that is over. Perishables, new goods and
+    reductions that grow step by step, for which states may differ, are not told apart: a waiver names them.
+    Of a promotion that is there already and that a plan leaves as it is, a warning: refusing the plan would
+    leave it there as well, and a price by hand beside it."""
     assert context.known is not None
     told: dict[str, int] = {}
     blocks: set[str] = set()
@@ -107,9 +107,9 @@ def prior(context: Context) -> Iterator[Said]:
     phase="plan",
 )
 def history(context: Context) -> Iterator[Said]:
-    """In EU stores: for every announced reduction that begins now or within thirty days, or that a plan changes, the prices in force in all
-    of the thirty days before it are known. What begins later will be known by then. Told once for a
-    promotion."""
+    """In EU stores: for every announced reduction that begins now or within thirty days, or that a plan
+    changes, the prices in force in all of the thirty days before it are known. What begins later will be
+    known by then. Told once for a promotion."""
     unknown: dict[str, list[str]] = {}
     for one in _reductions(context):
         soon = context.now <= one.begin <= context.now + timedelta(days=DAYS)

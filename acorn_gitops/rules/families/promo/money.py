@@ -43,8 +43,8 @@ def _policed(context: Context, field: str) -> list[Any]:
 def margin(context: Context) -> Iterator[Said]:
     """For SKUs with `attributes.cost` and `pricePolicy.minMarginPercent`: the margin of the list price, and
     of the lowest price over the calendar, without tax and without the fees that are recorded in
-    `facts/fees.csv`; of promotions with the rates and fees of their days. Where the margin cannot be computed,
-    PRO-034 says so."""
+    `facts/fees.csv`; of promotions with the rates and fees of their days. Where the margin cannot be
+    computed, PRO-034 says so."""
     config, margins = context.configuration, margins_of(context)
     policed = {id(sku) for sku in _policed(context, "minMarginPercent")}
     if not policed:
