@@ -12,13 +12,17 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.confine import bounded
 from acorn_gitops.confine.files import writable
 from acorn_gitops.confine.git import NoAnswer, Questions, find
 from acorn_gitops.model.finding import PassesLink
+
+if TYPE_CHECKING:
+    from sqlite3 import _Parameters
 
 _BESIDE: Final = (
     "",
@@ -40,6 +44,8 @@ _NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
 Journal")."""
 SECONDS: Final = 120.0
 """How long one statement may compute."""
+STEPS: Final = 1_000_000
+"""Steps of SQLite's machine after which it is looked again; some hundredths of a second."""
 
 
 def database(path: Path, root: Path) -> Path:
@@ -115,17 +121,32 @@ def check_beside(path: Path) -> None:
         )
 
 
-class Patience:
-    """Ends a statement that computes without end, and hears Ctrl-C while one does: pages of a planted file
-    may lead to each other for ever."""
+class Bounded(sqlite3.Connection):
+    """A database in which no statement computes without end, and Ctrl-C is heard while one does: pages of a
+    planted file may lead to each other for ever. Each statement has `SECONDS` of its own, however long the
+    database is open."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._began = time.monotonic()
-        db.set_progress_handler(self._look, 1_000_000)
+    def __init__(self, path: str | Path, *, uri: bool = False) -> None:
+        super().__init__(path, isolation_level=None, uri=uri)
+        self.begin()
+        self.set_progress_handler(self._look, STEPS)
 
     def begin(self) -> None:
-        """A statement begins."""
+        """A statement begins, or goes on after whoever reads its rows did something else."""
         self._began = time.monotonic()
+
+    def execute(self, sql: str, parameters: _Parameters = (), /) -> sqlite3.Cursor:
+        """As of any connection."""
+        self.begin()
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Iterable[_Parameters], /) -> sqlite3.Cursor:
+        """As of any connection; the time counts from the row that came last."""
+        return super().executemany(sql, map(self._next, rows))
+
+    def _next(self, row: _Parameters) -> _Parameters:
+        self.begin()
+        return row
 
     def _look(self) -> bool:
         return bounded.interrupted() or time.monotonic() - self._began > SECONDS

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from acorn_gitops.confine.bounded import interrupted
-from acorn_gitops.confine.database import Patience, check_beside
+from acorn_gitops.confine.database import Bounded, check_beside
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.rows import SPOILT, unusable
 from acorn_gitops.ledger.shape import PARTS, is_own
@@ -169,7 +169,7 @@ def _seal_old(ledger: SqliteLedger, db: sqlite3.Connection) -> None:
     ledger.seal_as_it_stands()
 
 
-def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+def _connect(path: Path, *, write: bool) -> Bounded:
     """For reading, a place where nothing may be written is good enough: without write access SQLite could not
     make the files that it shares with writers, so there the file is read as it stands."""
     check_beside(path)
@@ -179,10 +179,9 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
         and not path.with_name(f"{path.name}-wal").exists()
     )
     if still:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", isolation_level=None, uri=True)
+        db = Bounded(f"{path.absolute().as_uri()}?immutable=1", uri=True)
     else:
-        db = sqlite3.connect(path, isolation_level=None)
-    Patience(db)
+        db = Bounded(path)
     db.execute("PRAGMA busy_timeout=30000")
     # Text that is none is read all the same: seals and hashes tell of it, in words.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from acorn_gitops.confine.bounded import interrupted
-from acorn_gitops.confine.database import Patience
+from acorn_gitops.confine.database import Bounded
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 
 LEAST_ROW: Final = 8
@@ -25,12 +25,11 @@ MOST_ID: Final = (1 << 63) - 1
 class Rows:
     """A file of SQLite that somebody else may have made: what it answers is bounded in number and time."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection | None, *, writes: bool = False) -> None:
+    def __init__(self, path: Path, db: Bounded | None, *, writes: bool = False) -> None:
         self.path = path
         self._writes = writes
         """Opened for reading, nothing writes to it: neither this class, nor whoever reaches its database."""
         self._db = db
-        self._patience = Patience(db) if db is not None else None
         self._most = size_of(path) // LEAST_ROW + 1000
         """Rows that there can be in the file at most."""
 
@@ -50,9 +49,8 @@ class Rows:
         return self._db is not None
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
-        if self._db is None or self._patience is None:
+        if self._db is None:
             return []
-        self._patience.begin()
         try:
             rows = self._db.execute(sql, values).fetchmany(self._most)
         except SPOILT as error:
@@ -70,6 +68,8 @@ class Rows:
             # By hand: `yield from` would close the cursor of a database that may be closed by then.
             while (row := next(rows, None)) is not None:
                 yield row
+                if self._db is not None:
+                    self._db.begin()
         except SPOILT as error:
             raise unusable(self.path, error) from None
 

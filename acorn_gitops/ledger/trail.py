@@ -5,7 +5,6 @@ The history is all that vouches for a ledger: rows beside it are believed as far
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from acorn_gitops.confine.database import Bounded
 from acorn_gitops.confine.text import one_line
 from acorn_gitops.ledger import audit
 from acorn_gitops.ledger.records import Entry
@@ -41,7 +41,7 @@ class Trail(Rows):
     """Entries from the first to the last; those that no store has heard of can be made to count for nothing
     (`believe`)."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection | None, *, writes: bool = False) -> None:
+    def __init__(self, path: Path, db: Bounded | None, *, writes: bool = False) -> None:
         super().__init__(path, db, writes=writes)
         self._said: dict[str, dict[str, object]] = {}
         self._told: list[_Told] | None = None
