@@ -83,10 +83,13 @@ class Rows:
             raise unusable(self.path, error) from None
         try:
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # some errors end it by themselves
+                self._db.execute("ROLLBACK")
+            if isinstance(error, SPOILT):
+                raise unusable(self.path, error) from None
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def _of_one_moment(self) -> Iterator[None]:
