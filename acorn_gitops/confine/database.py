@@ -121,13 +121,24 @@ def check_beside(path: Path) -> None:
         )
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Bounded(sqlite3.Connection):
     """A database in which no statement computes without end, and Ctrl-C is heard while one does: pages of a
     planted file may lead to each other for ever. Each statement has `SECONDS` of its own, however long the
-    database is open."""
+    database is open. `place`: where it lies, where `path` is an address."""
 
-    def __init__(self, path: str | Path, *, uri: bool = False) -> None:
-        super().__init__(path, isolation_level=None, uri=uri)
+    def __init__(self, path: str | Path, *, place: Path | None = None) -> None:
+        super().__init__(path, isolation_level=None, uri=place is not None)
+        self.file = file_at(place if place is not None else Path(path))
+        """The file that was opened, whatever lies at its path by now."""
         self.begin()
         self.set_progress_handler(self._look, STEPS)
 

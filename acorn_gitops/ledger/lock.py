@@ -10,14 +10,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
+from acorn_gitops.confine.database import file_at
+from acorn_gitops.ledger.rows import MAKE_AGAIN
 from acorn_gitops.model.finding import AcornError, Locked
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+    from acorn_gitops.ledger.protocol import Ledger
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def held(ledger: Path, holder: dict[str, str], timeout: float) -> Iterator[HeldL
         ) from None
     try:
         note.write_bytes(orjson.dumps({**holder, "pid": str(os.getpid())}))
-        yield HeldLock(lock, ledger)
+        yield HeldLock(lock)
     finally:
         note.unlink(missing_ok=True)
         lock.release()
@@ -53,45 +57,29 @@ class HeldLock:
     """A lock that is held, until it is let go of. Somebody can take its file away, or the ledger: then it
     keeps nobody out any more, or nothing is written down."""
 
-    def __init__(self, lock: BaseFileLock, ledger: Path) -> None:
-        self._lock, self._ledger, self._own = lock, ledger, _file(Path(lock.lock_file))
-        self._seen: tuple[int, int] | None = None
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock, self._own = lock, file_at(Path(lock.lock_file))
+        self.ledger: Ledger | None = None
+        """What it is the lock of, once that is open."""
 
     @property
     def lost(self) -> str:
-        """Why nothing may be written any more; empty where it may. A ledger counts once it was seen."""
+        """Why nothing may be written any more; empty where it may."""
         if not self._lock.is_locked:
             return "the lock of the ledger is not held any more"
-        if _file(Path(self._lock.lock_file)) != self._own:
+        if file_at(Path(self._lock.lock_file)) != self._own:
             return f"{self._lock.lock_file} was taken away while it was held, and others may apply"
-        there = _file(self._ledger)
-        if self._seen is None:
-            self._seen = there
-        if there != self._seen:
-            return f"the ledger {self._ledger} was taken away while it was used"
-        return ""
+        return "" if self.ledger is None else self.ledger.lost
 
     @property
     def keeps_ledger(self) -> bool:
-        """Whether the ledger is still the file that was seen."""
-        return _file(self._ledger) == self._seen
+        """Whether the ledger is still where it was opened."""
+        return self.ledger is None or not self.ledger.lost
 
     @property
     def remedy(self) -> str:
         """What helps where it is lost."""
-        return "plan again" if self.keeps_ledger else _MAKE_AGAIN
-
-
-_MAKE_AGAIN: Final = "bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state rebuild`; then plan again"
-
-
-def _file(path: Path) -> tuple[int, int] | None:
-    """Which file a path leads to; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return "plan again" if self.keeps_ledger else MAKE_AGAIN
 
 
 def _holder(note: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 from acorn_gitops.confine.bounded import interrupted
 from acorn_gitops.confine.database import Bounded, check_beside
 from acorn_gitops.ledger import audit
-from acorn_gitops.ledger.rows import SPOILT, unusable
+from acorn_gitops.ledger.rows import SPOILT, drop_log, unusable
 from acorn_gitops.ledger.shape import PARTS, is_own
 from acorn_gitops.ledger.sqlite import SqliteLedger
 from acorn_gitops.ledger.trail import ANY_SEALS
@@ -179,7 +179,7 @@ def _connect(path: Path, *, write: bool) -> Bounded:
         and not path.with_name(f"{path.name}-wal").exists()
     )
     if still:
-        db = Bounded(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        db = Bounded(f"{path.absolute().as_uri()}?immutable=1", place=path)
     else:
         db = Bounded(path)
     db.execute("PRAGMA busy_timeout=30000")
@@ -193,6 +193,7 @@ def _make(path: Path) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     _migrate(new, had_content=False)
+    drop_log(path)
     new.replace(path)
 
 

@@ -24,6 +24,12 @@ class Ledger(Protocol):
         """Where it is kept, as its backend says it."""
         ...
 
+    @property
+    def lost(self) -> str:
+        """Why nobody would find what is written from now on: it was taken away while it was open. Empty where
+        it is still there."""
+        ...
+
     def close(self) -> None:
         """Close the file."""
         ...

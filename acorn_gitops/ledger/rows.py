@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from acorn_gitops.confine.bounded import interrupted
-from acorn_gitops.confine.database import Bounded
+from acorn_gitops.confine.database import Bounded, file_at
 from acorn_gitops.model.finding import AcornError, Locked, Stale
 
 LEAST_ROW: Final = 8
@@ -18,6 +18,8 @@ LEAST_ROW: Final = 8
 SPOILT: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a file that is no database makes the library raise; the second, when its words hold bytes of the
 file."""
+MAKE_AGAIN: Final = "bring the ledger back (a copy, `acorn state pull`), or make it again: `acorn state rebuild`; then plan again"
+"""What helps where a ledger was lost."""
 MOST_ID: Final = (1 << 63) - 1
 """Above every id of an intent."""
 
@@ -35,13 +37,24 @@ class Rows:
 
     def close(self) -> None:
         """Close the file."""
-        if self._db is not None:
-            self._db.close()
+        if self._db is None:
+            return
+        self._db.close()
+        if self._writes and not self.path.exists():
+            # SQLite would take them for the newest pages of whatever is brought back to this place.
+            drop_log(self.path)
 
     @property
     def where(self) -> str:
         """Its file."""
         return str(self.path)
+
+    @property
+    def lost(self) -> str:
+        """As `Ledger.lost`."""
+        if self._db is None or file_at(self.path) == self._db.file:
+            return ""
+        return f"the ledger {self.path} was taken away while it was used"
 
     @property
     def exists(self) -> bool:
@@ -74,9 +87,13 @@ class Rows:
             raise unusable(self.path, error) from None
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, regardless: bool = False) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Stale where the file is not at its path any more, so that nobody would find what is
+        written; `regardless`: of that, as what was sent can be told at least."""
         if self._db is None or not self._writes:
             raise AcornError("the ledger was opened for reading only")
+        if not regardless:
+            self._refuse_lost()
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except SPOILT as error:
@@ -90,6 +107,12 @@ class Rows:
             if isinstance(error, SPOILT):
                 raise unusable(self.path, error) from None
             raise
+        if not regardless:
+            self._refuse_lost()
+
+    def _refuse_lost(self) -> None:
+        if self.lost:
+            raise Stale(f"{self.lost}; nothing was written down", hint=MAKE_AGAIN)
 
     @contextmanager
     def _of_one_moment(self) -> Iterator[None]:
@@ -114,6 +137,12 @@ class Rows:
 def shown_text(value: object) -> str:
     """A column of text; of a file that was tampered with, what can be shown of it."""
     return value if isinstance(value, str) else repr(value)[:200]
+
+
+def drop_log(path: Path) -> None:
+    """Remove what SQLite left beside a database that is not there any more."""
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def size_of(path: Path) -> int:

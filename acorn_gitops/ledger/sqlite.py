@@ -266,7 +266,7 @@ class SqliteLedger(Intents):
     ) -> str:
         """Record how it ended, and in which generations of the stores it was; answers the hash of the entry.
         `about`: owner, commit and when that was committed."""
-        with self._transaction() as db:
+        with self._transaction(regardless=True) as db:
             db.execute("UPDATE plan SET status=? WHERE id=?", (status, plan))
             body = {
                 "plan": plan,
@@ -319,7 +319,7 @@ class SqliteLedger(Intents):
         self, settled: Iterable[Settled], closed: Iterable[Closed], at: str, actor: str, commit: str
     ) -> None:
         """Record what became of writes: last applied, intents closed, history."""
-        with self._transaction() as db:
+        with self._transaction(regardless=True) as db:
             endings, rows = list(closed), list(settled)
             plans = sorted({one.plan for one in endings})
             for plan in plans:

@@ -275,7 +275,8 @@ def _differs(
         never = last is not None and name not in last and name not in CLEARED.get(key[0], ())
         why: Reason = "edited" if never else _reason(name, value, current, last=last)
         if never and name in bands:
-            why = "drifted"  # whoever moves it has left the band
+            # Whoever moves it has left the band, or the band was edited: no ledger says which.
+            why = "edited+drifted"
         fields += [
             FieldChange(path, b, a, reason=why) for path, b, a in field_differences(name, current, value)
         ]

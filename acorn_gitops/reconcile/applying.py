@@ -178,7 +178,8 @@ class _Run:
                     publish=self._send if self._branch else None,
                 )
                 try:
-                    if lock.lost:  # from now on the ledger is that file
+                    lock.ledger = state.ledger
+                    if lock.lost:
                         raise Refused(f"{lock.lost}; nothing was written", hint=lock.remedy)
                     self._refuse_part(loaded, findings, plan)
                     return self._carry_out(loaded, plan, state, lock)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
 from acorn_gitops.model.finding import Refused
 from acorn_gitops.plan.document import Plan
 from acorn_gitops.reconcile.applying import Hooks
@@ -183,3 +184,67 @@ def test_a_ledger_is_the_one_that_was_planned_with(way: str, tmp_path: Path) -> 
     made.write(storefront(), sku("S-1", "20.00"))
     made.apply()
     assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "20.00"
+
+
+def while_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something once a store was read, for the first time."""
+    inner, waiting = NetworkMarketplace.read, [act]
+
+    def read(self: NetworkMarketplace, *asked: Any, **more: Any) -> Any:
+        found = inner(self, *asked, **more)
+        if waiting:
+            waiting.pop()()
+        return found
+
+    monkeypatch.setattr(NetworkMarketplace, "read", read)
+
+
+@pytest.mark.parametrize("way", ["removed", "moved", "an older copy"])
+@pytest.mark.parametrize("verb", [("apply", "--auto-approve"), ("state", "rebuild")], ids=lambda v: v[0])
+def test_a_ledger_that_is_taken_away_while_stores_are_read_is_not_written_to(
+    verb: tuple[str, ...], way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the file that was opened, and not what lies there when the first price is to be sent."""
+    made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"))
+    made.apply()
+    path = made.path / ".acorn/sandbox/ledger.db"
+    old = path.with_name("old.db")
+    shutil.copy(path, old)
+    made.write(storefront(), sku("S-1", "21.00"))
+    made.apply()
+    made.write(storefront(), sku("S-1", "22.00"))
+
+    def away() -> None:
+        if way == "an older copy":
+            old.replace(path)
+        else:
+            path.replace(path.with_name("moved.db")) if way == "moved" else path.unlink()
+
+    while_read(monkeypatch, away)
+    done = made.run(*verb)
+    assert (done.code in (4, 6), "was taken away while it was used; nothing was written" in done.err) == (
+        True,
+        True,
+    ), done
+    assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "21.00"
+    # The remedy works.
+    assert made.run("state", "rebuild").code == 0
+    made.apply()
+    assert made.live()["amz-de/listing/S-1"]["price"]["value"] == "22.00"
+    assert "No changes" in made.run("plan").out
+
+
+def test_a_ledger_that_was_removed_is_made_again_without_what_lay_beside_it(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log of the one that is gone is no part of another."""
+    path = seller.path / ".acorn/sandbox/ledger.db"
+    at_the_first_write(monkeypatch, path.unlink)
+    seller.text(NEW)
+    assert seller.run("apply", "--auto-approve", "--wait", "1").code == 6
+    assert not [one.name for one in path.parent.iterdir() if one.name.endswith(("-wal", "-shm"))]
+    assert seller.run("state", "rebuild").code == 0
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    seller.apply()
+    assert "No changes" in seller.run("plan").out

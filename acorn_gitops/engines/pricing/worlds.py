@@ -95,8 +95,11 @@ class World:
 
     def _is_less(self, after: int, offers: tuple[Offer, ...], price: int) -> bool:
         """Whether there are only fewer offers now, at a price that is no lower, and nobody can pay less."""
+        gone = {*offers} - {*self.then}
         if after < price or not {*self.then} <= {*offers} or not _is_monotone(offers):
             return False
+        if any(one.kind == "sale" for one in gone):
+            return _rounded_at_once(self.then)
         return after == price or _outgrows_rounding(self.then, after - price)
 
     def _of_each(
@@ -186,22 +189,39 @@ def _outgrows_rounding(offers: Iterable[Offer], more: int) -> bool:
     """Whether nobody pays less when the list price is so much higher. Several percentages of one base are
     rounded one by one, so that a cent more can leave less: each takes a cent too many at most."""
     every = [*offers]
-    shares = [one.value for one in every if one.mode == "additive" and one.kind == "percent"]
-    if len(shares) < 2:
+    if _rounded_at_once(every):
         return True
+    shares = _shares(every)
     capped = any(one.kind == "sale" for one in every)
     return not capped and more * (WHOLE - sum(shares)) >= len(shares) * WHOLE
 
 
+def _rounded_at_once(offers: Iterable[Offer]) -> bool:
+    """Whether a higher base never leaves less: no two percentages of it are rounded each by itself."""
+    return len(_shares(offers)) < 2
+
+
+def _shares(offers: Iterable[Offer]) -> list[int]:
+    return [one.value for one in offers if one.mode == "additive" and one.kind == "percent"]
+
+
 def _is_monotone(offers: Iterable[Offer]) -> bool:
     """Whether fewer of these offers, or a higher list price, are never a lower price for anybody: of each
-    group the best one is the same at any price, and whichever takes its place counts in the same way, and in
-    the same turn."""
-    groups: dict[str, set[tuple[str, str, int]]] = {}
+    group the best one is the same at any price, and whichever takes its place counts in the same way. Of
+    offers that each take of what the others left, its turn may be another one: an amount takes more of what
+    is left than before a percentage."""
+    groups: dict[str, list[Offer]] = {}
+    in_turn = 0
     for one in offers:
+        in_turn += one.mode == "multiplicative"
         if one.group:
-            groups.setdefault(one.group, set()).add((one.kind, one.mode, one.tier))
-    return all(len(sorts) == 1 for sorts in groups.values())
+            groups.setdefault(one.group, []).append(one)
+    for some in groups.values():
+        if len({(one.kind, one.mode) for one in some}) > 1:
+            return False
+        if len(some) > 1 and some[0].mode == "multiplicative" and in_turn > len(some):
+            return False
+    return True
 
 
 def stretches(options: Sequence[Sequence[Option]], stood: Sequence[Running] | None = None) -> list[Stretch]:
