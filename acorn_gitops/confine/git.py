@@ -24,7 +24,7 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,6 +52,13 @@ class NoAnswer(Exception):
         super().__init__(words)
         self.ended = ended
         self.status = status
+
+
+class Person(NamedTuple):
+    """Who made a commit; empty where it does not say."""
+
+    name: str
+    mail: str
 
 
 class Repository(NamedTuple):
@@ -215,6 +222,18 @@ def _reference(repository: Repository, name: str) -> str:
     return ""
 
 
+_HUNK: Final = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+_AUTHOR: Final = re.compile(rb"author ([^<\n]*)<([^>\n]*)>")
+
+
+def _author(commit: bytes) -> Person:
+    """Who made a commit, by its own words."""
+    head = commit.partition(b"\n\n")[0]
+    found = next(filter(None, map(_AUTHOR.match, head.split(b"\n"))), None)
+    name, mail = found.groups() if found else (b"", b"")
+    return Person(name.decode("utf-8", "replace").strip(), mail.decode("utf-8", "replace").strip())
+
+
 class Questions:
     """Asks about one repository. Its folder is made with the first question and gone when this is."""
 
@@ -224,10 +243,29 @@ class Questions:
         self._folder = ""
         self._left = WHOLE
 
-    def ask(self, root: Path, *arguments: str, given: bytes = b"") -> bytes:
-        """One answer. `given`: what git reads. NoAnswer where git refuses, is not there, or does not come to
-        an end."""
-        return self.later(root, *arguments, given=given)()
+    def ask(self, root: Path, *arguments: str, given: bytes = b"", fine: int = 0) -> bytes:
+        """One answer. `given`: what git reads; `fine`: an exit status that is an answer, too. NoAnswer where
+        git refuses, is not there, or does not come to an end."""
+        return self.later(root, *arguments, given=given, fine=fine)()
+
+    def people(self, root: Path, commits: Iterable[str]) -> dict[str, Person]:
+        """Who made these commits, as they say it themselves: `git log` reads an author through a map of names
+        and a code of letters, and whoever proposes a change writes both. NoAnswer where one is not here."""
+        wanted = [*dict.fromkeys(commits)]
+        if not wanted:
+            return {}
+        told = self.ask(root, "cat-file", "--batch", given="".join(f"{one}\n" for one in wanted).encode())
+        found: dict[str, Person] = {}
+        at = 0
+        for commit in wanted:
+            end = told.find(b"\n", at)
+            facts = told[at:end].split()
+            if len(facts) != 3 or facts[1] != b"commit":
+                raise NoAnswer(f"git does not know the commit {commit}")
+            size = int(facts[2])
+            found[commit] = _author(told[end + 1 : end + 1 + size])
+            at = end + 1 + size + 1
+        return found
 
     def is_cut_off(self, root: Path, *commits: str) -> bool:
         """Whether this clone has only the newest part of the history of any of these commits (without one:
@@ -254,7 +292,26 @@ class Questions:
             except NoAnswer:
                 return None
 
-    def later(self, root: Path, *arguments: str, given: bytes = b"") -> Callable[[], bytes]:
+    def kept_lines(self, old: bytes, new: bytes) -> dict[int, int]:
+        """Of the lines of a text that were there in an older one, by number, which they were there. No
+        attribute of the repository counts. NoAnswer as `ask`."""
+        with tempfile.TemporaryDirectory(prefix="acorn-git-") as folder:
+            for name, content in (("old", old), ("new", new)):
+                Path(folder, name).write_bytes(content)
+            asked = ("diff", "--no-index", "--no-ext-diff", "--no-textconv", "--text", "--unified=0")
+            told = self.ask(Path(folder), *asked, "old", "new", fine=1)
+        kept: dict[int, int] = {}
+        was, now = 1, 1
+        hunks = [tuple(int(n or 1) for n in found.groups(b"1")) for found in _HUNK.finditer(told)]
+        for start, count, _, more in [*hunks, (len(old.splitlines()) + 1, 1, 0, 0)]:
+            # Of a hunk that takes or gives nothing git names the line before it.
+            while was < start + (not count):
+                kept[now] = was
+                was, now = was + 1, now + 1
+            was, now = was + count, now + more
+        return kept
+
+    def later(self, root: Path, *arguments: str, given: bytes = b"", fine: int = 0) -> Callable[[], bytes]:
         """Begin to ask; what is returned waits for the answer. NoAnswer now where there is no git, and then
         as `ask`."""
         try:
@@ -270,9 +327,9 @@ class Questions:
         except OSError as error:
             raise NoAnswer(f"git cannot be started: {error.strerror}") from None
         _limit(process.pid)
-        return partial(self._answer, process, arguments[0])
+        return partial(self._answer, process, arguments[0], fine)
 
-    def _answer(self, process: subprocess.Popen[bytes], verb: str) -> bytes:
+    def _answer(self, process: subprocess.Popen[bytes], verb: str, fine: int) -> bytes:
         began = time.monotonic()
         seconds = max(0.0, min(SECONDS, self._left))
         try:
@@ -285,7 +342,7 @@ class Questions:
             raise
         finally:
             self._left -= time.monotonic() - began
-        if process.returncode:
+        if process.returncode and process.returncode != fine:
             # Killed by a limit, or out of memory: 128 is what git says of everything else that it cannot do.
             ended = process.returncode < 0
             raise NoAnswer(
@@ -491,6 +548,8 @@ def _configuration(repository: Repository, *, wide: bool) -> str:
         known = section == "core" and name.strip().lower() in _HARMLESS
         if known and re.fullmatch(r"[a-z]{1,8}", value.strip()):
             lines.append(f"\t{name.strip().lower()} = {value.strip()}")
+    # Blame shows what a commit says as it stands: it may name a code, in which its author is another one.
+    lines += ["[i18n]", "\tlogOutputEncoding ="]
     if wide:
         lines += ["[extensions]", "\tobjectFormat = sha256"]
     return "\n".join(lines) + "\n"

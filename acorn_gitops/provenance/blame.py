@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from acorn_gitops.confine.git import NoAnswer, Questions, find
+from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
 from acorn_gitops.confine.paths import Escape, read_inside
 from acorn_gitops.confine.text import cut
 from acorn_gitops.model.finding import AcornError
@@ -29,7 +29,7 @@ class Authorship(NamedTuple):
     """The commit that last changed a line."""
 
     commit: str
-    """"" when the line is not committed yet; then nothing else is known."""
+    """Its whole id; "" when the line is not committed yet: then nothing else is known."""
     author: str
     at: str
     summary: str
@@ -52,6 +52,18 @@ class _WorkingTree(NamedTuple):
     """Those that are other ones here: path, what it holds there, and here (None: gone)."""
     others: frozenset[str]
     """Where other repositories lie inside this one."""
+
+
+class _Held(NamedTuple):
+    """What a file holds."""
+
+    there: bytes
+    """In the commit."""
+    here: bytes
+
+
+_NOBODY: Final = Authorship("", "", "", summary="")
+"""Of a line that is not committed."""
 
 
 class Authors:
@@ -279,26 +291,44 @@ class Authors:
     def _content(self, commit: str, file: str) -> bytes:
         """What git calls the content of a file in a commit; empty where it is not there."""
         assert self._questions is not None
-        listed = self._questions.ask(self._root, "ls-tree", "-z", commit, "--", file)
+        listed = self._questions.ask(self._root, "ls-tree", "-z", commit, "--", f":(literal){file}")
         return listed.split(b"\t")[0]
 
     def _ask(self, file: str, *lines: str) -> dict[int, Authorship]:
         if self._questions is None:
             return {}
-        # Of a file that is the commit's to the byte, the commit is asked: the working tree is seen through
-        # attributes, which can make every line look as if nobody had written it yet.
-        held = self._as_committed(file)
-        revision = ["HEAD"] if held else []
+        # The commit is asked, and not the working tree: that is seen through attributes, which can make every
+        # line look as if nobody had written it yet.
+        held = self._held(file)
+        if held is not None and _lines(held.here) != _lines(held.there):
+            return self._edited(file, held)
+        revision = ["HEAD"] if held is not None else []
+        return self._blamed(file, *lines, *revision)
+
+    def _edited(self, file: str, held: _Held) -> dict[int, Authorship]:
+        """Of a file that is another one here: what was in the commit is by whoever wrote it, and the rest is
+        not committed."""
+        assert self._questions is not None
+        here = _lines(held.here)
+        try:
+            kept = self._questions.kept_lines(_lines(held.there), here)
+        except NoAnswer as error:
+            raise _untold(file, error) from None
+        wrote = self._blamed(file, "HEAD")
+        return {
+            number: wrote.get(kept.get(number, 0), _NOBODY)
+            for number in range(1, here.count(b"\n") + (not here.endswith(b"\n")) + 1)
+        }
+
+    def _blamed(self, file: str, *asked: str) -> dict[int, Authorship]:
+        assert self._questions is not None
         try:
             answer = self._questions.ask(
-                self._root, "blame", "--porcelain", "--no-textconv", *lines, *revision, "--", file
+                self._root, "blame", "--porcelain", "--no-textconv", *asked, "--", file
             )
         except NoAnswer as error:
-            if error.ended or held is not None:  # the commit holds it, and git cannot say who wrote it
-                raise AcornError(
-                    f"who wrote {file} cannot be told: {error}; nothing is planned on it",
-                    hint="look at the history of this file: a line or a message in it is huge",
-                ) from None
+            if error.ended or "HEAD" in asked:  # the commit holds it, and git cannot say who wrote it
+                raise _untold(file, error) from None
             return {}
         told = answer.decode("utf-8", "replace")
         found: dict[int, Authorship] = {}
@@ -311,14 +341,14 @@ class Authors:
                 day = _day(facts.get("committer-time", "0"))
                 mail = facts.get("author-mail", "").strip("<>")
                 known = Authorship(
-                    commit=commit[:12],
+                    commit=commit,
                     author=facts.get("author", ""),
                     at=day,
                     summary=facts.get("summary", ""),
                     mail=mail,
                     boundary="boundary" in facts,
                 )
-                found[number] = known if commit.strip("0") else Authorship("", "", "", summary="")
+                found[number] = known if commit.strip("0") else _NOBODY
             elif len(parts[0]) in (40, 64) and len(parts) >= 3 and parts[2].isdigit():
                 commit, number = parts[0], int(parts[2])
                 facts = of_commit.setdefault(commit, {})
@@ -327,19 +357,24 @@ class Authors:
                 facts[name] = cut(value, MOST)
         return self._as_written(found)
 
-    def _as_committed(self, file: str) -> bool | None:
-        """Whether a file is, byte for byte, what the commit holds; None where the commit does not hold it, or
-        git cannot say."""
+    def _held(self, file: str) -> _Held | None:
+        """A file as the commit holds it, and as it is here; None where the commit does not hold it. AcornError
+        where git cannot say."""
         assert self._questions is not None
         try:
-            listed = self._questions.ask(self._root, "ls-tree", "-z", "HEAD", "--", file)
-            data = (self._root / file).read_bytes()
-        except (NoAnswer, OSError):
+            words = self._content("HEAD", file).split()
+            here = (self._root / file).read_bytes()
+            if len(words) != 3 or words[1] != b"blob":
+                return None
+            if _name_of(here, len(words[2])) == words[2]:
+                return _Held(here, here)
+            return _Held(self._questions.ask(self._root, "cat-file", "blob", words[2].decode()), here)
+        except OSError:
             return None
-        words = listed.split(b"\t")[0].split()
-        if len(words) != 3:
-            return None
-        return _name_of(data, len(words[2])) == words[2]
+        except NoAnswer as error:
+            if not resolve(self._questions.repository, "HEAD"):
+                return None  # nothing is committed yet
+            raise _untold(file, error) from None
 
     def _as_written(self, found: dict[int, Authorship]) -> dict[int, Authorship]:
         """Blame shows people as `.mailmap` of the working tree renames them, which whoever proposes a change
@@ -348,31 +383,25 @@ class Authors:
         commits = sorted({wrote.commit for wrote in found.values()} - {""})
         if not commits or not os.path.lexists(self._questions.repository.top / ".mailmap"):
             return found
-        people: dict[str, tuple[str, str]] = {}
-        for first in range(0, len(commits), 500):
-            try:
-                answer = self._questions.ask(
-                    self._root,
-                    "log",
-                    "--no-walk=unsorted",
-                    "--no-mailmap",
-                    "-z",
-                    "--format=%H%n%an%n%ae",
-                    *commits[first : first + 500],
-                )
-            except NoAnswer:
-                return {}
-            for row in answer.decode("utf-8", "replace").split("\0"):
-                commit, name, mail = (*row.split("\n"), "", "")[:3]
-                people[commit[:12]] = (name, mail)
+        try:
+            people = self._questions.people(self._root, commits)
+        except NoAnswer as error:
+            raise _untold(" and ".join(commits[:3]), error) from None
         return {
             line: wrote._replace(
-                author=people.get(wrote.commit, ("", ""))[0], mail=people.get(wrote.commit, ("", ""))[1]
+                author=cut(people[wrote.commit].name, MOST), mail=cut(people[wrote.commit].mail, MOST)
             )
             if wrote.commit
             else wrote
             for line, wrote in found.items()
         }
+
+
+def _untold(what: str, error: NoAnswer) -> AcornError:
+    return AcornError(
+        f"who wrote {what} cannot be told: {error}; nothing is planned on it",
+        hint="look at the history there with git: it says what is wrong, or a line or a message is huge",
+    )
 
 
 def _name_of(content: bytes, length: int) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -84,7 +84,7 @@ class Changed:
     def __init__(self, questions: Questions, root: Path, since: str, reader: Reader) -> None:
         self._questions, self._root, self._reader = questions, root, reader
         self._range = "HEAD" if since == EVER else f"{since}..HEAD"
-        self._commits = [*self._log()]
+        self._commits = self._log()
         self._merges: list[tuple[_Merge, list[tuple[str, list[str], str]]]] | None = None
         self._contents: dict[str, bytes | None] = {}
         self._bytes = 0
@@ -102,34 +102,39 @@ class Changed:
                 found.add(merge.mail)
         return frozenset(found) | self._unread
 
-    def _log(self) -> Iterator[tuple[str, list[_Touch]]]:
+    def _log(self) -> list[tuple[str, list[_Touch]]]:
         """Each commit that is no merge: who made it, and what files it touched. Nothing is simplified
         away."""
         said = self._ask(
             "log", "--no-merges", "--full-history", "--no-mailmap", "--raw", "-z", "--no-renames", "--no-abbrev",
-            "--relative", "--format=%H%x00%ae", self._range,
+            "--relative", "--format=%H", self._range,
         )  # fmt: skip
+        found: list[tuple[str, list[_Touch]]] = []
         words = iter(said.split(b"\0"))
         word = next(words, b"")
         while word.strip():
-            mail = _text(next(words, b""))
+            commit = word.strip().decode()
             touches = []
             word = next(words, b"")
             while (entry := word.lstrip(b"\n")).startswith(b":"):
                 touches.append(_touch(entry, next(words, b"")))
                 word = next(words, b"")
-            yield mail, touches
+            found.append((commit, touches))
+        mails = self._mails(commit for commit, _ in found)
+        return [(mails[commit], touches) for commit, touches in found]
+
+    def _mails(self, commits: Iterable[str]) -> dict[str, str]:
+        people = self._questions.people(self._root, commits)
+        return {commit: cut(one.mail, NAME) for commit, one in people.items()}
 
     def _merged(self) -> list[tuple[_Merge, list[tuple[str, list[str], str]]]]:
         """Each merge, and of each file in which it differs from a side: path, the sides' contents, its
         own."""
         if self._merges is None:
-            said = self._ask("log", "--merges", "--no-mailmap", "-z", "--format=%H%x00%P%x00%ae", self._range)
-            words = said.split(b"\0")
-            merges = [
-                _Merge(_text(mail), commit.decode(), parents.decode().split())
-                for commit, parents, mail in zip(*([iter(words)] * 3), strict=False)
-            ]
+            said = self._ask("rev-list", "--merges", "--parents", self._range).decode()
+            rows = [row.split() for row in said.splitlines()]
+            mails = self._mails(row[0] for row in rows)
+            merges = [_Merge(mails[commit], commit, parents) for commit, *parents in rows]
             self._merges = [(merge, [*self._sides(merge)]) for merge in merges[:MOST_MERGES]]
             # Of the oldest of very many nobody asks what is in them: whoever made one counts.
             self._unread = frozenset(merge.mail for merge in merges[MOST_MERGES:])
@@ -184,7 +189,7 @@ class Changed:
             return []
 
     def _name(self, commit: str, path: str) -> str:
-        words = self._ask("ls-tree", "-z", commit, "--", path).split(b"\t")[0].split()
+        words = self._ask("ls-tree", "-z", commit, "--", f":(literal){path}").split(b"\t")[0].split()
         return words[2].decode() if len(words) == 3 else ""
 
     def _differs(self, before: str, after: str, wanted: Collection[Identity]) -> bool:
@@ -222,7 +227,3 @@ def _touch(entry: bytes, path: bytes) -> _Touch:
 
 def _there(name: bytes) -> str:
     return name.decode() if name.strip(b"0") else ""
-
-
-def _text(mail: bytes) -> str:
-    return cut(mail.decode("utf-8", "replace"), NAME)

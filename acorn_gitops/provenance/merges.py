@@ -8,15 +8,16 @@ clone whose history is cut off cannot know, and says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from acorn_gitops.confine.git import NoAnswer, Questions, find, resolve
+from acorn_gitops.confine.git import NoAnswer, Person, Questions, find, resolve
 from acorn_gitops.confine.text import cut
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
-_FORMAT: Final = "--format=%H%n%an%n%ae%n%s"
+_FORMAT: Final = "--format=%H%n%s"
 _REQUESTS: Final = (
     re.compile(r"^See merge request \S*(![0-9]+)\s*$", re.MULTILINE),
     re.compile(r"^Merge pull request (#[0-9]+) from ", re.MULTILINE),
@@ -88,7 +89,8 @@ class Merges:
                 chosen, merged = next((one for one in reversed(line) if one in path), ""), True
             if not chosen:
                 return None
-            name, message = self._ask("log", "-1", "--no-mailmap", "--format=%an%n%B", chosen).split("\n", 1)
+            message = self._ask("log", "-1", "--no-mailmap", "--format=%B", chosen, "--")
+            name = self._people([chosen])[chosen].name
         except (NoAnswer, ValueError):
             return None
         message = message[: 64 << 10]
@@ -121,11 +123,21 @@ class Merges:
 
     def _log(self, span: str) -> list[Wrote]:
         rows = self._ask("log", "-n1000", "--no-merges", "--no-mailmap", _FORMAT, span, "--", ".").split("\n")
-        fours = zip(*(iter(rows),) * 4, strict=False)
+        pairs = [*zip(*(iter(rows),) * 2, strict=False)]
+        people = self._people(commit for commit, _ in pairs)
         return [
-            Wrote(commit, cut(name, _MOST), mail=cut(mail, _MOST), summary=cut(said, _MOST))
-            for commit, name, mail, said in fours
+            Wrote(
+                commit,
+                cut(people[commit].name, _MOST),
+                mail=cut(people[commit].mail, _MOST),
+                summary=cut(said, _MOST),
+            )
+            for commit, said in pairs
         ]
+
+    def _people(self, commits: Iterable[str]) -> dict[str, Person]:
+        assert self._questions is not None
+        return self._questions.people(self._root, commits)
 
     def _block(self, file: str, line: int, commit: str) -> list[str]:
         """The commits that wrote the lines of what begins at a line: to the next line that is not further

@@ -166,7 +166,7 @@ def told(wrote: Authorship) -> str:
     """Who wrote a line, in words."""
     if not wrote.commit:
         return "an edit that is not committed yet"
-    return f"{wrote.author} in {wrote.commit} on {wrote.at}: {wrote.summary}"
+    return f"{wrote.author} in {wrote.commit[:12]} on {wrote.at}: {wrote.summary}"
 
 
 def near(word: str, known: list[str]) -> str:

@@ -42,7 +42,7 @@ def command(
         place = row.pop("place")
         wrote = authors.line(place.file, place.line)
         row["written"] = f"{place.file}:{place.line}"
-        row["commit"] = (wrote.commit or "not committed") if wrote is not None else None
+        row["commit"] = (wrote.commit[:12] or "not committed") if wrote is not None else None
         row["by"] = (wrote.author or None) if wrote is not None else None
         row["on"] = (wrote.at or None) if wrote is not None else None
     headings = [
