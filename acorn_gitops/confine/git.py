@@ -25,9 +25,11 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from acorn_gitops.model.finding import AcornError
 
 SECONDS: Final = 60.0
 """How long one question may take."""
@@ -71,23 +73,36 @@ class Repository(NamedTuple):
     cloned: bool = True
 
 
+class NotUnderstood(AcornError):
+    """There is a repository, and what it says cannot be read here. Taken for none, it would hide what was
+    applied, who wrote what, and what its default branch forbids."""
+
+
 def find(root: Path) -> Repository | None:
-    """The repository that a folder belongs to; None where it is in none, or where `.git` is not what git
-    itself makes."""
+    """The repository that a folder belongs to; None where it is in none. NotUnderstood where `.git` is not
+    what git itself makes."""
     for top in (root, *root.parents):
         marker = top / ".git"
-        if marker.is_symlink():
-            return None
-        if marker.is_dir():
-            return Repository(top, marker, marker) if (marker / "HEAD").is_file() else None
-        if marker.is_file():
-            return _pointed_to(top, marker)
+        if marker.is_dir() and not marker.is_symlink():
+            if not os.path.lexists(marker / "HEAD"):
+                continue  # as git does: it is no repository
+            return Repository(top, marker, marker)
+        if os.path.lexists(marker):
+            found = _pointed_to(top, marker) if marker.is_file() and not marker.is_symlink() else None
+            if found is None:
+                raise NotUnderstood(
+                    f"{marker} is a link, or leads to a folder that does not name it back, so that acorn does not"
+                    " know which repository this is",
+                    hint="work in a clone, a worktree or a submodule as git makes them; where git's folder lies elsewhere on"
+                    " purpose, let it name this one: `git config core.worktree FOLDER`",
+                )
+            return found
     return None
 
 
 def _pointed_to(top: Path, marker: Path) -> Repository | None:
-    """A worktree or a submodule: its `.git` is a file that names a folder, and that folder must name this one
-    back."""
+    """A worktree, a submodule or a clone whose folder of git lies elsewhere: its `.git` is a file that names a
+    folder, and that folder must name this one back."""
     words = _read(marker).strip()
     if not words.startswith("gitdir: "):
         return None
@@ -97,11 +112,41 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
         common = folder.parent.parent
         if back and Path(os.path.normpath(folder / back)) == marker and (common / "HEAD").is_file():
             return Repository(top, folder, common, cloned="modules" not in _git_parts(common))
+    if not (folder / "HEAD").is_file():
+        return None
     for above in top.parents:
-        modules = above / ".git" / "modules"
-        if modules in folder.parents and not (above / ".git").is_symlink() and (folder / "HEAD").is_file():
+        marker = above / ".git"
+        if marker.is_symlink() or not marker.exists():
+            continue
+        outer = (
+            marker if marker.is_dir() else (found.folder if (found := _pointed_to(above, marker)) else None)
+        )
+        if outer is not None and outer / "modules" in folder.parents:
             return Repository(top, folder, folder, cloned=False)
+    if _worktree_of(folder) == top:
+        return Repository(top, folder, folder)
     return None
+
+
+def _worktree_of(folder: Path) -> Path | None:
+    """Where a folder of git that lies elsewhere says that its files are; git writes it down when it makes one
+    (`--separate-git-dir`)."""
+    for section, name, value in _settings(folder):
+        if (section, name) == ("core", "worktree"):
+            return Path(os.path.normpath(folder / value.strip('"')))
+    return None
+
+
+def _settings(common: Path) -> Iterator[tuple[str, str, str]]:
+    """Section, name and value of each plain line of a configuration."""
+    section = ""
+    for line in _read(common / "config").splitlines():
+        head = re.match(r"\s*\[\s*([^\]\s]*)[^\]]*\]", line)
+        if head:
+            section = head[1].lower()
+            continue
+        name, _, value = line.partition("=")
+        yield section, name.strip().lower(), value.strip()
 
 
 def apart(repository: Repository, top: Path, commit: str) -> Repository:
@@ -154,24 +199,66 @@ def _read(path: Path) -> str:
 
 
 def resolve(repository: Repository, name: str) -> str:
-    """The commit that a reference names (`HEAD`, `refs/remotes/origin/main`); "" where it cannot be known.
-    Files are read, and no program is asked."""
+    """The commit that a reference names (`HEAD`, `refs/remotes/origin/main`); "" where there is none yet.
+    NotUnderstood where one leads to what cannot be read. Files are read, and no program is asked."""
+    asked = name
     for _ in range(5):
         words = _reference(repository, name)
         if not words.startswith("ref: "):
-            return words if _OBJECT_ID.fullmatch(words) else ""
+            if _OBJECT_ID.fullmatch(words):
+                return words
+            if words or (name == "HEAD" and asked == "HEAD"):
+                break
+            return ""
         name = words.removeprefix("ref: ").strip()
-    return ""
+        if not _is_name(name):
+            break
+    raise NotUnderstood(
+        f"{asked} of the repository {repository.top} leads to {name}, which acorn cannot read",
+        hint="git must keep its references as files (`git refs migrate --ref-format=files`)",
+    )
 
 
 def has_remote(repository: Repository, name: str) -> bool:
-    """Whether the repository has a remote of this name. Only read, not asked."""
-    return f'[remote "{name}"]' in _read(repository.common / "config")
+    """Whether the repository has a remote of this name. It is not asked."""
+    return f'[remote "{name}"]' in _read(repository.common / "config") or name in _remotes(repository)
 
 
 def has_any_remote(repository: Repository) -> bool:
     """Whether the repository has a remote, whatever it is called."""
-    return '[remote "' in _read(repository.common / "config")
+    return '[remote "' in _read(repository.common / "config") or bool(_remotes(repository))
+
+
+def _remotes(repository: Repository) -> frozenset[str]:
+    """Names of remotes, wherever they are said: in files that the configuration includes, or that of the
+    whole machine. Git reads them, and runs nothing for it."""
+    return _said_remotes(repository, _changed_at(repository.common / "config"))
+
+
+@lru_cache(maxsize=16)
+def _said_remotes(repository: Repository, _: int) -> frozenset[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        told = subprocess.run(
+            ["git", "config", "--null", "--name-only", "--get-regexp", r"^remote\..*\.url$"],
+            cwd=repository.top,
+            env={**environ, **authentic(repository)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return frozenset()
+    names = told.stdout.decode("utf-8", "replace").split("\0")
+    return frozenset(one.removeprefix("remote.").removesuffix(".url") for one in names if one)
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def symbolic(repository: Repository, name: str) -> str:
@@ -185,14 +272,11 @@ def local_tips(repository: Repository, remote_branches: Sequence[str]) -> list[s
     (`origin/main`) of remotes; each once."""
     wanted = {f"refs/remotes/{name}" for name in remote_branches}
     found = [resolve(repository, "HEAD")]
-    try:
-        with (repository.common / "packed-refs").open("rb") as file:
-            for line in file:
-                commit, _, name = line.decode("utf-8", "replace").strip().partition(" ")
-                if (name.startswith("refs/heads/") or name in wanted) and _OBJECT_ID.fullmatch(commit):
-                    found.append(commit)
-    except OSError:
-        pass  # nothing is packed
+    found += [
+        commit
+        for commit, name in _packed(repository)
+        if (name.startswith("refs/heads/") or name in wanted) and _OBJECT_ID.fullmatch(commit)
+    ]
     loose = repository.common / "refs" / "heads"
     paths = [repository.common / name for name in sorted(wanted)]
     for at, folders, files in os.walk(loose):
@@ -208,18 +292,40 @@ def checked_out(repository: Repository) -> str:
     return words.removeprefix("ref: refs/heads/").strip() if words.startswith("ref: refs/heads/") else ""
 
 
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[./]$")
+"""What no name of a reference has (git-check-ref-format)."""
+
+
+def _is_name(name: str) -> bool:
+    return name == "HEAD" or (name.startswith("refs/") and len(name) < 4096 and not _FORBIDDEN.search(name))
+
+
 def _reference(repository: Repository, name: str) -> str:
-    if (name != "HEAD" and not re.fullmatch(r"refs/[A-Za-z0-9._/+@#%=-]{1,300}", name)) or ".." in name:
+    if not _is_name(name):
         return ""
     for folder in (repository.folder, repository.common):
-        words = _read(folder / name).strip()
+        path = folder / name
+        if path.is_symlink():  # as older versions of git write a reference that leads to another
+            led = os.fsdecode(path.readlink())
+            return f"ref: {led}" if led.startswith("refs/") else ""
+        words = _read(path).strip()
         if words:
             return words
-    for line in _read(repository.common / "packed-refs").splitlines():
-        commit, _, packed = line.partition(" ")
-        if packed == name:
-            return commit
-    return ""
+    return next((commit for commit, packed in _packed(repository) if packed == name), "")
+
+
+def _packed(repository: Repository) -> Iterator[tuple[str, str]]:
+    """Commit and name of every reference that is packed; there may be very many."""
+    path = repository.common / "packed-refs"
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):  # a pipe would never end
+            return
+        with path.open("rb") as file:
+            for line in file:
+                commit, _, name = line.decode("utf-8", "surrogateescape").strip().partition(" ")
+                yield commit, name
+    except OSError:
+        return  # nothing is packed
 
 
 _HUNK: Final = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
@@ -538,16 +644,10 @@ def _limit_memory(process: int, most: int) -> None:
 
 def _configuration(repository: Repository, *, wide: bool) -> str:
     lines = ["[core]", "\tbare = false", f"\trepositoryformatversion = {int(wide)}"]
-    section = ""
-    for line in _read(repository.common / "config").splitlines():
-        head = re.match(r"\s*\[\s*([^\]\s]*)[^\]]*\]", line)
-        if head:
-            section = head[1].lower()
-            continue
-        name, _, value = line.partition("=")
-        known = section == "core" and name.strip().lower() in _HARMLESS
-        if known and re.fullmatch(r"[a-z]{1,8}", value.strip()):
-            lines.append(f"\t{name.strip().lower()} = {value.strip()}")
+    for section, name, value in _settings(repository.common):
+        known = section == "core" and name in _HARMLESS
+        if known and re.fullmatch(r"[a-z]{1,8}", value):
+            lines.append(f"\t{name} = {value}")
     # Blame shows what a commit says as it stands: it may name a code, in which its author is another one.
     lines += ["[i18n]", "\tlogOutputEncoding ="]
     if wide:

@@ -186,8 +186,8 @@ class Output:
 SHORTEST: Final = 8
 """Characters of a secret that is looked for in answers: shorter ones are in any text by chance."""
 REDACTED: Final = "(secret)"
-_NEEDLESS: Final = re.compile(rb"\\u00(2[013-9a-fA-F]|[3467][0-9a-fA-F]|5[0-9abd-fABD-F])|\\/")
-"""JSON's escapes of printable ASCII other than quotes and backslashes."""
+_ESCAPE: Final = re.compile(rb"\\(?:u00(2[013-9a-fA-F]|[3467][0-9a-fA-F]|5[0-9abd-fABD-F])|(/)|.)", re.DOTALL)
+"""JSON's escapes. In groups: printable ASCII other than quotes and backslashes, which needs none; a slash."""
 
 
 class Redacted:
@@ -207,7 +207,7 @@ class Redacted:
         if not self._bytes:
             return body
         if b"\\" in body:
-            body = _NEEDLESS.sub(_plain, body)
+            body = _ESCAPE.sub(_plain, body)
         for secret in self._bytes:
             if secret in body:
                 body = body.replace(secret, REDACTED.encode())
@@ -233,4 +233,5 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _plain(match: re.Match[bytes]) -> bytes:
-    return bytes([int(match[1], 16)]) if match[1] else b"/"
+    """What needs no escape, without it; any other as it is: behind a backslash that is meant nothing is one."""
+    return bytes([int(match[1], 16)]) if match[1] else match[2] or match[0]

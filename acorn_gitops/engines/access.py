@@ -212,7 +212,13 @@ def one_spelling(name: str) -> str:
 
 def _one_form(domain: str) -> str:
     """A domain as people read it: without the dot of the root, and not in the ASCII form of its letters."""
+    import idna
+
     plain = domain.removesuffix(".")
+    try:
+        return str(idna.decode(idna.encode(plain, uts46=True)))
+    except UnicodeError:
+        pass  # what was a name before 2008 may be none now, and still has two forms
     try:
         return plain.encode().decode("idna") if plain.isascii() else plain.encode("idna").decode("idna")
     except UnicodeError:

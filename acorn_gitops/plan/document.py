@@ -349,10 +349,12 @@ def change_digests(plan: Plan) -> dict[Address, tuple[str, str]]:
 
 
 def changes_digest(plan: Plan) -> str:
-    """What a plan does, as one digest (64 hexadecimal digits): another plan of the same changes has the
-    same."""
+    """What a plan does, and to which marketplaces, as one digest (64 hexadecimal digits): another plan of the
+    same changes has the same."""
     rows = sorted((str(address), content) for address, (_, content) in change_digests(plan).items())
-    return hashlib.sha256(orjson.dumps([plan.project, plan.environment, rows])).hexdigest()
+    touched = {change.address.store for change in plan.changes}
+    where = sorted((one.store, one.binding) for one in plan.stores if one.store in touched)
+    return hashlib.sha256(orjson.dumps([plan.project, plan.environment, where, rows])).hexdigest()
 
 
 def apart(plan: Plan, content: str) -> Plan:

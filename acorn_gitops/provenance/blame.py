@@ -262,31 +262,15 @@ class Authors:
         except NoAnswer:
             return None
 
-    def holding(self, words: str, commit: str) -> list[tuple[str, bytes]]:
-        """The YAML files of a commit that hold these words, below the root, and what they hold; none where
-        git does not know the commit. AcornError where git cannot look through it."""
-        if self._questions is None or not commit:
-            return []
+    def has(self, commit: str) -> bool:
+        """Whether this clone has a commit."""
+        if self._questions is None:
+            return False
         try:
             self._questions.ask(self._root, "cat-file", "-e", f"{commit}^{{commit}}")
         except NoAnswer:
-            return []
-        try:
-            patterns = [f"*{suffix}" for suffix in SUFFIXES]
-            listed = self._questions.ask(
-                self._root, "grep", "-l", "-z", "-F", "--no-textconv", "-e", words, commit, "--", *patterns
-            )
-        except NoAnswer as error:
-            if error.ended:
-                raise AcornError(f"what was applied last cannot be looked through: {error}") from None
-            return []  # nothing holds them
-        found = []
-        for row in listed.split(b"\0"):
-            file = row.decode("utf-8", "surrogateescape").removeprefix(f"{commit}:")
-            content = self._blob(file, commit) if file else None
-            if content is not None:
-                found.append((file, content))
-        return found
+            return False
+        return True
 
     def _content(self, commit: str, file: str) -> bytes:
         """What git calls the content of a file in a commit; empty where it is not there."""

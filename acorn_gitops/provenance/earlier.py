@@ -51,6 +51,11 @@ def revision_of(root: Path, name: str) -> str:
         return ""
 
 
+def _literally(folders: Sequence[str]) -> list[str]:
+    """Pathspecs of folders; all where none is named."""
+    return [one if one == "." else f":(literal){one}" for one in folders] or ["."]
+
+
 class Stored(NamedTuple):
     """The content of a file, as git keeps it."""
 
@@ -68,7 +73,7 @@ def files_at(root: Path, commit: str, folders: Sequence[str]) -> dict[str, Store
         return {}
     questions = Questions(repository)
     try:
-        listed = questions.ask(root, "ls-tree", "-r", "-z", "-l", commit, "--", *(folders or ["."]))
+        listed = questions.ask(root, "ls-tree", "-r", "-z", "-l", commit, "--", *_literally(folders))
     except NoAnswer as error:
         raise AcornError(f"the files of {commit[:10]} cannot be listed: {error}") from None
     found: dict[str, Stored] = {}
@@ -100,7 +105,7 @@ def links_at(root: Path, commit: str, places: Sequence[str]) -> dict[str, str]:
         return {}
     try:
         named = [one for one in places if one != "."] if "." not in places else []
-        listed = Questions(repository).ask(root, "ls-tree", "-r", "-z", commit, "--", *(named or ["."]))
+        listed = Questions(repository).ask(root, "ls-tree", "-r", "-z", commit, "--", *_literally(named))
     except NoAnswer as error:
         raise AcornError(f"the files of {commit[:10]} cannot be listed: {error}") from None
     rows = (row.partition(b"\t") for row in listed.split(b"\0"))

@@ -35,13 +35,14 @@ class Revision:
             return
 
     def get(self) -> tuple[str, bool]:
-        """(commit id or "", whether anything below the root is not committed)."""
+        """(commit id or "", whether anything below the root is not committed). Where git cannot tell, it may
+        be."""
         if self._status is None:
-            return "", False
+            return self._commit, bool(self._commit)
         try:
             return self._commit, bool(self._status().strip())
         except NoAnswer:
-            return "", False
+            return self._commit, True
 
 
 def is_before(root: Path, commit: str, committed: int) -> bool:

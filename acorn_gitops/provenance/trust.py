@@ -199,7 +199,9 @@ class Trust:
         path = (self._root.relative_to(repository.top) / FILE).as_posix()
         try:
             questions = Questions(repository, self._environ)
-            return bool(questions.ask(self._root, "ls-tree", "--full-tree", commit, "--", path))
+            return bool(
+                questions.ask(self._root, "ls-tree", "--full-tree", commit, "--", f":(literal){path}")
+            )
         except NoAnswer:
             return True
 

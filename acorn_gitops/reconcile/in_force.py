@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from acorn_gitops.reconcile.loosened import enforces, is_enforced
+from acorn_gitops.reconcile.merged_policies import merged_policies
 from acorn_gitops.reconcile.siblings import Said, Sibling, applied_in, rows_of, siblings_of
 from acorn_gitops.reconcile.workspace import Workspace
 
@@ -30,6 +31,7 @@ def asking(workspace: Workspace, state: States) -> InForce | None:
 
     who, today = acting(workspace.actor()), workspace.now().date().isoformat()
     everywhere = is_enforced(state.loaded.configuration, state.ledger)
+    everywhere = everywhere or enforces(merged_policies(workspace, state.loaded))
     held = InForce(
         state,
         who,
@@ -42,8 +44,8 @@ def asking(workspace: Workspace, state: States) -> InForce | None:
 
 
 class InForce:
-    """The rights of one who acts (`who`), on a day and at an instant (ISO texts). `everywhere`: the specs or
-    the own ledger say that access is enforced; else it is in the stores of which another ledger says so."""
+    """The rights of one who acts (`who`), on a day and at an instant (ISO texts). `everywhere`: the specs,
+    the own ledger or the default branch say that access is enforced; else it is in the stores of which another ledger says so."""
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ SHOWN: Final = 20
 """Of what lets less through, and of waivers of one rule, so many are told and the rest counted."""
 RULES: Final = "rules"
 """Among what guards: the rules of one's own."""
+APPROVALS: Final = "approvals"
+"""Among what guards: what roles ask to be approved."""
 RECORD: Final = "attested"
 """Among what guards: promotions that people say they made by hand, by which prices are judged."""
 
@@ -49,10 +51,26 @@ def guards_of(configuration: Configuration, attested: Mapping[str, object]) -> d
         one.id: f"{one.severity}, {one.target}: {f'{one.when} implies ' if one.when else ''}{one.check}"
         for one in configuration.own_rules.rules
     }
+    found[APPROVALS] = asking(configuration)
     own = {id: sorted(said) for id in OWN_RIGHTS if (said := _softening(found, id))}
     return {
-        name: said if len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
+        name: said if name == APPROVALS or len(orjson.dumps(said)) <= MOST else {"digest": hash_of(said)}
         for name, said in {**found, RECORD: attested, OWN: own}.items()
+    }
+
+
+def asking(configuration: Configuration) -> dict[str, dict[str, object]]:
+    """By role that asks for approvals, what it asks (`approvals`) and who is in it (`subjects`): whole, since
+    the next apply is judged by it."""
+    return {
+        role.name: {
+            "approvals": role.spec["approvals"],
+            "subjects": [
+                {"kind": one.get("kind"), "id": one.get("id")} for one in role.spec.get("subjects") or ()
+            ],
+        }
+        for role in configuration.roles.values()
+        if role.spec.get("approvals")
     }
 
 

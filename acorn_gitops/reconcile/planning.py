@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -31,7 +31,7 @@ from acorn_gitops.plan.risk import risks_of
 from acorn_gitops.plan.rollout import phases_of
 from acorn_gitops.plan.select import EXACT
 from acorn_gitops.plan.verdict import LATER
-from acorn_gitops.provenance.blame import Authors
+from acorn_gitops.provenance.blame import WHOLE_HISTORY, Authors
 from acorn_gitops.provenance.branch import MAIL
 from acorn_gitops.provenance.changed import Reader
 from acorn_gitops.provenance.revision import Revision
@@ -48,7 +48,7 @@ from acorn_gitops.reconcile.by_hand import as_judged, steps_that_are_judged
 from acorn_gitops.reconcile.clean_stores import CleanStores, Keys
 from acorn_gitops.reconcile.connections import address_of
 from acorn_gitops.reconcile.foreseen import durations
-from acorn_gitops.reconcile.loosened import OWN_RIGHTS, hardened, last_guards, loosened
+from acorn_gitops.reconcile.loosened import APPROVALS, OWN_RIGHTS, asking, hardened, last_guards, loosened
 from acorn_gitops.reconcile.price_history import PriceHistory
 from acorn_gitops.reconcile.promoted import Promoted
 from acorn_gitops.reconcile.remote_check import remarks
@@ -479,7 +479,7 @@ def plan_findings(
         editors=editors,
         commit=authors.commit,
         recorded=recorded,
-        roles_before=lambda: roles_asking(workspace, authors, last),
+        roles_before=lambda: roles_asking(workspace, state.ledger, authors),
         holders=lambda store, role: holders_of(state, store, role),
         ever=lambda store, type: bool(state.ledger.ever(store, type)),
         gave=state.ledger.ever_gave,
@@ -504,15 +504,32 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
     return hardened(found, state.loaded.configuration, guards_everywhere(workspace, state))
 
 
-def roles_asking(workspace: Workspace, authors: Authors, commit: str) -> list[tuple[str, RolePermissionData]]:
-    """Roles that ask for approvals in a commit (name, spec), with what they inherit and the environment's
-    overlays. AcornError where its specs cannot be read as a whole."""
+def roles_asking(
+    workspace: Workspace, ledger: Ledger, authors: Authors
+) -> list[tuple[str, RolePermissionData]]:
+    """Roles that asked for approvals (name, what their spec said of that) when everything was applied last, or
+    in a run of which no store has heard: by the ledger, and where one of an earlier acorn says nothing of
+    them, by that commit. AcornError where its specs cannot be read as a whole, or it is not here."""
     from acorn_gitops.reconcile.comparing import configuration_at
 
-    if not authors.holding("requiredFor", commit):
+    last = last_guards(ledger)
+    if all(APPROVALS in one for one in last):
+        return [one for before in last for one in _roles_in(before[APPROVALS])]
+    commit = ledger.last_whole()
+    if not commit or not any(ledger.ever(store, "grant") for store in ledger.stores()):
         return []
-    earlier = configuration_at(workspace, commit)
-    return [(role.name, role.spec) for role in earlier.roles.values() if role.spec.get("approvals")]
+    if not authors.has(commit):
+        raise AcornError(
+            f"what roles asked for when everything was applied last cannot be told: {commit[:10]} is not here",
+            hint=WHOLE_HISTORY,
+        )
+    return [*_roles_in(asking(configuration_at(workspace, commit)))]
+
+
+def _roles_in(said: object) -> Iterator[tuple[str, RolePermissionData]]:
+    for name, one in said.items() if isinstance(said, Mapping) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("approvals"), Mapping):
+            yield str(name), cast("RolePermissionData", one)
 
 
 def holders_in(live: Mapping[Key, Live]) -> Iterator[tuple[str, str]]:

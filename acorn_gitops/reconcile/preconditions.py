@@ -70,8 +70,9 @@ def permit_for(
     refuse_blocked(plan, skip_unreadable=skip_unreadable)
     if not older:
         refuse_older(workspace, state.ledger)
-    refuse_unsigned(workspace, loaded, state)
+    # This one looks at the default branch anew, which the next ones ask as well.
     refuse_standing_still(workspace, state, written_to(plan.changes, to_record(plan), state))
+    refuse_unsigned(workspace, loaded, state)
     actor = authorise(workspace, loaded, plan, state=state)
     refuse_unproven(workspace, loaded)
     unfenced = state.unfenced | {

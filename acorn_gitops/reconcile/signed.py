@@ -3,12 +3,13 @@ specs, the states of an environment. Goes out: findings. Callers: planning (told
 
 Whoever signs a commit vouches for all that it holds, as a merge does for what it merges: only the commit that
 is checked out is looked at. What asks for it (`policies.signedCommits`) is asked of the last apply as well,
-and of the last one by every other ledger that knows the stores: a commit which no longer asks, or which names
-another environment or ledger, is still judged by it.
+of the last one by every other ledger that knows the stores, and of the default branch: a commit which no
+longer asks, or which names another environment or ledger, is still judged by it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from acorn_gitops.model.finding import AcornError, Finding, Refused
@@ -17,6 +18,7 @@ from acorn_gitops.provenance.blame import Authors
 from acorn_gitops.provenance.revision import Revision
 from acorn_gitops.provenance.signature import VARIABLE, signature_of
 from acorn_gitops.reconcile import attesting
+from acorn_gitops.reconcile.merged_policies import merged_policies
 from acorn_gitops.reconcile.siblings import guards_everywhere
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.rules import rehearsal
@@ -48,7 +50,7 @@ def refuse_unsigned(workspace: Workspace, loaded: Loaded, state: States) -> None
 
 def _why_not(workspace: Workspace, loaded: Loaded, state: States) -> Finding | None:
     asked = loaded.configuration.policies.get(POLICY) == "required"
-    if not asked and not any(one.get(POLICY) == "required" for one in guards_everywhere(workspace, state)):
+    if not asked and not any(one.get(POLICY) == "required" for one in _guards(workspace, state)):
         return None
     root = workspace.root
     commit, _ = Revision(root).get()
@@ -70,6 +72,11 @@ def _why_not(workspace: Workspace, loaded: Loaded, state: States) -> Finding | N
     if signature.by:
         return None
     return _unsigned(f"commit {commit[:10]} {signature.why}")
+
+
+def _guards(workspace: Workspace, state: States) -> Iterator[Mapping[str, object]]:
+    yield from guards_everywhere(workspace, state)
+    yield from merged_policies(workspace, state.loaded)
 
 
 def _unsigned(words: str, hint: str | None = None) -> Finding:

@@ -47,7 +47,7 @@ HINTS = {
 def told(workspace: Workspace, state: States, stores: Iterable[str]) -> list[Finding]:
     """For a plan: that apply would be refused now, by what this clone has last seen of the default branch."""
     found: dict[Stop, None] = {}
-    for commit in _last_seen(workspace):
+    for commit in last_seen(workspace):
         head = workspace.trust.settings(commit)
         if head is None and workspace.trust.may_be_new(commit):
             continue  # whoever applies fetches more, or is told
@@ -86,7 +86,7 @@ def _now(workspace: Workspace, state: States, stores: Collection[str]) -> list[S
     asked first what its default branch says: the one that this clone takes for it, and the one that the
     remote does, where these differ."""
     found: dict[Stop, None] = {}
-    for commit in _newest(workspace) or _last_seen(workspace):
+    for commit in _newest(workspace) or last_seen(workspace):
         head = workspace.trust.settings(commit)
         if head is None:
             return None
@@ -114,7 +114,7 @@ def _newest(workspace: Workspace) -> list[str]:
     return commits
 
 
-def _last_seen(workspace: Workspace) -> list[str]:
+def last_seen(workspace: Workspace) -> list[str]:
     """The newest commits that this clone has seen of what is, or may be, the default branch: what git
     fetched, and what acorn did; never none. Those that others follow from count for nothing any more."""
     root = workspace.home
