@@ -93,7 +93,12 @@ def apply_plan(
     others = stores.others()
     open_before = ledger.open_intents()
     found = found_done(
-        open_before, stores.snapshots, edges.now(), recorded=ledger.recorded, begun=stores.is_begun
+        open_before,
+        stores.snapshots,
+        edges.now(),
+        recorded=ledger.recorded,
+        owner=stores.owner,
+        begun=stores.is_begun,
     )
     done = done_steps(plan, ledger) | {
         Step(one.address, one.operation)
@@ -341,7 +346,7 @@ def _late(run: Run, stores: _Stores, intents: Sequence[Intent], found: LeftOpen)
     late = {}
     for store in sorted({intent.address.store for intent in intents} & stores.fenced.keys()):
         try:
-            snapshot = stores.marketplaces[stores.connections[store]].read(Scope(store))
+            snapshot = stores.marketplaces[stores.connections[store]].read(Scope(store, owner=stores.owner))
             why = landed(
                 intents,
                 snapshot,
@@ -349,6 +354,7 @@ def _late(run: Run, stores: _Stores, intents: Sequence[Intent], found: LeftOpen)
                 recorded=stores.ledger.recorded,
                 known=known,
                 ours=run.journal.is_ours,
+                owner=stores.owner,
                 begun=stores.is_begun,
             )
         except MarketplaceError as error:

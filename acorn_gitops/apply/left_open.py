@@ -16,7 +16,7 @@ from acorn_gitops.ledger.records import Closed, Intent, Settled
 from acorn_gitops.marketplaces.protocol import Snapshot
 from acorn_gitops.model.resource import Address, Attributes, Live
 from acorn_gitops.plan.change import Step
-from acorn_gitops.plan.compare import holds
+from acorn_gitops.plan.compare import holds, may_be_from
 from acorn_gitops.plan.diff import part_of
 
 Begun = Callable[[Address, Attributes, Live], bool]
@@ -58,6 +58,7 @@ def landed(
     *,
     known: Collection[Step],
     ours: Callable[[Address], bool],
+    owner: str,
     begun: Begun,
 ) -> str:
     """Which writes of earlier runs have come that were not there when the plan was made (`known`: those that
@@ -66,7 +67,7 @@ def landed(
     came = {
         str(row.address)
         for row in found_done(
-            intents, {snapshot.store: snapshot}, now, recorded=recorded, begun=begun
+            intents, {snapshot.store: snapshot}, now, recorded=recorded, owner=owner, begun=begun
         ).settled
         if row.outcome == "observed" and ours(row.address)
     }
@@ -93,11 +94,12 @@ def found_done(
     now: str,
     recorded: Callable[[Address], tuple[str, str]],
     *,
+    owner: str,
     begun: Begun,
 ) -> LeftOpen:
     """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless
-    a later plan made it so (`recorded`: by which plan a resource was recorded last, and when): then this one
-    may still come. Of a creation that did not come to its end (`begun`) what is there is ours, and the rest
+    a later plan made it so (`recorded`: by which plan a resource was recorded last, and when), or what is
+    there is not ours (`owner`, `may_be_from`): then this one may still come. Of a creation that did not come to its end (`begun`) what is there is ours, and the rest
     is planned. One that is not there a day after it was sent does not come any more. Nothing is written
     down."""
     settled: list[Settled] = []
@@ -121,6 +123,12 @@ def found_done(
                 declared = part_of(intent.declared or {}, have) if happened else declared
         if happened and _by_another(intent, recorded(intent.address)):
             happened = False
+        if happened and have is not None and intent.operation == "create":
+            mark = owner if snapshot.owners else None
+            sent = intent.attributes or {}
+            happened = bool(recorded(intent.address)[0]) or may_be_from(
+                intent.address.type, sent, have, owner=mark
+            )
         if not happened and is_over(intent, now):
             closed.append(expired(intent))
             continue

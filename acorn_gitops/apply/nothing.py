@@ -94,6 +94,7 @@ def apply_nothing(
                 marketplaces[connections[store]],
                 ledger=ledger,
                 declared=declared,
+                owner=owner,
                 now=edges.now(),
             )
         )
@@ -116,6 +117,7 @@ def _late(
     marketplace: Marketplace,
     ledger: Ledger,
     declared: Callable[[Address], Desired | None],
+    owner: str,
     now: str,
 ) -> str:
     def ours(address: Address) -> bool:
@@ -124,11 +126,12 @@ def _late(
     try:
         return landed(
             intents,
-            marketplace.read(Scope(store)),
+            marketplace.read(Scope(store, owner=owner)),
             now,
             recorded=ledger.recorded,
             known=(),
             ours=ours,
+            owner=owner,
             begun=partial(is_begun, marketplace),
         )
     except MarketplaceError as error:

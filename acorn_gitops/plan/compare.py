@@ -62,6 +62,20 @@ def is_just(attributes: Attributes, live: Live) -> bool:
     return holds(attributes, live) and live.attributes.keys() <= said
 
 
+def may_be_from(type: str, sent: Attributes, live: Live, owner: str | None) -> bool:
+    """Whether what is there may be what a creation made whose end nobody wrote down, and not what somebody
+    else made under the same name. `owner`: as whose it would be marked; None where a marketplace marks
+    nothing: then a promotion, a role or a grant that says more than was sent is theirs. Of a listing
+    marketplaces show more than they were told."""
+    if owner is not None:
+        return live.owner == owner
+    return type not in CHOSEN or is_just(sent, live)
+
+
+CHOSEN: Final = frozenset({"promotion", "role", "grant"})
+"""Types of which anybody makes one under any name."""
+
+
 def inside_band(name: str, value: Any, band: Mapping[str, Any], whole: Attributes) -> bool:
     """Whether a ceded value is within its owner's range. A price is ceded within the bounds of its listing
     (`whole`) only, whatever the range says. Anything unreadable is outside."""

@@ -620,6 +620,7 @@ def _recover(
         snapshots,
         workspace.stamp(),
         recorded=state.ledger.recorded,
+        owner=state.owner,
         begun=lambda address, sent, live: is_begun(
             state.marketplaces.get(where[address.store]), address, sent, live
         ),
@@ -630,7 +631,7 @@ def _recover(
         if row.attributes is not None
         and (row.address.type, row.address.key) not in state.desired.stores.get(row.address.store, {})
         and (row.address.type, row.address.key) not in state.ledger.applied(row.address.store)
-        and not is_as_made(state, row.address, snapshots[row.address.store].resources)
+        and not is_as_made(state, row.address, snapshots[row.address.store])
     }
     found = found.without(theirs)
     unseen = {i.address for i in intents if not where[i.address.store]}

@@ -32,6 +32,7 @@ from acorn_gitops.marketplaces.protocol import (
     Marketplace,
     Renames,
     Scope,
+    Snapshot,
     is_begun,
 )
 from acorn_gitops.model.finding import Finding, InvalidSpecs, MarketplaceError, Misused
@@ -39,7 +40,7 @@ from acorn_gitops.model.resource import Address, Attributes, Desired, Live, plat
 from acorn_gitops.model.spans import Spans, untold
 from acorn_gitops.plan.acknowledged import Acknowledges, Left, set_aside
 from acorn_gitops.plan.change import Applied, Change
-from acorn_gitops.plan.compare import is_just
+from acorn_gitops.plan.compare import is_just, may_be_from
 from acorn_gitops.plan.diff import Policy, with_intents
 from acorn_gitops.plan.select import Selection
 from acorn_gitops.reconcile.addresses import by_either_scheme, one_spelling
@@ -460,9 +461,9 @@ def views(
                 ours = [
                     one
                     for one in intents[store]
-                    if one[0] in view.desired
-                    or one[0] in view.applied
-                    or is_as_made(state, Address(store, *one[0]), view.live)
+                    if one[0] in view.applied
+                    or (one[0] in view.desired and _may_be_ours(state, view, key=one[0], sent=one[1]))
+                    or is_as_made(state, Address(store, *one[0]), view)
                 ]
                 view.applied = with_intents(view.applied, ours, view.live, begun=_begun(state, view))
         except MarketplaceError as error:
@@ -473,11 +474,20 @@ def views(
         del view
 
 
-def is_as_made(state: States, address: Address, live: Mapping[Key, Live]) -> bool:
+def _may_be_ours(state: States, view: StoreView, key: Key, sent: Attributes) -> bool:
+    """Whether what is there may be what an interrupted run was about to make."""
+    have, owner = view.live.get(key), state.owner if view.owners else None
+    return have is None or may_be_from(key[0], sent, have, owner=owner)
+
+
+def is_as_made(state: States, address: Address, shown: StoreView | Snapshot) -> bool:
     """Whether a store shows just what an interrupted run was about to make (`States.made`), and not somebody
     else's."""
+    live = shown.live if isinstance(shown, StoreView) else shown.resources
     have, sent = live.get((address.type, address.key)), state.made.get(address)
-    return have is not None and sent is not None and is_just(sent, have) and have.owner in ("", state.owner)
+    if have is None or sent is None or not is_just(sent, have):
+        return False
+    return have.owner == state.owner if shown.owners else not have.owner
 
 
 def acknowledged(state: States) -> Acknowledges | None:

@@ -32,8 +32,8 @@ from acorn_gitops.resources.buyers import EVERYBODY, Buyer
 _Memo = tuple[Reach, Reach, str, str]
 """Promotions before and after, the currency, the audience of the buyer."""
 
-MOST_OFFERS: Final = 100_000
-"""Offers that are looked at, time by time, to tell those who meet one condition from others."""
+MOST_OFFERS: Final = 200_000
+"""Offers that are looked at, time by time, to tell one sort of buyer from another."""
 
 
 class Falls:
@@ -44,7 +44,8 @@ class Falls:
     def __init__(self, before: HeldPromotions, after: HeldPromotions) -> None:
         self._before, self._after = before, after
         self._stretches: dict[_Memo, list[Stretch]] = {}
-        self._pairs: dict[_Memo, list[tuple[Lowest, Lowest]]] = {}
+        self._pairs: dict[tuple[_Memo, bool], list[tuple[Lowest, Lowest]]] = {}
+        """Also by whether the list price moves."""
 
     def breach(
         self,
@@ -77,46 +78,56 @@ class Falls:
         it is renamed in place; promotions on it may follow it. `buyer`: who is asked these prices."""
         currency = then["currency"]
         memo = self._memo(sku, former or sku, currency, buyer)
-        if memo not in self._pairs:
-            pairs = self._between(memo[0], memo[1], currency, buyer=buyer)
-            self._pairs[memo] = [(lowest(had), lowest(has)) for had, has in pairs]
         first, second = minor(was["value"], currency), minor(then["value"], currency)
-        paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo])
+        moves = first != second
+        if (memo, moves) not in self._pairs:
+            pairs = self._between(memo[0], memo[1], currency, buyer=buyer, moves=moves)
+            self._pairs[memo, moves] = [(lowest(had), lowest(has)) for had, has in pairs]
+        paid = ((had.pays(first), has.pays(second)) for had, has in self._pairs[memo, moves])
         return max(paid, key=lambda p: Fraction(p[0] - p[1], p[0] or 1), default=(first, first))
 
     def _memo(self, sku: str, former: str, currency: str, buyer: Buyer) -> _Memo:
         return self._before.reach(former), self._after.reach(sku, former), currency, buyer.audience
 
-    def _between(self, before: Reach, after: Reach, currency: str, *, buyer: Buyer) -> Iterable[_Pair]:
+    def _between(
+        self, before: Reach, after: Reach, currency: str, *, buyer: Buyer, moves: bool
+    ) -> Iterable[_Pair]:
         """Of each time with promotions, what somebody had then and has: who pays least, and each sort of
-        buyer. Where all fall alike, or there are very many sorts: who meets one condition, and who does
-        nothing for it. What is paid between promotions is the list price: others judge it. Where there are
-        too many to tell them apart, all count as if they had paid the list price."""
+        buyer; `moves`: also of those for whom only the list price is another. Where all fall alike, or there
+        are very many sorts: who meets one condition, and who does nothing for it. What is paid between
+        promotions is the list price: others judge it. Where there are too many to tell them apart, all count
+        as if they had paid the list price."""
         old = _single(self._before.computable(before, currency), buyer)
         new = _single(self._after.computable(after, currency), buyer)
-        edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
-        times = set[_Pair]()
         found = dict[_Pair, None]()
         left = MOST_OFFERS
-        for start, _ in pairwise(edges):
-            was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
-            then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
-            if not (was or then) or (was, then) in times:
-                continue
-            times.add((was, then))
+        # What changes is looked at first, so that nothing else uses up the looking.
+        for was, then in sorted(_times(old, new), key=lambda both: both[0] == both[1]):
             found[was, then] = None
-            if not was:
-                continue  # all paid alike
+            if not was or (was == then and not moves):
+                continue  # all paid alike, or pay what they paid
             # Where all take shares and only the list price changes, it falls alike for everybody.
             alike = was == then and all(one.kind == "percent" for one in was)
-            some = _each_buyer(was, then) if not alike and left > MOST_OFFERS // 2 else None
-            for pair in (some or _each_condition(was, then)) if left > 0 else ():
-                if pair not in found:
+            some = _each_buyer(was, then) if not alike and left > 0 else None
+            for pair in some or _each_condition(was, then):
+                if pair not in found and (moves or pair[0] != pair[1]):
                     found[pair] = None
                     left -= 1 + len(pair[0]) + len(pair[1])
-            if left <= 0 and was != then:
+            if some is None and was != then:
                 found[(), then] = None
         return found
+
+
+def _times(old: Mapping[str, Running], new: Mapping[str, Running]) -> Iterable[_Pair]:
+    """What is on offer before and after, at each time at which anything is; each once."""
+    edges = sorted({edge for one in (*old.values(), *new.values()) for edge in (one.start, one.end)})
+    found = dict[_Pair, None]()
+    for start, _ in pairwise(edges):
+        was = tuple(one.offer for one in old.values() if one.start <= start < one.end)
+        then = tuple(one.offer for one in new.values() if one.start <= start < one.end)
+        if was or then:
+            found[was, then] = None
+    return found
 
 
 _Pair = tuple[tuple[Offer, ...], tuple[Offer, ...]]
