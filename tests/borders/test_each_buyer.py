@@ -3,7 +3,7 @@ counts once; and a promotion that is made anew is judged also while it is gone."
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -17,7 +17,9 @@ from acorn_gitops.engines.pricing.attested import beside
 from acorn_gitops.engines.pricing.falls import Falls
 from acorn_gitops.engines.pricing.forms import ATTESTED
 from acorn_gitops.engines.pricing.offer import offer_of
+from acorn_gitops.engines.pricing.price import Offer, effective
 from acorn_gitops.engines.pricing.standing import HeldPromotions
+from acorn_gitops.engines.pricing.worlds import Asked, World
 from acorn_gitops.model.resource import Address
 from acorn_gitops.sandbox.disturb import insert
 from tests.borders.test_any_of_it_may_come import COUPON, DAYS, FIFTH, PROMOTIONS, money
@@ -25,6 +27,8 @@ from tests.borders.test_left_to_others import BUDGET, listing
 from tests.faults import sandbox
 from tests.repository import Repository, promo, storefront
 from tests.test_access import enforce, write_guarded
+from tests.test_lowest_prices import OFFERS
+from tests.test_lowest_prices import buyers as every_buyer
 from tests.test_prices import oracle
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -296,3 +300,139 @@ def test_a_budget_sees_each_buyer_where_the_list_price_falls(
     done = made.run("apply", "--auto-approve")
     words = "falls from 20.00 to 15.00 EUR with promotions, by 25.0 %"
     assert (done.code, words in done.err) == (5, True), done
+
+
+# -- what somebody else pays hides nothing -----------------------------------------------------------------
+
+DEEP = Offer("staff", "amount", 10**6, mode="bestOnly", choice="STAFF", tier=40)
+"""Whoever has this code pays nothing, whatever else is on offer."""
+
+
+def one_sort(offers: list[Offer]) -> list[Offer]:
+    """Each group of one kind and one mode, as most are: of these fewer ought to be dearer."""
+    first: dict[str, Offer] = {}
+    return [
+        o._replace(kind=of.kind, mode=of.mode, value=of.value + number, choice="", audience="all")
+        if (of := first.setdefault(o.group, o)) is not o and o.group
+        else o
+        for number, o in enumerate(offers)
+    ]
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    OFFERS.map(lambda offers: offers[:5]),
+    st.booleans(),
+    st.lists(st.booleans(), min_size=5, max_size=5),
+    st.integers(3000, 12_000),
+    st.sampled_from([0, 0, 1, 2, 5, 10, 100, 3000]),
+)
+def test_what_ends_makes_it_cheaper_for_nobody_unseen(
+    offers: list[Offer], alike: bool, stays: list[bool], price: int, more: int
+) -> None:
+    """Fewer offers, or a higher price, and somebody pays less than a floor all the same: it is seen, beside a
+    code with which others pay nothing."""
+    was = one_sort(offers) if alike else offers
+    then = [o for o, keeps in zip(was, stays, strict=False) if keeps]
+    names = {o.name for o in then}
+    pairs = [
+        (int(oracle(price, [*has])), int(oracle(price + more, [o for o in has if o.name in names])))
+        for has in reachable(was)
+    ]
+    lost = [after for before, after in pairs if after < before]
+    world = World((*then, DEEP), (*was, DEEP))
+    if lost:
+        least = min(lost)
+        assert world.below(Asked(price + more, price), least + 1) is not None
+
+
+def reachable(offers: list[Offer]) -> list[list[Offer]]:
+    """What each sort of buyer has who has the best of his codes, before and after: all that he can have,
+    where codes are one choice each."""
+    return [has for has in every_buyer(offers) if not any(o.choice for o in has)]
+
+
+SAME_TURN = [
+    Offer("z", "percent", 500_000_000, group="g", mode="multiplicative"),
+    Offer("a", "percent", 490_000_000, group="g", mode="multiplicative"),
+    Offer("m", "amount", 4000, mode="multiplicative"),
+]
+"""After `z`, 30.00 are left of 100.00: half of 60.00. After `a`, which comes before `m`: 11.00."""
+CUTS = [Offer(f"c{n}", "percent", 90_040_000) for n in range(8)]
+SOLD = Offer("s", "sale", 5000, tier=10)
+
+
+@pytest.mark.parametrize("beside", [[], [DEEP]], ids=["alone", "beside a code for staff"])
+@pytest.mark.parametrize(
+    ("was", "then", "price", "before", "after"),
+    [
+        pytest.param(SAME_TURN, SAME_TURN[1:], 10_000, 3000, 1100, id="another turn"),
+        pytest.param([SOLD, *CUTS], CUTS, 5004, 1400, 1396, id="a base that rises by cents"),
+    ],
+)
+def test_an_end_that_is_dearer_in_words_and_cheaper_in_cents(
+    was: list[Offer], then: list[Offer], price: int, before: int, after: int, beside: list[Offer]
+) -> None:
+    """Whoever replaces the best of a group takes it in his own turn; and many roundings of a higher base."""
+    assert (effective(price, was).pays, effective(price, then).pays) == (before, after)
+    world = World((*then, *beside), (*was, *beside))
+    assert world.below(Asked(price, price), before) == after
+    assert world.fall(price) == after
+
+
+@pytest.mark.parametrize("days", [3, 60])
+def test_many_promotions_of_a_day_use_up_no_looking(days: int, tmp_path: Path) -> None:
+    """A Prime member with a code gets half off, after sixty promotions of which nothing changes."""
+
+    def at(first: int, last: int) -> dict[str, Any]:
+        begin = datetime(2026, 12, 1)
+        return {
+            "window": {
+                name: {"local": (begin + timedelta(days=day)).strftime("%Y-%m-%dT00:00"), "tz": "UTC"}
+                for name, day in (("start", first), ("end", last))
+            }
+        }
+
+    always = at(0, 400)
+    amount = {"amount": {"amz-de": {"currency": "EUR", "value": "88.00"}}}
+    promotions = [
+        promo(
+            "staff", type="promoCode", code="STAFF", discount=amount, stacking={"mode": "bestOnly"}, **always
+        ),
+        *(promo(f"b{n}", "1", type="promoCode", code=f"B{n}", **always) for n in range(6)),
+        *(promo(f"d{n}", "1", **at(n, n + 1)) for n in range(days)),
+    ]
+    promotions = [{**one, "spec": {**one["spec"], **SMALL}} for one in promotions]
+    made = Repository(tmp_path / "r", storefront(), listing("A-1", "100.00"), *promotions)
+    made.apply()
+    (made.path / "acorn.yaml").write_text(BUDGET)
+    later = at(days + 1, days + 5)
+    new = [
+        promo("o1", "25", type="primeExclusive", audience="prime", **later, **SMALL),
+        promo("o2", "25", type="promoCode", code="AA", **later, **SMALL),
+    ]
+    made.write(storefront(), listing("A-1", "100.00"), *promotions, *new)
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, "falls from 99.00 to 49.00 EUR with promotions" in done.err) == (5, True), done
+
+
+@pytest.mark.parametrize("price", ["100.00", "20.00"], ids=["only the band", "band and price"])
+def test_a_ceded_price_that_the_specs_move_is_no_repair(price: str, tmp_path: Path) -> None:
+    """No ledger knows where a repricer left it: a budget is asked, whoever moved it."""
+
+    def ceded(value: str, low: str, high: str) -> dict[str, Any]:
+        band = {"ceded": {"price": {"by": "repricer", "min": low, "max": high}}}
+        return listing("A-1", value, lifecycle=band, status="active")
+
+    made = Repository(tmp_path / "r", storefront(), ceded("100.00", "12.00", "150.00"))
+    (made.path / "acorn.yaml").write_text(BUDGET)
+    made.apply()
+    low = "12.00"
+    if price == "100.00":
+        hand = 'amz-de/listing/K-1.price={"currency": "EUR", "value": "149.00"}'
+        assert made.run("sandbox", "disturb", hand).code == 0
+        made.write(storefront(), ceded("90.00", low, "148.00"))
+    else:
+        made.write(storefront(), ceded(price, low, "30.00"))
+    done = made.run("apply", "--auto-approve")
+    assert (done.code, "BUD-002" in done.err) == (5, True), done

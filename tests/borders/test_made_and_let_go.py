@@ -168,3 +168,39 @@ def test_a_plan_says_what_apply_will_do(what: str, tmp_path: Path) -> None:
     assert "- listing F-1" in team.run("plan").out
     team.apply()
     assert "amz-fr/listing/F-1" not in team.live()
+
+
+CHANGED = [*BEFORE, promo("q", "7", **SALE)]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["nobody died", "killed before it was sent"])
+@pytest.mark.parametrize("more", [{}, {"code": "X"}], ids=["the very same", "for a code"])
+def test_what_somebody_made_by_hand_is_taken_over_by_a_word(
+    more: dict[str, Any], killed: bool, tmp_path: Path
+) -> None:
+    """A run was about to make a promotion of that name: what a colleague made meanwhile bears no mark of ours."""
+    team = Repository(tmp_path / "r", *BEFORE)
+    team.apply()
+    if killed:
+        team.write(*MADE["a promotion"][0])
+        dies(team, "before")
+    by_hand(team, **more)
+    team.write(*CHANGED)
+    done = team.run(*APPLY)
+    assert (done.code, "take it over with `--adopt`" in done.out) == (3, True), done
+    assert team.live()["amz-de/promotion/q"]["discount"] == {"percent": "5"}
+    assert team.run(*APPLY, "--adopt").code == 0
+    assert team.live()["amz-de/promotion/q"]["discount"] == {"percent": "7"}
+
+
+def test_the_very_same_made_by_hand_stays_where_marketplaces_mark_owners(tmp_path: Path) -> None:
+    """It was never sent; the specs drop it, as somebody has done it by hand."""
+    team = Repository(tmp_path / "r", *BEFORE)
+    team.apply()
+    team.write(*MADE["a promotion"][0])
+    dies(team, "before")
+    by_hand(team)
+    team.write(*BEFORE)
+    assert "not managed and left alone: promotion q" in " ".join(team.run("plan").out.split())
+    team.apply()
+    assert "amz-de/promotion/q" in team.live()

@@ -75,6 +75,8 @@ class World:
     def fall(self, amount: int) -> int | None:
         """The least that somebody pays after the change, at a list price, who pays more before it; None where
         there is nobody."""
+        if self.then == self.was:
+            return None
         least = self.after(amount)
         if least < self.before(amount):
             return least
@@ -116,11 +118,12 @@ class World:
             yield self.after(after)
             return
         left, seen = MOST_STATES, set()
+        every = (self.then, *(offers for offers, _ in compared))
+        same = all(after == price for _, price in compared)
+        plain = dict(zip(bare := self._all(compared), as_is(bare), strict=True))
         for has in sorts:
-            reach = tuple(
-                as_is(o for o in offers if o in has) for offers in (self.then, *(c[0] for c in compared))
-            )
-            if reach in seen:
+            reach = tuple(tuple(plain[o] for o in offers if o in has) for offers in every)
+            if reach in seen or (same and all(one == reach[0] for one in reach)):
                 continue
             seen.add(reach)
             searched = [_searched(offers) for offers in reach]
