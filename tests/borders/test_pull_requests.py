@@ -128,10 +128,9 @@ def test_a_folder_shaped_like_a_bare_repository_means_nothing(made: Repository, 
 
 
 @pytest.mark.parametrize("pointer", ["absolute", "relative", "link"])
-def test_a_git_file_that_points_elsewhere_means_nothing(
-    pointer: str, made: Repository, tmp_path: Path
-) -> None:
-    """`.git` as a file or link that leads to a stranger's folder."""
+def test_a_git_file_that_points_elsewhere_is_refused(pointer: str, made: Repository, tmp_path: Path) -> None:
+    """`.git` as a file or link that leads to a stranger's folder: nothing there runs, and it is not taken for
+    a folder without a repository, in which nobody freezes anything."""
     mark = tmp_path / "ran"
     trap = Repository(tmp_path / "trap", storefront())
     _monitored(trap, mark)
@@ -145,7 +144,8 @@ def test_a_git_file_that_points_elsewhere_means_nothing(
     for arguments in READERS:
         made.run(*arguments)
     assert not mark.exists()
-    assert made.run("plan", "-o", "json").json["commit"] == ""
+    done = made.run("plan")
+    assert (done.code, "does not name it back" in done.err) == (1, True), done
 
 
 @pytest.mark.parametrize(
