@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acorn_gitops.marketplaces.vendure.client import Client, Refusal
 from tests.vendure.server import Server
 from tests.vendure.test_flow import PROMO, SHOP, Shop, variant
 from tests.vendure.test_flow import _password as _password
@@ -277,6 +278,60 @@ def test_a_product_that_was_switched_off_is_switched_on_again(shop: Shop) -> Non
     )
     result = shop.run("apply", "--auto-approve")
     assert (result.code, "1 more variants would go on sale with it" in result.out) == (3, True), result
+
+
+OFF = "mutation($i: ID!) { updateProduct(input: {id: $i, enabled: false}) { id } }"
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["taken", "refused"])
+def test_a_product_is_switched_on_once_its_price_is_right(
+    refused: bool, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At no moment is it sold for what it cost while it was off; where the price is refused, it stays off."""
+    mug = variant(shop.server, "MUG-RED")["id"]
+    asked = "query($i: ID!) { productVariant(id: $i) { product { id enabled } prices { price } } }"
+    product = shop.server.ask(asked, "shop-de", i=mug)["productVariant"]["product"]["id"]
+    shop.server.ask(OFF, "shop-de", i=product)
+    inner, seen = Client.write, []
+
+    def write(self: Client, operation: str, *given: Any, **more: Any) -> Any:
+        if refused and "updateProductVariants" in operation:
+            raise Refusal("no", "ILLEGAL_OPERATION")
+        done = inner(self, operation, *given, **more)
+        now = shop.server.ask(asked, "shop-de", i=mug)["productVariant"]
+        seen.append((now["product"]["enabled"], now["prices"][0]["price"]))
+        return done
+
+    monkeypatch.setattr(Client, "write", write)
+    shop.text((SHOP + PROMO).replace('value: "12.90"', 'value: "12.50"'))
+    done = shop.run("apply", "--auto-approve")
+    assert done.code == (3 if refused else 0), done
+    assert (True, 1290) not in seen
+    assert (True, 1250) in seen or refused
+
+
+def test_a_sku_without_a_price_to_start_from_is_assigned_to_no_channel(shop: Shop) -> None:
+    """Vendure would sell it for nothing until the next request."""
+    by_hand(shop.server, "FREE-1", price=0)
+    shop.text(
+        SHOP
+        + """---
+apiVersion: acorn/v1
+kind: SkuMapping
+metadata: {name: free}
+spec:
+  sku: FREE-1
+  attributes: {title: Free}
+  listings:
+    - {store: shop-de, status: active, price: {currency: EUR, value: "9.00"}}
+"""
+    )
+    done = shop.run("apply", "--auto-approve")
+    assert (done.code, "it has no price in the default channel" in done.out) == (3, True), done
+    found = shop.server.ask(
+        '{ productVariants(options: {filter: {sku: {eq: "FREE-1"}}}) { totalItems } }', "shop-de"
+    )
+    assert found["productVariants"]["totalItems"] == 0
 
 
 def test_a_renamed_sku_keeps_its_product(shop: Shop) -> None:

@@ -41,6 +41,9 @@ alone."""
 ASKED: Final = 500
 """SKUs in one filter."""
 NOTHING: Final = "it has no price, and Vendure would sell it for nothing"
+NO_BASE: Final = (
+    "it has no price in the default channel, from which Vendure takes that of any other: give it one there"
+)
 
 
 class Listings:
@@ -121,12 +124,17 @@ class Listings:
         )
         fresh = [job for job in jobs if job.key not in known]
         shared = [job for job in jobs if job.key in known and job.key not in several]
+        bases = self._bases(channel, shared)
+        # Vendure would take one of nothing, or of what nobody knows, into the channel, and sell it for that.
+        blind = {job.key: NO_BASE for job in shared if _on_sale(job) and not bases.get(job.key)}
+        troubles |= blind
+        shared = [job for job in shared if job.key not in blind]
         troubles |= zip(
             (job.key for job in fresh),
             self._each(fresh, lambda part: self._make(channel, part), once=True),
             strict=True,
         )
-        assigned = self._each(shared, lambda part: self._assign(channel, part, known))
+        assigned = self._each(shared, lambda part: self._assign(channel, part, known, bases))
         troubles |= zip((job.key for job in shared), assigned, strict=True)
         return [troubles.get(job.key) for job in jobs]
 
@@ -171,19 +179,29 @@ class Listings:
         price = self._amounts.minor(wanted["price"]) if wanted.get("price") else 0
         return fields | {"sku": job.key, "price": price, "translations": [self._translation(channel, job)]}
 
-    def _assign(self, channel: RemoteStore, jobs: Sequence[Job], known: Mapping[str, Raw]) -> None:
+    def _bases(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, int]:
+        """By SKU, the price from which Vendure takes that of this channel: minor units."""
+        name = "priceWithTax" if channel.raw["pricesIncludeTax"] else "price"
+        try:
+            priced = self._read(op.PRICES_OF_SERVER, "", [job.key for job in jobs]) if jobs else []
+        except Refusal:  # a default channel without a tax zone has no prices
+            return {}
+        return {raw["sku"]: raw[name] for raw in priced if raw[name]}
+
+    def _assign(
+        self,
+        channel: RemoteStore,
+        jobs: Sequence[Job],
+        known: Mapping[str, Raw],
+        bases: Mapping[str, int],
+    ) -> None:
         """Into this channel with this channel's price from the first moment: Vendure takes it from the
         default channel times a factor, so that the factor is what makes it right."""
         fields, variables = op.ASSIGN_VARIANT
         inputs: Raw = {}
         rows = []
-        try:
-            priced = {r["sku"]: r for r in self._read(op.PRICES_OF_SERVER, "", [job.key for job in jobs])}
-        except Refusal:  # a default channel without a tax zone has no prices
-            priced = {}
         for n, job in enumerate(jobs):
-            raw = known[job.key]
-            base = priced.get(job.key, {}).get("priceWithTax" if channel.raw["pricesIncludeTax"] else "price")
+            raw, base = known[job.key], bases.get(job.key)
             inputs[f"i{n}"] = {"productVariantIds": [raw["id"]], "channelId": channel.id}
             if base and job.merged.get("price"):
                 inputs[f"i{n}"]["priceFactor"] = self._amounts.minor(job.merged["price"]) / base
@@ -214,13 +232,32 @@ class Listings:
                 rows.append(self._fields(channel, job, job.row.raw["id"]))
             self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
 
-        asleep = self._wake(channel, jobs)
-        done = iter(self._each([job for job in jobs if job.key not in asleep], carry))
-        return [asleep[job.key] if job.key in asleep else next(done) for job in jobs]
+        sleeping, troubles = self._sleeping(jobs)
+        sent = [job for job in jobs if job.key not in troubles]
+        troubles |= zip((job.key for job in sent), self._each(sent, carry), strict=True)
+        # What it costs first, and then it is sold.
+        for id, keys in sleeping.items():
+            refused = [key for key in keys if troubles[key] is not None]
+            why = (
+                f"its product (id {id}) stays switched off, as {refused[0]} of it was refused"
+                if refused
+                else self._switch_on(channel, id)
+            )
+            troubles |= {key: why for key in keys if troubles[key] is None}
+        return [troubles[job.key] for job in jobs]
 
-    def _wake(self, channel: RemoteStore, jobs: Sequence[Job]) -> dict[str, Trouble]:
-        """Switch products on whose variants go on sale; answers the variants that cannot, since others of the
-        same product would go on sale with them and nobody said so."""
+    def _switch_on(self, channel: RemoteStore, id: str) -> Trouble:
+        try:
+            self._client.write(op.ENABLE_PRODUCT, {"id": id}, channel.token)
+        except MarketplaceError as error:
+            if type(error) is not MarketplaceError and not isinstance(error, (Refusal, Doubtful)):
+                raise
+            return error.message
+        return None
+
+    def _sleeping(self, jobs: Sequence[Job]) -> tuple[dict[str, list[str]], dict[str, Trouble]]:
+        """Products that are off and of which variants go on sale, with these; and the variants that cannot,
+        since others of the same product would go on sale with them and nobody said so."""
         waiting: dict[str, list[str]] = {}
         for job in jobs:
             if job.row is None or "status" not in job.attributes or not _on_sale(job):
@@ -229,7 +266,7 @@ class Listings:
             if not product["enabled"]:
                 waiting.setdefault(str(product["id"]), []).append(job.key)
         if not waiting:
-            return {}
+            return {}, {}
         options = {"filter": {"id": {"in": sorted(waiting)}}}
         # By the whole server: a product is switched on for every channel that has it. What is off by itself
         # stays off.
@@ -242,11 +279,11 @@ class Listings:
             held = on.get(id, {"totalItems": 1, "items": []})
             others = held["totalItems"] - sum(one["sku"] in keys for one in held["items"])
             if not others:
-                self._client.write(op.ENABLE_PRODUCT, {"id": id}, channel.token)
                 continue
+            del waiting[id]
             why = f"its product (id {id}) is switched off, and {others} more variants would go on sale with it: switch it on there"
             troubles |= dict.fromkeys(keys, why)
-        return troubles
+        return waiting, troubles
 
     def _fields(self, channel: RemoteStore, job: Job, id: str) -> dict[str, object]:
         """An update's input. On sale only with a price: an active listing without one is refused."""
