@@ -232,6 +232,8 @@ def sold_below(
     if not (touched or changed):
         return
     anew = {sku for c in changed.values() if c.action != "delete" for sku in _skus_of(c.after or {})}
+    # Where one ends, others may take its place and leave less.
+    ended = {sku for key in former for sku in _skus_of(view.promotions.get(key) or {})}
     listings = {key: live.attributes for (type, key), live in view.live.items() if type == "listing"}
     away = {c.former.key for c in touched.values()} - touched.keys()
     for key in sorted({*listings, *touched} - away):
@@ -248,9 +250,11 @@ def sold_below(
         sku = str(listing.get("sku") or key)
         was = str(live.get("sku") or (moved.former.key if moved is not None and in_place else sku))
         named = sku.casefold() in anew
-        if moved is None and not named:
+        ends = sku.casefold() in ended
+        if moved is None and not named and not ends:
             continue
         own = named and (every or want is None or moved is None or _is_priced_by_others(want, live))
+        own = own or (ends and every)
         theirs = sorted(promoted.before.on(sku, was) & foreign.keys())
         if not own and not theirs:
             continue

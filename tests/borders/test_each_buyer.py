@@ -436,3 +436,32 @@ def test_a_ceded_price_that_the_specs_move_is_no_repair(price: str, tmp_path: Pa
         made.write(storefront(), ceded(price, low, "30.00"))
     done = made.run("apply", "--auto-approve")
     assert (done.code, "BUD-002" in done.err) == (5, True), done
+
+
+def grouped_half(name: str, percent: str) -> dict[str, Any]:
+    return promo(name, percent, stacking={"group": "g", "mode": "multiplicative"}, **SMALL)
+
+
+@pytest.mark.parametrize("staff", [False, True], ids=["alone", "beside a code for staff"])
+def test_an_end_that_leaves_too_little_is_foretold(staff: bool, tmp_path: Path) -> None:
+    """Ending `z` puts `a` in its place, before 40.00 that somebody else takes off: from 30.00 to 11.00."""
+    floored = listing("A-1", "100.00", status="active")
+    floored["spec"]["pricePolicy"] = {"min": {"amz-de": "30.00"}}
+    made = Repository(tmp_path / "r", storefront(), floored, grouped_half("z", "50"), grouped_half("a", "49"))
+    made.apply()
+    window = {key: made.live()["amz-de/promotion/a"][key] for key in ("start", "end")}
+    theirs = {"skus": ["A-1"], "enabled": True, **window}
+    amount = {"amount": {"currency": "EUR", "value": "40.00"}}
+    with sandbox(made) as database:
+        stacked = {"type": "amountOff", "discount": amount, "stacking": {"mode": "multiplicative"}}
+        insert(database, Address("amz-de", "promotion", "m"), {**theirs, **stacked})
+        if staff:
+            deep = {"amount": {"currency": "EUR", "value": "95.00"}}
+            code = {"type": "promoCode", "code": "S", "discount": deep, "stacking": {"mode": "bestOnly"}}
+            insert(database, Address("amz-de", "promotion", "staff"), {**theirs, **code})
+    made.write(storefront(), floored, grouped_half("a", "49"))
+    planned = made.run("plan")
+    assert "would cost 11.00 EUR" in " ".join(planned.out.split()), planned
+    assert "Apply will refuse (exit code 4)" in planned.out
+    done = made.run("apply", "--auto-approve")
+    assert done.code == 4 and "amz-de/promotion/z" in made.live(), done
