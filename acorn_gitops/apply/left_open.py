@@ -99,9 +99,9 @@ def found_done(
 ) -> LeftOpen:
     """Look for what earlier runs left open (`Ledger.open_intents`): a write that is visible happened, unless
     a later plan made it so (`recorded`: by which plan a resource was recorded last, and when), or what is
-    there is not ours (`owner`, `may_be_from`): then this one may still come. Of a creation that did not come to its end (`begun`) what is there is ours, and the rest
-    is planned. One that is not there a day after it was sent does not come any more. Nothing is written
-    down."""
+    there is not ours (`owner`, `may_be_from`): then this one may still come. Of a creation that did not come
+    to its end (`begun`) what is there is ours, and the rest is planned. One that is not there a day after it
+    was sent does not come any more. Nothing is written down."""
     settled: list[Settled] = []
     closed: list[Closed] = []
     told: set[tuple[str, Step]] = set()

@@ -101,8 +101,8 @@ def find(root: Path) -> Repository | None:
 
 
 def _pointed_to(top: Path, marker: Path) -> Repository | None:
-    """A worktree, a submodule or a clone whose folder of git lies elsewhere: its `.git` is a file that names a
-    folder, and that folder must name this one back."""
+    """A worktree, a submodule or a clone whose folder of git lies elsewhere: its `.git` is a file that names
+    a folder, and that folder must name this one back."""
     words = _read(marker).strip()
     if not words.startswith("gitdir: "):
         return None

@@ -233,5 +233,6 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _plain(match: re.Match[bytes]) -> bytes:
-    """What needs no escape, without it; any other as it is: behind a backslash that is meant nothing is one."""
+    """What needs no escape, without it; any other as it is: behind a backslash that is meant nothing is
+    one."""
     return bytes([int(match[1], 16)]) if match[1] else match[2] or match[0]

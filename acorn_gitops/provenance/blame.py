@@ -342,8 +342,8 @@ class Authors:
         return self._as_written(found)
 
     def _held(self, file: str) -> _Held | None:
-        """A file as the commit holds it, and as it is here; None where the commit does not hold it. AcornError
-        where git cannot say."""
+        """A file as the commit holds it, and as it is here; None where the commit does not hold it.
+        AcornError where git cannot say."""
         assert self._questions is not None
         try:
             words = self._content("HEAD", file).split()

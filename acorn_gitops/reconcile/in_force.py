@@ -45,7 +45,8 @@ def asking(workspace: Workspace, state: States) -> InForce | None:
 
 class InForce:
     """The rights of one who acts (`who`), on a day and at an instant (ISO texts). `everywhere`: the specs,
-    the own ledger or the default branch say that access is enforced; else it is in the stores of which another ledger says so."""
+    the own ledger or the default branch say that access is enforced; else it is in the stores of which
+    another ledger says so."""
 
     def __init__(
         self,

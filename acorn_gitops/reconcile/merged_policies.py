@@ -1,5 +1,5 @@
-"""What the default branch asks of whoever applies. Comes in: a workspace, loaded specs. Goes out: its policies.
-Callers: `signed`, `in_force`.
+"""What the default branch asks of whoever applies. Comes in: a workspace, loaded specs. Goes out: its
+policies. Callers: `signed`, `in_force`.
 
 A commit that nobody merged can take a policy out, and a clone without a ledger does not know the last apply:
 what the default branch says counts all the same, as this clone has last seen it.

@@ -507,8 +507,8 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
 def roles_asking(
     workspace: Workspace, ledger: Ledger, authors: Authors
 ) -> list[tuple[str, RolePermissionData]]:
-    """Roles that asked for approvals (name, what their spec said of that) when everything was applied last, or
-    in a run of which no store has heard: by the ledger, and where one of an earlier acorn says nothing of
+    """Roles that asked for approvals (name, what their spec said of that) when everything was applied last,
+    or in a run of which no store has heard: by the ledger, and where one of an earlier acorn says nothing of
     them, by that commit. AcornError where its specs cannot be read as a whole, or it is not here."""
     from acorn_gitops.reconcile.comparing import configuration_at
 
