@@ -7,7 +7,7 @@ STAMP := $(VENV)/.acorn-installed
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: setup demo test lint bench lock schemas clean
+.PHONY: setup demo test lint mutants bench lock schemas clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,12 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What decides a write, changed in small ways: `mutmut results` lists what no test has noticed, `mutmut show NAME` how.
+mutants: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run --max-children $(JOBS)
+	$(BIN)/mutmut results
+
 schemas: setup
 	$(BIN)/acorn schema schemas
 
@@ -39,6 +45,8 @@ bench: setup
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --all-extras --group dev \
 	  --no-emit-package acorn-gitops pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group mutants \
+	  --constraint requirements.lock -o requirements-mutants.lock
 
 clean:
-	rm -rf $(VENV) .acorn .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .acorn mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
