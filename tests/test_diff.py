@@ -62,6 +62,7 @@ def one(change: Change) -> str:
     before = [f"before {_text(change.before)}"] if change.before is not None else []
     after = [f"after {_text(change.after)}"] if change.after is not None else []
     origin = [f"from {change.origin}"] if change.origin is not None else []
+    assert isinstance(change.fingerprint, str)
     if change.fingerprint:
         assert change.fingerprint == digest(change.before or {}), "it presumes what is there"
         before.append("presumed")
@@ -438,6 +439,38 @@ CASES: dict[str, Case] = {
             "note de/listing/A stays: it belongs to b/prod",
         ],
         OWNED,
+    ),
+    "it left the specs, its type is kept, and it was only found": Case(
+        {},
+        {A: have(**SAID)},
+        {A: known(found=True, **SAID)},
+        ["forget de/listing/A: undeclared; before {price=9.00 sku=A}"],
+        Policy(prune={"listing": False}),
+    ),
+    "a store that left the specs, and was only found": Case(
+        {},
+        {("storefront", "de"): have(currency="EUR")},
+        {("storefront", "de"): known(found=True, currency="EUR")},
+        ["forget de/storefront/de: undeclared; before {currency=EUR}"],
+    ),
+    "it belongs to others, who set a price within its band": Case(
+        {A: want(lifecycle=BAND, price=SEVEN, sku="A", title="t")},
+        {A: have(owner="b/prod", price=EIGHT, sku="A", title="x")},
+        {A: known(sku="A", title="x")},
+        [
+            "update de/listing/A: first; owner b/prod>shop/prod first; title x>t edited; before {price=8.00 sku=A title=x};"
+            " presumed; after {price=8.00 sku=A title=t}; from specs/a.yaml:7"
+        ],
+        ADOPTED,
+    ),
+    "a rename of goods in another order": Case(
+        {("promotion", "q"): want("p", skus=["A", "B"])},
+        {P: have(skus=["B", "A"])},
+        {P: known(skus=["A", "B"])},
+        [
+            "replace de/promotion/q: renamed; was p; key p>q renamed; before {skus=['B', 'A']}; presumed;"
+            " after {skus=['A', 'B']}; from specs/a.yaml:9"
+        ],
     ),
     "it left the specs and the store": Case({}, {}, {A: known(**SAID)}, ["forget de/listing/A: gone"]),
     "nobody declares it, and nobody did": Case(
@@ -980,6 +1013,20 @@ def test_what_an_interrupted_run_made_is_ours(
     if A not in applied:
         assert all(one.protected is protected for one in found.values())
     assert applied == {} or [*applied] == [A]
+
+
+def test_what_an_interrupted_run_made_is_all_ours() -> None:
+    """Two of three, one of them in part, beside what was ours before."""
+    live = {A: have(**SENT), B: have(sku="A"), P: have(code="X")}
+    intents = [(A, SENT, SENT, False), (B, SENT, SENT, False), (P, {"code": "Y"}, {"code": "Y"}, False)]
+    before = {("listing", "C"): known(sku="C")}
+    found = with_intents(before, intents, live, begun=lambda key, sent, one: key == B)
+    assert {key: orjson.loads(one.attributes) for key, one in found.items()} == {
+        ("listing", "C"): {"sku": "C"},
+        A: SENT,
+        B: {"sku": "A"},
+    }
+    assert [*before] == [("listing", "C")]
 
 
 def test_of_a_declaration_what_is_there_is_as_it_is_there() -> None:
