@@ -130,6 +130,7 @@ def test_a_rename_that_an_interruption_ended_is_known_by_both_of_its_halves(
         {"web": Snapshot("web", exists=True, resources=there)},
         "2026-11-23T09:01:00Z",
         recorded=lambda _: ("", ""),
+        owner="",
         begun=lambda *_: False,
     )
     (made,) = [row for row in found.settled if row.outcome == "observed"]

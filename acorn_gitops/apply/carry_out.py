@@ -396,7 +396,7 @@ def _ended(run: Run, stores: _Stores) -> Report:
             "commit": plan.revision,
             "committed": edges.committed,
             "exact": edges.exact,
-            **({"selected": True} if edges.part else {}),
+            **({"selected": True} if edges.part else {"guards": {**edges.guards}}),
             **_unsoaked(run),
         },
     )

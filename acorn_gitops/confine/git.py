@@ -193,7 +193,7 @@ def _read(path: Path) -> str:
         if not stat.S_ISREG(path.lstat().st_mode):
             return ""
         with path.open("rb") as file:
-            return file.read(_MOST).decode("utf-8", "replace")
+            return file.read(_MOST).decode("utf-8", "surrogateescape")  # names are bytes
     except OSError:
         return ""
 
@@ -489,7 +489,7 @@ class Questions:
         for name in ("shallow", "info/exclude", "info/sparse-checkout"):
             content = _read(self.repository.common / name) or _read(self.repository.folder / name)
             if content:
-                (made / name).write_text(content)
+                (made / name).write_bytes(content.encode("utf-8", "surrogateescape"))
         return self._folder
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from acorn_gitops.ledger.protocol import Ledger
-from acorn_gitops.ledger.records import Closed, Intent, Settled
+from acorn_gitops.ledger.records import Closed, Intent, PlanStatus, Settled
 from acorn_gitops.model.finding import Stale
 from acorn_gitops.model.resource import Address, Attributes, digest
 from acorn_gitops.plan.change import Step
@@ -167,6 +167,23 @@ class LedgerConformance:
         assert ledger.applied("s") == {}
         assert [entry.event for entry in ledger.history()] == ["import", "state.rm"]
         assert ledger.record([], _day(3), "me", "", "import") == ""
+
+    def test_what_guarded_the_last_whole_run_is_known(self, opened: Opened) -> None:
+        """A part, and a run that did not come to its end, take nothing of it back."""
+        ledger = opened()
+        runs: list[tuple[PlanStatus, dict[str, object]]] = [
+            ("complete", {}),
+            ("complete", {"selected": True}),
+            ("partial", {}),
+        ]
+        for n, (status, more) in enumerate(runs, start=1):
+            guards = {"guards": {"n": n}}
+            ledger.begin_plan(f"p{n}", _day(n), "me", f"c{n}", "prod", about={"owner": OWNER, **guards})
+            ledger.end_plan(f"p{n}", status, _day(n), "me", {}, {"s": n}, {"owner": OWNER, **guards, **more})
+        assert (ledger.last_guards(), ledger.whole_guards()) == ({"n": 3}, {"n": 1})
+        ledger.begin_plan("p4", _day(4), "me", "c4", "prod", about={"owner": OWNER})
+        ledger.end_plan("p4", "complete", _day(4), "me", {}, {"s": 4}, {"owner": OWNER})
+        assert ledger.whole_guards() == {}
 
     def test_the_history_is_one_chain(self, opened: Opened) -> None:
         """Who, when, what, in order; each head is known, and sound."""

@@ -218,6 +218,10 @@ class Ledger(Protocol):
         """The settings that guarded the last run of which they are known."""
         ...
 
+    def whole_guards(self) -> dict[str, object]:
+        """The same of the last run that came to its end and left nothing out."""
+        ...
+
     def unheard(self) -> list[Mapping[str, object]]:
         """What entries say (`about`, `commit`) with which runs began that count for nothing (`believe`),
         after the last one that counts, the newest first. Nothing is permitted because of them; what they

@@ -322,6 +322,15 @@ class Trail(Rows):
                 return guards
         return {}
 
+    def whole_guards(self) -> dict[str, object]:
+        """The same of the last run that came to its end and left nothing out."""
+        for raw in self._counting("event='apply.end'"):
+            body = audit.body_of(raw)
+            guards = body.get("guards")
+            if body.get("status") == "complete" and not body.get("selected"):
+                return guards if isinstance(guards, dict) else {}
+        return {}
+
     def unheard(self) -> list[Mapping[str, object]]:
         """What entries say with which runs began that count for nothing, after the last one that counts, the
         newest first. A rebuild that counts is such an end, too."""

@@ -262,6 +262,11 @@ class Authors:
         except NoAnswer:
             return None
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether older commits can be fetched."""
+        return self._is_cut_off
+
     def has(self, commit: str) -> bool:
         """Whether this clone has a commit."""
         if self._questions is None:

@@ -78,6 +78,11 @@ def is_as_there(settings: ProjectData, environment: str, connections: Mapping[st
     )
 
 
+def says_the_same(settings: ProjectData, environment: str, connections: Mapping[str, ConnectionData]) -> bool:
+    """Whether an environment uses just these connections in a project file, word for word."""
+    return environment in (settings.get("environments") or {}) and _used(settings, environment) == connections
+
+
 def _used(settings: ProjectData, environment: str) -> Mapping[str, ConnectionData]:
     """The connections of an environment of a project file."""
     chosen = (settings.get("environments") or {}).get(environment) or {}

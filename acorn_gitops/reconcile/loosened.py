@@ -194,9 +194,15 @@ def opens(configuration: Configuration, ledger: Ledger) -> bool:
 
 
 def last_guards(ledger: Ledger) -> list[Mapping[str, object]]:
-    """The settings that guarded the last run; first those of runs of which no store has heard."""
+    """The settings that guarded the last run, and the last one that was whole: a part, or a run that left a
+    store out, takes nothing back for the rest. First those of runs of which no store has heard."""
     unheard = (one.get("guards") for one in ledger.unheard())
-    return [one for one in (*unheard, ledger.last_guards()) if isinstance(one, Mapping) and one]
+    found = [
+        one
+        for one in (*unheard, ledger.last_guards(), ledger.whole_guards())
+        if isinstance(one, Mapping) and one
+    ]
+    return [one for number, one in enumerate(found) if one not in found[:number]]
 
 
 def _differences(path: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:

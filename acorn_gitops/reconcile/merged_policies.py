@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from acorn_gitops.reconcile.addresses import environments_leading_to
+from acorn_gitops.reconcile.addresses import environments_leading_to, says_the_same
 from acorn_gitops.reconcile.standing_still import last_seen
 from acorn_gitops.reconcile.workspace import Workspace
 from acorn_gitops.specs.load import Loaded
@@ -17,19 +17,19 @@ from acorn_gitops.specs.merge import merge
 
 
 def merged_policies(workspace: Workspace, loaded: Loaded) -> list[Mapping[str, object]]:
-    """The policies of this environment, and of every one that leads to the same marketplaces, as the default
-    branch says them; none where it is not known."""
+    """The policies of this environment as the default branch says them; where it is another one here, or new,
+    those of every environment that leads to the same marketplaces, too. None where it is not known."""
     found: list[Mapping[str, object]] = []
     for commit in last_seen(workspace):
         settings = workspace.trust.settings(commit) or {}
         environments = settings.get("environments") or {}
-        names = {
-            loaded.project.environment,
-            *environments_leading_to(settings, loaded.project.connections),
-        }
-        own = settings.get("policies") or {}
+        own, used = loaded.project.environment, loaded.project.connections
+        names = {own}
+        if settings and not says_the_same(settings, own, used):
+            names |= {*environments_leading_to(settings, used)}
+        said = settings.get("policies") or {}
         found += [
-            merge(own, (environments[name] or {}).get("policies") or {})
+            merge(said, (environments[name] or {}).get("policies") or {})
             for name in names
             if name in environments
         ]

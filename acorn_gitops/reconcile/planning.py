@@ -479,7 +479,7 @@ def plan_findings(
         editors=editors,
         commit=authors.commit,
         recorded=recorded,
-        roles_before=lambda: roles_asking(workspace, state.ledger, authors),
+        roles_before=lambda: roles_asking(workspace, state, authors),
         holders=lambda store, role: holders_of(state, store, role),
         ever=lambda store, type: bool(state.ledger.ever(store, type)),
         gave=state.ledger.ever_gave,
@@ -505,25 +505,29 @@ def _hardened(workspace: Workspace, state: States, found: Sequence[Finding]) -> 
 
 
 def roles_asking(
-    workspace: Workspace, ledger: Ledger, authors: Authors
+    workspace: Workspace, state: States, authors: Authors
 ) -> list[tuple[str, RolePermissionData]]:
     """Roles that asked for approvals (name, what their spec said of that) when everything was applied last,
-    or in a run of which no store has heard: by the ledger, and where one of an earlier acorn says nothing of
-    them, by that commit. AcornError where its specs cannot be read as a whole, or it is not here."""
+    in the last run, or in one of which no store has heard: by the ledger, and by every other one that knows
+    the stores. Where ours is of an earlier acorn and says nothing of them, by that commit. AcornError where
+    its specs cannot be read as a whole, or it has to be fetched."""
     from acorn_gitops.reconcile.comparing import configuration_at
 
-    last = last_guards(ledger)
-    if all(APPROVALS in one for one in last):
-        return [one for before in last for one in _roles_in(before[APPROVALS])]
+    found = [one for said in guards_everywhere(workspace, state) for one in _roles_in(said.get(APPROVALS))]
+    ledger = state.ledger
+    if all(APPROVALS in one for one in last_guards(ledger)):
+        return found
     commit = ledger.last_whole()
     if not commit or not any(ledger.ever(store, "grant") for store in ledger.stores()):
-        return []
+        return found
     if not authors.has(commit):
+        if not authors.is_cut_off:
+            return found  # rewritten: nobody has it any more
         raise AcornError(
             f"what roles asked for when everything was applied last cannot be told: {commit[:10]} is not here",
             hint=WHOLE_HISTORY,
         )
-    return [*_roles_in(asking(configuration_at(workspace, commit)))]
+    return [*found, *_roles_in(asking(configuration_at(workspace, commit)))]
 
 
 def _roles_in(said: object) -> Iterator[tuple[str, RolePermissionData]]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from acorn_gitops.confine.text import Redacted
 from tests.borders.clone import cloned, git, published
+from tests.borders.market import open_market
 from tests.gitops.test_signed import commit, policy
 from tests.repository import Repository, sku, storefront
 
@@ -81,6 +82,7 @@ KNOWN = {
     "a branch in other letters": on_a_branch("价格"),
     "a branch with an umlaut": on_a_branch("großes"),
     "a branch with a comma": on_a_branch("fix,prices"),
+    "a branch in no code at all": on_a_branch("gro\udcdfes"),
     "many branches": of_many_branches,
     "HEAD as a link": with_a_linked_head,
     "a worktree": as_worktree,
@@ -234,6 +236,34 @@ def test_a_commit_that_nobody_merged_takes_no_policy_out(
     done = made.run("apply", "--auto-approve")
     assert (done.code, "ACN-052" in done.err) == (4, True), done
     assert "1.00" not in str(made.live().get("amz-de/listing/S-1"))
+
+
+@pytest.mark.parametrize("policy", ["signedCommits: required", "access: enforced"])
+def test_what_production_asks_binds_no_other_account(
+    policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two environments at one address, with a token each: the other one is as the default branch says it."""
+    monkeypatch.setenv("PROD", "token-of-production")
+    monkeypatch.setenv("STAGING", "token-of-staging")
+    with open_market(tmp_path) as market:
+        made = Repository(tmp_path / "r", storefront(), sku("S-1", "20.00"))
+        at = f'{{adapter: network, url: "{market.url}", token: "env:%s"}}'
+        (made.path / "acorn.yaml").write_text(
+            "apiVersion: acorn/v1\nkind: Project\nmetadata: {name: test}\nspec:\n  specs: [specs]\n"
+            f"  connections: {{main: {at % 'PROD'}}}\n  defaultEnvironment: staging\n"
+            f"  environments: {{prod: {{policies: {{{policy}}}}}, staging: {{connections: {{main: {at % 'STAGING'}}}}}}}\n"
+        )
+        published(tmp_path, made)
+        git(made.path, "fetch", "-q", "origin")
+        git(made.path, "remote", "set-head", "origin", "main")
+        assert made.run("apply", "--auto-approve").code == 0
+        # One that is as production is by another name is production.
+        project = made.path / "acorn.yaml"
+        project.write_text(project.read_text().replace("env:STAGING", "env:PROD"))
+        git(made.path, "commit", "-qam", "the same account")
+        made.write(storefront(), sku("S-1", "21.00"))
+        done = made.run("apply", "--auto-approve")
+        assert (done.code, "ACN-052" in done.err or "ACN-024" in done.err) == (4, True), done
 
 
 @given(st.text(st.sampled_from('\\\\/u0041bx"\n'), max_size=12))

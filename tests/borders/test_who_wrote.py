@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from acorn_gitops.confine.git import Questions, find
 from acorn_gitops.engines.access import one_spelling
+from acorn_gitops.marketplaces.network.adapter import NetworkMarketplace
+from acorn_gitops.marketplaces.protocol import Scope, Snapshot
+from acorn_gitops.model.finding import MarketplaceError
 from tests.borders.clone import cloned, git
 from tests.borders.test_approvals import ASKS, GIVEN, PROMO, ROLE, put
 from tests.borders.test_own_rights import WAYS, by, edited
@@ -165,6 +168,56 @@ def test_how_a_role_is_written_takes_back_nothing_that_it_asks(way: str, team: R
     put(team, "mallory", PROMO)
     put(team, "mallory", ROLE, file)
     assert refused(team) or "what was applied last asks" in team.run("plan").out
+
+
+OTHERWISE = {
+    "a part": ("--select", "amz-de/listing/S-2"),
+    "another environment": ("--env", "other"),
+}
+
+
+@pytest.mark.parametrize("way", OTHERWISE)
+def test_what_is_applied_otherwise_takes_back_nothing_that_roles_ask(way: str, team: Repository) -> None:
+    """One commit takes the asking out and brings the promotion; a part of it, or a run of another environment of the
+    same stores, is no apply of the whole."""
+    project = team.path / "acorn.yaml"
+    project.write_text(project.read_text().replace("{sandbox: {}}", "{sandbox: {}, other: {}}"))
+    team.write(storefront(), sku("S-1", "20.00"), sku("S-2", "31.00"))
+    put(team, "mallory", PROMO)
+    put(team, "mallory", ROLE, "roles.yaml")
+    assert refused(team)
+    done = team.run("apply", "--auto-approve", *OTHERWISE[way])
+    assert done.code == (0 if way == "a part" else 4), done
+    assert refused(team)
+
+
+def test_a_run_that_left_a_store_out_takes_back_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The promotion's store could not be read."""
+    monkeypatch.setenv("ACORN_ACTOR", "bob@example.com")
+    there = [storefront(), storefront("amz-fr"), sku("S-1", "20.00"), sku("F-1", "20.00", store="amz-fr")]
+    made = Repository(tmp_path / "r", *there)
+    project = made.path / "acorn.yaml"
+    project.write_text(project.read_text().rstrip() + "\n  policies: {onUnreadable: skip}\n")
+    (made.path / ".gitignore").write_text(".acorn/\n")
+    git(made.path, "init", "-q", "-b", "main")
+    put(made, "ada", ROLE + ASKS, "roles.yaml")
+    made.apply()
+    made.write(*there[:3], sku("F-1", "21.00", store="amz-fr"))
+    put(made, "mallory", PROMO)
+    put(made, "mallory", ROLE, "roles.yaml")
+    inner = NetworkMarketplace.read
+
+    def read(self: NetworkMarketplace, scope: Scope) -> Snapshot:
+        if scope.store == "amz-de":
+            raise MarketplaceError("it is down")
+        return inner(self, scope)
+
+    with monkeypatch.context() as down:
+        down.setattr(NetworkMarketplace, "read", read)
+        assert made.run("apply", "--auto-approve").code == 3
+    assert refused(made)
 
 
 def test_a_first_apply_with_edits_asks_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,11 @@ def test_the_commit_that_no_longer_asks_is_judged_by_the_last_apply(team: Reposi
     commit(team, keys / "ada")
     assert team.run("apply", "--auto-approve").code == 0
     commit(team, None)
+    done = team.run("apply", "--auto-approve")
+    assert (done.code, "is not signed" in done.err) == (4, True), done  # the default branch asks still
+    git(team.path, "push", "-q", "-f", "origin", "HEAD:main")
+    team.write(storefront(), sku("S-1", "20.50"))
+    commit(team, None)
     assert team.run("apply", "--auto-approve").code == 0
 
 

@@ -206,6 +206,10 @@ class Listings:
             if base and job.merged.get("price"):
                 inputs[f"i{n}"]["priceFactor"] = self._amounts.minor(job.merged["price"]) / base
             rows.append(self._fields(channel, job, raw["id"]))
+        asleep = [{"id": row["id"], "enabled": False} for row in rows if row.get("enabled") is False]
+        if asleep:
+            # What shall not be sold here is off before it is here, at whatever it costs elsewhere.
+            self._client.write(op.UPDATE_VARIANTS, {"input": asleep})
         self._client.write(op.many(fields, variables, len(jobs)), inputs)
         self._client.write(op.UPDATE_VARIANTS, {"input": rows}, channel.token)
 
@@ -249,10 +253,10 @@ class Listings:
     def _switch_on(self, channel: RemoteStore, id: str) -> Trouble:
         try:
             self._client.write(op.ENABLE_PRODUCT, {"id": id}, channel.token)
-        except MarketplaceError as error:
-            if type(error) is not MarketplaceError and not isinstance(error, (Refusal, Doubtful)):
-                raise
-            return error.message
+        except Doubtful as doubt:
+            return Unsure(doubt.message)
+        except Refusal as refusal:
+            return refusal.message
         return None
 
     def _sleeping(self, jobs: Sequence[Job]) -> tuple[dict[str, list[str]], dict[str, Trouble]]:
