@@ -129,8 +129,7 @@ def _pointed_to(top: Path, marker: Path) -> Repository | None:
 
 
 def _worktree_of(folder: Path) -> Path | None:
-    """Where a folder of git that lies elsewhere says that its files are; git writes it down when it makes one
-    (`--separate-git-dir`)."""
+    """Where a folder of git that lies elsewhere says that its files are (`core.worktree`)."""
     for section, name, value in _settings(folder):
         if (section, name) == ("core", "worktree"):
             return Path(os.path.normpath(folder / value.strip('"')))
@@ -248,8 +247,12 @@ def _said_remotes(repository: Repository, _: int) -> frozenset[str]:
             timeout=SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return frozenset()
+    except OSError:
+        return frozenset()  # without git nothing can be asked of a remote
+    except subprocess.TimeoutExpired:
+        raise NotUnderstood(
+            f"git does not come to an end with the configuration of {repository.top}"
+        ) from None
     names = told.stdout.decode("utf-8", "replace").split("\0")
     return frozenset(one.removeprefix("remote.").removesuffix(".url") for one in names if one)
 
@@ -358,12 +361,16 @@ class Questions:
         """Who made these commits, as they say it themselves: `git log` reads an author through a map of names
         and a code of letters, and whoever proposes a change writes both. NoAnswer where one is not here."""
         wanted = [*dict.fromkeys(commits)]
-        if not wanted:
-            return {}
-        told = self.ask(root, "cat-file", "--batch", given="".join(f"{one}\n" for one in wanted).encode())
+        found: dict[str, Person] = {}
+        for first in range(0, len(wanted), AT_ONCE):
+            found |= self._people(root, wanted[first : first + AT_ONCE])
+        return found
+
+    def _people(self, root: Path, commits: Sequence[str]) -> dict[str, Person]:
+        told = self.ask(root, "cat-file", "--batch", given="".join(f"{one}\n" for one in commits).encode())
         found: dict[str, Person] = {}
         at = 0
-        for commit in wanted:
+        for commit in commits:
             end = told.find(b"\n", at)
             facts = told[at:end].split()
             if len(facts) != 3 or facts[1] != b"commit":
@@ -495,6 +502,8 @@ class Questions:
 
 MOST: Final = 256 << 20
 """Bytes of one answer."""
+AT_ONCE: Final = 20_000
+"""Commits that are asked for at once."""
 
 
 class _TooMuch(Exception):

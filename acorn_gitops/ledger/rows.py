@@ -78,8 +78,12 @@ class Rows:
     def _each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Any]:
         try:
             rows = iter(() if self._db is None else self._db.execute(sql, values))
+            count = 0
             # By hand: `yield from` would close the cursor of a database that may be closed by then.
             while (row := next(rows, None)) is not None:
+                count += 1
+                if count > self._most and count > size_of(self.path) // LEAST_ROW + 1000:
+                    raise self._unsound("it shows more rows than a file of its size can hold")
                 yield row
                 if self._db is not None:
                     self._db.begin()
@@ -142,7 +146,8 @@ def shown_text(value: object) -> str:
 def drop_log(path: Path) -> None:
     """Remove what SQLite left beside a database that is not there any more."""
     for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def size_of(path: Path) -> int:
