@@ -78,6 +78,9 @@ class NotUnderstood(AcornError):
     applied, who wrote what, and what its default branch forbids."""
 
 
+_NAME_BACK: Final = "let that folder name this one: `git config core.worktree $PWD` at its top"
+
+
 def find(root: Path) -> Repository | None:
     """The repository that a folder belongs to; None where it is in none. NotUnderstood where `.git` is not
     what git itself makes."""
@@ -87,14 +90,17 @@ def find(root: Path) -> Repository | None:
             if not os.path.lexists(marker / "HEAD"):
                 continue  # as git does: it is no repository
             return Repository(top, marker, marker)
+        if marker.is_symlink():
+            raise NotUnderstood(
+                f"{marker} is a link, and acorn follows none",
+                hint=f"put a file in its place that says `gitdir: {os.path.realpath(marker)}`; then {_NAME_BACK}",
+            )
         if os.path.lexists(marker):
-            found = _pointed_to(top, marker) if marker.is_file() and not marker.is_symlink() else None
+            found = _pointed_to(top, marker)
             if found is None:
                 raise NotUnderstood(
-                    f"{marker} is a link, or leads to a folder that does not name it back, so that acorn does not"
-                    " know which repository this is",
-                    hint="work in a clone, a worktree or a submodule as git makes them; where git's folder lies elsewhere on"
-                    " purpose, let it name this one: `git config core.worktree FOLDER`",
+                    f"{marker} leads to a folder that does not name it back, and so to no known repository",
+                    hint=f"where git's folder lies elsewhere on purpose, {_NAME_BACK}; else clone it anew",
                 )
             return found
     return None
@@ -212,9 +218,11 @@ def resolve(repository: Repository, name: str) -> str:
         name = words.removeprefix("ref: ").strip()
         if not _is_name(name):
             break
+    led = "" if name == asked else f", which leads to {name}"
     raise NotUnderstood(
-        f"{asked} of the repository {repository.top} leads to {name}, which acorn cannot read",
-        hint="git must keep its references as files (`git refs migrate --ref-format=files`)",
+        f"the reference {asked}{led}, of the repository {repository.top} cannot be read",
+        hint="where `git log` works, git keeps them in another form: `git refs migrate --ref-format=files`; else"
+        " clone it anew",
     )
 
 

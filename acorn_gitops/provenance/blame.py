@@ -94,7 +94,7 @@ class Authors:
         """(e-mail address, day as ISO text) of a line; ("", "") when it is not committed; None where git does
         not know."""
         wrote = self.line(file, line)
-        if wrote is not None and wrote.boundary and self._is_cut_off:
+        if wrote is not None and wrote.boundary and self.is_cut_off:
             raise AcornError(
                 f"who wrote {file}:{line} cannot be told: the history of this clone is cut off there",
                 hint=WHOLE_HISTORY,
@@ -103,7 +103,7 @@ class Authors:
 
     def is_cut_off_at(self, wrote: Authorship) -> bool:
         """Whether a line only seems to come from a commit, since this clone has nothing older."""
-        return wrote.boundary and self._is_cut_off
+        return wrote.boundary and self.is_cut_off
 
     def commit(self, file: str, line: int) -> str:
         """The commit that wrote a line last; "" where it is not committed, or git does not know."""
@@ -142,7 +142,7 @@ class Authors:
                     {"", ANYBODY}
                 )  # another repository inside this one: its history is not asked
             begin = self._begin(since)
-            if begin == EVER and self._is_cut_off:
+            if begin == EVER and self.is_cut_off:
                 raise NoAnswer("the history of this clone is cut off")
             if begin not in self._changed:
                 self._changed[begin] = Changed(self._questions, self._root, begin, reader=self._reader)
@@ -221,7 +221,7 @@ class Authors:
             return None
 
     @cached_property
-    def _is_cut_off(self) -> bool:
+    def is_cut_off(self) -> bool:
         """Whether this clone has only the newest part of the history."""
         if self._questions is None:
             return False
@@ -261,11 +261,6 @@ class Authors:
             return self._blob(file, commit)
         except NoAnswer:
             return None
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether older commits can be fetched."""
-        return self._is_cut_off
 
     def has(self, commit: str) -> bool:
         """Whether this clone has a commit."""
